@@ -1,0 +1,1 @@
+"""How Hartonomous reaches the outside: database, graph, compute, blobs and settings."""

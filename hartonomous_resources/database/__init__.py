@@ -1,0 +1,1 @@
+"""The database resource: tables and queues in one transaction."""

@@ -1,0 +1,1 @@
+"""The compute resource: embedding and projection."""

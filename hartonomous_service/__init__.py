@@ -1,0 +1,1 @@
+"""Who asks Hartonomous: the command line and the Python calls behind it."""
