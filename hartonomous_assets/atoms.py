@@ -1,0 +1,293 @@
+"""Stage `atoms`: break landed sources into atoms, in bounded steps.
+
+A source is read twice: first its hash and encoding, then its atoms. What is written is hashed as it is written; the two hashes
+must agree before the source becomes Atomized, so a file that changed in between is never half one version and half another.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import dagster as dg
+
+from hartonomous_assets.atomizers import Atom, Atomizer, atomizer_for
+from hartonomous_assets.atomizers.content_type import Scan, scan
+from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, Work, hour_table
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.dead_letters import dead_letter_source
+from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
+from hartonomous_resources.source_files import UnreadableSource, open_source_file
+
+ROW_LIMIT_BYTES = 64 * 1024
+"""Longer atoms lie in the blob store."""
+
+_BATCH_BYTES = 8 * 1024 * 1024
+
+
+class LeaseLost(Exception):
+    """Another run took the source over: whatever this one was about to write must not be written."""
+
+
+class ChangedWhileRead(Exception):
+    """The file was written to between the two reads."""
+
+
+def steps(work: Work) -> Iterator[Progress]:
+    """Claim a source, atomize it, claim the next."""
+    while True:
+        if not work.resources.settings.ingestion_enabled:
+            yield IDLE
+            continue
+        given_up = _give_up_exhausted(work)
+        source = _claim(work)
+        if source is None:
+            yield Progress({"dead-lettered": given_up}) if given_up else IDLE
+        else:
+            yield from _atomize_or_give_up(work, source)
+
+
+def _claim(work: Work) -> Row | None:
+    with work.resources.database.unit_of_work() as unit_of_work:
+        rows = unit_of_work.query(
+            "claim_source",
+            hour=work.hour,
+            owner=work.owner,
+            run_id=work.run_id,
+            now=timestamp(),
+            lease_until=_lease_end(work),
+        )
+        if rows and rows[0]["attemptCount"] > 1:
+            _delete_half_written(unit_of_work, rows[0]["sourceId"])
+    return rows[0] if rows else None
+
+
+def _lease_end(work: Work) -> str:
+    return timestamp(work.resources.settings.lease_seconds)
+
+
+def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:
+    """Atoms that only this source held stay until it is finished: most of them, with their embeddings, are needed again."""
+    unit_of_work.execute("remove_references", source_id=source_id)
+    unit_of_work.execute("delete_source_atoms", source_id=source_id)
+
+
+def _give_up_exhausted(work: Work) -> int:
+    with work.resources.database.read() as unit_of_work:
+        exhausted = unit_of_work.query("exhausted_sources", hour=work.hour, max_attempts=MAX_ATTEMPTS, now=timestamp())
+    for source in exhausted:
+        why = source["errorMessage"] or "the process that worked on it died each time"
+        _dead_letter(work, source, f"{source['sourceUri']}: given up after {source['attemptCount']} attempts: {why}")
+    return len(exhausted)
+
+
+def _dead_letter(work: Work, source: Row, reason: str) -> None:
+    with work.resources.database.unit_of_work() as unit_of_work:
+        _delete_half_written(unit_of_work, source["sourceId"])
+        unit_of_work.execute("delete_unreferenced_atoms")
+        dead_letter_source(unit_of_work, source, reason)
+    LOGGER.warning(
+        "dead-lettered; `hartonomous dead-letters list` says why",
+        extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
+    )
+
+
+def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
+    try:
+        with _open(work, source) as stream:
+            yield from _atomize(work, source, stream)
+        _forget_landed_copy(work, source)
+        return
+    except UnreadableSource as problem:
+        _dead_letter(work, source, str(problem))
+        counts = {"dead-lettered": 1}
+    except LeaseLost:
+        counts = {"taken over by another run": 1}
+    except (ChangedWhileRead, OSError) as problem:
+        _release(work, source, error=f"{source['sourceUri']}: {problem}")
+        counts = {"failed attempts": 1}
+    except GeneratorExit:
+        _release(work, source, error=None)
+        raise
+    except Exception as problem:
+        _release(work, source, error=f"{source['sourceUri']}: {type(problem).__name__}: {problem}")
+        raise
+    yield Progress(counts)
+
+
+def _release(work: Work, source: Row, error: str | None) -> None:
+    """Give the claim back. Without an error it was a clean stop, which is not the source's fault: the attempt is not counted."""
+    with work.resources.database.unit_of_work() as unit_of_work:
+        unit_of_work.execute(
+            "release_source", source_id=source["sourceId"], owner=work.owner, forgiven=0 if error else 1, error=error
+        )
+
+
+def _open(work: Work, source: Row) -> BinaryIO:
+    if source["blobKey"] is not None:
+        return io.BytesIO(work.resources.blobs.get(source["blobKey"]))
+    with work.resources.database.read() as unit_of_work:
+        granted = unit_of_work.query("path_grant", message_id=source["messageId"])
+    return open_source_file(source["readUri"], work.resources.settings, granted[0]["path"] if granted else None)
+
+
+def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
+    found = scan(stream)
+    if _is_unchanged(work, source, found):
+        yield Progress({"unchanged": 1})
+        return
+    content_type = _content_type_to_use(source, found)
+    atomizer = atomizer_for(content_type)
+    stream.seek(0)
+    written_hash = hashlib.sha256()
+    ordinal = offset = 0
+    batches = _batches(atomizer.atomize(stream), work.resources.settings.atom_batch_size)
+    batch = next(batches, [])
+    while True:
+        rows = []
+        for atom in batch:
+            rows.append(_row(work, source, atom, ordinal, offset))
+            written_hash.update(atom.content)
+            written_hash.update(atom.suffix)
+            ordinal += 1
+            offset += len(atom.content) + len(atom.suffix)
+        batch = next(batches, [])
+        last = not batch
+        if last and written_hash.digest() != found.sha256:
+            raise ChangedWhileRead("was written to while it was read; it will be read again")
+        with work.resources.database.unit_of_work() as unit_of_work:
+            written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
+            if last:
+                _finish(unit_of_work, work, source, found, content_type, atomizer, ordinal)
+            elif not unit_of_work.execute(
+                "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work)
+            ):
+                raise LeaseLost
+        counts = {"atoms": len(rows), "new atoms": written.new_atoms, "new bytes": written.new_bytes}
+        if last:
+            LOGGER.info("atomized", extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]))
+            yield Progress({**counts, "sources": 1, "bytes": found.byte_length})
+            return
+        yield Progress(counts)
+
+
+def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
+    """The same bytes again: the current version is seen once more, and the new row is not needed."""
+    with work.resources.database.unit_of_work() as unit_of_work:
+        current = unit_of_work.query(
+            "current_source_with_hash",
+            tenant_id=source["tenantId"],
+            source_uri=source["sourceUri"],
+            content_hash=found.sha256,
+        )
+        if not current:
+            return False
+        unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
+        unit_of_work.execute("delete_source", source_id=source["sourceId"])
+        unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
+        return True
+
+
+def _content_type_to_use(source: Row, found: Scan) -> str:
+    content_type: str = source["contentType"]
+    if atomizer_for(content_type).name == "text" and found.invalid_utf8_at is not None:
+        raise UnreadableSource(
+            f"{source['sourceUri']}: declared or named as {content_type} but not UTF-8 at byte {found.invalid_utf8_at:,}; convert it to "
+            "UTF-8, or ingest it with --content-type application/octet-stream to keep its bytes as they are"
+        )
+    return content_type
+
+
+def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:
+    batch: list[Atom] = []
+    size = 0
+    for atom in atoms:
+        batch.append(atom)
+        size += len(atom.content)
+        if len(batch) >= limit or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _row(work: Work, source: Row, atom: Atom, ordinal: int, offset: int) -> AtomRow:
+    blob_key = None
+    if len(atom.content) > ROW_LIMIT_BYTES:
+        blob_key = work.resources.blobs.put(source["tenantId"], atom.content)  # before the row that names it
+    return AtomRow(
+        hashlib.sha256(atom.content).digest(),
+        b"" if blob_key else atom.content,
+        len(atom.content),
+        blob_key,
+        atom.modality,
+        atom.subtype,
+        atom.content_type,
+        atom.text,
+        ordinal,
+        offset,
+        atom.suffix,
+    )
+
+
+def _finish(
+    unit_of_work: UnitOfWork,
+    work: Work,
+    source: Row,
+    found: Scan,
+    content_type: str,
+    atomizer: Atomizer,
+    atom_count: int,
+) -> None:
+    source_id = source["sourceId"]
+    unit_of_work.execute(
+        "supersede_older_versions", tenant_id=source["tenantId"], source_uri=source["sourceUri"], source_id=source_id
+    )
+    if not unit_of_work.execute(
+        "finish_source",
+        source_id=source_id,
+        owner=work.owner,
+        content_hash=found.sha256,
+        byte_length=found.byte_length,
+        content_type=content_type,
+        atomizer_version=f"{atomizer.name} {atomizer.version}",
+    ):
+        raise LeaseLost
+    unit_of_work.execute("delete_unreferenced_atoms")  # of an earlier attempt that read other bytes
+    unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
+    for start in range(0, atom_count, ATOMS_PER_EVENT):
+        ids = [
+            row["atomId"]
+            for row in unit_of_work.query(
+                "source_atom_ids", source_id=source_id, from_ordinal=start, to_ordinal=start + ATOMS_PER_EVENT
+            )
+        ]
+        events = atoms_events("AtomsCreated", source["tenantId"], ids, source_id, work.run_id)
+        unit_of_work.enqueue(PROVENANCE_QUEUE, str(source["tenantId"]), events)
+
+
+def _forget_landed_copy(work: Work, source: Row) -> None:
+    key = source["blobKey"]
+    if key is None:
+        return
+    with work.resources.database.read() as unit_of_work:
+        referenced = unit_of_work.query("blob_is_referenced", blob_key=key)
+    if not referenced:
+        work.resources.blobs.delete(key)
+
+
+STAGE = Stage(
+    spec=dg.AssetSpec(
+        "atoms",
+        deps=["sources"],
+        group_name="ingestion",
+        kinds={"sqlite", "python"},
+        owners=["team:hartonomous"],
+        description="Sources broken into content-addressed atoms, one per tenant and SHA-256, with the order, offsets and separators "
+        "that rebuild every source byte for byte.",
+    ),
+    steps=steps,
+    totals=hour_table("hour_atoms"),
+)

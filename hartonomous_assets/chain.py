@@ -1,0 +1,186 @@
+"""The loop that drives the stages of an hour, and the one multi-asset around it.
+
+Each stage in turn does a bounded step until nothing is pending; in the running hour the loop then lingers, model and
+connections warm, and the next file is searchable a moment after it arrives.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from hartonomous_assets import atoms, embeddings, projections, provenance, sources
+from hartonomous_assets.dead_runs import process_tags
+from hartonomous_assets.partitions import INGEST_HOUR
+from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work
+from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.protocol import Database, Row
+from hartonomous_resources.gpu.protocol import Compute
+from hartonomous_resources.graph.protocol import Graph
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import Settings
+
+STAGES: tuple[Stage, ...] = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
+
+_REPORT_SECONDS = 5.0
+
+
+@dataclass
+class StageReport:
+    """What a stage did in this run."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    steps: int = 0
+    error: Exception | None = None
+
+    def add(self, progress: Progress, seconds: float) -> None:
+        """Count one step."""
+        self.seconds += seconds
+        if progress.counts:
+            self.steps += 1
+        for name, n in progress.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + n
+
+
+def drive(
+    work: Work, stages: Sequence[Stage], linger_seconds: float, report: Callable[[Stage, StageReport], None]
+) -> dict[str, StageReport]:
+    """Run the stages' steps in turn until nothing is pending and the lingering time has passed without work.
+
+    A stage that fails is left out from then on; the others go on, and its report holds the error. `report` is called for
+    a stage that has just worked.
+    """
+    database = work.resources.database
+    running: dict[str, Iterator[Progress]] = {stage.name: stage.steps(work) for stage in stages}
+    reports = {stage.name: StageReport() for stage in stages}
+    quiet_since = time.monotonic()
+    try:
+        while running:
+            token = database.change_token()
+            worked = False
+            for stage in stages:
+                if stage.name not in running:
+                    continue
+                started = time.monotonic()
+                try:
+                    progress = next(running[stage.name])
+                except Exception as error:  # noqa: BLE001 - kept in the report and raised after the other stages have finished
+                    LOGGER.error("stage failed: %s", type(error).__name__, extra=work.log_fields(stage.name))
+                    reports[stage.name].error = error
+                    del running[stage.name]
+                    continue
+                reports[stage.name].add(progress, time.monotonic() - started)
+                if progress.counts:
+                    worked = True
+                    LOGGER.info("step %s", progress.counts, extra=work.log_fields(stage.name))
+                    report(stage, reports[stage.name])
+            if worked:
+                quiet_since = time.monotonic()
+                continue
+            remaining = linger_seconds - (time.monotonic() - quiet_since) if work.is_current_hour else 0.0
+            if remaining <= 0:
+                break
+            database.wait_for_change(
+                token, min(remaining, 1.0)
+            )  # at least once a second: leases run out, the hour ends
+    finally:
+        for steps in running.values():
+            steps.close()  # type: ignore[attr-defined]
+    return reports
+
+
+@dg.multi_asset(
+    name="chain",
+    specs=[stage.spec for stage in STAGES],
+    can_subset=True,
+    partitions_def=INGEST_HOUR,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def chain(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    database: dg.ResourceParam[Database],
+    graph: dg.ResourceParam[Graph],
+    gpu: dg.ResourceParam[Compute],
+    blobs: dg.ResourceParam[Blobs],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Everything pending in these hours is done when this ends; running it twice, or twice at once, changes nothing."""
+    resources = Resources(settings, database, graph, gpu, blobs)
+    context.instance.add_run_tags(context.run_id, process_tags())
+    selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
+    release_dead_claims(database)
+    errors: dict[str, Exception] = {}
+    for hour in context.partition_keys:
+        work = Work(hour, context.run_id, resources)
+        reports = drive(work, selected, settings.linger_seconds, _Reporter(context, work))
+        for stage in selected:
+            report = reports[stage.name]
+            if report.error is not None:
+                errors[stage.name] = report.error
+                context.log.error(f"{stage.name}, hour {hour}: {report.error}", exc_info=report.error)
+            else:
+                context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
+                context.add_asset_metadata(
+                    metadata_of(stage, work, report), asset_key=stage.spec.key, partition_key=hour
+                )
+    for stage in selected:
+        if stage.name not in errors:
+            yield dg.MaterializeResult(asset_key=stage.spec.key)
+    if errors:
+        unexpected = [error for error in errors.values() if not isinstance(error, StageUnavailable)]
+        summary = "; ".join(f"{name}: {error}" for name, error in errors.items())
+        raise dg.Failure(
+            description=f"{summary}. The other stages have finished; what is pending waits and is done by the next run.",
+            metadata={name: str(error) for name, error in errors.items()},
+            allow_retries=not unexpected,
+        ) from (unexpected or list(errors.values()))[0]
+
+
+class _Reporter:
+    """Logs a materialisation of a stage that is at work, at most every few seconds."""
+
+    def __init__(self, context: dg.AssetExecutionContext, work: Work) -> None:
+        self._context = context
+        self._work = work
+        self._last: dict[str, float] = {}
+        self._started = time.monotonic()
+
+    def __call__(self, stage: Stage, report: StageReport) -> None:
+        now = time.monotonic()
+        if now - self._last.get(stage.name, self._started) < _REPORT_SECONDS:
+            return
+        self._last[stage.name] = now
+        self._context.log_event(
+            dg.AssetMaterialization(
+                asset_key=stage.spec.key, partition=self._work.hour, metadata=metadata_of(stage, self._work, report)
+            )
+        )
+
+
+def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.MetadataValue]:
+    """Row counts of the hour, what this run did, how long it took, and a small table. No content and no uri of a tenant."""
+    rows = stage.totals(work)
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/partition_row_count": dg.MetadataValue.int(sum(row["rows"] for row in rows)),
+        "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
+        "steps": dg.MetadataValue.int(report.steps),
+        "the hour holds": _table(rows),
+        "this run did": _table([{"what": name, "count": n} for name, n in report.counts.items()]),
+    }
+    done = max(report.counts.values(), default=0)
+    if done and report.seconds:
+        metadata["per second"] = dg.MetadataValue.float(round(done / report.seconds, 1))
+    return metadata
+
+
+def _table(rows: Sequence[Row]) -> dg.MetadataValue:
+    if not rows:
+        return dg.MetadataValue.text("nothing")
+    header = "| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]) + "\n"
+    return dg.MetadataValue.md(
+        header + "\n".join("| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows)
+    )

@@ -1,0 +1,38 @@
+"""The code location: everything Dagster sees, assembled."""
+
+import dagster as dg
+
+from hartonomous_assets.chain import chain
+from hartonomous_assets.checks import CHECKS
+from hartonomous_assets.jobs import JOBS
+from hartonomous_assets.projection_model import projection_model
+from hartonomous_assets.schedules import SCHEDULES
+from hartonomous_assets.sensors import service_broker_sensor
+from hartonomous_resources.dagster_resources import all_resources
+
+QUEUES = [
+    dg.AssetSpec(
+        "ingestion_queue",
+        group_name="queues",
+        kinds={"sqlite"},
+        owners=["team:hartonomous"],
+        description="IngestionQueue: requests to ingest a file, its bytes inline or by uri.",
+    ),
+    dg.AssetSpec(
+        "provenance_queue",
+        group_name="queues",
+        kinds={"sqlite"},
+        owners=["team:hartonomous"],
+        description="ProvenanceQueue: AtomsCreated, AtomsEmbedded and InferenceCompleted events.",
+    ),
+]
+
+defs = dg.Definitions(
+    assets=[*QUEUES, chain, projection_model],
+    asset_checks=CHECKS,
+    jobs=JOBS,
+    sensors=[service_broker_sensor],
+    schedules=SCHEDULES,
+    resources=all_resources(),
+    executor=dg.in_process_executor,
+)

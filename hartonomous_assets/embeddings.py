@@ -1,0 +1,167 @@
+"""Stage `atom_embeddings`: claim GenerateEmbedding jobs, embed their atoms, publish AtomsEmbedded."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import dagster as dg
+
+from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, StageUnavailable, Work, hour_table
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.dead_letters import dead_letter_job
+from hartonomous_resources.database.models import activate_embedding_model
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.gpu.protocol import ComputeUnavailable
+from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
+
+JOB_TYPE = "GenerateEmbedding"
+
+
+def steps(work: Work) -> Iterator[Progress]:
+    """Claim a batch of jobs, embed, complete. The model is loaded when there is a first job, not before."""
+    settings, database = work.resources.settings, work.resources.database
+    model_id: int | None = None
+    while True:
+        if not (settings.embedding_enabled and _has_jobs(work)):
+            yield IDLE
+            continue
+        if model_id is None:
+            try:
+                model = work.resources.compute.text_model()
+            except ComputeUnavailable as error:
+                raise StageUnavailable(str(error)) from error
+            with database.unit_of_work() as unit_of_work:
+                model_id = activate_embedding_model(unit_of_work, model)
+        given_up = _give_up_exhausted(work)
+        jobs = _claim(work)
+        if not jobs:
+            yield Progress({"dead-lettered": given_up}) if given_up else IDLE
+            continue
+        try:
+            progress = _embed(work, jobs, model_id)
+        except BaseException:  # whatever ends this run: the jobs are free again at once
+            with database.unit_of_work() as unit_of_work:
+                unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner)
+            raise
+        yield progress
+
+
+def _has_jobs(work: Work) -> bool:
+    with work.resources.database.read() as unit_of_work:
+        return bool(unit_of_work.query("has_claimable_jobs", hour=work.hour, job_type=JOB_TYPE, now=timestamp()))
+
+
+def _claim(work: Work) -> list[Row]:
+    """A batch of jobs; those that failed before come one at a time, so that one poisonous text cannot take others along."""
+    settings = work.resources.settings
+    with work.resources.database.unit_of_work() as unit_of_work:
+        for least, most, n in ((0, 0, settings.embedding_batch_size), (1, MAX_ATTEMPTS, 1)):
+            jobs = unit_of_work.query(
+                "claim_jobs",
+                hour=work.hour,
+                job_type=JOB_TYPE,
+                owner=work.owner,
+                now=timestamp(),
+                lease_until=timestamp(settings.lease_seconds),
+                least_attempts=least,
+                most_attempts=most,
+                n=n,
+            )
+            if jobs:
+                return jobs
+    return []
+
+
+def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
+    with work.resources.database.read() as unit_of_work:
+        rows = unit_of_work.query("atoms_by_id", atom_ids=json.dumps([job["atomId"] for job in jobs]))
+    atoms = {row["atomId"]: row for row in rows}
+    blank, refused, ready = [], [], []
+    for job in jobs:
+        atom = atoms[job["atomId"]]
+        if atom["modality"] != "text":
+            refused.append((job, f"no embedding model is active for modality {atom['modality']!r}"))
+        elif not (atom["text"] or "").strip():
+            blank.append(job)
+        else:
+            ready.append(job)
+    try:
+        embedded = (
+            work.resources.compute.embed_texts([atoms[job["atomId"]]["text"] for job in ready]) if ready else None
+        )
+    except ComputeUnavailable as error:
+        raise StageUnavailable(str(error)) from error
+    except ValueError as error:
+        return _return_failed(work, jobs, error)
+    with work.resources.database.unit_of_work() as unit_of_work:
+        now = timestamp()
+        if embedded is not None:
+            unit_of_work.execute_many(
+                "insert_embedding",
+                (
+                    (
+                        job["atomId"],
+                        model_id,
+                        len(vector),
+                        vector.astype("<f4").tobytes(),
+                        int(windows),
+                        work.run_id,
+                        now,
+                    )
+                    for job, vector, windows in zip(ready, embedded.vectors, embedded.window_counts, strict=True)
+                ),
+            )
+        unit_of_work.execute("complete_jobs", job_ids=_ids(ready), owner=work.owner, now=now, result=None)
+        unit_of_work.execute(
+            "complete_jobs", job_ids=_ids(blank), owner=work.owner, now=now, result="skipped: empty text"
+        )
+        for job, reason in refused:
+            unit_of_work.execute("refuse_job", job_id=job["jobId"], owner=work.owner, now=now, reason=reason)
+        _publish(unit_of_work, work, [*ready, *blank])
+    counts = {"embedded": len(ready), "skipped": len(blank), "refused": len(refused)}
+    return Progress({name: n for name, n in counts.items() if n})
+
+
+def _return_failed(work: Work, jobs: Sequence[Row], error: ValueError) -> Progress:
+    with work.resources.database.unit_of_work() as unit_of_work:
+        for job in jobs:
+            unit_of_work.execute("return_job", job_id=job["jobId"], owner=work.owner, reason=str(error))
+    return Progress({"failed attempts": len(jobs)})
+
+
+def _give_up_exhausted(work: Work) -> int:
+    with work.resources.database.read() as unit_of_work:
+        exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, now=timestamp())
+    if exhausted:
+        with work.resources.database.unit_of_work() as unit_of_work:
+            for job in exhausted:
+                why = job["result"] or "the process that worked on it died each time"
+                dead_letter_job(unit_of_work, job, f"given up after {job['attemptCount']} attempts: {why}")
+    return len(exhausted)
+
+
+def _publish(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row]) -> None:
+    for tenant_id, of_tenant in groupby(sorted(jobs, key=lambda job: job["tenantId"]), key=lambda job: job["tenantId"]):
+        ids = [job["atomId"] for job in of_tenant]
+        unit_of_work.enqueue(
+            PROVENANCE_QUEUE, str(tenant_id), atoms_events("AtomsEmbedded", tenant_id, ids, run_id=work.run_id)
+        )
+
+
+def _ids(jobs: Sequence[Row]) -> str:
+    return json.dumps([job["jobId"] for job in jobs])
+
+
+STAGE = Stage(
+    spec=dg.AssetSpec(
+        "atom_embeddings",
+        deps=["atoms"],
+        group_name="vectors",
+        kinds={"onnx", "python"},
+        owners=["team:hartonomous"],
+        description="A unit vector for every atom that needs one, from the GenerateEmbedding jobs that a database trigger writes on "
+        "every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
+    ),
+    steps=steps,
+    totals=hour_table("hour_embeddings"),
+)

@@ -1,0 +1,54 @@
+"""Job `housekeeping`: what would otherwise grow for ever."""
+
+import time
+
+import dagster as dg
+
+from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.database.protocol import Database
+
+KEEP_RUN_DAYS = 7
+ORPHAN_SECONDS = 24 * 3600.0
+
+
+@dg.op(
+    description="Delete superseded runs, but keep the latest successful run of each partition, or the grid forgets the hour."
+)
+def prune_runs(context: dg.OpExecutionContext) -> int:
+    instance = context.instance
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    kept: set[tuple[str, str | None]] = set()
+    deleted = 0
+    for record in instance.get_run_records(dg.RunsFilter(statuses=finished)):  # newest first
+        run = record.dagster_run
+        of = (run.job_name, run.tags.get("dagster/partition"))
+        if run.status is dg.DagsterRunStatus.SUCCESS and of not in kept:
+            kept.add(of)
+        elif time.time() - record.create_timestamp.timestamp() > KEEP_RUN_DAYS * 86400:
+            instance.delete_run(run.run_id)
+            deleted += 1
+    context.log.info(f"deleted {deleted} superseded runs older than {KEEP_RUN_DAYS} days")
+    return deleted
+
+
+@dg.op(
+    description="Delete blobs that no row names: a crash between writing the blob and committing the row leaves one."
+)
+def sweep_blobs(
+    context: dg.OpExecutionContext, database: dg.ResourceParam[Database], blobs: dg.ResourceParam[Blobs]
+) -> int:
+    deleted = 0
+    for key in blobs.keys(older_than_seconds=ORPHAN_SECONDS):
+        with database.read() as unit_of_work:
+            referenced = unit_of_work.query("blob_is_referenced", blob_key=key)
+        if not referenced:
+            blobs.delete(key)
+            deleted += 1
+    context.log.info(f"deleted {deleted} orphaned blobs")
+    return deleted
+
+
+@dg.job(description="Prune superseded runs and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.")
+def housekeeping() -> None:
+    prune_runs()
+    sweep_blobs()

@@ -1,0 +1,19 @@
+"""Jobs: the chain of an hour, and housekeeping."""
+
+import dagster as dg
+
+from hartonomous_assets.chain import STAGES
+from hartonomous_assets.housekeeping import housekeeping
+from hartonomous_assets.partitions import INGEST_HOUR
+
+CHAIN_JOB_NAME = "chain_of_an_hour"
+
+chain_job = dg.define_asset_job(
+    CHAIN_JOB_NAME,
+    selection=dg.AssetSelection.assets(*(stage.spec.key for stage in STAGES)),
+    partitions_def=INGEST_HOUR,
+    description="Everything pending in one hour: land, atomize, embed, project, sync the graph, then check the invariants.",
+    tags={"dagster/max_runtime": str(2 * 60 * 60)},
+)
+
+JOBS = (chain_job, housekeeping)

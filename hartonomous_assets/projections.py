@@ -1,0 +1,76 @@
+"""Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model."""
+
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+import numpy as np
+from numpy.typing import NDArray
+
+from hartonomous_assets.spatial import hilbert
+from hartonomous_assets.spatial.landmarks import landmark_axes
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
+from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.resources import Resources
+
+
+def steps(work: Work) -> Iterator[Progress]:
+    """Project what has no position yet, a batch in one transaction: of two runs of an hour, one does each batch."""
+    while True:
+        done = _project_batch(work) if work.resources.settings.projection_enabled else 0
+        yield Progress({"projected": done}) if done else IDLE
+
+
+def _project_batch(work: Work) -> int:
+    resources = work.resources
+    with resources.database.read() as unit_of_work:
+        model = active_embedding_model(unit_of_work)
+        if model is None or not unit_of_work.query(
+            "pending_projections", hour=work.hour, model_id=model["modelId"], n=1
+        ):
+            return 0
+    with resources.database.unit_of_work() as unit_of_work:
+        projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+        rows = unit_of_work.query(
+            "pending_projections", hour=work.hour, model_id=model["modelId"], n=resources.settings.projection_batch_size
+        )
+        if rows:
+            points = _positions(resources, projection, [row["vector"] for row in rows])
+            values = hilbert.encode(points).tolist()
+            unit_of_work.execute_many(
+                "project_embedding",
+                (
+                    (*point, value, projection["projectionModelId"], row["atomEmbeddingId"])
+                    for point, value, row in zip(points.tolist(), values, rows, strict=True)
+                ),
+            )
+    return len(rows)
+
+
+def _positions(resources: Resources, projection: Row, vectors: list[bytes]) -> NDArray[np.float64]:
+    parameters = json.loads(projection["parameters"])
+    if projection["method"] != LANDMARK_METHOD:
+        raise ValueError(
+            f"projection model {projection['projectionModelId']}: method {projection['method']!r} is unknown"
+        )
+    dimension = parameters["dimension"]
+    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), dimension)
+    return resources.compute.project(
+        matrix, landmark_axes(dimension), np.array(parameters["mean"]), parameters["scale"]
+    )
+
+
+STAGE = Stage(
+    spec=dg.AssetSpec(
+        "atom_projections",
+        deps=["atom_embeddings", "projection_model"],
+        group_name="vectors",
+        kinds={"numpy", "python"},
+        owners=["team:hartonomous"],
+        description="Each embedding's place in 3-D (coordinates in [-1, 1]), its 63-bit Hilbert value and its buckets, by the active "
+        "projection model. The same vector has the same place on every machine.",
+    ),
+    steps=steps,
+    totals=hour_table("hour_projections"),
+)

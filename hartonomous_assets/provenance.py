@@ -1,0 +1,214 @@
+"""Stage `provenance_graph`: consume ProvenanceQueue into the graph.
+
+Events are pointers. What is written is read from the tables now, so an event that comes late, twice or out of order does no
+harm. A batch is acknowledged only after the graph has committed it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.dead_letters import dead_letter_received
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
+from hartonomous_resources.messages import (
+    PROVENANCE_QUEUE,
+    AtomsEvent,
+    InferenceEvent,
+    InvalidMessage,
+    parse_provenance_event,
+)
+
+Part = tuple[list[Node], list[Edge]]
+_MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension")
+
+
+def steps(work: Work) -> Iterator[Progress]:
+    """Sync batches of events until the queue is empty."""
+    settings, database = work.resources.settings, work.resources.database
+    while True:
+        if not settings.provenance_enabled:
+            yield IDLE
+            continue
+        try:
+            with database.receive(PROVENANCE_QUEUE, settings.provenance_batch_size) as delivery:
+                nodes, edges, refused = [], [], 0
+                for message in delivery.messages:
+                    try:
+                        event = parse_provenance_event(message.body)
+                    except InvalidMessage as error:
+                        dead_letter_received(delivery.unit_of_work, message, str(error), error.tenant_id)
+                        refused += 1
+                        continue
+                    part = describe(delivery.unit_of_work, event)
+                    nodes += part[0]
+                    edges += part[1]
+                work.resources.graph.merge(nodes, edges)
+        except GraphUnavailable as error:
+            raise StageUnavailable(f"{work.resources.graph.name} cannot be reached: {error}") from error
+        if not delivery.messages:
+            yield IDLE
+        else:
+            counts = {
+                "events": len(delivery.messages),
+                "nodes": len(nodes),
+                "edges": len(edges),
+                "dead-lettered": refused,
+            }
+            yield Progress({name: n for name, n in counts.items() if n})
+
+
+def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Part:
+    """Nodes and edges that an event points at, as the tables hold them now."""
+    tenant = event.tenant_id
+    if isinstance(event, InferenceEvent):
+        _record_inference(unit_of_work, event)
+        rows = unit_of_work.query("atoms_of_inference", tenant_id=tenant, inference_id=event.inference_id)
+        return _join(
+            _inferences(unit_of_work, tenant, [event.inference_id]),
+            _atoms(unit_of_work, tenant, [row["atomId"] for row in rows]),
+        )
+    parts = [_atoms(unit_of_work, tenant, event.atom_ids)]
+    if event.event_type == "AtomsCreated":
+        parts.append(_occurrences(unit_of_work, tenant, event.atom_ids, event.source_id))
+    return _join(*parts)
+
+
+def _join(*parts: Part) -> Part:
+    return [node for part in parts for node in part[0]], [edge for part in parts for edge in part[1]]
+
+
+def _atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
+    """The atoms, the models that embedded them, and the inferences that named them (perhaps before they were here)."""
+    ids = json.dumps(list(atom_ids))
+    atoms = unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
+    hashes = {row["atomId"]: row["atomHash"] for row in atoms}
+    embeddings = [
+        row for row in unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=ids) if row["atomId"] in hashes
+    ]
+    models = {row["artifactHash"]: row for row in embeddings}
+    runs = {row["runId"] for row in embeddings if row["runId"]}
+    nodes = [Node(tenant, "Atom", row["atomHash"], {"tenantId": tenant, **row}) for row in atoms]
+    nodes += [
+        Node(tenant, "Model", digest, {key: row[key] for key in _MODEL_PROPERTIES}) for digest, row in models.items()
+    ]
+    nodes += [_run(tenant, run) for run in sorted(runs)]
+    edges = [
+        Edge(
+            tenant,
+            ("Atom", hashes[row["atomId"]]),
+            "EMBEDDED_BY",
+            ("Model", row["artifactHash"]),
+            {"runId": row["runId"]},
+        )
+        for row in embeddings
+    ]
+    edges += [
+        Edge(
+            tenant,
+            ("Inference", row["inferenceId"]),
+            "USED_ATOM" if row["role"] == "input" else "PRODUCED_ATOM",
+            ("Atom", row["atomHash"]),
+            {"firstOrdinal": row["firstOrdinal"]},
+        )
+        for row in unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids)
+    ]
+    return nodes, edges
+
+
+def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None) -> Part:
+    """The sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
+    ids = json.dumps(list(atom_ids))
+    hashes = {
+        row["atomId"]: row["atomHash"] for row in unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
+    }
+    pairs = unit_of_work.query("graph_occurrences", tenant_id=tenant, atom_ids=ids, source_id=source_id)
+    source_ids = {row["sourceId"] for row in pairs} | ({source_id} if source_id is not None else set())
+    sources = unit_of_work.query("graph_sources", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    superseded = unit_of_work.query("graph_superseded", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    run_of = {row["sourceId"]: row["runId"] for row in sources if row["runId"]}
+
+    nodes = [Node(tenant, "Tenant", str(tenant), {"tenantId": tenant})] if sources else []
+    nodes += [Node(tenant, "Source", str(row["sourceId"]), {"tenantId": tenant, **row}) for row in sources]
+    nodes += [_run(tenant, run) for run in sorted(set(run_of.values()))]
+    edges = [Edge(tenant, _source(row), "BELONGS_TO", ("Tenant", str(tenant))) for row in sources]
+    edges += [Edge(tenant, ("Source", str(source)), "GENERATED_BY", ("Run", run)) for source, run in run_of.items()]
+    edges += [Edge(tenant, ("Source", str(row["supersededBy"])), "SUPERSEDES", _source(row)) for row in superseded]
+    for row in pairs:
+        if row["atomId"] in hashes:  # gaps are not in the graph
+            atom = ("Atom", hashes[row["atomId"]])
+            edges.append(
+                Edge(
+                    tenant,
+                    atom,
+                    "INGESTED_FROM",
+                    _source(row),
+                    {"firstOrdinal": row["firstOrdinal"], "count": row["count"]},
+                )
+            )
+            if row["sourceId"] in run_of:
+                edges.append(Edge(tenant, atom, "GENERATED_BY", ("Run", run_of[row["sourceId"]])))
+    return nodes, edges
+
+
+def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> Part:
+    rows = unit_of_work.query("inference", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
+    nodes = [Node(tenant, "Inference", row["inferenceId"], dict(row)) for row in rows]
+    nodes += [Node(tenant, "Model", row["model"], {"name": row["model"]}) for row in rows]
+    return nodes, [
+        Edge(tenant, ("Inference", row["inferenceId"]), "USED_MODEL", ("Model", row["model"])) for row in rows
+    ]
+
+
+def _source(row: Row) -> tuple[str, str]:
+    return "Source", str(row["sourceId"])
+
+
+def _run(tenant: int, run_id: str) -> Node:
+    return Node(tenant, "Run", run_id, {"runId": run_id})
+
+
+def _record_inference(unit_of_work: UnitOfWork, event: InferenceEvent) -> None:
+    unit_of_work.execute(
+        "merge_inference",
+        inference_id=event.inference_id,
+        tenant_id=event.tenant_id,
+        model=event.model,
+        task=event.task,
+        started_at=event.started_at,
+        duration_ms=event.duration_ms,
+        now=timestamp(),
+    )
+    for role, hashes in (("input", event.input_atoms), ("output", event.output_atoms)):
+        unit_of_work.execute_many(
+            "insert_inference_atom",
+            (
+                (event.tenant_id, event.inference_id, role, ordinal, bytes.fromhex(digest))
+                for ordinal, digest in enumerate(hashes)
+            ),
+        )
+
+
+def _totals(work: Work) -> list[Row]:
+    """The whole graph: events do not belong to an hour."""
+    nodes, edges = work.resources.graph.counts(None)
+    kinds = (("node", nodes), ("edge", edges))
+    return [{"kind": kind, "type": name, "rows": n} for kind, counts in kinds for name, n in counts.items()]
+
+
+STAGE = Stage(
+    spec=dg.AssetSpec(
+        "provenance_graph",
+        deps=["sources", "atoms", "atom_embeddings", "atom_projections", "provenance_queue"],
+        group_name="provenance",
+        kinds={"sqlite", "python"},
+        owners=["team:hartonomous"],
+        description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "
+        "after W3C PROV, synced from ProvenanceQueue.",
+    ),
+    steps=steps,
+    totals=_totals,
+)

@@ -1,0 +1,87 @@
+"""The one sensor: it looks at queues and pending work and asks for runs. It takes nothing; only runs consume."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from hartonomous_assets.jobs import CHAIN_JOB_NAME, chain_job
+from hartonomous_assets.partitions import INGEST_HOUR
+from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.settings import Settings
+
+LONG_POLL_SECONDS = 20.0
+"""Waiting inside a tick, below Dagster's limit of 60 s, sees new work at once instead of at the next tick."""
+
+RETRY_SECONDS = 30.0
+"""After a failed run of an hour: what it needs may be down, and asking every second would only fill the page."""
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def hours_with_work(database: Database, now_hour: str) -> list[str]:
+    """Hours that hold work, oldest first; queued messages are work of the running hour."""
+    with database.read() as unit_of_work:
+        hours = {row["hour"] for row in unit_of_work.query("pending_work", now=timestamp())}
+        if unit_of_work.query("queue_depths"):
+            hours.add(now_hour)
+    return sorted(hours)
+
+
+def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: int) -> list[dg.RunRequest]:
+    """A request for each hour that has fewer than `runs_per_hour` runs queued or started and did not just fail."""
+    requests = []
+    for hour in hours:
+        tags = {"dagster/partition": hour}
+        if (
+            instance.get_runs_count(dg.RunsFilter(job_name=CHAIN_JOB_NAME, tags=tags, statuses=_UNFINISHED))
+            >= runs_per_hour
+        ):
+            continue
+        lately = datetime.now(UTC) - timedelta(seconds=RETRY_SECONDS)
+        failed = dg.RunsFilter(
+            job_name=CHAIN_JOB_NAME, tags=tags, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=lately
+        )
+        if instance.get_runs_count(failed):
+            continue
+        requests.append(dg.RunRequest(partition_key=hour))
+    return requests
+
+
+@dg.sensor(
+    job=chain_job,
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks at the depth of IngestionQueue and ProvenanceQueue and at pending work, and asks for a run of the hour that "
+    "holds it, unless enough runs of that hour are queued or started.",
+)
+def service_broker_sensor(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult:
+    deadline = time.monotonic() + LONG_POLL_SECONDS
+    release_dead_claims(database)
+    while True:
+        token = database.change_token()
+        hours = [hour for hour in hours_with_work(database, current_hour()) if INGEST_HOUR.has_partition_key(hour)]
+        requests = run_requests(context.instance, hours, settings.runs_per_hour)
+        if requests:
+            return dg.SensorResult(run_requests=requests)
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return dg.SensorResult(
+                skip_reason=f"hours with work: {', '.join(hours)}; their runs are on it" if hours else "nothing to do"
+            )
+        if hours:
+            time.sleep(
+                min(1.0, remaining)
+            )  # a run is on it, and commits all the time: look again, but not at every commit
+        else:
+            database.wait_for_change(token, min(remaining, 5.0))

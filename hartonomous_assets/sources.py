@@ -1,0 +1,120 @@
+"""Stage `sources`: receive from IngestionQueue and land, RECEIVE and the insert into Source in one transaction.
+
+A file is not copied: the message is a claim check, and the atoms stage reads it where it lies, proving by hash that what it
+stored is what it read. Inline bytes lie in the blob store until they are atomized.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+
+from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.dead_letters import dead_letter_received
+from hartonomous_resources.database.protocol import Message, UnitOfWork
+from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.source_files import UnreadableSource, open_source_file
+
+
+def steps(work: Work) -> Iterator[Progress]:
+    """Receive batches while the hour runs."""
+    resources = work.resources
+    while True:
+        if not (work.is_current_hour and resources.settings.ingestion_enabled):
+            yield IDLE
+            continue
+        yield _receive_batch(work)
+
+
+def _receive_batch(work: Work) -> Progress:
+    database = work.resources.database
+    landed = refused = 0
+    current: Message | None = None
+    try:
+        with database.receive(INGESTION_QUEUE, work.resources.settings.ingestion_batch_size) as delivery:
+            for current in delivery.messages:
+                try:
+                    request = parse_ingestion_request(current.body)
+                    land(delivery.unit_of_work, work.resources, current, request, work.hour)
+                    landed += 1
+                except InvalidMessage as error:
+                    dead_letter_received(delivery.unit_of_work, current, str(error), error.tenant_id)
+                    refused += 1
+                except UnreadableSource as error:
+                    dead_letter_received(delivery.unit_of_work, current, str(error), request.tenant_id)
+                    refused += 1
+    except (
+        OSError
+    ) as error:  # the blob store: perhaps a full disk, perhaps this message alone; five times and it is put aside
+        if current is None:
+            raise
+        dead = database.fail(current, f"{type(error).__name__}: {error}")
+        return Progress({"dead-lettered": int(dead), "failed receives": 1})
+    if not landed and not refused:
+        return IDLE
+    return Progress({"landed": landed, "dead-lettered": refused})
+
+
+def land(
+    unit_of_work: UnitOfWork, resources: Resources, message: Message, request: IngestionRequest, hour: str
+) -> None:
+    """Insert the Source row of a request.
+
+    Raises UnreadableSource when its file may not or cannot be read.
+    """
+    blob_key = None
+    if request.raw_data is not None:
+        if not request.raw_data:
+            raise UnreadableSource("the message carries no bytes: there is nothing to ingest")
+        byte_length, head = len(request.raw_data), request.raw_data[:HEAD_BYTES]
+        blob_key = resources.blobs.put(request.tenant_id, request.raw_data)
+        source_uri = request.source_uri or _uri_of_inline(request)
+    else:
+        assert request.uri is not None  # noqa: S101 - the message was validated: exactly one of the two is given
+        granted = unit_of_work.query("path_grant", message_id=message.message_id)
+        with open_source_file(request.uri, resources.settings, granted[0]["path"] if granted else None) as file:
+            head = file.read(HEAD_BYTES)
+            byte_length = file.seek(0, 2)
+        source_uri = request.source_uri or request.uri
+    metadata = dict(request.metadata)
+    if request.source_id is not None:
+        metadata["sourceId"] = request.source_id
+    unit_of_work.execute(
+        "insert_source",
+        tenant_id=request.tenant_id,
+        source_uri=source_uri,
+        content_type=request.content_type or sniff(head, source_uri),
+        byte_length=byte_length,
+        hour=hour,
+        message_id=message.message_id,
+        read_uri=request.uri,
+        blob_key=blob_key,
+        now=timestamp(),
+        metadata=json.dumps(metadata, sort_keys=True),
+    )
+
+
+def _uri_of_inline(request: IngestionRequest) -> str:
+    """Inline bytes without a name: the sender's own id names them, else their hash does."""
+    if request.source_id is not None:
+        return f"source:{request.source_id}"
+    return f"sha256:{hashlib.sha256(request.raw_data or b'').hexdigest()}"
+
+
+STAGE = Stage(
+    spec=dg.AssetSpec(
+        "sources",
+        deps=["ingestion_queue"],
+        group_name="ingestion",
+        kinds={"sqlite", "python"},
+        owners=["team:hartonomous"],
+        description="Sources landed from IngestionQueue: one row per file and version. A message that cannot be taken in becomes a "
+        "dead letter with the reason; nothing is lost and the rest goes on.",
+    ),
+    steps=steps,
+    totals=hour_table("hour_sources"),
+)

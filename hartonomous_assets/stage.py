@@ -1,0 +1,77 @@
+"""What a stage is, and what it is given. The loop in chain.py drives stages and knows nothing of what they do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.processes import this_process
+from hartonomous_resources.resources import Resources
+
+if TYPE_CHECKING:
+    from dagster import AssetSpec
+
+MAX_ATTEMPTS = 5
+
+
+class StageUnavailable(Exception):
+    """What the stage needs outside is down: its asset fails, its work waits, the other stages go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one bounded step did: counts by name. No counts: there is nothing to do now."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+IDLE = Progress()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a stage works on: one hour, in one run."""
+
+    hour: str
+    run_id: str
+    resources: Resources
+    owner: str = field(default_factory=lambda: str(this_process()))
+
+    @property
+    def is_current_hour(self) -> bool:
+        """Only the running hour takes on new sources; an older one finishes what it holds."""
+        return self.hour == current_hour()
+
+    def log_fields(self, stage: str, tenant: int | None = None, source: int | None = None) -> dict[str, object]:
+        """Fields of a structured log line."""
+        fields = {"run_id": self.run_id, "hour": self.hour, "stage": stage, "tenant": tenant, "source": source}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage: its asset, and a generator that does one bounded step per item.
+
+    A step commits what it did before it yields, so stopping between two steps loses nothing. Closing the generator
+    releases what it has claimed.
+    """
+
+    spec: "AssetSpec"
+    steps: Callable[[Work], Iterator[Progress]]
+    totals: Callable[[Work], list[Row]]
+    """What the hour holds now, as a small table; its column `rows` adds up to the row count."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.key.path[-1]
+
+
+def hour_table(statement: str) -> Callable[[Work], list[Row]]:
+    """The totals of a stage whose rows are in the database: a named statement over the hour."""
+
+    def totals(work: Work) -> list[Row]:
+        with work.resources.database.read() as unit_of_work:
+            return unit_of_work.query(statement, hour=work.hour)
+
+    return totals

@@ -1,0 +1,28 @@
+"""Times and ids as the tables hold them."""
+
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+
+HOUR_FORMAT = "%Y-%m-%d-%H:00"
+"""Key of the hourly partition `ingest_hour`, and the value of every IngestHour column."""
+
+
+def timestamp(seconds_from_now: float = 0.0) -> str:
+    """UTC time as the tables hold it, 2026-11-23T09:44:16.123Z; text order is time order."""
+    moment = datetime.now(UTC) + timedelta(seconds=seconds_from_now)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def current_hour() -> str:
+    """The running hour's partition key."""
+    return datetime.now(UTC).strftime(HOUR_FORMAT)
+
+
+def time_ordered_uuid() -> str:
+    """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then random."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = secrets.randbits(74)
+    value = (milliseconds << 80) | (7 << 76) | ((random >> 62) << 64) | (2 << 62) | (random & (2**62 - 1))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

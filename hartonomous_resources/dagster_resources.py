@@ -1,0 +1,82 @@
+"""The outside as Dagster resources, injected into each asset under the names of `all_resources`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.gpu.protocol import Compute
+from hartonomous_resources.graph.protocol import Graph
+from hartonomous_resources.logs import configure_logging
+from hartonomous_resources.resources import open_blobs, open_compute, open_database, open_graph
+from hartonomous_resources.settings import Settings
+
+
+class SettingsResource(dg.ConfigurableResource[Settings]):
+    """Settings from HARTONOMOUS_* variables; `overrides` replaces some of them for one run, from the launchpad."""
+
+    overrides: dict[str, Any] = Field(
+        default={}, description="Settings to replace, by field name, such as {'linger_seconds': 0}."
+    )
+
+    def create_resource(self, context: dg.InitResourceContext) -> Settings:
+        settings = Settings(**self.overrides)
+        configure_logging(settings)
+        return settings
+
+
+class DatabaseResource(dg.ConfigurableResource[Database]):
+    """Tables and queues in one transaction."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Database]:
+        database = open_database(self.settings)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+class GraphResource(dg.ConfigurableResource[Graph]):
+    """The provenance graph."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    def create_resource(self, context: dg.InitResourceContext) -> Graph:
+        return open_graph(self.settings)
+
+
+class GpuResource(dg.ConfigurableResource[Compute]):
+    """Embedding and projection."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    def create_resource(self, context: dg.InitResourceContext) -> Compute:
+        return open_compute(self.settings)
+
+
+class BlobsResource(dg.ConfigurableResource[Blobs]):
+    """Bytes too large for a table row."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    def create_resource(self, context: dg.InitResourceContext) -> Blobs:
+        return open_blobs(self.settings)
+
+
+def all_resources() -> dict[str, object]:
+    """Resources by the names under which assets ask for them."""
+    settings = SettingsResource()
+    return {
+        "settings": settings,
+        "database": DatabaseResource(settings=settings),
+        "graph": GraphResource(settings=settings),
+        "gpu": GpuResource(settings=settings),
+        "blobs": BlobsResource(settings=settings),
+    }

@@ -1,0 +1,42 @@
+"""Reading the bytes of atoms and of whole sources."""
+
+from collections.abc import Iterator
+
+from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.database.protocol import Database, Row
+from hartonomous_resources.database.sqlite import bytes_of
+
+_ROWS_PER_READ = 512
+
+
+def read_content(row: Row, blobs: Blobs) -> bytes:
+    """Bytes of an atom, given its atomicValue, content and blobKey columns: the one place that knows the three places."""
+    if row["blobKey"] is not None:
+        return blobs.get(row["blobKey"])
+    if row["content"] is not None:
+        return bytes(row["content"])
+    return bytes_of(row["atomicValue"] or b"")
+
+
+def source_contents(database: Database, blobs: Blobs, source_id: int) -> Iterator[tuple[Row, bytes]]:
+    """Each content occurrence of a source in order, with the atom's bytes; the row's `suffix` follows them in the source.
+
+    Read in blocks of rows, so memory is bounded by the largest atoms and not by the source.
+    """
+    ordinal = 0
+    while True:
+        with database.read() as unit_of_work:
+            rows = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=ordinal, n=_ROWS_PER_READ)
+        for row in rows:
+            yield row, read_content(row, blobs)
+        if len(rows) < _ROWS_PER_READ:
+            return
+        ordinal = rows[-1]["ordinal"] + 1
+
+
+def source_bytes(database: Database, blobs: Blobs, source_id: int) -> Iterator[bytes]:
+    """The bytes of a source, piece by piece."""
+    for row, content in source_contents(database, blobs, source_id):
+        yield content
+        if row["suffix"]:
+            yield row["suffix"]

@@ -1,0 +1,84 @@
+"""Giving up on a source, a job or a message in hand: what it was is kept, with the reason and the way to replay it."""
+
+import json
+
+from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.messages import INGESTION_QUEUE
+
+
+def dead_letter_received(unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None) -> None:
+    """Give up on a message that this very unit of work received."""
+    now = timestamp()
+    unit_of_work.execute(
+        "insert_dead_letter",
+        kind="message",
+        tenant_id=tenant_id,
+        hour=current_hour(),
+        queue=message.queue,
+        ordering_key=message.ordering_key,
+        message_id=message.message_id,
+        source_id=None,
+        job_id=None,
+        reason=reason,
+        body=message.body,
+        attempt_count=message.attempt_count + 1,
+        first_failed_at=message.first_failed_at or now,
+        now=now,
+        replay=f"puts the message back on {message.queue}",
+    )
+
+
+def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> None:
+    """Give up on a landed source; its half-written atoms must be gone already."""
+    body = {
+        "tenantId": source["tenantId"],
+        "sourceUri": source["sourceUri"],
+        "contentType": source["contentType"],
+        "metadata": json.loads(source["metadata"]),
+    }
+    if source["blobKey"] is None:
+        body["uri"] = source["readUri"]
+    else:
+        body["blobKey"] = source["blobKey"]  # the landed bytes stay in the blob store until replayed or discarded
+    unit_of_work.execute("dead_letter_source", source_id=source["sourceId"], reason=reason)
+    unit_of_work.execute(
+        "insert_dead_letter",
+        kind="source",
+        tenant_id=source["tenantId"],
+        hour=source["ingestHour"],
+        queue=INGESTION_QUEUE,
+        ordering_key=source["sourceUri"],
+        message_id=source["messageId"],
+        source_id=source["sourceId"],
+        job_id=None,
+        reason=reason,
+        body=json.dumps(body).encode(),
+        attempt_count=source["attemptCount"],
+        first_failed_at=source["receivedAt"],
+        now=timestamp(),
+        replay="lands the source again as a new version",
+    )
+
+
+def dead_letter_job(unit_of_work: UnitOfWork, job: Row, reason: str) -> None:
+    """Give up on a job."""
+    now = timestamp()
+    unit_of_work.execute("dead_letter_job", job_id=job["jobId"], reason=reason, now=now)
+    unit_of_work.execute(
+        "insert_dead_letter",
+        kind="job",
+        tenant_id=job["tenantId"],
+        hour=job["ingestHour"],
+        queue=None,
+        ordering_key=None,
+        message_id=None,
+        source_id=None,
+        job_id=job["jobId"],
+        reason=reason,
+        body=job["parameters"].encode(),
+        attempt_count=job["attemptCount"],
+        first_failed_at=job["startedAt"] or now,
+        now=now,
+        replay="sets the job to Pending with no attempts counted",
+    )

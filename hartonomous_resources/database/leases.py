@@ -1,0 +1,21 @@
+"""Claims whose process is gone are free at once; those of another host run out by their lease."""
+
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.processes import ProcessIdentity
+
+
+def release_dead_claims(database: Database) -> int:
+    """Expire every claim held by a process that ended without releasing it; returns how many such processes held one."""
+    with database.read() as unit_of_work:
+        owners = {
+            row["owner"]
+            for statement in ("source_lease_owners", "job_lease_owners")
+            for row in unit_of_work.query(statement)
+        }
+    dead = [owner for owner in owners if (identity := ProcessIdentity.parse(owner)) and identity.is_gone()]
+    if dead:
+        with database.unit_of_work() as unit_of_work:
+            for owner in dead:
+                unit_of_work.execute("expire_source_leases", owner=owner)
+                unit_of_work.execute("expire_job_leases", owner=owner)
+    return len(dead)

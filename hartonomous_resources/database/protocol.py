@@ -1,0 +1,125 @@
+"""What a database backend promises. One behaviour, several backends: the contract tests run against each of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AtomRow:
+    """One atom as it occurs in a source, ready to be written.
+
+    `content_hash` is SHA-256 (32 bytes) of `content`; bytes above 64 KiB lie in the blob store under `blob_key` and
+    `content` is then empty. `byte_offset` counts from the start of the source.
+    """
+
+    content_hash: bytes
+    content: bytes
+    byte_length: int
+    blob_key: str | None
+    modality: str
+    subtype: str
+    content_type: str
+    text: str | None
+    ordinal: int
+    byte_offset: int
+    suffix: bytes
+    role: str = "content"
+    locator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAtoms:
+    """What one `write_atoms` changed: atoms that were new in this tenant and their bytes."""
+
+    new_atoms: int
+    new_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as received. `attempt_count` says how often it was received and failed before."""
+
+    message_id: str
+    queue: str
+    ordering_key: str
+    body: bytes
+    attempt_count: int
+    enqueued_at: str
+    first_failed_at: str | None
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Statements are named (see statements.py); parameters are always bound."""
+
+    def query(self, statement: str, **parameters: object) -> list[Row]:
+        """All rows of a named statement."""
+
+    def execute(self, statement: str, **parameters: object) -> int:
+        """Run a named statement; returns the number of rows changed."""
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a named statement with positional parameters once per row, as one batch."""
+
+    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
+        """Write the next occurrences of a source: atoms that the tenant lacks, SourceAtom rows, reference counts.
+
+        The job of an atom that needs an embedding is written by the database's trigger.
+        """
+
+    def enqueue(self, queue: str, ordering_key: str, bodies: Iterable[bytes]) -> list[str]:
+        """Put messages on a queue; they exist when the transaction commits. Returns their ids."""
+
+
+class Delivery(Protocol):
+    """Messages received in a unit of work that is still open: committing acknowledges them, rolling back returns them."""
+
+    @property
+    def messages(self) -> Sequence[Message]: ...
+
+    @property
+    def unit_of_work(self) -> UnitOfWork: ...
+
+
+class Database(Protocol):
+    """Tables and queues behind one transaction."""
+
+    @property
+    def name(self) -> str:
+        """How messages to people call this store."""
+
+    def migrate(self, to: int | None = None) -> list[str]:
+        """Bring the schema up to the program's (or to version `to`); returns the names of the migrations that ran."""
+
+    def migration_status(self) -> list[Row]:
+        """Every migration known: version, name, appliedAt (None while pending)."""
+
+    def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
+        """A write transaction: commits at the end, rolls back on any exception."""
+
+    def read(self) -> AbstractContextManager[UnitOfWork]:
+        """A read transaction: one consistent snapshot, never waits for a writer."""
+
+    def receive(self, queue: str, n: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
+        """Receive up to `n` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
+
+    def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
+        """Count a failed receive, in a transaction of its own; the `dead_letter_at`-th moves the message to DeadLetter.
+
+        Returns True when it was dead-lettered.
+        """
+
+    def change_token(self) -> int:
+        """A number that differs once somebody else has committed something."""
+
+    def wait_for_change(self, since: int, timeout: float) -> bool:
+        """Wait until `change_token` differs from `since`, at most `timeout` seconds; True if it does."""
+
+    def bytes_on_disk(self) -> int:
+        """Bytes that the store occupies."""
+
+    def close(self) -> None:
+        """Release connections of the calling thread."""

@@ -1,0 +1,258 @@
+"""The embedded database: one SQLite file, any number of processes."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hartonomous_resources.clock import current_hour, time_ordered_uuid, timestamp
+from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable
+from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
+from hartonomous_resources.database.protocol import AtomRow, Message, Row, WrittenAtoms
+from hartonomous_resources.database.sqlite_atoms import write_atoms
+from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.project_files import project_file
+
+BUSY_SECONDS = 120.0
+"""How long a writer waits for the one before it: SQLite has one writer at a time, and a batch takes well under a second."""
+
+_POLL_SECONDS = 0.02
+
+
+class SqliteUnitOfWork:
+    """One transaction on the calling thread's connection."""
+
+    def __init__(self, connection: sqlite3.Connection, statements: dict[str, str]) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    def query(self, statement: str, **parameters: object) -> list[Row]:
+        return [dict(row) for row in self._connection.execute(self._statements[statement], parameters)]
+
+    def execute(self, statement: str, **parameters: object) -> int:
+        return self._connection.execute(self._statements[statement], parameters).rowcount
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        self._connection.executemany(self._statements[statement], rows)
+
+    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
+        return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)
+
+    def enqueue(self, queue: str, ordering_key: str, bodies: Iterable[bytes]) -> list[str]:
+        now = timestamp()
+        rows = [(time_ordered_uuid(), queue, ordering_key, body, now) for body in bodies]
+        self.execute_many("insert_message", rows)
+        return [row[0] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDelivery:
+    """Messages taken off the queue in an open transaction."""
+
+    messages: Sequence[Message]
+    unit_of_work: SqliteUnitOfWork
+
+
+class SqliteDatabase:
+    """Any SQLite file with our migrations; also serves the embedded graph, whose folders differ.
+
+    Connections are per thread. Writers take the lock at the start (BEGIN IMMEDIATE) and wait for one another; readers
+    never wait (WAL). synchronous=FULL: what is committed survives a power cut, not only a killed process.
+    """
+
+    def __init__(self, path: Path, migrations: str = "migrations", statements: str = "statements") -> None:
+        self.path = path
+        self._migrations: list[Migration] = read_migrations(project_file("sql") / "sqlite" / migrations)
+        self._statements = load_statements(project_file("sql") / "sqlite" / statements)
+        self._local = threading.local()
+
+    @property
+    def name(self) -> str:
+        return f"SQLite database {self.path}"
+
+    def connection(self) -> sqlite3.Connection:
+        """The calling thread's connection, opened at first use.
+
+        Raises DatabaseUnavailable when the file cannot be opened or is not a database.
+        """
+        existing: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if existing is not None:
+            return existing
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(
+                "PRAGMA wal_autocheckpoint = 16000"
+            )  # rewritten index pages are copied back once, not per batch
+        except (sqlite3.Error, OSError) as error:
+            raise DatabaseUnavailable(
+                f"cannot open {self.path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
+            ) from error
+        self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[SqliteUnitOfWork]:
+        with self._transaction("BEGIN IMMEDIATE") as unit_of_work:
+            yield unit_of_work
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteUnitOfWork]:
+        with self._transaction("BEGIN") as unit_of_work:
+            yield unit_of_work
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[SqliteUnitOfWork]:
+        connection = self.connection()
+        try:
+            connection.execute(begin)
+            try:
+                yield SqliteUnitOfWork(connection, self._statements)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise _translated(error, self.path) from error
+        except sqlite3.DatabaseError as error:
+            if type(error) is sqlite3.DatabaseError:  # "file is not a database", "disk image is malformed"
+                raise DatabaseUnavailable(f"{self.path}: {error}; restore it from a backup") from error
+            raise
+
+    def migrate(self, to: int | None = None) -> list[str]:
+        if not self._pending(to):
+            return []
+        ran = []
+        connection = self.connection()
+        with self.unit_of_work():  # the write lock: of two processes that start at once, one migrates
+            for migration in self._pending(to):
+                for statement in split_statements(migration.text):
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT INTO SchemaVersion (Version, Name, Sha256, AppliedAt) VALUES (?, ?, ?, ?)",
+                    (migration.version, migration.name, migration.sha256, timestamp()),
+                )
+                ran.append(f"{migration.version:04d}_{migration.name}")
+        return ran
+
+    def _pending(self, to: int | None) -> list[Migration]:
+        applied = {row["version"]: row["sha256"] for row in self._journal()}
+        pending = pending_migrations(self._migrations, applied, self.name)
+        return [m for m in pending if to is None or m.version <= to]
+
+    def _journal(self) -> list[sqlite3.Row]:
+        connection = self.connection()
+        try:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS SchemaVersion (Version INTEGER PRIMARY KEY, Name TEXT NOT NULL,"
+                " Sha256 TEXT NOT NULL, AppliedAt TEXT NOT NULL)"
+            )
+            return connection.execute(
+                "SELECT Version AS version, Sha256 AS sha256, AppliedAt AS appliedAt FROM SchemaVersion"
+            ).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise DatabaseUnavailable(f"{self.path}: {error}; restore it from a backup") from error
+
+    def migration_status(self) -> list[Row]:
+        applied = {row["version"]: row["appliedAt"] for row in self._journal()}
+        return [{"version": m.version, "name": m.name, "appliedAt": applied.get(m.version)} for m in self._migrations]
+
+    @contextmanager
+    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[SqliteDelivery]:
+        deadline = time.monotonic() + timeout
+        while not self._has_message(queue) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
+        with self.unit_of_work() as unit_of_work:
+            rows = unit_of_work.query("receive_messages", queue=queue, n=n)
+            rows.sort(key=lambda row: row["sequence"])  # RETURNING promises no order
+            messages = [
+                Message(
+                    row["messageId"],
+                    queue,
+                    row["orderingKey"],
+                    bytes_of(row["body"]),
+                    row["attemptCount"],
+                    row["enqueuedAt"],
+                    row["firstFailedAt"],
+                )
+                for row in rows
+            ]
+            yield SqliteDelivery(messages, unit_of_work)
+
+    def _has_message(self, queue: str) -> bool:
+        with self.read() as unit_of_work:
+            return bool(unit_of_work.query("queue_has_message", queue=queue))
+
+    def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
+        now = timestamp()
+        with self.unit_of_work() as unit_of_work:
+            rows = unit_of_work.query("count_failed_receive", message_id=message.message_id, reason=reason, now=now)
+            if not rows or rows[0]["attemptCount"] < dead_letter_at:
+                return False
+            unit_of_work.execute(
+                "dead_letter_message",
+                message_id=message.message_id,
+                reason=reason,
+                now=now,
+                hour=current_hour(),
+                tenant_id=None,
+            )
+            unit_of_work.execute("delete_message", message_id=message.message_id)
+            return True
+
+    def change_token(self) -> int:
+        return int(self.connection().execute("PRAGMA data_version").fetchone()[0])
+
+    def wait_for_change(self, since: int, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while (changed := self.change_token() != since) is False and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return changed
+
+    def bytes_on_disk(self) -> int:
+        files = (self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+
+def bytes_of(value: bytes | str) -> bytes:
+    """Bytes of a column that any client may have filled with text."""
+    return value.encode() if isinstance(value, str) else value
+
+
+def split_statements(script: str) -> Iterator[str]:
+    """Statements of a script; SQLite itself says where one is complete, so a trigger's body stays whole."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):
+        raise ValueError(f"unfinished statement at the end of a migration: {statement[:80]!r}")
+
+
+def _translated(error: sqlite3.OperationalError, path: Path) -> Exception:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return DatabaseError(
+            f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
+        )
+    if "unable to open" in text or "disk" in text or "readonly" in text:
+        return DatabaseUnavailable(f"{path}: {text}; check its rights and the free space")
+    return error

@@ -1,0 +1,186 @@
+"""The JSON messages of both queues. Parsing is strict about what we rely on and open to fields that we do not know."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hartonomous_resources.settings import INLINE_LIMIT
+
+INGESTION_QUEUE = "IngestionQueue"
+PROVENANCE_QUEUE = "ProvenanceQueue"
+ATOMS_PER_EVENT = 1000
+
+
+class InvalidMessage(ValueError):
+    """A message that no retry can mend; `tenant_id` is what it said of itself, if it said so readably."""
+
+    def __init__(self, reason: str, tenant_id: int | None) -> None:
+        super().__init__(reason)
+        self.tenant_id = tenant_id
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+class IngestionRequest(_Message):
+    """Ask for a file to be ingested: its bytes inline (base64, up to 1 MiB) or the uri where they lie."""
+
+    tenant_id: Annotated[int, Field(alias="tenantId", ge=0, le=2**31 - 1)]
+    source_id: Annotated[int | str | None, Field(alias="sourceId")] = None
+    content_type: Annotated[
+        str | None, Field(alias="contentType", min_length=3, max_length=255, pattern=r"^[\w.+-]+/[\w.+-]+")
+    ] = None
+    raw_data: Annotated[bytes | None, Field(alias="rawData")] = None
+    uri: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    source_uri: Annotated[str | None, Field(alias="sourceUri", min_length=1, max_length=4096)] = None
+    metadata: dict[str, object] = {}
+
+    @field_validator("raw_data", mode="before")
+    @classmethod
+    def _decode(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if len(value) > INLINE_LIMIT * 4 // 3 + 4:
+            raise ValueError(f"inline data is limited to {INLINE_LIMIT} bytes; enqueue larger sources by uri")
+        try:
+            return base64.b64decode(value, validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"not base64: {error}") from error
+
+    @field_validator("uri", "source_uri")
+    @classmethod
+    def _no_nul(cls, value: str | None) -> str | None:
+        if value is not None and "\0" in value:
+            raise ValueError("a uri must not contain a NUL character")
+        return value
+
+    @model_validator(mode="after")
+    def _one_body(self) -> "IngestionRequest":
+        if (self.raw_data is None) == (self.uri is None):
+            raise ValueError("exactly one of rawData and uri must be given")
+        return self
+
+    def to_body(self) -> bytes:
+        """The message as it goes onto IngestionQueue."""
+        fields = self.model_dump(by_alias=True, exclude_none=True, exclude={"raw_data"})
+        if self.raw_data is not None:
+            fields["rawData"] = base64.b64encode(self.raw_data).decode()
+        return json.dumps(fields, ensure_ascii=False).encode()
+
+
+class AtomsEvent(_Message):
+    """Atoms were created or embedded. A pointer: whoever receives it reads the current rows."""
+
+    event_type: Annotated[Literal["AtomsCreated", "AtomsEmbedded"], Field(alias="eventType")]
+    tenant_id: Annotated[int, Field(alias="tenantId", ge=0)]
+    source_id: Annotated[int | None, Field(alias="sourceId")] = None
+    atom_ids: Annotated[list[int], Field(alias="atomIds", max_length=ATOMS_PER_EVENT)] = []
+    run_id: Annotated[str | None, Field(alias="runId")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_atom_form(cls, value: object) -> object:
+        # The form of the .NET workers: one AtomId an event, PascalCase, no tenant.
+        if not isinstance(value, dict) or "AtomId" not in value:
+            return value
+        return {
+            "eventType": value.get("EventType", value.get("eventType", "AtomsCreated")),
+            "tenantId": value.get("TenantId", value.get("tenantId", 0)),
+            "sourceId": value.get("SourceId"),
+            "atomIds": [value["AtomId"]],
+        }
+
+
+class InferenceEvent(_Message):
+    """An inference was made from atoms and produced atoms; hashes are hex in either case."""
+
+    event_type: Annotated[Literal["InferenceCompleted"], Field(alias="eventType")]
+    inference_id: Annotated[str, Field(alias="inferenceId", min_length=1, max_length=200)]
+    tenant_id: Annotated[int, Field(alias="tenantId", ge=0)]
+    model: Annotated[str, Field(min_length=1, max_length=500)]
+    task: str | None = None
+    input_atoms: Annotated[list[str], Field(alias="inputAtoms")] = []
+    output_atoms: Annotated[list[str], Field(alias="outputAtoms")] = []
+    started_at: Annotated[str | None, Field(alias="startedAt")] = None
+    duration_ms: Annotated[int | None, Field(alias="durationMs", ge=0)] = None
+
+    @field_validator("input_atoms", "output_atoms")
+    @classmethod
+    def _hashes(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if len(value) != 64 or not all(c in "0123456789abcdefABCDEF" for c in value):
+                raise ValueError(f"{value[:80]!r} is not a SHA-256 in hex")
+        return [value.lower() for value in values]
+
+
+ProvenanceEvent = AtomsEvent | InferenceEvent
+
+
+def parse_ingestion_request(body: bytes) -> IngestionRequest:
+    """The request in a message.
+
+    Raises InvalidMessage, saying which field is wrong.
+    """
+    document = _json_object(body)
+    try:
+        return IngestionRequest.model_validate(document)
+    except ValidationError as error:
+        raise InvalidMessage(_first_complaint(error), _tenant_of(document)) from error
+
+
+def parse_provenance_event(body: bytes) -> ProvenanceEvent:
+    """The event in a message.
+
+    Raises InvalidMessage, saying which field is wrong.
+    """
+    document = _json_object(body)
+    kind = InferenceEvent if document.get("eventType") == "InferenceCompleted" else AtomsEvent
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        raise InvalidMessage(_first_complaint(error), _tenant_of(document)) from error
+
+
+def atoms_events(
+    event_type: Literal["AtomsCreated", "AtomsEmbedded"],
+    tenant_id: int,
+    atom_ids: Sequence[int],
+    source_id: int | None = None,
+    run_id: str | None = None,
+) -> Iterator[bytes]:
+    """Messages that point at these atoms, at most 1,000 each."""
+    for start in range(0, len(atom_ids), ATOMS_PER_EVENT):
+        fields: dict[str, object] = {"eventType": event_type, "tenantId": tenant_id}
+        if source_id is not None:
+            fields["sourceId"] = source_id
+        fields["atomIds"] = list(atom_ids[start : start + ATOMS_PER_EVENT])
+        if run_id is not None:
+            fields["runId"] = run_id
+        yield json.dumps(fields).encode()
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage(f"not JSON in UTF-8: {error}", None) from error
+    if not isinstance(document, dict):
+        raise InvalidMessage("not a JSON object", None)
+    return document
+
+
+def _tenant_of(document: dict[str, object]) -> int | None:
+    tenant = document.get("tenantId")
+    return tenant if type(tenant) is int and 0 <= tenant < 2**31 else None
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

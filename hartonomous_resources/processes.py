@@ -1,0 +1,64 @@
+"""Which process holds a claim, and whether it still lives.
+
+A process killed with -9 releases nothing. On its own host that can be seen at once, so the next command need not wait for
+a lease to run out: the owner names host, boot and process start, and a pid used again by another program is told apart.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+
+import psutil
+
+_CLOCK_STEP_SECONDS = 5  # both times are derived from the wall clock, which may be stepped
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process of one boot of one host."""
+
+    host: str
+    boot: int
+    pid: int
+    started: int
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.boot}/{self.pid}/{self.started}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ProcessIdentity | None":
+        """The identity that `str()` wrote, or None for anything else."""
+        parts = text.rsplit("/", 3)
+        if len(parts) != 4 or not all(part.isdigit() for part in parts[1:]):
+            return None
+        return cls(parts[0], int(parts[1]), int(parts[2]), int(parts[3]))
+
+    def is_gone(self) -> bool:
+        """True only if the process certainly ended: False for a process of another host, of which nothing is known."""
+        if self.host != socket.gethostname():
+            return False
+        if abs(self.boot - _boot_time()) > _CLOCK_STEP_SECONDS:
+            return True
+        try:
+            return abs(_started(psutil.Process(self.pid)) - self.started) > _CLOCK_STEP_SECONDS
+        except psutil.NoSuchProcess:
+            return True
+
+
+def _boot_time() -> int:
+    return int(psutil.boot_time())
+
+
+def _started(process: psutil.Process) -> int:
+    return int(process.create_time())
+
+
+@cache
+def _identity_of(pid: int) -> ProcessIdentity:
+    return ProcessIdentity(socket.gethostname(), _boot_time(), pid, _started(psutil.Process(pid)))
+
+
+def this_process() -> ProcessIdentity:
+    """Identity of the calling process (asked anew after a fork)."""
+    return _identity_of(os.getpid())

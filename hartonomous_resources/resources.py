@@ -1,0 +1,59 @@
+"""The outside, opened: what every stage and every command works with."""
+
+from dataclasses import dataclass
+
+from hartonomous_resources.blobs import Blobs, LocalBlobs
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.gpu.protocol import Compute
+from hartonomous_resources.graph.protocol import Graph
+from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Database, graph, compute and blobs of one home."""
+
+    settings: Settings
+    database: Database
+    graph: Graph
+    compute: Compute
+    blobs: Blobs
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of a home, its schema brought up to date: the embedded one belongs to us alone."""
+    database = SqliteDatabase(settings.database_path)
+    database.migrate()
+    return database
+
+
+def open_graph(settings: Settings) -> Graph:
+    """The graph of a home. It is not touched until used, so that a broken graph fails only what needs it."""
+    return SqliteGraph(settings.graph_path)
+
+
+def open_compute(settings: Settings) -> Compute:
+    """The compute of a home; models are loaded at first use."""
+    from hartonomous_resources.gpu.in_process import (
+        InProcessCompute,
+    )  # imports NumPy: not for commands that only read rows
+
+    return InProcessCompute(settings)
+
+
+def open_blobs(settings: Settings) -> Blobs:
+    """The blob store of a home."""
+    return LocalBlobs(settings.blob_dir)
+
+
+def open_resources(settings: Settings | None = None) -> Resources:
+    """Everything that a home consists of.
+
+    Raises DatabaseUnavailable or SchemaMismatch.
+    """
+    settings = settings or Settings()
+    return Resources(
+        settings, open_database(settings), open_graph(settings), open_compute(settings), open_blobs(settings)
+    )

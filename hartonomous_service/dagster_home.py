@@ -1,0 +1,69 @@
+"""Dagster's own storage in the home, and running the chain in this process through it."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hartonomous_resources.project_files import project_file
+from hartonomous_resources.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Make $HARTONOMOUS_HOME/dagster this process's DAGSTER_HOME, with the project's dagster.yaml linked into it."""
+    folder = settings.dagster_home
+    folder.mkdir(parents=True, exist_ok=True)
+    link, target = folder / "dagster.yaml", project_file("dagster.yaml")
+    if link.is_symlink() and link.readlink() != target:
+        link.unlink()  # left by another installation
+    if not link.exists():
+        try:
+            link.symlink_to(target)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # no right to make links (Windows): a copy serves, refreshed whenever it is missing
+            link.write_bytes(target.read_bytes())
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ["HARTONOMOUS_HOME"] = str(settings.home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    return folder
+
+
+def open_instance(settings: Settings) -> "dg.DagsterInstance":
+    """The Dagster instance of the home; runs whose process died are failed first."""
+    prepare_dagster_home(settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dagster's own deprecations are not the user's business
+        import dagster as dg
+
+        from hartonomous_assets.dead_runs import fail_dead_runs
+    instance = dg.DagsterInstance.get()
+    for run_id in fail_dead_runs(instance):
+        print(f"run {run_id} had lost its process and is now marked failed", file=sys.stderr)  # noqa: T201
+    return instance
+
+
+def run_chain(
+    settings: Settings, instance: "dg.DagsterInstance", hour: str, linger_seconds: float = 0.0
+) -> "dg.ExecuteInProcessResult":
+    """One run of the chain of an hour, in this process, visible on the page like any other.
+
+    The result's `success` says how it ended; errors of a stage do not raise.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from hartonomous_assets.dead_runs import process_tags
+        from hartonomous_assets.definitions import defs
+        from hartonomous_assets.jobs import CHAIN_JOB_NAME
+    overrides = {"linger_seconds": linger_seconds}
+    return defs.resolve_job_def(CHAIN_JOB_NAME).execute_in_process(
+        instance=instance,
+        partition_key=hour,
+        tags=process_tags(),
+        run_config={"resources": {"settings": {"config": {"overrides": overrides}}}},
+        raise_on_error=False,
+    )

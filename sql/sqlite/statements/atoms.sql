@@ -1,0 +1,85 @@
+-- name: create_staged_hash
+CREATE TEMP TABLE IF NOT EXISTS StagedHash (ContentHash BLOB NOT NULL);
+
+-- name: clear_staged_hash
+DELETE FROM temp.StagedHash;
+
+-- name: stage_hash
+INSERT INTO temp.StagedHash (ContentHash) VALUES (?);
+
+-- name: staged_atoms
+SELECT h.ContentHash AS contentHash, a.AtomId AS atomId,
+       a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') AS isPlain
+FROM temp.StagedHash AS h CROSS JOIN Atom AS a
+WHERE a.TenantId = :tenant_id AND a.ContentHash = h.ContentHash;
+
+-- name: next_atom_id
+SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'Atom'), 0) + 1 AS atomId;
+
+-- name: insert_atom
+INSERT INTO Atom (AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
+                  InsertedByHand, IngestHour, CreatedAt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?);
+
+-- name: insert_atom_content
+INSERT INTO AtomContent (AtomId, ByteLength, Content, BlobKey) VALUES (?, ?, ?, ?);
+
+-- name: add_references
+UPDATE Atom SET ReferenceCount = ReferenceCount + ? WHERE AtomId = ?;
+
+-- name: turn_into_text
+UPDATE Atom SET Modality = ?, Subtype = ?, ContentType = ?, CanonicalText = ? WHERE AtomId = ?;
+
+-- name: insert_source_atom
+INSERT INTO SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: remove_references
+UPDATE Atom
+SET ReferenceCount = ReferenceCount - (SELECT COUNT(*) FROM SourceAtom AS sa WHERE sa.AtomId = Atom.AtomId AND sa.SourceId = :source_id)
+WHERE AtomId IN (SELECT AtomId FROM SourceAtom WHERE SourceId = :source_id);
+
+-- name: delete_source_atoms
+DELETE FROM SourceAtom WHERE SourceId = :source_id;
+
+-- name: delete_unreferenced_atoms
+DELETE FROM Atom WHERE ReferenceCount = 0 AND InsertedByHand = 0;
+
+-- name: source_atom_ids
+-- What the graph holds of a source, a range of ordinals at a time; gaps are not in the graph.
+SELECT DISTINCT sa.AtomId AS atomId
+FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId
+WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_ordinal AND sa.Ordinal < :to_ordinal
+  AND a.Subtype IS NOT 'gap';
+
+-- name: source_contents
+-- Bytes of a source in order: each atom's content, then its suffix.
+SELECT sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
+       a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey
+FROM SourceAtom AS sa
+JOIN Atom AS a ON a.AtomId = sa.AtomId
+LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
+WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_ordinal
+ORDER BY sa.Ordinal LIMIT :n;
+
+-- name: atoms_by_id
+SELECT AtomId AS atomId, TenantId AS tenantId, Modality AS modality, Subtype AS subtype,
+       lower(hex(ContentHash)) AS atomHash, CanonicalText AS text, ContentType AS contentType, IngestHour AS ingestHour,
+       CreatedAt AS createdAt
+FROM Atom WHERE AtomId IN (SELECT value FROM json_each(:atom_ids));
+
+-- name: atom_by_hash
+SELECT AtomId AS atomId, TenantId AS tenantId FROM Atom WHERE TenantId = :tenant_id AND ContentHash = :content_hash;
+
+-- name: occurrences
+-- Where atoms occur in sources that count for search: current versions only.
+SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
+       sa.ByteLength AS byteLength, sa.Locator AS locator
+FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND s.TenantId = :tenant_id
+  AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+ORDER BY s.SourceId, sa.Ordinal;
+
+-- name: blob_is_referenced
+SELECT 1 FROM AtomContent WHERE BlobKey = :blob_key
+UNION ALL SELECT 1 FROM Source WHERE BlobKey = :blob_key LIMIT 1;

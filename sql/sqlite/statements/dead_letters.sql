@@ -1,0 +1,34 @@
+-- name: insert_dead_letter
+INSERT INTO DeadLetter (Kind, TenantId, IngestHour, Queue, OrderingKey, MessageId, SourceId, JobId, Reason, Body, AttemptCount,
+                        FirstFailedAt, LastFailedAt, Replay)
+VALUES (:kind, :tenant_id, :hour, :queue, :ordering_key, :message_id, :source_id, :job_id, :reason, :body, :attempt_count,
+        :first_failed_at, :now, :replay);
+
+-- name: dead_letter_message
+INSERT INTO DeadLetter (Kind, TenantId, IngestHour, Queue, OrderingKey, MessageId, Reason, Body, AttemptCount,
+                        FirstFailedAt, LastFailedAt, Replay)
+SELECT 'message', :tenant_id, :hour, Queue, OrderingKey, MessageId, :reason, Body, AttemptCount,
+       COALESCE(FirstFailedAt, :now), :now, 'puts the message back on ' || Queue
+FROM QueueMessage WHERE MessageId = :message_id;
+
+-- name: dead_letters
+SELECT DeadLetterId AS deadLetterId, Kind AS kind, TenantId AS tenantId, IngestHour AS ingestHour, Queue AS queue,
+       OrderingKey AS orderingKey, MessageId AS messageId, SourceId AS sourceId, JobId AS jobId, Reason AS reason,
+       Body AS body, AttemptCount AS attemptCount, FirstFailedAt AS firstFailedAt, LastFailedAt AS lastFailedAt, Replay AS replay
+FROM DeadLetter
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:dead_letter_id IS NULL OR DeadLetterId = :dead_letter_id)
+ORDER BY DeadLetterId DESC LIMIT :n;
+
+-- name: dead_letters_of_messages
+SELECT MessageId AS messageId, Reason AS reason FROM DeadLetter
+WHERE MessageId IN (SELECT value FROM json_each(:message_ids));
+
+-- name: delete_dead_letter
+DELETE FROM DeadLetter WHERE DeadLetterId = :dead_letter_id;
+
+-- name: dead_letter_count
+SELECT COUNT(*) AS n FROM DeadLetter
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:hour IS NULL OR IngestHour = :hour);
+
+-- name: dead_letters_without_tenant
+SELECT COUNT(*) AS n FROM DeadLetter WHERE TenantId IS NULL;

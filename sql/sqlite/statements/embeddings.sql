@@ -1,0 +1,84 @@
+-- name: embedding_model
+SELECT ModelId AS modelId FROM EmbeddingModel
+WHERE Modality = :modality AND ArtifactHash = :artifact_hash AND Settings = :settings;
+
+-- name: insert_embedding_model
+INSERT INTO EmbeddingModel (Modality, Name, Dimension, ArtifactHash, Precision, Settings, Active, CreatedAt)
+VALUES (:modality, :name, :dimension, :artifact_hash, :precision, :settings, 0, :now);
+
+-- name: active_embedding_model
+SELECT ModelId AS modelId, Name AS name, Dimension AS dimension, ArtifactHash AS artifactHash, Precision AS precision
+FROM EmbeddingModel WHERE Modality = :modality AND Active = 1;
+
+-- name: deactivate_embedding_models
+UPDATE EmbeddingModel SET Active = 0 WHERE Modality = :modality AND Active = 1;
+
+-- name: activate_embedding_model
+UPDATE EmbeddingModel SET Active = 1 WHERE ModelId = :model_id;
+
+-- name: requeue_jobs_for_model
+-- A new active model: atoms that another model embedded are embedded again.
+UPDATE BackgroundJob
+SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL
+WHERE JobType = 'GenerateEmbedding' AND Status = 'Completed'
+  AND AtomId IN (SELECT a.AtomId FROM Atom AS a
+                 WHERE a.Modality = :modality AND trim(a.CanonicalText) <> ''
+                   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = :model_id));
+
+-- name: insert_embedding
+INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, WindowCount, IngestHour, RunId, CreatedAt)
+SELECT AtomId, TenantId, ?2, ?3, ?4, ?5, IngestHour, ?6, ?7 FROM Atom WHERE AtomId = ?1
+ON CONFLICT (AtomId, ModelId) DO NOTHING;
+
+-- name: pending_projections
+SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.EmbeddingVector AS vector
+FROM AtomEmbedding AS e
+WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND e.ModelId = :model_id
+LIMIT :n;
+
+-- name: project_embedding
+UPDATE AtomEmbedding SET X = ?, Y = ?, Z = ?, HilbertValue = ?, ProjectionModelId = ? WHERE AtomEmbeddingId = ?;
+
+-- name: active_projection_model
+SELECT ProjectionModelId AS projectionModelId, Method AS method, Parameters AS parameters, ArtifactHash AS artifactHash
+FROM ProjectionModel WHERE ModelId = :model_id AND Active = 1;
+
+-- name: projection_model
+SELECT ProjectionModelId AS projectionModelId FROM ProjectionModel WHERE ModelId = :model_id AND ArtifactHash = :artifact_hash;
+
+-- name: insert_projection_model
+INSERT INTO ProjectionModel (ModelId, Method, Parameters, TrainedOn, ArtifactHash, Active, CreatedAt)
+VALUES (:model_id, :method, :parameters, :trained_on, :artifact_hash, 0, :now);
+
+-- name: deactivate_projection_models
+UPDATE ProjectionModel SET Active = 0 WHERE ModelId = :model_id AND Active = 1;
+
+-- name: activate_projection_model
+UPDATE ProjectionModel SET Active = 1 WHERE ProjectionModelId = :projection_model_id;
+
+-- name: unproject_other_models
+-- A new active projection: what another one placed is placed again, hour by hour; until then the old position stays readable.
+UPDATE AtomEmbedding SET ProjectionModelId = NULL
+WHERE ModelId = :model_id AND ProjectionModelId IS NOT NULL AND ProjectionModelId <> :projection_model_id;
+
+-- name: vectors
+-- Vectors of a tenant in blocks, for an exact scan in bounded memory.
+SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS vector
+FROM AtomEmbedding
+WHERE TenantId = :tenant_id AND ModelId = :model_id AND AtomEmbeddingId > :after
+ORDER BY AtomEmbeddingId LIMIT :n;
+
+-- name: searchable_atoms
+-- Of these atoms, those that a search may show: held by a current source, or inserted by hand.
+SELECT a.AtomId AS atomId FROM Atom AS a
+WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND a.TenantId = :tenant_id
+  AND (:modality IS NULL OR a.Modality = :modality)
+  AND (a.InsertedByHand = 1 OR EXISTS (
+        SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+        WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
+
+-- name: lexical_matches
+SELECT a.AtomId AS atomId, -bm25(AtomText) AS score
+FROM AtomText JOIN Atom AS a ON a.AtomId = AtomText.rowid
+WHERE AtomText MATCH :expression AND a.TenantId = :tenant_id
+ORDER BY rank LIMIT :n;

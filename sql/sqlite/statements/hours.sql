@@ -1,0 +1,31 @@
+-- What an hour holds, per stage: small tables for the materialisation; column `rows` adds up to the partition's row count.
+
+-- name: hour_sources
+SELECT ContentType AS contentType, Status AS status, COUNT(*) AS rows, SUM(ByteLength) AS bytes
+FROM Source WHERE IngestHour = :hour GROUP BY ContentType, Status ORDER BY rows DESC LIMIT 20;
+
+-- name: hour_atoms
+SELECT Modality AS modality, COALESCE(Subtype, '') AS subtype, COUNT(*) AS rows, SUM(ReferenceCount) AS occurrences
+FROM Atom WHERE IngestHour = :hour GROUP BY Modality, Subtype ORDER BY rows DESC LIMIT 20;
+
+-- name: hour_embeddings
+SELECT m.Name AS model, m.Precision AS precision, m.Dimension AS dimension, COUNT(*) AS rows,
+       SUM(e.WindowCount > 1) AS averagedFromWindows
+FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
+WHERE e.IngestHour = :hour GROUP BY m.ModelId ORDER BY rows DESC;
+
+-- name: hour_projections
+-- Eight octants of the unit cube: a projection that spreads well fills all of them.
+SELECT (CASE WHEN X < 0 THEN '-' ELSE '+' END) || (CASE WHEN Y < 0 THEN '-' ELSE '+' END) || (CASE WHEN Z < 0 THEN '-' ELSE '+' END)
+         AS octant,
+       COUNT(*) AS rows, COUNT(DISTINCT printf('%d/%d/%d', SpatialBucketX, SpatialBucketY, SpatialBucketZ)) AS buckets
+FROM AtomEmbedding WHERE IngestHour = :hour AND ProjectionModelId IS NOT NULL GROUP BY octant ORDER BY octant;
+
+-- name: pending_work
+-- Hours that hold work, for the sensor: it looks, it takes nothing.
+SELECT IngestHour AS hour FROM Source WHERE Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now)
+UNION
+SELECT IngestHour FROM BackgroundJob WHERE Status = 'Pending' OR (Status = 'InProgress' AND LeaseUntil < :now)
+UNION
+SELECT IngestHour FROM AtomEmbedding WHERE ProjectionModelId IS NULL
+ORDER BY 1;

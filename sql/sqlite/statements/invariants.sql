@@ -1,0 +1,71 @@
+-- Each returns the rows that break an invariant of docs/architecture.md: none, where all is well. :hour and :tenant_id may be NULL for all.
+
+-- name: broken_reference_counts
+SELECT a.AtomId AS atomId, a.ReferenceCount AS referenceCount,
+       (SELECT COUNT(*) FROM SourceAtom AS sa WHERE sa.AtomId = a.AtomId) AS occurrences
+FROM Atom AS a
+WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id)
+  AND (a.ReferenceCount <> (SELECT COUNT(*) FROM SourceAtom AS sa WHERE sa.AtomId = a.AtomId)
+       OR (a.ReferenceCount = 0 AND a.InsertedByHand = 0
+           AND NOT EXISTS (SELECT 1 FROM Source WHERE Status IN ('Landed', 'Atomizing') AND TenantId = a.TenantId)))
+LIMIT 100;
+
+-- name: broken_coverage
+SELECT s.SourceId AS sourceId, s.ByteLength AS byteLength,
+       (SELECT SUM(sa.ByteLength + COALESCE(length(sa.Suffix), 0)) FROM SourceAtom AS sa
+        WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS covered
+FROM Source AS s
+WHERE (:hour IS NULL OR s.IngestHour = :hour) AND (:tenant_id IS NULL OR s.TenantId = :tenant_id) AND s.Status = 'Atomized'
+  AND s.ByteLength IS NOT (SELECT SUM(sa.ByteLength + COALESCE(length(sa.Suffix), 0)) FROM SourceAtom AS sa
+                           WHERE sa.SourceId = s.SourceId AND sa.Role = 'content')
+LIMIT 100;
+
+-- name: broken_tenancy
+SELECT sa.SourceId AS sourceId, sa.AtomId AS atomId
+FROM Source AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
+WHERE (:hour IS NULL OR s.IngestHour = :hour) AND (:tenant_id IS NULL OR s.TenantId = :tenant_id) AND s.TenantId <> a.TenantId
+LIMIT 100;
+
+-- name: unexplained_missing_embeddings
+SELECT a.AtomId AS atomId, a.Modality AS modality
+FROM Atom AS a
+WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id)
+  AND a.Modality IN ('text', 'image', 'audio', 'video', 'code') AND a.Subtype IS NOT 'gap'
+  AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
+                  WHERE e.AtomId = a.AtomId AND m.Active = 1)
+  AND NOT EXISTS (SELECT 1 FROM BackgroundJob AS j
+                  WHERE j.AtomId = a.AtomId AND (j.Status <> 'Completed' OR j.Result IS NOT NULL))
+LIMIT 100;
+
+-- name: broken_positions
+SELECT AtomEmbeddingId AS atomEmbeddingId, X AS x, Y AS y, Z AS z, HilbertValue AS hilbertValue
+FROM AtomEmbedding
+WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND ProjectionModelId IS NOT NULL
+  AND NOT (X BETWEEN -1 AND 1 AND Y BETWEEN -1 AND 1 AND Z BETWEEN -1 AND 1 AND HilbertValue >= 0)
+LIMIT 100;
+
+-- name: duplicate_atoms
+SELECT TenantId AS tenantId, lower(hex(ContentHash)) AS atomHash, COUNT(*) AS n
+FROM Atom WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR TenantId = :tenant_id)
+GROUP BY TenantId, ContentHash HAVING COUNT(*) > 1 LIMIT 100;
+
+-- name: unprojected_embeddings
+SELECT AtomEmbeddingId AS atomEmbeddingId FROM AtomEmbedding
+WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND ProjectionModelId IS NULL
+LIMIT 100;
+
+-- name: graph_totals
+-- What the graph must hold once ProvenanceQueue is empty.
+SELECT
+  (SELECT COUNT(*) FROM Atom AS a WHERE a.TenantId = :tenant_id AND a.Subtype IS NOT 'gap'
+     AND (EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+                  WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+          OR EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
+          OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed'))) AS atoms,
+  (SELECT COUNT(*) FROM Source WHERE TenantId = :tenant_id AND Status = 'Atomized') AS sources,
+  (SELECT COUNT(*) FROM (SELECT DISTINCT sa.SourceId, sa.AtomId FROM Source AS s
+     JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
+     WHERE s.TenantId = :tenant_id AND s.Status = 'Atomized' AND a.Subtype IS NOT 'gap')) AS edges;
+
+-- name: database_tenants
+SELECT DISTINCT TenantId AS tenantId FROM Source UNION SELECT DISTINCT TenantId FROM Atom;

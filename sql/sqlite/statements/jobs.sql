@@ -1,0 +1,68 @@
+-- name: has_claimable_jobs
+SELECT 1 FROM BackgroundJob
+WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
+  AND (Status = 'Pending' OR LeaseUntil < :now)
+LIMIT 1;
+
+-- name: claim_jobs
+UPDATE BackgroundJob
+SET Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
+    StartedAt = COALESCE(StartedAt, :now)
+WHERE JobId IN (
+  SELECT JobId FROM BackgroundJob
+  WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
+    AND (Status = 'Pending' OR LeaseUntil < :now) AND AttemptCount BETWEEN :least_attempts AND :most_attempts
+    AND AttemptCount < MaxAttempts
+  LIMIT :n)
+RETURNING JobId AS jobId, AtomId AS atomId, TenantId AS tenantId, AttemptCount AS attemptCount;
+
+-- name: complete_jobs
+UPDATE BackgroundJob
+SET Status = 'Completed', CompletedAt = :now, Result = :result, LeaseOwner = NULL, LeaseUntil = NULL
+WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner AND Status = 'InProgress';
+
+-- name: release_jobs
+UPDATE BackgroundJob SET Status = 'Pending', LeaseOwner = NULL, LeaseUntil = NULL, AttemptCount = AttemptCount - 1
+WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner AND Status = 'InProgress';
+
+-- name: refuse_job
+-- The work can never succeed: no further attempt.
+UPDATE BackgroundJob
+SET Status = 'Failed', CompletedAt = :now, Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
+WHERE JobId = :job_id AND LeaseOwner = :owner;
+
+-- name: return_job
+UPDATE BackgroundJob SET Status = 'Pending', Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
+WHERE JobId = :job_id AND LeaseOwner = :owner;
+
+-- name: exhausted_jobs
+SELECT JobId AS jobId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
+       AttemptCount AS attemptCount, StartedAt AS startedAt, Result AS result
+FROM BackgroundJob
+WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
+  AND (Status = 'Pending' OR LeaseUntil < :now);
+
+-- name: dead_letter_job
+UPDATE BackgroundJob
+SET Status = 'DeadLettered', CompletedAt = :now, Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
+WHERE JobId = :job_id;
+
+-- name: retry_job
+UPDATE BackgroundJob
+SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL, LeaseOwner = NULL, LeaseUntil = NULL
+WHERE JobId = :job_id AND TenantId = :tenant_id AND Status IN ('Failed', 'DeadLettered');
+
+-- name: jobs
+SELECT JobId AS jobId, JobType AS jobType, Parameters AS parameters, AtomId AS atomId, TenantId AS tenantId,
+       IngestHour AS ingestHour, Status AS status, AttemptCount AS attemptCount, MaxAttempts AS maxAttempts, Result AS result,
+       CreatedAt AS createdAt, StartedAt AS startedAt, CompletedAt AS completedAt
+FROM BackgroundJob
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:job_id IS NULL OR JobId = :job_id)
+  AND (:status IS NULL OR Status = :status)
+ORDER BY JobId DESC LIMIT :n;
+
+-- name: job_lease_owners
+SELECT DISTINCT LeaseOwner AS owner FROM BackgroundJob WHERE Status = 'InProgress' AND LeaseOwner IS NOT NULL;
+
+-- name: expire_job_leases
+UPDATE BackgroundJob SET LeaseUntil = '' WHERE Status = 'InProgress' AND LeaseOwner = :owner;

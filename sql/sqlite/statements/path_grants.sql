@@ -1,0 +1,8 @@
+-- name: insert_path_grant
+INSERT INTO PathGrant (MessageId, Path) VALUES (?, ?);
+
+-- name: path_grant
+SELECT Path AS path FROM PathGrant WHERE MessageId = :message_id;
+
+-- name: delete_path_grant
+DELETE FROM PathGrant WHERE MessageId = :message_id;

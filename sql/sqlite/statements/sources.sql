@@ -1,0 +1,108 @@
+-- name: insert_source
+INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, IngestHour, MessageId, ReadUri, BlobKey,
+                    ReceivedAt, LastSeenAt, Metadata)
+SELECT :tenant_id, :source_uri, COALESCE(MAX(Version), 0) + 1, :content_type, :byte_length, :hour, :message_id, :read_uri, :blob_key,
+       :now, :now, :metadata
+FROM Source WHERE TenantId = :tenant_id AND SourceUri = :source_uri;
+
+-- name: claim_source
+-- Versions of one uri are atomized in the order in which they came: an unfinished older one goes first.
+UPDATE Source
+SET Status = 'Atomizing', LeaseOwner = :owner, LeaseUntil = :lease_until, AttemptCount = AttemptCount + 1, RunId = :run_id
+WHERE SourceId = (
+  SELECT s.SourceId FROM Source AS s
+  WHERE s.IngestHour = :hour AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < :now))
+    AND NOT EXISTS (SELECT 1 FROM Source AS e
+                    WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
+                      AND e.Status IN ('Landed', 'Atomizing'))
+  ORDER BY s.SourceId LIMIT 1)
+RETURNING SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, ContentType AS contentType,
+          ByteLength AS byteLength, IngestHour AS ingestHour, MessageId AS messageId, ReadUri AS readUri, BlobKey AS blobKey,
+          AttemptCount AS attemptCount, ReceivedAt AS receivedAt, Metadata AS metadata;
+
+-- name: renew_source_lease
+UPDATE Source SET LeaseUntil = :lease_until
+WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
+
+-- name: release_source
+UPDATE Source SET Status = 'Landed', LeaseOwner = NULL, LeaseUntil = NULL, AttemptCount = AttemptCount - :forgiven,
+                  ErrorMessage = :error
+WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
+
+-- name: current_source_with_hash
+SELECT SourceId AS sourceId FROM Source
+WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND SupersededBy IS NULL AND Status = 'Atomized'
+  AND ContentHash = :content_hash;
+
+-- name: has_unfinished_version
+SELECT 1 FROM Source
+WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status IN ('Landed', 'Atomizing') LIMIT 1;
+
+-- name: touch_source
+UPDATE Source SET LastSeenAt = :now WHERE SourceId = :source_id;
+
+-- name: delete_source
+DELETE FROM Source WHERE SourceId = :source_id;
+
+-- name: supersede_older_versions
+UPDATE Source SET SupersededBy = :source_id
+WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status = 'Atomized' AND SupersededBy IS NULL
+  AND SourceId <> :source_id;
+
+-- name: finish_source
+UPDATE Source
+SET Status = 'Atomized', ContentHash = :content_hash, ByteLength = :byte_length, ContentType = :content_type,
+    AtomizerVersion = :atomizer_version, BlobKey = NULL, LeaseOwner = NULL, LeaseUntil = NULL, ErrorMessage = NULL
+WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
+
+-- name: dead_letter_source
+UPDATE Source SET Status = 'DeadLettered', ErrorMessage = :reason, LeaseOwner = NULL, LeaseUntil = NULL
+WHERE SourceId = :source_id;
+
+-- name: exhausted_sources
+SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, ContentType AS contentType, ReadUri AS readUri,
+       BlobKey AS blobKey, MessageId AS messageId, AttemptCount AS attemptCount, ReceivedAt AS receivedAt, Metadata AS metadata,
+       ErrorMessage AS errorMessage, IngestHour AS ingestHour
+FROM Source
+WHERE IngestHour = :hour AND AttemptCount >= :max_attempts
+  AND (Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now));
+
+-- name: source_lease_owners
+SELECT DISTINCT LeaseOwner AS owner FROM Source WHERE Status = 'Atomizing' AND LeaseOwner IS NOT NULL;
+
+-- name: expire_source_leases
+UPDATE Source SET LeaseUntil = '' WHERE Status = 'Atomizing' AND LeaseOwner = :owner;
+
+-- name: sources
+SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
+       ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       Status AS status, AtomizerVersion AS atomizerVersion, RunId AS runId, MessageId AS messageId, ReceivedAt AS receivedAt,
+       LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata
+FROM Source
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:source_id IS NULL OR SourceId = :source_id)
+  AND (:source_uri IS NULL OR SourceUri = :source_uri) AND (:status IS NULL OR Status = :status)
+ORDER BY SourceId DESC LIMIT :n;
+
+-- name: sources_by_uri
+SELECT SourceId AS sourceId, SourceUri AS sourceUri, ContentType AS contentType, ByteLength AS byteLength,
+       lower(hex(ContentHash)) AS contentHash, Status AS status, MessageId AS messageId, ErrorMessage AS errorMessage
+FROM Source
+WHERE TenantId = :tenant_id AND SourceUri IN (SELECT value FROM json_each(:source_uris))
+  AND (Status <> 'Atomized' OR SupersededBy IS NULL)
+ORDER BY SourceId;
+
+-- name: source_atom_totals
+SELECT sa.SourceId AS sourceId, COUNT(*) AS atomCount
+FROM SourceAtom AS sa
+WHERE sa.SourceId IN (SELECT value FROM json_each(:source_ids)) AND sa.Role = 'content'
+GROUP BY sa.SourceId;
+
+-- name: source_new_atoms
+-- New with this source: atoms that no earlier source holds.
+SELECT SourceId AS sourceId, COUNT(*) AS newAtomCount, SUM(ByteLength) AS newBytes
+FROM (SELECT sa.SourceId, sa.AtomId, MIN(sa.ByteLength) AS ByteLength
+      FROM SourceAtom AS sa
+      WHERE sa.SourceId IN (SELECT value FROM json_each(:source_ids)) AND sa.Role = 'content'
+        AND NOT EXISTS (SELECT 1 FROM SourceAtom AS o WHERE o.AtomId = sa.AtomId AND o.SourceId < sa.SourceId)
+      GROUP BY sa.SourceId, sa.AtomId)
+GROUP BY SourceId;
