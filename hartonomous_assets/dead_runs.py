@@ -24,11 +24,8 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
         identity = ProcessIdentity.parse(run.tags.get(PROCESS_TAG, ""))
-        if identity is None:
-            gone = time.time() - record.update_timestamp.timestamp() > _UNTAGGED_SECONDS
-        else:
-            gone = identity.is_gone()
-        if gone:
+        silent = time.time() - record.update_timestamp.timestamp() > _UNTAGGED_SECONDS
+        if identity.is_gone() if identity else silent:
             instance.report_run_failed(
                 run, "its process is gone (killed, or the machine went down); what it left is done by the next run"
             )

@@ -38,7 +38,7 @@ def sweep_blobs(
     context: dg.OpExecutionContext, database: dg.ResourceParam[Database], blobs: dg.ResourceParam[Blobs]
 ) -> int:
     deleted = 0
-    for key in blobs.keys(older_than_seconds=ORPHAN_SECONDS):
+    for key in blobs.list_keys(older_than_seconds=ORPHAN_SECONDS):
         with database.read() as unit_of_work:
             referenced = unit_of_work.query("blob_is_referenced", blob_key=key)
         if not referenced:

@@ -7,8 +7,9 @@ import dagster as dg
 
 from hartonomous_assets.jobs import CHAIN_JOB_NAME, chain_job
 from hartonomous_assets.partitions import INGEST_HOUR
-from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.pending import hours_with_work
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.settings import Settings
 
@@ -25,15 +26,6 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-
-
-def hours_with_work(database: Database, now_hour: str) -> list[str]:
-    """Hours that hold work, oldest first; queued messages are work of the running hour."""
-    with database.read() as unit_of_work:
-        hours = {row["hour"] for row in unit_of_work.query("pending_work", now=timestamp())}
-        if unit_of_work.query("queue_depths"):
-            hours.add(now_hour)
-    return sorted(hours)
 
 
 def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: int) -> list[dg.RunRequest]:

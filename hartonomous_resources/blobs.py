@@ -25,7 +25,7 @@ class Blobs(Protocol):
     def delete(self, key: str) -> None:
         """Remove a key; a key that is not there is no error."""
 
-    def keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
+    def list_keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
         """Every key, or those written at least so long ago."""
 
 
@@ -63,7 +63,7 @@ class LocalBlobs:
     def delete(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
 
-    def keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
+    def list_keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
         newest = time.time() - older_than_seconds
         for file in self.root.glob("*/*/*"):
             if not file.name.startswith(".") and file.stat().st_mtime <= newest:

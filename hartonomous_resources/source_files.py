@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from hartonomous_resources.settings import Settings
 
@@ -22,7 +22,7 @@ def local_path(uri: str) -> Path:
         parts = urlsplit(uri)
         if parts.netloc not in ("", "localhost"):
             raise UnreadableSource(f"{uri}: names the host {parts.netloc!r}; only local files can be read")
-        path = Path(unquote(parts.path))
+        path = Path(os.fsdecode(unquote_to_bytes(parts.path)))
     elif "://" in uri.split("/", 1)[0] + "//" and not uri.startswith("/"):
         raise UnreadableSource(f"{uri}: only local files can be read; use file:///… or an absolute path")
     else:

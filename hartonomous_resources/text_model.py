@@ -27,7 +27,7 @@ from hartonomous_resources.text_model_download import (
     workspace,
 )
 
-__all__ = ["MODEL_NAME", "TextModelError", "TextModelFiles", "ensure_text_model"]
+__all__ = ["MODEL_NAME", "TextModelError", "TextModelFiles", "ensure_text_model", "text_model_is_ready"]
 
 Precision = Literal["int8", "fp32"]
 
@@ -82,14 +82,24 @@ def ensure_text_model(
     )
 
 
+def text_model_is_ready(model_dir: Path, *, model: str = MODEL_NAME, precision: Precision = "int8") -> tuple[bool, str]:
+    """Whether `ensure_text_model` would neither fetch nor build, and a line that says so. Reads no content."""
+    folder = model_dir.expanduser().absolute() / MODEL_NAME
+    origin = folder if model == MODEL_NAME else Path(model).expanduser()
+    own_encoder, onnx_path = origin / "model.onnx", _built_path(folder, precision)
+    needed = [own_encoder] if own_encoder.is_file() else [onnx_path, _record_path(onnx_path)]
+    if missing := [path for path in (*needed, origin / TOKENIZER) if not path.is_file()]:
+        return False, f"{model} is not ready, {missing[0]} is missing: the first use builds or fetches it"
+    return True, f"{model} {precision} in {needed[0].parent}"
+
+
 def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, progress: Progress) -> TextModelFiles:
     """`folder` holds what is built; `origin` holds the weights, and is `folder` where we fetch them."""
     from filelock import FileLock
 
-    from hartonomous_assets.embedders.minilm_graph import DIMENSION, GRAPH_VERSION, MAX_TOKENS
+    from hartonomous_assets.embedders.minilm_graph import DIMENSION, MAX_TOKENS
 
-    # The version is part of the name: releases that share a folder do not undo each other's builds.
-    onnx_path, tokenizer_path = folder / f"{precision}-v{GRAPH_VERSION}.onnx", origin / TOKENIZER
+    onnx_path, tokenizer_path = _built_path(folder, precision), origin / TOKENIZER
     artifact_hash = _built_hash(onnx_path)
     if artifact_hash is None or not tokenizer_path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,6 +175,13 @@ def _built_hash(onnx_path: Path) -> str | None:
             f"{onnx_path} is damaged: SHA-256 {found} instead of {expected}; delete it, it is built anew"
         )
     return found
+
+
+def _built_path(folder: Path, precision: Precision) -> Path:
+    """The version is part of the name: releases that share a folder do not undo each other's builds."""
+    from hartonomous_assets.embedders.minilm_graph import GRAPH_VERSION
+
+    return folder / f"{precision}-v{GRAPH_VERSION}.onnx"
 
 
 def _record_path(onnx_path: Path) -> Path:

@@ -64,6 +64,10 @@ def run_chain(
         instance=instance,
         partition_key=hour,
         tags=process_tags(),
-        run_config={"resources": {"settings": {"config": {"overrides": overrides}}}},
+        run_config={
+            "resources": {"settings": {"config": {"overrides": overrides}}},
+            # The events are in Dagster's storage and on its page; a command's stderr is for people, or for our JSON lines.
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
         raise_on_error=False,
     )

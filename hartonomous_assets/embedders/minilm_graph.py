@@ -145,9 +145,7 @@ def _embeddings(graph: _Graph, weights: Weights) -> str:
         for table in ("word_embeddings", "position_embeddings", "token_type_embeddings")
     ]
     inputs = [ids, segments, *tables, *_norm(graph, weights, "embeddings.LayerNorm"), mask]
-    return graph.fused(
-        "EmbedLayerNormalization", inputs, ["embedded", "mask_index"], epsilon=_LAYER_NORM_EPSILON
-    )
+    return graph.fused("EmbedLayerNormalization", inputs, ["embedded", "mask_index"], epsilon=_LAYER_NORM_EPSILON)
 
 
 def _encoder_layer(graph: _Graph, weights: Weights, layer: int, hidden: str) -> str:
@@ -157,9 +155,7 @@ def _encoder_layer(graph: _Graph, weights: Weights, layer: int, hidden: str) -> 
     qkv_bias = np.concatenate([weights[f"{name}.bias"] for name in projections])
     packed = [graph.weight(f"{prefix}.qkv.weight", qkv_weight), graph.weight(f"{prefix}.qkv.bias", qkv_bias)]
 
-    attended = graph.fused(
-        "Attention", [hidden, *packed, "mask_index"], [f"{prefix}.attention"], num_heads=HEADS
-    )
+    attended = graph.fused("Attention", [hidden, *packed, "mask_index"], [f"{prefix}.attention"], num_heads=HEADS)
     projected, bias = _dense(graph, weights, f"{prefix}.attention.output.dense", attended)
     hidden = _add_norm(graph, weights, f"{prefix}.attention.output.LayerNorm", projected, hidden, bias)
 

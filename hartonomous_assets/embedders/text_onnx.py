@@ -66,9 +66,7 @@ class TextEmbedder:
         self._session = _single_threaded_session(onnx_path)
         inputs = self._session.get_inputs()
         if unknown := {tensor.name for tensor in inputs} - _KNOWN_INPUTS:
-            raise ValueError(
-                f"{onnx_path} needs inputs that a text does not give: {', '.join(sorted(unknown))}"
-            )
+            raise ValueError(f"{onnx_path} needs inputs that a text does not give: {', '.join(sorted(unknown))}")
         self._inputs = [(t.name, np.int32 if t.type == "tensor(int32)" else np.int64) for t in inputs]
         outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._output = "sentence_embedding" if "sentence_embedding" in outputs else outputs[0]

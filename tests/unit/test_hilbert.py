@@ -35,7 +35,7 @@ def skilling(point: list[int], bits: int) -> int:
 
 
 def centres(grid: NDArray[np.int64], bits: int) -> NDArray[np.float64]:
-    return grid / (2**bits - 1) * 2.0 - 1.0
+    return np.asarray(grid / (2**bits - 1) * 2.0 - 1.0, dtype=np.float64)
 
 
 def whole_cube(bits: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ NO_MEAN = np.zeros(3)
 
 def unit_vectors(count: int, dimension: int = 384) -> NDArray[np.float32]:
     vectors = np.random.default_rng(count).normal(size=(count, dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
 def left_to_right(vector: list[float], axis: list[float]) -> float:

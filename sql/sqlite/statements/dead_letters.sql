@@ -20,7 +20,7 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:dead_letter_id IS NULL
 ORDER BY DeadLetterId DESC LIMIT :n;
 
 -- name: dead_letters_of_messages
-SELECT MessageId AS messageId, Reason AS reason FROM DeadLetter
+SELECT MessageId AS messageId, OrderingKey AS orderingKey, Reason AS reason FROM DeadLetter
 WHERE MessageId IN (SELECT value FROM json_each(:message_ids));
 
 -- name: delete_dead_letter
@@ -32,3 +32,6 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:hour IS NULL OR Ingest
 
 -- name: dead_letters_without_tenant
 SELECT COUNT(*) AS n FROM DeadLetter WHERE TenantId IS NULL;
+
+-- name: delete_dead_letter_of_job
+DELETE FROM DeadLetter WHERE JobId = :job_id;

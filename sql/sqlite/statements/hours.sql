@@ -29,3 +29,19 @@ SELECT IngestHour FROM BackgroundJob WHERE Status = 'Pending' OR (Status = 'InPr
 UNION
 SELECT IngestHour FROM AtomEmbedding WHERE ProjectionModelId IS NULL
 ORDER BY 1;
+
+-- name: stats_totals
+SELECT
+  (SELECT COUNT(*) FROM Source WHERE Status = 'Atomized' AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS sources,
+  (SELECT COUNT(*) FROM Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id) AS atoms,
+  (SELECT COUNT(*) FROM AtomEmbedding WHERE :tenant_id IS NULL OR TenantId = :tenant_id) AS embeddings,
+  (SELECT COUNT(*) FROM AtomEmbedding
+   WHERE ProjectionModelId IS NOT NULL AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS projections,
+  (SELECT COALESCE(SUM(ByteLength), 0) FROM Source
+   WHERE Status = 'Atomized' AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS bytesIn,
+  (SELECT COALESCE(SUM(length(CAST(AtomicValue AS BLOB))), 0) FROM Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
+  + (SELECT COALESCE(SUM(c.ByteLength), 0) FROM AtomContent AS c JOIN Atom AS a ON a.AtomId = c.AtomId
+     WHERE :tenant_id IS NULL OR a.TenantId = :tenant_id) AS bytesStored;
+
+-- name: stats_jobs
+SELECT Status AS status, COUNT(*) AS n FROM BackgroundJob WHERE :tenant_id IS NULL OR TenantId = :tenant_id GROUP BY Status;

@@ -6,3 +6,6 @@ SELECT Path AS path FROM PathGrant WHERE MessageId = :message_id;
 
 -- name: delete_path_grant
 DELETE FROM PathGrant WHERE MessageId = :message_id;
+
+-- name: move_path_grant
+UPDATE PathGrant SET MessageId = :new WHERE MessageId = :old;

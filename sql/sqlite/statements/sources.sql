@@ -41,6 +41,13 @@ WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status IN ('Landed',
 -- name: touch_source
 UPDATE Source SET LastSeenAt = :now WHERE SourceId = :source_id;
 
+-- name: touch_sources
+UPDATE Source SET LastSeenAt = :now WHERE SourceId IN (SELECT value FROM json_each(:source_ids));
+
+-- name: unfinished_of_messages
+SELECT COUNT(*) AS n FROM Source
+WHERE Status IN ('Landed', 'Atomizing') AND MessageId IN (SELECT value FROM json_each(:message_ids));
+
 -- name: delete_source
 DELETE FROM Source WHERE SourceId = :source_id;
 
@@ -106,3 +113,7 @@ FROM (SELECT sa.SourceId, sa.AtomId, MIN(sa.ByteLength) AS ByteLength
         AND NOT EXISTS (SELECT 1 FROM SourceAtom AS o WHERE o.AtomId = sa.AtomId AND o.SourceId < sa.SourceId)
       GROUP BY sa.SourceId, sa.AtomId)
 GROUP BY SourceId;
+
+-- name: forget_landed_copy
+-- The housekeeping sweep removes the blob once no row names it.
+UPDATE Source SET BlobKey = NULL WHERE SourceId = :source_id AND Status = 'DeadLettered';

@@ -1,0 +1,216 @@
+"""Commands that ask: search, lineage, sources, reconstruct, verify."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.progress import Progress
+
+from hartonomous_service.cli.output import (
+    AllTenantsOption,
+    JsonOption,
+    TenantOption,
+    emit,
+    err,
+    opened,
+    out,
+    printable,
+    table,
+    tenant_of,
+)
+from hartonomous_service.errors import CommandError
+
+SourceArgument = Annotated[int, typer.Argument(help="Id of a source, as `hartonomous sources list` shows it.")]
+LimitOption = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at the most, the latest first.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    sources = typer.Typer(help="List and show sources.", no_args_is_help=True)
+    sources.command("list")(sources_list)
+    sources.command("show")(sources_show)
+    app.add_typer(sources, name="sources")
+    app.command()(search)
+    app.command()(lineage)
+    app.command()(reconstruct)
+    app.command()(verify)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
+    mode: Annotated[
+        Literal["hybrid", "semantic", "lexical"], typer.Option(help="By meaning, by words, or both.")
+    ] = "hybrid",
+    modality: Annotated[str | None, typer.Option(help="Only atoms of this modality.")] = None,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Find atoms, with the sources and byte offsets where they stand."""
+    from hartonomous_service.search import search as search_atoms
+
+    with opened() as resources:
+        result = search_atoms(resources, text, tenant=tenant, k=k, mode=mode, modality=modality)
+    emit(result, as_json, show_results)
+
+
+def show_results(result: Any) -> None:
+    """Print search results for people."""
+    if not result["results"]:
+        out.print("nothing found")
+    for hit in result["results"]:
+        out.print(f"{hit['rank']:>2}. {hit['score']:.4f}  {printable(hit['text'] or '')}")
+        for place in hit["sources"][:3]:
+            end = place["byteOffset"] + place["byteLength"]
+            out.print(
+                f"      source {place['sourceId']}, bytes {place['byteOffset']}-{end}: {printable(place['sourceUri'])}"
+            )
+        if len(hit["sources"]) > 3:
+            out.print(f"      … and {len(hit['sources']) - 3} more places")
+        out.print(f"      atom {hit['atomHash']}")
+
+
+def lineage(
+    name: Annotated[str, typer.Argument(metavar="HASH|SOURCE_ID", help="SHA-256 of an atom, or the id of a source.")],
+    depth: Annotated[int, typer.Option(min=1, max=20, help="Edges to follow in each direction.")] = 4,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Nodes at the most.")] = 1000,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Where an atom or a source came from, and what came of it."""
+    from hartonomous_service.lineage import lineage as lineage_of
+
+    with opened() as resources:
+        result = lineage_of(resources, name, tenant=tenant, depth=depth, limit=limit)
+    emit(result, as_json, show_lineage)
+
+
+def show_lineage(result: Any) -> None:
+    """Print lineage for people: every edge as a line."""
+    names = {node["id"]: _node_name(node) for node in result["nodes"]}
+    for edge in result["edges"][:50]:
+        out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
+    if len(result["edges"]) > 50 or result["truncated"]:
+        out.print(f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has them all")
+    if not result["edges"]:
+        out.print(f"{next(iter(names.values()))}: nothing is linked to it")
+
+
+def _node_name(node: Any) -> str:
+    key = node["id"].split(":", 1)[1]
+    what = {"Atom": key[:12], "Source": f"{key} {node.get('sourceUri', '')}", "Model": node.get("name", key)}
+    return printable(f"{node['label']} {what.get(node['label'], key[:36])}")
+
+
+def sources_list(
+    status: Annotated[str | None, typer.Option(help="Only those of this status.")] = None,
+    limit: LimitOption = 100,
+    tenant: TenantOption = 0,
+    all_tenants: AllTenantsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List sources, the latest first."""
+    from hartonomous_service.sources import list_sources
+
+    with opened() as resources:
+        result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit)
+    columns = {
+        "sourceId": "source",
+        "version": "version",
+        "status": "status",
+        "contentType": "type",
+        "byteLength": "bytes",
+        "atomCount": "atoms",
+        "newAtomCount": "new",
+        "supersededBy": "superseded by",
+        "sourceUri": "uri",
+    }
+    emit(result, as_json, lambda document: table("sources", document["sources"], columns))
+
+
+def sources_show(
+    source_id: SourceArgument,
+    tenant: TenantOption = 0,
+    all_tenants: AllTenantsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one source."""
+    from hartonomous_service.sources import show_source
+
+    with opened() as resources:
+        result = show_source(resources, source_id, tenant=tenant_of(tenant, all_tenants))
+    emit(result, as_json, show_fields)
+
+
+def show_fields(document: Any) -> None:
+    """Print the fields of one thing, a line each."""
+    width = max(map(len, document))
+    for key, value in document.items():
+        out.print(f"{key:<{width}}  {'-' if value is None else printable(str(value))}")
+
+
+def reconstruct(
+    source_id: SourceArgument,
+    output: Annotated[str, typer.Option("-o", "--output", help="File to write; - for stdout.")],
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild a source byte for byte from its atoms, proven by its hash."""
+    from hartonomous_service.sources import reconstruct as rebuild
+
+    if as_json and output == "-":
+        raise CommandError("-o - and --json both want stdout; choose a file for one of them")
+    with opened() as resources:
+        pieces = rebuild(resources, source_id, tenant=tenant)
+        if output == "-":
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+            return
+        target = Path(output)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                file.writelines(pieces)
+                size = file.tell()
+            partial.replace(target)  # only bytes that proved right get the name asked for
+        finally:
+            partial.unlink(missing_ok=True)
+    emit(
+        {"sourceId": source_id, "file": str(target), "byteLength": size},
+        as_json,
+        lambda document: out.print(
+            f"source {source_id} rebuilt, {size:,} bytes, hash proven: {printable(str(target))}"
+        ),
+    )
+
+
+def verify(
+    source_id: Annotated[int | None, typer.Argument(help="One source; all sources and invariants when absent.")] = None,
+    tenant: TenantOption = 0,
+    all_tenants: AllTenantsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that sources rebuild to their hashes and that the invariants hold."""
+    from hartonomous_service.sources import verify as verify_sources
+
+    with opened() as resources, Progress(console=err, transient=True) as progress:
+        task = progress.add_task("verifying")
+        result = verify_sources(
+            resources,
+            source_id,
+            tenant=tenant_of(tenant, all_tenants),
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    emit(result, as_json, _show_verified)
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
+def _show_verified(result: Any) -> None:
+    for item in result["failed"]:
+        what = f"source {item['sourceId']}" if "sourceId" in item and "invariant" not in item else item["invariant"]
+        err.print(f"failed: {what}: {printable(item['error'])}", soft_wrap=True)
+    out.print(f"{result['checked']:,} sources checked, {len(result['failed']):,} failed")

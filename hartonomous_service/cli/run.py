@@ -1,0 +1,75 @@
+"""Commands that make work happen: demo, dev, ingest."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, out, printable, table
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(ingest)
+    app.command()(demo)
+    app.command()(dev)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to take in recursively.")],
+    content_type: Annotated[str | None, typer.Option(help="Content type; sniffed from the bytes when absent.")] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Enqueue and return; a running daemon does the work.")
+    ] = False,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Put files on the queue and see them through."""
+    from hartonomous_service.ingest import ingest as ingest_files
+
+    with opened() as resources, err.status("enqueueing") as status:
+        result = ingest_files(
+            resources, paths, tenant=tenant, content_type=content_type, wait=not no_wait, report=status.update
+        )
+    emit(result, as_json, _show_ingested)
+    for stage, error in result["stages"].items():
+        err.print(f"error: stage {stage}: {printable(error)}", soft_wrap=True)
+    if result["failed"] or result["stages"]:
+        raise typer.Exit(1)
+
+
+def _show_ingested(result: Any) -> None:
+    columns = {
+        "sourceId": "source",
+        "status": "status",
+        "contentType": "type",
+        "byteLength": "bytes",
+        "atomCount": "atoms",
+        "newAtomCount": "new",
+        "sourceUri": "uri",
+    }
+    table("ingested", result["sources"][:50], columns)
+    if len(result["sources"]) > 50:
+        out.print(f"… and {len(result['sources']) - 50:,} more; `hartonomous sources list` shows them")
+    for item in result["failed"]:
+        err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
+
+
+def demo(
+    reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's home and start over.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole chain on a small corpus that ships with the package, in a home of its own."""
+    from hartonomous_service.demo import run_demo, show_demo
+
+    emit(run_demo(reset=reset), as_json, show_demo)
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the page; 0 picks a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Start the Dagster page and the daemon: whatever is put on the queue is then done by itself."""
+    from hartonomous_service.dev import run_dev
+
+    raise typer.Exit(run_dev(host, port))

@@ -1,0 +1,85 @@
+"""Dead letters: listed, shown, replayed, discarded."""
+
+import json
+from typing import Any
+
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.messages import IngestionRequest
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import INLINE_LIMIT
+from hartonomous_service.errors import CommandError
+
+
+def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 100) -> dict[str, Any]:
+    """The latest dead letters; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
+    with resources.database.read() as unit_of_work:
+        rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=n)
+        unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
+    return {"deadLetters": [_readable(row) for row in rows], "withoutTenant": unknown}
+
+
+def show_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+    """One dead letter. Raises CommandError when the tenant has none of that id."""
+    with resources.database.read() as unit_of_work:
+        return _readable(_find(unit_of_work, dead_letter_id, tenant))
+
+
+def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
+    rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=dead_letter_id, n=1)
+    if not rows:
+        raise CommandError(
+            f"dead letter {dead_letter_id} is not found; `hartonomous dead-letters list --all-tenants` shows what is there"
+        )
+    return rows[0]
+
+
+def _readable(row: Row) -> dict[str, Any]:
+    return {**row, "body": bytes(row["body"]).decode(errors="backslashreplace")}
+
+
+def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+    """Give it another try: a message goes back on its queue, a source is landed again, a job is pending again.
+
+    The dead letter is gone in the same transaction. The file that it names is allowed again if it was before.
+    """
+    with resources.database.unit_of_work() as unit_of_work:
+        row = _find(unit_of_work, dead_letter_id, tenant)
+        if row["kind"] == "job":
+            unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"])
+            replayed = {"jobId": row["jobId"]}
+        else:
+            body = bytes(row["body"]) if row["kind"] == "message" else _request_of_source(resources, row)
+            [message_id] = unit_of_work.enqueue(row["queue"], row["orderingKey"], [body])
+            unit_of_work.execute("move_path_grant", old=row["messageId"], new=message_id)
+            unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
+            replayed = {"messageId": message_id}
+        unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id)
+    return {"deadLetterId": dead_letter_id, **replayed}
+
+
+def _request_of_source(resources: Resources, row: Row) -> bytes:
+    kept = json.loads(row["body"])
+    raw_data = None
+    if "blobKey" in kept:
+        raw_data = resources.blobs.get(kept["blobKey"])
+        if len(raw_data) > INLINE_LIMIT:
+            raise CommandError(f"dead letter {row['deadLetterId']}: its bytes exceed what a message may carry")
+    return IngestionRequest(
+        tenant_id=kept["tenantId"],
+        source_uri=kept["sourceUri"],
+        content_type=kept["contentType"],
+        metadata=kept["metadata"],
+        uri=kept.get("uri"),
+        raw_data=raw_data,
+    ).to_body()
+
+
+def discard_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+    """Give it up for good, with the bytes that were kept for a replay."""
+    with resources.database.unit_of_work() as unit_of_work:
+        row = _find(unit_of_work, dead_letter_id, tenant)
+        unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id)
+        unit_of_work.execute("delete_path_grant", message_id=row["messageId"])
+        if row["kind"] == "source":
+            unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
+    return {"deadLetterId": dead_letter_id, "discarded": True}

@@ -1,0 +1,83 @@
+"""`health`: is what this home needs there, and if not, what to do."""
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hartonomous_resources.resources import open_database, open_graph
+from hartonomous_resources.settings import Settings
+from hartonomous_service.daemon import daemon_is_running
+
+HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
+_LEAST_FREE_BYTES = 1024**3
+
+Outcome = tuple[str, str]
+
+
+def health(settings: Settings) -> dict[str, Any]:
+    """Every check with its status, a sentence and its duration; the worst decides."""
+    checks = [_timed(check, settings) for check in (_database, _graph, _text_model, _dead_letters, _disk, _daemon)]
+    order = (HEALTHY, DEGRADED, UNHEALTHY)
+    worst = max((check["status"] for check in checks), key=order.index)
+    return {"status": worst, "checks": checks}
+
+
+def _timed(check: Callable[[Settings], Outcome], settings: Settings) -> dict[str, Any]:
+    started = time.perf_counter()
+    try:
+        status, detail = check(settings)
+    except Exception as error:  # noqa: BLE001 - whatever a check meets is what it has to report
+        status, detail = UNHEALTHY, f"{type(error).__name__}: {error}"
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    return {"name": check.__name__.strip("_"), "status": status, "detail": detail, "durationMs": milliseconds}
+
+
+def _database(settings: Settings) -> Outcome:
+    database = open_database(settings)
+    with database.unit_of_work() as unit_of_work:
+        depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
+    waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
+    return HEALTHY, f"{database.name}: writable, schema version {len(database.migration_status())}, {waiting}"
+
+
+def _graph(settings: Settings) -> Outcome:
+    graph = open_graph(settings)
+    try:
+        nodes, _ = graph.counts(None)
+    except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy
+        return DEGRADED, f"{graph.name}: {error}; events wait on ProvenanceQueue"
+    return HEALTHY, f"{graph.name}: {sum(nodes.values()):,} nodes"
+
+
+def _text_model(settings: Settings) -> Outcome:
+    from hartonomous_resources.text_model import text_model_is_ready
+
+    ready, detail = text_model_is_ready(
+        settings.model_dir, model=settings.text_model, precision=settings.text_precision
+    )
+    return (HEALTHY if ready else DEGRADED), detail
+
+
+def _dead_letters(settings: Settings) -> Outcome:
+    with open_database(settings).read() as unit_of_work:
+        n = unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"]
+    if n:
+        return DEGRADED, f"{n:,} dead letters: `hartonomous dead-letters list --all-tenants` says why"
+    return HEALTHY, "none"
+
+
+def _disk(settings: Settings) -> Outcome:
+    free = shutil.disk_usage(settings.home).free
+    if free < _LEAST_FREE_BYTES:
+        return DEGRADED, f"only {free / 1024**3:.1f} GiB free at {settings.home}"
+    return HEALTHY, f"{free / 1024**3:.1f} GiB free at {settings.home}"
+
+
+def _daemon(settings: Settings) -> Outcome:
+    if daemon_is_running(settings):
+        return HEALTHY, "`hartonomous dev` is running"
+    return (
+        HEALTHY,
+        "not running: `hartonomous ingest` does the work itself; `hartonomous dev` starts the page and the sensor",
+    )

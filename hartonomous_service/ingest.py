@@ -1,0 +1,214 @@
+"""`ingest`: put files on the queue and see them through."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hartonomous_assets.atomizers.content_type import scan
+from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.source_files import UnreadableSource, open_source_file
+from hartonomous_service.daemon import daemon_is_running
+from hartonomous_service.sources import source_counts
+
+_FILES_PER_BATCH = 500
+_RUNS_WITHOUT_PROGRESS = 3
+
+Report = Callable[[str], None]
+
+
+@dataclass
+class _Ingestion:
+    """What became of the files given."""
+
+    uris: list[str] = field(default_factory=list)
+    message_ids: list[str] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+
+def ingest(
+    resources: Resources,
+    paths: Sequence[Path],
+    *,
+    tenant: int = 0,
+    content_type: str | None = None,
+    wait: bool = True,
+    report: Report = lambda message: None,
+) -> dict[str, Any]:
+    """Enqueue every file (folders recursively) and, with `wait`, see them through.
+
+    A file whose bytes are those of its current version is only seen again: no message, no run, no model. Where a daemon
+    runs, it does the work; else the chain runs in this process, through Dagster. Work that an earlier, killed command left
+    is finished on the way.
+
+    Returns {"sources": […], "failed": [{"sourceUri", "error"}], "stages": {stage: error}}.
+    """
+    ingestion = _Ingestion()
+    batch: list[tuple[Path, str]] = []
+    for path, problem in _files(paths):
+        if problem:
+            ingestion.failed.append({"sourceUri": path.absolute().as_uri(), "error": problem})
+            continue
+        batch.append((path, path.as_uri()))
+        if len(batch) == _FILES_PER_BATCH:
+            _enqueue(resources, batch, tenant, content_type, ingestion)
+            batch = []
+            report(f"{len(ingestion.uris):,} files enqueued or unchanged")
+    _enqueue(resources, batch, tenant, content_type, ingestion)
+    stages = _see_through(resources, ingestion, report) if wait else {}
+    return {**_results(resources, ingestion, tenant), "stages": stages}
+
+
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
+    """Each regular file, resolved, with what is wrong with it if it cannot be taken in."""
+    for given in paths:
+        if not given.exists():
+            yield given, f"{given}: no such file or folder"
+        elif not given.is_dir():
+            yield given.resolve(), None  # allowed by being given, also through a link
+        else:
+            root = given.resolve()
+            for path in sorted(root.rglob("*")):
+                target = path.resolve()
+                if path.is_symlink() and not target.is_relative_to(root):
+                    yield path, f"{path}: a symbolic link that leads out of {root}; give its target itself to ingest it"
+                elif path.is_symlink() and target.is_dir():
+                    continue  # its files are met under their own names
+                elif not target.is_dir():
+                    yield target, None
+
+
+def _enqueue(
+    resources: Resources,
+    files: Sequence[tuple[Path, str]],
+    tenant: int,
+    content_type: str | None,
+    ingestion: _Ingestion,
+) -> None:
+    if not files:
+        return
+    files = list(dict.fromkeys(files))  # a link and its target are one file
+    known = _current_versions(resources, tenant, [uri for _, uri in files])
+    unchanged: list[int] = []
+    new: list[tuple[Path, str]] = []
+    for path, uri in files:
+        ingestion.uris.append(uri)
+        version = known.get(uri)
+        if version and _has_bytes(resources, path, uri, version):
+            unchanged.append(version["sourceId"])
+        else:
+            new.append((path, uri))
+    with resources.database.unit_of_work() as unit_of_work:
+        now = timestamp()
+        unit_of_work.execute("touch_sources", source_ids=json.dumps(unchanged), now=now)
+        grants = []
+        for path, uri in new:
+            request = IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri)
+            [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, uri, [request.to_body()])
+            grants.append((message_id, str(path)))
+        unit_of_work.execute_many("insert_path_grant", grants)
+    ingestion.message_ids += [message_id for message_id, _ in grants]
+
+
+def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
+    """The current version by uri; none where a newer one is on its way, for it may have other bytes."""
+    with resources.database.read() as unit_of_work:
+        rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(uris))
+    unfinished = {row["sourceUri"] for row in rows if row["status"] in ("Landed", "Atomizing")}
+    return {row["sourceUri"]: row for row in rows if row["status"] == "Atomized" and row["sourceUri"] not in unfinished}
+
+
+def _has_bytes(resources: Resources, path: Path, uri: str, version: dict[str, Any]) -> bool:
+    try:
+        if path.stat().st_size != version["byteLength"]:
+            return False
+        with open_source_file(uri, resources.settings, granted=str(path)) as stream:
+            return scan(stream).sha256.hex() == str(version["contentHash"])
+    except (OSError, UnreadableSource):
+        return False  # enqueued as any other: the chain says what is wrong with it
+
+
+def _see_through(resources: Resources, ingestion: _Ingestion, report: Report) -> dict[str, str]:
+    """Wait until a daemon has done the work, or do it here. Returns what went wrong, by stage."""
+    if daemon_is_running(resources.settings):
+        while left := _unfinished(resources, ingestion):
+            report(f"waiting for the running daemon: {left:,} of {len(ingestion.uris):,} sources left")
+            time.sleep(0.2)
+        return {}
+    release_dead_claims(resources.database)
+    stages: dict[str, str] = {}
+    without_progress = 0
+    while (hours := hours_with_work(resources.database, current_hour())) and without_progress < _RUNS_WITHOUT_PROGRESS:
+        before = _unfinished(resources, ingestion)
+        stages = {}
+        for hour in hours:
+            report(f"running the chain of {hour} ({before:,} sources to do)")
+            stages.update(_run(resources, hour))
+        if stages:
+            break  # what a stage needs is down: a further run would meet the same
+        without_progress = without_progress + 1 if _unfinished(resources, ingestion) >= before else 0
+    return stages
+
+
+def _run(resources: Resources, hour: str) -> dict[str, str]:
+    from hartonomous_service.dagster_home import open_instance, run_chain  # Dagster takes a second to import
+
+    result = run_chain(resources.settings, open_instance(resources.settings), hour)
+    if result.success:
+        return {}
+    errors: dict[str, str] = {}
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data and data.user_failure_data.metadata:
+            errors.update({name: str(value.value) for name, value in data.user_failure_data.metadata.items()})
+        else:
+            errors[event.step_key or "run"] = data.error.message.strip() if data.error else "failed"
+    return errors or {"run": "failed before its first step; see the page"}
+
+
+def _unfinished(resources: Resources, ingestion: _Ingestion) -> int:
+    """Of the messages of this command: those still queued, and the sources that they landed and that are not done."""
+    ids = json.dumps(ingestion.message_ids)
+    with resources.database.read() as unit_of_work:
+        queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
+        return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
+
+
+def _results(resources: Resources, ingestion: _Ingestion, tenant: int) -> dict[str, Any]:
+    failed = list(ingestion.failed)
+    sources: list[dict[str, Any]] = []
+    with resources.database.read() as unit_of_work:
+        ids = json.dumps(ingestion.message_ids)
+        for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids):
+            failed.append({"sourceUri": row["orderingKey"], "error": row["reason"]})
+        refused = {item["sourceUri"] for item in failed}
+        latest: dict[str, Any] = {}
+        for row in unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris)):
+            latest[row["sourceUri"]] = row
+        for uri in dict.fromkeys(ingestion.uris):
+            if uri in latest and uri not in refused:
+                sources.append(latest[uri])
+            elif uri not in refused:  # not landed yet
+                sources.append(
+                    {
+                        "sourceId": None,
+                        "sourceUri": uri,
+                        "contentType": None,
+                        "byteLength": None,
+                        "contentHash": None,
+                        "status": "Queued",
+                    }
+                )
+        counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
+    keys = ("sourceId", "sourceUri", "contentType", "byteLength", "contentHash", "status")
+    nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
+    return {
+        "sources": [{**{key: row[key] for key in keys}, **counts.get(row["sourceId"], nothing)} for row in sources],
+        "failed": failed,
+    }

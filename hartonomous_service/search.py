@@ -1,0 +1,149 @@
+"""Search: semantic (exact), lexical (FTS5) and hybrid."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from hartonomous_resources.database.models import active_embedding_model
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.gpu.protocol import ComputeUnavailable
+from hartonomous_resources.resources import Resources
+from hartonomous_service.errors import CommandError
+
+Mode = Literal["hybrid", "semantic", "lexical"]
+
+RRF_K = 60
+"""Constant of reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009."""
+
+_VECTORS_PER_BLOCK = 8192
+_OCCURRENCES_SHOWN = 20
+_MAX_RESULTS = 1000
+
+
+def search(
+    resources: Resources, text: str, *, tenant: int = 0, k: int = 10, mode: Mode = "hybrid", modality: str | None = None
+) -> dict[str, Any]:
+    """The k best atoms for a text, each with the sources and byte offsets where it stands.
+
+    `score` is the cosine (semantic), BM25 (lexical, larger is better) or the fused reciprocal ranks (hybrid).
+
+    Raises CommandError for an empty text, a k out of range or when the text model cannot be loaded.
+    """
+    if not text.strip():
+        raise CommandError("the search text is empty; give some words")
+    if not 1 <= k <= _MAX_RESULTS:
+        raise CommandError(f"-k {k}: choose 1 to {_MAX_RESULTS}")
+    with resources.database.read() as unit_of_work:
+
+        def live(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+            return _searchable(unit_of_work, ranked, tenant, modality)
+
+        if mode == "semantic":
+            hits = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, k)
+        elif mode == "lexical":
+            hits = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, any_term=True), live, k)
+        else:
+            depth = max(4 * k, 50)
+            by_meaning = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, depth)
+            # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
+            by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, any_term=False), live, depth)
+            hits = _fuse(by_meaning, by_words)[:k]
+        return {"results": _describe(unit_of_work, hits, tenant)}
+
+
+def _semantic(
+    unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, n: int
+) -> list[tuple[int, float]]:
+    """The n nearest atoms by cosine: a matrix product over all vectors, block by block, so memory stays bounded."""
+    model = active_embedding_model(unit_of_work)
+    if model is None:
+        return []
+    try:
+        query = resources.compute.embed_texts([text]).vectors[0]
+    except ComputeUnavailable as error:
+        raise CommandError(f"semantic search needs the text model: {error}; --mode lexical works without") from error
+    if len(query) != model["dimension"]:
+        raise CommandError(
+            f"the text model in the settings has {len(query)} dimensions, the embeddings here {model['dimension']}; "
+            "set HARTONOMOUS_TEXT_MODEL to the one that made them, or ingest something to embed anew"
+        )
+    ids = np.empty(0, dtype=np.int64)
+    scores = np.empty(0, dtype=np.float32)
+    after = 0
+    while True:
+        rows = unit_of_work.query(
+            "vectors", tenant_id=tenant, model_id=model["modelId"], after=after, n=_VECTORS_PER_BLOCK
+        )
+        if not rows:
+            break
+        after = rows[-1]["atomEmbeddingId"]
+        block = np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), len(query))
+        ids = np.concatenate([ids, np.fromiter((row["atomId"] for row in rows), dtype=np.int64, count=len(rows))])
+        scores = np.concatenate([scores, block @ query])
+        best = np.lexsort((ids, -scores))[:n]  # ties by id, so that the order is stable
+        ids, scores = ids[best], scores[best]
+    return list(zip(ids.tolist(), scores.tolist(), strict=True))
+
+
+def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, n: int, *, any_term: bool) -> list[tuple[int, float]]:
+    """The n best atoms by BM25 that hold every word; with `any_term`, when there is none, those that hold some word."""
+    terms = ['"' + term.replace('"', '""') + '"' for term in text.split() if re.search(r"\w", term)]
+    for joined in (" ".join(terms), " OR ".join(terms))[: 2 if any_term else 1]:
+        rows = unit_of_work.query("lexical_matches", expression=joined, tenant_id=tenant, n=n) if terms else []
+        if rows:
+            return [(row["atomId"], row["score"]) for row in rows]
+    return []
+
+
+def _enough(
+    candidates: Callable[[int], list[tuple[int, float]]],
+    live: Callable[[Sequence[tuple[int, float]]], list[tuple[int, float]]],
+    k: int,
+) -> list[tuple[int, float]]:
+    """The k best that may be shown: superseded ones rank too, so look deeper until k are left or there are no more."""
+    n = 2 * k
+    while True:
+        ranked = candidates(n)
+        shown = live(ranked)
+        if len(shown) >= k or len(ranked) < n:
+            return shown[:k]
+        n *= 4
+
+
+def _searchable(
+    unit_of_work: UnitOfWork, ranked: Sequence[tuple[int, float]], tenant: int, modality: str | None
+) -> list[tuple[int, float]]:
+    ids = json.dumps([atom_id for atom_id, _ in ranked])
+    rows = unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=tenant, modality=modality)
+    shown = {row["atomId"] for row in rows}
+    return [(atom_id, score) for atom_id, score in ranked if atom_id in shown]
+
+
+def _fuse(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    fused: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, (atom_id, _) in enumerate(ranking, start=1):
+            fused[atom_id] = fused.get(atom_id, 0.0) + 1 / (RRF_K + rank)
+    return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int) -> list[dict[str, Any]]:
+    ids = json.dumps([atom_id for atom_id, _ in hits])
+    atoms = {row["atomId"]: row for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
+    places: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id, _ in hits}
+    for row in unit_of_work.query("occurrences", atom_ids=ids, tenant_id=tenant):
+        if len(places[row["atomId"]]) < _OCCURRENCES_SHOWN:
+            place = {key: row[key] for key in ("sourceId", "sourceUri", "byteOffset", "byteLength")}
+            places[row["atomId"]].append({**place, "locator": json.loads(row["locator"]) if row["locator"] else None})
+    return [
+        {
+            "rank": rank,
+            "score": round(score, 6),
+            **{key: atoms[atom_id][key] for key in ("atomHash", "modality", "subtype", "text")},
+            "sources": places[atom_id],
+        }
+        for rank, (atom_id, score) in enumerate(hits, start=1)
+    ]

@@ -1,0 +1,36 @@
+"""`stats`: what the store holds."""
+
+from typing import Any
+
+from hartonomous_resources.graph.protocol import GraphUnavailable
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.resources import Resources
+
+
+def stats(resources: Resources, *, tenant: int | None = 0) -> dict[str, Any]:
+    """Counts of a tenant, or of all for None. `bytesStored` counts each atom once, `bytesOnDisk` and `queues` are the whole home's.
+
+    `graph` is None when the graph cannot be reached.
+    """
+    with resources.database.read() as unit_of_work:
+        totals = unit_of_work.query("stats_totals", tenant_id=tenant)[0]
+        jobs = {row["status"]: row["n"] for row in unit_of_work.query("stats_jobs", tenant_id=tenant)}
+        depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
+        dead = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
+    try:
+        nodes, edges = resources.graph.counts(tenant)
+        graph = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}
+    except GraphUnavailable:
+        graph = None  # shown as such: the rest of the figures are still true
+    blob_bytes = sum(resources.blobs.path(key).stat().st_size for key in resources.blobs.list_keys())
+    return {
+        **{name: totals[name] for name in ("sources", "atoms", "embeddings", "projections")},
+        "jobs": jobs,
+        "queues": {queue: depths.get(queue, 0) for queue in (INGESTION_QUEUE, PROVENANCE_QUEUE)},
+        "deadLetters": dead,
+        "bytesIn": totals["bytesIn"],
+        "bytesStored": totals["bytesStored"],
+        "bytesOnDisk": resources.database.bytes_on_disk() + resources.graph.bytes_on_disk() + blob_bytes,
+        "dedupRatio": round(totals["bytesIn"] / totals["bytesStored"], 3) if totals["bytesStored"] else None,
+        "graph": graph,
+    }

@@ -1,0 +1,261 @@
+"""What tests are built with: backends, homes, processes, and the smallest rows and messages that a test is about.
+
+A further backend is one more entry in `DATABASES` or `GRAPHS`; every contract test then runs against it as well.
+"""
+
+import base64
+import hashlib
+import json
+import multiprocessing
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.protocol import AtomRow, Database, Message, Row, UnitOfWork
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.graph.protocol import Graph
+from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.resources import Resources, open_blobs, open_compute
+from hartonomous_resources.settings import Settings
+
+HOUR = "2026-11-23-09:00"
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+# ---- backends
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseBackend:
+    """An implementation of the database protocol."""
+
+    create: Callable[[Path], str]
+    """Make a fresh store (in this folder, if it is a file) and return its location."""
+    open: Callable[[str], Database]
+    """Open the store of a location, in any process."""
+    connect: Callable[[str], Any]
+    """A plain DB-API connection, as a client has it that knows nothing of Hartonomous."""
+    drop: Callable[[str], None] = lambda _location: None
+    variable: str | None = None
+    """Environment variable that says where the server is; None for what needs no server."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphBackend:
+    """An implementation of the graph protocol."""
+
+    open: Callable[[Path], Graph]
+    variable: str | None = None
+
+
+DATABASES: dict[str, DatabaseBackend] = {
+    "sqlite": DatabaseBackend(
+        create=lambda folder: str(folder / "hartonomous.db"),
+        open=lambda location: SqliteDatabase(Path(location)),
+        connect=sqlite3.connect,
+    ),
+}
+GRAPHS: dict[str, GraphBackend] = {
+    "sqlite": GraphBackend(open=lambda folder: SqliteGraph(folder / "graph.db")),
+}
+
+
+def require(name: str, variable: str | None) -> None:
+    """Skip the test of a backend whose server nobody named."""
+    if variable and not os.environ.get(variable):
+        pytest.skip(f"NOT TESTED: backend {name}; set {variable} to test it")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a backend's store is: small enough to be given to another process."""
+
+    backend: str
+    location: str
+
+    def open(self) -> Database:
+        return DATABASES[self.backend].open(self.location)
+
+    def connect(self) -> Any:
+        return DATABASES[self.backend].connect(self.location)
+
+
+def rows(connection: Any, statement: str, *parameters: object) -> list[dict[str, Any]]:
+    """Rows of a plain SQL statement by column name, on any DB-API connection."""
+    cursor = connection.cursor()
+    cursor.execute(statement, parameters)
+    names = [column[0] for column in cursor.description]
+    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    connection.rollback()  # the next look must see what was committed meanwhile
+    return found
+
+
+# ---- processes
+
+_start: Any = None
+
+
+def _set_start(barrier: Any) -> None:
+    global _start
+    _start = barrier
+
+
+def _run_together(function: Callable[..., Any], index: int, arguments: tuple[Any, ...]) -> Any:
+    _start.wait(30)
+    return function(index, *arguments)
+
+
+def in_processes(n: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """Run `function(index, *arguments)` in n fresh processes that all begin at the same moment; what one raises is raised here."""
+    with ProcessPoolExecutor(n, _SPAWN, _set_start, (_SPAWN.Barrier(n),)) as pool:
+        started = [pool.submit(_run_together, function, index, arguments) for index in range(n)]
+        return [process.result(60) for process in started]
+
+
+def start_and_kill(function: Callable[..., None], *arguments: Any, reap: bool = True) -> multiprocessing.Process:
+    """Run `function(ready, *arguments)` in a fresh process and kill it (-9) once it has called `ready`."""
+    ready = _SPAWN.Event()
+    process = _SPAWN.Process(target=function, args=(ready.set, *arguments), daemon=True)
+    process.start()
+    if not ready.wait(30):
+        process.kill()
+        raise TimeoutError(f"{function.__name__} never came to the point at which it was to be killed")
+    process.kill()
+    if reap:
+        process.join()
+    else:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    return process
+
+
+# ---- queues
+
+
+def enqueue(database: Database, queue: str, bodies: Iterable[bytes], key: str = "key") -> list[str]:
+    """Put messages on a queue in a transaction of their own."""
+    with database.unit_of_work() as unit_of_work:
+        return unit_of_work.enqueue(queue, key, bodies)
+
+
+def receive_all(database: Database, queue: str, at_once: int = 100) -> list[Message]:
+    """Receive and acknowledge until the queue is empty."""
+    received: list[Message] = []
+    while True:
+        with database.receive(queue, at_once) as delivery:
+            received += delivery.messages
+        if not delivery.messages:
+            return received
+
+
+def receive_and_return(database: Database, queue: str, n: int = 100) -> list[Message]:
+    """Receive messages and let the unit of work fail, so that they go back."""
+    messages: list[Message] = []
+    with suppress(InterruptedError), database.receive(queue, n) as delivery:
+        messages = list(delivery.messages)
+        raise InterruptedError
+    return messages
+
+
+def dead_letters(database: Database) -> list[Row]:
+    """Every dead letter, the newest first."""
+    with database.read() as unit_of_work:
+        return unit_of_work.query("dead_letters", tenant_id=None, dead_letter_id=None, n=10_000)
+
+
+# ---- atoms
+
+
+def atom(content: bytes | str, ordinal: int = 0, **changes: Any) -> AtomRow:
+    """An atom as it occurs in a source: a sentence if its content is given as text, a chunk if given as bytes."""
+    data = content.encode() if isinstance(content, str) else content
+    is_text = isinstance(content, str)
+    fields: dict[str, Any] = {
+        "content_hash": hashlib.sha256(data).digest(),
+        "content": b"" if changes.get("blob_key") else data,
+        "byte_length": len(data),
+        "blob_key": None,
+        "modality": "text" if is_text else "binary",
+        "subtype": "sentence" if is_text else "chunk",
+        "content_type": "text/plain" if is_text else "application/octet-stream",
+        "text": content if is_text else None,
+        "ordinal": ordinal,
+        "byte_offset": 0,
+        "suffix": b"",
+    }
+    return AtomRow(**fields | changes)
+
+
+def atoms_of(*contents: bytes | str) -> list[AtomRow]:
+    """Atoms with these contents, in this order."""
+    return [atom(content, ordinal) for ordinal, content in enumerate(contents)]
+
+
+def land_source(unit_of_work: UnitOfWork, tenant_id: int = 0, uri: str = "file:///source", hour: str = HOUR) -> int:
+    """Insert a landed source, the next version of its uri, and return its SourceId."""
+    unit_of_work.execute(
+        "insert_source",
+        tenant_id=tenant_id,
+        source_uri=uri,
+        content_type="text/plain",
+        byte_length=1,
+        hour=hour,
+        message_id="message",
+        read_uri=uri,
+        blob_key=None,
+        now=timestamp(),
+        metadata="{}",
+    )
+    return int(sources(unit_of_work, uri)[0]["sourceId"])
+
+
+def sources(unit_of_work: UnitOfWork, uri: str | None = None) -> list[Row]:
+    """Sources, the newest first."""
+    return unit_of_work.query("sources", tenant_id=None, source_id=None, source_uri=uri, status=None, n=10_000)
+
+
+def write(
+    database: Database, *contents: bytes | str, tenant_id: int = 0, uri: str = "file:///source", hour: str = HOUR
+) -> int:
+    """Land a source and write its atoms in one transaction; returns the SourceId."""
+    with database.unit_of_work() as unit_of_work:
+        source_id = land_source(unit_of_work, tenant_id, uri, hour)
+        unit_of_work.write_atoms(tenant_id, source_id, hour, atoms_of(*contents))
+    return source_id
+
+
+def broken_invariants(database: Database, *statements: str) -> dict[str, list[Row]]:
+    """What these statements of invariants.sql find broken: empty where all is well."""
+    with database.read() as unit_of_work:
+        found = {name: unit_of_work.query(name, hour=None, tenant_id=None) for name in statements}
+    return {name: broken for name, broken in found.items() if broken}
+
+
+# ---- homes and messages
+
+
+def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -> Resources:
+    """A home in `folder` whose messages may name the files of `folder / "files"`. No model is touched before something is embedded."""
+    files = folder / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})
+    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen))
+
+
+def request(**fields: object) -> bytes:
+    """An IngestionRequest of tenant 0, unless the fields say otherwise; bytes are sent as base64."""
+    coded = {name: base64.b64encode(f).decode() if isinstance(f, bytes) else f for name, f in fields.items()}
+    return json.dumps({"tenantId": 0, **coded}).encode()
+
+
+def without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """A mapping without some of its names."""
+    return {name: value for name, value in values.items() if name not in names}

@@ -1,0 +1,27 @@
+"""Fixtures that every test may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hartonomous_resources.resources import Resources, open_resources
+from hartonomous_resources.settings import Settings
+
+pytest_plugins = ["tests.model_fixtures"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a fresh home; also in the environment, for what reads it there."""
+    monkeypatch.setenv("HARTONOMOUS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HARTONOMOUS_MODEL_DIR", str(model_dir))
+    return Settings(linger_seconds=0)
+
+
+@pytest.fixture
+def resources(settings: Settings) -> Iterator[Resources]:
+    """Everything of a fresh home, opened."""
+    opened = open_resources(settings)
+    yield opened
+    opened.database.close()

@@ -1,0 +1,52 @@
+"""The real text model for tests: fetched and built once into the user's cache, then only read.
+
+HARTONOMOUS_MODEL_DIR names another folder. Without network, put model.safetensors and tokenizer.json into its
+all-MiniLM-L6-v2 folder.
+"""
+
+import csv
+import os
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from hartonomous_assets.embedders.text_onnx import TextEmbedder
+from hartonomous_resources.text_model import TextModelFiles, ensure_text_model
+
+
+@pytest.fixture(scope="session")
+def model_dir() -> Path:
+    default = platformdirs.user_cache_path("hartonomous") / "models"
+    return Path(os.environ.get("HARTONOMOUS_MODEL_DIR", default))
+
+
+@pytest.fixture(scope="session")
+def text_model(model_dir: Path) -> TextModelFiles:
+    return ensure_text_model(model_dir)
+
+
+@pytest.fixture(scope="session")
+def text_model_fp32(model_dir: Path) -> TextModelFiles:
+    return ensure_text_model(model_dir, precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def embedder(text_model: TextModelFiles) -> TextEmbedder:
+    return TextEmbedder(text_model.onnx_path, text_model.tokenizer_path)
+
+
+@pytest.fixture(scope="session")
+def embedder_fp32(text_model_fp32: TextModelFiles) -> TextEmbedder:
+    return TextEmbedder(text_model_fp32.onnx_path, text_model_fp32.tokenizer_path)
+
+
+@pytest.fixture(scope="session")
+def sts_pairs() -> list[tuple[str, str, float]]:
+    """STS benchmark, English dev part: two sentences and their similarity from 0 to 5."""
+    beside_checkout = Path(__file__).resolve().parents[2] / "shared" / "data"
+    path = Path(os.environ.get("HARTONOMOUS_TEST_DATA", beside_checkout)) / "stsb_en_dev.csv"
+    if not path.is_file():
+        pytest.skip(f"NOT TESTED: {path} is missing; set HARTONOMOUS_TEST_DATA to the folder of stsb_en_dev.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(first, second, float(score)) for first, second, score in csv.reader(file)]
