@@ -13,6 +13,8 @@ chain_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(*(stage.spec.key for stage in STAGES)),
     partitions_def=INGEST_HOUR,
     description="Everything pending in one hour: land, atomize, embed, project, sync the graph, then check the invariants.",
+    # Its events are in Dagster's storage and on its page; on stderr they would only be repeated.
+    config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
     tags={"dagster/max_runtime": str(2 * 60 * 60)},
 )
 

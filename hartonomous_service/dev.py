@@ -60,7 +60,10 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         str(port),
     ]
     command += ["--log-level", "warning", "--code-server-log-level", "warning"]
-    process = subprocess.Popen(command, cwd=settings.dagster_home, start_new_session=os.name != "nt")  # noqa: S603 - our own words
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}  # Dagster's deprecations and previews are not the user's business
+    process = subprocess.Popen(  # noqa: S603 - our own words
+        command, cwd=settings.dagster_home, env=environment, start_new_session=os.name != "nt"
+    )
     try:
         _wait_for_page(process, host, port)
         print(f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True)  # noqa: T201

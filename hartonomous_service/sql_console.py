@@ -32,17 +32,18 @@ def run_sql(settings: Settings, text: str, *, write: bool = False, n: int = 1000
         connection.execute("ATTACH DATABASE ? AS dbo", (f"{settings.database_path.absolute().as_uri()}?mode={mode}",))
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("BEGIN")
-        before = connection.total_changes
         cursor = None
+        changed = 0
         for statement in _to_sqlite(text):
             cursor = connection.execute(statement)
+            changed += max(cursor.rowcount, 0)
         columns = [item[0] for item in cursor.description] if cursor and cursor.description else []
         fetched = cursor.fetchmany(n + 1) if cursor and columns else []
         connection.execute("COMMIT")
         return {
             "columns": columns,
             "rows": [[value.hex() if isinstance(value, bytes) else value for value in row] for row in fetched[:n]],
-            "rowsChanged": connection.total_changes - before,
+            "rowsChanged": changed,
             "truncated": len(fetched) > n,
         }
     except sqlite3.Error as error:

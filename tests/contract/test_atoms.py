@@ -1,0 +1,282 @@
+"""Atoms: one per tenant and content, counted, with one job each where an embedding is needed."""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hartonomous_resources.blobs import LocalBlobs
+from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.contents import read_content
+from hartonomous_resources.database.protocol import Database, WrittenAtoms
+from tests.builders import (
+    HOUR,
+    Store,
+    atom,
+    atoms_of,
+    broken_invariants,
+    in_processes,
+    land_source,
+    rows,
+    write,
+)
+
+ATOM_RULES = ("broken_reference_counts", "duplicate_atoms", "broken_tenancy")
+INSERT_BY_HAND = (
+    "INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, CreatedAt)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def insert_by_hand(client: Any, text: str, tenant_id: int = 0) -> None:
+    """The INSERT that people of the .NET workers type."""
+    data = text.encode()
+    values = (tenant_id, "text", "sentence", hashlib.sha256(data).digest(), text, data[:64], timestamp())
+    client.cursor().execute(INSERT_BY_HAND, values)
+    client.commit()
+
+
+def reference_counts(client: Any) -> dict[tuple[int, str], int]:
+    """ReferenceCount by tenant and text."""
+    found = rows(client, "SELECT TenantId, CanonicalText, ReferenceCount FROM Atom")
+    return {(row["TenantId"], row["CanonicalText"]): row["ReferenceCount"] for row in found}
+
+
+def jobs(client: Any) -> list[dict[str, Any]]:
+    return rows(client, "SELECT * FROM BackgroundJob ORDER BY JobId")
+
+
+def test_content_that_repeats_within_a_batch_is_one_atom_counted_each_time(database: Database, client: Any) -> None:
+    write(database, "twice", "once", "twice")
+
+    assert reference_counts(client) == {(0, "twice"): 2, (0, "once"): 1}
+    assert not broken_invariants(database, *ATOM_RULES)
+
+
+def test_content_that_repeats_in_a_later_batch_is_the_same_atom(database: Database, client: Any) -> None:
+    with database.unit_of_work() as unit_of_work:
+        source_id = land_source(unit_of_work)
+        unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("again", "first"))
+        unit_of_work.write_atoms(0, source_id, HOUR, [atom("again", ordinal=2)])
+    write(database, "again", uri="file:///another source")
+
+    assert reference_counts(client) == {(0, "again"): 3, (0, "first"): 1}
+    assert not broken_invariants(database, *ATOM_RULES)
+
+
+def test_tenants_share_no_atom(database: Database, client: Any) -> None:
+    for tenant_id in (1, 2):
+        write(database, "the same", tenant_id=tenant_id)
+
+    assert reference_counts(client) == {(1, "the same"): 1, (2, "the same"): 1}
+    assert not broken_invariants(database, *ATOM_RULES)
+
+
+def test_writing_tells_how_many_atoms_and_bytes_were_new_to_the_tenant(database: Database) -> None:
+    with database.unit_of_work() as unit_of_work:
+        source_id = land_source(unit_of_work)
+        first = unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("1234", "123456", "1234"))
+        second = unit_of_work.write_atoms(0, source_id, HOUR, [atom("1234", 3), atom(b"x" * 70, 4)])
+        other = land_source(unit_of_work, tenant_id=1)
+        elsewhere = unit_of_work.write_atoms(1, other, HOUR, atoms_of("1234"))
+
+    assert (first, second, elsewhere) == (WrittenAtoms(2, 10), WrittenAtoms(1, 70), WrittenAtoms(1, 4))
+
+
+def test_every_occurrence_is_a_row_with_its_place_in_the_source(database: Database, client: Any) -> None:
+    occurrences = [
+        atom("One.", 0, suffix=b" "),
+        atom("One.", 1, byte_offset=5, suffix=b"\r\n"),
+        atom("derived", 0, role="derived", locator=json.dumps({"page": 3})),
+    ]
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, occurrences)
+
+    found = rows(
+        client,
+        "SELECT sa.Role, sa.Ordinal, a.CanonicalText, sa.ByteOffset, sa.ByteLength, sa.Suffix, sa.Locator"
+        " FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId ORDER BY sa.Role, sa.Ordinal",
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("content", 0, "One.", 0, 4, b" ", None),
+        ("content", 1, "One.", 5, 4, b"\r\n", None),
+        ("derived", 0, "derived", 0, 7, None, '{"page": 3}'),
+    ]
+
+
+@pytest.mark.parametrize(("length", "in_atom", "in_content"), [(1, 1, 0), (64, 1, 0), (65, 0, 1), (65536, 0, 1)])
+def test_only_content_above_64_bytes_has_a_row_in_atom_content(
+    database: Database, client: Any, length: int, in_atom: int, in_content: int
+) -> None:
+    write(database, b"x" * length)
+
+    (found,) = rows(client, "SELECT COUNT(AtomicValue) AS atoms, (SELECT COUNT(*) FROM AtomContent) AS n FROM Atom")
+    assert found == {"atoms": in_atom, "n": in_content}
+
+
+@pytest.mark.parametrize("length", [0, 1, 64, 65, 65536, 70 * 1024])
+def test_content_is_read_back_from_whichever_of_the_three_places_it_lies_in(
+    database: Database, tmp_path: Path, length: int
+) -> None:
+    blobs = LocalBlobs(tmp_path / "blobs")
+    content = bytes(n % 251 for n in range(length))
+    key = blobs.put(0, content) if length > 65536 else None
+    with database.unit_of_work() as unit_of_work:
+        source_id = land_source(unit_of_work)
+        unit_of_work.write_atoms(0, source_id, HOUR, [atom(content, blob_key=key)])
+
+    with database.read() as unit_of_work:
+        (row,) = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=0, n=10)
+    assert row["blobKey"] == key
+    assert read_content(row, blobs) == content
+
+
+def test_content_that_a_client_inserted_as_characters_is_read_as_utf8(tmp_path: Path) -> None:
+    row = {"atomicValue": "ä€", "content": None, "blobKey": None}
+
+    assert read_content(row, LocalBlobs(tmp_path)) == "ä€".encode()
+
+
+def test_each_new_atom_that_needs_an_embedding_has_exactly_one_job(database: Database, client: Any) -> None:
+    write(database, "a", "b", "a", hour="2026-01-01-05:00")
+    write(database, "a", "c", uri="file:///again", hour="2026-01-01-06:00")
+
+    atoms = rows(client, "SELECT AtomId, TenantId, IngestHour FROM Atom ORDER BY AtomId")
+    found = jobs(client)
+    assert len(atoms) == 3
+    assert [{name: job[name] for name in ("AtomId", "TenantId", "IngestHour")} for job in found] == atoms
+    assert {(j["JobType"], j["Status"], j["AttemptCount"]) for j in found} == {("GenerateEmbedding", "Pending", 0)}
+    assert [json.loads(job["Parameters"])["AtomId"] for job in found] == [row["AtomId"] for row in atoms]
+
+
+@pytest.mark.parametrize("modality", ["text", "image", "audio", "video", "code"])
+def test_an_atom_of_an_embeddable_modality_has_a_job(database: Database, client: Any, modality: str) -> None:
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, [atom("content", modality=modality)])
+
+    assert len(jobs(client)) == 1
+
+
+def test_gaps_and_binary_chunks_have_no_job(database: Database, client: Any) -> None:
+    with database.unit_of_work() as unit_of_work:
+        gap = atom(" " * 70, 0, subtype="gap", text=None)
+        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, [gap, atom(b"\xff\x00", 1)])
+
+    assert jobs(client) == []
+
+
+def test_atoms_of_a_transaction_that_fails_leave_neither_rows_nor_jobs(database: Database, client: Any) -> None:
+    with pytest.raises(ZeroDivisionError), database.unit_of_work() as unit_of_work:
+        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, atoms_of("gone", b"x" * 100))
+        _ = 1 / 0
+
+    for table in ("Source", "Atom", "AtomContent", "SourceAtom", "BackgroundJob"):
+        assert rows(client, f"SELECT * FROM {table}") == []
+
+
+def test_an_insert_by_hand_from_any_client_has_a_job_at_once(database: Database, client: Any) -> None:
+    insert_by_hand(client, "Typed by a person.", tenant_id=3)
+
+    (found,) = rows(client, "SELECT AtomId, ReferenceCount, IngestHour FROM Atom")
+    (job,) = jobs(client)
+    assert (job["AtomId"], job["TenantId"], job["Status"]) == (found["AtomId"], 3, "Pending")
+    assert found["ReferenceCount"] == 0
+    assert found["IngestHour"] == job["IngestHour"] == current_hour()
+
+
+def test_job_ids_are_time_ordered_version_7_uuids(database: Database, client: Any) -> None:
+    before = time.time() * 1000
+    write(database, *(f"sentence {n}" for n in range(200)))
+    for n in range(20):
+        insert_by_hand(client, f"by hand {n}")
+    after = time.time() * 1000
+
+    found = jobs(client)
+    ids = [uuid.UUID(job["JobId"]) for job in found]
+    assert {(i.version, i.variant) for i in ids} == {(7, uuid.RFC_4122)}
+    assert all(before - 2 <= i.int >> 80 <= after + 2 for i in ids)
+    assert [job["AtomId"] for job in found] == sorted(job["AtomId"] for job in found), "JobId order is insertion order"
+    assert len(ids) == 220
+
+
+def test_bytes_first_seen_as_a_binary_chunk_turn_into_text_when_they_come_as_a_sentence(
+    database: Database, client: Any
+) -> None:
+    write(database, b"The same bytes.", uri="file:///binary")
+    assert jobs(client) == []
+
+    write(database, "The same bytes.", uri="file:///text")
+
+    (found,) = rows(
+        client, "SELECT AtomId, Modality, Subtype, CanonicalText, ContentType, AtomicValue, ReferenceCount FROM Atom"
+    )
+    assert tuple(found.values())[1:] == ("text", "sentence", "The same bytes.", "text/plain", b"The same bytes.", 2)
+    assert [job["AtomId"] for job in jobs(client)] == [found["AtomId"]]
+    with database.read() as unit_of_work:
+        matches = unit_of_work.query("lexical_matches", expression="bytes", tenant_id=0, n=10)
+    assert [match["atomId"] for match in matches] == [found["AtomId"]]
+
+
+def test_a_sentence_that_comes_again_as_a_binary_chunk_stays_text(database: Database, client: Any) -> None:
+    write(database, "The same bytes.", uri="file:///text")
+    write(database, b"The same bytes.", uri="file:///binary")
+
+    assert rows(client, "SELECT Modality, ReferenceCount FROM Atom") == [{"Modality": "text", "ReferenceCount": 2}]
+    assert len(jobs(client)) == 1
+
+
+def test_a_source_that_holds_an_atom_inserted_by_hand_uses_that_atom(database: Database, client: Any) -> None:
+    insert_by_hand(client, "known")
+
+    write(database, "known")
+
+    assert reference_counts(client) == {(0, "known"): 1}
+    assert len(jobs(client)) == 1
+
+
+def test_an_atom_that_no_source_holds_goes_with_its_job_unless_inserted_by_hand(
+    database: Database, client: Any
+) -> None:
+    insert_by_hand(client, "by hand")
+    kept = write(database, "shared", uri="file:///kept")
+    gone = write(database, "by hand", "shared", "only here", "only here", b"x" * 100, uri="file:///gone")
+
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.execute("remove_references", source_id=gone)
+        unit_of_work.execute("delete_source_atoms", source_id=gone)
+        unit_of_work.execute("delete_unreferenced_atoms")
+
+    assert reference_counts(client) == {(0, "by hand"): 0, (0, "shared"): 1}
+    assert len(jobs(client)) == 2
+    assert rows(client, "SELECT * FROM AtomContent") == []
+    assert [row["SourceId"] for row in rows(client, "SELECT SourceId FROM SourceAtom")] == [kept]
+
+
+def write_with_others(index: int, store: Store, texts: Sequence[str]) -> None:
+    """Write every text twice into a source of one's own, a few at a time, in an order of one's own."""
+    database = store.open()
+    with database.unit_of_work() as unit_of_work:
+        source_id = land_source(unit_of_work, uri=f"file:///{index}")
+    own = [*texts[index * 7 :], *texts[: index * 7]] * 2
+    for start in range(0, len(own), 12):
+        with database.unit_of_work() as unit_of_work:
+            batch = [atom(text, start + n) for n, text in enumerate(own[start : start + 12])]
+            unit_of_work.write_atoms(0, source_id, HOUR, batch)
+
+
+def test_processes_that_write_the_same_atoms_at_once_end_with_one_atom_each_rightly_counted(
+    store: Store, database: Database, client: Any
+) -> None:
+    texts = [f"sentence {n}" for n in range(60)]
+
+    in_processes(4, write_with_others, store, texts)
+
+    assert reference_counts(client) == {(0, text): 8 for text in texts}
+    assert len(jobs(client)) == 60
+    assert len(rows(client, "SELECT * FROM SourceAtom")) == 480
+    assert not broken_invariants(database, *ATOM_RULES)
