@@ -14,6 +14,7 @@ import dagster as dg
 from hartonomous_assets.atomizers import Atom, Atomizer, atomizer_for
 from hartonomous_assets.atomizers.content_type import Scan, scan
 from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, Work, hour_table
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
@@ -285,6 +286,7 @@ STAGE = Stage(
         group_name="ingestion",
         kinds={"sqlite", "python"},
         owners=["team:hartonomous"],
+        metadata=column_schema("Atom"),
         description="Sources broken into content-addressed atoms, one per tenant and SHA-256, with the order, offsets and separators "
         "that rebuild every source byte for byte.",
     ),

@@ -8,6 +8,7 @@ from hartonomous_assets.jobs import JOBS
 from hartonomous_assets.projection_model import projection_model
 from hartonomous_assets.schedules import SCHEDULES
 from hartonomous_assets.sensors import service_broker_sensor
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.dagster_resources import all_resources
 
 QUEUES = [
@@ -16,6 +17,7 @@ QUEUES = [
         group_name="queues",
         kinds={"sqlite"},
         owners=["team:hartonomous"],
+        metadata=column_schema("QueueMessage"),
         description="IngestionQueue: requests to ingest a file, its bytes inline or by uri.",
     ),
     dg.AssetSpec(
@@ -23,6 +25,7 @@ QUEUES = [
         group_name="queues",
         kinds={"sqlite"},
         owners=["team:hartonomous"],
+        metadata=column_schema("QueueMessage"),
         description="ProvenanceQueue: AtomsCreated, AtomsEmbedded and InferenceCompleted events.",
     ),
 ]

@@ -7,6 +7,7 @@ from itertools import groupby
 import dagster as dg
 
 from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, StageUnavailable, Work, hour_table
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.models import activate_embedding_model
@@ -159,6 +160,7 @@ STAGE = Stage(
         group_name="vectors",
         kinds={"onnx", "python"},
         owners=["team:hartonomous"],
+        metadata=column_schema("AtomEmbedding"),
         description="A unit vector for every atom that needs one, from the GenerateEmbedding jobs that a database trigger writes on "
         "every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
     ),

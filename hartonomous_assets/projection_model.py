@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Database
 
@@ -10,6 +11,7 @@ from hartonomous_resources.database.protocol import Database
     group_name="vectors",
     kinds={"numpy", "python"},
     owners=["team:hartonomous"],
+    metadata=column_schema("ProjectionModel"),
     description="How vectors are put in 3-D. The landmark projection needs no data and is the same in every language; its axes, mean "
     "and scale are frozen in the model, and positions say which model placed them.",
 )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hartonomous_assets.spatial import hilbert
 from hartonomous_assets.spatial.landmarks import landmark_axes
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
@@ -68,6 +69,7 @@ STAGE = Stage(
         group_name="vectors",
         kinds={"numpy", "python"},
         owners=["team:hartonomous"],
+        metadata=column_schema("AtomEmbedding"),
         description="Each embedding's place in 3-D (coordinates in [-1, 1]), its 63-bit Hilbert value and its buckets, by the active "
         "projection model. The same vector has the same place on every machine.",
     ),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -206,6 +207,7 @@ STAGE = Stage(
         group_name="provenance",
         kinds={"sqlite", "python"},
         owners=["team:hartonomous"],
+        metadata=column_schema("GraphNode", migrations="graph_migrations"),
         description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "
         "after W3C PROV, synced from ProvenanceQueue.",
     ),

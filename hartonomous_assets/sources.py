@@ -12,6 +12,7 @@ import dagster as dg
 
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.protocol import Message, UnitOfWork
@@ -112,6 +113,7 @@ STAGE = Stage(
         group_name="ingestion",
         kinds={"sqlite", "python"},
         owners=["team:hartonomous"],
+        metadata=column_schema("Source"),
         description="Sources landed from IngestionQueue: one row per file and version. A message that cannot be taken in becomes a "
         "dead letter with the reason; nothing is lost and the rest goes on.",
     ),

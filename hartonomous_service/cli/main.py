@@ -40,6 +40,7 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 usage."""
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)  # a shell's background job starts with it ignored, and its children would too
     logging.captureWarnings(True)
     try:
         app()

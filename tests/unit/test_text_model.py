@@ -105,8 +105,8 @@ def test_processes_that_start_together_share_one_model(fetched, text_model):
     assert {finish(process)[-1] for process in processes} == {text_model.artifact_hash}
 
 
-def test_readiness_tells_a_built_model_from_one_to_build_or_fetch(built, tmp_path):
-    assert text_model_is_ready(built) == (True, f"{NAME} int8 in {built / NAME}")
+def test_readiness_tells_a_built_model_from_one_to_build_or_fetch(built, text_model, tmp_path):
+    assert text_model_is_ready(built) == (True, f"{NAME}: {built / NAME / text_model.onnx_path.name}")
     ready, detail = text_model_is_ready(built, precision="fp32")
     assert not ready and "first use builds" in detail
     ready, detail = text_model_is_ready(tmp_path / "nothing")
