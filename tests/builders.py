@@ -122,7 +122,10 @@ def in_processes(n: int, function: Callable[..., Any], *arguments: Any) -> list[
 
 
 def start_and_kill(function: Callable[..., None], *arguments: Any, reap: bool = True) -> multiprocessing.Process:
-    """Run `function(ready, *arguments)` in a fresh process and kill it (-9) once it has called `ready`."""
+    """Run `function(ready, *arguments)` in a fresh process and kill it (-9) once it has called `ready`.
+
+    Without `reap`, nobody has waited for it yet: it stays in the process table.
+    """
     ready = _SPAWN.Event()
     process = _SPAWN.Process(target=function, args=(ready.set, *arguments), daemon=True)
     process.start()
@@ -132,8 +135,6 @@ def start_and_kill(function: Callable[..., None], *arguments: Any, reap: bool = 
     process.kill()
     if reap:
         process.join()
-    else:
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     return process
 
 

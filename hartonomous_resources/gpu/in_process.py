@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_assets.embedders.text_onnx import TextEmbedder
+from hartonomous_assets.embedders.text_onnx import EmbeddingError, TextEmbedder
 from hartonomous_assets.spatial.landmarks import project
 from hartonomous_resources.gpu.protocol import ComputeUnavailable, Embeddings, ModelIdentity
 from hartonomous_resources.settings import Settings
@@ -58,7 +58,10 @@ class InProcessCompute:
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         with self._lock:
             embedder = self._embedder
-        result = embedder.embed(texts)
+        try:
+            result = embedder.embed(texts)
+        except EmbeddingError as error:
+            raise ValueError(str(error)) from error
         return Embeddings(result.vectors, result.window_counts)
 
     def project(

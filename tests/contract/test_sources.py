@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -85,25 +86,24 @@ def put_file(home: Resources, name: str, content: bytes) -> Path:
 # ---- every byte back
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    {
-        "CRLF, tabs and trailing spaces": ("a.txt", b"One line.  \r\n\r\n\tAnother one. And more.   \r\nNo end"),
-        "byte order mark": ("b.txt", b"\xef\xbb\xbfIt begins with a mark. It goes on.\n"),
-        "no final newline": ("c.md", b"# Title\n\nLast line has no end"),
-        "NUL bytes": ("d.txt", b"A NUL\x00 inside. And \x00\x00 two more.\n"),
-        "a separator too long for a suffix": ("e.txt", b"Before." + b" " * 200 + b"After."),
-        "white space alone": ("f.txt", b" \n\t\r\n "),
-        "one byte": ("g.txt", b"x"),
-        "many scripts": ("h.txt", "Grüße aus Köln. 日本語の文です。 Ещё одно. 🎉 Ende!\n".encode() * 50),
-        "a line longer than an atom": ("i.json", b'"' + b"abcdefgh" * 5000 + b'"'),
-        "random bytes": ("j.bin", RANDOM_BYTES),
-        "the same chunk again and again": ("k.bin", bytes(400_000)),
-        "bytes that are no name": (os.fsdecode(b"\xff%20.txt"), b"Its name is not UTF-8."),
-        "bytes with a signature": ("l.png", b"\x89PNG\r\n\x1a\n" + RANDOM_BYTES[:5000]),
-    }.values(),
-    ids=lambda value: value if isinstance(value, str) else "",
-)
+CONTENTS = {
+    "CRLF, tabs and trailing spaces": ("a.txt", b"One line.  \r\n\r\n\tAnother one. And more.   \r\nNo end"),
+    "byte order mark": ("a.txt", b"\xef\xbb\xbfIt begins with a mark. It goes on.\n"),
+    "no final newline": ("a.md", b"# Title\n\nLast line has no end"),
+    "NUL bytes": ("a.txt", b"A NUL\x00 inside. And \x00\x00 two more.\n"),
+    "a separator too long for a suffix": ("a.txt", b"Before." + b" " * 200 + b"After."),
+    "white space alone": ("a.txt", b" \n\t\r\n "),
+    "one byte": ("a.txt", b"x"),
+    "many scripts": ("a.txt", "Grüße aus Köln. 日本語の文です。 Ещё одно. 🎉 Ende!\n".encode() * 50),
+    "a line longer than an atom": ("a.json", b'"' + b"abcdefgh" * 5000 + b'"'),
+    "random bytes": ("a.bin", RANDOM_BYTES),
+    "the same chunk again and again": ("a.bin", bytes(400_000)),
+    "bytes with a signature": ("a.png", b"\x89PNG\r\n\x1a\n" + RANDOM_BYTES[:5000]),
+    "a name that needs quoting": ("ä %41 #?.txt", b"Its name needs quoting."),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), CONTENTS.values(), ids=CONTENTS)
 @pytest.mark.parametrize("inline", [True, False], ids=["inline", "by uri"])
 def test_a_source_is_rebuilt_byte_for_byte(home: Resources, name: str, content: bytes, inline: bool) -> None:
     path = put_file(home, name, content)
@@ -115,6 +115,16 @@ def test_a_source_is_rebuilt_byte_for_byte(home: Resources, name: str, content: 
     assert content_of(home, source) == content
     assert source["byteLength"] == len(content)
     assert not broken_invariants(home.database, *ALL_RULES)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="NOT TESTED: this file system takes only names in UTF-8")
+def test_a_file_whose_name_is_not_utf8_is_ingested(home: Resources) -> None:
+    path = put_file(home, os.fsdecode(b"\xff.txt"), b"Its name is bytes.")
+
+    ingest(home, request(uri=path.as_uri()))
+
+    (source,) = all_sources(home)
+    assert (source["sourceUri"], content_of(home, source)) == (path.as_uri(), b"Its name is bytes.")
 
 
 def test_bytes_that_a_message_carried_are_kept_once_as_atoms(home: Resources) -> None:
@@ -262,7 +272,7 @@ def large(make_home: MakeHome) -> Resources:
 def start(home: Resources, owner: str) -> Generator[Progress]:
     """The stage at work on the first source it claims, one step done."""
     steps = atoms.STAGE.steps(Work(current_hour(), "run", home, owner))
-    assert next(steps).counts["atoms"] == 2
+    assert "sources" not in next(steps).counts, "a source of one step tests nothing"
     return cast(Generator[Progress], steps)
 
 
@@ -379,8 +389,8 @@ def test_a_file_that_changes_while_it_is_read_is_tried_five_times_and_given_up(
 
 
 def test_a_text_that_stops_being_utf8_while_it_is_read_fails_no_stage(make_home: MakeHome) -> None:
-    home = make_home(atom_batch_size=2)
-    text = b"".join(b"This is sentence number %d. " % n for n in range(25_000))
+    home = make_home(atom_batch_size=2000)
+    text = b"".join(b"This is sentence number %d. " % n for n in range(16_000))
     path = put_file(home, "a.txt", text)
     enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri())])
     drive_stages(home, landing.STAGE)

@@ -1,6 +1,5 @@
 """The built graph against BERT written out in NumPy, from the same weights."""
 
-# ruff: noqa: TID253 - the rule is about runs, which load these libraries only where they are used
 
 import hashlib
 import logging

@@ -1,6 +1,5 @@
 """Where the model comes from, what is verified, and that processes starting together share one result."""
 
-# ruff: noqa: TID253 - the rule is about runs, which load these libraries only where they are used
 
 import hashlib
 import json

@@ -1,6 +1,5 @@
 """Sentence vectors: independent of each other, of threads and of slices; long texts are split and marked."""
 
-# ruff: noqa: TID253 - the rule is about runs, which load these libraries only where they are used
 
 import resource
 import sys

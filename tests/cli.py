@@ -1,0 +1,143 @@
+"""The `hartonomous` command as a user runs it: in a process of its own, on a home of its own."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hartonomous_resources.clock import HOUR_FORMAT, current_hour
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+COMMAND = (sys.executable, "-c", "from hartonomous_service.cli import main; main()")
+DEADLINE_SECONDS = 120.0
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout; anything before or after it is an error."""
+        return json.loads(self.stdout)
+
+    @property
+    def error(self) -> str:
+        """The one line of the error, with what --debug alone may show ruled out."""
+        assert "Traceback" not in self.stderr, self.stderr
+        lines = [line for line in self.stderr.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, f"expected one line of error: {self.stderr}"
+        return lines[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A home, and the environment in which its commands run."""
+
+    path: Path
+    model_dir: Path
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Further HARTONOMOUS_* variables, named as the settings are: `linger_seconds=0`."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment without anything that belongs to another home."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARTONOMOUS_", "DAGSTER_"))}
+        chosen = {"home": self.path, "model_dir": self.model_dir, **self.settings}
+        return kept | {f"HARTONOMOUS_{name.upper()}": str(value) for name, value in chosen.items()}
+
+    def with_settings(self, **settings: object) -> "Home":
+        """The same home under other settings."""
+        return Home(self.path, self.model_dir, {**self.settings, **settings})
+
+    def start(self, *arguments: str | Path, program: tuple[str, ...] = COMMAND) -> "subprocess.Popen[bytes]":
+        """Start a command; its streams are pipes."""
+        return subprocess.Popen(
+            [*program, *map(os.fspath, arguments)],
+            cwd=CHECKOUT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str | Path, program: tuple[str, ...] = COMMAND) -> Result:
+        """Run a command to its end."""
+        return finish(self.start(*arguments, program=program))
+
+    def json(self, *arguments: str | Path) -> Any:
+        """Run a command that must succeed, with --json; its document."""
+        result = self.run(*arguments, "--json")
+        assert result.code == 0, f"exit code {result.code}: {result.stdout.decode()} {result.stderr}"
+        return result.document
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of the home's database, read as any SQLite client would read them."""
+        connection = sqlite3.connect(f"{(self.path / 'hartonomous.db').as_uri()}?mode=ro", uri=True, timeout=30)
+        try:
+            return connection.execute(statement, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def value(self, statement: str, *parameters: object) -> Any:
+        """The one value that a statement returns."""
+        [[value]] = self.rows(statement, *parameters)
+        return value
+
+    @contextmanager
+    def dagster(self) -> "Iterator[dg.DagsterInstance]":
+        """The home's Dagster instance, only to look at."""
+        import dagster as dg
+
+        with dg.DagsterInstance.from_config(str(self.path / "dagster")) as instance:
+            yield instance
+
+    def run_statuses(self) -> list[str]:
+        """Status of every Dagster run of the home, the newest first."""
+        if not (self.path / "dagster" / "dagster.yaml").exists():
+            return []
+        with self.dagster() as instance:
+            return [record.dagster_run.status.value for record in instance.get_run_records()]
+
+
+def finish(process: "subprocess.Popen[bytes]", seconds: float = DEADLINE_SECONDS) -> Result:
+    """Wait for a command's end; one that outlives the deadline is killed and fails the test."""
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return Result(process.returncode, stdout, stderr.decode(errors="backslashreplace"))
+
+
+def wait_until(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait until `condition` returns something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.05)
+    return found
+
+
+def hour_with_room(seconds: float) -> str:
+    """The running hour; where fewer than `seconds` of it are left, the next one, once it has begun."""
+    now = datetime.now(UTC)
+    if (now + timedelta(seconds=seconds)).strftime(HOUR_FORMAT) != now.strftime(HOUR_FORMAT):
+        ending = current_hour()
+        wait_until("the hour ends", lambda: current_hour() != ending, seconds + 5)
+    return current_hour()

@@ -1,0 +1,67 @@
+"""What is the embedded database's own: the file it lies in."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.sqlite import SqliteDatabase
+
+
+def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "hartonomous.db"
+    path.write_bytes(b"not a database " * 1000)
+
+    with pytest.raises(DatabaseUnavailable, match=r"hartonomous\.db: file is not a database"):
+        SqliteDatabase(path).migrate()
+
+
+def test_a_database_whose_folder_cannot_be_made_is_said_to_be_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file where the home should be")
+
+    with pytest.raises(DatabaseUnavailable, match="check HARTONOMOUS_HOME"):
+        SqliteDatabase(tmp_path / "home" / "hartonomous.db").migrate()
+
+
+def test_a_damaged_file_is_said_to_be_unavailable_while_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "hartonomous.db"
+    database = SqliteDatabase(path)
+    database.migrate()
+    database.close()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+    with pytest.raises(DatabaseUnavailable, match="restore it from a backup"), database.read() as unit_of_work:
+        unit_of_work.query("queue_depths")
+
+
+def test_what_is_committed_survives_a_power_cut_and_readers_never_wait(tmp_path: Path) -> None:
+    connection = SqliteDatabase(tmp_path / "hartonomous.db").connection()
+
+    settings = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    assert settings == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_bytes_on_disk_grow_with_what_is_written(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate()
+    before = database.bytes_on_disk()
+
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.enqueue("IngestionQueue", "key", [bytes(1_000_000)])
+
+    assert database.bytes_on_disk() - before >= 1_000_000
+
+
+def test_a_constraint_that_a_client_breaks_is_refused_by_the_database_itself(tmp_path: Path) -> None:
+    path = tmp_path / "hartonomous.db"
+    SqliteDatabase(path).migrate()
+    client = sqlite3.connect(path)
+    insert = "INSERT INTO Atom (TenantId, Modality, ContentHash, AtomicValue) VALUES (0, 'text', ?, ?)"
+    client.execute(insert, (bytes(32), b"x" * 64))
+
+    for content_hash, value in ((bytes(31), b"x"), ("a" * 32, b"x"), (b"1" * 32, b"x" * 65), (bytes(32), b"twice")):
+        with pytest.raises(sqlite3.IntegrityError):
+            client.execute(insert, (content_hash, value))
+    client.close()
