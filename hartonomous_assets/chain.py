@@ -51,13 +51,14 @@ def drive(
 ) -> dict[str, StageReport]:
     """Run the stages' steps in turn until nothing is pending and the lingering time has passed without work.
 
+    Only a run that found work lingers, and only in the running hour; one with nothing pending ends at once.
     A stage that fails is left out from then on; the others go on, and its report holds the error. `report` is called for
     a stage that has just worked.
     """
     database = work.resources.database
     running: dict[str, Iterator[Progress]] = {stage.name: stage.steps(work) for stage in stages}
     reports = {stage.name: StageReport() for stage in stages}
-    quiet_since = time.monotonic()
+    quiet_since: float | None = None  # since when there has been no work after some; None: there has been none yet
     try:
         while running:
             token = database.change_token()
@@ -81,7 +82,9 @@ def drive(
             if worked:
                 quiet_since = time.monotonic()
                 continue
-            remaining = linger_seconds - (time.monotonic() - quiet_since) if work.is_current_hour else 0.0
+            if quiet_since is None or not work.is_current_hour:
+                break
+            remaining = linger_seconds - (time.monotonic() - quiet_since)
             if remaining <= 0:
                 break
             database.wait_for_change(

@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -78,6 +79,11 @@ class Home:
     def run(self, *arguments: str | Path, program: tuple[str, ...] = COMMAND) -> Result:
         """Run a command to its end."""
         return finish(self.start(*arguments, program=program))
+
+    def run_all(self, *commands: Sequence[str | Path]) -> list[Result]:
+        """Run commands that do not need one another, as many at once as there are cores."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda command: self.run(*command), commands))
 
     def json(self, *arguments: str | Path) -> Any:
         """Run a command that must succeed, with --json; its document."""

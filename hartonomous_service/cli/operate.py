@@ -234,11 +234,16 @@ def migrate(
     status: Annotated[bool, typer.Option("--status", help="Only show which migrations ran.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the database's schema up to date."""
+    """Bring the database's schema up to date, and make the home's Dagster folder."""
     from hartonomous_resources.database.sqlite import SqliteDatabase
+    from hartonomous_service.dagster_home import prepare_dagster_home
 
-    database = SqliteDatabase(Settings().database_path)
-    ran = [] if status else database.migrate()
+    settings = Settings()
+    database = SqliteDatabase(settings.database_path)
+    ran = []
+    if not status:
+        ran = database.migrate()
+        prepare_dagster_home(settings)
     result = {"ran": ran, "migrations": database.migration_status()}
     columns = {"version": "version", "name": "name", "appliedAt": "applied at"}
     emit(result, as_json, lambda document: table(f"{len(ran)} migrations ran now", document["migrations"], columns))

@@ -18,7 +18,12 @@ EXPIRED = -1.0
 
 
 def claim(
-    database: Database, owner: str, n: int = 100, lease: float = 60.0, hour: str = HOUR, attempts: tuple[int, int] = (0, 5)
+    database: Database,
+    owner: str,
+    n: int = 100,
+    lease: float = 60.0,
+    hour: str = HOUR,
+    attempts: tuple[int, int] = (0, 5),
 ) -> list[Row]:
     """Claim jobs for `lease` seconds; a lease below zero has run out already."""
     with database.unit_of_work() as unit_of_work:

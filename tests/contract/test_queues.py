@@ -245,7 +245,9 @@ def test_processes_that_receive_at_once_share_the_messages_without_loss_or_repet
     for n in range(0, 400, 50):
         enqueue(database, QUEUE, sent[n : n + 50], key=str(n))
 
-    received = in_processes(4, receive_with_others, store)  # raises what any of them raised, such as "database is locked"
+    received = in_processes(
+        4, receive_with_others, store
+    )  # raises what any of them raised, such as "database is locked"
 
     assert Counter(body for share in received for body in share) == Counter(sent)
     assert sum(1 for share in received if share) > 1, "one process did it all: this run tested nothing"

@@ -45,7 +45,9 @@ RANDOM_BYTES = random.Random(3).randbytes(300_000)
 MakeHome = Callable[..., Resources]
 
 
-def drive_stages(home: Resources, *stages: Stage, hour: str | None = None, owner: str = "test") -> dict[str, StageReport]:
+def drive_stages(
+    home: Resources, *stages: Stage, hour: str | None = None, owner: str = "test"
+) -> dict[str, StageReport]:
     """Run stages until nothing is pending; what one raised is raised here."""
     work = Work(hour or current_hour(), "run", home, owner)
     reports = drive(work, stages or (landing.STAGE, atoms.STAGE), 0, lambda _stage, _report: None)
@@ -206,7 +208,11 @@ def test_going_back_to_earlier_bytes_is_a_third_version(home: Resources) -> None
     ingest(home, *(request(rawData=content, sourceUri="file:///a.txt") for content in (b"A.", b"B.", b"A.")))
 
     first, second, third = all_sources(home)
-    assert states(home) == [("Atomized", 1, second["sourceId"]), ("Atomized", 2, third["sourceId"]), ("Atomized", 3, None)]
+    assert states(home) == [
+        ("Atomized", 1, second["sourceId"]),
+        ("Atomized", 2, third["sourceId"]),
+        ("Atomized", 3, None),
+    ]
     assert [content_of(home, source) for source in (first, second, third)] == [b"A.", b"B.", b"A."]
 
 
@@ -375,9 +381,7 @@ def change_while_read(home: Resources, content: bytes) -> list[dict[str, int]]:
     return seen
 
 
-def test_a_file_that_changes_while_it_is_read_is_tried_five_times_and_given_up(
-    large: Resources, client: Any
-) -> None:
+def test_a_file_that_changes_while_it_is_read_is_tried_five_times_and_given_up(large: Resources, client: Any) -> None:
     seen = change_while_read(large, b"")
 
     assert [counts for counts in seen if "atoms" not in counts] == [{"failed attempts": 1}] * 5 + [{"dead-lettered": 1}]

@@ -28,9 +28,14 @@ def test_a_damaged_file_is_said_to_be_unavailable_while_it_is_used(tmp_path: Pat
     path = tmp_path / "hartonomous.db"
     database = SqliteDatabase(path)
     database.migrate()
+    pages = (
+        database.connection().execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'QueueMessage'").fetchall()
+    )
     database.close()
-    content = path.read_bytes()
-    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with path.open("r+b") as file:
+        for (page,) in pages:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)
 
     with pytest.raises(DatabaseUnavailable, match="restore it from a backup"), database.read() as unit_of_work:
         unit_of_work.query("queue_depths")

@@ -1,6 +1,7 @@
 """The provenance graph: merged and never doubled, each tenant alone, lineage both ways within limits."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -46,8 +47,7 @@ def answered(graph: Graph) -> Graph:
 def chain_of(graph: Graph, length: int) -> list[tuple[str, str]]:
     """Atoms each derived from the next; the last is the origin."""
     line = [("Atom", f"{n:064x}") for n in range(length)]
-    pairs = zip(line, line[1:], strict=False)
-    graph.merge(nodes(*line), [edge(derived, "DERIVED_FROM", origin) for derived, origin in pairs])
+    graph.merge(nodes(*line), [edge(derived, "DERIVED_FROM", origin) for derived, origin in pairwise(line)])
     return line
 
 
@@ -116,7 +116,9 @@ def test_tenants_with_the_same_atoms_see_only_their_own(graph: Graph) -> None:
 
 
 def test_counts_are_of_one_tenant_or_of_all(graph: Graph) -> None:
-    graph.merge(nodes(A, B, SOURCE, tenant=1), [edge(A, "INGESTED_FROM", SOURCE, 1), edge(B, "INGESTED_FROM", SOURCE, 1)])
+    graph.merge(
+        nodes(A, B, SOURCE, tenant=1), [edge(A, "INGESTED_FROM", SOURCE, 1), edge(B, "INGESTED_FROM", SOURCE, 1)]
+    )
     graph.merge(nodes(A, MODEL, tenant=2), [edge(A, "EMBEDDED_BY", MODEL, 2)])
 
     assert graph.counts(1) == ({"Atom": 2, "Source": 1}, {"INGESTED_FROM": 2})

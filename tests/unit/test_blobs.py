@@ -60,7 +60,9 @@ def test_deleting_removes_the_bytes_and_a_second_time_is_no_error(blobs: LocalBl
     assert files(blobs) == []
 
 
-@pytest.mark.parametrize("key", ["", "0", "0/", "../x", f"../{'a' * 64}", f"0/{'A' * 64}", f"0/{'a' * 63}/", f"/{'a' * 64}"])
+@pytest.mark.parametrize(
+    "key", ["", "0", "0/", "../x", f"../{'a' * 64}", f"0/{'A' * 64}", f"0/{'a' * 63}/", f"/{'a' * 64}"]
+)
 def test_what_is_no_key_names_no_file(blobs: LocalBlobs, key: str) -> None:
     with pytest.raises(ValueError, match="is not a blob key"):
         blobs.path(key)

@@ -135,7 +135,9 @@ def beside_with_the_same_beginning(root: Path) -> Path:
 def test_no_way_leads_out_of_the_allowed_folders(
     root: Path, read: Callable[..., bytes], lure: Callable[[Path], Path]
 ) -> None:
-    with pytest.raises(UnreadableSource, match="outside the allowed roots; add its folder to HARTONOMOUS_ALLOWED_ROOTS"):
+    with pytest.raises(
+        UnreadableSource, match="outside the allowed roots; add its folder to HARTONOMOUS_ALLOWED_ROOTS"
+    ):
         read(lure(root))
 
 

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# A pipeline's use of the Dagster CLI: validate the code location, put a file on the queue, materialise the running hour, verify.
+set -euo pipefail
+: "${HARTONOMOUS_HOME:?set it to a folder of its own}"
+export DAGSTER_HOME="$HARTONOMOUS_HOME/dagster"
+export HARTONOMOUS_LINGER_SECONDS=0 # a pipeline waits for nobody
+hartonomous migrate
+
+dagster definitions validate -m hartonomous_assets.definitions
+
+sample="$HARTONOMOUS_HOME/sample.txt"
+printf 'Tides follow the moon. The moon follows the earth.\n' >"$sample"
+hartonomous ingest --no-wait "$sample"
+
+dagster asset materialize -m hartonomous_assets.definitions --select '*' --partition "$(date -u +%Y-%m-%d-%H:00)"
+hartonomous verify
+hartonomous search 'what makes the sea rise' -k 1

@@ -1,0 +1,215 @@
+"""The loop that drives the stages: in turn, until nothing is pending; one that fails takes no other with it."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from hartonomous_assets.chain import StageReport, drive
+from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
+from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.messages import INGESTION_QUEUE
+from tests.builders import enqueue, open_home, receive_all
+
+Steps = Callable[[Work], Iterator[Progress]]
+DONE = Progress({"done": 1})
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Work]:
+    """Work on the running hour of a fresh home."""
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate()
+    yield Work(current_hour(), "run", open_home(tmp_path, database, SqliteGraph(tmp_path / "graph.db")))
+    database.close()
+
+
+def stage(name: str, steps: Steps) -> Stage:
+    return Stage(dg.AssetSpec(name), steps, lambda work: [])
+
+
+def run(work: Work, *stages: Stage, linger: float = 0.0) -> dict[str, StageReport]:
+    return drive(work, stages, linger, lambda _stage, _report: None)
+
+
+class Scripted:
+    """A stage that plays a list of steps, then is idle; it writes down what it did, also that it was closed."""
+
+    def __init__(self, name: str, log: list[str], *script: Progress | BaseException) -> None:
+        self._name, self._log, self._script = name, log, script
+        self.stage = stage(name, self._steps)
+
+    def _steps(self, work: Work) -> Generator[Progress]:
+        try:
+            for step in self._script:
+                self._log.append(self._name)
+                if isinstance(step, BaseException):
+                    raise step
+                yield step
+            while True:
+                yield IDLE
+        finally:
+            self._log.append(f"{self._name} closed")
+
+
+def test_stages_work_in_turn_one_step_each_until_all_are_idle(work: Work) -> None:
+    log: list[str] = []
+    first, second = Scripted("first", log, DONE, DONE, DONE), Scripted("second", log, DONE)
+
+    reports = run(work, first.stage, second.stage)
+
+    assert log[:4] == ["first", "second", "first", "first"]
+    assert {name: (r.counts, r.steps, r.error) for name, r in reports.items()} == {
+        "first": ({"done": 3}, 3, None),
+        "second": ({"done": 1}, 1, None),
+    }
+
+
+def test_a_stage_that_was_idle_works_again_when_an_earlier_one_made_work_for_it(work: Work) -> None:
+    def produce(work: Work) -> Iterator[Progress]:
+        for n in range(3):
+            yield IDLE if n == 1 else DONE
+            enqueue(work.resources.database, INGESTION_QUEUE, [str(n).encode()])
+        while True:
+            yield IDLE
+
+    def consume(work: Work) -> Iterator[Progress]:
+        while True:
+            received = receive_all(work.resources.database, INGESTION_QUEUE)
+            yield Progress({"received": len(received)}) if received else IDLE
+
+    reports = run(work, stage("produce", produce), stage("consume", consume))
+
+    assert reports["consume"].counts == {"received": 3}
+
+
+def test_counts_of_the_steps_add_up_by_name(work: Work) -> None:
+    script = Progress({"atoms": 2, "sources": 1}), Progress({"atoms": 3})
+
+    reports = run(work, Scripted("it", [], *script).stage)
+
+    assert reports["it"].counts == {"atoms": 5, "sources": 1}
+
+
+def test_a_stage_is_reported_on_after_each_step_that_did_something_and_never_when_idle(work: Work) -> None:
+    seen: list[tuple[str, int]] = []
+    stages = [Scripted("busy", [], DONE, IDLE, DONE).stage, Scripted("idle", []).stage]
+
+    drive(work, stages, 0, lambda stage, report: seen.append((stage.name, report.counts["done"])))
+
+    assert seen[0] == ("busy", 1)
+    assert {name for name, _ in seen} == {"busy"}
+
+
+@pytest.mark.parametrize("error", [StageUnavailable("the graph is down"), ValueError("a mistake")])
+def test_a_stage_that_fails_is_left_out_and_the_others_finish(work: Work, error: Exception) -> None:
+    log: list[str] = []
+    failing, healthy = Scripted("failing", log, DONE, error, DONE), Scripted("healthy", log, *[DONE] * 5)
+
+    reports = run(work, failing.stage, healthy.stage)
+
+    assert reports["failing"].error is error
+    assert (reports["failing"].counts, reports["healthy"].counts) == ({"done": 1}, {"done": 5})
+    assert reports["healthy"].error is None
+    assert log.count("failing") == 2
+
+
+def test_the_loop_ends_when_every_stage_has_failed(work: Work) -> None:
+    reports = run(work, Scripted("only", [], ValueError("a mistake")).stage, linger=60)
+
+    assert isinstance(reports["only"].error, ValueError)
+
+
+def test_every_stage_is_closed_at_the_end(work: Work) -> None:
+    log: list[str] = []
+
+    run(work, Scripted("first", log, DONE).stage, Scripted("second", log, DONE).stage)
+
+    assert sorted(log[-2:]) == ["first closed", "second closed"]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_an_interruption_closes_every_stage_and_goes_on_up(work: Work, interruption: type[BaseException]) -> None:
+    log: list[str] = []
+    before = Scripted("before", log, DONE, DONE)
+    interrupted = Scripted("interrupted", log, interruption())
+    after = Scripted("after", log, DONE)
+
+    with pytest.raises(interruption):
+        run(work, before.stage, interrupted.stage, after.stage)
+
+    assert log[:3] == ["before", "interrupted", "interrupted closed"]
+    assert "before closed" in log
+    assert "after" not in log
+
+
+def in_a_moment(path: Path, wait: threading.Event) -> threading.Thread:
+    """Once the event is set and 0.3 s have passed, commit a message on another connection."""
+
+    def commit() -> None:
+        wait.wait(10)
+        time.sleep(0.3)
+        other = SqliteDatabase(path)
+        enqueue(other, INGESTION_QUEUE, [f"{time.monotonic()}".encode()])
+        other.close()
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    return thread
+
+
+def test_a_lingering_loop_wakes_up_at_once_when_another_connection_commits(work: Work, tmp_path: Path) -> None:
+    idle, delays = threading.Event(), []
+
+    def consume(work: Work) -> Iterator[Progress]:
+        while True:
+            received = receive_all(work.resources.database, INGESTION_QUEUE)
+            delays.extend(time.monotonic() - float(message.body) for message in received)
+            idle.set()
+            yield Progress({"received": len(received)}) if received else IDLE
+
+    sender = in_a_moment(tmp_path / "hartonomous.db", idle)
+
+    reports = run(work, stage("consume", consume), linger=1.0)
+
+    sender.join()
+    assert reports["consume"].counts == {"received": 1}
+    assert delays[0] < 0.2
+
+
+def test_a_lingering_loop_ends_after_its_time_without_work(work: Work) -> None:
+    started = time.monotonic()
+
+    run(work, Scripted("it", [], DONE).stage, linger=0.4)
+
+    assert 0.4 <= time.monotonic() - started < 5
+
+
+def test_work_that_arrives_begins_the_lingering_anew(work: Work) -> None:
+    started = time.monotonic()
+
+    def twice(work: Work) -> Iterator[Progress]:
+        yield DONE
+        while time.monotonic() - started < 0.3:
+            yield IDLE
+        yield DONE
+        while True:
+            yield IDLE
+
+    reports = run(work, stage("twice", twice), linger=1.2)
+
+    assert reports["twice"].counts == {"done": 2}
+    assert time.monotonic() - started >= 1.2 + 0.3
+
+
+def test_an_hour_that_is_over_is_not_lingered_in(work: Work) -> None:
+    started = time.monotonic()
+
+    run(Work("2026-01-01-01:00", "run", work.resources), Scripted("it", [], DONE).stage, linger=60)
+
+    assert time.monotonic() - started < 10
