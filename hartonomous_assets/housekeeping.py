@@ -9,6 +9,7 @@ from hartonomous_resources.database.protocol import Database
 
 KEEP_RUN_DAYS = 7
 ORPHAN_SECONDS = 24 * 3600.0
+_RANGE_TAG = "dagster/asset_partition_range_start"
 
 
 @dg.op(
@@ -17,14 +18,17 @@ ORPHAN_SECONDS = 24 * 3600.0
 def prune_runs(context: dg.OpExecutionContext) -> int:
     instance = context.instance
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    kept: set[tuple[str, str | None]] = set()
+    kept: set[object] = set()
     deleted = 0
     for record in instance.get_run_records(dg.RunsFilter(statuses=finished)):  # newest first
         run = record.dagster_run
-        of = (run.job_name, run.tags.get("dagster/partition"))
+        of = (run.job_name, run.tags.get("dagster/partition"), run.asset_selection)
+        if _RANGE_TAG in run.tags:
+            continue  # a backfill of several hours: each of them remembers it
         if run.status is dg.DagsterRunStatus.SUCCESS and of not in kept:
             kept.add(of)
         elif time.time() - record.create_timestamp.timestamp() > KEEP_RUN_DAYS * 86400:
+            instance.compute_log_manager.delete_logs(prefix=[run.run_id])
             instance.delete_run(run.run_id)
             deleted += 1
     context.log.info(f"deleted {deleted} superseded runs older than {KEEP_RUN_DAYS} days")

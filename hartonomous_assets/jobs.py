@@ -15,7 +15,7 @@ chain_job = dg.define_asset_job(
     description="Everything pending in one hour: land, atomize, embed, project, sync the graph, then check the invariants.",
     # Its events are in Dagster's storage and on its page; on stderr they would only be repeated.
     config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
-    tags={"dagster/max_runtime": str(2 * 60 * 60)},
+    tags={"dagster/max_runtime": str(24 * 60 * 60)},
 )
 
 JOBS = (chain_job, housekeeping)
