@@ -6,7 +6,7 @@ must agree before the source becomes Atomized, so a file that changed in between
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 import dagster as dg
@@ -36,7 +36,7 @@ class ChangedWhileRead(Exception):
     """The file was written to between the two reads."""
 
 
-def steps(work: Work) -> Iterator[Progress]:
+def steps(work: Work) -> Generator[Progress]:
     """Claim a source, atomize it, claim the next."""
     while True:
         if not work.resources.settings.ingestion_enabled:

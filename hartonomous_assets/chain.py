@@ -4,8 +4,9 @@ Each stage in turn does a bounded step until nothing is pending; in the running 
 connections warm, and the next file is searchable a moment after it arrives.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -51,34 +52,42 @@ def drive(
 ) -> dict[str, StageReport]:
     """Run the stages' steps in turn until nothing is pending and the lingering time has passed without work.
 
-    Only a run that found work lingers, and only in the running hour; one with nothing pending ends at once.
-    A stage that fails is left out from then on; the others go on, and its report holds the error. `report` is called for
-    a stage that has just worked.
+    Only a run that found work lingers, and only in the running hour; one with nothing pending ends at once. A stage that
+    fails leaves its error in its report while the others go on; one whose outside is down is tried again while the run
+    lingers. `report` is called for a stage that has just worked.
     """
     database = work.resources.database
-    running: dict[str, Iterator[Progress]] = {stage.name: stage.steps(work) for stage in stages}
+    running: dict[str, Generator[Progress]] = {stage.name: stage.steps(work) for stage in stages}
     reports = {stage.name: StageReport() for stage in stages}
+    retry_at: dict[str, float] = {}
     quiet_since: float | None = None  # since when there has been no work after some; None: there has been none yet
     try:
-        while running:
+        while True:
             token = database.change_token()
             worked = False
             for stage in stages:
+                if retry_at.get(stage.name, math.inf) <= time.monotonic():
+                    del retry_at[stage.name]
+                    running[stage.name] = stage.steps(work)
                 if stage.name not in running:
                     continue
+                stage_report = reports[stage.name]
                 started = time.monotonic()
                 try:
                     progress = next(running[stage.name])
                 except Exception as error:  # noqa: BLE001 - kept in the report and raised after the other stages have finished
                     LOGGER.error("stage failed: %s", type(error).__name__, extra=work.log_fields(stage.name))
-                    reports[stage.name].error = error
+                    stage_report.error = error
                     del running[stage.name]
+                    if isinstance(error, StageUnavailable):
+                        retry_at[stage.name] = time.monotonic() + work.resources.settings.retry_delay_seconds
                     continue
-                reports[stage.name].add(progress, time.monotonic() - started)
+                stage_report.error = None
+                stage_report.add(progress, time.monotonic() - started)
                 if progress.counts:
                     worked = True
                     LOGGER.info("step %s", progress.counts, extra=work.log_fields(stage.name))
-                    report(stage, reports[stage.name])
+                    report(stage, stage_report)
             if worked:
                 quiet_since = time.monotonic()
                 continue
@@ -87,12 +96,11 @@ def drive(
             remaining = linger_seconds - (time.monotonic() - quiet_since)
             if remaining <= 0:
                 break
-            database.wait_for_change(
-                token, min(remaining, 1.0)
-            )  # at least once a second: leases run out, the hour ends
+            # At least once a second: leases run out, what was down comes back, the hour ends.
+            database.wait_for_change(token, min(remaining, 1.0))
     finally:
         for steps in running.values():
-            steps.close()  # type: ignore[attr-defined]
+            steps.close()
     return reports
 
 

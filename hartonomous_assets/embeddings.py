@@ -1,7 +1,7 @@
 """Stage `atom_embeddings`: claim GenerateEmbedding jobs, embed their atoms, publish AtomsEmbedded."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import groupby
 
 import dagster as dg
@@ -18,7 +18,7 @@ from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 JOB_TYPE = "GenerateEmbedding"
 
 
-def steps(work: Work) -> Iterator[Progress]:
+def steps(work: Work) -> Generator[Progress]:
     """Claim a batch of jobs, embed, complete. The model is loaded when there is a first job, not before."""
     settings, database = work.resources.settings, work.resources.database
     model_id: int | None = None

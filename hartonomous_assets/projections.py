@@ -1,7 +1,7 @@
 """Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import dagster as dg
 import numpy as np
@@ -16,7 +16,7 @@ from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 
 
-def steps(work: Work) -> Iterator[Progress]:
+def steps(work: Work) -> Generator[Progress]:
     """Project what has no position yet, a batch in one transaction: of two runs of an hour, one does each batch."""
     while True:
         done = _project_batch(work) if work.resources.settings.projection_enabled else 0

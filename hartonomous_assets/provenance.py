@@ -5,7 +5,7 @@ harm. A batch is acknowledged only after the graph has committed it.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import dagster as dg
 
@@ -27,7 +27,7 @@ Part = tuple[list[Node], list[Edge]]
 _MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension")
 
 
-def steps(work: Work) -> Iterator[Progress]:
+def steps(work: Work) -> Generator[Progress]:
     """Sync batches of events until the queue is empty."""
     settings, database = work.resources.settings, work.resources.database
     while True:

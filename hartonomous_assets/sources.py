@@ -6,7 +6,7 @@ stored is what it read. Inline bytes lie in the blob store until they are atomiz
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import dagster as dg
 
@@ -21,7 +21,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
 
 
-def steps(work: Work) -> Iterator[Progress]:
+def steps(work: Work) -> Generator[Progress]:
     """Receive batches while the hour runs."""
     resources = work.resources
     while True:

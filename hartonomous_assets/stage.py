@@ -1,6 +1,6 @@
 """What a stage is, and what it is given. The loop in chain.py drives stages and knows nothing of what they do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class Stage:
     """
 
     spec: "AssetSpec"
-    steps: Callable[[Work], Iterator[Progress]]
+    steps: Callable[[Work], Generator[Progress]]
     totals: Callable[[Work], list[Row]]
     """What the hour holds now, as a small table; its column `rows` adds up to the row count."""
 

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     provenance_batch_size: int = Field(
         default=20, gt=0, description="Events (of up to 1,000 atoms each) synced in one transaction."
     )
+    retry_delay_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="Pause before a stage whose outside is down is tried again within a lingering run.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs on stderr: text, or one JSON object a line."
     )

@@ -109,8 +109,13 @@ def _set_start(barrier: Any) -> None:
     _start = barrier
 
 
-def _run_together(function: Callable[..., Any], index: int, arguments: tuple[Any, ...]) -> Any:
+def wait_for_the_others() -> None:
+    """Within `in_processes`: go on only when all the processes have come here."""
     _start.wait(30)
+
+
+def _run_together(function: Callable[..., Any], index: int, arguments: tuple[Any, ...]) -> Any:
+    wait_for_the_others()
     return function(index, *arguments)
 
 

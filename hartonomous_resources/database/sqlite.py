@@ -93,10 +93,12 @@ class SqliteDatabase:
             connection.execute(
                 "PRAGMA wal_autocheckpoint = 16000"
             )  # rewritten index pages are copied back once, not per batch
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise DatabaseUnavailable(
                 f"cannot open {self.path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
             ) from error
+        except sqlite3.DatabaseError as error:
+            raise DatabaseUnavailable(f"{self.path}: {error}; restore it from a backup") from error
         self._local.connection = connection
         return connection
 

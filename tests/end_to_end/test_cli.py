@@ -138,7 +138,7 @@ def test_an_unchanged_folder_adds_no_atom_sends_no_message_starts_no_run_and_nee
     seen_before, seen_after = before.pop("seen"), after.pop("seen")
 
     assert after == before
-    assert before["runs"] == ["SUCCESS", "SUCCESS"]
+    assert set(before["runs"]) == {"SUCCESS"}
     assert seen_after.keys() == seen_before.keys()
     assert all(seen_after[source_id] > seen_before[source_id] for source_id in seen_before)
 

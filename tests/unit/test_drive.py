@@ -167,6 +167,7 @@ def test_a_lingering_loop_wakes_up_at_once_when_another_connection_commits(work:
     idle, delays = threading.Event(), []
 
     def consume(work: Work) -> Iterator[Progress]:
+        yield DONE
         while True:
             received = receive_all(work.resources.database, INGESTION_QUEUE)
             delays.extend(time.monotonic() - float(message.body) for message in received)
@@ -178,8 +179,16 @@ def test_a_lingering_loop_wakes_up_at_once_when_another_connection_commits(work:
     reports = run(work, stage("consume", consume), linger=1.0)
 
     sender.join()
-    assert reports["consume"].counts == {"received": 1}
+    assert reports["consume"].counts == {"done": 1, "received": 1}
     assert delays[0] < 0.2
+
+
+def test_a_run_that_finds_nothing_pending_ends_at_once(work: Work) -> None:
+    started = time.monotonic()
+
+    run(work, Scripted("it", []).stage, linger=60)
+
+    assert time.monotonic() - started < 10
 
 
 def test_a_lingering_loop_ends_after_its_time_without_work(work: Work) -> None:

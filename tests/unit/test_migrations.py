@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
-from tests.builders import in_processes, rows
+from tests.builders import in_processes, rows, wait_for_the_others
 
 ONE = "CREATE TABLE One (Id INTEGER PRIMARY KEY);\n"
 TWO = "CREATE TABLE Two (Id INTEGER PRIMARY KEY);\n"
@@ -130,16 +131,39 @@ def test_a_migration_that_fails_leaves_nothing_of_itself_or_of_those_before_it(
     assert [row["appliedAt"] for row in database.migration_status()] == [None, None]
 
 
-def migrate_with_others(_index: int, path: Path) -> list[str]:
-    return SqliteDatabase(path).migrate()
+def migrate_with_others(_index: int, folder: Path, n: int) -> list[list[str]]:
+    """Migrate n fresh databases, each at the same moment as the others do; returns what ran here, for each."""
+    ran = []
+    for number in range(n):
+        database = SqliteDatabase(folder / f"{number}.db")
+        wait_for_the_others()
+        try:
+            ran.append(database.migrate())
+        except Exception as error:  # noqa: BLE001 - kept, so that the others do not wait in vain
+            ran.append([repr(error)])
+    return ran
 
 
-def test_of_processes_that_start_at_once_exactly_one_migrates(tmp_path: Path) -> None:
-    expected = [f"{m.version:04d}_{m.name}" for m in read_migrations(project_file("sql") / "sqlite" / "migrations")]
+def test_of_processes_that_start_at_once_exactly_one_migrates_and_none_fails(tmp_path: Path) -> None:
+    shipped = [f"{m.version:04d}_{m.name}" for m in read_migrations(project_file("sql") / "sqlite" / "migrations")]
 
-    ran = in_processes(4, migrate_with_others, tmp_path / "hartonomous.db")
+    ran = in_processes(4, migrate_with_others, tmp_path, 10)
 
-    assert sorted(ran) == [[], [], [], expected]
+    for by_process in zip(*ran, strict=True):
+        assert sorted(by_process) == [[], [], [], shipped]
+
+
+def test_a_database_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
+    maker = sqlite3.connect(tmp_path / "hartonomous.db", isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, lambda: maker.execute("COMMIT"))
+    done.start()
+
+    ran = SqliteDatabase(tmp_path / "hartonomous.db").migrate()
+
+    done.join()
+    maker.close()
+    assert len(ran) >= 1
 
 
 def test_a_migrated_database_holds_what_its_journal_says(tmp_path: Path) -> None:

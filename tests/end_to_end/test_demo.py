@@ -1,0 +1,91 @@
+"""`hartonomous demo`: what somebody sees who has just installed it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hartonomous_resources.text_model import TextModelFiles
+from tests.cli import Home
+
+ANSWERS = {
+    "How do I treat a scald?": "cool running water",
+    "How do creatures of the shore cope when the water is gone?": "Barnacles shut their plates",
+    "Why should a loaf not go into the fridge?": "worst place for a loaf",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles) -> Home:
+    return Home(tmp_path_factory.mktemp("homes") / "home", model_dir)
+
+
+@pytest.fixture(scope="module")
+def first(home: Home) -> Any:
+    """What the demo said in a fresh home."""
+    return home.json("demo")
+
+
+def test_every_stage_has_done_something(first: Any) -> None:
+    stats = first["stats"]
+
+    counts = {name: stats[name] for name in ("sources", "atoms", "embeddings", "projections", "bytesIn", "bytesStored")}
+    assert all(n > 0 for n in counts.values()), counts
+    assert stats["graph"]["nodes"] > 0 and stats["graph"]["edges"] > 0
+    assert stats["queues"] == {"IngestionQueue": 0, "ProvenanceQueue": 0}
+    assert set(stats["jobs"]) == {"Completed"}
+    assert set(first["seconds"]) == {"model", "ingest", "searches"}
+
+
+def test_the_corpus_has_about_thirty_documents_with_deliberate_duplicates(first: Any) -> None:
+    assert 25 <= len(first["sources"]) <= 50
+    assert {source["status"] for source in first["sources"]} == {"Atomized"}
+    hashes = [source["contentHash"] for source in first["sources"]]
+    assert len(set(hashes)) < len(hashes)
+    assert first["stats"]["dedupRatio"] > 1
+
+
+def test_each_question_is_answered_right_at_rank_1_with_the_place_where_it_stands(first: Any) -> None:
+    best = {answer["question"]: answer["results"][0] for answer in first["answers"]}
+
+    assert best.keys() == ANSWERS.keys()
+    for question, words in ANSWERS.items():
+        assert words in best[question]["text"]
+        assert best[question]["rank"] == 1
+        assert best[question]["sources"][0]["byteLength"] == len(best[question]["text"].encode())
+
+
+def test_one_lineage_is_shown(first: Any) -> None:
+    atom = f"Atom:{first['lineage']['atom']}"
+
+    assert {edge["type"] for edge in first["lineage"]["edges"] if edge["from"] == atom} >= {
+        "INGESTED_FROM",
+        "EMBEDDED_BY",
+    }
+
+
+def test_a_source_is_rebuilt_to_the_hash_that_came_in(first: Any) -> None:
+    proof = first["reconstruction"]
+
+    assert proof["rebuiltHash"] == proof["contentHash"]
+
+
+def test_run_again_it_adds_nothing_and_answers_the_same(home: Home, first: Any) -> None:
+    again = home.json("demo")
+
+    assert {**again["stats"], "bytesOnDisk": 0} == {**first["stats"], "bytesOnDisk": 0}
+    assert again["answers"] == first["answers"]
+
+
+def test_reset_starts_over(home: Home, first: Any) -> None:
+    (Path(first["home"]) / "left over").touch()
+
+    over = home.json("demo", "--reset")
+
+    assert not (Path(over["home"]) / "left over").exists()
+    assert {**over["stats"], "bytesOnDisk": 0} == {**first["stats"], "bytesOnDisk": 0}
+
+
+def test_it_has_a_home_of_its_own(home: Home, first: Any) -> None:
+    assert Path(first["home"]).parent == home.path
+    assert not (home.path / "hartonomous.db").exists()

@@ -1,0 +1,219 @@
+"""`hartonomous dev`: the page comes up, the sensor alone leads whatever arrives to its end, and stopping leaves nothing behind."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hartonomous_resources.text_model import TextModelFiles
+from tests.cli import Home, finish, wait_until
+
+SENTENCE = "The lighthouse keeper counted nine ships."
+
+
+@dataclass(slots=True)
+class Dev:
+    """A running `hartonomous dev`."""
+
+    home: Home
+    process: "subprocess.Popen[bytes]"
+    address: str
+
+    def family(self) -> list[psutil.Process]:
+        """The command and every process that it started, whatever became of their parents."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        return finish(self.process, 60).code
+
+
+def start_dev(home: Home) -> Dev:
+    """Start it and wait for the line that names the page."""
+    process = home.start("dev")
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    assert "http://127.0.0.1:" in line, line + finish(process).stderr
+    return Dev(home, process, next(word for word in line.split() if word.startswith("http://")))
+
+
+def make_sure_it_ended(dev: Dev) -> None:
+    """For the end of a test that failed half way: only processes of this very dev are ended."""
+    if dev.process.poll() is None:
+        family = dev.family()
+        dev.process.send_signal(signal.SIGINT)
+        _, left = psutil.wait_procs(family, 30)
+        for process in left:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process in a session of its own that has nothing to do with us."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def dev(
+    tmp_path_factory: pytest.TempPathFactory,
+    model_dir: Path,
+    text_model: TextModelFiles,
+    stranger: "subprocess.Popen[bytes]",
+) -> Iterator[Dev]:
+    """One `dev` for the tests of this file; the last of them stops it. A run that lingers a second only makes each of them meet the sensor."""
+    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"linger_seconds": 1})
+    home.path.mkdir()
+    # As a dev leaves it that went down with the machine; since then its process id was given to another program.
+    (home.path / "dev.session").write_text(str(stranger.pid))
+    started = start_dev(home)
+    yield started
+    make_sure_it_ended(started)
+
+
+def placed(home: Home, text: str) -> list[tuple[Any, ...]]:
+    """Embeddings of the atom with this text that have a position."""
+    return home.rows(
+        "SELECT e.X, e.Y, e.Z, e.HilbertValue, e.SpatialKey FROM AtomEmbedding AS e JOIN Atom AS a ON a.AtomId = e.AtomId"
+        " WHERE a.CanonicalText = ? AND e.HilbertValue IS NOT NULL",
+        text,
+    )
+
+
+def in_graph(home: Home, text: str, label: str) -> bool:
+    """The atom with this text is in the graph and linked to a node of this label."""
+    digest = home.value("SELECT lower(hex(ContentHash)) FROM Atom WHERE CanonicalText = ?", text)
+    result = home.run("lineage", digest, "--json")
+    return result.code == 0 and label in {node["label"] for node in result.document["nodes"]}
+
+
+def assert_led_to_its_end(home: Home, text: str) -> None:
+    """Within the deadline the sensor alone brings an embedding, a real position and a place in the graph."""
+    [[x, y, z, hilbert, key]] = wait_until(f"a position for {text!r}", lambda: placed(home, text))
+    assert all(-1 <= c <= 1 for c in (x, y, z)) and (x, y, z) != (0, 0, 0)
+    assert 0 < hilbert < 2**63
+    assert key.startswith("POINT(")
+    wait_until(f"{text!r} in the graph, with its model", lambda: in_graph(home, text, "Model"))
+
+
+def test_an_ingested_file_is_led_to_the_graph_by_the_sensor_alone(dev: Dev, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text(SENTENCE)
+
+    dev.home.json("ingest", "--no-wait", tmp_path / "file.txt")
+
+    assert_led_to_its_end(dev.home, SENTENCE)
+    assert in_graph(dev.home, SENTENCE, "Source")
+
+
+def test_a_bare_insert_is_led_to_the_graph_by_the_sensor_alone(dev: Dev) -> None:
+    text = "This is a test sentence"
+    with sqlite3.connect(dev.home.path / "hartonomous.db", timeout=30) as connection:
+        connection.execute(
+            "INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, CreatedAt)"
+            " VALUES (0, 'text', 'test', ?, ?, ?, '2026-11-23T10:00:00.000Z')",
+            (bytes(range(32)), text, text.encode()),
+        )
+
+    assert dev.home.rows("SELECT Status FROM BackgroundJob WHERE AtomId = (SELECT MAX(AtomId) FROM Atom)")
+    assert_led_to_its_end(dev.home, text)
+
+
+def test_ingest_leaves_the_work_to_the_running_daemon_and_waits_for_it(dev: Dev, tmp_path: Path) -> None:
+    (tmp_path / "waited.txt").write_text("Somebody waits for this sentence.")
+    with dev.home.dagster() as instance:
+        before = {run.run_id for run in instance.get_runs()}
+
+    [source] = dev.home.json("ingest", tmp_path / "waited.txt")["sources"]
+
+    assert source["status"] == "Atomized"
+    with dev.home.dagster() as instance:
+        runs = [run for run in instance.get_runs() if run.run_id not in before]
+    assert all(run.tags.get("dagster/sensor_name") == "service_broker_sensor" for run in runs)
+
+
+def test_the_page_answers_graphql_with_the_assets_and_the_running_sensor(dev: Dev) -> None:
+    query = """{
+      assetNodes { assetKey { path } groupName }
+      sensorsOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: "hartonomous"}) {
+        ... on Sensors { results { name sensorState { status } } }
+      }
+    }"""
+    asked = urllib.request.Request(  # noqa: S310 - our own page
+        f"{dev.address}/graphql",
+        json.dumps({"query": query}).encode(),
+        {"Content-Type": "application/json"},
+    )
+
+    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+        data = json.load(answer)["data"]
+
+    names = {node["assetKey"]["path"][-1] for node in data["assetNodes"]}
+    assert names >= {"sources", "atoms", "atom_embeddings", "atom_projections", "provenance_graph", "projection_model"}
+    [sensor] = data["sensorsOrError"]["results"]
+    assert (sensor["name"], sensor["sensorState"]["status"]) == ("service_broker_sensor", "RUNNING")
+
+
+def test_health_knows_that_it_runs(dev: Dev) -> None:
+    [daemon] = [check for check in dev.home.json("health")["checks"] if check["name"] == "daemon"]
+
+    assert "is running" in daemon["detail"]
+
+
+def test_a_second_one_on_the_same_home_is_refused_in_a_clear_sentence(dev: Dev) -> None:
+    result = dev.home.run("dev")
+
+    assert result.code == 1
+    assert "already runs" in result.error and str(dev.home.path) in result.error
+
+
+def test_what_an_earlier_one_left_behind_costs_no_stranger_its_life(
+    dev: Dev, stranger: "subprocess.Popen[bytes]"
+) -> None:
+    assert stranger.poll() is None
+
+
+def test_ctrl_c_stops_everything(dev: Dev) -> None:
+    family = dev.family()
+    assert len(family) > 3
+
+    code = dev.stop(signal.SIGINT)
+
+    _, left = psutil.wait_procs(family, 5)
+    assert (code, left) == (0, [])
+    assert set(dev.home.run_statuses()) == {"SUCCESS"}
+
+
+def test_sigterm_stops_a_run_at_work_and_leaves_no_run_started_and_nothing_claimed(tmp_path: Path, home: Home) -> None:
+    (tmp_path / "file.txt").write_text(SENTENCE)
+    (tmp_path / "second.txt").write_text("Another file comes later.")
+    patient = home.with_settings(linger_seconds=600)
+    patient.json("ingest", "--no-wait", tmp_path / "file.txt")
+    dev = start_dev(patient)
+    try:
+        wait_until(
+            "a lingering run", lambda: patient.json("stats")["embeddings"] == 1 and "STARTED" in home.run_statuses()
+        )
+        family = dev.family()
+
+        code = dev.stop(signal.SIGTERM)
+
+        _, left = psutil.wait_procs(family, 5)
+        assert (code, left) == (0, [])
+        assert {"STARTED", "STARTING", "CANCELING"}.isdisjoint(home.run_statuses())
+        assert home.rows("SELECT LeaseOwner FROM Source WHERE LeaseOwner IS NOT NULL") == []
+        assert home.rows("SELECT LeaseOwner FROM BackgroundJob WHERE LeaseOwner IS NOT NULL") == []
+    finally:
+        make_sure_it_ended(dev)
