@@ -153,8 +153,8 @@ def atoms_events(
     source_id: int | None = None,
     run_id: str | None = None,
 ) -> Iterator[bytes]:
-    """Messages that point at these atoms, at most 1,000 each."""
-    for start in range(0, len(atom_ids), ATOMS_PER_EVENT):
+    """Messages that point at these atoms, at most 1,000 each; one without atoms still points at its source."""
+    for start in range(0, max(1, len(atom_ids)), ATOMS_PER_EVENT):
         fields: dict[str, object] = {"eventType": event_type, "tenantId": tenant_id}
         if source_id is not None:
             fields["sourceId"] = source_id
