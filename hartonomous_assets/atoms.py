@@ -60,7 +60,7 @@ def _claim(work: Work) -> Row | None:
             now=timestamp(),
             lease_until=_lease_end(work),
         )
-        if rows and rows[0]["attemptCount"] > 1:
+        if rows:
             _delete_half_written(unit_of_work, rows[0]["sourceId"])
     return rows[0] if rows else None
 

@@ -72,6 +72,7 @@ class Home:
             [*program, *map(os.fspath, arguments)],
             cwd=CHECKOUT,
             env=self.environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -185,35 +185,37 @@ def test_what_an_earlier_one_left_behind_costs_no_stranger_its_life(
     assert stranger.poll() is None
 
 
-def test_ctrl_c_stops_everything(dev: Dev) -> None:
+def test_sigterm_stops_a_run_at_work_and_leaves_no_process_no_run_started_and_nothing_claimed(
+    dev: Dev, tmp_path: Path
+) -> None:
+    (tmp_path / "long.txt").write_text("".join(f"The keeper counted ship number {i} at dawn.\n" for i in range(60_000)))
+    dev.home.json("ingest", "--no-wait", tmp_path / "long.txt")
+    wait_until(
+        "a run that has embedded a part",
+        lambda: dev.home.rows("SELECT 1 FROM BackgroundJob WHERE Status = 'Completed' LIMIT 1 OFFSET 500"),
+    )
     family = dev.family()
     assert len(family) > 3
 
-    code = dev.stop(signal.SIGINT)
+    code = dev.stop(signal.SIGTERM)
 
     _, left = psutil.wait_procs(family, 5)
     assert (code, left) == (0, [])
-    assert set(dev.home.run_statuses()) == {"SUCCESS"}
+    assert dev.home.rows("SELECT 1 FROM BackgroundJob WHERE Status = 'Pending' LIMIT 1")  # it stopped in the middle
+    assert {"STARTED", "STARTING", "CANCELING"}.isdisjoint(dev.home.run_statuses())
+    assert dev.home.rows("SELECT DISTINCT LeaseOwner FROM Source WHERE LeaseOwner IS NOT NULL") == []
+    assert dev.home.rows("SELECT DISTINCT LeaseOwner FROM BackgroundJob WHERE LeaseOwner IS NOT NULL") == []
 
 
-def test_sigterm_stops_a_run_at_work_and_leaves_no_run_started_and_nothing_claimed(tmp_path: Path, home: Home) -> None:
-    (tmp_path / "file.txt").write_text(SENTENCE)
-    (tmp_path / "second.txt").write_text("Another file comes later.")
-    patient = home.with_settings(linger_seconds=600)
-    patient.json("ingest", "--no-wait", tmp_path / "file.txt")
-    dev = start_dev(patient)
-    try:
-        wait_until(
-            "a lingering run", lambda: patient.json("stats")["embeddings"] == 1 and "STARTED" in home.run_statuses()
-        )
-        family = dev.family()
+def test_ctrl_c_while_it_starts_stops_everything(home: Home) -> None:
+    process = home.start("dev")
+    parent = psutil.Process(process.pid)
+    wait_until("its first children", lambda: len(parent.children(recursive=True)) >= 2)
+    family = [parent, *parent.children(recursive=True)]
 
-        code = dev.stop(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    result = finish(process, 60)
 
-        _, left = psutil.wait_procs(family, 5)
-        assert (code, left) == (0, [])
-        assert {"STARTED", "STARTING", "CANCELING"}.isdisjoint(home.run_statuses())
-        assert home.rows("SELECT LeaseOwner FROM Source WHERE LeaseOwner IS NOT NULL") == []
-        assert home.rows("SELECT LeaseOwner FROM BackgroundJob WHERE LeaseOwner IS NOT NULL") == []
-    finally:
-        make_sure_it_ended(dev)
+    _, left = psutil.wait_procs(family, 5)
+    assert left == []
+    assert b"http://" not in result.stdout and "Traceback" not in result.stderr

@@ -1,0 +1,81 @@
+"""kill -9 wherever it hurts; the next plain command finishes the work, and the home is as if nothing had happened."""
+
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hartonomous_resources.text_model import TextModelFiles
+from tests.cli import Home
+from tests.faults import soak
+from tests.faults.files import write_files
+from tests.faults.state import differences, loose_ends, state_of
+
+# Small batches, so that every stage has several steps and they interleave.
+SMALL = {
+    "ingestion_batch_size": 10,
+    "atom_batch_size": 40,
+    "embedding_batch_size": 32,
+    "projection_batch_size": 32,
+    "provenance_batch_size": 3,
+}
+HURT = (sys.executable, "-m", "tests.faults.hurt")
+STEPS = {"sources": 2, "atoms": 9, "atom_embeddings": 3, "atom_projections": 3, "provenance_graph": 3}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_files(tmp_path_factory.mktemp("files").resolve() / "given", 40)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    files: Path, tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles
+) -> dict[str, Counter[Any]]:
+    """What the files come to when nothing goes wrong."""
+    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, SMALL)
+    home.json("ingest", files)
+    assert loose_ends(home) == []
+    return state_of(home)
+
+
+@pytest.mark.parametrize("stage", STEPS)
+def test_killed_at_the_boundary_of_a_stage_the_next_command_finishes_the_work(
+    home: Home, files: Path, undisturbed: dict[str, Counter[Any]], stage: str
+) -> None:
+    small = home.with_settings(**SMALL)
+
+    killed = small.run(stage, str(STEPS[stage]), "SIGKILL", "ingest", files, program=HURT)
+    at_work = small.run_statuses()
+    finished = small.json("ingest", files)
+
+    assert killed.code == -signal.SIGKILL, killed
+    assert at_work == ["STARTED"]
+    assert len(finished["sources"]) == 40 and not finished["failed"] and not finished["stages"]
+    assert loose_ends(small) == []
+    assert differences(undisturbed, state_of(small)) == []
+
+
+def test_killed_at_a_big_source_and_then_changed_it_leaves_nothing_of_the_half_in_database_or_graph(
+    home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "big.txt"
+    path.write_text("".join(f"The old log names ship number {i}.\n" for i in range(300)))
+    small = home.with_settings(**SMALL)
+    assert small.run("provenance_graph", "3", "SIGKILL", "ingest", path, program=HURT).code == -signal.SIGKILL
+    assert small.value("SELECT Status FROM Source") == "Atomizing"
+    path.write_text("The log was lost at sea.\n")
+
+    small.json("ingest", path)
+
+    assert small.rows("SELECT CanonicalText FROM Atom") == [("The log was lost at sea.",)]
+    assert loose_ends(small) == []
+
+
+def test_a_round_of_the_soak_ends_like_an_undisturbed_ingest(
+    tmp_path: Path, model_dir: Path, text_model: TextModelFiles
+) -> None:
+    assert soak.run(tmp_path, model_dir, rounds=1, files=40, seed=7, say=lambda line: None) == 0
