@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import dagster as dg
 
-from hartonomous_assets.atomizers import Atom, Atomizer, atomizer_for
+from hartonomous_assets.atomizers import Atom, Atomizer, NotUtf8Error, atomizer_for
 from hartonomous_assets.atomizers.content_type import Scan, scan
 from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
@@ -106,7 +106,7 @@ def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
         counts = {"dead-lettered": 1}
     except LeaseLost:
         counts = {"taken over by another run": 1}
-    except (ChangedWhileRead, OSError) as problem:
+    except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
         _release(work, source, error=f"{source['sourceUri']}: {problem}")
         counts = {"failed attempts": 1}
     except GeneratorExit:
@@ -159,13 +159,13 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
         if last and written_hash.digest() != found.sha256:
             raise ChangedWhileRead("was written to while it was read; it will be read again")
         with work.resources.database.unit_of_work() as unit_of_work:
-            written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
-            if last:
-                _finish(unit_of_work, work, source, found, content_type, atomizer, ordinal)
-            elif not unit_of_work.execute(
+            if not unit_of_work.execute(
                 "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work)
             ):
                 raise LeaseLost
+            written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
+            if last:
+                _finish(unit_of_work, work, source, found, content_type, atomizer, ordinal)
         counts = {"atoms": len(rows), "new atoms": written.new_atoms, "new bytes": written.new_bytes}
         if last:
             LOGGER.info("atomized", extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]))
@@ -246,7 +246,7 @@ def _finish(
     unit_of_work.execute(
         "supersede_older_versions", tenant_id=source["tenantId"], source_uri=source["sourceUri"], source_id=source_id
     )
-    if not unit_of_work.execute(
+    unit_of_work.execute(
         "finish_source",
         source_id=source_id,
         owner=work.owner,
@@ -254,8 +254,7 @@ def _finish(
         byte_length=found.byte_length,
         content_type=content_type,
         atomizer_version=f"{atomizer.name} {atomizer.version}",
-    ):
-        raise LeaseLost
+    )
     unit_of_work.execute("delete_unreferenced_atoms")  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
     for start in range(0, atom_count, ATOMS_PER_EVENT):
@@ -273,10 +272,10 @@ def _forget_landed_copy(work: Work, source: Row) -> None:
     key = source["blobKey"]
     if key is None:
         return
-    with work.resources.database.read() as unit_of_work:
-        referenced = unit_of_work.query("blob_is_referenced", blob_key=key)
-    if not referenced:
-        work.resources.blobs.delete(key)
+    # In a write transaction: a message that lands the same bytes holds it too, so its row is seen, or it writes the blob anew.
+    with work.resources.database.unit_of_work() as unit_of_work:
+        if not unit_of_work.query("blob_is_referenced", blob_key=key):
+            work.resources.blobs.delete(key)
 
 
 STAGE = Stage(

@@ -43,11 +43,10 @@ def sweep_blobs(
 ) -> int:
     deleted = 0
     for key in blobs.list_keys(older_than_seconds=ORPHAN_SECONDS):
-        with database.read() as unit_of_work:
-            referenced = unit_of_work.query("blob_is_referenced", blob_key=key)
-        if not referenced:
-            blobs.delete(key)
-            deleted += 1
+        with database.unit_of_work() as unit_of_work:  # as in stage atoms: nobody lands the same bytes meanwhile
+            if not unit_of_work.query("blob_is_referenced", blob_key=key):
+                blobs.delete(key)
+                deleted += 1
     context.log.info(f"deleted {deleted} orphaned blobs")
     return deleted
 

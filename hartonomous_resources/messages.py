@@ -1,7 +1,6 @@
 """The JSON messages of both queues. Parsing is strict about what we rely on and open to fields that we do not know."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
@@ -30,7 +29,7 @@ class _Message(BaseModel):
 class IngestionRequest(_Message):
     """Ask for a file to be ingested: its bytes inline (base64, up to 1 MiB) or the uri where they lie."""
 
-    tenant_id: Annotated[int, Field(alias="tenantId", ge=0, le=2**31 - 1)]
+    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     source_id: Annotated[int | str | None, Field(alias="sourceId")] = None
     content_type: Annotated[
         str | None, Field(alias="contentType", min_length=3, max_length=255, pattern=r"^[\w.+-]+/[\w.+-]+")
@@ -45,12 +44,13 @@ class IngestionRequest(_Message):
     def _decode(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        if len(value) > INLINE_LIMIT * 4 // 3 + 4:
-            raise ValueError(f"inline data is limited to {INLINE_LIMIT} bytes; enqueue larger sources by uri")
         try:
-            return base64.b64decode(value, validate=True)
-        except binascii.Error as error:
+            decoded = base64.b64decode(value, validate=True)
+        except ValueError as error:  # binascii.Error, or characters that are not even ASCII
             raise ValueError(f"not base64: {error}") from error
+        if len(decoded) > INLINE_LIMIT:
+            raise ValueError(f"inline data is limited to {INLINE_LIMIT} bytes; enqueue larger sources by uri")
+        return decoded
 
     @field_validator("uri", "source_uri")
     @classmethod
@@ -77,7 +77,7 @@ class AtomsEvent(_Message):
     """Atoms were created or embedded. A pointer: whoever receives it reads the current rows."""
 
     event_type: Annotated[Literal["AtomsCreated", "AtomsEmbedded"], Field(alias="eventType")]
-    tenant_id: Annotated[int, Field(alias="tenantId", ge=0)]
+    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     source_id: Annotated[int | None, Field(alias="sourceId")] = None
     atom_ids: Annotated[list[int], Field(alias="atomIds", max_length=ATOMS_PER_EVENT)] = []
     run_id: Annotated[str | None, Field(alias="runId")] = None
@@ -101,7 +101,7 @@ class InferenceEvent(_Message):
 
     event_type: Annotated[Literal["InferenceCompleted"], Field(alias="eventType")]
     inference_id: Annotated[str, Field(alias="inferenceId", min_length=1, max_length=200)]
-    tenant_id: Annotated[int, Field(alias="tenantId", ge=0)]
+    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     model: Annotated[str, Field(min_length=1, max_length=500)]
     task: str | None = None
     input_atoms: Annotated[list[str], Field(alias="inputAtoms")] = []
@@ -171,6 +171,11 @@ def _json_object(body: bytes) -> dict[str, object]:
         raise InvalidMessage(f"not JSON in UTF-8: {error}", None) from error
     if not isinstance(document, dict):
         raise InvalidMessage("not a JSON object", None)
+    for name, value in document.items():
+        try:  # Python reads more than JSON: NaN, and half a surrogate pair that no UTF-8 can hold
+            json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError as error:
+            raise InvalidMessage(f"{name!a}: {error}", _tenant_of(document)) from error
     return document
 
 
