@@ -44,7 +44,10 @@ def arguments(description: str | None, *, data: bool = True) -> argparse.Argumen
     if data:
         default = os.environ.get("HARTONOMOUS_TEST_DATA") or REPOSITORY.parent / "shared" / "data"
         parser.add_argument(
-            "--data", type=Path, default=default, help="folder of ewt_dev.jsonl and stsb_en_dev.csv (HARTONOMOUS_TEST_DATA)"
+            "--data",
+            type=Path,
+            default=default,
+            help="folder of ewt_dev.jsonl and stsb_en_dev.csv (HARTONOMOUS_TEST_DATA)",
         )
     return parser
 

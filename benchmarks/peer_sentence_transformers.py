@@ -42,7 +42,12 @@ TOKENIZER_CONFIG = {
 
 
 def main() -> None:
-    origin, texts_path, vectors_path, threads = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    origin, texts_path, vectors_path, threads = (
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        Path(sys.argv[3]),
+        int(sys.argv[4]),
+    )
     import numpy as np
     import torch
     from sentence_transformers import SentenceTransformer
@@ -56,7 +61,9 @@ def main() -> None:
         Path(folder, "config.json").write_text(json.dumps(CONFIG))
         Path(folder, "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
         transformer = Transformer(folder, max_seq_length=WINDOW_TOKENS)
-        model = SentenceTransformer(modules=[transformer, Pooling(CONFIG["hidden_size"], "mean"), Normalize()], device="cpu")
+        model = SentenceTransformer(
+            modules=[transformer, Pooling(CONFIG["hidden_size"], "mean"), Normalize()], device="cpu"
+        )
     model.encode(texts[:BATCH], batch_size=BATCH)  # warm
     started = time.perf_counter()
     vectors = model.encode(texts, batch_size=BATCH, show_progress_bar=False)

@@ -121,12 +121,12 @@ def chain(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Everything pending in these hours is done when this ends; running it twice, or twice at once, changes nothing."""
     resources = Resources(settings, database, graph, gpu, blobs)
-    context.instance.add_run_tags(context.run_id, process_tags())
+    context.instance.add_run_tags(context.run.run_id, process_tags())
     selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
     release_dead_claims(database)
     errors: dict[str, Exception] = {}
     for hour in context.partition_keys:
-        work = Work(hour, context.run_id, resources)
+        work = Work(hour, context.run.run_id, resources)
         reports = drive(work, selected, settings.linger_seconds, _Reporter(context, work))
         for stage in selected:
             report = reports[stage.name]

@@ -4,14 +4,12 @@ import dagster as dg
 
 from hartonomous_assets.chain import STAGES
 from hartonomous_assets.housekeeping import housekeeping
-from hartonomous_assets.partitions import INGEST_HOUR
 
 CHAIN_JOB_NAME = "chain_of_an_hour"
 
 chain_job = dg.define_asset_job(
     CHAIN_JOB_NAME,
     selection=dg.AssetSelection.assets(*(stage.spec.key for stage in STAGES)),
-    partitions_def=INGEST_HOUR,
     description="Everything pending in one hour: land, atomize, embed, project, sync the graph, then check the invariants.",
     # Its events are in Dagster's storage and on its page; on stderr they would only be repeated.
     config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},

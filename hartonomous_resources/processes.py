@@ -30,7 +30,7 @@ class ProcessIdentity:
     def parse(cls, text: str) -> "ProcessIdentity | None":
         """The identity that `str()` wrote, or None for anything else."""
         parts = text.rsplit("/", 3)
-        if len(parts) != 4 or not all(part.isdigit() for part in parts[1:]):
+        if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts[1:]):
             return None
         return cls(parts[0], int(parts[1]), int(parts[2]), int(parts[3]))
 
@@ -41,7 +41,10 @@ class ProcessIdentity:
         if abs(self.boot - _boot_time()) > _CLOCK_STEP_SECONDS:
             return True
         try:
-            return abs(_started(psutil.Process(self.pid)) - self.started) > _CLOCK_STEP_SECONDS
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:  # it ended; its parent has not asked how yet
+                return True
+            return abs(_started(process) - self.started) > _CLOCK_STEP_SECONDS
         except psutil.NoSuchProcess:
             return True
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 import pytest
@@ -588,16 +589,18 @@ def test_a_path_given_on_the_command_line_may_lie_outside_the_allowed_roots(home
 
 
 class BlobsWithALateSender(LocalBlobs):
-    """A blob store in which, in the moment before a landed copy is deleted, another run lands the same bytes."""
+    """A blob store in which, in the moment before a landed copy is deleted, another run begins to land the same bytes."""
 
     def __init__(self, root: Path, land_again: Callable[[], None]) -> None:
         super().__init__(root)
-        self._land_again: Callable[[], None] | None = land_again
+        self._land_again = land_again
+        self.late_sender: Thread | None = None
 
     def delete(self, key: str) -> None:
-        if land_again := self._land_again:
-            self._land_again = None
-            land_again()
+        if self.late_sender is None:
+            self.late_sender = Thread(target=self._land_again)
+            self.late_sender.start()
+            self.late_sender.join(0.5)  # long enough to land, unless it has to wait for this run's transaction
         super().delete(key)
 
 
@@ -614,6 +617,8 @@ def test_forgetting_a_landed_copy_leaves_the_same_bytes_of_a_message_landed_mean
     racing = Resources(home.settings, database, home.graph, home.compute, blobs)
 
     ingest(racing, request(rawData=b"Same bytes.", sourceUri="file:///first.txt"))
+    assert blobs.late_sender is not None
+    blobs.late_sender.join()
     drive_stages(home)
 
     assert [source["status"] for source in all_sources(home)] == ["Atomized", "Atomized"]

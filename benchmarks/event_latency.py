@@ -1,0 +1,153 @@
+"""From a file to its searchable sentences, with `hartonomous dev` running: from rest, and while a run lingers.
+
+A file is searchable when each of its sentences has an embedding with its Hilbert value. The clock starts before the file is
+enqueued. "From rest" means that no run is queued or started: the sensor has to ask for one, and Dagster to start it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import Figure, arguments, count, ewt_documents, finish, note, temporary_home
+
+START_SECONDS = 180.0
+WAIT_SECONDS = 180.0
+POLL_SECONDS = 0.02
+
+SENTENCES = """FROM Source AS s JOIN SourceAtom AS sa USING (SourceId) JOIN Atom AS a USING (AtomId)
+LEFT JOIN AtomEmbedding AS e ON e.AtomId = a.AtomId AND e.HilbertValue IS NOT NULL
+WHERE s.SourceUri = ? AND s.Status = 'Atomized' AND a.Subtype = 'sentence'"""
+
+
+@contextmanager
+def dev() -> Iterator[None]:
+    """A real `hartonomous dev` on the home of the environment, its page up."""
+    command = [sys.executable, "-c", "from hartonomous_service.cli import main; main()", "dev"]
+    with tempfile.TemporaryFile() as words:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True)
+        timer = threading.Timer(START_SECONDS, process.kill)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            if not any("the page is at" in line for line in process.stdout):
+                words.seek(0)
+                raise RuntimeError(f"`hartonomous dev` did not come up:\n{words.read().decode()[-2000:]}")
+            timer.cancel()
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            yield
+        finally:
+            timer.cancel()
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class Bench:
+    """The home, its database, and Dagster's view of its runs."""
+
+    def __init__(self, folder: Path) -> None:
+        from hartonomous_resources.resources import open_resources
+        from hartonomous_service.dagster_home import open_instance
+
+        self.resources = open_resources()
+        self.database: Any = self.resources.database
+        self.instance = open_instance(self.resources.settings)
+        self.files = folder / "files"
+        self.files.mkdir()
+
+    def at_rest(self) -> None:
+        """Wait until no run is unfinished, and a moment more: the sensor is then waiting again."""
+        from hartonomous_assets.sensors import _UNFINISHED, dg
+
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+            assert time.monotonic() < deadline, "the runs do not come to an end"
+            time.sleep(0.2)
+        time.sleep(2.0)
+
+    def latencies(self, texts: Sequence[str]) -> list[float]:
+        """Put the texts on the queue as files, at once, and wait until each is searchable."""
+        from hartonomous_service.ingest import ingest
+
+        paths = []
+        for text in texts:
+            paths.append(self.files / f"{len(list(self.files.iterdir())):03d}.txt")
+            paths[-1].write_text(text, "utf-8", newline="")
+        started = time.monotonic()
+        result = ingest(self.resources, paths, wait=False)
+        assert not result["failed"], result["failed"]
+        waiting = {path.as_uri() for path in paths}
+        seconds = []
+        while waiting:
+            assert time.monotonic() - started < WAIT_SECONDS, f"{len(waiting)} files were never searchable"
+            time.sleep(POLL_SECONDS)
+            for uri in list(waiting):
+                if self._is_searchable(uri):
+                    waiting.remove(uri)
+                    seconds.append(time.monotonic() - started)
+        return seconds
+
+    def _is_searchable(self, uri: str) -> bool:
+        sentences, vectors = (
+            self.database.connection().execute(f"SELECT COUNT(*), COUNT(e.AtomId) {SENTENCES}", (uri,)).fetchone()
+        )
+        return 0 < sentences == vectors
+
+
+def quantiles(what: str, seconds: list[float], p50: float, p95: float | None = None) -> list[Figure]:
+    return [
+        Figure(f"{what}, p50 of {len(seconds)}", float(np.percentile(seconds, 50)), "s", at_most=p50),
+        Figure(f"{what}, p95", float(np.percentile(seconds, 95, method="higher")), "s", at_most=p95),
+    ]
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--rounds", type=int, default=10, help="single files from rest (10)")
+    parser.add_argument("--files", type=int, default=30, help="files at once, and files one by one (30)")
+    options = parser.parse_args()
+    with temporary_home(linger_seconds=1) as folder:
+        bench = Bench(folder)
+        texts = iter(text for text in ewt_documents(options.data) if len(text) > 200)
+        with dev():
+            bench.latencies([next(texts)])  # the code server has then run its first run
+            one_by_one = []
+            for number in range(options.rounds):
+                bench.at_rest()
+                one_by_one += bench.latencies([next(texts)])
+                note(f"from rest {number + 1}: {one_by_one[-1]:.2f} s")
+            bench.at_rest()
+            at_once = bench.latencies([next(texts) for _ in range(options.files)])
+            note(f"{options.files} at once from rest: {max(at_once):.2f} s")
+            bench.at_rest()
+        os.environ["HARTONOMOUS_LINGER_SECONDS"] = "60"
+        with dev():
+            bench.latencies([next(texts)])
+            lingering = []
+            for _ in range(options.files):
+                time.sleep(0.3)
+                lingering += bench.latencies([next(texts)])
+        files = 2 + options.rounds + 2 * options.files
+        assert count(bench.database, "SELECT COUNT(*) FROM Source WHERE Status = 'Atomized'") == files
+        assert count(bench.database, "SELECT COUNT(*) FROM BackgroundJob WHERE Status <> 'Completed'") == 0
+    figures = [
+        *quantiles("from rest, one file", one_by_one, 8.0, 12.0),
+        *quantiles(f"from rest, {options.files} files at once", at_once, 8.0, 12.0),
+        *quantiles("while a run lingers", lingering, 0.5),
+    ]
+    return finish(figures, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
