@@ -1,6 +1,7 @@
 """A large text file through the stages sources and atoms: peak memory above the idle process, speed, bytes stored."""
 
 import hashlib
+import random
 import resource
 import sys
 import time
@@ -17,8 +18,6 @@ PARTS = 20_000  # sentences are put together from so many parts, four each: 10^1
 
 def write_file(path: Path, size: int, data: Path, distinct: float) -> bytes:
     """Sentences in paragraphs of ten, `distinct` of them new ones; returns the SHA-256."""
-    import random
-
     draw = random.Random(11)
     parts = [sentence.rstrip(".").lower() for sentence in islice(sentences(data, seed=7, words=5), PARTS)]
     known = [f"{' '.join(draw.choices(parts, k=4)).capitalize()}." for _ in range(PARTS)]

@@ -30,7 +30,7 @@ def state() -> dict[str, int]:
 
     resources = open_resources()
     tables = ("Source", "Atom", "SourceAtom", "AtomEmbedding", "BackgroundJob", "QueueMessage", "DeadLetter")
-    counts = {table: count(resources.database, f"SELECT COUNT(*) FROM {table}") for table in tables}
+    counts = {table: count(resources.database, f"SELECT COUNT(*) FROM {table}") for table in tables}  # noqa: S608
     counts["unfinished jobs"] = count(
         resources.database, "SELECT COUNT(*) FROM BackgroundJob WHERE Status <> 'Completed'"
     )

@@ -10,7 +10,12 @@ PROCESS_TAG = "hartonomous/process"
 _UNTAGGED_SECONDS = 120.0
 """A run names its process as soon as it works; one that has not by then died while it started."""
 
-_UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def process_tags() -> dict[str, str]:
@@ -24,6 +29,8 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
         identity = ProcessIdentity.parse(run.tags.get(PROCESS_TAG, ""))
+        if identity is None and run.status is dg.DagsterRunStatus.NOT_STARTED:
+            continue  # not launched yet
         silent = time.time() - record.update_timestamp.timestamp() > _UNTAGGED_SECONDS
         if identity.is_gone() if identity else silent:
             instance.report_run_failed(

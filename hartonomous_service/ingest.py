@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hartonomous_assets.atomizers.content_type import scan
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.leases import release_dead_claims
@@ -15,10 +17,21 @@ from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
 from hartonomous_service.daemon import daemon_is_running
+from hartonomous_service.errors import CommandError
 from hartonomous_service.sources import source_counts
 
 _FILES_PER_BATCH = 500
 _RUNS_WITHOUT_PROGRESS = 3
+
+_QUEUED: dict[str, Any] = {
+    "sourceId": None,
+    "sourceUri": None,
+    "contentType": None,
+    "byteLength": None,
+    "contentHash": None,
+    "status": "Queued",
+}
+"""A file whose message no run has received yet."""
 
 Report = Callable[[str], None]
 
@@ -28,7 +41,8 @@ class _Ingestion:
     """What became of the files given."""
 
     uris: list[str] = field(default_factory=list)
-    message_ids: list[str] = field(default_factory=list)
+    messages: dict[str, str] = field(default_factory=dict)
+    """Id of the message by uri; none for a file that has not changed."""
     failed: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -47,8 +61,16 @@ def ingest(
     runs, it does the work; else the chain runs in this process, through Dagster. Work that an earlier, killed command left
     is finished on the way.
 
+    Raises CommandError for a content type that is none.
+
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "stages": {stage: error}}.
     """
+    try:
+        IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
+    except ValidationError as error:
+        raise CommandError(
+            f"--content-type {content_type!r} is not a content type; give one such as text/plain"
+        ) from error
     ingestion = _Ingestion()
     batch: list[tuple[Path, str]] = []
     for path, problem in _files(paths):
@@ -112,8 +134,8 @@ def _enqueue(
             request = IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri)
             [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, uri, [request.to_body()])
             grants.append((message_id, str(path)))
+            ingestion.messages[uri] = message_id
         unit_of_work.execute_many("insert_path_grant", grants)
-    ingestion.message_ids += [message_id for message_id, _ in grants]
 
 
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
@@ -174,7 +196,7 @@ def _run(resources: Resources, hour: str) -> dict[str, str]:
 
 def _unfinished(resources: Resources, ingestion: _Ingestion) -> int:
     """Of the messages of this command: those still queued, and the sources that they landed and that are not done."""
-    ids = json.dumps(ingestion.message_ids)
+    ids = json.dumps(list(ingestion.messages.values()))
     with resources.database.read() as unit_of_work:
         queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
         return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
@@ -184,31 +206,24 @@ def _results(resources: Resources, ingestion: _Ingestion, tenant: int) -> dict[s
     failed = list(ingestion.failed)
     sources: list[dict[str, Any]] = []
     with resources.database.read() as unit_of_work:
-        ids = json.dumps(ingestion.message_ids)
+        ids = json.dumps(list(ingestion.messages.values()))
         for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids):
             failed.append({"sourceUri": row["orderingKey"], "error": row["reason"]})
         refused = {item["sourceUri"] for item in failed}
-        latest: dict[str, Any] = {}
-        for row in unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris)):
-            latest[row["sourceUri"]] = row
+        queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
+        rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
+        current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
+        current.update({row["sourceUri"]: row for row in rows if row["status"] in ("Landed", "Atomizing")})
         for uri in dict.fromkeys(ingestion.uris):
-            if uri in latest and uri not in refused:
-                sources.append(latest[uri])
-            elif uri not in refused:  # not landed yet
-                sources.append(
-                    {
-                        "sourceId": None,
-                        "sourceUri": uri,
-                        "contentType": None,
-                        "byteLength": None,
-                        "contentHash": None,
-                        "status": "Queued",
-                    }
-                )
+            if uri in refused:
+                continue
+            if ingestion.messages.get(uri) in queued:
+                sources.append({**_QUEUED, "sourceUri": uri})
+            elif uri in current:
+                sources.append(current[uri])
         counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
-    keys = ("sourceId", "sourceUri", "contentType", "byteLength", "contentHash", "status")
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
     return {
-        "sources": [{**{key: row[key] for key in keys}, **counts.get(row["sourceId"], nothing)} for row in sources],
+        "sources": [{**{key: row[key] for key in _QUEUED}, **counts.get(row["sourceId"], nothing)} for row in sources],
         "failed": failed,
     }

@@ -44,12 +44,13 @@ def search(
         if mode == "semantic":
             hits = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, k)
         elif mode == "lexical":
-            hits = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, any_term=True), live, k)
+            hits = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, " "), live, k)
+            hits = hits or _enough(lambda n: _lexical(unit_of_work, text, tenant, n, " OR "), live, k)
         else:
             depth = max(4 * k, 50)
             by_meaning = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, depth)
             # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
-            by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, any_term=False), live, depth)
+            by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, " "), live, depth)
             hits = _fuse(by_meaning, by_words)[:k]
         return {"results": _describe(unit_of_work, hits, tenant)}
 
@@ -88,14 +89,13 @@ def _semantic(
     return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
 
-def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, n: int, *, any_term: bool) -> list[tuple[int, float]]:
-    """The n best atoms by BM25 that hold every word; with `any_term`, when there is none, those that hold some word."""
-    terms = ['"' + term.replace('"', '""') + '"' for term in text.split() if re.search(r"\w", term)]
-    for joined in (" ".join(terms), " OR ".join(terms))[: 2 if any_term else 1]:
-        rows = unit_of_work.query("lexical_matches", expression=joined, tenant_id=tenant, n=n) if terms else []
-        if rows:
-            return [(row["atomId"], row["score"]) for row in rows]
-    return []
+def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, n: int, joined_by: str) -> list[tuple[int, float]]:
+    """The n best atoms by BM25 that hold every word (joined by a space) or some word (joined by OR)."""
+    words = ['"' + word.replace('"', '""') + '"' for word in text.split() if re.search(r"\w", word)]
+    if not words:
+        return []
+    rows = unit_of_work.query("lexical_matches", expression=joined_by.join(words), tenant_id=tenant, n=n)
+    return [(row["atomId"], row["score"]) for row in rows]
 
 
 def _enough(

@@ -47,6 +47,8 @@ def main() -> None:
     except (CommandError, DatabaseError, GraphUnavailable, ComputeUnavailable) as error:
         _fail(str(error), error)
     except ValidationError as error:
+        if error.title != "Settings":
+            raise
         first = error.errors(include_url=False)[0]
         name = "HARTONOMOUS_" + "_".join(str(part) for part in first["loc"]).upper()
         _fail(f"setting {name}: {first['msg']}; `hartonomous config show` lists what can be set", error)
