@@ -220,7 +220,7 @@ def _results(resources: Resources, ingestion: _Ingestion, tenant: int) -> dict[s
             if ingestion.messages.get(uri) in queued:
                 sources.append({**_QUEUED, "sourceUri": uri})
             elif uri in current:
-                sources.append(current[uri])
+                sources.append(dict(current[uri]))
         counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
     return {
