@@ -25,6 +25,7 @@ from hartonomous_resources.source_files import UnreadableSource, open_source_fil
 ROW_LIMIT_BYTES = 64 * 1024
 """Longer atoms lie in the blob store."""
 
+SLOWEST_BYTES_PER_SECOND = 5_000_000
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
@@ -58,15 +59,16 @@ def _claim(work: Work) -> Row | None:
             owner=work.owner,
             run_id=work.run_id,
             now=timestamp(),
-            lease_until=_lease_end(work),
+            lease_until=timestamp(work.resources.settings.lease_seconds),
         )
         if rows:
             _delete_half_written(unit_of_work, rows[0]["sourceId"])
     return rows[0] if rows else None
 
 
-def _lease_end(work: Work) -> str:
-    return timestamp(work.resources.settings.lease_seconds)
+def _lease_end(work: Work, source: Row) -> str:
+    """Enough time to read the source once, however slow its disk, and then some."""
+    return timestamp(work.resources.settings.lease_seconds + source["byteLength"] / SLOWEST_BYTES_PER_SECOND)
 
 
 def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:
@@ -76,34 +78,56 @@ def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:
 
 
 def _give_up_exhausted(work: Work) -> int:
+    which = {"hour": work.hour, "max_attempts": MAX_ATTEMPTS, "now": timestamp()}
     with work.resources.database.read() as unit_of_work:
-        exhausted = unit_of_work.query("exhausted_sources", hour=work.hour, max_attempts=MAX_ATTEMPTS, now=timestamp())
-    for source in exhausted:
-        why = source["errorMessage"] or "the process that worked on it died each time"
-        _dead_letter(work, source, f"{source['sourceUri']}: given up after {source['attemptCount']} attempts: {why}")
+        if not unit_of_work.query("exhausted_sources", **which):
+            return 0
+    with (
+        work.resources.database.unit_of_work() as unit_of_work
+    ):  # asked again: another run may have given them up meanwhile
+        exhausted = unit_of_work.query("exhausted_sources", **which)
+        for source in exhausted:
+            why = source["errorMessage"] or "the process that worked on it died each time"
+            _give_up(
+                unit_of_work,
+                work,
+                source,
+                f"{source['sourceUri']}: given up after {source['attemptCount']} attempts: {why}",
+            )
     return len(exhausted)
 
 
-def _dead_letter(work: Work, source: Row, reason: str) -> None:
-    with work.resources.database.unit_of_work() as unit_of_work:
-        _delete_half_written(unit_of_work, source["sourceId"])
-        unit_of_work.execute("delete_unreferenced_atoms")
-        dead_letter_source(unit_of_work, source, reason)
+def _give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
+    _delete_half_written(unit_of_work, source["sourceId"])
+    unit_of_work.execute("delete_unreferenced_atoms")
+    dead_letter_source(unit_of_work, source, reason)
     LOGGER.warning(
         "dead-lettered; `hartonomous dead-letters list` says why",
         extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
     )
 
 
+def _hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
+    """Renew the lease. Raises LeaseLost: whoever took over may have written already."""
+    if not unit_of_work.execute(
+        "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work, source)
+    ):
+        raise LeaseLost
+
+
 def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
     try:
-        with _open(work, source) as stream:
-            yield from _atomize(work, source, stream)
-        _forget_landed_copy(work, source)
-        return
-    except UnreadableSource as problem:
-        _dead_letter(work, source, str(problem))
-        counts = {"dead-lettered": 1}
+        try:
+            with _open(work, source) as stream:
+                yield from _atomize(work, source, stream)
+        except UnreadableSource as problem:
+            with work.resources.database.unit_of_work() as unit_of_work:
+                _hold(unit_of_work, work, source)
+                _give_up(unit_of_work, work, source, str(problem))
+            counts = {"dead-lettered": 1}
+        else:
+            _forget_landed_copy(work, source)
+            return
     except LeaseLost:
         counts = {"taken over by another run": 1}
     except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
@@ -135,6 +159,9 @@ def _open(work: Work, source: Row) -> BinaryIO:
 
 
 def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
+    if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
+        with work.resources.database.unit_of_work() as unit_of_work:
+            _hold(unit_of_work, work, source)
     found = scan(stream)
     if _is_unchanged(work, source, found):
         yield Progress({"unchanged": 1})
@@ -159,10 +186,7 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
         if last and written_hash.digest() != found.sha256:
             raise ChangedWhileRead("was written to while it was read; it will be read again")
         with work.resources.database.unit_of_work() as unit_of_work:
-            if not unit_of_work.execute(
-                "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work)
-            ):
-                raise LeaseLost
+            _hold(unit_of_work, work, source)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
                 _finish(unit_of_work, work, source, found, content_type, atomizer, ordinal)
@@ -185,6 +209,7 @@ def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
         )
         if not current:
             return False
+        _hold(unit_of_work, work, source)
         unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
         unit_of_work.execute("delete_source", source_id=source["sourceId"])
         unit_of_work.execute("delete_path_grant", message_id=source["messageId"])

@@ -7,6 +7,7 @@ connections warm, and the next file is searchable a moment after it arrives.
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -99,8 +100,9 @@ def drive(
             # At least once a second: leases run out, what was down comes back, the hour ends.
             database.wait_for_change(token, min(remaining, 1.0))
     finally:
-        for steps in running.values():
-            steps.close()
+        with ExitStack() as closing:  # each is closed, and releases its claims, even if another one fails at it
+            for steps in running.values():
+                closing.callback(steps.close)
     return reports
 
 

@@ -131,13 +131,17 @@ def _return_failed(work: Work, jobs: Sequence[Row], error: ValueError) -> Progre
 
 
 def _give_up_exhausted(work: Work) -> int:
+    now = timestamp()
     with work.resources.database.read() as unit_of_work:
-        exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, now=timestamp())
-    if exhausted:
-        with work.resources.database.unit_of_work() as unit_of_work:
-            for job in exhausted:
-                why = job["result"] or "the process that worked on it died each time"
-                dead_letter_job(unit_of_work, job, f"given up after {job['attemptCount']} attempts: {why}")
+        if not unit_of_work.query("exhausted_jobs", hour=work.hour, now=now):
+            return 0
+    with (
+        work.resources.database.unit_of_work() as unit_of_work
+    ):  # asked again: another run may have given them up meanwhile
+        exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, now=now)
+        for job in exhausted:
+            why = job["result"] or "the process that worked on it died each time"
+            dead_letter_job(unit_of_work, job, f"given up after {job['attemptCount']} attempts: {why}")
     return len(exhausted)
 
 

@@ -41,7 +41,7 @@ def prune_runs(context: dg.OpExecutionContext) -> int:
 def sweep_blobs(
     context: dg.OpExecutionContext, database: dg.ResourceParam[Database], blobs: dg.ResourceParam[Blobs]
 ) -> int:
-    deleted = 0
+    deleted = blobs.delete_partial(older_than_seconds=ORPHAN_SECONDS)
     for key in blobs.list_keys(older_than_seconds=ORPHAN_SECONDS):
         with database.unit_of_work() as unit_of_work:  # as in stage atoms: nobody lands the same bytes meanwhile
             if not unit_of_work.query("blob_is_referenced", blob_key=key):

@@ -28,6 +28,9 @@ class Blobs(Protocol):
     def list_keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
         """Every key, or those written at least so long ago."""
 
+    def delete_partial(self, older_than_seconds: float) -> int:
+        """Remove what writers left that were killed in `put`; returns how many files."""
+
 
 class LocalBlobs:
     """Blobs in a folder: <root>/<tenant>/<first two hex digits>/<sha256 hex>."""
@@ -68,3 +71,10 @@ class LocalBlobs:
         for file in self.root.glob("*/*/*"):
             if not file.name.startswith(".") and file.stat().st_mtime <= newest:
                 yield f"{file.parent.parent.name}/{file.name}"
+
+    def delete_partial(self, older_than_seconds: float) -> int:
+        oldest = time.time() - older_than_seconds
+        partial = [file for file in self.root.glob("*/*/.*") if file.stat().st_mtime <= oldest]
+        for file in partial:
+            file.unlink(missing_ok=True)
+        return len(partial)

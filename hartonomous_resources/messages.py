@@ -164,6 +164,14 @@ def atoms_events(
         yield json.dumps(fields).encode()
 
 
+def tenant_of(body: bytes) -> int | None:
+    """The tenant that a message names, or None where that cannot be read."""
+    try:
+        return _tenant_of(_json_object(body))
+    except InvalidMessage as error:
+        return error.tenant_id
+
+
 def _json_object(body: bytes) -> dict[str, object]:
     try:
         document = json.loads(body)

@@ -18,7 +18,7 @@ def local_path(uri: str) -> Path:
 
     Raises UnreadableSource for any other scheme and for relative paths.
     """
-    if uri.startswith("file:"):
+    if uri[:5].lower() == "file:":
         parts = urlsplit(uri)
         if parts.netloc not in ("", "localhost"):
             raise UnreadableSource(f"{uri}: names the host {parts.netloc!r}; only local files can be read")

@@ -1,5 +1,7 @@
 """Fixtures that every test may use."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,9 @@ import pytest
 
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
+
+# Loading the definitions looks for a home: it must not be that of whoever runs the tests.
+os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 
 pytest_plugins = ["tests.model_fixtures"]
 

@@ -14,6 +14,7 @@ from hartonomous_resources.database.migrations import Migration, pending_migrati
 from hartonomous_resources.database.protocol import AtomRow, Message, Row, WrittenAtoms
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.messages import tenant_of
 from hartonomous_resources.project_files import project_file
 
 BUSY_SECONDS = 120.0
@@ -172,8 +173,12 @@ class SqliteDatabase:
     @contextmanager
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[SqliteDelivery]:
         deadline = time.monotonic() + timeout
-        while not self._has_message(queue) and time.monotonic() < deadline:
+        while not (waiting := self._has_message(queue)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
+        if not waiting:
+            with self.read() as unit_of_work:
+                yield SqliteDelivery([], unit_of_work)
+            return
         with self.unit_of_work() as unit_of_work:
             rows = unit_of_work.query("receive_messages", queue=queue, n=n)
             rows.sort(key=lambda row: row["sequence"])  # RETURNING promises no order
@@ -207,7 +212,7 @@ class SqliteDatabase:
                 reason=reason,
                 now=now,
                 hour=current_hour(),
-                tenant_id=None,
+                tenant_id=tenant_of(message.body),
             )
             unit_of_work.execute("delete_message", message_id=message.message_id)
             return True

@@ -53,7 +53,10 @@ class Graph(Protocol):
         """Remove nodes and their edges."""
 
     def lineage(self, tenant_id: int, label: str, key: str, depth: int, limit: int) -> Subgraph:
-        """Upstream and downstream of one node, each up to `depth` edges away, at most `limit` nodes, in stable order.
+        """Upstream and downstream of one node, each up to `depth` edges away, in stable order.
+
+        At most `limit` nodes in all and `limit` edges a level; `truncated` says that this cut something off. What lies
+        beyond `depth` was not asked for.
 
         Raises KeyError when the tenant has no such node.
         """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlite import SqliteDatabase, SqliteUnitOfWork
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node, Subgraph
@@ -30,7 +30,7 @@ class SqliteGraph:
                 self._store.migrate()
                 self._migrated = True
             yield
-        except (DatabaseUnavailable, sqlite3.Error) as error:
+        except (DatabaseError, sqlite3.Error) as error:
             raise GraphUnavailable(str(error)) from error
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:

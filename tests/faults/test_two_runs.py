@@ -1,15 +1,25 @@
 """Two runs of one hour side by side: mutual exclusion lives in the database, so the end is the same as with one."""
 
+import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from hartonomous_assets import embeddings
+from hartonomous_assets.stage import Work
+from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.text_model import TextModelFiles
 from tests.cli import Home, Result, finish, hour_with_room
 from tests.faults.files import write_files
 from tests.faults.state import differences, loose_ends, state_of
 
 SMALL = {"ingestion_batch_size": 5, "atom_batch_size": 20, "embedding_batch_size": 16, "projection_batch_size": 16}
 
-# Says when it is ready, waits for the word, and then runs the chain of an hour, or only opens Dagster's storage.
+# Each says when it is ready and waits for the word: to run the chain of an hour, or to open Dagster's storage in fresh homes.
 RUN = """
 import sys
 from hartonomous_assets import definitions
@@ -21,38 +31,56 @@ print("ready", flush=True)
 sys.stdin.readline()
 sys.exit(0 if run_chain(settings, instance, sys.argv[1]).success else 1)
 """
-
-
 OPEN = """
 import sys
+from pathlib import Path
 import hartonomous_assets.definitions
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import open_instance
-print("ready", flush=True)
-sys.stdin.readline()
-open_instance(Settings())
+for home in sys.argv[1:]:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    open_instance(Settings(home=Path(home)))
 """
 
 
-def at_once(home: Home, n: int, program: str, *arguments: str) -> list[Result]:
-    """Run a program in n processes that all get the word at the same moment, once the last is ready."""
-    processes = []
-    for _ in range(n):
-        process = home.start(*arguments, program=(sys.executable, "-c", program))
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n", finish(process)
-        processes.append(process)
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write(b"now\n")
-        process.stdin.flush()
-    return [finish(process) for process in processes]
+def at_once(home: Home, program: str, *arguments: str, rounds: int = 1) -> list[Result]:
+    """Run a program in two processes that get the word at the same moment, once both are ready, as often as they ask for it."""
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(2):
+            processes.append(home.start(*arguments, program=(sys.executable, "-c", program)))
+            _wait_for_ready(processes[-1])  # in turn: the first makes Dagster's storage
+        for number in range(rounds):
+            for process in processes:
+                if number:
+                    _wait_for_ready(process)
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write(b"now\n")
+                process.stdin.flush()
+        return [finish(process) for process in processes]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
 
-def test_commands_that_come_first_to_a_fresh_home_at_once_all_open_dagsters_storage(home: Home) -> None:
-    results = at_once(home, 3, OPEN)
+def _wait_for_ready(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdout is not None
+    if process.stdout.readline() != b"ready\n":
+        pytest.fail(finish(process).stderr[-1500:])
 
-    assert [result.code for result in results] == [0, 0, 0], [result.stderr[-500:] for result in results]
+
+def test_two_commands_that_come_first_to_a_fresh_home_at_once_both_open_dagsters_storage(
+    home: Home, tmp_path: Path
+) -> None:
+    homes = [str(tmp_path / f"home {number}") for number in range(5)]  # the moment in which they meet is short
+
+    results = at_once(home, OPEN, *homes, rounds=len(homes))
+
+    assert [result.code for result in results] == [0, 0], [result.stderr[-1500:] for result in results]
 
 
 def test_two_processes_that_run_the_same_hour_at_once_end_like_one(home: Home, tmp_path: Path) -> None:
@@ -63,7 +91,7 @@ def test_two_processes_that_run_the_same_hour_at_once_end_like_one(home: Home, t
     hour = hour_with_room(60)
     together.json("ingest", "--no-wait", files)
 
-    results = at_once(together, 2, RUN, hour)
+    results = at_once(together, RUN, hour)
 
     assert [result.code for result in results] == [0, 0], results
     assert together.run_statuses() == ["SUCCESS", "SUCCESS"]
@@ -72,3 +100,29 @@ def test_two_processes_that_run_the_same_hour_at_once_end_like_one(home: Home, t
     assert differences(state_of(alone), state_of(together)) == []
     assert set(together.rows("SELECT DISTINCT AttemptCount FROM BackgroundJob")) == {(1,)}  # no job was done twice
     assert set(together.rows("SELECT DISTINCT AttemptCount FROM Source")) == {(1,)}
+
+
+def test_atoms_that_another_run_removes_while_their_jobs_are_claimed_do_no_harm(
+    resources: Resources, text_model: TextModelFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(resources.settings.database_path) as connection:  # as half-written sources leave them
+        for digest, by_hand in ((bytes(32), 0), (bytes(31) + b"1", 1)):
+            connection.execute(
+                "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText, InsertedByHand) VALUES (0, 'text', ?, 'words', ?)",
+                (digest, by_hand),
+            )
+    claim = embeddings._claim
+
+    def claim_and_then_the_other_run_finishes_its_source(work: Work) -> list[Row]:
+        jobs = claim(work)
+        with resources.database.unit_of_work() as unit_of_work:
+            unit_of_work.execute("delete_unreferenced_atoms")
+        return jobs
+
+    monkeypatch.setattr(embeddings, "_claim", claim_and_then_the_other_run_finishes_its_source)
+
+    progress = next(iter(embeddings.STAGE.steps(Work(current_hour(), "run", resources))))
+
+    assert progress.counts["embedded"] == 1
+    with sqlite3.connect(resources.settings.database_path) as connection:
+        assert connection.execute("SELECT Status FROM BackgroundJob").fetchall() == [("Completed",)]

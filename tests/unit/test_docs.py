@@ -1,0 +1,148 @@
+"""The pages say what the product does: settings, commands, tables, messages and SQL are held against the code."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.invariants import INVARIANTS
+from hartonomous_resources.messages import parse_ingestion_request, parse_provenance_event
+from hartonomous_resources.settings import Settings
+from hartonomous_service.cli import app
+from hartonomous_service.sql_console import run_sql
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DOCS = CHECKOUT / "docs"
+ARCHITECTURE = (DOCS / "architecture.md").read_text("utf-8")
+OPERATIONS = (DOCS / "operations.md").read_text("utf-8")
+PAGES = [CHECKOUT / "README.md", *sorted(DOCS.rglob("*.md"))]
+VARIABLES = {f"HARTONOMOUS_{name.upper()}": field for name, field in Settings.model_fields.items()}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def code(text: str) -> Iterator[str]:
+    """What stands in fenced blocks, line by line without comments, and between backticks."""
+    fenced = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    for block in fenced.findall(text):
+        yield from (line.split("#")[0] for line in block.splitlines())
+    yield from re.findall(r"`([^`\n]+)`", fenced.sub("", text))
+
+
+def commands(command: Any, name: str = "hartonomous") -> Iterator[tuple[str, Any]]:
+    """Every command and group below `command`, by the words that call it."""
+    yield name, command
+    for word, below in getattr(command, "commands", {}).items():
+        yield from commands(below, f"{name} {word}")
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+LEAVES = [name for name, command in COMMANDS.items() if not hasattr(command, "commands")]
+
+
+def options(name: str) -> set[str]:
+    """The options of a command and of the program itself."""
+    found = {option for each in (name, "hartonomous") for p in COMMANDS[each].params for option in p.opts}
+    return found | {"--help", "-h"}
+
+
+# ---- settings
+
+
+def test_every_setting_is_in_the_table_and_no_variable_is_made_up() -> None:
+    assert set(re.findall(r"HARTONOMOUS_[A-Z]+(?:_[A-Z]+)*", OPERATIONS)) == set(VARIABLES)
+    assert re.findall(r"^\| `(HARTONOMOUS_\w+)` \|", OPERATIONS, re.MULTILINE) == list(VARIABLES)
+
+
+def test_the_defaults_in_the_table_are_those_of_the_code() -> None:
+    table = dict(re.findall(r"^\| `(HARTONOMOUS_\w+)` \| (.+?) \|", OPERATIONS, re.MULTILINE))
+    fixed = {name: field.default for name, field in VARIABLES.items() if field.default_factory is None}
+
+    def written(value: object) -> str:
+        return f"`{value}`" if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+    assert {name: table[name] for name in fixed} == {
+        name: written(value).lower() if isinstance(value, bool) else written(value) for name, value in fixed.items()
+    }
+
+
+# ---- commands
+
+
+def test_every_command_is_in_the_table_of_commands() -> None:
+    rows = re.findall(r"^\| `(hartonomous [^`]+)`", OPERATIONS, re.MULTILINE)
+    assert sorted(name for row in rows for name in LEAVES if f"{row} ".startswith(f"{name} ")) == sorted(LEAVES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_mentions_exists_with_its_options(page: Path) -> None:
+    unknown = []
+    for line in code(page.read_text("utf-8")):
+        for words in re.findall(r"(?<![\w./-])hartonomous((?: +[^\s|;&]+)*)", line):
+            name = "hartonomous"
+            for word in words.split():
+                is_group = hasattr(COMMANDS[name], "commands")
+                if f"{name} {word}" in COMMANDS:
+                    name = f"{name} {word}"
+                elif word.startswith("--"):
+                    unknown += [line] if word not in options(name) else []
+                elif is_group and word.isidentifier() and word.islower():
+                    unknown.append(line)
+    assert unknown == []
+
+
+# ---- tables, checks, files
+
+
+def test_every_table_is_described(tmp_path: Path) -> None:
+    tables: set[str] = set()
+    for store in (
+        SqliteDatabase(tmp_path / "hartonomous.db"),
+        SqliteDatabase(tmp_path / "graph.db", "graph_migrations", "graph_statements"),
+    ):
+        store.migrate()
+        tables |= {
+            row["name"] for row in store.connection().execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        store.close()
+    own = {name for name in tables if not name.startswith(("sqlite_", "AtomText_"))}  # FTS5 keeps tables of its own
+
+    assert own - set(re.findall(r"`(\w+)`", ARCHITECTURE)) == set()
+
+
+def test_every_check_is_explained() -> None:
+    for name in [*(invariant.name for invariant in INVARIANTS), "nothing_dead_lettered", "graph_agrees"]:
+        assert f"`{name}`" in ARCHITECTURE
+        assert f"| `{name}` |" in OPERATIONS
+
+
+def test_the_files_that_the_page_of_the_architecture_names_are_there() -> None:
+    spans = re.findall(r"`([^`\s]+/[^`\s]*)`", ARCHITECTURE)
+    named = {span for span in spans if (CHECKOUT / span.split("/")[0]).is_dir()}
+    assert len(named) > 10
+    assert [span for span in sorted(named) if not (CHECKOUT / span).exists()] == []
+
+
+# ---- messages and SQL
+
+
+@pytest.mark.parametrize("text", blocks(ARCHITECTURE, "json"))
+def test_the_examples_of_messages_are_read(text: str) -> None:
+    is_event = "eventtype" in {name.lower() for name in json.loads(text)}
+    (parse_provenance_event if is_event else parse_ingestion_request)(text.encode())
+
+
+@pytest.mark.parametrize("text", blocks(OPERATIONS, "sql"))
+def test_the_sql_runs_on_a_fresh_home(tmp_path: Path, text: str) -> None:
+    settings = Settings(home=tmp_path)
+    SqliteDatabase(settings.database_path).migrate()
+
+    run_sql(settings, text, write="INSERT" in text)
