@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from hartonomous_assets import housekeeping, sensors
 from hartonomous_assets.chain import STAGES
@@ -357,14 +358,12 @@ def a_run(
     instance: dg.DagsterInstance, hour: str, status: dg.DagsterRunStatus, process: str | None = None
 ) -> dg.DagsterRun:
     """A run of the chain of an hour, as a process leaves it that is killed at this point."""
-    job = defs.resolve_job_def(CHAIN_JOB_NAME)
     tags = {"dagster/partition": hour} | ({PROCESS_TAG: process} if process else {})
-    if status is not dg.DagsterRunStatus.QUEUED:
-        return instance.create_run_for_job(job, tags=tags, status=status)
-    run = instance.create_run_for_job(job, tags=tags)
-    enqueued = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_ENQUEUED.value, CHAIN_JOB_NAME)
-    instance.report_dagster_event(enqueued, run.run_id)
-    return run
+    origin = RemoteJobOrigin(
+        RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("hartonomous"), "__repository__"), CHAIN_JOB_NAME
+    )
+    job = defs.resolve_job_def(CHAIN_JOB_NAME)
+    return instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=origin)
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
