@@ -1,56 +1,74 @@
-"""Asset checks: the invariants of docs/architecture.md, per hour."""
+"""Asset checks: the invariants of docs/architecture.md, evaluated by the chain for the hours that it worked on.
 
-from collections.abc import Sequence
+They belong to the chain's own step: as steps of their own, a run in which one stage fails would skip the checks of all others.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph, GraphUnavailable
 from hartonomous_resources.invariants import INVARIANTS, Invariant, graph_disagreements
 
-
-def _check_of(invariant: Invariant) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=invariant.asset, name=invariant.name, description=invariant.rule, partitions_def=INGEST_HOUR)
-    def check(context: dg.AssetCheckExecutionContext, database: dg.ResourceParam[Database]) -> dg.AssetCheckResult:
-        with database.read() as unit_of_work:
-            broken = {
-                hour: unit_of_work.query(invariant.statement, hour=hour, tenant_id=None) for hour in _hours(context)
-            }
-        counts = {hour: len(rows) for hour, rows in broken.items()}
-        return dg.AssetCheckResult(
-            passed=not any(counts.values()),
-            metadata={"broken rows by hour (first 100)": dg.MetadataValue.json(counts)},
-            description=invariant.rule,
-        )
-
-    return check
-
-
-@dg.asset_check(
+_INVARIANT_SPECS = {
+    invariant: dg.AssetCheckSpec(invariant.name, asset=invariant.asset, description=invariant.rule)
+    for invariant in INVARIANTS
+}
+_DEAD_LETTERS_SPEC = dg.AssetCheckSpec(
+    "nothing_dead_lettered",
     asset="sources",
-    partitions_def=INGEST_HOUR,
-    description="No message or source of the hour was given up on. It warns: the rest went on, and `hartonomous dead-letters` shows why.",
+    description="No message, source or job of the hour was given up on. It warns: the rest went on, and `hartonomous dead-letters` "
+    "shows why.",
 )
-def nothing_dead_lettered(
-    context: dg.AssetCheckExecutionContext, database: dg.ResourceParam[Database]
+_GRAPH_SPEC = dg.AssetCheckSpec(
+    "graph_agrees",
+    asset="provenance_graph",
+    description="Graph and database agree: atoms, sources and edges count the same, per tenant.",
+)
+
+CHECK_SPECS: tuple[dg.AssetCheckSpec, ...] = (*_INVARIANT_SPECS.values(), _DEAD_LETTERS_SPEC, _GRAPH_SPEC)
+
+
+def evaluate(
+    selected: set[dg.AssetCheckKey], hours: Sequence[str], database: Database, graph: Graph
+) -> Iterator[dg.AssetCheckResult]:
+    """Results of the selected checks over these hours, per hour in their metadata."""
+    for invariant, spec in _INVARIANT_SPECS.items():
+        if spec.key in selected:
+            yield _check_invariant(invariant, spec, hours, database)
+    if _DEAD_LETTERS_SPEC.key in selected:
+        yield _check_dead_letters(hours, database)
+    if _GRAPH_SPEC.key in selected:
+        yield _check_graph(database, graph)
+
+
+def _check_invariant(
+    invariant: Invariant, spec: dg.AssetCheckSpec, hours: Sequence[str], database: Database
 ) -> dg.AssetCheckResult:
     with database.read() as unit_of_work:
-        counts = {
-            hour: unit_of_work.query("dead_letter_count", tenant_id=None, hour=hour)[0]["n"] for hour in _hours(context)
-        }
+        broken = {hour: len(unit_of_work.query(invariant.statement, hour=hour, tenant_id=None)) for hour in hours}
     return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=not any(broken.values()),
+        metadata={"broken rows by hour (at most 100)": dg.MetadataValue.json(broken)},
+    )
+
+
+def _check_dead_letters(hours: Sequence[str], database: Database) -> dg.AssetCheckResult:
+    with database.read() as unit_of_work:
+        counts = {hour: unit_of_work.query("dead_letter_count", tenant_id=None, hour=hour)[0]["n"] for hour in hours}
+    return dg.AssetCheckResult(
+        asset_key=_DEAD_LETTERS_SPEC.asset_key,
+        check_name=_DEAD_LETTERS_SPEC.name,
         passed=not any(counts.values()),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"dead letters by hour": dg.MetadataValue.json(counts)},
     )
 
 
-@dg.asset_check(
-    asset="provenance_graph",
-    description="Graph and database agree: atoms, sources and edges count the same, per tenant.",
-)
-def graph_agrees(database: dg.ResourceParam[Database], graph: dg.ResourceParam[Graph]) -> dg.AssetCheckResult:
+def _check_graph(database: Database, graph: Graph) -> dg.AssetCheckResult:
     waiting, differences = False, []
     try:
         with database.read() as unit_of_work:
@@ -61,16 +79,9 @@ def graph_agrees(database: dg.ResourceParam[Database], graph: dg.ResourceParam[G
     except GraphUnavailable as error:
         differences.append(str(error))
     return dg.AssetCheckResult(
+        asset_key=_GRAPH_SPEC.asset_key,
+        check_name=_GRAPH_SPEC.name,
         passed=not differences,
-        metadata={"differences": dg.MetadataValue.json(differences), "events waiting": dg.MetadataValue.bool(waiting)},
         description="events are still waiting to be synced; compared when the queue is empty" if waiting else None,
+        metadata={"differences": dg.MetadataValue.json(differences), "events waiting": dg.MetadataValue.bool(waiting)},
     )
-
-
-def _hours(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
-    if not context.has_partition_key and not context.has_partition_key_range:
-        raise dg.Failure("pick the hours to check")
-    return list(context.partition_keys) if hasattr(context, "partition_keys") else [context.partition_key]
-
-
-CHECKS = [*(_check_of(invariant) for invariant in INVARIANTS), nothing_dead_lettered, graph_agrees]

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from hartonomous_assets.chain import chain
-from hartonomous_assets.checks import CHECKS
 from hartonomous_assets.jobs import JOBS
 from hartonomous_assets.projection_model import projection_model
 from hartonomous_assets.schedules import SCHEDULES
@@ -32,7 +31,6 @@ QUEUES = [
 
 defs = dg.Definitions(
     assets=[*QUEUES, chain, projection_model],
-    asset_checks=CHECKS,
     jobs=JOBS,
     sensors=[service_broker_sensor],
     schedules=SCHEDULES,

@@ -9,17 +9,16 @@ from collections.abc import Generator, Sequence
 
 import dagster as dg
 
+from hartonomous_assets.receiving import receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.dead_letters import dead_letter_received
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.messages import (
     PROVENANCE_QUEUE,
     AtomsEvent,
     InferenceEvent,
-    InvalidMessage,
     parse_provenance_event,
 )
 
@@ -29,37 +28,29 @@ _MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension"
 
 def steps(work: Work) -> Generator[Progress]:
     """Sync batches of events until the queue is empty."""
-    settings, database = work.resources.settings, work.resources.database
+    settings, graph = work.resources.settings, work.resources.graph
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+
+    def handle(unit_of_work: UnitOfWork, message: Message) -> None:
+        part = describe(unit_of_work, parse_provenance_event(message.body))
+        nodes.extend(part[0])
+        edges.extend(part[1])
+
+    def merge() -> None:
+        try:
+            graph.merge(nodes, edges)
+        except GraphUnavailable as error:
+            raise StageUnavailable(f"{graph.name} cannot be reached: {error}") from error
+
     while True:
+        nodes.clear()
+        edges.clear()
         if not settings.provenance_enabled:
             yield IDLE
             continue
-        try:
-            with database.receive(PROVENANCE_QUEUE, settings.provenance_batch_size) as delivery:
-                nodes, edges, refused = [], [], 0
-                for message in delivery.messages:
-                    try:
-                        event = parse_provenance_event(message.body)
-                    except InvalidMessage as error:
-                        dead_letter_received(delivery.unit_of_work, message, str(error), error.tenant_id)
-                        refused += 1
-                        continue
-                    part = describe(delivery.unit_of_work, event)
-                    nodes += part[0]
-                    edges += part[1]
-                work.resources.graph.merge(nodes, edges)
-        except GraphUnavailable as error:
-            raise StageUnavailable(f"{work.resources.graph.name} cannot be reached: {error}") from error
-        if not delivery.messages:
-            yield IDLE
-        else:
-            counts = {
-                "events": len(delivery.messages),
-                "nodes": len(nodes),
-                "edges": len(edges),
-                "dead-lettered": refused,
-            }
-            yield Progress({name: n for name, n in counts.items() if n})
+        progress = receive_batch(work, PROVENANCE_QUEUE, settings.provenance_batch_size, handle, merge)
+        yield Progress({**progress.counts, "nodes": len(nodes), "edges": len(edges)}) if progress.counts else IDLE
 
 
 def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Part:

@@ -62,7 +62,9 @@ def service_broker_sensor(
     release_dead_claims(database)
     while True:
         token = database.change_token()
-        hours = [hour for hour in hours_with_work(database, current_hour()) if INGEST_HOUR.has_partition_key(hour)]
+        hours = [
+            hour for hour in hours_with_work(database, settings, current_hour()) if INGEST_HOUR.has_partition_key(hour)
+        ]
         requests = run_requests(context.instance, hours, settings.runs_per_hour)
         if requests:
             return dg.SensorResult(run_requests=requests)

@@ -11,10 +11,10 @@ from collections.abc import Generator
 import dagster as dg
 
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
+from hartonomous_assets.receiving import receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.resources import Resources
@@ -23,41 +23,20 @@ from hartonomous_resources.source_files import UnreadableSource, open_source_fil
 
 def steps(work: Work) -> Generator[Progress]:
     """Receive batches while the hour runs."""
-    resources = work.resources
+    settings = work.resources.settings
+
+    def handle(unit_of_work: UnitOfWork, message: Message) -> None:
+        request = parse_ingestion_request(message.body)
+        try:
+            land(unit_of_work, work.resources, message, request, work.hour)
+        except UnreadableSource as error:
+            raise InvalidMessage(str(error), request.tenant_id) from error
+
     while True:
-        if not (work.is_current_hour and resources.settings.ingestion_enabled):
+        if work.is_current_hour and settings.ingestion_enabled:
+            yield receive_batch(work, INGESTION_QUEUE, settings.ingestion_batch_size, handle)
+        else:
             yield IDLE
-            continue
-        yield _receive_batch(work)
-
-
-def _receive_batch(work: Work) -> Progress:
-    database = work.resources.database
-    landed = refused = 0
-    current: Message | None = None
-    try:
-        with database.receive(INGESTION_QUEUE, work.resources.settings.ingestion_batch_size) as delivery:
-            for current in delivery.messages:
-                try:
-                    request = parse_ingestion_request(current.body)
-                    land(delivery.unit_of_work, work.resources, current, request, work.hour)
-                    landed += 1
-                except InvalidMessage as error:
-                    dead_letter_received(delivery.unit_of_work, current, str(error), error.tenant_id)
-                    refused += 1
-                except UnreadableSource as error:
-                    dead_letter_received(delivery.unit_of_work, current, str(error), request.tenant_id)
-                    refused += 1
-    except (
-        OSError
-    ) as error:  # the blob store: perhaps a full disk, perhaps this message alone; five times and it is put aside
-        if current is None:
-            raise
-        dead = database.fail(current, f"{type(error).__name__}: {error}")
-        return Progress({"dead-lettered": int(dead), "failed receives": 1})
-    if not landed and not refused:
-        return IDLE
-    return Progress({"landed": landed, "dead-lettered": refused})
 
 
 def land(

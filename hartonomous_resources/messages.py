@@ -73,13 +73,17 @@ class IngestionRequest(_Message):
         return json.dumps(fields, ensure_ascii=False).encode()
 
 
+Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""What a database column holds."""
+
+
 class AtomsEvent(_Message):
     """Atoms were created or embedded. A pointer: whoever receives it reads the current rows."""
 
     event_type: Annotated[Literal["AtomsCreated", "AtomsEmbedded"], Field(alias="eventType")]
     tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
-    source_id: Annotated[int | None, Field(alias="sourceId")] = None
-    atom_ids: Annotated[list[int], Field(alias="atomIds", max_length=ATOMS_PER_EVENT)] = []
+    source_id: Annotated[Int64 | None, Field(alias="sourceId")] = None
+    atom_ids: Annotated[list[Int64], Field(alias="atomIds", max_length=ATOMS_PER_EVENT)] = []
     run_id: Annotated[str | None, Field(alias="runId")] = None
 
     @model_validator(mode="before")
@@ -107,7 +111,7 @@ class InferenceEvent(_Message):
     input_atoms: Annotated[list[str], Field(alias="inputAtoms")] = []
     output_atoms: Annotated[list[str], Field(alias="outputAtoms")] = []
     started_at: Annotated[str | None, Field(alias="startedAt")] = None
-    duration_ms: Annotated[int | None, Field(alias="durationMs", ge=0)] = None
+    duration_ms: Annotated[int | None, Field(alias="durationMs", ge=0, le=2**63 - 1)] = None
 
     @field_validator("input_atoms", "output_atoms")
     @classmethod

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from typing import TYPE_CHECKING
 
 import psutil
 from filelock import Timeout
@@ -18,8 +19,12 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_lock
 from hartonomous_service.errors import CommandError
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
+_CHILD_MARK = "HARTONOMOUS_DEV_OF_HOME"
 
 
 def run_dev(host: str, port: int) -> int:
@@ -31,26 +36,30 @@ def run_dev(host: str, port: int) -> int:
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
     try:
         with daemon_lock(settings).acquire(timeout=0):
-            return _serve(settings, host, port or _free_port(host))
+            return _serve(settings, host, _free_port(host, port))
     except Timeout as error:
         raise CommandError(
             f"`hartonomous dev` already runs on {settings.home}; stop it, or set HARTONOMOUS_HOME"
         ) from error
 
 
-def _free_port(host: str) -> int:
+def _free_port(host: str, wanted: int) -> int:
     with socket.socket() as probe:
-        probe.bind((host, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+        except OSError as error:
+            raise CommandError(
+                f"port {wanted} of {host} cannot be used: {error.strerror}; choose another --port, or 0"
+            ) from error
         return int(probe.getsockname()[1])
 
 
 def _serve(settings: Settings, host: str, port: int) -> int:
     from hartonomous_service.dagster_home import open_instance
 
-    session_file = settings.home / "dev.session"
-    if session_file.exists():  # an earlier dev was killed: what it started would run beside what we start
-        _kill_session(int(session_file.read_text()))
-    open_instance(settings)  # fails the runs that died with it
+    _kill_children(settings)  # an earlier dev was killed: what it started would run beside what we start
+    instance = open_instance(settings)  # fails the runs that died with it
     command = [
         sys.executable,
         "-m",
@@ -64,14 +73,11 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         str(port),
     ]
     command += ["--log-level", "warning", "--code-server-log-level", "warning"]
-    environment = {
-        **os.environ,
-        "PYTHONWARNINGS": "ignore",
-    }  # Dagster's deprecations and previews are not the user's business
+    # Dagster's deprecations and previews are not the user's business.
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", _CHILD_MARK: str(settings.home)}
     process = subprocess.Popen(  # noqa: S603 - our own words
         command, cwd=settings.dagster_home, env=environment, start_new_session=os.name != "nt"
     )
-    session_file.write_text(str(process.pid))
     try:
         _wait_for_page(process, host, port)
         print(f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True)  # noqa: T201
@@ -79,8 +85,9 @@ def _serve(settings: Settings, host: str, port: int) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
+        _cancel_runs(instance)
         _stop(process)
-        session_file.unlink(missing_ok=True)
+        _kill_children(settings)
 
 
 def _wait_for_page(process: "subprocess.Popen[bytes]", host: str, port: int) -> None:
@@ -98,8 +105,21 @@ def _wait_for_page(process: "subprocess.Popen[bytes]", host: str, port: int) -> 
     raise CommandError(f"the Dagster page did not answer on port {port} within {_START_SECONDS:.0f} s")
 
 
+def _cancel_runs(instance: "dg.DagsterInstance") -> None:
+    """Let the runs that the daemon started end cleanly: they release what they have claimed."""
+    import dagster as dg
+
+    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(unfinished):
+        instance.run_launcher.terminate(run.run_id)
+    deadline = time.monotonic() + _STOP_SECONDS
+    canceling = dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELING])
+    while instance.get_runs_count(canceling) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask the page, the daemon and the runs to stop (they release what they have claimed); end whatever is left."""
+    """Ask the page and the daemon to stop."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
@@ -107,16 +127,13 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    _kill_session(process.pid)
 
 
-def _kill_session(session: int) -> None:
-    """End every process of a session that a `dev` made for its children."""
-    if os.name == "nt":
-        return
+def _kill_children(settings: Settings) -> None:
+    """End whatever a `dev` of this home has started and not stopped; its children carry the home in their environment."""
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and os.getsid(process.pid) == session:
+            if process.pid != os.getpid() and process.environ().get(_CHILD_MARK) == str(settings.home):
                 process.kill()
-        except (psutil.NoSuchProcess, ProcessLookupError):
-            continue
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # gone meanwhile, or another user's

@@ -158,15 +158,17 @@ def _has_bytes(resources: Resources, path: Path, uri: str, version: dict[str, An
 
 def _see_through(resources: Resources, ingestion: _Ingestion, report: Report) -> dict[str, str]:
     """Wait until a daemon has done the work, or do it here. Returns what went wrong, by stage."""
+    while (left := _unfinished(resources, ingestion)) and daemon_is_running(resources.settings):
+        report(f"waiting for the running daemon: {left:,} of {len(ingestion.uris):,} sources left")
+        time.sleep(0.2)
     if daemon_is_running(resources.settings):
-        while left := _unfinished(resources, ingestion):
-            report(f"waiting for the running daemon: {left:,} of {len(ingestion.uris):,} sources left")
-            time.sleep(0.2)
         return {}
     release_dead_claims(resources.database)
     stages: dict[str, str] = {}
     without_progress = 0
-    while (hours := hours_with_work(resources.database, current_hour())) and without_progress < _RUNS_WITHOUT_PROGRESS:
+    while (
+        hours := hours_with_work(resources.database, resources.settings, current_hour())
+    ) and without_progress < _RUNS_WITHOUT_PROGRESS:
         before = _unfinished(resources, ingestion)
         stages = {}
         for hour in hours:
@@ -190,6 +192,8 @@ def _run(resources: Resources, hour: str) -> dict[str, str]:
         if data.user_failure_data and data.user_failure_data.metadata:
             errors.update({name: str(value.value) for name, value in data.user_failure_data.metadata.items()})
         else:
+            if data.error and data.error.cls_name == "DagsterExecutionInterruptedError":
+                raise KeyboardInterrupt
             errors[event.step_key or "run"] = data.error.message.strip() if data.error else "failed"
     return errors or {"run": "failed before its first step; see the page"}
 

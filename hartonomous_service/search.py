@@ -63,14 +63,15 @@ def _semantic(
     if model is None:
         return []
     try:
+        loaded = resources.compute.text_model()
+        if loaded.artifact_hash != model["artifactHash"]:
+            raise CommandError(
+                f"the settings name the text model {loaded.name} ({loaded.precision}), the embeddings here are by {model['name']} "
+                f"({model['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
+            )
         query = resources.compute.embed_texts([text]).vectors[0]
     except ComputeUnavailable as error:
         raise CommandError(f"semantic search needs the text model: {error}; --mode lexical works without") from error
-    if len(query) != model["dimension"]:
-        raise CommandError(
-            f"the text model in the settings has {len(query)} dimensions, the embeddings here {model['dimension']}; "
-            "set HARTONOMOUS_TEXT_MODEL to the one that made them, or ingest something to embed anew"
-        )
     ids = np.empty(0, dtype=np.int64)
     scores = np.empty(0, dtype=np.float32)
     after = 0

@@ -2,12 +2,24 @@
 
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.settings import Settings
 
 
-def hours_with_work(database: Database, now_hour: str) -> list[str]:
-    """Hours that hold work, oldest first; queued messages are work of the running hour."""
+def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
+    """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
     with database.read() as unit_of_work:
-        hours = {row["hour"] for row in unit_of_work.query("pending_work", now=timestamp())}
-        if unit_of_work.query("queue_depths"):
-            hours.add(now_hour)
+        rows = unit_of_work.query(
+            "pending_work",
+            now=timestamp(),
+            ingestion=settings.ingestion_enabled,
+            embedding=settings.embedding_enabled,
+            projection=settings.projection_enabled,
+        )
+        queued = {row["queue"] for row in unit_of_work.query("queue_depths")}
+    hours = {row["hour"] for row in rows}
+    if (settings.ingestion_enabled and INGESTION_QUEUE in queued) or (
+        settings.provenance_enabled and PROVENANCE_QUEUE in queued
+    ):
+        hours.add(now_hour)
     return sorted(hours)

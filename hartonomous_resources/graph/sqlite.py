@@ -31,7 +31,7 @@ class SqliteGraph:
                 self._migrated = True
             yield
         except (DatabaseError, sqlite3.Error) as error:
-            raise GraphUnavailable(str(error)) from error
+            raise GraphUnavailable(f"{error} (or rebuild it from the database: docs/operations.md)") from error
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         with self._reachable(), self._store.unit_of_work() as unit_of_work:

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
@@ -52,6 +53,8 @@ def main() -> None:
         first = error.errors(include_url=False)[0]
         name = "HARTONOMOUS_" + "_".join(str(part) for part in first["loc"]).upper()
         _fail(f"setting {name}: {first['msg']}; `hartonomous config show` lists what can be set", error)
+    except SettingsError as error:
+        _fail(f"{error}: lists are given as JSON; `hartonomous config show` names every setting", error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)

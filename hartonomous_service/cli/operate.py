@@ -211,7 +211,7 @@ def config_show(as_json: JsonOption = False) -> None:
 def sql(
     text: Annotated[str, typer.Argument(help="SQL of SQLite, or T-SQL of the kind people use for quick checks.")],
     write: Annotated[bool, typer.Option("--write", help="Allow the statements to change data.")] = False,
-    limit: LimitOption = 1000,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="Rows at the most.")] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Run SQL against the embedded database, read-only unless --write is given. Sees all tenants."""
@@ -239,6 +239,8 @@ def migrate(
     from hartonomous_service.dagster_home import prepare_dagster_home
 
     settings = Settings()
+    if status and not settings.database_path.exists():
+        raise CommandError(f"there is no database at {settings.database_path} yet; `hartonomous migrate` makes it")
     database = SqliteDatabase(settings.database_path)
     ran = []
     if not status:

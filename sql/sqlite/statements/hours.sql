@@ -22,12 +22,14 @@ SELECT (CASE WHEN X < 0 THEN '-' ELSE '+' END) || (CASE WHEN Y < 0 THEN '-' ELSE
 FROM AtomEmbedding WHERE IngestHour = :hour AND ProjectionModelId IS NOT NULL GROUP BY octant ORDER BY octant;
 
 -- name: pending_work
--- Hours that hold work, for the sensor: it looks, it takes nothing.
-SELECT IngestHour AS hour FROM Source WHERE Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now)
+-- Hours that hold work of the stages that are enabled, for the sensor: it looks, it takes nothing.
+SELECT IngestHour AS hour FROM Source
+WHERE :ingestion AND (Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now))
 UNION
-SELECT IngestHour FROM BackgroundJob WHERE Status = 'Pending' OR (Status = 'InProgress' AND LeaseUntil < :now)
+SELECT IngestHour FROM BackgroundJob
+WHERE :embedding AND (Status = 'Pending' OR (Status = 'InProgress' AND LeaseUntil < :now))
 UNION
-SELECT IngestHour FROM AtomEmbedding WHERE ProjectionModelId IS NULL
+SELECT IngestHour FROM AtomEmbedding WHERE :projection AND ProjectionModelId IS NULL
 ORDER BY 1;
 
 -- name: stats_totals

@@ -1,0 +1,47 @@
+"""Receiving a batch of messages: what cannot be understood is put aside, what fails is counted, the rest is acknowledged."""
+
+from collections.abc import Callable
+
+from hartonomous_assets.stage import IDLE, Progress, StageUnavailable, Work
+from hartonomous_resources.database.dead_letters import dead_letter_received
+from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.database.protocol import Message, UnitOfWork
+from hartonomous_resources.messages import InvalidMessage
+
+
+def receive_batch(
+    work: Work,
+    queue: str,
+    n: int,
+    handle: Callable[[UnitOfWork, Message], None],
+    before_commit: Callable[[], None] = lambda: None,
+) -> Progress:
+    """Hand up to `n` messages to `handle`, in one transaction that acknowledges them all.
+
+    An InvalidMessage becomes a dead letter at once. Any other failure of one message returns the whole batch and counts
+    against that message, so that it is put aside after five times and never blocks the queue.
+
+    Raises StageUnavailable and DatabaseError: they are no message's fault.
+    """
+    database = work.resources.database
+    received = refused = 0
+    current: Message | None = None
+    try:
+        with database.receive(queue, n) as delivery:
+            for current in delivery.messages:
+                try:
+                    handle(delivery.unit_of_work, current)
+                    received += 1
+                except InvalidMessage as error:
+                    dead_letter_received(delivery.unit_of_work, current, str(error), error.tenant_id)
+                    refused += 1
+            before_commit()
+    except (StageUnavailable, DatabaseError):
+        raise
+    except Exception as error:
+        if current is None:
+            raise
+        dead = database.fail(current, f"{type(error).__name__}: {error}")
+        return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
+    counts = {"received": received, "dead-lettered": refused}
+    return Progress({name: count for name, count in counts.items() if count}) if received or refused else IDLE
