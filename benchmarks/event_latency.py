@@ -5,11 +5,9 @@ enqueued. "From rest" means that no run is queued or started: the sensor has to 
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +17,6 @@ from typing import Any
 import numpy as np
 from common import Figure, arguments, count, ewt_documents, finish, note, temporary_home
 
-START_SECONDS = 180.0
 WAIT_SECONDS = 180.0
 POLL_SECONDS = 0.02
 
@@ -32,21 +29,16 @@ WHERE s.SourceUri = ? AND s.Status = 'Atomized' AND a.Subtype = 'sentence'"""
 def dev() -> Iterator[None]:
     """A real `hartonomous dev` on the home of the environment, its page up."""
     command = [sys.executable, "-c", "from hartonomous_service.cli import main; main()", "dev"]
-    with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True)
-        timer = threading.Timer(START_SECONDS, process.kill)
-        timer.start()
+    with tempfile.TemporaryFile("w+") as words:
+        process = subprocess.Popen(command, stdout=words, stderr=subprocess.STDOUT)
         try:
-            assert process.stdout is not None
-            if not any("the page is at" in line for line in process.stdout):
-                words.seek(0)
-                raise RuntimeError(f"`hartonomous dev` did not come up:\n{words.read().decode()[-2000:]}")
-            timer.cancel()
-            threading.Thread(target=process.stdout.read, daemon=True).start()
+            deadline = time.monotonic() + WAIT_SECONDS
+            while "the page is at" not in (said := os.pread(words.fileno(), 65536, 0).decode()):
+                assert process.poll() is None and time.monotonic() < deadline, f"dev did not come up: {said[-2000:]}"
+                time.sleep(0.2)
             yield
         finally:
-            timer.cancel()
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
             try:
                 process.wait(60)
             except subprocess.TimeoutExpired:
@@ -68,10 +60,8 @@ class Bench:
 
     def at_rest(self) -> None:
         """Wait until no run is unfinished, and a moment more: the sensor is then waiting again."""
-        from hartonomous_assets.sensors import _UNFINISHED, dg
-
         deadline = time.monotonic() + WAIT_SECONDS
-        while self.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+        while not all(run.is_finished for run in self.instance.get_runs(limit=20)):
             assert time.monotonic() < deadline, "the runs do not come to an end"
             time.sleep(0.2)
         time.sleep(2.0)

@@ -68,7 +68,7 @@ def run_peer(python: Path, folder: Path, texts: list[str], threads: int) -> tupl
     texts_path, vectors_path = folder / "texts.json", folder / "vectors.npy"
     texts_path.write_text(json.dumps(texts), "utf-8")
     command = [python, PEER, model, texts_path, vectors_path, str(threads)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
     note(f"sentence-transformers encode() of {len(texts):,} sentences")
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])["seconds"], np.load(vectors_path, allow_pickle=False)

@@ -35,38 +35,27 @@ def write_atoms(
 
     now = timestamp()
     ids: dict[bytes, int] = {}
-    new_atoms: list[tuple[object, ...]] = []
-    new_contents: list[tuple[object, ...]] = []
+    staged: list[tuple[object, ...]] = []
     new_bytes = 0
     for content_hash in hashes:
         if content_hash in existing:
             ids[content_hash] = existing[content_hash]["atomId"]
             continue
         atom = first[content_hash]
-        ids[content_hash] = next_id
+        atom_id = ids[content_hash] = next_id + len(staged)
         short = atom.byte_length <= ATOMIC_VALUE_BYTES
-        new_atoms.append(
-            (
-                next_id,
-                tenant_id,
-                atom.modality,
-                atom.subtype,
-                content_hash,
-                atom.text,
-                atom.content if short else None,
-                atom.content_type,
-                occurrences[content_hash],
-                ingest_hour,
-                now,
-            )
-        )
-        if not short:
-            new_contents.append((next_id, atom.byte_length, None if atom.blob_key else atom.content, atom.blob_key))
+        staged.append((
+            atom_id, tenant_id, atom.modality, atom.subtype, content_hash, atom.text, atom.content if short else None,
+            atom.content_type, occurrences[content_hash], ingest_hour, now, atom.byte_length,
+            None if short or atom.blob_key else atom.content, atom.blob_key,
+        ))  # fmt: skip
         new_bytes += atom.byte_length
-        next_id += 1
 
-    unit_of_work.execute_many("insert_atom", new_atoms)
-    unit_of_work.execute_many("insert_atom_content", new_contents)
+    unit_of_work.execute("create_staged_atom")
+    unit_of_work.execute("clear_staged_atom")
+    unit_of_work.execute_many("stage_atom", staged)
+    unit_of_work.execute("insert_staged_atoms")
+    unit_of_work.execute("insert_staged_contents")
     unit_of_work.execute_many(
         "add_references", ((occurrences[content_hash], row["atomId"]) for content_hash, row in existing.items())
     )
@@ -94,4 +83,4 @@ def write_atoms(
             for atom in atoms
         ),
     )
-    return WrittenAtoms(len(new_atoms), new_bytes)
+    return WrittenAtoms(len(staged), new_bytes)

@@ -250,14 +250,16 @@ def test_config_show_names_every_setting_and_where_it_comes_from(ingested: Inges
     }
 
 
-def test_migrate_runs_once_and_status_only_looks(home: Home) -> None:
-    pending = home.json("migrate", "--status")
-    migrated = home.json("migrate")
-    again = home.json("migrate")
+def test_migrate_makes_the_database_once_and_status_only_looks(home: Home) -> None:
+    too_early = home.run("migrate", "--status")
+    made = home.path.exists()
+    migrated, again, status = home.json("migrate"), home.json("migrate"), home.json("migrate", "--status")
 
-    assert pending["ran"] == [] and all(row["appliedAt"] is None for row in pending["migrations"])
-    assert len(migrated["ran"]) == len(migrated["migrations"]) == len(pending["migrations"])
-    assert again["ran"] == [] and all(row["appliedAt"] for row in again["migrations"])
+    assert (too_early.code, made) == (1, False)
+    assert "hartonomous migrate" in too_early.error
+    assert len(migrated["ran"]) == len(migrated["migrations"]) > 0
+    assert again["ran"] == status["ran"] == []
+    assert all(row["appliedAt"] for row in status["migrations"])
 
 
 # ---- search, lineage, reconstruct
@@ -496,7 +498,7 @@ def test_what_belongs_to_another_tenant_reads_as_what_does_not_exist(ingested: I
     nobodys = {"source": "999999", "atom": "0" * 64, "job": "00000000-0000-7000-8000-000000000000"}
     out = tmp_path / "out"
     commands = {
-        "source": [["sources", "show"], ["lineage"], ["verify"], ["reconstruct", "-o", out]],
+        "source": [["sources", "show"], ["lineage"], ["reconstruct", "-o", out]],
         "atom": [["lineage"]],
         "job": [["jobs", "show"]],
     }

@@ -11,35 +11,11 @@ import pytest
 from hartonomous_resources.text_model import TextModelFiles
 from tests.cli import Home
 from tests.faults import soak
-from tests.faults.files import write_files
+from tests.faults.conftest import SMALL
 from tests.faults.state import differences, loose_ends, state_of
 
-# Small batches, so that every stage has several steps and they interleave.
-SMALL = {
-    "ingestion_batch_size": 10,
-    "atom_batch_size": 40,
-    "embedding_batch_size": 32,
-    "projection_batch_size": 32,
-    "provenance_batch_size": 3,
-}
 HURT = (sys.executable, "-m", "tests.faults.hurt")
 STEPS = {"sources": 2, "atoms": 9, "atom_embeddings": 3, "atom_projections": 3, "provenance_graph": 3}
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_files(tmp_path_factory.mktemp("files").resolve() / "given", 40)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(
-    files: Path, tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles
-) -> dict[str, Counter[Any]]:
-    """What the files come to when nothing goes wrong."""
-    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, SMALL)
-    home.json("ingest", files)
-    assert loose_ends(home) == []
-    return state_of(home)
 
 
 @pytest.mark.parametrize("stage", STEPS)

@@ -3,7 +3,9 @@
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +16,8 @@ from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.text_model import TextModelFiles
 from tests.cli import Home, Result, finish, hour_with_room
-from tests.faults.files import write_files
+from tests.faults.conftest import SMALL
 from tests.faults.state import differences, loose_ends, state_of
-
-SMALL = {"ingestion_batch_size": 5, "atom_batch_size": 20, "embedding_batch_size": 16, "projection_batch_size": 16}
 
 # Each says when it is ready and waits for the word: to run the chain of an hour, or to open Dagster's storage in fresh homes.
 RUN = """
@@ -33,7 +33,9 @@ sys.exit(0 if run_chain(settings, instance, sys.argv[1]).success else 1)
 """
 OPEN = """
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 import hartonomous_assets.definitions
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import open_instance
@@ -83,10 +85,9 @@ def test_two_commands_that_come_first_to_a_fresh_home_at_once_both_open_dagsters
     assert [result.code for result in results] == [0, 0], [result.stderr[-1500:] for result in results]
 
 
-def test_two_processes_that_run_the_same_hour_at_once_end_like_one(home: Home, tmp_path: Path) -> None:
-    files = write_files(tmp_path.resolve() / "given", 40)
-    alone = Home(tmp_path / "alone", home.model_dir, SMALL)
-    alone.json("ingest", files)
+def test_two_processes_that_run_the_same_hour_at_once_end_like_one(
+    home: Home, files: Path, undisturbed: dict[str, Counter[Any]]
+) -> None:
     together = home.with_settings(**SMALL)
     hour = hour_with_room(60)
     together.json("ingest", "--no-wait", files)
@@ -97,7 +98,7 @@ def test_two_processes_that_run_the_same_hour_at_once_end_like_one(home: Home, t
     assert together.run_statuses() == ["SUCCESS", "SUCCESS"]
     assert together.value("SELECT COUNT(DISTINCT RunId) FROM Source") == 2  # both had a part in it
     assert loose_ends(together) == []
-    assert differences(state_of(alone), state_of(together)) == []
+    assert differences(undisturbed, state_of(together)) == []
     assert set(together.rows("SELECT DISTINCT AttemptCount FROM BackgroundJob")) == {(1,)}  # no job was done twice
     assert set(together.rows("SELECT DISTINCT AttemptCount FROM Source")) == {(1,)}
 

@@ -16,13 +16,29 @@ WHERE a.TenantId = :tenant_id AND a.ContentHash = h.ContentHash;
 -- name: next_atom_id
 SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'Atom'), 0) + 1 AS atomId;
 
--- name: insert_atom
+-- name: create_staged_atom
+CREATE TEMP TABLE IF NOT EXISTS StagedAtom (
+  AtomId INTEGER PRIMARY KEY, TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
+  IngestHour, CreatedAt, ByteLength, Content, BlobKey
+);
+
+-- name: clear_staged_atom
+DELETE FROM temp.StagedAtom;
+
+-- name: stage_atom
+INSERT INTO temp.StagedAtom VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_staged_atoms
+-- One statement for the batch: a statement that fires triggers keeps a journal of the pages it changes, and one per row costs a fifth.
 INSERT INTO Atom (AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
                   InsertedByHand, IngestHour, CreatedAt)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?);
+SELECT AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount, 0, IngestHour,
+       CreatedAt
+FROM temp.StagedAtom ORDER BY AtomId;
 
--- name: insert_atom_content
-INSERT INTO AtomContent (AtomId, ByteLength, Content, BlobKey) VALUES (?, ?, ?, ?);
+-- name: insert_staged_contents
+INSERT INTO AtomContent (AtomId, ByteLength, Content, BlobKey)
+SELECT AtomId, ByteLength, Content, BlobKey FROM temp.StagedAtom WHERE AtomicValue IS NULL ORDER BY AtomId;
 
 -- name: add_references
 UPDATE Atom SET ReferenceCount = ReferenceCount + ? WHERE AtomId = ?;
