@@ -6,6 +6,7 @@ checks work on both stores. The file is opened read-only unless writing is asked
 
 import hashlib
 import sqlite3
+import time
 from typing import Any
 
 from hartonomous_resources.clock import timestamp
@@ -14,10 +15,12 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import CommandError
 
 
-def run_sql(settings: Settings, text: str, *, write: bool = False, n: int = 1000) -> dict[str, Any]:
+def run_sql(
+    settings: Settings, text: str, *, write: bool = False, n: int = 1000, seconds: float = 60.0
+) -> dict[str, Any]:
     """Run statements (separated by semicolons) in one transaction; the last one's first `n` rows are returned.
 
-    Sees every tenant: it is a tool of whoever owns the home. Returns {"columns", "rows", "rowsChanged", "truncated"}; bytes
+    A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home. Returns {"columns", "rows", "rowsChanged", "truncated"}; bytes
     are shown in hex.
 
     Raises CommandError with the database's own words.
@@ -31,6 +34,9 @@ def run_sql(settings: Settings, text: str, *, write: bool = False, n: int = 1000
         # Attached under SQL Server's schema name, so that dbo.Atom and Atom are the same table.
         connection.execute("ATTACH DATABASE ? AS dbo", (f"{settings.database_path.absolute().as_uri()}?mode={mode}",))
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.set_authorizer(_refuse_other_files)
+        deadline = time.monotonic() + seconds
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
         connection.execute("BEGIN")
         cursor = None
         changed = 0
@@ -48,9 +54,14 @@ def run_sql(settings: Settings, text: str, *, write: bool = False, n: int = 1000
         }
     except sqlite3.Error as error:
         hint = "; give --write to change data" if "readonly" in str(error) else ""
+        hint = f"; it ran longer than {seconds:g} s, give --seconds for more" if "interrupted" in str(error) else hint
         raise CommandError(f"sql: {error}{hint}") from error
     finally:
         connection.close()
+
+
+def _refuse_other_files(action: int, *_: str | None) -> int:
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def _sha2(value: str | bytes | None, bits: int) -> bytes | None:

@@ -212,13 +212,14 @@ def sql(
     text: Annotated[str, typer.Argument(help="SQL of SQLite, or T-SQL of the kind people use for quick checks.")],
     write: Annotated[bool, typer.Option("--write", help="Allow the statements to change data.")] = False,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="Rows at the most.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
     """Run SQL against the embedded database, read-only unless --write is given. Sees all tenants."""
     from hartonomous_service.sql_console import run_sql
 
     with opened() as resources:
-        result = run_sql(resources.settings, text, write=write, n=limit)
+        result = run_sql(resources.settings, text, write=write, n=limit, seconds=seconds)
 
     def show(document: Any) -> None:
         if document["columns"]:

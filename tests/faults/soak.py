@@ -46,7 +46,7 @@ def _round(
     home: Home, given: Path, duration: float, seed: int, number: int, expected: dict, say: Callable
 ) -> list[str]:  # type: ignore[type-arg]
     generator = random.Random(f"{seed}/{number}")
-    moments = [generator.uniform(0.1, 1.0) * duration for _ in range(KILLS)]
+    moments = [generator.uniform(0.1, 0.9) * duration for _ in range(KILLS)]
     done = [_ingest_and_kill(home, given, after) for after in moments]
     started = time.monotonic()
     last = home.run("ingest", given, "--json")

@@ -15,6 +15,23 @@ from tests.faults.conftest import SMALL
 from tests.faults.state import differences, loose_ends, state_of
 
 HURT = (sys.executable, "-m", "tests.faults.hurt")
+
+# Dies when the loop has done all its work and Dagster has yet to write down that the run is over.
+DONE_AND_DEAD = (
+    sys.executable,
+    "-c",
+    """
+import os, signal
+from hartonomous_assets import chain
+drive = chain.drive
+def drive_and_die(*arguments):
+    drive(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+chain.drive = drive_and_die
+from hartonomous_service.cli import main
+main()
+""",
+)
 STEPS = {"sources": 2, "atoms": 9, "atom_embeddings": 3, "atom_projections": 3, "provenance_graph": 3}
 
 
@@ -49,6 +66,18 @@ def test_killed_at_a_big_source_and_then_changed_it_leaves_nothing_of_the_half_i
 
     assert small.rows("SELECT CanonicalText FROM Atom") == [("The log was lost at sea.",)]
     assert loose_ends(small) == []
+
+
+def test_killed_when_all_is_done_but_its_run_has_not_ended_the_next_command_leaves_no_run_started(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "file.txt").write_text("All was done, only nobody had said so.")
+    assert home.run("ingest", tmp_path / "file.txt", program=DONE_AND_DEAD).code == -signal.SIGKILL
+    assert home.run_statuses() == ["STARTED"]
+
+    home.json("ingest", tmp_path / "file.txt")
+
+    assert loose_ends(home) == []
 
 
 def test_a_round_of_the_soak_ends_like_an_undisturbed_ingest(
