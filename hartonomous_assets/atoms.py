@@ -19,7 +19,7 @@ from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
 from hartonomous_resources.logs import LOGGER
-from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
+from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events, deletion_events
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
 
 ROW_LIMIT_BYTES = 64 * 1024
@@ -99,12 +99,21 @@ def _give_up_exhausted(work: Work) -> int:
 
 def _give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
     _delete_half_written(unit_of_work, source["sourceId"])
-    unit_of_work.execute("delete_unreferenced_atoms")
+    _delete_unreferenced(unit_of_work)
     dead_letter_source(unit_of_work, source, reason)
     LOGGER.warning(
         "dead-lettered; `hartonomous dead-letters list` says why",
         extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
     )
+
+
+def _delete_unreferenced(unit_of_work: UnitOfWork) -> None:
+    """Atoms that no source holds go, and so do their nodes: they may have been embedded and synced already."""
+    hashes: dict[int, list[str]] = {}
+    for row in unit_of_work.query("delete_unreferenced_atoms"):
+        hashes.setdefault(row["tenantId"], []).append(row["atomHash"])
+    for tenant, of_tenant in hashes.items():
+        unit_of_work.enqueue(PROVENANCE_QUEUE, str(tenant), deletion_events(tenant, of_tenant))
 
 
 def _hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
@@ -133,11 +142,11 @@ def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
     except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
         _release(work, source, error=f"{source['sourceUri']}: {problem}")
         counts = {"failed attempts": 1}
-    except GeneratorExit:
-        _release(work, source, error=None)
-        raise
     except Exception as problem:
         _release(work, source, error=f"{source['sourceUri']}: {type(problem).__name__}: {problem}")
+        raise
+    except BaseException:  # the loop stops, or a signal arrived within a step
+        _release(work, source, error=None)
         raise
     yield Progress(counts)
 
@@ -155,7 +164,7 @@ def _open(work: Work, source: Row) -> BinaryIO:
         return io.BytesIO(work.resources.blobs.get(source["blobKey"]))
     with work.resources.database.read() as unit_of_work:
         granted = unit_of_work.query("path_grant", message_id=source["messageId"])
-    return open_source_file(source["readUri"], work.resources.settings, granted[0]["path"] if granted else None)
+    return open_source_file(source["readUri"], work.resources.settings, granted[0]["uri"] if granted else None)
 
 
 def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
@@ -280,7 +289,7 @@ def _finish(
         content_type=content_type,
         atomizer_version=f"{atomizer.name} {atomizer.version}",
     )
-    unit_of_work.execute("delete_unreferenced_atoms")  # of an earlier attempt that read other bytes
+    _delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
     for start in range(0, atom_count, ATOMS_PER_EVENT):
         ids = [

@@ -53,10 +53,10 @@ def _has_jobs(work: Work) -> bool:
 
 
 def _claim(work: Work) -> list[Row]:
-    """A batch of jobs; those that failed before come one at a time, so that one poisonous text cannot take others along."""
+    """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
     settings = work.resources.settings
     with work.resources.database.unit_of_work() as unit_of_work:
-        for least, most, n in ((0, 0, settings.embedding_batch_size), (1, MAX_ATTEMPTS, 1)):
+        for least, most, n in ((0, 1, settings.embedding_batch_size), (2, MAX_ATTEMPTS, 1)):
             jobs = unit_of_work.query(
                 "claim_jobs",
                 hour=work.hour,
@@ -79,7 +79,9 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
     atoms = {row["atomId"]: row for row in rows}
     blank, refused, ready = [], [], []
     for job in jobs:
-        atom = atoms[job["atomId"]]
+        atom = atoms.get(job["atomId"])
+        if atom is None:
+            continue  # deleted since the claim, and its job with it
         if atom["modality"] != "text":
             refused.append((job, f"no embedding model is active for modality {atom['modality']!r}"))
         elif not (atom["text"] or "").strip():

@@ -18,6 +18,7 @@ from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.messages import (
     PROVENANCE_QUEUE,
     AtomsEvent,
+    DeletionEvent,
     InferenceEvent,
     parse_provenance_event,
 )
@@ -31,21 +32,29 @@ def steps(work: Work) -> Generator[Progress]:
     settings, graph = work.resources.settings, work.resources.graph
     nodes: list[Node] = []
     edges: list[Edge] = []
+    gone: list[Node] = []
 
     def handle(unit_of_work: UnitOfWork, message: Message) -> None:
-        part = describe(unit_of_work, parse_provenance_event(message.body))
+        event = parse_provenance_event(message.body)
+        if isinstance(event, DeletionEvent):
+            gone.extend(_gone(unit_of_work, event))
+            return
+        part = describe(unit_of_work, event)
         nodes.extend(part[0])
         edges.extend(part[1])
 
     def merge() -> None:
         try:
             graph.merge(nodes, edges)
+            if gone:
+                graph.delete(gone)
         except GraphUnavailable as error:
             raise StageUnavailable(f"{graph.name} cannot be reached: {error}") from error
 
     while True:
         nodes.clear()
         edges.clear()
+        gone.clear()
         if not settings.provenance_enabled:
             yield IDLE
             continue
@@ -67,6 +76,15 @@ def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Pa
     if event.event_type == "AtomsCreated":
         parts.append(_occurrences(unit_of_work, tenant, event.atom_ids, event.source_id))
     return _join(*parts)
+
+
+def _gone(unit_of_work: UnitOfWork, event: DeletionEvent) -> list[Node]:
+    """Of the atoms that were deleted, those that have not come back."""
+    return [
+        Node(event.tenant_id, "Atom", digest)
+        for digest in event.atom_hashes
+        if not unit_of_work.query("atom_by_hash", tenant_id=event.tenant_id, content_hash=bytes.fromhex(digest))
+    ]
 
 
 def _join(*parts: Part) -> Part:

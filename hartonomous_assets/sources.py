@@ -56,7 +56,7 @@ def land(
     else:
         assert request.uri is not None  # noqa: S101 - the message was validated: exactly one of the two is given
         granted = unit_of_work.query("path_grant", message_id=message.message_id)
-        with open_source_file(request.uri, resources.settings, granted[0]["path"] if granted else None) as file:
+        with open_source_file(request.uri, resources.settings, granted[0]["uri"] if granted else None) as file:
             head = file.read(HEAD_BYTES)
             byte_length = file.seek(0, 2)
         source_uri = request.source_uri or request.uri

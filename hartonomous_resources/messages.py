@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hartonomous_resources.settings import INLINE_LIMIT
 
@@ -35,8 +35,8 @@ class IngestionRequest(_Message):
         str | None, Field(alias="contentType", min_length=3, max_length=255, pattern=r"^[\w.+-]+/[\w.+-]+")
     ] = None
     raw_data: Annotated[bytes | None, Field(alias="rawData")] = None
-    uri: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
-    source_uri: Annotated[str | None, Field(alias="sourceUri", min_length=1, max_length=4096)] = None
+    uri: Annotated[str | None, Field(min_length=1, max_length=16384)] = None
+    source_uri: Annotated[str | None, Field(alias="sourceUri", min_length=1, max_length=16384)] = None
     metadata: dict[str, object] = {}
 
     @field_validator("raw_data", mode="before")
@@ -77,6 +77,16 @@ Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """What a database column holds."""
 
 
+def _lower_case_hash(value: str) -> str:
+    if len(value) != 64 or not all(c in "0123456789abcdefABCDEF" for c in value):
+        raise ValueError(f"{value[:80]!r} is not a SHA-256 in hex")
+    return value.lower()
+
+
+AtomHash = Annotated[str, AfterValidator(_lower_case_hash)]
+"""SHA-256 in hex, read in either case."""
+
+
 class AtomsEvent(_Message):
     """Atoms were created or embedded. A pointer: whoever receives it reads the current rows."""
 
@@ -100,6 +110,14 @@ class AtomsEvent(_Message):
         }
 
 
+class DeletionEvent(_Message):
+    """Atoms went, and so must their nodes, unless the same content has come back since."""
+
+    event_type: Annotated[Literal["AtomsDeleted"], Field(alias="eventType")]
+    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
+    atom_hashes: Annotated[list[AtomHash], Field(alias="atomHashes", max_length=ATOMS_PER_EVENT)]
+
+
 class InferenceEvent(_Message):
     """An inference was made from atoms and produced atoms; hashes are hex in either case."""
 
@@ -108,21 +126,17 @@ class InferenceEvent(_Message):
     tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     model: Annotated[str, Field(min_length=1, max_length=500)]
     task: str | None = None
-    input_atoms: Annotated[list[str], Field(alias="inputAtoms")] = []
-    output_atoms: Annotated[list[str], Field(alias="outputAtoms")] = []
+    input_atoms: Annotated[list[AtomHash], Field(alias="inputAtoms")] = []
+    output_atoms: Annotated[list[AtomHash], Field(alias="outputAtoms")] = []
     started_at: Annotated[str | None, Field(alias="startedAt")] = None
     duration_ms: Annotated[int | None, Field(alias="durationMs", ge=0, le=2**63 - 1)] = None
 
-    @field_validator("input_atoms", "output_atoms")
-    @classmethod
-    def _hashes(cls, values: list[str]) -> list[str]:
-        for value in values:
-            if len(value) != 64 or not all(c in "0123456789abcdefABCDEF" for c in value):
-                raise ValueError(f"{value[:80]!r} is not a SHA-256 in hex")
-        return [value.lower() for value in values]
 
-
-ProvenanceEvent = AtomsEvent | InferenceEvent
+ProvenanceEvent = AtomsEvent | DeletionEvent | InferenceEvent
+_EVENT_TYPES: dict[object, type[AtomsEvent] | type[DeletionEvent] | type[InferenceEvent]] = {
+    "InferenceCompleted": InferenceEvent,
+    "AtomsDeleted": DeletionEvent,
+}
 
 
 def parse_ingestion_request(body: bytes) -> IngestionRequest:
@@ -143,7 +157,8 @@ def parse_provenance_event(body: bytes) -> ProvenanceEvent:
     Raises InvalidMessage, saying which field is wrong.
     """
     document = _json_object(body)
-    kind = InferenceEvent if document.get("eventType") == "InferenceCompleted" else AtomsEvent
+    name = document.get("eventType")
+    kind = _EVENT_TYPES.get(name, AtomsEvent) if isinstance(name, str) else AtomsEvent
     try:
         return kind.model_validate(document)
     except ValidationError as error:
@@ -166,6 +181,13 @@ def atoms_events(
         if run_id is not None:
             fields["runId"] = run_id
         yield json.dumps(fields).encode()
+
+
+def deletion_events(tenant_id: int, atom_hashes: Sequence[str]) -> Iterator[bytes]:
+    """Messages that name deleted atoms, at most 1,000 each."""
+    for start in range(0, len(atom_hashes), ATOMS_PER_EVENT):
+        hashes = list(atom_hashes[start : start + ATOMS_PER_EVENT])
+        yield json.dumps({"eventType": "AtomsDeleted", "tenantId": tenant_id, "atomHashes": hashes}).encode()
 
 
 def tenant_of(body: bytes) -> int | None:

@@ -35,7 +35,7 @@ def local_path(uri: str) -> Path:
 def open_source_file(uri: str, settings: Settings, granted: str | None) -> BinaryIO:
     """Open a local file for reading, after checking where it really lies, what it is and how large it is.
 
-    `granted` is a path that was allowed by being given on the command line. Symbolic links are followed first and judged by
+    `granted` is the uri of a path that was allowed by being given on the command line. Symbolic links are followed first and judged by
     where they lead, so that a link cannot lead out of the allowed roots.
 
     Raises UnreadableSource.
@@ -43,7 +43,7 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
     try:
         path = local_path(uri).resolve(strict=True)
         roots = [root.resolve() for root in settings.allowed_roots]
-        if str(path) != granted and not any(path.is_relative_to(root) for root in roots):
+        if path.as_uri() != granted and not any(path.is_relative_to(root) for root in roots):
             raise UnreadableSource(
                 f"{uri}: lies outside the allowed roots; add its folder to HARTONOMOUS_ALLOWED_ROOTS, or ingest it by path from the command line"
             )

@@ -5,7 +5,11 @@ import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
+from filelock import FileLock
+
+from hartonomous_resources.processes import ProcessIdentity, this_process
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 
@@ -41,7 +45,10 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
         import dagster as dg
 
         from hartonomous_assets.dead_runs import fail_dead_runs
-    instance = dg.DagsterInstance.get()
+    with FileLock(settings.dagster_home / ".lock"):  # two first commands at once would both create Dagster's tables
+        instance = dg.DagsterInstance.get()
+    for marker in _markers_of_the_dead(settings):
+        marker.unlink(missing_ok=True)
     for run_id in fail_dead_runs(instance):
         print(f"run {run_id} had lost its process and is now marked failed", file=sys.stderr)  # noqa: T201
     return instance
@@ -59,8 +66,11 @@ def run_chain(
         from hartonomous_assets.dead_runs import process_tags
         from hartonomous_assets.definitions import defs
         from hartonomous_assets.jobs import CHAIN_JOB_NAME
+    marker = settings.dagster_home / "in-process" / quote(str(this_process()), safe="")
+    marker.parent.mkdir(exist_ok=True)
+    marker.touch()
     overrides = {"linger_seconds": linger_seconds}
-    return defs.resolve_job_def(CHAIN_JOB_NAME).execute_in_process(
+    result = defs.resolve_job_def(CHAIN_JOB_NAME).execute_in_process(
         instance=instance,
         partition_key=hour,
         tags=process_tags(),
@@ -71,3 +81,19 @@ def run_chain(
         },
         raise_on_error=False,
     )
+    marker.unlink(missing_ok=True)
+    return result
+
+
+def run_was_killed(settings: Settings) -> bool:
+    """Whether a run in some command's process was killed; seen by the file it left, without importing Dagster."""
+    return bool(_markers_of_the_dead(settings))
+
+
+def _markers_of_the_dead(settings: Settings) -> list[Path]:
+    markers = (settings.dagster_home / "in-process").glob("*")
+    return [
+        m
+        for m in markers
+        if (identity := ProcessIdentity.parse(unquote(m.name))) is None or identity.is_gone()
+    ]

@@ -17,6 +17,7 @@ from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
 from hartonomous_service.daemon import daemon_is_running
+from hartonomous_service.dagster_home import open_instance, run_chain, run_was_killed
 from hartonomous_service.errors import CommandError
 from hartonomous_service.sources import source_counts
 
@@ -97,7 +98,11 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
         else:
             root = given.resolve()
             for path in sorted(root.rglob("*")):
-                target = path.resolve()
+                try:
+                    target = path.resolve()
+                except (OSError, RuntimeError) as error:  # a link that leads to itself
+                    yield path, f"{path}: cannot be followed: {error}"
+                    continue
                 if path.is_symlink() and not target.is_relative_to(root):
                     yield path, f"{path}: a symbolic link that leads out of {root}; give its target itself to ingest it"
                 elif path.is_symlink() and target.is_dir():
@@ -118,22 +123,22 @@ def _enqueue(
     files = list(dict.fromkeys(files))  # a link and its target are one file
     known = _current_versions(resources, tenant, [uri for _, uri in files])
     unchanged: list[int] = []
-    new: list[tuple[Path, str]] = []
+    new: list[str] = []
     for path, uri in files:
         ingestion.uris.append(uri)
         version = known.get(uri)
         if version and _has_bytes(resources, path, uri, version):
             unchanged.append(version["sourceId"])
         else:
-            new.append((path, uri))
+            new.append(uri)
     with resources.database.unit_of_work() as unit_of_work:
         now = timestamp()
         unit_of_work.execute("touch_sources", source_ids=json.dumps(unchanged), now=now)
         grants = []
-        for path, uri in new:
+        for uri in new:
             request = IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri)
             [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, uri, [request.to_body()])
-            grants.append((message_id, str(path)))
+            grants.append((message_id, uri))
             ingestion.messages[uri] = message_id
         unit_of_work.execute_many("insert_path_grant", grants)
 
@@ -150,7 +155,7 @@ def _has_bytes(resources: Resources, path: Path, uri: str, version: dict[str, An
     try:
         if path.stat().st_size != version["byteLength"]:
             return False
-        with open_source_file(uri, resources.settings, granted=str(path)) as stream:
+        with open_source_file(uri, resources.settings, granted=uri) as stream:
             return scan(stream).sha256.hex() == str(version["contentHash"])
     except (OSError, UnreadableSource):
         return False  # enqueued as any other: the chain says what is wrong with it
@@ -163,6 +168,8 @@ def _see_through(resources: Resources, ingestion: _Ingestion, report: Report) ->
         time.sleep(0.2)
     if daemon_is_running(resources.settings):
         return {}
+    if run_was_killed(resources.settings):
+        open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
     release_dead_claims(resources.database)
     stages: dict[str, str] = {}
     without_progress = 0
@@ -181,8 +188,6 @@ def _see_through(resources: Resources, ingestion: _Ingestion, report: Report) ->
 
 
 def _run(resources: Resources, hour: str) -> dict[str, str]:
-    from hartonomous_service.dagster_home import open_instance, run_chain  # Dagster takes a second to import
-
     result = run_chain(resources.settings, open_instance(resources.settings), hour)
     if result.success:
         return {}

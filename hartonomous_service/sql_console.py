@@ -20,8 +20,8 @@ def run_sql(
 ) -> dict[str, Any]:
     """Run statements (separated by semicolons) in one transaction; the last one's first `n` rows are returned.
 
-    A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home. Returns {"columns", "rows", "rowsChanged", "truncated"}; bytes
-    are shown in hex.
+    A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home.
+    Returns {"columns", "rows", "rowsChanged", "truncated"}; bytes are shown in hex.
 
     Raises CommandError with the database's own words.
     """

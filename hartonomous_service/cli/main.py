@@ -1,5 +1,6 @@
 """Entry point: the app with its commands, and how errors leave it."""
 
+import io
 import logging
 import os
 import signal
@@ -43,6 +44,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)  # a shell's background job starts with it ignored, and its children would too
     logging.captureWarnings(True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text
     try:
         app()
     except (CommandError, DatabaseError, GraphUnavailable, ComputeUnavailable) as error:

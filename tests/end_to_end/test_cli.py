@@ -475,7 +475,7 @@ def test_a_discarded_dead_letter_is_gone(died: DeadLetters) -> None:
 
 
 def test_only_what_may_still_be_read_is_allowed_to_be_read(died: DeadLetters) -> None:
-    allowed = died.home.rows("SELECT Path FROM PathGrant")
+    allowed = died.home.rows("SELECT Uri FROM PathGrant")
 
     assert allowed == [(str(died.folder / "note.txt"),)]  # of the dead letter that is left
 

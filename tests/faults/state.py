@@ -30,7 +30,7 @@ _TABLES = {
     "projection models": "SELECT Method, Parameters, ArtifactHash, Active FROM ProjectionModel",
     "queues": "SELECT Queue, OrderingKey, Body FROM QueueMessage",
     "dead letters": "SELECT Kind, TenantId, OrderingKey, Reason FROM DeadLetter",
-    "allowed paths": "SELECT Path FROM PathGrant",
+    "allowed paths": "SELECT Uri FROM PathGrant",
     "words found": "SELECT COUNT(*) FROM AtomText WHERE AtomText MATCH 'ship OR harbour'",
 }
 

@@ -110,7 +110,7 @@ def test_a_granted_path_that_has_become_a_link_elsewhere_is_refused(tmp_path: Pa
     granted.symlink_to(tmp_path / "secret.txt")
 
     with pytest.raises(UnreadableSource, match="outside the allowed roots"):
-        read(granted, granted=str(granted))
+        read(granted, granted=granted.as_uri())
 
 
 def outside_by_dots(root: Path) -> Path:

@@ -217,5 +217,5 @@ CREATE TABLE Erasure (
 -- Which file the message may read although it lies under no allowed root: written by the command line for the paths that it is given.
 CREATE TABLE PathGrant (
   MessageId TEXT NOT NULL PRIMARY KEY,
-  Path      TEXT NOT NULL
+  Uri       TEXT NOT NULL      -- of the file it really is, links followed; a uri, because a file name need not be text
 ) WITHOUT ROWID;

@@ -59,7 +59,8 @@ WHERE AtomId IN (SELECT AtomId FROM SourceAtom WHERE SourceId = :source_id);
 DELETE FROM SourceAtom WHERE SourceId = :source_id;
 
 -- name: delete_unreferenced_atoms
-DELETE FROM Atom WHERE ReferenceCount = 0 AND InsertedByHand = 0;
+DELETE FROM Atom WHERE ReferenceCount = 0 AND InsertedByHand = 0
+RETURNING TenantId AS tenantId, lower(hex(ContentHash)) AS atomHash;
 
 -- name: source_atom_ids
 -- What the graph holds of a source, a range of ordinals at a time; gaps are not in the graph.

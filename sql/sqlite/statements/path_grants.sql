@@ -1,8 +1,8 @@
 -- name: insert_path_grant
-INSERT INTO PathGrant (MessageId, Path) VALUES (?, ?);
+INSERT INTO PathGrant (MessageId, Uri) VALUES (?, ?);
 
 -- name: path_grant
-SELECT Path AS path FROM PathGrant WHERE MessageId = :message_id;
+SELECT Uri AS uri FROM PathGrant WHERE MessageId = :message_id;
 
 -- name: delete_path_grant
 DELETE FROM PathGrant WHERE MessageId = :message_id;
