@@ -6,9 +6,11 @@ connections warm, and the next file is searchable a moment after it arrives.
 
 import math
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import dagster as dg
 
@@ -136,7 +138,7 @@ def chain(
             report = reports[stage.name]
             if report.error is not None:
                 errors[stage.name] = report.error
-                context.log.error(f"{stage.name}, hour {hour}: {report.error}", exc_info=report.error)
+                context.log.error(f"{stage.name}, hour {hour}: {_described(report.error)}")
             else:
                 context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
                 context.add_asset_metadata(
@@ -148,12 +150,21 @@ def chain(
     yield from evaluate(set(context.selected_asset_check_keys), context.partition_keys, database, graph)
     if errors:
         unexpected = [error for error in errors.values() if not isinstance(error, StageUnavailable)]
-        summary = "; ".join(f"{name}: {error}" for name, error in errors.items())
+        described = {name: _described(error) for name, error in errors.items()}
+        summary = "; ".join(f"{name}: {text}" for name, text in described.items())
         raise dg.Failure(
             description=f"{summary}. The other stages have finished; what is pending waits and is done by the next run.",
-            metadata={name: str(error) for name, error in errors.items()},
+            metadata=described,
             allow_retries=not unexpected,
-        ) from (unexpected or list(errors.values()))[0]
+        ) from None
+
+
+def _described(error: Exception) -> str:
+    """What Dagster may store of an error: of an unexpected one only its kind and place, for its words may quote content."""
+    if isinstance(error, StageUnavailable):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
 
 
 class _Reporter:

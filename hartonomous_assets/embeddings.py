@@ -6,16 +6,18 @@ from itertools import groupby
 
 import dagster as dg
 
-from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, StageUnavailable, Work, hour_table
+from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
+from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.models import activate_embedding_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
 JOB_TYPE = "GenerateEmbedding"
+_ANY_NUMBER = 2**31  # of attempts: each job says itself how many it has
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -40,9 +42,13 @@ def steps(work: Work) -> Generator[Progress]:
             continue
         try:
             progress = _embed(work, jobs, model_id)
-        except BaseException:  # whatever ends this run: the jobs are free again at once
-            with database.unit_of_work() as unit_of_work:
-                unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner)
+        except (StageUnavailable, DatabaseError):
+            _release(work, jobs)
+            raise
+        except Exception as error:  # noqa: BLE001 - of some text of the batch: counted, and soon taken one at a time
+            progress = _return_failed(work, jobs, error)
+        except BaseException:  # a signal: the jobs are free again at once
+            _release(work, jobs)
             raise
         yield progress
 
@@ -56,7 +62,7 @@ def _claim(work: Work) -> list[Row]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
     settings = work.resources.settings
     with work.resources.database.unit_of_work() as unit_of_work:
-        for least, most, n in ((0, 1, settings.embedding_batch_size), (2, MAX_ATTEMPTS, 1)):
+        for least, most, n in ((0, 1, settings.embedding_batch_size), (2, _ANY_NUMBER, 1)):
             jobs = unit_of_work.query(
                 "claim_jobs",
                 hour=work.hour,
@@ -94,8 +100,6 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
         )
     except ComputeUnavailable as error:
         raise StageUnavailable(str(error)) from error
-    except ValueError as error:
-        return _return_failed(work, jobs, error)
     with work.resources.database.unit_of_work() as unit_of_work:
         now = timestamp()
         if embedded is not None:
@@ -125,7 +129,12 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
     return Progress({name: n for name, n in counts.items() if n})
 
 
-def _return_failed(work: Work, jobs: Sequence[Row], error: ValueError) -> Progress:
+def _release(work: Work, jobs: Sequence[Row]) -> None:
+    with work.resources.database.unit_of_work() as unit_of_work:
+        unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner)
+
+
+def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progress:
     with work.resources.database.unit_of_work() as unit_of_work:
         for job in jobs:
             unit_of_work.execute("return_job", job_id=job["jobId"], owner=work.owner, reason=str(error))

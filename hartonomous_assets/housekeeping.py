@@ -4,6 +4,7 @@ import time
 
 import dagster as dg
 
+from hartonomous_assets.dead_runs import process_tags
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database
 
@@ -17,6 +18,7 @@ _RANGE_TAG = "dagster/asset_partition_range_start"
 )
 def prune_runs(context: dg.OpExecutionContext) -> int:
     instance = context.instance
+    instance.add_run_tags(context.run_id, process_tags())
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     kept: set[object] = set()
     deleted = 0

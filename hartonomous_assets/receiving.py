@@ -8,6 +8,8 @@ from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.messages import InvalidMessage
 
+RETURNED = "returned to the queue"
+
 
 def receive_batch(
     work: Work,
@@ -18,8 +20,9 @@ def receive_batch(
 ) -> Progress:
     """Hand up to `n` messages to `handle`, in one transaction that acknowledges them all.
 
-    An InvalidMessage becomes a dead letter at once. Any other failure of one message returns the whole batch and counts
-    against that message, so that it is put aside after five times and never blocks the queue.
+    An InvalidMessage becomes a dead letter at once. Any other failure returns the batch: of several messages it is not
+    known whose fault it was, and the caller asks for one at a time (`RETURNED` is counted); of one, it counts against that
+    message, which is put aside after five times and never blocks the queue.
 
     Raises StageUnavailable and DatabaseError: they are no message's fault.
     """
@@ -41,6 +44,8 @@ def receive_batch(
     except Exception as error:
         if current is None:
             raise
+        if len(delivery.messages) > 1:
+            return Progress({RETURNED: len(delivery.messages)})
         dead = database.fail(current, f"{type(error).__name__}: {error}")
         return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
     counts = {"received": received, "dead-lettered": refused}

@@ -11,7 +11,7 @@ from collections.abc import Generator
 import dagster as dg
 
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
-from hartonomous_assets.receiving import receive_batch
+from hartonomous_assets.receiving import RETURNED, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
@@ -32,9 +32,12 @@ def steps(work: Work) -> Generator[Progress]:
         except UnreadableSource as error:
             raise InvalidMessage(str(error), request.tenant_id) from error
 
+    n = settings.ingestion_batch_size
     while True:
         if work.is_current_hour and settings.ingestion_enabled:
-            yield receive_batch(work, INGESTION_QUEUE, settings.ingestion_batch_size, handle)
+            progress = receive_batch(work, INGESTION_QUEUE, n, handle)
+            n = 1 if RETURNED in progress.counts else settings.ingestion_batch_size
+            yield progress
         else:
             yield IDLE
 

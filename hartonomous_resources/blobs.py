@@ -52,6 +52,10 @@ class LocalBlobs:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
+        if os.name != "nt":  # the name, too, must survive a power cut: a message may be acknowledged for it
+            folder = os.open(target.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
         return key
 
     def get(self, key: str) -> bytes:

@@ -57,7 +57,9 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
     status = os.fstat(descriptor)
     problem = None
-    if not stat.S_ISREG(status.st_mode):
+    if _opened_path(descriptor, uri) != path:
+        problem = "was replaced while it was being opened"
+    elif not stat.S_ISREG(status.st_mode):
         problem = "is not a regular file"
     elif status.st_size > settings.max_source_bytes:
         problem = f"has {status.st_size:,} bytes, more than HARTONOMOUS_MAX_SOURCE_BYTES ({settings.max_source_bytes:,}); raise it or split the file"
@@ -67,3 +69,9 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
         os.close(descriptor)
         raise UnreadableSource(f"{uri}: {problem}")
     return os.fdopen(descriptor, "rb")
+
+
+def _opened_path(descriptor: int, uri: str) -> Path:
+    """Where the opened file really lies: a folder above it may have been swapped for a link after it was judged."""
+    link = Path(f"/proc/self/fd/{descriptor}")
+    return link.readlink() if link.is_symlink() else local_path(uri).resolve()

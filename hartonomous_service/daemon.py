@@ -1,7 +1,10 @@
-"""Whether `hartonomous dev` runs on a home: it holds a lock for as long as it lives, however it ends."""
+"""Whether `hartonomous dev` runs on a home: it holds a lock, and its identity lies beside it for those who only ask."""
 
-from filelock import FileLock, Timeout
+from pathlib import Path
 
+from filelock import FileLock
+
+from hartonomous_resources.processes import ProcessIdentity
 from hartonomous_resources.settings import Settings
 
 
@@ -11,10 +14,15 @@ def daemon_lock(settings: Settings) -> FileLock:
     return FileLock(settings.home / "dev.lock")
 
 
+def daemon_identity_file(settings: Settings) -> Path:
+    """Where a daemon writes which process it is; asking by the lock itself would make two askers see each other."""
+    return settings.home / "dev.process"
+
+
 def daemon_is_running(settings: Settings) -> bool:
-    """True while another process holds the lock."""
+    """True while the process that a daemon named lives."""
     try:
-        with daemon_lock(settings).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
+        identity = ProcessIdentity.parse(daemon_identity_file(settings).read_text())
+    except FileNotFoundError:
+        return False
+    return identity is not None and not identity.is_gone()

@@ -92,8 +92,4 @@ def run_was_killed(settings: Settings) -> bool:
 
 def _markers_of_the_dead(settings: Settings) -> list[Path]:
     markers = (settings.dagster_home / "in-process").glob("*")
-    return [
-        m
-        for m in markers
-        if (identity := ProcessIdentity.parse(unquote(m.name))) is None or identity.is_gone()
-    ]
+    return [m for m in markers if (identity := ProcessIdentity.parse(unquote(m.name))) is None or identity.is_gone()]

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.sqlite import bytes_of
 from hartonomous_resources.messages import IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import INLINE_LIMIT
@@ -34,7 +35,7 @@ def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> 
 
 
 def _readable(row: Row) -> dict[str, Any]:
-    return {**row, "body": bytes(row["body"]).decode(errors="backslashreplace")}
+    return {**row, "body": bytes_of(row["body"]).decode(errors="backslashreplace")}
 
 
 def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
             unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"])
             replayed = {"jobId": row["jobId"]}
         else:
-            body = bytes(row["body"]) if row["kind"] == "message" else _request_of_source(resources, row)
+            body = bytes_of(row["body"]) if row["kind"] == "message" else _request_of_source(resources, row)
             [message_id] = unit_of_work.enqueue(row["queue"], row["orderingKey"], [body])
             unit_of_work.execute("move_path_grant", old=row["messageId"], new=message_id)
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import psutil
 from filelock import Timeout
 
+from hartonomous_resources.processes import this_process
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
-from hartonomous_service.daemon import daemon_lock
+from hartonomous_service.daemon import daemon_identity_file, daemon_lock
 from hartonomous_service.errors import CommandError
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def run_dev(host: str, port: int) -> int:
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
     try:
         with daemon_lock(settings).acquire(timeout=0):
-            return _serve(settings, host, _free_port(host, port))
+            try:
+                return _serve(settings, host, _free_port(host, port))
+            finally:
+                daemon_identity_file(settings).unlink(missing_ok=True)
     except Timeout as error:
         raise CommandError(
             f"`hartonomous dev` already runs on {settings.home}; stop it, or set HARTONOMOUS_HOME"
@@ -80,6 +84,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
     )
     try:
         _wait_for_page(process, host, port)
+        daemon_identity_file(settings).write_text(str(this_process()))
         print(f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True)  # noqa: T201
         return process.wait()
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from hartonomous_service.errors import CommandError
 def lineage(resources: Resources, name: str, *, tenant: int = 0, depth: int = 4, limit: int = 1000) -> dict[str, Any]:
     """Nodes and edges upstream (sources, models, runs) and downstream (inferences) of an atom's hash or a source's id.
 
-    Node ids are `label:key`. `truncated` says that more lies beyond `depth` or `limit`.
+    Node ids are `label:key`. `truncated` says that `limit` cut something off.
 
     Raises CommandError when the tenant has no such atom or source, or the graph cannot be reached.
     """

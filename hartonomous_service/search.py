@@ -28,10 +28,11 @@ def search(
 ) -> dict[str, Any]:
     """The k best atoms for a text, each with the sources and byte offsets where it stands.
 
-    `score` is the cosine (semantic), BM25 (lexical, larger is better) or the fused reciprocal ranks (hybrid).
+    `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
 
     Raises CommandError for an empty text, a k out of range or when the text model cannot be loaded.
     """
+    text = text.replace("\0", " ")
     if not text.strip():
         raise CommandError("the search text is empty; give some words")
     if not 1 <= k <= _MAX_RESULTS:
@@ -96,7 +97,8 @@ def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, n: int, joined_by
     if not words:
         return []
     rows = unit_of_work.query("lexical_matches", expression=joined_by.join(words), tenant_id=tenant, n=n)
-    return [(row["atomId"], row["score"]) for row in rows]
+    # Not BM25 itself: its word statistics are those of all tenants, and a score would tell of their texts.
+    return [(row["atomId"], 1 / (RRF_K + rank)) for rank, row in enumerate(rows, start=1)]
 
 
 def _enough(

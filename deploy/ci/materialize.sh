@@ -12,6 +12,9 @@ sample="$HARTONOMOUS_HOME/sample.txt"
 printf 'Tides follow the moon. The moon follows the earth.\n' >"$sample"
 hartonomous ingest --no-wait "$sample"
 
-dagster asset materialize -m hartonomous_assets.definitions --select '*' --partition "$(date -u +%Y-%m-%d-%H:00)"
+for attempt in 1 2; do # twice at the most: between asking for the hour and the run, the hour may turn
+  dagster asset materialize -m hartonomous_assets.definitions --select '*' --partition "$(date -u +%Y-%m-%d-%H:00)"
+  if hartonomous search 'what makes the sea rise' -k 1 --json | grep -q 'Tides follow the moon'; then break; fi
+  [ "$attempt" = 1 ]
+done
 hartonomous verify
-hartonomous search 'what makes the sea rise' -k 1

@@ -1,6 +1,6 @@
 """Which hours hold work."""
 
-from hartonomous_resources.clock import timestamp
+from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.settings import Settings
@@ -22,4 +22,13 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
         settings.provenance_enabled and PROVENANCE_QUEUE in queued
     ):
         hours.add(now_hour)
-    return sorted(hours)
+    first = first_hour(database)
+    return sorted(
+        hour for hour in hours if first <= hour <= now_hour
+    )  # an atom may say any hour; Dagster's grid has these
+
+
+def first_hour(database: Database) -> str:
+    """The hour in which the database was created: the first partition."""
+    applied = database.migration_status()[0]["appliedAt"]
+    return f"{applied[:10]}-{applied[11:13]}:00" if applied else current_hour()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import AtomRow, WrittenAtoms
+from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
 if TYPE_CHECKING:
     from hartonomous_resources.database.sqlite import SqliteUnitOfWork
@@ -59,14 +60,12 @@ def write_atoms(
     unit_of_work.execute_many(
         "add_references", ((occurrences[content_hash], row["atomId"]) for content_hash, row in existing.items())
     )
+    turned = {row["atomId"]: first[h] for h, row in existing.items() if row["isPlain"] and first[h].text is not None}
     unit_of_work.execute_many(
-        "turn_into_text",
-        (
-            (first[h].modality, first[h].subtype, first[h].content_type, first[h].text, row["atomId"])
-            for h, row in existing.items()
-            if row["isPlain"] and first[h].text is not None
-        ),
+        "turn_into_text", ((a.modality, a.subtype, a.content_type, a.text, atom_id) for atom_id, a in turned.items())
     )
+    if turned:  # a gap is not in the graph, a text is: with all the sources that hold it
+        unit_of_work.enqueue(PROVENANCE_QUEUE, str(tenant_id), atoms_events("AtomsCreated", tenant_id, list(turned)))
     unit_of_work.execute_many(
         "insert_source_atom",
         (

@@ -1,7 +1,6 @@
 """The embedded provenance graph: a SQLite file of its own."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ class SqliteGraph:
                 self._store.migrate()
                 self._migrated = True
             yield
-        except (DatabaseError, sqlite3.Error) as error:
+        except DatabaseError as error:
             raise GraphUnavailable(f"{error} (or rebuild it from the database: docs/operations.md)") from error
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, out, printable, table
+from hartonomous_service.errors import CommandError
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -28,9 +29,14 @@ def ingest(
     from hartonomous_service.ingest import ingest as ingest_files
 
     with opened() as resources, err.status("enqueueing") as status:
-        result = ingest_files(
-            resources, paths, tenant=tenant, content_type=content_type, wait=not no_wait, report=status.update
-        )
+        try:
+            result = ingest_files(
+                resources, paths, tenant=tenant, content_type=content_type, wait=not no_wait, report=status.update
+            )
+        except KeyboardInterrupt as interruption:
+            raise CommandError(
+                "interrupted; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
+            ) from interruption
     emit(result, as_json, _show_ingested)
     for stage, error in result["stages"].items():
         err.print(f"error: stage {stage}: {printable(error)}", soft_wrap=True)

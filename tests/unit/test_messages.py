@@ -81,7 +81,7 @@ def test_inline_data_above_1_mib_is_refused_with_the_way_out(excess: int) -> Non
         ({"uri": ""}, "uri: "),
         ({"uri": "a\0b"}, "uri: "),
         ({"uri": 5}, "uri: "),
-        ({"uri": "x" * 4097}, "uri: "),
+        ({"uri": "x" * 16385}, "uri: "),
         ({"sourceUri": ""}, "sourceUri: "),
         ({"sourceUri": "\0"}, "sourceUri: "),
         ({"contentType": "text"}, "contentType: "),

@@ -236,7 +236,8 @@ def test_every_shipped_statement_fits_the_shipped_tables(tmp_path: Path, migrati
     database.migrate()
     named = load_statements(project_file("sql") / "sqlite" / statements)
     connection = database.connection()
-    connection.execute(named.get("create_staged_hash", "SELECT 1"))  # the one table that is not a migration's
+    for name in ("create_staged_hash", "create_staged_atom"):  # the tables that are not a migration's
+        connection.execute(named.get(name, "SELECT 1"))
 
     for text in named.values():
         unnumbered = re.findall(r"\?(?!\d)", re.sub(r"--.*", "", text))

@@ -1,6 +1,5 @@
 """The built graph against BERT written out in NumPy, from the same weights."""
 
-
 import hashlib
 import logging
 from pathlib import Path

@@ -93,7 +93,7 @@ def test_a_granted_path_is_read_wherever_it_lies(tmp_path: Path, read: Callable[
     path = tmp_path / "granted.txt"
     path.write_bytes(b"content")
 
-    assert read(path, granted=str(path.resolve())) == b"content"
+    assert read(path, granted=path.resolve().as_uri()) == b"content"
 
 
 def test_a_grant_of_one_path_opens_no_other(tmp_path: Path, read: Callable[..., bytes]) -> None:
@@ -101,7 +101,7 @@ def test_a_grant_of_one_path_opens_no_other(tmp_path: Path, read: Callable[..., 
     (tmp_path / "granted.txt.secret").write_bytes(b"secret")
 
     with pytest.raises(UnreadableSource, match="outside the allowed roots"):
-        read(tmp_path / "granted.txt.secret", granted=str(tmp_path / "granted.txt"))
+        read(tmp_path / "granted.txt.secret", granted=(tmp_path / "granted.txt").as_uri())
 
 
 def test_a_granted_path_that_has_become_a_link_elsewhere_is_refused(tmp_path: Path, read: Callable[..., bytes]) -> None:
@@ -171,7 +171,7 @@ def test_what_cannot_be_a_source_is_refused_without_waiting(
 
 def test_a_device_is_refused_even_if_granted(read: Callable[..., bytes]) -> None:
     with pytest.raises(UnreadableSource, match="not a regular file"):
-        read("/dev/zero", granted="/dev/zero")
+        read("/dev/zero", granted="file:///dev/zero")
 
 
 def test_a_file_of_just_the_largest_size_is_read(root: Path, read: Callable[..., bytes]) -> None:

@@ -1,6 +1,5 @@
 """Where the model comes from, what is verified, and that processes starting together share one result."""
 
-
 import hashlib
 import json
 import os

@@ -1,6 +1,5 @@
 """Sentence vectors: independent of each other, of threads and of slices; long texts are split and marked."""
 
-
 import resource
 import sys
 

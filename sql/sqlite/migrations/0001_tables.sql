@@ -30,6 +30,8 @@ CREATE TABLE Source (
 -- A version becomes current only when its last atom is written, so a search never sees half a source.
 CREATE UNIQUE INDEX Source_Current ON Source (TenantId, SourceUri) WHERE SupersededBy IS NULL AND Status = 'Atomized';
 CREATE INDEX Source_Hour ON Source (IngestHour, Status);
+CREATE INDEX Source_SupersededBy ON Source (SupersededBy) WHERE SupersededBy IS NOT NULL;
+CREATE INDEX Source_Blob ON Source (BlobKey) WHERE BlobKey IS NOT NULL;
 CREATE INDEX Source_Unfinished ON Source (TenantId, SourceUri, Version) WHERE Status IN ('Landed', 'Atomizing');
 
 CREATE TABLE Atom (
@@ -123,6 +125,7 @@ CREATE TABLE AtomEmbedding (
   UNIQUE (AtomId, ModelId)
 );
 CREATE INDEX AtomEmbedding_Hilbert ON AtomEmbedding (TenantId, ModelId, HilbertValue);
+CREATE INDEX AtomEmbedding_Model ON AtomEmbedding (TenantId, ModelId);
 CREATE INDEX AtomEmbedding_Hour ON AtomEmbedding (IngestHour, ProjectionModelId);
 
 CREATE TABLE BackgroundJob (
@@ -143,7 +146,7 @@ CREATE TABLE BackgroundJob (
   StartedAt    TEXT,
   CompletedAt  TEXT
 );
-CREATE INDEX BackgroundJob_Hour ON BackgroundJob (IngestHour, Status, JobType);
+CREATE INDEX BackgroundJob_Open ON BackgroundJob (IngestHour, Status, JobType) WHERE Status IN ('Pending', 'InProgress');
 CREATE INDEX BackgroundJob_Atom ON BackgroundJob (AtomId);
 
 CREATE TABLE QueueMessage (

@@ -93,7 +93,7 @@ SELECT AtomId AS atomId, TenantId AS tenantId FROM Atom WHERE TenantId = :tenant
 SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
        sa.ByteLength AS byteLength, sa.Locator AS locator
 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
-WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND s.TenantId = :tenant_id
+WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id
   AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
 ORDER BY s.SourceId, sa.Ordinal;
 

@@ -71,7 +71,7 @@ ORDER BY AtomEmbeddingId LIMIT :n;
 -- name: searchable_atoms
 -- Of these atoms, those that a search may show: held by a current source, or inserted by hand.
 SELECT a.AtomId AS atomId FROM Atom AS a
-WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND a.TenantId = :tenant_id
+WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id
   AND (:modality IS NULL OR a.Modality = :modality)
   AND (a.InsertedByHand = 1 OR EXISTS (
         SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId

@@ -23,13 +23,18 @@ FROM AtomEmbedding WHERE IngestHour = :hour AND ProjectionModelId IS NOT NULL GR
 
 -- name: pending_work
 -- Hours that hold work of the stages that are enabled, for the sensor: it looks, it takes nothing.
-SELECT IngestHour AS hour FROM Source
-WHERE :ingestion AND (Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now))
+SELECT s.IngestHour AS hour FROM Source AS s
+WHERE :ingestion AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR s.LeaseUntil < :now)
+  AND NOT EXISTS (SELECT 1 FROM Source AS e
+                  WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
+                    AND e.Status IN ('Landed', 'Atomizing'))
 UNION
 SELECT IngestHour FROM BackgroundJob
-WHERE :embedding AND (Status = 'Pending' OR (Status = 'InProgress' AND LeaseUntil < :now))
+WHERE :embedding AND Status IN ('Pending', 'InProgress') AND (Status = 'Pending' OR LeaseUntil < :now)
+  AND JobType = 'GenerateEmbedding'
 UNION
-SELECT IngestHour FROM AtomEmbedding WHERE :projection AND ProjectionModelId IS NULL
+SELECT e.IngestHour FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
+WHERE :projection AND e.ProjectionModelId IS NULL AND m.Active = 1
 ORDER BY 1;
 
 -- name: stats_totals

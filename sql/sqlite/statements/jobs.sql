@@ -62,7 +62,9 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:job_id IS NULL OR JobI
 ORDER BY JobId DESC LIMIT :n;
 
 -- name: job_lease_owners
-SELECT DISTINCT LeaseOwner AS owner FROM BackgroundJob WHERE Status = 'InProgress' AND LeaseOwner IS NOT NULL;
+SELECT DISTINCT LeaseOwner AS owner FROM BackgroundJob
+WHERE Status IN ('Pending', 'InProgress') AND Status = 'InProgress' AND LeaseOwner IS NOT NULL;
 
 -- name: expire_job_leases
-UPDATE BackgroundJob SET LeaseUntil = '' WHERE Status = 'InProgress' AND LeaseOwner = :owner;
+UPDATE BackgroundJob SET LeaseUntil = ''
+WHERE Status IN ('Pending', 'InProgress') AND Status = 'InProgress' AND LeaseOwner = :owner;

@@ -34,10 +34,6 @@ SELECT SourceId AS sourceId FROM Source
 WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND SupersededBy IS NULL AND Status = 'Atomized'
   AND ContentHash = :content_hash;
 
--- name: has_unfinished_version
-SELECT 1 FROM Source
-WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status IN ('Landed', 'Atomizing') LIMIT 1;
-
 -- name: touch_source
 UPDATE Source SET LastSeenAt = :now WHERE SourceId = :source_id;
 
