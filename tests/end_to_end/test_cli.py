@@ -477,7 +477,7 @@ def test_a_discarded_dead_letter_is_gone(died: DeadLetters) -> None:
 def test_only_what_may_still_be_read_is_allowed_to_be_read(died: DeadLetters) -> None:
     allowed = died.home.rows("SELECT Uri FROM PathGrant")
 
-    assert allowed == [(str(died.folder / "note.txt"),)]  # of the dead letter that is left
+    assert allowed == [((died.folder / "note.txt").as_uri(),)]  # of the dead letter that is left
 
 
 def test_a_file_that_is_good_again_is_not_reported_as_the_bad_version_between(died: DeadLetters) -> None:
