@@ -15,8 +15,22 @@ def main() -> int:
     for python in PYTHONS:
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input"]
         command += ["--only-binary=:all:", "--python-version", python, "--target", "unused"]
-        command += ["--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64"]
-        command += ["--platform", "manylinux_2_27_x86_64", "--platform", "manylinux_2_5_x86_64", "--platform", "manylinux1_x86_64"]
+        command += [
+            "--platform",
+            "manylinux_2_28_x86_64",
+            "--platform",
+            "manylinux_2_17_x86_64",
+            "--platform",
+            "manylinux2014_x86_64",
+        ]
+        command += [
+            "--platform",
+            "manylinux_2_27_x86_64",
+            "--platform",
+            "manylinux_2_5_x86_64",
+            "--platform",
+            "manylinux1_x86_64",
+        ]
         result = subprocess.run([*command, *project["dependencies"]], capture_output=True, text=True, check=False)  # noqa: S603
         print(f"Python {python}: {'all wheels found' if result.returncode == 0 else result.stderr.strip()[-600:]}")  # noqa: T201
         failed += result.returncode != 0

@@ -18,7 +18,7 @@ from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.protocol import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 
-BATCH = 5000
+BATCH = 10_000
 REPEATED = 50  # one atom in so many is one that an earlier batch wrote: it must be found, not written
 FULL_TEXT_TRIGGERS = ("Atom_TextInserted", "Atom_TextDeleted", "Atom_TextUpdated")
 

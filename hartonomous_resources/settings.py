@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     )
     ingestion_enabled: bool = Field(default=True, description="Stages sources and atoms take on work.")
     ingestion_batch_size: int = Field(default=100, gt=0, description="Messages received in one transaction.")
-    atom_batch_size: int = Field(default=5000, gt=0, description="Atoms written in one transaction.")
+    atom_batch_size: int = Field(default=10_000, gt=0, description="Atoms written in one transaction.")
     embedding_enabled: bool = Field(default=True, description="Stage atom_embeddings takes on work.")
     embedding_batch_size: int = Field(default=256, gt=0, description="Jobs claimed in one transaction.")
     projection_enabled: bool = Field(default=True, description="Stage atom_projections takes on work.")
