@@ -38,6 +38,7 @@ def run_dev(host: str, port: int) -> int:
     try:
         with daemon_lock(settings).acquire(timeout=0):
             try:
+                _kill_children(settings)  # an earlier dev was killed: what it started would run beside what we start
                 return _serve(settings, host, _free_port(host, port))
             finally:
                 daemon_identity_file(settings).unlink(missing_ok=True)
@@ -62,7 +63,6 @@ def _free_port(host: str, wanted: int) -> int:
 def _serve(settings: Settings, host: str, port: int) -> int:
     from hartonomous_service.dagster_home import open_instance
 
-    _kill_children(settings)  # an earlier dev was killed: what it started would run beside what we start
     instance = open_instance(settings)  # fails the runs that died with it
     command = [
         sys.executable,

@@ -32,7 +32,7 @@ def search(
 
     Raises CommandError for an empty text, a k out of range or when the text model cannot be loaded.
     """
-    text = text.replace("\0", " ")
+    text = text.replace("\0", " ").encode(errors="replace").decode()
     if not text.strip():
         raise CommandError("the search text is empty; give some words")
     if not 1 <= k <= _MAX_RESULTS:

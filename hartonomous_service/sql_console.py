@@ -5,6 +5,7 @@ checks work on both stores. The file is opened read-only unless writing is asked
 """
 
 import hashlib
+import re
 import sqlite3
 import time
 from typing import Any
@@ -60,6 +61,13 @@ def run_sql(
         connection.close()
 
 
+_TSQL = re.compile(
+    r"\bTOP\b|\bdbo\.|\bUSE\b|HASHBYTES|GETUTCDATE|SYSUTCDATETIME|VARBINARY|NVARCHAR|\bN'|\b0x|\.ToString\(",
+    re.IGNORECASE,
+)
+"""Words that only T-SQL has; without them a text is SQLite's own."""
+
+
 def _refuse_other_files(action: int, *_: str | None) -> int:
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
@@ -74,8 +82,14 @@ def _to_sqlite(text: str) -> list[str]:
     import sqlglot
     from sqlglot import exp
 
+    if not _TSQL.search(text):
+        dialect = "sqlite"
+        if ";" not in text.rstrip().rstrip(";"):
+            return [text]  # one statement of SQLite's own: nothing to translate
+    else:
+        dialect = "tsql"
     try:
-        trees = [tree for tree in sqlglot.parse(text, read="tsql") if tree is not None]
+        trees = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None]
     except sqlglot.errors.SqlglotError:
         return [text]  # SQLite's own grammar, perhaps: it says what is wrong, if anything is
     if not trees:

@@ -22,7 +22,9 @@ from hartonomous_service.cli.output import (
 )
 from hartonomous_service.errors import CommandError
 
-SourceArgument = Annotated[int, typer.Argument(help="Id of a source, as `hartonomous sources list` shows it.")]
+SourceArgument = Annotated[
+    int, typer.Argument(max=2**63 - 1, help="Id of a source, as `hartonomous sources list` shows it.")
+]
 LimitOption = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at the most, the latest first.")]
 
 
@@ -169,7 +171,11 @@ def reconstruct(
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return
-        target = Path(output)
+        target = Path(output).resolve()  # a link stays a link: what it leads to is written
+        if not target.parent.is_dir() or (target.exists() and not target.is_file()):
+            raise CommandError(
+                f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout"
+            )
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             with partial.open("wb") as file:
@@ -188,7 +194,9 @@ def reconstruct(
 
 
 def verify(
-    source_id: Annotated[int | None, typer.Argument(help="One source; all sources and invariants when absent.")] = None,
+    source_id: Annotated[
+        int | None, typer.Argument(max=2**63 - 1, help="One source; all sources and invariants when absent.")
+    ] = None,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,

@@ -128,7 +128,7 @@ def dead_letters_list(
     emit(result, as_json, show)
 
 
-DeadLetterArgument = Annotated[int, typer.Argument(help="Id of a dead letter.")]
+DeadLetterArgument = Annotated[int, typer.Argument(max=2**63 - 1, help="Id of a dead letter.")]
 
 
 def dead_letters_show(

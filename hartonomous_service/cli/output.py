@@ -14,7 +14,9 @@ from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-TenantOption = Annotated[int, typer.Option("--tenant", min=0, help="Whose data; another tenant's reads as not found.")]
+TenantOption = Annotated[
+    int, typer.Option("--tenant", min=0, max=2**31 - 1, help="Whose data; another tenant's reads as not found.")
+]
 AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Everybody's data.")]
 
 out = Console(highlight=False, soft_wrap=True)

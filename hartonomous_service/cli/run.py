@@ -17,7 +17,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to take in recursively.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, or folders to take in recursively.")],
     content_type: Annotated[str | None, typer.Option(help="Content type; sniffed from the bytes when absent.")] = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Enqueue and return; a running daemon does the work.")
@@ -28,10 +28,17 @@ def ingest(
     """Put files on the queue and see them through."""
     from hartonomous_service.ingest import ingest as ingest_files
 
+    if "" in paths:  # an unset variable of a script, perhaps; as a path it would be the current folder
+        raise CommandError("a path is empty; give . for the current folder")
     with opened() as resources, err.status("enqueueing") as status:
         try:
             result = ingest_files(
-                resources, paths, tenant=tenant, content_type=content_type, wait=not no_wait, report=status.update
+                resources,
+                [Path(path) for path in paths],
+                tenant=tenant,
+                content_type=content_type,
+                wait=not no_wait,
+                report=status.update,
             )
         except KeyboardInterrupt as interruption:
             raise CommandError(
@@ -72,7 +79,7 @@ def demo(
 
 
 def dev(
-    port: Annotated[int, typer.Option(help="Port of the page; 0 picks a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 picks a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Start the Dagster page and the daemon: whatever is put on the queue is then done by itself."""

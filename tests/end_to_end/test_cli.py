@@ -244,7 +244,7 @@ def test_config_show_names_every_setting_and_where_it_comes_from(ingested: Inges
     assert settings["HARTONOMOUS_HOME"]["set"] is True
     assert settings["HARTONOMOUS_ATOM_BATCH_SIZE"] == {
         "variable": "HARTONOMOUS_ATOM_BATCH_SIZE",
-        "value": 5000,
+        "value": 10_000,
         "set": False,
         "meaning": "Atoms written in one transaction.",
     }
