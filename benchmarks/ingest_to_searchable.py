@@ -10,55 +10,63 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Figure, arguments, count, ewt_documents, finish, note, sts_pairs, temporary_home
+from common import Figure, arguments, count, ewt_documents, finish, note, sentences, sts_pairs, temporary_home
 
 PAIRS_PER_FILE = 25
+GENERATED_PER_FILE = 50
 PEER = Path(__file__).with_name("peer_sentence_transformers.py")
 
 
-def write_files(folder: Path, data: Path) -> int:
-    """The 318 EWT documents, and the STS sentences as paragraphs of further files."""
+def write_files(folder: Path, data: Path, generated: int) -> int:
+    """The 318 EWT documents, and the STS and generated sentences as paragraphs of further files."""
     folder.mkdir()
     texts = ewt_documents(data)
     pairs = sts_pairs(data)
     for start in range(0, len(pairs), PAIRS_PER_FILE):
         texts.append("\n\n".join(f"{first}\n\n{second}" for first, second, _ in pairs[start : start + PAIRS_PER_FILE]))
+    more = sentences(data, seed=5)
+    texts += ["\n\n".join(islice(more, GENERATED_PER_FILE)) for _ in range(0, generated, GENERATED_PER_FILE)]
     for number, text in enumerate(texts):
         (folder / f"{number:04d}.txt").write_text(text, "utf-8", newline="")
     return len(texts)
 
 
-def run_product(folder: Path, data: Path) -> tuple[float, list[str], np.ndarray]:
-    """Seconds, the sentences in the order in which they were stored, and their vectors."""
+def run_product(folder: Path, data: Path, generated: int) -> tuple[float, float, list[str], np.ndarray]:
+    """Seconds, those until the first file was landed, the sentences as stored, and their vectors."""
     from hartonomous_resources.resources import open_resources
     from hartonomous_service.ingest import ingest
 
-    files = write_files(folder / "files", data)
+    files = write_files(folder / "files", data, generated)
     resources = open_resources()
     note(f"ingesting {files} files")
-    started = time.perf_counter()
+    started, started_at = time.perf_counter(), datetime.now(UTC)
     result = ingest(resources, [folder / "files"])
     seconds = time.perf_counter() - started
     assert not result["failed"] and not result["stages"], result
     assert len(result["sources"]) == files and {source["status"] for source in result["sources"]} == {"Atomized"}
     database: Any = resources.database
-    sentences = count(database, "SELECT COUNT(*) FROM Atom WHERE Subtype = 'sentence'")
+    [landed] = database.connection().execute("SELECT MIN(ReceivedAt) FROM Source").fetchone()
+    start_seconds = (datetime.fromisoformat(landed) - started_at).total_seconds()
+    found = count(database, "SELECT COUNT(*) FROM Atom WHERE Subtype = 'sentence'")
     for done in (
         "SELECT COUNT(*) FROM AtomEmbedding WHERE HilbertValue IS NOT NULL",
         "SELECT COUNT(*) FROM BackgroundJob WHERE Status = 'Completed'",
     ):
-        assert count(database, done) == sentences > 4000, done
-    assert resources.graph.counts(None)[0]["Atom"] == sentences, "not all atoms are in the graph"
+        assert count(database, done) == found > 4000, done
+    assert resources.graph.counts(None)[0]["Atom"] == found, "not all atoms are in the graph"
     assert count(database, "SELECT COUNT(*) FROM QueueMessage") == 0
     rows = database.connection().execute(
         "SELECT CanonicalText, EmbeddingVector FROM Atom JOIN AtomEmbedding USING (AtomId) ORDER BY AtomId"
     )
     texts, vectors = zip(*rows, strict=True)
-    return seconds, list(texts), np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(texts), -1)
+    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(texts), -1)
+    return seconds, start_seconds, list(texts), matrix
 
 
 def run_peer(python: Path, folder: Path, texts: list[str], threads: int) -> tuple[float, np.ndarray]:
@@ -91,15 +99,21 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--peer-python", type=Path, help="interpreter of an environment with sentence-transformers")
     parser.add_argument("--threads", type=int, default=2, help="threads of both (2)")
+    parser.add_argument("--generated", type=int, default=0, help="so many more sentences, of drawn EWT words (0)")
     options = parser.parse_args()
     with temporary_home(threads=options.threads) as folder:
         from hartonomous_resources.settings import Settings
         from hartonomous_resources.text_model import ensure_text_model
 
         ensure_text_model(Settings().model_dir)
-        seconds, texts, vectors = run_product(folder, options.data)
+        seconds, start_seconds, texts, vectors = run_product(folder, options.data, options.generated)
         rate = len(texts) / seconds
-        figures = [Figure("distinct sentences", len(texts)), Figure("ingest to searchable", rate, "sentences/s")]
+        figures = [
+            Figure("distinct sentences", len(texts)),
+            Figure("ingest to searchable", rate, "sentences/s"),
+            Figure("seconds", seconds, "s"),
+            Figure("of these, until the first file was landed", start_seconds, "s"),
+        ]
         if options.peer_python:
             peer_seconds, peer_vectors = run_peer(options.peer_python, folder, texts, options.threads)
             cosines = (vectors * peer_vectors).sum(axis=1)
