@@ -72,16 +72,17 @@ def _check_graph(database: Database, graph: Graph) -> dg.AssetCheckResult:
     waiting, differences = False, []
     try:
         with database.read() as unit_of_work:
-            for row in unit_of_work.query("database_tenants"):
-                found = graph_disagreements(unit_of_work, graph, row["tenantId"])
-                waiting |= found is None
-                differences += found or []
+            tenants = [row["tenantId"] for row in unit_of_work.query("database_tenants")]
+        for tenant in tenants:
+            found = graph_disagreements(database, graph, tenant)
+            waiting |= found is None
+            differences += found or []
     except GraphUnavailable as error:
         differences.append(str(error))
     return dg.AssetCheckResult(
         asset_key=_GRAPH_SPEC.asset_key,
         check_name=_GRAPH_SPEC.name,
         passed=not differences,
-        description="events are still waiting to be synced; compared when the queue is empty" if waiting else None,
+        description="events are still waiting or being synced; compared when the queue is empty" if waiting else None,
         metadata={"differences": dg.MetadataValue.json(differences), "events waiting": dg.MetadataValue.bool(waiting)},
     )

@@ -1,5 +1,6 @@
 """Opening the file of a message: hostile until proven otherwise."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from hartonomous_resources.settings import Settings
+
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
+"""The machine's or the network drive's fault and not the file's: worth another attempt."""
 
 
 class UnreadableSource(Exception):
@@ -38,7 +42,7 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
     `granted` is the uri of a path that was allowed by being given on the command line. Symbolic links are followed first and judged by
     where they lead, so that a link cannot lead out of the allowed roots.
 
-    Raises UnreadableSource.
+    Raises UnreadableSource, and OSError for what may pass: too many open files, a network drive that does not answer.
     """
     try:
         path = local_path(uri).resolve(strict=True)
@@ -54,6 +58,8 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
     except FileNotFoundError as error:
         raise UnreadableSource(f"{uri}: the file is not there (any more); put it back and replay") from error
     except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            raise
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
     status = os.fstat(descriptor)
     problem = None

@@ -128,10 +128,10 @@ def _broken_invariants(resources: Resources, tenant: int | None) -> list[dict[st
             for row in unit_of_work.query(invariant.statement, hour=None, tenant_id=tenant):
                 failed.append({"invariant": invariant.name, "error": invariant.rule, **row})
         tenants = [row["tenantId"] for row in unit_of_work.query("database_tenants")] if tenant is None else [tenant]
-        try:
-            for each in tenants:
-                for difference in graph_disagreements(unit_of_work, resources.graph, each) or []:
-                    failed.append({"invariant": "graph_agrees", "error": difference})
-        except GraphUnavailable as error:
-            failed.append({"invariant": "graph_agrees", "error": str(error)})
+    try:
+        for each in tenants:
+            for difference in graph_disagreements(resources.database, resources.graph, each) or []:
+                failed.append({"invariant": "graph_agrees", "error": difference})
+    except GraphUnavailable as error:
+        failed.append({"invariant": "graph_agrees", "error": str(error)})
     return failed

@@ -1,6 +1,7 @@
 """Opening the file of a message: only regular files of allowed folders, and each refusal says what to do."""
 
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -195,3 +196,16 @@ def test_a_refused_file_is_closed_again(root: Path, read: Callable[..., bytes]) 
             read(root / "empty")
 
     assert psutil.Process().num_fds() == before
+
+
+def test_a_machine_that_is_short_of_something_is_no_fault_of_the_file(root: Path, read: Callable[..., bytes]) -> None:
+    (root / "a").write_text("text")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.open("/", os.O_RDONLY)
+    os.close(first_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            read(root / "a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
