@@ -13,24 +13,28 @@ import dagster as dg
 
 from hartonomous_assets.atomizers import Atom, Atomizer, NotUtf8Error, atomizer_for
 from hartonomous_assets.atomizers.content_type import Scan, scan
-from hartonomous_assets.stage import IDLE, MAX_ATTEMPTS, Progress, Stage, Work, hour_table
+from hartonomous_assets.source_claims import (
+    SLOWEST_BYTES_PER_SECOND,
+    LeaseLost,
+    claim,
+    delete_unreferenced,
+    give_up,
+    give_up_exhausted,
+    hold,
+    release,
+)
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
 from hartonomous_resources.logs import LOGGER
-from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events, deletion_events
+from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
 
 ROW_LIMIT_BYTES = 64 * 1024
 """Longer atoms lie in the blob store."""
 
-SLOWEST_BYTES_PER_SECOND = 5_000_000
 _BATCH_BYTES = 8 * 1024 * 1024
-
-
-class LeaseLost(Exception):
-    """Another run took the source over: whatever this one was about to write must not be written."""
 
 
 class ChangedWhileRead(Exception):
@@ -43,85 +47,12 @@ def steps(work: Work) -> Generator[Progress]:
         if not work.resources.settings.ingestion_enabled:
             yield IDLE
             continue
-        given_up = _give_up_exhausted(work)
-        source = _claim(work)
+        given_up = give_up_exhausted(work)
+        source = claim(work)
         if source is None:
             yield Progress({"dead-lettered": given_up}) if given_up else IDLE
         else:
             yield from _atomize_or_give_up(work, source)
-
-
-def _claim(work: Work) -> Row | None:
-    with work.resources.database.unit_of_work() as unit_of_work:
-        rows = unit_of_work.query(
-            "claim_source",
-            hour=work.hour,
-            owner=work.owner,
-            run_id=work.run_id,
-            now=timestamp(),
-            lease_until=timestamp(work.resources.settings.lease_seconds),
-        )
-        if rows:
-            _delete_half_written(unit_of_work, rows[0]["sourceId"])
-    return rows[0] if rows else None
-
-
-def _lease_end(work: Work, source: Row) -> str:
-    """Enough time to read the source once, however slow its disk, and then some."""
-    return timestamp(work.resources.settings.lease_seconds + source["byteLength"] / SLOWEST_BYTES_PER_SECOND)
-
-
-def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:
-    """Atoms that only this source held stay until it is finished: most of them, with their embeddings, are needed again."""
-    unit_of_work.execute("remove_references", source_id=source_id)
-    unit_of_work.execute("delete_source_atoms", source_id=source_id)
-
-
-def _give_up_exhausted(work: Work) -> int:
-    which = {"hour": work.hour, "max_attempts": MAX_ATTEMPTS, "now": timestamp()}
-    with work.resources.database.read() as unit_of_work:
-        if not unit_of_work.query("exhausted_sources", **which):
-            return 0
-    with (
-        work.resources.database.unit_of_work() as unit_of_work
-    ):  # asked again: another run may have given them up meanwhile
-        exhausted = unit_of_work.query("exhausted_sources", **which)
-        for source in exhausted:
-            why = source["errorMessage"] or "the process that worked on it died each time"
-            _give_up(
-                unit_of_work,
-                work,
-                source,
-                f"{source['sourceUri']}: given up after {source['attemptCount']} attempts: {why}",
-            )
-    return len(exhausted)
-
-
-def _give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
-    _delete_half_written(unit_of_work, source["sourceId"])
-    _delete_unreferenced(unit_of_work)
-    dead_letter_source(unit_of_work, source, reason)
-    LOGGER.warning(
-        "dead-lettered; `hartonomous dead-letters list` says why",
-        extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
-    )
-
-
-def _delete_unreferenced(unit_of_work: UnitOfWork) -> None:
-    """Atoms that no source holds go, and so do their nodes: they may have been embedded and synced already."""
-    hashes: dict[int, list[str]] = {}
-    for row in unit_of_work.query("delete_unreferenced_atoms"):
-        hashes.setdefault(row["tenantId"], []).append(row["atomHash"])
-    for tenant, of_tenant in hashes.items():
-        unit_of_work.enqueue(PROVENANCE_QUEUE, str(tenant), deletion_events(tenant, of_tenant))
-
-
-def _hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
-    """Renew the lease. Raises LeaseLost: whoever took over may have written already."""
-    if not unit_of_work.execute(
-        "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work, source)
-    ):
-        raise LeaseLost
 
 
 def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
@@ -131,8 +62,8 @@ def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
                 yield from _atomize(work, source, stream)
         except UnreadableSource as problem:
             with work.resources.database.unit_of_work() as unit_of_work:
-                _hold(unit_of_work, work, source)
-                _give_up(unit_of_work, work, source, str(problem))
+                hold(unit_of_work, work, source)
+                give_up(unit_of_work, work, source, str(problem))
             counts = {"dead-lettered": 1}
         else:
             _forget_landed_copy(work, source)
@@ -140,23 +71,15 @@ def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
     except LeaseLost:
         counts = {"taken over by another run": 1}
     except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
-        _release(work, source, error=f"{source['sourceUri']}: {problem}")
+        release(work, source, error=f"{source['sourceUri']}: {problem}")
         counts = {"failed attempts": 1}
     except Exception as problem:
-        _release(work, source, error=f"{source['sourceUri']}: {type(problem).__name__}: {problem}")
+        release(work, source, error=f"{source['sourceUri']}: {type(problem).__name__}: {problem}")
         raise
     except BaseException:  # the loop stops, or a signal arrived within a step
-        _release(work, source, error=None)
+        release(work, source, error=None)
         raise
     yield Progress(counts)
-
-
-def _release(work: Work, source: Row, error: str | None) -> None:
-    """Give the claim back. Without an error it was a clean stop, which is not the source's fault: the attempt is not counted."""
-    with work.resources.database.unit_of_work() as unit_of_work:
-        unit_of_work.execute(
-            "release_source", source_id=source["sourceId"], owner=work.owner, forgiven=0 if error else 1, error=error
-        )
 
 
 def _open(work: Work, source: Row) -> BinaryIO:
@@ -170,7 +93,7 @@ def _open(work: Work, source: Row) -> BinaryIO:
 def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
         with work.resources.database.unit_of_work() as unit_of_work:
-            _hold(unit_of_work, work, source)
+            hold(unit_of_work, work, source)
     found = scan(stream)
     if _is_unchanged(work, source, found):
         yield Progress({"unchanged": 1})
@@ -195,7 +118,7 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
         if last and written_hash.digest() != found.sha256:
             raise ChangedWhileRead("was written to while it was read; it will be read again")
         with work.resources.database.unit_of_work() as unit_of_work:
-            _hold(unit_of_work, work, source)
+            hold(unit_of_work, work, source)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
                 _finish(unit_of_work, work, source, found, content_type, atomizer, ordinal)
@@ -218,7 +141,7 @@ def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
         )
         if not current:
             return False
-        _hold(unit_of_work, work, source)
+        hold(unit_of_work, work, source)
         unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
         unit_of_work.execute("delete_source", source_id=source["sourceId"])
         unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
@@ -289,7 +212,7 @@ def _finish(
         content_type=content_type,
         atomizer_version=f"{atomizer.name} {atomizer.version}",
     )
-    _delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
+    delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
     for start in range(0, atom_count, ATOMS_PER_EVENT):
         ids = [

@@ -1,0 +1,97 @@
+"""Claims on landed sources: taken with a lease, held while writing, given back, or given up for good."""
+
+from hartonomous_assets.stage import MAX_ATTEMPTS, Work
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.dead_letters import dead_letter_source
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.messages import PROVENANCE_QUEUE, deletion_events
+
+SLOWEST_BYTES_PER_SECOND = 5_000_000
+
+
+class LeaseLost(Exception):
+    """Another run took the source over: whatever this one was about to write must not be written."""
+
+
+def claim(work: Work) -> Row | None:
+    """The next source of the hour, ours until its lease ends, with nothing of it written; None when there is none."""
+    with work.resources.database.unit_of_work() as unit_of_work:
+        rows = unit_of_work.query(
+            "claim_source",
+            hour=work.hour,
+            owner=work.owner,
+            run_id=work.run_id,
+            now=timestamp(),
+            lease_until=timestamp(work.resources.settings.lease_seconds),
+        )
+        if rows:
+            _delete_half_written(unit_of_work, rows[0]["sourceId"])
+    return rows[0] if rows else None
+
+
+def hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
+    """Renew the lease. Raises LeaseLost: whoever took over may have written already."""
+    if not unit_of_work.execute(
+        "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work, source)
+    ):
+        raise LeaseLost
+
+
+def _lease_end(work: Work, source: Row) -> str:
+    """Enough time to read the source once, however slow its disk, and then some."""
+    return timestamp(work.resources.settings.lease_seconds + source["byteLength"] / SLOWEST_BYTES_PER_SECOND)
+
+
+def release(work: Work, source: Row, error: str | None) -> None:
+    """Give the claim back. Without an error it was a clean stop, which is not the source's fault: the attempt is not counted."""
+    with work.resources.database.unit_of_work() as unit_of_work:
+        unit_of_work.execute(
+            "release_source", source_id=source["sourceId"], owner=work.owner, forgiven=0 if error else 1, error=error
+        )
+
+
+def give_up_exhausted(work: Work) -> int:
+    """Dead-letter the sources of the hour that have used up their attempts; returns how many."""
+    which = {"hour": work.hour, "max_attempts": MAX_ATTEMPTS, "now": timestamp()}
+    with work.resources.database.read() as unit_of_work:
+        if not unit_of_work.query("exhausted_sources", **which):
+            return 0
+    # Asked again: another run may have given them up meanwhile.
+    with work.resources.database.unit_of_work() as unit_of_work:
+        exhausted = unit_of_work.query("exhausted_sources", **which)
+        for source in exhausted:
+            why = source["errorMessage"] or "the process that worked on it died each time"
+            give_up(
+                unit_of_work,
+                work,
+                source,
+                f"{source['sourceUri']}: given up after {source['attemptCount']} attempts: {why}",
+            )
+    return len(exhausted)
+
+
+def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
+    """Dead-letter a source; what was written of it goes."""
+    _delete_half_written(unit_of_work, source["sourceId"])
+    delete_unreferenced(unit_of_work)
+    dead_letter_source(unit_of_work, source, reason)
+    LOGGER.warning(
+        "dead-lettered; `hartonomous dead-letters list` says why",
+        extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
+    )
+
+
+def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
+    """Atoms that no source holds go, and so do their nodes: they may have been embedded and synced already."""
+    hashes: dict[int, list[str]] = {}
+    for row in unit_of_work.query("delete_unreferenced_atoms"):
+        hashes.setdefault(row["tenantId"], []).append(row["atomHash"])
+    for tenant, of_tenant in hashes.items():
+        unit_of_work.enqueue(PROVENANCE_QUEUE, str(tenant), deletion_events(tenant, of_tenant))
+
+
+def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:
+    """Atoms that only this source held stay until it is finished: most of them, with their embeddings, are needed again."""
+    unit_of_work.execute("remove_references", source_id=source_id)
+    unit_of_work.execute("delete_source_atoms", source_id=source_id)
