@@ -26,7 +26,9 @@ from hartonomous_assets.source_claims import (
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
+from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
+from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, WrittenAtoms
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
@@ -61,9 +63,13 @@ def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
             with _open(work, source) as stream:
                 yield from _atomize(work, source, stream)
         except UnreadableSource as problem:
-            with work.resources.database.unit_of_work() as unit_of_work:
+            reason = str(problem)
+
+            def put_aside(unit_of_work: UnitOfWork) -> None:
                 hold(unit_of_work, work, source)
-                give_up(unit_of_work, work, source, str(problem))
+                give_up(unit_of_work, work, source, reason)
+
+            transact(work.resources.database, put_aside)
             counts = {"dead-lettered": 1}
         else:
             _forget_landed_copy(work, source)
@@ -92,8 +98,7 @@ def _open(work: Work, source: Row) -> BinaryIO:
 
 def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
-        with work.resources.database.unit_of_work() as unit_of_work:
-            hold(unit_of_work, work, source)
+        transact(work.resources.database, lambda unit_of_work: hold(unit_of_work, work, source))
     found = scan(stream)
     if _is_unchanged(work, source, found):
         yield Progress({"unchanged": 1})
@@ -117,11 +122,17 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
         last = not batch
         if last and written_hash.digest() != found.sha256:
             raise ChangedWhileRead("was written to while it was read; it will be read again")
-        with work.resources.database.unit_of_work() as unit_of_work:
+
+        def write(
+            unit_of_work: UnitOfWork, rows: list[AtomRow] = rows, last: bool = last, count: int = ordinal
+        ) -> WrittenAtoms:
             hold(unit_of_work, work, source)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
-                _finish(unit_of_work, work, source, found, content_type, atomizer, ordinal)
+                _finish(unit_of_work, work, source, found, content_type, atomizer, count)
+            return written
+
+        written = transact(work.resources.database, write)
         counts = {"atoms": len(rows), "new atoms": written.new_atoms, "new bytes": written.new_bytes}
         if last:
             LOGGER.info("atomized", extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]))
@@ -132,7 +143,8 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
 
 def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
     """The same bytes again: the current version is seen once more, and the new row is not needed."""
-    with work.resources.database.unit_of_work() as unit_of_work:
+
+    def see_once_more(unit_of_work: UnitOfWork) -> bool:
         current = unit_of_work.query(
             "current_source_with_hash",
             tenant_id=source["tenantId"],
@@ -146,6 +158,8 @@ def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
         unit_of_work.execute("delete_source", source_id=source["sourceId"])
         unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
         return True
+
+    return transact(work.resources.database, see_once_more)
 
 
 def _content_type_to_use(source: Row, found: Scan) -> str:
@@ -222,17 +236,14 @@ def _finish(
             )
         ]
         events = atoms_events("AtomsCreated", source["tenantId"], ids, source_id, work.run_id)
-        unit_of_work.enqueue(PROVENANCE_QUEUE, str(source["tenantId"]), events)
+        unit_of_work.enqueue(PROVENANCE_QUEUE, events)
 
 
 def _forget_landed_copy(work: Work, source: Row) -> None:
     key = source["blobKey"]
     if key is None:
         return
-    # In a write transaction: a message that lands the same bytes holds it too, so its row is seen, or it writes the blob anew.
-    with work.resources.database.unit_of_work() as unit_of_work:
-        if not unit_of_work.query("blob_is_referenced", blob_key=key):
-            work.resources.blobs.delete(key)
+    delete_unreferenced_blob(work.resources.database, work.resources.blobs, key)
 
 
 STAGE = Stage(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Generator, Sequence
+from functools import partial
 from itertools import groupby
 
 import dagster as dg
@@ -13,6 +14,7 @@ from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.models import activate_embedding_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
@@ -24,6 +26,7 @@ def steps(work: Work) -> Generator[Progress]:
     """Claim a batch of jobs, embed, complete. The model is loaded when there is a first job, not before."""
     settings, database = work.resources.settings, work.resources.database
     model_id: int | None = None
+
     while True:
         if not (settings.embedding_enabled and _has_jobs(work)):
             yield IDLE
@@ -33,8 +36,7 @@ def steps(work: Work) -> Generator[Progress]:
                 model = work.resources.compute.text_model()
             except ComputeUnavailable as error:
                 raise StageUnavailable(str(error)) from error
-            with database.unit_of_work() as unit_of_work:
-                model_id = activate_embedding_model(unit_of_work, model)
+            model_id = transact(database, partial(activate_embedding_model, model=model))
         given_up = _give_up_exhausted(work)
         jobs = _claim(work)
         if not jobs:
@@ -61,7 +63,8 @@ def _has_jobs(work: Work) -> bool:
 def _claim(work: Work) -> list[Row]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
     settings = work.resources.settings
-    with work.resources.database.unit_of_work() as unit_of_work:
+
+    def take(unit_of_work: UnitOfWork) -> list[Row]:
         for least, most, n in ((0, 1, settings.embedding_batch_size), (2, _ANY_NUMBER, 1)):
             jobs = unit_of_work.query(
                 "claim_jobs",
@@ -76,20 +79,23 @@ def _claim(work: Work) -> list[Row]:
             )
             if jobs:
                 return jobs
-    return []
+        return []
+
+    return transact(work.resources.database, take)
 
 
 def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
     with work.resources.database.read() as unit_of_work:
         rows = unit_of_work.query("atoms_by_id", atom_ids=json.dumps([job["atomId"] for job in jobs]))
     atoms = {row["atomId"]: row for row in rows}
-    blank, refused, ready = [], [], []
+    blank, ready = [], []
+    refused: dict[str, list[Row]] = {}
     for job in jobs:
         atom = atoms.get(job["atomId"])
         if atom is None:
             continue  # deleted since the claim, and its job with it
         if atom["modality"] != "text":
-            refused.append((job, f"no embedding model is active for modality {atom['modality']!r}"))
+            refused.setdefault(f"no embedding model is active for modality {atom['modality']!r}", []).append(job)
         elif not (atom["text"] or "").strip():
             blank.append(job)
         else:
@@ -100,7 +106,8 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
         )
     except ComputeUnavailable as error:
         raise StageUnavailable(str(error)) from error
-    with work.resources.database.unit_of_work() as unit_of_work:
+
+    def store(unit_of_work: UnitOfWork) -> None:
         now = timestamp()
         if embedded is not None:
             unit_of_work.execute_many(
@@ -122,22 +129,29 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
         unit_of_work.execute(
             "complete_jobs", job_ids=_ids(blank), owner=work.owner, now=now, result="skipped: empty text"
         )
-        for job, reason in refused:
-            unit_of_work.execute("refuse_job", job_id=job["jobId"], owner=work.owner, now=now, reason=reason)
+        for reason, of_reason in refused.items():
+            unit_of_work.execute("refuse_jobs", job_ids=_ids(of_reason), owner=work.owner, now=now, reason=reason)
         _publish(unit_of_work, work, [*ready, *blank])
-    counts = {"embedded": len(ready), "skipped": len(blank), "refused": len(refused)}
+
+    transact(work.resources.database, store)
+    counts = {"embedded": len(ready), "skipped": len(blank), "refused": sum(map(len, refused.values()))}
     return Progress({name: n for name, n in counts.items() if n})
 
 
 def _release(work: Work, jobs: Sequence[Row]) -> None:
-    with work.resources.database.unit_of_work() as unit_of_work:
-        unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner)
+    transact(
+        work.resources.database,
+        lambda unit_of_work: unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner),
+    )
 
 
 def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progress:
-    with work.resources.database.unit_of_work() as unit_of_work:
-        for job in jobs:
-            unit_of_work.execute("return_job", job_id=job["jobId"], owner=work.owner, reason=str(error))
+    transact(
+        work.resources.database,
+        lambda unit_of_work: unit_of_work.execute(
+            "return_jobs", job_ids=_ids(jobs), owner=work.owner, reason=str(error)
+        ),
+    )
     return Progress({"failed attempts": len(jobs)})
 
 
@@ -146,22 +160,21 @@ def _give_up_exhausted(work: Work) -> int:
     with work.resources.database.read() as unit_of_work:
         if not unit_of_work.query("exhausted_jobs", hour=work.hour, now=now):
             return 0
-    with (
-        work.resources.database.unit_of_work() as unit_of_work
-    ):  # asked again: another run may have given them up meanwhile
-        exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, now=now)
+
+    def give_up_those_left(unit_of_work: UnitOfWork) -> int:
+        exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, now=now)  # another run may have given some up
         for job in exhausted:
             why = job["result"] or "the process that worked on it died each time"
             dead_letter_job(unit_of_work, job, f"given up after {job['attemptCount']} attempts: {why}")
-    return len(exhausted)
+        return len(exhausted)
+
+    return transact(work.resources.database, give_up_those_left)
 
 
 def _publish(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row]) -> None:
     for tenant_id, of_tenant in groupby(sorted(jobs, key=lambda job: job["tenantId"]), key=lambda job: job["tenantId"]):
         ids = [job["atomId"] for job in of_tenant]
-        unit_of_work.enqueue(
-            PROVENANCE_QUEUE, str(tenant_id), atoms_events("AtomsEmbedded", tenant_id, ids, run_id=work.run_id)
-        )
+        unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsEmbedded", tenant_id, ids, run_id=work.run_id))
 
 
 def _ids(jobs: Sequence[Row]) -> str:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from hartonomous_assets.dead_runs import process_tags
 from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
 from hartonomous_resources.database.protocol import Database
 
 KEEP_RUN_DAYS = 7
@@ -45,10 +46,7 @@ def sweep_blobs(
 ) -> int:
     deleted = blobs.delete_partial(older_than_seconds=ORPHAN_SECONDS)
     for key in blobs.list_keys(older_than_seconds=ORPHAN_SECONDS):
-        with database.unit_of_work() as unit_of_work:  # as in stage atoms: nobody lands the same bytes meanwhile
-            if not unit_of_work.query("blob_is_referenced", blob_key=key):
-                blobs.delete(key)
-                deleted += 1
+        deleted += delete_unreferenced_blob(database, blobs, key)
     context.log.info(f"deleted {deleted} orphaned blobs")
     return deleted
 

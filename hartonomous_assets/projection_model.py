@@ -1,10 +1,13 @@
 """Asset `projection_model`: the active projection of the active embedding model, versioned."""
 
+from functools import partial
+
 import dagster as dg
 
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.transactions import transact
 
 
 @dg.asset(
@@ -16,11 +19,13 @@ from hartonomous_resources.database.protocol import Database
     "and scale are frozen in the model, and positions say which model placed them.",
 )
 def projection_model(database: dg.ResourceParam[Database]) -> dg.MaterializeResult[None]:
-    with database.unit_of_work() as unit_of_work:
+    with database.read() as unit_of_work:
         model = active_embedding_model(unit_of_work)
-        if model is None:
-            return dg.MaterializeResult(metadata={"state": "no embedding model is active yet: ingest something first"})
-        projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+    if model is None:
+        return dg.MaterializeResult(metadata={"state": "no embedding model is active yet: ingest something first"})
+    projection = transact(
+        database, partial(ensure_projection_model, model_id=model["modelId"], dimension=model["dimension"])
+    )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": 1,

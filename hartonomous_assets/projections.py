@@ -12,7 +12,8 @@ from hartonomous_assets.spatial.landmarks import landmark_axes
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
-from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.resources import Resources
 
 
@@ -31,7 +32,8 @@ def _project_batch(work: Work) -> int:
             "pending_projections", hour=work.hour, model_id=model["modelId"], n=1
         ):
             return 0
-    with resources.database.unit_of_work() as unit_of_work:
+
+    def place(unit_of_work: UnitOfWork) -> int:
         projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
         rows = unit_of_work.query(
             "pending_projections", hour=work.hour, model_id=model["modelId"], n=resources.settings.projection_batch_size
@@ -46,7 +48,9 @@ def _project_batch(work: Work) -> int:
                     for point, value, row in zip(points.tolist(), values, rows, strict=True)
                 ),
             )
-    return len(rows)
+        return len(rows)
+
+    return transact(resources.database, place)
 
 
 def _positions(resources: Resources, projection: Row, vectors: list[bytes]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from hartonomous_assets.stage import IDLE, Progress, StageUnavailable, Work
 from hartonomous_resources.database.dead_letters import dead_letter_received
-from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.messages import InvalidMessage
 
@@ -39,6 +39,8 @@ def receive_batch(
                     dead_letter_received(delivery.unit_of_work, current, str(error), error.tenant_id)
                     refused += 1
             before_commit()
+    except TransactionConflict:
+        return Progress({"conflicts with another transaction": 1})  # all went back uncounted; the next step tries again
     except (StageUnavailable, DatabaseError):
         raise
     except Exception as error:

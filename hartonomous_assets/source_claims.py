@@ -4,6 +4,7 @@ from hartonomous_assets.stage import MAX_ATTEMPTS, Work
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.messages import PROVENANCE_QUEUE, deletion_events
 
@@ -16,7 +17,8 @@ class LeaseLost(Exception):
 
 def claim(work: Work) -> Row | None:
     """The next source of the hour, ours until its lease ends, with nothing of it written; None when there is none."""
-    with work.resources.database.unit_of_work() as unit_of_work:
+
+    def take(unit_of_work: UnitOfWork) -> Row | None:
         rows = unit_of_work.query(
             "claim_source",
             hour=work.hour,
@@ -25,9 +27,12 @@ def claim(work: Work) -> Row | None:
             now=timestamp(),
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
-        if rows:
-            _delete_half_written(unit_of_work, rows[0]["sourceId"])
-    return rows[0] if rows else None
+        if not rows:
+            return None
+        _delete_half_written(unit_of_work, rows[0]["sourceId"])
+        return rows[0]
+
+    return transact(work.resources.database, take)
 
 
 def hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
@@ -45,10 +50,12 @@ def _lease_end(work: Work, source: Row) -> str:
 
 def release(work: Work, source: Row, error: str | None) -> None:
     """Give the claim back. Without an error it was a clean stop, which is not the source's fault: the attempt is not counted."""
-    with work.resources.database.unit_of_work() as unit_of_work:
-        unit_of_work.execute(
+    transact(
+        work.resources.database,
+        lambda unit_of_work: unit_of_work.execute(
             "release_source", source_id=source["sourceId"], owner=work.owner, forgiven=0 if error else 1, error=error
-        )
+        ),
+    )
 
 
 def give_up_exhausted(work: Work) -> int:
@@ -57,9 +64,9 @@ def give_up_exhausted(work: Work) -> int:
     with work.resources.database.read() as unit_of_work:
         if not unit_of_work.query("exhausted_sources", **which):
             return 0
-    # Asked again: another run may have given them up meanwhile.
-    with work.resources.database.unit_of_work() as unit_of_work:
-        exhausted = unit_of_work.query("exhausted_sources", **which)
+
+    def give_up_those_left(unit_of_work: UnitOfWork) -> int:
+        exhausted = unit_of_work.query("exhausted_sources", **which)  # another run may have given some up meanwhile
         for source in exhausted:
             why = source["errorMessage"] or "the process that worked on it died each time"
             give_up(
@@ -68,7 +75,9 @@ def give_up_exhausted(work: Work) -> int:
                 source,
                 f"{source['sourceUri']}: given up after {source['attemptCount']} attempts: {why}",
             )
-    return len(exhausted)
+        return len(exhausted)
+
+    return transact(work.resources.database, give_up_those_left)
 
 
 def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
@@ -88,7 +97,7 @@ def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
     for row in unit_of_work.query("delete_unreferenced_atoms"):
         hashes.setdefault(row["tenantId"], []).append(row["atomHash"])
     for tenant, of_tenant in hashes.items():
-        unit_of_work.enqueue(PROVENANCE_QUEUE, str(tenant), deletion_events(tenant, of_tenant))
+        unit_of_work.enqueue(PROVENANCE_QUEUE, deletion_events(tenant, of_tenant))
 
 
 def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:

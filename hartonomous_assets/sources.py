@@ -54,6 +54,7 @@ def land(
         if not request.raw_data:
             raise UnreadableSource("the message carries no bytes: there is nothing to ingest")
         byte_length, head = len(request.raw_data), request.raw_data[:HEAD_BYTES]
+        unit_of_work.query("lock_blobs")
         blob_key = resources.blobs.put(request.tenant_id, request.raw_data)
         source_uri = request.source_uri or _uri_of_inline(request)
     else:

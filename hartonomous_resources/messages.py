@@ -171,8 +171,8 @@ def atoms_events(
     atom_ids: Sequence[int],
     source_id: int | None = None,
     run_id: str | None = None,
-) -> Iterator[bytes]:
-    """Messages that point at these atoms, at most 1,000 each; one without atoms still points at its source."""
+) -> Iterator[tuple[str, bytes]]:
+    """Messages, ready to enqueue, that point at these atoms, at most 1,000 each; one without atoms still points at its source."""
     for start in range(0, max(1, len(atom_ids)), ATOMS_PER_EVENT):
         fields: dict[str, object] = {"eventType": event_type, "tenantId": tenant_id}
         if source_id is not None:
@@ -180,14 +180,15 @@ def atoms_events(
         fields["atomIds"] = list(atom_ids[start : start + ATOMS_PER_EVENT])
         if run_id is not None:
             fields["runId"] = run_id
-        yield json.dumps(fields).encode()
+        yield str(tenant_id), json.dumps(fields).encode()
 
 
-def deletion_events(tenant_id: int, atom_hashes: Sequence[str]) -> Iterator[bytes]:
-    """Messages that name deleted atoms, at most 1,000 each."""
+def deletion_events(tenant_id: int, atom_hashes: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Messages, ready to enqueue, that name deleted atoms, at most 1,000 each."""
     for start in range(0, len(atom_hashes), ATOMS_PER_EVENT):
         hashes = list(atom_hashes[start : start + ATOMS_PER_EVENT])
-        yield json.dumps({"eventType": "AtomsDeleted", "tenantId": tenant_id, "atomHashes": hashes}).encode()
+        fields = {"eventType": "AtomsDeleted", "tenantId": tenant_id, "atomHashes": hashes}
+        yield str(tenant_id), json.dumps(fields).encode()
 
 
 def tenant_of(body: bytes) -> int | None:

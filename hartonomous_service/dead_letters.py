@@ -5,6 +5,7 @@ from typing import Any
 
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.sqlite import bytes_of
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.messages import IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import INLINE_LIMIT
@@ -43,19 +44,22 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
 
     The dead letter is gone in the same transaction. The file that it names is allowed again if it was before.
     """
-    with resources.database.unit_of_work() as unit_of_work:
+
+    def replay(unit_of_work: UnitOfWork) -> dict[str, Any]:
         row = _find(unit_of_work, dead_letter_id, tenant)
         if row["kind"] == "job":
             unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"])
             replayed = {"jobId": row["jobId"]}
         else:
             body = bytes_of(row["body"]) if row["kind"] == "message" else _request_of_source(resources, row)
-            [message_id] = unit_of_work.enqueue(row["queue"], row["orderingKey"], [body])
+            [message_id] = unit_of_work.enqueue(row["queue"], [(row["orderingKey"], body)])
             unit_of_work.execute("move_path_grant", old=row["messageId"], new=message_id)
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
             replayed = {"messageId": message_id}
         unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id)
-    return {"deadLetterId": dead_letter_id, **replayed}
+        return {"deadLetterId": dead_letter_id, **replayed}
+
+    return transact(resources.database, replay)
 
 
 def _request_of_source(resources: Resources, row: Row) -> bytes:
@@ -77,10 +81,13 @@ def _request_of_source(resources: Resources, row: Row) -> bytes:
 
 def discard_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
     """Give it up for good, with the bytes that were kept for a replay."""
-    with resources.database.unit_of_work() as unit_of_work:
+
+    def discard(unit_of_work: UnitOfWork) -> None:
         row = _find(unit_of_work, dead_letter_id, tenant)
         unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id)
         unit_of_work.execute("delete_path_grant", message_id=row["messageId"])
         if row["kind"] == "source":
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
+
+    transact(resources.database, discard)
     return {"deadLetterId": dead_letter_id, "discarded": True}

@@ -13,6 +13,8 @@ from hartonomous_assets.atomizers.content_type import scan
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
@@ -131,16 +133,16 @@ def _enqueue(
             unchanged.append(version["sourceId"])
         else:
             new.append(uri)
-    with resources.database.unit_of_work() as unit_of_work:
-        now = timestamp()
-        unit_of_work.execute("touch_sources", source_ids=json.dumps(unchanged), now=now)
-        grants = []
-        for uri in new:
-            request = IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri)
-            [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, uri, [request.to_body()])
-            grants.append((message_id, uri))
-            ingestion.messages[uri] = message_id
-        unit_of_work.execute_many("insert_path_grant", grants)
+    requests = [IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri).to_body() for uri in new]
+
+    def enqueue(unit_of_work: UnitOfWork) -> list[str]:
+        unit_of_work.execute("touch_sources", source_ids=json.dumps(unchanged), now=timestamp())
+        ids = unit_of_work.enqueue(INGESTION_QUEUE, zip(new, requests, strict=True))
+        unit_of_work.execute_many("insert_path_grant", zip(ids, new, strict=True))
+        return ids
+
+    ids = transact(resources.database, enqueue)
+    ingestion.messages.update(zip(new, ids, strict=True))
 
 
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:

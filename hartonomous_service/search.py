@@ -45,13 +45,13 @@ def search(
         if mode == "semantic":
             hits = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, k)
         elif mode == "lexical":
-            hits = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, " "), live, k)
-            hits = hits or _enough(lambda n: _lexical(unit_of_work, text, tenant, n, " OR "), live, k)
+            hits = _enough(lambda n: _lexical(unit_of_work, text, tenant, n), live, k)
+            hits = hits or _enough(lambda n: _lexical(unit_of_work, text, tenant, n, any_word=True), live, k)
         else:
             depth = max(4 * k, 50)
             by_meaning = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, depth)
             # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
-            by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n, " "), live, depth)
+            by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n), live, depth)
             hits = _fuse(by_meaning, by_words)[:k]
         return {"results": _describe(unit_of_work, hits, tenant)}
 
@@ -91,12 +91,14 @@ def _semantic(
     return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
 
-def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, n: int, joined_by: str) -> list[tuple[int, float]]:
-    """The n best atoms by BM25 that hold every word (joined by a space) or some word (joined by OR)."""
-    words = ['"' + word.replace('"', '""') + '"' for word in text.split() if re.search(r"\w", word)]
+def _lexical(
+    unit_of_work: UnitOfWork, text: str, tenant: int, n: int, any_word: bool = False
+) -> list[tuple[int, float]]:
+    """The n best atoms that hold every word, or some word; which is better is the backend's to say (BM25 where it has it)."""
+    words = [word for word in text.split() if re.search(r"\w", word)]
     if not words:
         return []
-    rows = unit_of_work.query("lexical_matches", expression=joined_by.join(words), tenant_id=tenant, n=n)
+    rows = unit_of_work.query("lexical_matches", words=json.dumps(words), any_word=any_word, tenant_id=tenant, n=n)
     # Not BM25 itself: its word statistics are those of all tenants, and a score would tell of their texts.
     return [(row["atomId"], 1 / (RRF_K + rank)) for rank, row in enumerate(rows, start=1)]
 

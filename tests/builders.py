@@ -149,7 +149,7 @@ def start_and_kill(function: Callable[..., None], *arguments: Any, reap: bool = 
 def enqueue(database: Database, queue: str, bodies: Iterable[bytes], key: str = "key") -> list[str]:
     """Put messages on a queue in a transaction of their own."""
     with database.unit_of_work() as unit_of_work:
-        return unit_of_work.enqueue(queue, key, bodies)
+        return unit_of_work.enqueue(queue, [(key, body) for body in bodies])
 
 
 def receive_all(database: Database, queue: str, at_once: int = 100) -> list[Message]:

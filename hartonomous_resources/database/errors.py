@@ -11,3 +11,7 @@ class DatabaseUnavailable(DatabaseError):
 
 class SchemaMismatch(DatabaseError):
     """The schema is newer than the program, or a migration that ran has been changed since."""
+
+
+class TransactionConflict(DatabaseError):
+    """Another transaction was in the way, or the connection broke before the commit: the same unit of work may succeed if done again."""

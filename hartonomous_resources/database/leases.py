@@ -1,6 +1,10 @@
 """Claims whose process is gone are free at once; those of another host run out by their lease."""
 
-from hartonomous_resources.database.protocol import Database
+from collections.abc import Sequence
+from functools import partial
+
+from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.processes import ProcessIdentity
 
 
@@ -14,8 +18,11 @@ def release_dead_claims(database: Database) -> int:
         }
     dead = [owner for owner in owners if (identity := ProcessIdentity.parse(owner)) and identity.is_gone()]
     if dead:
-        with database.unit_of_work() as unit_of_work:
-            for owner in dead:
-                unit_of_work.execute("expire_source_leases", owner=owner)
-                unit_of_work.execute("expire_job_leases", owner=owner)
+        transact(database, partial(_expire, owners=dead))
     return len(dead)
+
+
+def _expire(unit_of_work: UnitOfWork, owners: Sequence[str]) -> None:
+    for owner in owners:
+        unit_of_work.execute("expire_source_leases", owner=owner)
+        unit_of_work.execute("expire_job_leases", owner=owner)

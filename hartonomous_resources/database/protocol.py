@@ -70,8 +70,8 @@ class UnitOfWork(Protocol):
         The job of an atom that needs an embedding is written by the database's trigger.
         """
 
-    def enqueue(self, queue: str, ordering_key: str, bodies: Iterable[bytes]) -> list[str]:
-        """Put messages on a queue; they exist when the transaction commits. Returns their ids."""
+    def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
+        """Put messages, each an ordering key and a body, on a queue; they exist when the transaction commits. Returns their ids."""
 
 
 class Delivery(Protocol):

@@ -42,9 +42,9 @@ class SqliteUnitOfWork:
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)
 
-    def enqueue(self, queue: str, ordering_key: str, bodies: Iterable[bytes]) -> list[str]:
+    def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         now = timestamp()
-        rows = [(time_ordered_uuid(), queue, ordering_key, body, now) for body in bodies]
+        rows = [(time_ordered_uuid(), queue, ordering_key, body, now) for ordering_key, body in messages]
         self.execute_many("insert_message", rows)
         return [row[0] for row in rows]
 

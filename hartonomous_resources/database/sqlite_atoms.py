@@ -65,7 +65,7 @@ def write_atoms(
         "turn_into_text", ((a.modality, a.subtype, a.content_type, a.text, atom_id) for atom_id, a in turned.items())
     )
     if turned:  # a gap is not in the graph, a text is: with all the sources that hold it
-        unit_of_work.enqueue(PROVENANCE_QUEUE, str(tenant_id), atoms_events("AtomsCreated", tenant_id, list(turned)))
+        unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", tenant_id, list(turned)))
     unit_of_work.execute_many(
         "insert_source_atom",
         (

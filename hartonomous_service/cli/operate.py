@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.ask import LimitOption, show_fields
 from hartonomous_service.cli.output import (
@@ -91,12 +93,16 @@ def jobs_retry(
     as_json: JsonOption = False,
 ) -> None:
     """Set a job to Pending again, with no attempts counted."""
-    with opened() as resources, resources.database.unit_of_work() as unit_of_work:
+
+    def retry(unit_of_work: UnitOfWork) -> None:
         if not unit_of_work.execute("retry_job", job_id=job_id, tenant_id=tenant):
             raise CommandError(
                 f"job {job_id} is not found among those that failed; `hartonomous jobs list --status Failed`"
             )
         unit_of_work.execute("delete_dead_letter_of_job", job_id=job_id)
+
+    with opened() as resources:
+        transact(resources.database, retry)
     emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
 
 

@@ -218,7 +218,7 @@ def test_bytes_first_seen_as_a_binary_chunk_turn_into_text_when_they_come_as_a_s
     assert tuple(found.values())[1:] == ("text", "sentence", "The same bytes.", "text/plain", b"The same bytes.", 2)
     assert [job["AtomId"] for job in jobs(client)] == [found["AtomId"]]
     with database.read() as unit_of_work:
-        matches = unit_of_work.query("lexical_matches", expression="bytes", tenant_id=0, n=10)
+        matches = unit_of_work.query("lexical_matches", words='["bytes"]', any_word=False, tenant_id=0, n=10)
     assert [match["atomId"] for match in matches] == [found["AtomId"]]
 
 

@@ -97,8 +97,10 @@ def test_whoever_lost_a_job_can_neither_complete_nor_release_it(one_job: Databas
     changed = [
         execute(one_job, "complete_jobs", job_ids=ids(jobs), owner="me", now=timestamp(), result=None),
         execute(one_job, "release_jobs", job_ids=ids(jobs), owner="me"),
-        execute(one_job, "return_job", job_id=jobs[0]["jobId"], owner="me", reason="no"),
-        execute(one_job, "refuse_job", job_id=jobs[0]["jobId"], owner="me", now=timestamp(), reason="no"),
+        execute(one_job, "return_jobs", job_ids=json.dumps([jobs[0]["jobId"]]), owner="me", reason="no"),
+        execute(
+            one_job, "refuse_jobs", job_ids=json.dumps([jobs[0]["jobId"]]), owner="me", now=timestamp(), reason="no"
+        ),
     ]
 
     assert changed == [0, 0, 0, 0]
@@ -152,7 +154,7 @@ def test_a_released_job_is_free_at_once_and_its_attempt_does_not_count(one_job: 
 def test_a_returned_job_is_free_at_once_and_its_attempt_counts(one_job: Database) -> None:
     (job,) = claim(one_job, "me")
 
-    execute(one_job, "return_job", job_id=job["jobId"], owner="me", reason="broken text")
+    execute(one_job, "return_jobs", job_ids=json.dumps([job["jobId"]]), owner="me", reason="broken text")
 
     assert states(one_job) == [("Pending", 1, "broken text")]
     assert len(claim(one_job, "you")) == 1
@@ -189,7 +191,9 @@ def test_the_fifth_attempt_is_left_to_its_run_while_the_lease_holds(one_job: Dat
 
 def test_a_refused_job_can_be_retried_by_its_own_tenant_only(one_job: Database) -> None:
     (job,) = claim(one_job, "me")
-    execute(one_job, "refuse_job", job_id=job["jobId"], owner="me", now=timestamp(), reason="no such model")
+    execute(
+        one_job, "refuse_jobs", job_ids=json.dumps([job["jobId"]]), owner="me", now=timestamp(), reason="no such model"
+    )
     assert states(one_job) == [("Failed", 1, "no such model")]
 
     assert execute(one_job, "retry_job", job_id=job["jobId"], tenant_id=1) == 0

@@ -64,7 +64,7 @@ def test_at_most_n_messages_are_received_at_once(database: Database) -> None:
 
 def test_messages_of_a_transaction_that_fails_were_never_sent(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.unit_of_work() as unit_of_work:
-        unit_of_work.enqueue(QUEUE, "key", [b"never"])
+        unit_of_work.enqueue(QUEUE, [("key", b"never")])
         _ = 1 / 0
 
     assert receive_all(database, QUEUE) == []
@@ -92,7 +92,7 @@ def test_what_is_written_while_receiving_is_undone_with_it(database: Database) -
     enqueue(database, QUEUE, [b"in"])
 
     with pytest.raises(ZeroDivisionError), database.receive(QUEUE, 1) as delivery:
-        delivery.unit_of_work.enqueue(OTHER, "key", [b"out"])
+        delivery.unit_of_work.enqueue(OTHER, [("key", b"out")])
         _ = 1 / 0
 
     assert receive_all(database, OTHER) == []
@@ -256,7 +256,7 @@ def test_processes_that_receive_at_once_share_the_messages_without_loss_or_repet
 def receive_and_hang(ready: Callable[[], None], store: Store) -> None:
     with store.open().receive(QUEUE, 10) as delivery:
         assert len(delivery.messages) == 2
-        delivery.unit_of_work.enqueue(OTHER, "key", [b"half done"])
+        delivery.unit_of_work.enqueue(OTHER, [("key", b"half done")])
         ready()
         time.sleep(60)
 
@@ -294,7 +294,7 @@ class Queues(RuleBasedStateMachine):
         self.sent += n
         try:
             with self.database.unit_of_work() as unit_of_work:
-                unit_of_work.enqueue(queue, key, new)
+                unit_of_work.enqueue(queue, [(key, body) for body in new])
                 if not commits:
                     raise InterruptedError
         except InterruptedError:

@@ -578,7 +578,7 @@ def test_a_message_for_whose_bytes_there_is_no_room_is_tried_five_times_and_the_
 def test_a_path_given_on_the_command_line_may_lie_outside_the_allowed_roots(home: Resources, tmp_path: Path) -> None:
     path = make_file(b"Given by name.")(tmp_path / "elsewhere.txt")
     with home.database.unit_of_work() as unit_of_work:
-        (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, "key", [request(uri=path.as_uri())])
+        (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, [("key", request(uri=path.as_uri()))])
         unit_of_work.execute_many("insert_path_grant", [(message_id, path.resolve().as_uri())])
 
     drive_stages(home)

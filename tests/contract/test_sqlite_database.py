@@ -54,7 +54,7 @@ def test_bytes_on_disk_grow_with_what_is_written(tmp_path: Path) -> None:
     before = database.bytes_on_disk()
 
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.enqueue("IngestionQueue", "key", [bytes(1_000_000)])
+        unit_of_work.enqueue("IngestionQueue", [("key", bytes(1_000_000))])
 
     assert database.bytes_on_disk() - before >= 1_000_000
 

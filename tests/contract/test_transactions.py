@@ -18,7 +18,7 @@ def test_rows_and_messages_of_a_unit_of_work_appear_together(store: Store, datab
     other = store.open()
     with database.unit_of_work() as unit_of_work:
         land_source(unit_of_work, uri="file:///new")
-        unit_of_work.enqueue(QUEUE, "key", [b"new"])
+        unit_of_work.enqueue(QUEUE, [("key", b"new")])
         with other.read() as elsewhere:
             assert (uris(elsewhere), elsewhere.query("queue_depths")) == ([], [])
 
@@ -60,7 +60,7 @@ def test_a_reader_keeps_its_snapshot_while_others_write(store: Store, database: 
 def test_a_second_writer_waits_for_the_first(store: Store, database: Database) -> None:
     second = threading.Thread(target=lambda: enqueue(store.open(), QUEUE, [b"second"]))
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.enqueue(QUEUE, "key", [b"first"])
+        unit_of_work.enqueue(QUEUE, [("key", b"first")])
         second.start()
         time.sleep(0.2)
     second.join(10)

@@ -157,7 +157,9 @@ def test_what_no_database_can_hold_is_refused(content: bytes) -> None:
 def test_atoms_events_point_at_every_atom_once_at_most_a_thousand_each() -> None:
     ids = list(range(2500))
 
-    events = [parse_provenance_event(body) for body in atoms_events("AtomsCreated", 3, ids, source_id=9, run_id="run")]
+    events = [
+        parse_provenance_event(body) for _, body in atoms_events("AtomsCreated", 3, ids, source_id=9, run_id="run")
+    ]
 
     assert [len(event.atom_ids) for event in events if isinstance(event, AtomsEvent)] == [1000, 1000, 500]
     assert [n for event in events if isinstance(event, AtomsEvent) for n in event.atom_ids] == ids

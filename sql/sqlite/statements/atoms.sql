@@ -97,6 +97,10 @@ WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :t
   AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
 ORDER BY s.SourceId, sa.Ordinal;
 
+-- name: lock_blobs
+-- Nobody else lands or deletes a blob until the transaction ends. Here that is so in any write transaction.
+SELECT 1 AS locked;
+
 -- name: blob_is_referenced
 SELECT 1 FROM AtomContent WHERE BlobKey = :blob_key
 UNION ALL SELECT 1 FROM Source WHERE BlobKey = :blob_key LIMIT 1;

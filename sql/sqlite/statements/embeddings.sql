@@ -78,7 +78,9 @@ WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :te
         WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
 
 -- name: lexical_matches
+-- Every word is a string of FTS5's, so that none of its characters is taken for an operator.
 SELECT a.AtomId AS atomId, -bm25(AtomText) AS score
 FROM AtomText JOIN Atom AS a ON a.AtomId = AtomText.rowid
-WHERE AtomText MATCH :expression AND a.TenantId = :tenant_id
+WHERE AtomText MATCH (SELECT group_concat('"' || replace(value, '"', '""') || '"', CASE WHEN :any_word THEN ' OR ' ELSE ' ' END)
+                      FROM json_each(:words)) AND a.TenantId = :tenant_id
 ORDER BY rank LIMIT :n;

@@ -25,15 +25,15 @@ WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner A
 UPDATE BackgroundJob SET Status = 'Pending', LeaseOwner = NULL, LeaseUntil = NULL, AttemptCount = AttemptCount - 1
 WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner AND Status = 'InProgress';
 
--- name: refuse_job
+-- name: refuse_jobs
 -- The work can never succeed: no further attempt.
 UPDATE BackgroundJob
 SET Status = 'Failed', CompletedAt = :now, Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
-WHERE JobId = :job_id AND LeaseOwner = :owner;
+WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 
--- name: return_job
+-- name: return_jobs
 UPDATE BackgroundJob SET Status = 'Pending', Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
-WHERE JobId = :job_id AND LeaseOwner = :owner;
+WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 
 -- name: exhausted_jobs
 SELECT JobId AS jobId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
