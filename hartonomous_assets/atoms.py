@@ -24,7 +24,7 @@ from hartonomous_assets.source_claims import (
     release,
 )
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
-from hartonomous_assets.table_schema import column_schema
+from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, WrittenAtoms
@@ -251,7 +251,7 @@ STAGE = Stage(
         "atoms",
         deps=["sources"],
         group_name="ingestion",
-        kinds={"sqlite", "python"},
+        kinds={store_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("Atom"),
         description="Sources broken into content-addressed atoms, one per tenant and SHA-256, with the order, offsets and separators "

@@ -7,14 +7,14 @@ from hartonomous_assets.jobs import JOBS
 from hartonomous_assets.projection_model import projection_model
 from hartonomous_assets.schedules import SCHEDULES
 from hartonomous_assets.sensors import service_broker_sensor
-from hartonomous_assets.table_schema import column_schema
+from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.dagster_resources import all_resources
 
 QUEUES = [
     dg.AssetSpec(
         "ingestion_queue",
         group_name="queues",
-        kinds={"sqlite"},
+        kinds={store_kind()},
         owners=["team:hartonomous"],
         metadata=column_schema("QueueMessage"),
         description="IngestionQueue: requests to ingest a file, its bytes inline or by uri.",
@@ -22,7 +22,7 @@ QUEUES = [
     dg.AssetSpec(
         "provenance_queue",
         group_name="queues",
-        kinds={"sqlite"},
+        kinds={store_kind()},
         owners=["team:hartonomous"],
         metadata=column_schema("QueueMessage"),
         description="ProvenanceQueue: AtomsCreated, AtomsEmbedded and InferenceCompleted events.",

@@ -13,7 +13,7 @@ import dagster as dg
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
 from hartonomous_assets.receiving import RETURNED, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
-from hartonomous_assets.table_schema import column_schema
+from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
@@ -94,7 +94,7 @@ STAGE = Stage(
         "sources",
         deps=["ingestion_queue"],
         group_name="ingestion",
-        kinds={"sqlite", "python"},
+        kinds={store_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("Source"),
         description="Sources landed from IngestionQueue: one row per file and version. A message that cannot be taken in becomes a "

@@ -7,6 +7,12 @@ import dagster as dg
 
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.project_files import project_file
+from hartonomous_resources.settings import Settings
+
+
+def store_kind() -> str:
+    """The kind that assets in the database show on the page."""
+    return "sqlserver" if Settings().uses_sqlserver else "sqlite"
 
 
 @cache

@@ -23,7 +23,14 @@ class Resources:
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of a home, its schema brought up to date: the embedded one belongs to us alone."""
+    """The database of a home. The embedded one belongs to us alone, so its schema is brought up to date.
+
+    On SQL Server that is `hartonomous migrate`'s, with more rights than the work needs; a schema that differs is refused when used.
+    """
+    if settings.uses_sqlserver:
+        from hartonomous_resources.database.sqlserver import SqlServerDatabase
+
+        return SqlServerDatabase(settings)
     database = SqliteDatabase(settings.database_path)
     database.migrate()
     return database

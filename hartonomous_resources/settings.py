@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 INLINE_LIMIT = 1024 * 1024
@@ -66,6 +66,42 @@ class Settings(BaseSettings):
         ge=0,
         description="Pause before a stage whose outside is down is tried again within a lingering run.",
     )
+    sqlserver_dsn: SecretStr | None = Field(
+        default=None,
+        description="SQL Server instead of SQLite: a whole ODBC connection string. Else give the parts that follow.",
+    )
+    sqlserver_server: str | None = Field(default=None, description="SQL Server: host, host,port or host\\instance.")
+    sqlserver_database: str | None = Field(default=None, description="SQL Server: the database.")
+    sqlserver_user: str | None = Field(
+        default=None, description="SQL Server: the login; without one, the operating system's (Kerberos)."
+    )
+    sqlserver_password: SecretStr | None = Field(default=None, description="SQL Server: the login's password.")
+    sqlserver_entra_token: bool = Field(
+        default=False, description="SQL Server: log in with a token of Microsoft Entra ID (extra `entra`)."
+    )
+    sqlserver_trust_certificate: bool = Field(
+        default=False,
+        description="SQL Server: take any certificate. For development only: it gives up knowing the server.",
+    )
+    sqlserver_schema: str = Field(
+        default="dbo",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+        description="SQL Server: the schema of our tables and procedures, for a database that others use too.",
+    )
+    sqlserver_login_seconds: int = Field(default=15, gt=0, description="SQL Server: how long a login may take.")
+    sqlserver_query_seconds: int = Field(
+        default=300, gt=0, description="SQL Server: how long one call may take before it is cancelled."
+    )
+    broker: Literal["auto", "service_broker", "table"] = Field(
+        default="auto",
+        description="SQL Server: what carries the queues. auto: as the database was made, else Service Broker where the server has it.",
+    )
+    spatial: Literal["auto", "on", "off"] = Field(
+        default="auto", description="SQL Server: GEOMETRY column, its index and the functions on it."
+    )
+    vector: Literal["auto", "on", "off"] = Field(
+        default="auto", description="SQL Server 2025 and later: VECTOR columns. auto: where the server has them."
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs on stderr: text, or one JSON object a line."
     )
@@ -78,6 +114,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()  # processes of one home may be started in different folders
+
+    @property
+    def uses_sqlserver(self) -> bool:
+        """Whether the database is on SQL Server."""
+        return self.sqlserver_dsn is not None or self.sqlserver_server is not None
 
     @property
     def database_path(self) -> Path:

@@ -37,8 +37,12 @@ def _database(settings: Settings) -> Outcome:
     database = open_database(settings)
     with database.unit_of_work() as unit_of_work:
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
+        faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("broker_faults")]
+        migrations = unit_of_work.query("schema")[0]["migrations"]
+    if faults:
+        return UNHEALTHY, f"{database.name}: {'; '.join(faults)}"
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
-    return HEALTHY, f"{database.name}: writable, schema version {len(database.migration_status())}, {waiting}"
+    return HEALTHY, f"{database.name}: writable, schema version {migrations}, {waiting}"
 
 
 def _graph(settings: Settings) -> Outcome:

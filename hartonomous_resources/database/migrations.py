@@ -10,6 +10,9 @@ from pathlib import Path
 
 from hartonomous_resources.database.errors import SchemaMismatch
 
+CORE = "core"
+"""What every database has; other features are a server's own."""
+
 _FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
 
@@ -21,9 +24,15 @@ class Migration:
     name: str
     text: str
     sha256: str
+    feature: str = CORE
+
+    @property
+    def label(self) -> str:
+        """How people are told of it: 0003_types, or spatial/0001_spatial_key."""
+        return f"{'' if self.feature == CORE else self.feature + '/'}{self.version:04d}_{self.name}"
 
 
-def read_migrations(folder: Path) -> list[Migration]:
+def read_migrations(folder: Path, feature: str = CORE) -> list[Migration]:
     """The migrations of a folder in order.
 
     Raises ValueError when a number is missing or doubled.
@@ -33,7 +42,7 @@ def read_migrations(folder: Path) -> list[Migration]:
         if match := _FILE.match(file.name):
             text = file.read_text(encoding="utf-8")
             digest = hashlib.sha256(text.encode()).hexdigest()
-            migrations.append(Migration(int(match[1]), match[2], text, digest))
+            migrations.append(Migration(int(match[1]), match[2], text, digest, feature))
     if [m.version for m in migrations] != list(range(1, len(migrations) + 1)):
         raise ValueError(f"{folder}: migrations must be numbered 0001, 0002, … without a gap")
     return migrations

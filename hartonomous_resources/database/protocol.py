@@ -94,8 +94,11 @@ class Database(Protocol):
     def migrate(self, to: int | None = None) -> list[str]:
         """Bring the schema up to the program's (or to version `to`); returns the names of the migrations that ran."""
 
+    def pending_migrations(self, to: int | None = None) -> list[str]:
+        """Names of the migrations that `migrate` would run."""
+
     def migration_status(self) -> list[Row]:
-        """Every migration known: version, name, appliedAt (None while pending)."""
+        """Every migration known: feature, version, name, appliedAt (None while pending)."""
 
     def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
         """A write transaction: commits at the end, rolls back on any exception."""

@@ -145,8 +145,11 @@ class SqliteDatabase:
                     "INSERT INTO SchemaVersion (Version, Name, Sha256, AppliedAt) VALUES (?, ?, ?, ?)",
                     (migration.version, migration.name, migration.sha256, timestamp()),
                 )
-                ran.append(f"{migration.version:04d}_{migration.name}")
+                ran.append(migration.label)
         return ran
+
+    def pending_migrations(self, to: int | None = None) -> list[str]:
+        return [migration.label for migration in self._pending(to)]
 
     def _pending(self, to: int | None) -> list[Migration]:
         applied = {row["version"]: row["sha256"] for row in self._journal()}
@@ -168,7 +171,10 @@ class SqliteDatabase:
 
     def migration_status(self) -> list[Row]:
         applied = {row["version"]: row["appliedAt"] for row in self._journal()}
-        return [{"version": m.version, "name": m.name, "appliedAt": applied.get(m.version)} for m in self._migrations]
+        return [
+            {"feature": "core", "version": m.version, "name": m.name, "appliedAt": applied.get(m.version)}
+            for m in self._migrations
+        ]
 
     @contextmanager
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[SqliteDelivery]:

@@ -239,20 +239,23 @@ def sql(
 
 def migrate(
     status: Annotated[bool, typer.Option("--status", help="Only show which migrations ran.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    to: Annotated[int | None, typer.Option("--to", min=1, help="Stop after this version.")] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="SQL Server: first take over the tables of the .NET system.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the database's schema up to date, and make the home's Dagster folder."""
-    from hartonomous_resources.database.sqlite import SqliteDatabase
-    from hartonomous_service.dagster_home import prepare_dagster_home
+    from hartonomous_service.schema import migrate_schema
 
-    settings = Settings()
-    if status and not settings.database_path.exists():
-        raise CommandError(f"there is no database at {settings.database_path} yet; `hartonomous migrate` makes it")
-    database = SqliteDatabase(settings.database_path)
-    ran = []
-    if not status:
-        ran = database.migrate()
-        prepare_dagster_home(settings)
-    result = {"ran": ran, "migrations": database.migration_status()}
-    columns = {"version": "version", "name": "name", "appliedAt": "applied at"}
-    emit(result, as_json, lambda document: table(f"{len(ran)} migrations ran now", document["migrations"], columns))
+    result = migrate_schema(Settings(), status=status, dry_run=dry_run, to=to, adopt=adopt)
+    columns = {"feature": "feature", "version": "version", "name": "name", "appliedAt": "applied at"}
+
+    def show(document: Any) -> None:
+        for line in document["adopted"]:
+            out.print(printable(line))
+        what = "migrations would run" if dry_run else "migrations ran now"
+        table(f"{len(document['ran'])} {what}", document["migrations"], columns)
+
+    emit(result, as_json, show)

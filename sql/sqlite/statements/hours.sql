@@ -37,6 +37,10 @@ SELECT e.IngestHour FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelI
 WHERE :projection AND e.ProjectionModelId IS NULL AND m.Active = 1
 ORDER BY 1;
 
+-- name: schema
+-- When the database was made, and how many migrations it has.
+SELECT MIN(AppliedAt) AS createdAt, COUNT(*) AS migrations FROM SchemaVersion;
+
 -- name: stats_totals
 SELECT
   (SELECT COUNT(*) FROM Source WHERE Status = 'Atomized' AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS sources,

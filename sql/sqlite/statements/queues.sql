@@ -13,6 +13,10 @@ SELECT 1 FROM QueueMessage WHERE Queue = :queue LIMIT 1;
 -- name: queue_depths
 SELECT Queue AS queue, COUNT(*) AS depth FROM QueueMessage GROUP BY Queue;
 
+-- name: broker_faults
+-- What is wrong with what carries the queues, a row each, with what to do. A table is never out of order.
+SELECT '' AS fault, '' AS remedy WHERE 0;
+
 -- name: queued_message_ids
 SELECT MessageId AS messageId FROM QueueMessage
 WHERE MessageId IN (SELECT value FROM json_each(:message_ids));

@@ -1,0 +1,46 @@
+"""`migrate`: the schema of the database, brought up to date or only looked at."""
+
+from typing import Any
+
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.settings import Settings
+from hartonomous_service.dagster_home import prepare_dagster_home
+from hartonomous_service.errors import CommandError
+
+
+def migrate_schema(
+    settings: Settings, *, status: bool = False, dry_run: bool = False, to: int | None = None, adopt: bool = False
+) -> dict[str, Any]:
+    """Run the migrations that are pending, up to version `to`; with `status` or `dry_run` only say what is there and what would run.
+
+    `adopt` first takes over the tables of the .NET system on SQL Server. Returns {"ran": [name], "adopted": [sentence], "migrations"}.
+
+    Raises CommandError for what does not go together, DatabaseError for a schema that cannot be migrated.
+    """
+    adopted: list[str] = []
+    if settings.uses_sqlserver:
+        from hartonomous_resources.database.sqlserver import SqlServerDatabase
+
+        server = SqlServerDatabase(settings)
+        if adopt and not status:
+            adopted = server.adopt(dry_run)
+        database: Database = server
+    else:
+        if adopt:
+            raise CommandError(
+                "--adopt is for SQL Server: set HARTONOMOUS_SQLSERVER_DSN or HARTONOMOUS_SQLSERVER_SERVER"
+            )
+        if (status or dry_run) and not settings.database_path.exists():
+            raise CommandError(f"there is no database at {settings.database_path} yet; `hartonomous migrate` makes it")
+        database = SqliteDatabase(settings.database_path)
+    if dry_run and adopt:
+        return {"ran": [], "adopted": adopted, "migrations": []}  # what would run then depends on what would be adopted
+    if status:
+        ran = []
+    elif dry_run:
+        ran = database.pending_migrations(to)
+    else:
+        ran = database.migrate(to)
+        prepare_dagster_home(settings)
+    return {"ran": ran, "adopted": adopted, "migrations": database.migration_status()}

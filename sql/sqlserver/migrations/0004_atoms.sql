@@ -1,0 +1,230 @@
+-- Writing and reading atoms. One implementation, usp_write_atoms, lies beneath the program's own writes, sp_AtomizeAndInsert and
+-- sp_IngestAtoms. Procedures run as the owner: who calls them needs the right to execute and none on the tables.
+
+CREATE PROCEDURE dbo.usp_write_atoms
+    @tenant_id int, @source_id bigint, @ingest_hour char(16), @atoms dbo.AtomRows READONLY
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SET XACT_ABORT ON;
+    DECLARE @known TABLE
+    (
+        ContentHash binary(32) NOT NULL PRIMARY KEY,
+        AtomId bigint NOT NULL,
+        IsNew bit NOT NULL,
+        IsPlain bit NOT NULL
+    );
+    DECLARE @turned TABLE (AtomId bigint NOT NULL PRIMARY KEY, Position bigint NOT NULL);
+
+    -- The range lock of SERIALIZABLE keeps anybody else from inserting the same hash between the look and the insert; the order
+    -- of the hashes is the same for all writers, so that they queue up instead of meeting crosswise.
+    INSERT INTO @known (ContentHash, AtomId, IsNew, IsPlain)
+    SELECT a.ContentHash, a.AtomId, 0,
+        CASE WHEN a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') THEN 1 ELSE 0 END
+    FROM (SELECT DISTINCT r.ContentHash FROM @atoms AS r) AS d
+    INNER JOIN dbo.Atom AS a WITH (UPDLOCK, SERIALIZABLE) ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash;
+
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText, r.Content, r.ByteLength,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position,
+            COUNT_BIG(*) OVER (PARTITION BY r.ContentHash) AS Occurrences
+        FROM @atoms AS r
+    )
+    INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
+                          InsertedByHand, IngestHour)
+    OUTPUT inserted.ContentHash, inserted.AtomId, 1, 0 INTO @known (ContentHash, AtomId, IsNew, IsPlain)
+    SELECT @tenant_id, r.Modality, r.Subtype, r.ContentHash, r.CanonicalText,
+        CASE WHEN r.ByteLength <= 64 THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, r.Occurrences, 0, @ingest_hour
+    FROM ranked AS r
+    WHERE r.Position = 1 AND NOT EXISTS (SELECT 1 FROM dbo.Atom AS a WITH (UPDLOCK, SERIALIZABLE)
+                                         WHERE a.TenantId = @tenant_id AND a.ContentHash = r.ContentHash)
+    ORDER BY r.ContentHash;
+
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Content, r.BlobKey, r.ByteLength,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position
+        FROM @atoms AS r
+        WHERE r.ByteLength > 64
+    )
+    INSERT INTO dbo.AtomContent (AtomId, ByteLength, Content, BlobKey)
+    SELECT k.AtomId, r.ByteLength, CASE WHEN r.BlobKey IS NULL THEN r.Content END, r.BlobKey
+    FROM ranked AS r
+    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+    WHERE r.Position = 1 AND k.IsNew = 1
+    ORDER BY k.AtomId;
+
+    UPDATE a
+    SET a.ReferenceCount = a.ReferenceCount + n.Occurrences
+    FROM dbo.Atom AS a
+    INNER JOIN (SELECT k.AtomId, COUNT_BIG(*) AS Occurrences
+                FROM @atoms AS r INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+                WHERE k.IsNew = 0
+                GROUP BY k.AtomId) AS n ON n.AtomId = a.AtomId;
+
+    -- The same bytes first seen as a chunk or a gap, now as text: the atom turns into one that is embedded and in the graph.
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position
+        FROM @atoms AS r
+    )
+    UPDATE a
+    SET a.Modality = r.Modality, a.Subtype = r.Subtype, a.ContentType = r.ContentType, a.CanonicalText = r.CanonicalText
+    FROM dbo.Atom AS a
+    INNER JOIN @known AS k ON k.AtomId = a.AtomId
+    INNER JOIN ranked AS r ON r.ContentHash = k.ContentHash
+    WHERE k.IsNew = 0 AND k.IsPlain = 1 AND r.Position = 1 AND r.CanonicalText IS NOT NULL;
+
+    INSERT INTO @turned (AtomId, Position)
+    SELECT a.AtomId, ROW_NUMBER() OVER (ORDER BY a.AtomId) - 1
+    FROM @known AS k
+    INNER JOIN dbo.Atom AS a ON a.AtomId = k.AtomId
+    WHERE k.IsPlain = 1 AND a.CanonicalText IS NOT NULL;
+
+    INSERT INTO dbo.SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
+    SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, r.ByteLength, NULLIF(r.Suffix, 0x), r.Locator
+    FROM @atoms AS r
+    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+    ORDER BY r.Role, r.Ordinal;
+
+    IF EXISTS (SELECT 1 FROM @turned)
+    BEGIN
+        DECLARE @events dbo.MessageRows;
+        INSERT INTO @events (Ordinal, MessageId, OrderingKey, Body)
+        SELECT t.Position / 1000, LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), @tenant_id),
+            CONVERT(varbinary(max), CONCAT('{"eventType":"AtomsCreated","tenantId":', @tenant_id, ',"atomIds":[',
+                                           STRING_AGG(CONVERT(varchar(max), t.AtomId), ','), ']}'))
+        FROM @turned AS t
+        GROUP BY t.Position / 1000;
+        EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
+    END;
+
+    SELECT k.ContentHash AS contentHash, k.AtomId AS atomId, k.IsNew AS isNew FROM @known AS k;
+END;
+GO
+CREATE PROCEDURE dbo.usp_remove_references @source_id bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    UPDATE a
+    SET a.ReferenceCount = a.ReferenceCount - n.Occurrences
+    FROM dbo.Atom AS a
+    INNER JOIN (SELECT sa.AtomId, COUNT_BIG(*) AS Occurrences FROM dbo.SourceAtom AS sa WHERE sa.SourceId = @source_id
+                GROUP BY sa.AtomId) AS n ON n.AtomId = a.AtomId;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_delete_source_atoms @source_id bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE FROM dbo.SourceAtom WHERE SourceId = @source_id;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_delete_unreferenced_atoms
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @gone TABLE (TenantId int NOT NULL, ContentHash binary(32) NOT NULL);
+    DELETE FROM dbo.Atom
+    OUTPUT deleted.TenantId, deleted.ContentHash INTO @gone (TenantId, ContentHash)
+    WHERE ReferenceCount = 0 AND InsertedByHand = 0;
+    SELECT g.TenantId AS tenantId, LOWER(CONVERT(char(64), g.ContentHash, 2)) AS atomHash FROM @gone AS g;
+END;
+GO
+-- What the graph holds of a source, a range of ordinals at a time; gaps are not in the graph.
+CREATE PROCEDURE dbo.usp_source_atom_ids @source_id bigint, @from_ordinal bigint, @to_ordinal bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT DISTINCT sa.AtomId AS atomId
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    WHERE sa.SourceId = @source_id AND sa.Role = 'content' AND sa.Ordinal >= @from_ordinal AND sa.Ordinal < @to_ordinal
+        AND (a.Subtype IS NULL OR a.Subtype <> 'gap');
+END;
+GO
+-- Bytes of a source in order: each atom's content, then its suffix.
+CREATE PROCEDURE dbo.usp_source_contents @source_id bigint, @from_ordinal bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
+        a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
+    WHERE sa.SourceId = @source_id AND sa.Role = 'content' AND sa.Ordinal >= @from_ordinal
+    ORDER BY sa.Ordinal;
+END;
+GO
+CREATE PROCEDURE dbo.usp_atoms_by_id @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.Subtype AS subtype,
+        LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.CanonicalText AS text, a.ContentType AS contentType,
+        a.IngestHour AS ingestHour, a.CreatedAt AS createdAt
+    FROM dbo.Atom AS a
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j);
+END;
+GO
+CREATE PROCEDURE dbo.usp_atom_by_hash @tenant_id int, @content_hash binary(32)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId, a.TenantId AS tenantId
+    FROM dbo.Atom AS a WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash;
+END;
+GO
+-- Where atoms occur in sources that count for search: current versions only.
+CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
+        sa.ByteLength AS byteLength, sa.Locator AS locator
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+    WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
+        AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+    ORDER BY s.SourceId, sa.Ordinal;
+END;
+GO
+-- Nobody else lands or deletes a blob until the transaction ends.
+CREATE PROCEDURE dbo.usp_lock_blobs
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @locked int;
+    EXEC @locked = sys.sp_getapplock @Resource = N'hartonomous/dbo/blobs', @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+        @LockTimeout = 120000;
+    IF @locked < 0
+        THROW 51001, N'another run has held the blobs for two minutes', 1;
+    SELECT 1 AS locked;
+END;
+GO
+CREATE PROCEDURE dbo.usp_blob_is_referenced @blob_key varchar(100)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (1) 1 AS referenced
+    FROM (SELECT c.AtomId AS Id FROM dbo.AtomContent AS c WITH (READCOMMITTEDLOCK) WHERE c.BlobKey = @blob_key
+          UNION ALL
+          SELECT s.SourceId FROM dbo.Source AS s WITH (READCOMMITTEDLOCK) WHERE s.BlobKey = @blob_key) AS r;
+END;
+GO

@@ -1,0 +1,135 @@
+-- What the graph is built from: rows as they are now, whatever an event said.
+
+CREATE PROCEDURE dbo.usp_graph_atoms @tenant_id int, @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId, LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.Modality AS modality,
+        a.Subtype AS subtype, a.ContentType AS contentType, a.CreatedAt AS createdAt
+    FROM dbo.Atom AS a
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
+        AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
+    ORDER BY a.AtomId;
+END;
+GO
+-- One row per pair of atom and source.
+CREATE PROCEDURE dbo.usp_graph_occurrences @tenant_id int, @atom_ids nvarchar(max), @source_id bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT sa.AtomId AS atomId, sa.SourceId AS sourceId, MIN(sa.Ordinal) AS firstOrdinal, COUNT_BIG(*) AS count
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+    WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
+        AND s.Status = 'Atomized' AND (@source_id IS NULL OR s.SourceId = @source_id)
+    GROUP BY sa.AtomId, sa.SourceId;
+END;
+GO
+CREATE PROCEDURE dbo.usp_graph_sources @tenant_id int, @source_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.Version AS version, s.ContentType AS contentType,
+        LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash, s.ByteLength AS byteLength, s.RunId AS runId,
+        s.ReceivedAt AS receivedAt, s.IngestHour AS ingestHour
+    FROM dbo.Source AS s
+    WHERE s.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND s.TenantId = @tenant_id
+        AND s.Status = 'Atomized';
+END;
+GO
+CREATE PROCEDURE dbo.usp_graph_superseded @tenant_id int, @source_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT o.SourceId AS sourceId, o.SupersededBy AS supersededBy
+    FROM dbo.Source AS o
+    WHERE o.SupersededBy IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.TenantId = @tenant_id
+    UNION
+    SELECT o.SourceId, o.SupersededBy
+    FROM dbo.Source AS o
+    WHERE o.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.SupersededBy IS NOT NULL
+        AND o.TenantId = @tenant_id;
+END;
+GO
+CREATE PROCEDURE dbo.usp_graph_embeddings @tenant_id int, @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT e.AtomId AS atomId, e.RunId AS runId, m.ModelId AS modelId, m.Name AS name, m.Precision AS precision,
+        m.ArtifactHash AS artifactHash, m.Dimension AS dimension
+    FROM dbo.AtomEmbedding AS e
+    INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
+    WHERE e.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND e.TenantId = @tenant_id;
+END;
+GO
+CREATE PROCEDURE dbo.usp_merge_inference
+    @inference_id nvarchar(200), @tenant_id int, @model nvarchar(500), @task nvarchar(max), @started_at nvarchar(64),
+    @duration_ms bigint, @now datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO dbo.Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, CreatedAt)
+    SELECT @inference_id, @tenant_id, @model, @task, @started_at, @duration_ms, @now
+    WHERE NOT EXISTS (SELECT 1 FROM dbo.Inference AS i WITH (UPDLOCK, SERIALIZABLE)
+                      WHERE i.TenantId = @tenant_id AND i.InferenceId = @inference_id);
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_insert_inference_atom @rows dbo.InferenceAtomRows READONLY
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO dbo.InferenceAtom (TenantId, InferenceId, Role, Ordinal, AtomHash)
+    SELECT r.TenantId, r.InferenceId, r.Role, r.Ordinal, r.AtomHash
+    FROM @rows AS r
+    WHERE NOT EXISTS (SELECT 1 FROM dbo.InferenceAtom AS i WITH (UPDLOCK, SERIALIZABLE)
+                      WHERE i.TenantId = r.TenantId AND i.InferenceId = r.InferenceId AND i.Role = r.Role
+                          AND i.Ordinal = r.Ordinal);
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+-- Inferences that named these atoms, perhaps before the atoms were here.
+CREATE PROCEDURE dbo.usp_inferences_of_atoms @tenant_id int, @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT i.InferenceId AS inferenceId, ia.Role AS role, LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash,
+        MIN(ia.Ordinal) AS firstOrdinal
+    FROM dbo.Atom AS a
+    INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash
+    INNER JOIN dbo.Inference AS i ON i.TenantId = ia.TenantId AND i.InferenceId = ia.InferenceId
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
+    GROUP BY i.InferenceId, ia.Role, ia.AtomHash;
+END;
+GO
+CREATE PROCEDURE dbo.usp_atoms_of_inference @tenant_id int, @inference_id nvarchar(200)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId
+    FROM dbo.InferenceAtom AS ia
+    INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
+    WHERE ia.TenantId = @tenant_id AND ia.InferenceId = @inference_id;
+END;
+GO
+CREATE PROCEDURE dbo.usp_inference @tenant_id int, @inference_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT i.InferenceId AS inferenceId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt, i.DurationMs AS durationMs
+    FROM dbo.Inference AS i
+    WHERE i.TenantId = @tenant_id
+        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
+                              FROM OPENJSON(@inference_ids) AS j);
+END;
+GO

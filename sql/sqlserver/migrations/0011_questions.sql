@@ -1,0 +1,271 @@
+-- What an hour holds, where work waits, what the store holds, and the rows that break an invariant. Nothing here takes anything.
+
+CREATE PROCEDURE dbo.usp_hour_sources @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (20) s.ContentType AS contentType, s.Status AS status, COUNT_BIG(*) AS rows, SUM(s.ByteLength) AS bytes
+    FROM dbo.Source AS s WHERE s.IngestHour = @hour GROUP BY s.ContentType, s.Status ORDER BY COUNT_BIG(*) DESC;
+END;
+GO
+CREATE PROCEDURE dbo.usp_hour_atoms @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (20) a.Modality AS modality, COALESCE(a.Subtype, '') AS subtype, COUNT_BIG(*) AS rows,
+        SUM(a.ReferenceCount) AS occurrences
+    FROM dbo.Atom AS a WHERE a.IngestHour = @hour GROUP BY a.Modality, a.Subtype ORDER BY COUNT_BIG(*) DESC;
+END;
+GO
+CREATE PROCEDURE dbo.usp_hour_embeddings @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT m.Name AS model, m.Precision AS precision, m.Dimension AS dimension, COUNT_BIG(*) AS rows,
+        SUM(CASE WHEN e.WindowCount > 1 THEN 1 ELSE 0 END) AS averagedFromWindows
+    FROM dbo.AtomEmbedding AS e
+    INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
+    WHERE e.IngestHour = @hour
+    GROUP BY m.ModelId, m.Name, m.Precision, m.Dimension
+    ORDER BY COUNT_BIG(*) DESC;
+END;
+GO
+-- Eight octants of the unit cube: a projection that spreads well fills all of them.
+CREATE PROCEDURE dbo.usp_hour_projections @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    WITH placed AS
+    (
+        SELECT CONCAT(CASE WHEN e.X < 0 THEN '-' ELSE '+' END, CASE WHEN e.Y < 0 THEN '-' ELSE '+' END,
+                      CASE WHEN e.Z < 0 THEN '-' ELSE '+' END) AS Octant,
+            CONCAT(e.SpatialBucketX, '/', e.SpatialBucketY, '/', e.SpatialBucketZ) AS Bucket
+        FROM dbo.AtomEmbedding AS e
+        WHERE e.IngestHour = @hour AND e.ProjectionModelId IS NOT NULL
+    )
+    SELECT p.Octant AS octant, COUNT_BIG(*) AS rows, COUNT_BIG(DISTINCT p.Bucket) AS buckets
+    FROM placed AS p GROUP BY p.Octant ORDER BY p.Octant;
+END;
+GO
+-- Hours that hold work of the stages that are enabled, for the sensor.
+CREATE PROCEDURE dbo.usp_pending_work @now datetime2(3), @ingestion bit, @embedding bit, @projection bit
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.IngestHour AS hour
+    FROM dbo.Source AS s
+    WHERE @ingestion = 1 AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR s.LeaseUntil < @now)
+        AND NOT EXISTS (SELECT 1 FROM dbo.Source AS e
+                        WHERE e.TenantId = s.TenantId AND e.SourceUriHash = s.SourceUriHash AND e.Version < s.Version
+                            AND e.Status IN ('Landed', 'Atomizing'))
+    UNION
+    SELECT j.IngestHour
+    FROM dbo.BackgroundJob AS j
+    WHERE @embedding = 1 AND j.Status IN ('Pending', 'InProgress') AND (j.Status = 'Pending' OR j.LeaseUntil < @now)
+        AND j.JobType = 'GenerateEmbedding'
+    UNION
+    SELECT e.IngestHour
+    FROM dbo.AtomEmbedding AS e
+    INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
+    WHERE @projection = 1 AND e.ProjectionModelId IS NULL AND m.Active = 1
+    ORDER BY hour;
+END;
+GO
+-- A number that differs once somebody has committed a change of sources, jobs, embeddings or messages.
+CREATE PROCEDURE dbo.usp_change_token
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT CONVERT(bigint, @@DBTS) AS lastChange, CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) AS oldestOpen;
+END;
+GO
+-- When the schema was made, and how many migrations it has.
+CREATE PROCEDURE dbo.usp_schema
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT MIN(v.AppliedAt) AS createdAt, COUNT(*) AS migrations FROM dbo.SchemaVersion AS v;
+END;
+GO
+CREATE PROCEDURE dbo.usp_stats_totals @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT
+        (SELECT COUNT_BIG(*) FROM dbo.Source AS s
+         WHERE s.Status = 'Atomized' AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)) AS sources,
+        (SELECT COUNT_BIG(*) FROM dbo.Atom AS a WHERE @tenant_id IS NULL OR a.TenantId = @tenant_id) AS atoms,
+        (SELECT COUNT_BIG(*) FROM dbo.AtomEmbedding AS e WHERE @tenant_id IS NULL OR e.TenantId = @tenant_id) AS embeddings,
+        (SELECT COUNT_BIG(*) FROM dbo.AtomEmbedding AS e
+         WHERE e.ProjectionModelId IS NOT NULL AND (@tenant_id IS NULL OR e.TenantId = @tenant_id)) AS projections,
+        (SELECT COALESCE(SUM(s.ByteLength), 0) FROM dbo.Source AS s
+         WHERE s.Status = 'Atomized' AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)) AS bytesIn,
+        (SELECT COALESCE(SUM(CONVERT(bigint, DATALENGTH(a.AtomicValue))), 0) FROM dbo.Atom AS a
+         WHERE @tenant_id IS NULL OR a.TenantId = @tenant_id)
+        + (SELECT COALESCE(SUM(c.ByteLength), 0) FROM dbo.AtomContent AS c
+           INNER JOIN dbo.Atom AS a ON a.AtomId = c.AtomId
+           WHERE @tenant_id IS NULL OR a.TenantId = @tenant_id) AS bytesStored
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_stats_jobs @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT j.Status AS status, COUNT_BIG(*) AS n FROM dbo.BackgroundJob AS j
+    WHERE @tenant_id IS NULL OR j.TenantId = @tenant_id GROUP BY j.Status;
+END;
+GO
+-- Bytes of our tables and indexes.
+CREATE PROCEDURE dbo.usp_bytes_on_disk
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT COALESCE(SUM(u.total_pages), 0) * 8192 AS bytesOnDisk
+    FROM sys.tables AS t
+    INNER JOIN sys.partitions AS p ON p.object_id = t.object_id
+    INNER JOIN sys.allocation_units AS u ON u.container_id = p.partition_id
+    WHERE t.schema_id = SCHEMA_ID(N'dbo');
+END;
+GO
+CREATE PROCEDURE dbo.usp_broken_reference_counts @hour char(16), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (100) a.AtomId AS atomId, a.ReferenceCount AS referenceCount, c.Occurrences AS occurrences
+    FROM dbo.Atom AS a
+    CROSS APPLY (SELECT COUNT_BIG(*) AS Occurrences FROM dbo.SourceAtom AS sa WHERE sa.AtomId = a.AtomId) AS c
+    WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id)
+        AND (a.ReferenceCount <> c.Occurrences
+             OR (a.ReferenceCount = 0 AND a.InsertedByHand = 0
+                 AND NOT EXISTS (SELECT 1 FROM dbo.Source AS s
+                                 WHERE s.Status IN ('Landed', 'Atomizing') AND s.TenantId = a.TenantId)))
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_broken_coverage @hour char(16), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (100) s.SourceId AS sourceId, s.ByteLength AS byteLength, c.Covered AS covered
+    FROM dbo.Source AS s
+    CROSS APPLY (SELECT SUM(sa.ByteLength + COALESCE(DATALENGTH(sa.Suffix), 0)) AS Covered FROM dbo.SourceAtom AS sa
+                 WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS c
+    WHERE (@hour IS NULL OR s.IngestHour = @hour) AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)
+        AND s.Status = 'Atomized' AND (c.Covered IS NULL OR c.Covered <> s.ByteLength)
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_broken_tenancy @hour char(16), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (100) sa.SourceId AS sourceId, sa.AtomId AS atomId
+    FROM dbo.Source AS s
+    INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    WHERE (@hour IS NULL OR s.IngestHour = @hour) AND (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND s.TenantId <> a.TenantId
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_unexplained_missing_embeddings @hour char(16), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (100) a.AtomId AS atomId, a.Modality AS modality
+    FROM dbo.Atom AS a
+    WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id)
+        AND a.Modality IN ('text', 'image', 'audio', 'video', 'code') AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
+        AND NOT EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
+                        WHERE e.AtomId = a.AtomId AND m.Active = 1)
+        AND NOT EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j
+                        WHERE j.AtomId = a.AtomId AND (j.Status <> 'Completed' OR j.Result IS NOT NULL))
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_broken_positions @hour char(16), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (100) e.AtomEmbeddingId AS atomEmbeddingId, e.X AS x, e.Y AS y, e.Z AS z, e.HilbertValue AS hilbertValue
+    FROM dbo.AtomEmbedding AS e
+    WHERE (@hour IS NULL OR e.IngestHour = @hour) AND (@tenant_id IS NULL OR e.TenantId = @tenant_id)
+        AND e.ProjectionModelId IS NOT NULL
+        AND (e.X IS NULL OR e.Y IS NULL OR e.Z IS NULL OR e.HilbertValue IS NULL OR e.X NOT BETWEEN -1 AND 1
+             OR e.Y NOT BETWEEN -1 AND 1 OR e.Z NOT BETWEEN -1 AND 1 OR e.HilbertValue < 0)
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_duplicate_atoms @hour char(16), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (100) a.TenantId AS tenantId, LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, COUNT_BIG(*) AS n
+    FROM dbo.Atom AS a
+    WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id)
+    GROUP BY a.TenantId, a.ContentHash
+    HAVING COUNT_BIG(*) > 1
+    OPTION (RECOMPILE);
+END;
+GO
+-- What the graph must hold once ProvenanceQueue is empty.
+CREATE PROCEDURE dbo.usp_graph_totals @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT
+        (SELECT COUNT_BIG(*) FROM dbo.Atom AS a
+         WHERE a.TenantId = @tenant_id AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
+             AND (EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+                          WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+                  OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
+                  OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+                  OR EXISTS (SELECT 1 FROM dbo.InferenceAtom AS ia
+                             WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))) AS atoms,
+        (SELECT COUNT_BIG(*) FROM dbo.Source AS s WHERE s.TenantId = @tenant_id AND s.Status = 'Atomized') AS sources,
+        (SELECT COUNT_BIG(*) FROM (SELECT DISTINCT sa.SourceId, sa.AtomId
+                                   FROM dbo.Source AS s
+                                   INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
+                                   INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+                                   WHERE s.TenantId = @tenant_id AND s.Status = 'Atomized'
+                                       AND (a.Subtype IS NULL OR a.Subtype <> 'gap')) AS pairs) AS edges;
+END;
+GO
+CREATE PROCEDURE dbo.usp_database_tenants
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.TenantId AS tenantId FROM dbo.Source AS s UNION SELECT a.TenantId FROM dbo.Atom AS a;
+END;
+GO
+-- Wait until somebody has committed a change, at most so long: on the server, so that the wait is one round trip.
+CREATE PROCEDURE dbo.usp_wait_for_change @last_change bigint, @oldest_open bigint, @timeout_ms int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @until datetime2(3) = DATEADD(MILLISECOND, @timeout_ms, SYSUTCDATETIME());
+    WHILE CONVERT(bigint, @@DBTS) = @last_change AND CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) = @oldest_open
+        AND SYSUTCDATETIME() < @until
+        WAITFOR DELAY '00:00:00.050';
+    EXEC dbo.usp_change_token;
+END;
+GO

@@ -1,0 +1,77 @@
+-- Search across modalities: one query vector per embedding model in, one ranking out.
+
+-- How near atoms are to a query, per embedding model.
+CREATE TYPE dbo.ScoreRows AS TABLE
+(
+    ModelId int NOT NULL,
+    AtomId bigint NOT NULL,
+    Score float NOT NULL,
+    PRIMARY KEY CLUSTERED (ModelId, AtomId)
+);
+GO
+-- Atoms of a tenant that a search may show: held by a current source, or inserted by hand.
+CREATE FUNCTION dbo.fn_SearchableAtoms (@TenantId int, @Modality varchar(32))
+RETURNS TABLE
+WITH SCHEMABINDING
+AS
+RETURN
+    SELECT a.AtomId
+    FROM dbo.Atom AS a
+    WHERE a.TenantId = @TenantId AND (@Modality IS NULL OR a.Modality = @Modality)
+        AND (a.InsertedByHand = 1 OR EXISTS (
+            SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+            WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
+GO
+-- Scores of different models cannot be compared, ranks can: an atom's score is the sum of 1 / (60 + its rank) over the models
+-- (reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009). Equal scores go by AtomId, so that the order is stable.
+CREATE PROCEDURE dbo.usp_fuse_ranks @TenantId int, @Scores dbo.ScoreRows READONLY, @K int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    WITH ranked AS
+    (
+        SELECT s.AtomId, ROW_NUMBER() OVER (PARTITION BY s.ModelId ORDER BY s.Score DESC, s.AtomId) AS Position
+        FROM @Scores AS s
+    ),
+    fused AS
+    (
+        SELECT r.AtomId, SUM(1.0E0 / (60.0E0 + r.Position)) AS Score FROM ranked AS r GROUP BY r.AtomId
+    )
+    SELECT TOP (@K) ROW_NUMBER() OVER (ORDER BY f.Score DESC, f.AtomId) AS rank, f.Score AS score, a.AtomId AS atomId,
+        LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,
+        a.CanonicalText AS text
+    FROM fused AS f
+    INNER JOIN dbo.Atom AS a ON a.AtomId = f.AtomId AND a.TenantId = @TenantId
+    ORDER BY f.Score DESC, f.AtomId;
+END;
+GO
+-- The procedure of the .NET system: the @K atoms nearest to the queries, exactly. Vectors are of unit length, so the dot product is
+-- the cosine. It decodes every component of every vector that may be shown; for large stores search through the program, or through
+-- dbo.sp_CrossModalQuery384 on SQL Server 2025.
+CREATE PROCEDURE dbo.sp_CrossModalQuery
+    @TenantId int, @Queries dbo.QueryVectorRows READONLY, @K int = 10, @Modality varchar(32) = NULL
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    -- The queries are decoded once, not once for each atom.
+    DECLARE @components TABLE (ModelId int NOT NULL, Component int NOT NULL, Value float NOT NULL, PRIMARY KEY (ModelId, Component));
+    INSERT INTO @components (ModelId, Component, Value)
+    SELECT q.ModelId, v.Component, v.Value
+    FROM @Queries AS q
+    CROSS APPLY dbo.fn_VectorComponents(q.EmbeddingVector) AS v;
+
+    DECLARE @scores dbo.ScoreRows;
+    INSERT INTO @scores (ModelId, AtomId, Score)
+    SELECT e.ModelId, e.AtomId, d.Dot
+    FROM @Queries AS q
+    INNER JOIN dbo.AtomEmbedding AS e ON e.ModelId = q.ModelId AND e.TenantId = @TenantId
+        AND DATALENGTH(e.EmbeddingVector) = DATALENGTH(q.EmbeddingVector)
+    INNER JOIN dbo.fn_SearchableAtoms(@TenantId, @Modality) AS a ON a.AtomId = e.AtomId
+    CROSS APPLY (SELECT SUM(c.Value * dbo.fn_Float32(SUBSTRING(e.EmbeddingVector, 4 * c.Component + 1, 4))) AS Dot
+                 FROM @components AS c WHERE c.ModelId = q.ModelId) AS d
+    WHERE d.Dot IS NOT NULL;
+    EXEC dbo.usp_fuse_ranks @TenantId = @TenantId, @Scores = @scores, @K = @K;
+END;
+GO
