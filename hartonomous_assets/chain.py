@@ -100,8 +100,11 @@ def drive(
             remaining = linger_seconds - (time.monotonic() - quiet_since)
             if remaining <= 0:
                 break
-            # At least once a second: leases run out, what was down comes back, the hour ends.
-            database.wait_for_change(token, min(remaining, 1.0))
+            try:
+                # At least once a second: leases run out, what was down comes back, the hour ends.
+                database.wait_for_change(token, min(remaining, 1.0))
+            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                break  # asked to stop while there is nothing left to do: that is a run that has done its work
     finally:
         with ExitStack() as closing:  # each is closed, and releases its claims, even if another one fails at it
             for steps in running.values():

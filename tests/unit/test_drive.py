@@ -148,6 +148,23 @@ def test_an_interruption_closes_every_stage_and_goes_on_up(work: Work, interrupt
     assert "after" not in log
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_a_run_that_only_lingers_has_done_its_work_when_it_is_asked_to_stop(
+    work: Work, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
+) -> None:
+    log: list[str] = []
+
+    def interrupt(since: int, timeout: float) -> bool:
+        raise interruption
+
+    monkeypatch.setattr(work.resources.database, "wait_for_change", interrupt)
+
+    reports = run(work, Scripted("only", log, DONE).stage, linger=30)
+
+    assert reports["only"].counts and reports["only"].error is None
+    assert log[-1] == "only closed"
+
+
 def in_a_moment(path: Path, wait: threading.Event) -> threading.Thread:
     """Once the event is set and 0.3 s have passed, commit a message on another connection."""
 
