@@ -8,7 +8,9 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -17,10 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import AtomRow, Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.sqlserver import SqlServerDatabase
+from hartonomous_resources.database.sqlserver_connection import connect
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.resources import Resources, open_blobs, open_compute
@@ -57,11 +62,49 @@ class GraphBackend:
     variable: str | None = None
 
 
+TEST_SQLSERVER = "HARTONOMOUS_TEST_SQLSERVER_DSN"
+
+
+def _sqlserver_settings(database: str | None) -> Settings:
+    """Settings for a database of the server that the tests may use; the first DATABASE of a connection string would win."""
+    dsn = re.sub(r"(?i)(^|;)\s*database\s*=[^;]*", "", os.environ[TEST_SQLSERVER])
+    return Settings(sqlserver_dsn=SecretStr(f"{dsn};DATABASE={database or 'master'}"))
+
+
+def _on_sqlserver(*statements: str) -> None:
+    connection = connect(_sqlserver_settings(None))
+    connection.autocommit = True  # databases are made outside of transactions
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def _create_sqlserver_database(_folder: Path) -> str:
+    name = f"hartonomous_test_{uuid.uuid4().hex}"
+    options = ["ALLOW_SNAPSHOT_ISOLATION ON", "READ_COMMITTED_SNAPSHOT ON"]
+    if Settings().broker != "table":
+        options.append("ENABLE_BROKER")
+    _on_sqlserver(f"CREATE DATABASE [{name}]", *(f"ALTER DATABASE [{name}] SET {option}" for option in options))
+    return name
+
+
+def _drop_sqlserver_database(name: str) -> None:
+    _on_sqlserver(f"ALTER DATABASE [{name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE", f"DROP DATABASE [{name}]")
+
+
 DATABASES: dict[str, DatabaseBackend] = {
     "sqlite": DatabaseBackend(
         create=lambda folder: str(folder / "hartonomous.db"),
         open=lambda location: SqliteDatabase(Path(location)),
         connect=sqlite3.connect,
+    ),
+    # A server without Service Broker or spatial types: set HARTONOMOUS_BROKER=table, HARTONOMOUS_SPATIAL=off, HARTONOMOUS_VECTOR=off.
+    "sqlserver": DatabaseBackend(
+        create=_create_sqlserver_database,
+        open=lambda location: SqlServerDatabase(_sqlserver_settings(location)),
+        connect=lambda location: connect(_sqlserver_settings(location)),
+        drop=_drop_sqlserver_database,
+        variable=TEST_SQLSERVER,
     ),
 }
 GRAPHS: dict[str, GraphBackend] = {

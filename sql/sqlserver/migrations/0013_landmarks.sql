@@ -72,7 +72,7 @@ AS
 RETURN
     SELECT c.Component, d.C00 * c.Drawn0 AS Axis0, d.C10 * c.Drawn0 + d.C11 * c.Drawn1 AS Axis1,
         d.C20 * c.Drawn0 + d.C21 * c.Drawn1 + d.C22 * c.Drawn2 AS Axis2
-    FROM dbo.LandmarkDimension AS d
-    INNER JOIN dbo.LandmarkComponent AS c ON c.Component < d.Dimension
-    WHERE d.Dimension = @dimension;
+    FROM dbo.LandmarkComponent AS c
+    INNER JOIN dbo.LandmarkDimension AS d ON d.Dimension = @dimension
+    WHERE c.Component < @dimension;
 GO

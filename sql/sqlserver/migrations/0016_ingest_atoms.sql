@@ -1,8 +1,8 @@
--- Ready atoms in, from T-SQL: as table rows or as JSON. Both land a source whose bytes are the atoms' bytes in order.
+-- Ready atoms in, from T-SQL: as table rows or as JSON. Both land a source whose bytes are the atoms' bytes in order, and publish
+-- AtomsCreated, in one transaction.
 
-CREATE PROCEDURE dbo.sp_AtomizeAndInsert
-    @TenantId int, @Atoms dbo.AtomRows READONLY, @SourceUri nvarchar(max) = NULL,
-    @ContentType nvarchar(255) = N'application/octet-stream', @SourceId bigint = NULL OUTPUT
+CREATE PROCEDURE dbo.usp_ingest_batch
+    @TenantId int, @Atoms dbo.AtomRows READONLY, @SourceUri nvarchar(max), @ContentType nvarchar(255), @SourceId bigint OUTPUT
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -29,21 +29,20 @@ BEGIN
 
     DECLARE @now datetime2(3) = SYSUTCDATETIME(), @batch varchar(36) = LOWER(CONVERT(char(36), NEWID()));
     DECLARE @hour char(16) = STUFF(CONVERT(char(13), @now, 126), 11, 1, '-') + ':00';
-    DECLARE @uri nvarchar(max) = COALESCE(@SourceUri, CONCAT(N'batch:', @batch));
     DECLARE @ids TABLE (ContentHash binary(32) NOT NULL, AtomId bigint NOT NULL, IsNew bit NOT NULL);
     DECLARE @events dbo.MessageRows;
     BEGIN TRANSACTION;
     INSERT INTO dbo.Source (TenantId, SourceUri, Version, ContentType, ContentHash, ByteLength, IngestHour, Status,
                             AtomizerVersion, MessageId, ReceivedAt, LastSeenAt)
-    SELECT @TenantId, @uri, COALESCE(MAX(s.Version), 0) + 1, @ContentType, HASHBYTES('SHA2_256', @bytes), DATALENGTH(@bytes),
+    SELECT @TenantId, @SourceUri, COALESCE(MAX(s.Version), 0) + 1, @ContentType, HASHBYTES('SHA2_256', @bytes), DATALENGTH(@bytes),
         @hour, 'Atomizing', N'sp_AtomizeAndInsert 1', @batch, @now, @now
     FROM dbo.Source AS s WITH (UPDLOCK, SERIALIZABLE)
-    WHERE s.TenantId = @TenantId AND s.SourceUriHash = HASHBYTES('SHA2_256', @uri);
+    WHERE s.TenantId = @TenantId AND s.SourceUriHash = HASHBYTES('SHA2_256', @SourceUri);
     SET @SourceId = SCOPE_IDENTITY();
     INSERT INTO @ids (ContentHash, AtomId, IsNew)
     EXEC dbo.usp_write_atoms @tenant_id = @TenantId, @source_id = @SourceId, @ingest_hour = @hour, @atoms = @Atoms;
     UPDATE dbo.Source SET SupersededBy = @SourceId
-    WHERE TenantId = @TenantId AND SourceUriHash = HASHBYTES('SHA2_256', @uri) AND Status = 'Atomized'
+    WHERE TenantId = @TenantId AND SourceUriHash = HASHBYTES('SHA2_256', @SourceUri) AND Status = 'Atomized'
         AND SupersededBy IS NULL;
     UPDATE dbo.Source SET Status = 'Atomized' WHERE SourceId = @SourceId;
     WITH numbered AS (SELECT i.AtomId, (ROW_NUMBER() OVER (ORDER BY i.AtomId) - 1) / 1000 AS Part FROM @ids AS i)
@@ -55,7 +54,25 @@ BEGIN
     GROUP BY n.Part;
     EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
     COMMIT TRANSACTION;
-    SELECT i.ContentHash AS contentHash, i.AtomId AS atomId, i.IsNew AS isNew FROM @ids AS i;
+END;
+GO
+-- Atoms as table rows. Returns the id of each, and whether this source is the first to hold it.
+CREATE PROCEDURE dbo.sp_AtomizeAndInsert
+    @TenantId int, @Atoms dbo.AtomRows READONLY, @SourceUri nvarchar(max) = NULL,
+    @ContentType nvarchar(255) = N'application/octet-stream', @SourceId bigint = NULL OUTPUT
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @uri nvarchar(max) = COALESCE(@SourceUri, CONCAT(N'batch:', LOWER(CONVERT(char(36), NEWID()))));
+    EXEC dbo.usp_ingest_batch @TenantId = @TenantId, @Atoms = @Atoms, @SourceUri = @uri, @ContentType = @ContentType,
+        @SourceId = @SourceId OUTPUT;
+    SELECT a.ContentHash AS contentHash, a.AtomId AS atomId,
+        CONVERT(bit, CASE WHEN a.InsertedByHand = 0 AND a.ReferenceCount = COUNT_BIG(*) THEN 1 ELSE 0 END) AS isNew
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    WHERE sa.SourceId = @SourceId
+    GROUP BY a.ContentHash, a.AtomId, a.InsertedByHand, a.ReferenceCount;
 END;
 GO
 -- The call of the .NET system: JSON of atoms and a tenant in, a batch id out. Every atom is an object with CanonicalText, or Content
@@ -115,8 +132,9 @@ BEGIN
         SUM(CONVERT(bigint, DATALENGTH(g.Content))) OVER (ORDER BY g.Ordinal ROWS UNBOUNDED PRECEDING) - DATALENGTH(g.Content),
         DATALENGTH(g.Content), g.Modality, g.Subtype, g.ContentType, g.CanonicalText, g.Content
     FROM @given AS g;
-    DECLARE @source_id bigint, @ids TABLE (ContentHash binary(32) NOT NULL, AtomId bigint NOT NULL, IsNew bit NOT NULL);
-    EXEC dbo.sp_AtomizeAndInsert @TenantId = @TenantId, @Atoms = @atoms, @SourceUri = @uri, @SourceId = @source_id OUTPUT;
+    DECLARE @source_id bigint;
+    EXEC dbo.usp_ingest_batch @TenantId = @TenantId, @Atoms = @atoms, @SourceUri = @uri,
+        @ContentType = N'application/octet-stream', @SourceId = @source_id OUTPUT;
     SELECT @batch AS batchId, @source_id AS sourceId;
 END;
 GO

@@ -1,0 +1,241 @@
+"""Everything under sql/sqlserver, and every T-SQL text in Python: syntax, our rules, references, and what holds both sides together.
+
+No server runs here: what these tests say is that the T-SQL is well formed, names what exists and has the shape Python expects.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.sqlserver_procedures import load_procedures, load_table_types
+from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.project_files import project_file
+from tests.tsql.calls import Definitions, call_findings
+from tests.tsql.checker import Finding, Script, checker
+from tests.tsql.definitions import (
+    BROKERS,
+    file_set,
+    files,
+    folder,
+    procedures,
+    procedures_in,
+    read,
+    result_columns,
+    statement_files,
+    table_types,
+    table_types_in,
+)
+from tests.tsql.lint import lint
+from tests.tsql.model import units
+from tests.tsql.python_literals import PLACEHOLDER, readable, statements_in
+from tests.tsql.rules import file_rules, statement_rules
+
+STATEMENTS = load_statements(project_file("sql") / "sqlite" / "statements")
+
+SQLITE_ONLY = {
+    # usp_write_atoms is one call for all of these
+    *("create_staged_hash", "clear_staged_hash", "stage_hash", "staged_atoms", "next_atom_id", "create_staged_atom"),
+    *("clear_staged_atom", "stage_atom", "insert_staged_atoms", "insert_staged_contents", "add_references"),
+    *("turn_into_text", "insert_source_atom"),
+    # and usp_enqueue and the brokers' receive for these
+    *("insert_message", "receive_messages"),
+}
+
+PYTHON = sorted((project_file("hartonomous_resources") / "database").glob("sqlserver*.py"))
+PYTHON += sorted(project_file("hartonomous_service").rglob("*.py"))
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(folder()))
+
+
+def script_of(file: Path) -> Script:
+    """A file's tree. What its syntax is, another test says."""
+    result, _ = read(file)
+    if isinstance(result, list):
+        pytest.skip(f"{named(file)} does not parse: see the test of its syntax")
+    return result
+
+
+# ---- each file
+
+
+@pytest.mark.parametrize("file", files(), ids=named)
+def test_a_file_is_t_sql(file: Path) -> None:
+    result, unread = read(file)
+    found = lint(result) if isinstance(result, Script) else result
+    assert [str(finding) for finding in found] == []
+    if unread:
+        pytest.skip(f"NOT TESTED: newer than the 2019 grammar, the batches of {'; '.join(map(str, unread))}")
+
+
+@pytest.mark.parametrize("file", files(), ids=named)
+def test_a_file_keeps_our_rules(file: Path) -> None:
+    script = script_of(file)
+    found = [*statement_rules(script), *file_rules(script, feature=file.parent.name != "migrations")]
+    assert [str(finding) for finding in found] == []
+
+
+@pytest.mark.parametrize("name", sorted({file.parent.name for file in files() if file.parent != folder()}))
+def test_files_are_numbered_without_a_gap(name: str) -> None:
+    numbers = [file.name[:5] for file in files() if file.parent.name == name]
+    assert numbers == [f"{n:04d}_" for n in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.parametrize("file", statement_files(), ids=named)
+def test_named_statements_are_t_sql_and_fit_what_they_call(file: Path) -> None:
+    texts = {name: text for name, text in load_statements(file.parent).items() if text in file.read_text("utf-8")}
+    assert texts
+    found = [str(one) for name, text in texts.items() for one in statement_findings(f"{named(file)} {name}", text)]
+    assert found == []
+
+
+def statement_findings(place: str, text: str) -> list[Finding]:
+    """What is wrong with a statement that the program sends as it is."""
+    result = checker().parse(readable(text), place)
+    if isinstance(result, list):
+        return result
+    found = [*lint(result), *statement_rules(result)]
+    if f"{PLACEHOLDER}.{PLACEHOLDER}" in text:  # which procedure is called, only the run says
+        return found
+    return found + call_findings(result, Definitions.of(file_set(BROKERS[0])))
+
+
+# ---- each installation
+
+
+def installed(broker: str) -> list[Script]:
+    """The scripts of an installation with this broker, once it has one."""
+    if not list((folder() / broker).glob("*.sql")):
+        pytest.skip(f"NOT TESTED: there is no {broker} yet")
+    return file_set(broker)
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_every_name_and_type_resolves(broker: str) -> None:
+    found = checker().model_findings(units(installed(broker)))
+    assert found == []
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_every_call_fits_what_it_calls(broker: str) -> None:
+    scripts = installed(broker)
+    definitions = Definitions.of(scripts)
+    found = [str(finding) for script in scripts for finding in call_findings(script, definitions)]
+    assert found == []
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_every_procedure_and_table_type_is_defined_once(broker: str) -> None:
+    kinds = ("CreateProcedureStatement", "CreateTypeTableStatement", "CreateFunctionStatement")
+    heads = [
+        re.sub(r"\s+", " ", node.text(script.text).split("(")[0].split("@")[0]).split()[:3]
+        for script in installed(broker)
+        for node in script.tree.walk(*kinds)
+    ]
+    assert [" ".join(head) for head in heads if heads.count(head) > 1] == []
+
+
+def test_both_brokers_define_the_same_procedures() -> None:
+    for broker in BROKERS:
+        installed(broker)
+    shapes = [
+        {name: (procedure.parameters, result_columns(procedure, procedures(broker))) for name, procedure in own.items()}
+        for broker in BROKERS
+        if (own := procedures_in(s for s in file_set(broker) if s.place.startswith(broker)))
+    ]
+    table, service = shapes
+    # what only Service Broker has (dialogs, its health) may come on top
+    assert {name: service.get(name) for name in table} == table
+
+
+# ---- T-SQL in Python
+
+
+@pytest.mark.parametrize("file", PYTHON, ids=lambda file: file.name)
+def test_every_statement_in_python_is_t_sql_and_fits_what_it_calls(file: Path) -> None:
+    found = [str(one) for line, text in statements_in(file) for one in statement_findings(f"{file.name}:{line}", text)]
+    assert found == []
+
+
+def test_python_reads_the_definitions_as_the_parser_does() -> None:
+    """The program takes parameters and columns from the same files by regular expressions: it must miss none."""
+    scripts = [script for script, _ in map(read, files()) if isinstance(script, Script)]
+
+    for name, procedure in procedures_in(scripts).items():
+        ours = load_procedures(folder())[name].parameters
+        assert [(p.name, p.type, p.is_table) for p in ours] == [
+            (p.name, p.type.removeprefix("dbo."), p.is_table_type) for p in procedure.parameters
+        ], name
+    assert load_table_types(folder()) == {name: tuple(columns) for name, columns in table_types_in(scripts).items()}
+
+
+# ---- named statements of SQLite and procedures of SQL Server
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """A migrated embedded database."""
+    database = SqliteDatabase(tmp_path_factory.mktemp("embedded") / "hartonomous.db")
+    database.migrate()
+    yield database.connection()
+    database.close()
+
+
+class AnyName(dict[str, object]):
+    """Every named parameter is NULL; only LIMIT takes none, so the number of rows is 0."""
+
+    def __missing__(self, key: str) -> int | None:
+        return 0 if key == "n" else None
+
+
+def bare(statement: str) -> str:
+    """A statement without comments and strings."""
+    return re.sub(r"--.*|'[^']*'", "", statement)
+
+
+def named_parameters(statement: str) -> set[str]:
+    return set(re.findall(r":(\w+)", bare(statement)))
+
+
+def positional_parameters(statement: str) -> int:
+    """How many values a row of execute_many has; numbered ones (?2) may be used twice."""
+    numbered = {int(number) for number in re.findall(r"\?(\d+)", bare(statement))}
+    return max(numbered) if numbered else bare(statement).count("?")
+
+
+def sqlite_columns(connection: sqlite3.Connection, statement: str) -> list[str] | None:
+    """The names of a statement's columns; None where it returns no rows."""
+    if not any(row["opcode"] == "ResultRow" for row in connection.execute(f"EXPLAIN {statement}", AnyName())):
+        return None
+    return [column[0] for column in connection.execute(statement, AnyName()).description]
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - SQLITE_ONLY))
+def test_a_named_statement_has_its_procedure(name: str, embedded: sqlite3.Connection) -> None:
+    statement, procedure = STATEMENTS[name], procedures().get(f"usp_{name}")
+    assert procedure, f"there is no dbo.usp_{name}"
+
+    if rows := positional_parameters(statement):
+        assert [parameter.is_table_type for parameter in procedure.parameters] == [True]
+        columns = table_types()[procedure.parameters[0].type.removeprefix("dbo.")]
+        assert len(columns) == rows
+        return  # execute_many reads nothing back
+
+    assert {parameter.name for parameter in procedure.parameters} == named_parameters(statement)
+
+    returned, wanted = result_columns(procedure), sqlite_columns(embedded, statement)
+    if wanted is None:
+        assert returned == ["rowsChanged"]  # how the number of changed rows comes back
+    elif wanted == ["1"]:
+        assert returned is not None and len(returned) == 1  # asked only whether there is a row
+    else:
+        assert sorted(returned or []) == sorted(wanted)
+
+
+def test_what_only_sqlite_needs_is_still_there() -> None:
+    assert STATEMENTS.keys() >= SQLITE_ONLY

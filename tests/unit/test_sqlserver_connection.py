@@ -1,0 +1,111 @@
+"""Connection strings that no value can break out of, and what the server's errors say to a user."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from hartonomous_resources.database import sqlserver_connection
+from hartonomous_resources.database.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    SchemaMismatch,
+    TransactionConflict,
+)
+from hartonomous_resources.database.sqlserver_connection import connection_string, translated
+from hartonomous_resources.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlserver_connection, "odbc_driver", lambda: "a driver")
+
+
+def test_parts_become_a_connection_that_is_encrypted_and_verifies_the_certificate() -> None:
+    text = connection_string(
+        Settings(
+            sqlserver_server="db,1433",
+            sqlserver_database="Atoms",
+            sqlserver_user="app",
+            sqlserver_password=SecretStr("a;b}c"),
+        )
+    )
+
+    assert text == (
+        "DRIVER={a driver};SERVER={db,1433};DATABASE={Atoms};UID={app};PWD={a;b}}c};Encrypt=yes;LongAsMax=yes;APP=hartonomous"
+    )
+
+
+def test_a_value_adds_no_keyword_of_its_own() -> None:
+    text = connection_string(Settings(sqlserver_server="db};TrustServerCertificate=yes;X={", sqlserver_user="u};PWD=x"))
+
+    assert "SERVER={db}};TrustServerCertificate=yes;X={};" in text
+    assert "UID={u}};PWD=x};PWD={}" in text
+
+
+def test_without_a_login_the_operating_systems_is_used() -> None:
+    assert "Trusted_Connection=yes" in connection_string(Settings(sqlserver_server="db"))
+    assert "Trusted_Connection" not in connection_string(Settings(sqlserver_server="db", sqlserver_entra_token=True))
+
+
+def test_a_whole_connection_string_keeps_what_it_says_and_gets_what_it_leaves_open() -> None:
+    given = "Driver={Mine};Server=db;Encrypt=no;"
+
+    text = connection_string(Settings(sqlserver_dsn=SecretStr(given), sqlserver_trust_certificate=True))
+
+    assert text == "Driver={Mine};Server=db;Encrypt=no;TrustServerCertificate=yes;LongAsMax=yes;APP=hartonomous"
+
+
+@pytest.mark.parametrize("schema", ["", "a b", "x;DROP TABLE Atom", "a.b", "[a]", "1a", "a" * 65, "ä"])
+def test_a_schema_that_is_no_plain_name_is_refused(schema: str) -> None:
+    with pytest.raises(ValidationError, match="sqlserver_schema"):
+        Settings(sqlserver_schema=schema)
+
+
+def error(state: str, number: int, words: str) -> Exception:
+    text = f"[{state}] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]{words} ({number}) (SQLExecDirectW)"
+    return Exception(state, text)
+
+
+@pytest.mark.parametrize(
+    ("state", "number", "words", "kind", "says"),
+    [
+        ("40001", 1205, "was deadlocked", TransactionConflict, "was deadlocked"),
+        ("23000", 2627, "duplicate key", TransactionConflict, "duplicate key"),
+        ("23000", 2601, "duplicate key", TransactionConflict, "duplicate key"),
+        ("42000", 3960, "snapshot isolation", TransactionConflict, "snapshot"),
+        ("08S01", 0, "Communication link failure", TransactionConflict, "the connection broke"),
+        ("28000", 18456, "Login failed for user 'app'.", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_USER"),
+        ("42000", 4060, "Cannot open database", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_DATABASE"),
+        ("42000", 229, "EXECUTE permission was denied", DatabaseError, "hartonomous-worker-dbo"),
+        ("42000", 2812, "Could not find stored procedure", SchemaMismatch, "hartonomous migrate"),
+        ("42000", 9617, "The service queue is currently disabled", DatabaseError, "hartonomous health"),
+        ("42000", 51003, "@RawData is limited to 1 MiB", DatabaseError, "@RawData is limited"),
+        ("HYT00", 0, "Query timeout expired", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_QUERY_SECONDS"),
+        ("08001", 0, "SSL Provider: certificate verify failed", DatabaseUnavailable, "TRUST_CERTIFICATE"),
+        ("08001", 0, "TCP Provider: Error code 0x274D", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_SERVER"),
+        ("01000", 0, "Can't open lib 'x' : file not found", DatabaseUnavailable, "hartonomous[sqlserver]"),
+    ],
+)
+def test_an_error_says_where_what_and_what_to_do(
+    state: str, number: int, words: str, kind: type[DatabaseError], says: str
+) -> None:
+    meant = translated(error(state, number, words), Settings(sqlserver_server="db", sqlserver_database="Atoms"))
+
+    assert type(meant) is kind
+    assert says in str(meant)
+    assert "db/Atoms" in str(meant) or number == 0
+    assert "\n" not in str(meant)
+
+
+def test_an_error_that_is_a_bug_is_not_dressed_up() -> None:
+    bug = error("42000", 8144, "has too many arguments specified")
+
+    assert translated(bug, Settings(sqlserver_server="db")) is bug
+
+
+@pytest.mark.parametrize("settings", [{"sqlserver_dsn": "SERVER=db;UID=a;PWD=secret"}, {"sqlserver_server": "db"}])
+def test_no_password_is_in_a_message(settings: dict[str, Any]) -> None:
+    given = Settings(**settings, sqlserver_password=SecretStr("secret"))
+
+    assert "secret" not in str(translated(error("28000", 18456, "Login failed"), given)) + repr(given)
