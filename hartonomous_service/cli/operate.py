@@ -221,11 +221,17 @@ def sql(
     seconds: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Run SQL against the embedded database, read-only unless --write is given. Sees all tenants."""
-    from hartonomous_service.sql_console import run_sql
+    """Run SQL against the database, read-only unless --write is given. Sees all tenants."""
+    settings = Settings()
+    if settings.uses_sqlserver:
+        from hartonomous_service.sqlserver_console import run_sql_on_server
 
-    with opened() as resources:
-        result = run_sql(resources.settings, text, write=write, n=limit, seconds=seconds)
+        result = run_sql_on_server(settings, text, write=write, n=limit, seconds=seconds)
+    else:
+        from hartonomous_service.sql_console import run_sql
+
+        with opened() as resources:
+            result = run_sql(resources.settings, text, write=write, n=limit, seconds=seconds)
 
     def show(document: Any) -> None:
         if document["columns"]:

@@ -70,7 +70,8 @@ def test_the_defaults_in_the_table_are_those_of_the_code() -> None:
         return f"`{value}`" if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
     assert {name: table[name] for name in fixed} == {
-        name: written(value).lower() if isinstance(value, bool) else written(value) for name, value in fixed.items()
+        name: written(value).lower() if value is None or isinstance(value, bool) else written(value)
+        for name, value in fixed.items()
     }
 
 

@@ -1,0 +1,67 @@
+"""`sql` on SQL Server: the text as it is, on the login's own rights."""
+
+from typing import Any
+
+from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.database.sqlserver_connection import connect, translated
+from hartonomous_resources.database.sqlserver_migrations import split_batches
+from hartonomous_resources.settings import Settings
+from hartonomous_service.errors import CommandError
+
+
+def run_sql_on_server(
+    settings: Settings, text: str, *, write: bool = False, n: int = 1000, seconds: float = 60.0
+) -> dict[str, Any]:
+    """Run batches (separated by GO) in one transaction; the first `n` rows of the last result are returned.
+
+    Without `write` only SELECT is let through, and the transaction is rolled back. The result is that of `sql_console.run_sql`.
+
+    Raises CommandError with the server's own words.
+    """
+    import pyodbc
+
+    if not write:
+        _refuse_changes(text)
+    connection = connect(settings)
+    connection.timeout = max(1, round(seconds))
+    columns: list[str] = []
+    rows: list[list[Any]] = []
+    changed = 0
+    try:
+        for batch in split_batches(text):
+            cursor = connection.execute(batch)
+            while True:
+                if cursor.description:
+                    columns = [column[0] for column in cursor.description]
+                    rows = [[_shown(value) for value in row] for row in cursor.fetchmany(n + 1)]
+                else:
+                    changed += max(cursor.rowcount, 0)
+                if not cursor.nextset():
+                    break
+        if write:
+            connection.commit()
+        else:
+            connection.rollback()
+    except pyodbc.Error as error:
+        meant = translated(error, settings)
+        raise CommandError(f"sql: {meant if isinstance(meant, DatabaseError) else error.args[-1]}") from error
+    finally:
+        connection.close()
+    return {"columns": columns, "rows": rows[:n], "rowsChanged": changed, "truncated": len(rows) > n}
+
+
+def _refuse_changes(text: str) -> None:
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        statements = [tree for batch in split_batches(text) for tree in sqlglot.parse(batch, read="tsql") if tree]
+    except sqlglot.errors.SqlglotError as error:
+        raise CommandError("sql: cannot tell that this only reads; give --write to run it as it is") from error
+    for statement in statements:
+        if not isinstance(statement, exp.Query | exp.Declare | exp.Use) or statement.find(exp.Into):
+            raise CommandError("sql: this is more than SELECT; give --write to change data")
+
+
+def _shown(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
