@@ -158,7 +158,7 @@ def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progres
 def _give_up_exhausted(work: Work) -> int:
     now = timestamp()
     with work.resources.database.read() as unit_of_work:
-        if not unit_of_work.query("exhausted_jobs", hour=work.hour, now=now):
+        if not unit_of_work.query("has_exhausted_jobs", hour=work.hour, now=now):
             return 0
 
     def give_up_those_left(unit_of_work: UnitOfWork) -> int:

@@ -29,7 +29,7 @@ def _project_batch(work: Work) -> int:
     with resources.database.read() as unit_of_work:
         model = active_embedding_model(unit_of_work)
         if model is None or not unit_of_work.query(
-            "pending_projections", hour=work.hour, model_id=model["modelId"], n=1
+            "has_pending_projections", hour=work.hour, model_id=model["modelId"]
         ):
             return 0
 

@@ -62,7 +62,7 @@ def give_up_exhausted(work: Work) -> int:
     """Dead-letter the sources of the hour that have used up their attempts; returns how many."""
     which = {"hour": work.hour, "max_attempts": MAX_ATTEMPTS, "now": timestamp()}
     with work.resources.database.read() as unit_of_work:
-        if not unit_of_work.query("exhausted_sources", **which):
+        if not unit_of_work.query("has_exhausted_sources", **which):
             return 0
 
     def give_up_those_left(unit_of_work: UnitOfWork) -> int:

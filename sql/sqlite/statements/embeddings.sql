@@ -30,6 +30,11 @@ INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector
 SELECT AtomId, TenantId, ?2, ?3, ?4, ?5, IngestHour, ?6, ?7 FROM Atom WHERE AtomId = ?1
 ON CONFLICT (AtomId, ModelId) DO NOTHING;
 
+-- name: has_pending_projections
+SELECT 1 AS found FROM AtomEmbedding AS e
+WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND e.ModelId = :model_id
+LIMIT 1;
+
 -- name: pending_projections
 SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.EmbeddingVector AS vector
 FROM AtomEmbedding AS e

@@ -35,6 +35,12 @@ WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 UPDATE BackgroundJob SET Status = 'Pending', Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
 WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 
+-- name: has_exhausted_jobs
+SELECT 1 AS found FROM BackgroundJob
+WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
+  AND (Status = 'Pending' OR LeaseUntil < :now)
+LIMIT 1;
+
 -- name: exhausted_jobs
 SELECT JobId AS jobId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
        AttemptCount AS attemptCount, StartedAt AS startedAt, Result AS result

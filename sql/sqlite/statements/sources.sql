@@ -62,6 +62,12 @@ WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
 UPDATE Source SET Status = 'DeadLettered', ErrorMessage = :reason, LeaseOwner = NULL, LeaseUntil = NULL
 WHERE SourceId = :source_id;
 
+-- name: has_exhausted_sources
+SELECT 1 AS found FROM Source
+WHERE IngestHour = :hour AND AttemptCount >= :max_attempts
+  AND (Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now))
+LIMIT 1;
+
 -- name: exhausted_sources
 SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, ContentType AS contentType, ReadUri AS readUri,
        BlobKey AS blobKey, MessageId AS messageId, AttemptCount AS attemptCount, ReceivedAt AS receivedAt, Metadata AS metadata,

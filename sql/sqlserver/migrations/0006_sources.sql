@@ -147,6 +147,17 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+CREATE PROCEDURE dbo.usp_has_exhausted_sources @hour char(16), @max_attempts int, @now datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (1) 1 AS found FROM dbo.Source AS s
+    WHERE s.IngestHour = @hour AND s.AttemptCount >= @max_attempts
+        AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < @now));
+END;
+GO
+-- For a write transaction: what is returned is locked, so that of two runs one gives it up.
 CREATE PROCEDURE dbo.usp_exhausted_sources @hour char(16), @max_attempts int, @now datetime2(3)
 WITH EXECUTE AS OWNER
 AS

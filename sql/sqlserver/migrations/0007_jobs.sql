@@ -78,6 +78,17 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+CREATE PROCEDURE dbo.usp_has_exhausted_jobs @hour char(16), @now datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (1) 1 AS found FROM dbo.BackgroundJob AS j
+    WHERE j.IngestHour = @hour AND j.Status IN ('Pending', 'InProgress') AND j.AttemptCount >= j.MaxAttempts
+        AND (j.Status = 'Pending' OR j.LeaseUntil < @now);
+END;
+GO
+-- For a write transaction: what is returned is locked, so that of two runs one gives it up.
 CREATE PROCEDURE dbo.usp_exhausted_jobs @hour char(16), @now datetime2(3)
 WITH EXECUTE AS OWNER
 AS

@@ -80,6 +80,16 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+CREATE PROCEDURE dbo.usp_has_pending_projections @hour char(16), @model_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (1) 1 AS found FROM dbo.AtomEmbedding AS e
+    WHERE e.IngestHour = @hour AND e.ProjectionModelId IS NULL AND e.ModelId = @model_id;
+END;
+GO
+-- For a write transaction: what is returned is locked, so that of two runs each projects other rows.
 CREATE PROCEDURE dbo.usp_pending_projections @hour char(16), @model_id int, @n int
 WITH EXECUTE AS OWNER
 AS
