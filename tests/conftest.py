@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,17 @@ from hartonomous_resources.settings import Settings
 os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 
 pytest_plugins = ["tests.model_fixtures"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not tested, loudly: a line for each reason, however many tests it keeps from running."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, n in sorted(reasons.items()):
+        terminalreporter.write_line(f"SKIPPED [{n}] {reason}", yellow=True, bold=True)
 
 
 @pytest.fixture
