@@ -16,6 +16,7 @@ from hartonomous_resources.settings import Settings
 if TYPE_CHECKING:
     import pyodbc
 
+_SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OLDEST_MAJOR = 15  # SQL Server 2019
 _VECTOR_MAJOR = 17  # SQL Server 2025
 _AZURE_SQL_DATABASE, _AZURE_MANAGED_INSTANCE = 5, 8
@@ -79,9 +80,11 @@ def choose_features(settings: Settings, server: Server, journal: set[str]) -> li
 def in_schema(text: str, schema: str) -> str:
     """A text of sql/sqlserver/, which is written for dbo, for another schema.
 
-    The schema's name is one that Settings has validated: a plain identifier.
+    Raises ValueError for a name that would need quoting: it is our own setting, and such a name has no use.
     """
-    return re.sub(r"\bdbo\b", schema, text)
+    if not _SCHEMA_NAME.fullmatch(schema):
+        raise ValueError(f"schema {schema!r} is not a plain name of letters, digits and underscores")
+    return re.sub(r"\bdbo\b", schema, re.sub(r"\bdbo\.", f"[{schema}].", text))
 
 
 _NOT_CODE = re.compile(
@@ -169,9 +172,7 @@ class Migrator:
 
     def migrate(self, to: int | None) -> list[str]:
         """Run what is pending, each migration in a transaction of its own with its line in the journal."""
-        server = self._server()
-        if refusal := server.refusal():
-            raise DatabaseUnavailable(f"SQL Server database {server.database}: {refusal}")
+        self._refuse_server()
         self._lock()
         pending = self.pending(to)
         self._make_journal()
@@ -180,22 +181,28 @@ class Migrator:
         return [migration.label for migration in pending]
 
     def adopt(self, dry_run: bool) -> list[str]:
-        """Map the tables of the .NET system onto ours in one transaction; the rest is `migrate`'s."""
+        """Map the tables of the .NET system onto ours in one transaction; the rest is `migrate`'s. Returns what differed."""
         from hartonomous_resources.database.sqlserver_adoption import adopt, plan_adoption, read_old_schema
 
         schema = self._settings.sqlserver_schema
+        self._refuse_server()
         self._lock()
-        plan = plan_adoption(read_old_schema(self._rows), schema)
+        features = choose_features(self._settings, self._server(), set())
+        plan = plan_adoption(read_old_schema(self._rows, schema), schema, features)
+        if dry_run:
+            return [*plan.report(), *plan.statements]
         if plan.refusals:
             raise SchemaMismatch(f"schema {schema} cannot be adopted: {'; '.join(plan.refusals)}")
-        if dry_run:
-            return plan.report()
         self._make_journal()
+        self._record(_migrations(CORE)[0])  # before the rows get their hour: the grid begins at this one
         adopt(self._connection, plan)
-        first = _migrations(CORE)[0]
-        self._record(first)
         self._connection.commit()
         return plan.report()
+
+    def _refuse_server(self) -> None:
+        server = self._server()
+        if refusal := server.refusal():
+            raise DatabaseUnavailable(f"SQL Server database {server.database}: {refusal}")
 
     def _features(self, journal: list[Row]) -> list[str]:
         return choose_features(self._settings, self._server(), {row["feature"] for row in journal})
@@ -215,11 +222,11 @@ class Migrator:
         return self._rows(self._statements["journal"])
 
     def _make_journal(self) -> None:
+        """Within the transaction of the first migration: a failed one leaves nothing behind."""
         if not self._exists("SchemaVersion"):
             if not self._rows(self._statements["schema"], self._settings.sqlserver_schema):
-                self._run("CREATE SCHEMA dbo")
+                self._run("CREATE SCHEMA [dbo]")
             self._run((project_file("sql") / "sqlserver" / "journal.sql").read_text("utf-8"))
-            self._connection.commit()
 
     def _exists(self, table: str) -> bool:
         return bool(self._rows(self._statements["table"], self._settings.sqlserver_schema, table))
