@@ -182,6 +182,8 @@ def _translated(tree: "exp.Expr", assigns: str | None = None) -> _Statement:
         type_.set("expressions", [])  # varbinary(max): lengths have no meaning here
     parameters = list(tree.find_all(exp.Parameter))
     for parameter in parameters:
+        if isinstance(parameter.this, exp.Parameter):
+            raise CommandError(f"sql: @@{parameter.this.name} is SQL Server's own and not known here")
         parameter.this.set("this", parameter.name.lower())  # @Vec is @vec there
     return _Statement(tree.sql(dialect="sqlite"), frozenset(parameter.name for parameter in parameters), assigns)
 

@@ -4,3 +4,9 @@ CREATE ROLE [hartonomous-worker-dbo];
 GO
 GRANT EXECUTE ON SCHEMA::dbo TO [hartonomous-worker-dbo];
 GO
+-- EXECUTE does not reach table-valued functions: these compute and read no tenant's rows.
+GRANT SELECT ON dbo.fn_VectorComponents TO [hartonomous-worker-dbo];
+GRANT SELECT ON dbo.fn_CosineSimilarity TO [hartonomous-worker-dbo];
+GRANT SELECT ON dbo.fn_Project TO [hartonomous-worker-dbo];
+GRANT SELECT ON dbo.fn_LandmarkAxes TO [hartonomous-worker-dbo];
+GO

@@ -1,0 +1,115 @@
+"""SQL Server's functions for the embedded store, under the same names: fn_ProjectTo3D, clr_ComputeHilbertValue, clr_CosineSimilarity.
+
+A geometry is its well-known text here, `POINT (x y z)`; the embedded column SpatialKey is one too. Arguments that have no answer
+give NULL, as on SQL Server; arguments of the wrong kind are errors.
+"""
+
+import math
+import re
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hartonomous_assets.spatial import hilbert
+from hartonomous_assets.spatial.landmarks import landmark_axes, project, scale_for
+
+MAX_DIMENSION = 1998
+"""What SQL Server's functions take, and what its VECTOR columns hold."""
+
+_MAX_BYTES = 100 * 1024 * 1024
+_POINT = re.compile(r"\s*POINT\s*\(\s*(\S+)\s+(\S+?)(?:\s+(\S+?))?\s*\)\s*", re.IGNORECASE)
+
+
+def add_functions(connection: sqlite3.Connection) -> list[str]:
+    """Make the functions known to a connection.
+
+    Returns a list that will hold what a function had against its arguments: SQLite itself says only that one failed.
+    """
+    complaints: list[str] = []
+    for name, arguments, function in (
+        ("fn_ProjectTo3D", 1, project_to_3d),
+        ("clr_ComputeHilbertValue", 2, hilbert_value),
+        ("clr_CosineSimilarity", 2, cosine_similarity),
+        ("geometry_point", 3, point),
+        ("REPLICATE", 2, replicate),
+        ("REPEAT", 2, replicate),  # what REPLICATE is called once the text has been translated
+    ):
+        connection.create_function(name, arguments, _complaining(name, function, complaints), deterministic=True)
+    return complaints
+
+
+def project_to_3d(vector: bytes | None) -> str | None:
+    """The landmark position of a vector; None for fewer than 3 or more than 1,998 dimensions, NaN and infinity."""
+    components = _components(vector)
+    if components is None or len(components) < 3:
+        return None
+    dimension = len(components)
+    matrix = components.reshape(1, dimension)
+    [position] = project(matrix, landmark_axes(dimension), np.zeros(3), scale_for(dimension)).tolist()
+    return _point_text(*position)
+
+
+def hilbert_value(geometry: str | None, bits: int | None) -> int | None:
+    """The place of a point on the Hilbert curve; a missing z counts as 0."""
+    if geometry is None or bits is None or not 1 <= bits <= hilbert.MAX_BITS:
+        return None
+    match = _POINT.fullmatch(geometry)
+    if match is None:
+        raise ValueError(f"{geometry!r} is no point")
+    x, y, z = (float(part or 0.0) for part in match.groups())
+    return int(hilbert.encode(np.array([[x, y, z]]), bits)[0])
+
+
+def cosine_similarity(a: bytes | None, b: bytes | None) -> float | None:
+    """The cosine of two vectors, in float64; None where there is none (other lengths, empty, zero, NaN)."""
+    left, right = _components(a), _components(b)
+    if left is None or right is None or len(left) != len(right):
+        return None
+    x, y = left.astype(np.float64), right.astype(np.float64)
+    lengths = math.sqrt(float(x @ x) * float(y @ y))
+    return float(x @ y) / lengths if lengths else None
+
+
+def point(x: float | None, y: float | None, srid: int | None) -> str | None:
+    """geometry::Point: its third argument is the SRID, which well-known text does not carry; there is no z."""
+    return None if x is None or y is None or srid is None else _point_text(x, y)
+
+
+def replicate(value: bytes | str | float | None, times: int | None) -> bytes | str | None:
+    """REPLICATE; of bytes it makes bytes. (On SQL Server it makes text of them, which must be converted back.)"""
+    if value is None or times is None or times < 0:
+        return None
+    repeated = value if isinstance(value, (bytes, str)) else str(value)
+    if len(repeated) * times > _MAX_BYTES:
+        raise ValueError(f"the result would be longer than {_MAX_BYTES} bytes")
+    return repeated * times
+
+
+def _components(vector: bytes | None) -> NDArray[np.float32] | None:
+    """The float32 of a vector, or None for what is none."""
+    if vector is None:
+        return None
+    if not isinstance(vector, bytes):
+        raise ValueError("a vector is binary: float32, little-endian")
+    if not vector or len(vector) % 4 or len(vector) > 4 * MAX_DIMENSION:
+        return None
+    components = np.frombuffer(vector, dtype="<f4")
+    return components if np.isfinite(components).all() else None
+
+
+def _point_text(*coordinates: float) -> str:
+    return f"POINT ({' '.join(repr(float(c)).removesuffix('.0') for c in coordinates)})"
+
+
+def _complaining(name: str, function: Callable[..., Any], complaints: list[str]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except (ValueError, TypeError) as error:
+            complaints.append(f"{name}: {error}")
+            raise
+
+    return call
