@@ -17,9 +17,11 @@ import dagster as dg
 from hartonomous_assets import atoms, embeddings, projections, provenance, sources
 from hartonomous_assets.checks import CHECK_SPECS, evaluate
 from hartonomous_assets.dead_runs import process_tags
+from hartonomous_assets.lineage_events import run_lineage
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work
 from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.gpu.protocol import Compute
@@ -83,7 +85,7 @@ def drive(
                     LOGGER.error("stage failed: %s", type(error).__name__, extra=work.log_fields(stage.name))
                     stage_report.error = error
                     del running[stage.name]
-                    if isinstance(error, StageUnavailable):
+                    if isinstance(error, StageUnavailable | DatabaseError):
                         retry_at[stage.name] = time.monotonic() + work.resources.settings.retry_delay_seconds
                     continue
                 stage_report.error = None
@@ -134,19 +136,22 @@ def chain(
     selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
     release_dead_claims(database)
     errors: dict[str, Exception] = {}
-    for hour in context.partition_keys:
-        work = Work(hour, context.run.run_id, resources)
-        reports = drive(work, selected, settings.linger_seconds, _Reporter(context, work))
-        for stage in selected:
-            report = reports[stage.name]
-            if report.error is not None:
-                errors[stage.name] = report.error
-                context.log.error(f"{stage.name}, hour {hour}: {_described(report.error)}")
-            else:
-                context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
-                context.add_asset_metadata(
-                    metadata_of(stage, work, report), asset_key=stage.spec.key, partition_key=hour
-                )
+    with run_lineage(resources, context.run.run_id, context.partition_keys, selected) as lineage:
+        for hour in context.partition_keys:
+            work = Work(hour, context.run.run_id, resources, alone=len(selected) == 1)
+            reports = drive(work, selected, settings.linger_seconds, _Reporter(context, work))
+            for stage in selected:
+                report = reports[stage.name]
+                told = None if report.error is None else _described(report.error)
+                lineage.add(stage.name, report.counts, told)
+                if report.error is not None:
+                    errors[stage.name] = report.error
+                    context.log.error(f"{stage.name}, hour {hour}: {_described(report.error)}")
+                else:
+                    context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
+                    context.add_asset_metadata(
+                        metadata_of(stage, work, report), asset_key=stage.spec.key, partition_key=hour
+                    )
     for stage in selected:
         if stage.name not in errors:
             yield dg.MaterializeResult(asset_key=stage.spec.key)

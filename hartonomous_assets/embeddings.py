@@ -19,7 +19,7 @@ from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
 JOB_TYPE = "GenerateEmbedding"
-_ANY_NUMBER = 2**31  # of attempts: each job says itself how many it has
+_ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
 
 
 def steps(work: Work) -> Generator[Progress]:

@@ -39,12 +39,9 @@ def receive_batch(
                     dead_letter_received(delivery.unit_of_work, current, str(error), error.tenant_id)
                     refused += 1
             before_commit()
-    except TransactionConflict:
-        return Progress({"conflicts with another transaction": 1})  # all went back uncounted; the next step tries again
-    except (StageUnavailable, DatabaseError):
-        raise
     except Exception as error:
-        if current is None:
+        outside = isinstance(error, StageUnavailable | DatabaseError) and not isinstance(error, TransactionConflict)
+        if outside or current is None:
             raise
         if len(delivery.messages) > 1:
             return Progress({RETURNED: len(delivery.messages)})

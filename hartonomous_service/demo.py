@@ -43,6 +43,9 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
 
     Raises CommandError when the text model cannot be had or the chain fails.
     """
+    # Embedded, whatever the environment says: the demo's files have no business in anybody's server.
+    for name in [name for name in os.environ if name.startswith(("HARTONOMOUS_SQLSERVER_", "HARTONOMOUS_NEO4J_"))]:
+        del os.environ[name]
     settings = Settings(home=demo_home())
     if reset and settings.home.exists():
         if daemon_is_running(settings):

@@ -5,6 +5,7 @@ transpiled, so that the same quick checks work on both stores. The file is opene
 """
 
 import hashlib
+import math
 import re
 import sqlite3
 import time
@@ -31,6 +32,7 @@ def run_sql(
 
     Raises CommandError with the database's own words.
     """
+    text = text.encode(errors="replace").decode()  # an argument need not be text
     connection = sqlite3.connect(":memory:", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     complaints = add_functions(connection)
     try:
@@ -41,10 +43,10 @@ def run_sql(
         # Attached under SQL Server's schema name, so that dbo.Atom and Atom are the same table.
         connection.execute("ATTACH DATABASE ? AS dbo", (f"{settings.database_path.absolute().as_uri()}?mode={mode}",))
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.set_authorizer(_refuse_other_files)
         deadline = time.monotonic() + seconds
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
         connection.execute("BEGIN")
+        connection.set_authorizer(_refuse)
         cursor = None
         changed = 0
         variables: dict[str, Any] = {}
@@ -57,10 +59,11 @@ def run_sql(
             changed += max(cursor.rowcount, 0)
         columns = [item[0] for item in cursor.description] if cursor and cursor.description else []
         fetched = cursor.fetchmany(n + 1) if cursor and columns else []
+        connection.set_authorizer(None)
         connection.execute("COMMIT")
         return {
             "columns": columns,
-            "rows": [[value.hex() if isinstance(value, bytes) else value for value in row] for row in fetched[:n]],
+            "rows": [[_shown(value) for value in row] for row in fetched[:n]],
             "rowsChanged": changed,
             "truncated": len(fetched) > n,
         }
@@ -71,6 +74,13 @@ def run_sql(
         raise CommandError(f"sql: {error}{hint}") from error
     finally:
         connection.close()
+
+
+def _shown(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _TSQL = re.compile(
@@ -97,8 +107,26 @@ def _require_declared(statement: _Statement, variables: dict[str, Any]) -> None:
         )
 
 
-def _refuse_other_files(action: int, *_: str | None) -> int:
-    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+_REFUSED = {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT}
+"""Other files, and the transaction that all statements of a call share."""
+
+
+def _refuse(action: int, subject: str | None, argument: str | None, *_: str | None) -> int:
+    changes_pragma = action == sqlite3.SQLITE_PRAGMA and argument is not None and subject not in _ASKING_PRAGMAS
+    return sqlite3.SQLITE_DENY if action in _REFUSED or changes_pragma else sqlite3.SQLITE_OK
+
+
+_ASKING_PRAGMAS = {
+    "table_info",
+    "table_xinfo",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "integrity_check",
+    "quick_check",
+}
+"""Pragmas that take an argument and change nothing; one such as writable_schema can ruin the file."""
 
 
 def _sha2(value: str | bytes | None, bits: int) -> bytes | None:

@@ -14,7 +14,7 @@ def run_sql_on_server(
 ) -> dict[str, Any]:
     """Run batches (separated by GO) in one transaction; the first `n` rows of the last result are returned.
 
-    Without `write` only SELECT is let through, and the transaction is rolled back. The result is that of `sql_console.run_sql`.
+    Without `write` only what reads is let through, and the transaction is rolled back. The result is that of `sql_console.run_sql`.
 
     Raises CommandError with the server's own words.
     """
@@ -50,17 +50,29 @@ def run_sql_on_server(
     return {"columns": columns, "rows": rows[:n], "rowsChanged": changed, "truncated": len(rows) > n}
 
 
+_CHANGES = frozenset({
+    "ALTER", "BACKUP", "BEGIN", "BULK", "COMMIT", "CREATE", "DBCC", "DELETE", "DENY", "DISABLE", "DROP", "ENABLE", "EXEC", "EXECUTE",
+    "GRANT", "INSERT", "INTO", "KILL", "MERGE", "MOVE", "NEXT", "OPENDATASOURCE", "OPENQUERY", "OPENROWSET", "RECEIVE", "RECONFIGURE",
+    "RESTORE", "REVERT", "REVOKE", "ROLLBACK", "SAVE", "SEND", "SET", "SHUTDOWN", "TRUNCATE", "UPDATE", "UPDATETEXT", "WAITFOR",
+    "WRITETEXT",
+})  # fmt: skip
+"""Words that begin or make a change. T-SQL needs no semicolon between statements, so they are looked for everywhere outside of
+strings, comments and quoted names."""
+
+
 def _refuse_changes(text: str) -> None:
-    import sqlglot
-    from sqlglot import exp
+    from sqlglot import TokenType, errors, tokenize
 
     try:
-        statements = [tree for batch in split_batches(text) for tree in sqlglot.parse(batch, read="tsql") if tree]
-    except sqlglot.errors.SqlglotError as error:
+        tokens = [token for batch in split_batches(text) for token in tokenize(batch, read="tsql")]
+    except errors.TokenError as error:
         raise CommandError("sql: cannot tell that this only reads; give --write to run it as it is") from error
-    for statement in statements:
-        if not isinstance(statement, exp.Query | exp.Declare | exp.Use) or statement.find(exp.Into):
-            raise CommandError("sql: this is more than SELECT; give --write to change data")
+    quoted = (TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.IDENTIFIER)
+    for token in tokens:
+        if token.token_type not in quoted and token.text.upper() in _CHANGES:
+            raise CommandError(
+                f"sql: {token.text} is more than SELECT; give --write to change data, or write a name as [{token.text}]"
+            )
 
 
 def _shown(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Numbered migrations with a journal: NNNN_name.sql, applied in order, each with its SHA-256 written down.
+"""Numbered migrations with a journal: NNNN_name.sql (.cypher for a graph), applied in order, each with its SHA-256 written down.
 
 A migration that has run and was changed afterwards is refused, and so is a database newer than the program.
 """
@@ -13,7 +13,7 @@ from hartonomous_resources.database.errors import SchemaMismatch
 CORE = "core"
 """What every database has; other features are a server's own."""
 
-_FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
+_FILE = re.compile(r"^(\d{4})_(\w+)\.(?:sql|cypher)$")
 
 
 @dataclass(frozen=True, slots=True)

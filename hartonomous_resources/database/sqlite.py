@@ -86,6 +86,8 @@ class SqliteDatabase:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
             connection.row_factory = sqlite3.Row
+            connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
+            connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
             _use_write_ahead_log(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -254,6 +256,11 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_POLL_SECONDS)
+
+
+def _hash_prefix(digest: bytes | None) -> int | None:
+    """The first four bytes of a hash as a number: what a row counts with in a digest that does not depend on order."""
+    return None if digest is None else int.from_bytes(digest[:4], "big")
 
 
 def bytes_of(value: bytes | str) -> bytes:

@@ -5,119 +5,33 @@ as table-valued parameters: never one at a time.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hartonomous_resources.clock import current_hour, time_ordered_uuid, timestamp
-from hartonomous_resources.database.protocol import AtomRow, Message, Row, UnitOfWork, WrittenAtoms
+from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.database.sqlserver_connection import connect, translated
 from hartonomous_resources.database.sqlserver_migrations import Migrator, check_schema
-from hartonomous_resources.database.sqlserver_procedures import (
-    Parameter,
-    Procedure,
-    converted,
-    converted_rows,
-    input_sizes,
-    load_procedures,
-    load_table_types,
-)
+from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.messages import tenant_of
-from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
-    import pyodbc
+    pass
 
 T = TypeVar("T")
 
+_IDLE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.02
+
 _POLL_MILLISECONDS = 20_000
 """The longest single wait on the server, below the time after which a call is cancelled."""
-
-
-class SqlServerUnitOfWork:
-    """One transaction on the calling thread's connection."""
-
-    def __init__(self, connection: "pyodbc.Connection", schema: str) -> None:
-        self._connection = connection
-        self._schema = schema
-        self._procedures = load_procedures(project_file("sql") / "sqlserver")
-        self._table_types = load_table_types(project_file("sql") / "sqlserver")
-
-    def query(self, statement: str, **parameters: object) -> list[Row]:
-        procedure = self._procedures[f"usp_{statement}"]
-        return self._call(procedure, procedure.arguments(parameters))
-
-    def execute(self, statement: str, **parameters: object) -> int:
-        return int(self.query(statement, **parameters)[0]["rowsChanged"])
-
-    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        given = [tuple(row) for row in rows]
-        if given:  # the driver cannot send an empty table
-            self._call(self._procedures[f"usp_{statement}"], [given])
-
-    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
-        if not atoms:
-            return WrittenAtoms(0, 0)
-        rows = [
-            (
-                atom.role, atom.ordinal, atom.content_hash, atom.byte_offset, atom.byte_length, atom.modality, atom.subtype,
-                atom.content_type, atom.text, atom.content, atom.blob_key, atom.suffix,
-                atom.locator,
-            )
-            for atom in atoms
-        ]  # fmt: skip
-        written = self.query(
-            "write_atoms", tenant_id=tenant_id, source_id=source_id, ingest_hour=ingest_hour, atoms=rows
-        )
-        new = {row["contentHash"] for row in written if row["isNew"]}
-        sizes = {atom.content_hash: atom.byte_length for atom in atoms if atom.content_hash in new}
-        return WrittenAtoms(len(new), sum(sizes.values()))
-
-    def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
-        rows = [(ordinal, time_ordered_uuid(), key, body) for ordinal, (key, body) in enumerate(messages)]
-        if rows:
-            self.query("enqueue", queue=queue, messages=rows)
-        return [row[1] for row in rows]
-
-    def _call(self, procedure: Procedure, arguments: Sequence[object]) -> list[Row]:
-        """One call, one round trip: the procedure's rows."""
-        cursor = self._connection.cursor()
-        try:
-            marks = ", ".join("?" * len(arguments))
-            cursor.setinputsizes(input_sizes(procedure.parameters))
-            values = [self._bound(*pair) for pair in zip(procedure.parameters, arguments, strict=True)]
-            cursor.execute(f"{{CALL {self._schema}.{procedure.name} ({marks})}}", values)
-            rows = _rows(cursor)
-            while cursor.nextset():  # an error after the first rows arrives here
-                rows = rows or _rows(cursor)
-            return rows
-        finally:
-            cursor.close()
-
-    def _bound(self, parameter: Parameter, value: Any) -> object:
-        if not parameter.is_table:
-            return converted(parameter.type, value)
-        return [parameter.type, self._schema, *converted_rows(self._table_types[parameter.type], value)]
-
-
-def _rows(cursor: "pyodbc.Cursor") -> list[Row]:
-    if cursor.description is None:
-        return []
-    names = [column[0] for column in cursor.description]
-    moments = [place for place, column in enumerate(cursor.description) if column[1] is datetime]
-    rows: list[Row] = []
-    for row in cursor.fetchall():
-        values = list(row)
-        for place in moments:
-            if values[place] is not None:
-                values[place] = values[place].isoformat(timespec="milliseconds") + "Z"
-        rows.append(dict(zip(names, values, strict=True)))
-    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +45,9 @@ class SqlServerDelivery:
 class SqlServerDatabase:
     """A schema of a SQL Server database.
 
-    Each thread has a connection for writes (READ COMMITTED, row versions) and one for reads (SNAPSHOT); the driver manager pools them
-    per process. A connection that failed is closed, and the next transaction opens another.
+    Each thread keeps a connection for writes (READ COMMITTED, row versions) and one for reads (SNAPSHOT); nothing else pools them, for a
+    pooled connection would keep the isolation level of whoever had it before. One that failed is closed, and the next transaction
+    opens another.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -144,55 +59,101 @@ class SqlServerDatabase:
     def name(self) -> str:
         return f"SQL Server schema {self._settings.sqlserver_schema}"
 
-    def _connection(self, purpose: str) -> "pyodbc.Connection":
-        existing: pyodbc.Connection | None = getattr(self._local, purpose, None)
-        if existing is not None:
-            return existing
+    def _session(self, purpose: str) -> Session:
+        session: Session | None = getattr(self._local, purpose, None)
+        if session is not None and self._still_answers(session, purpose):
+            return session
         connection = connect(self._settings)
-        if not self._schema_checked:
-            check_schema(connection, self._settings)
-            self._schema_checked = True
-        if purpose == "reading":
-            connection.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
-            connection.commit()
-        setattr(self._local, purpose, connection)
-        return connection
+        try:
+            if not self._schema_checked:
+                check_schema(connection, self._settings)
+                self._schema_checked = True
+            if purpose == "reading":
+                connection.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+                connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        session = Session(connection)
+        setattr(self._local, purpose, session)
+        return session
+
+    def _still_answers(self, session: Session, purpose: str) -> bool:
+        """A connection that lay idle may have been dropped on the way: a failover, a firewall. Then another one is opened."""
+        import pyodbc
+
+        if time.monotonic() - session.used_at < _IDLE_SECONDS:
+            return True
+        try:
+            session.connection.execute("SELECT 1").fetchall()
+            session.connection.rollback()
+            return True
+        except pyodbc.Error:
+            self._drop(session, purpose)
+            return False
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqlServerUnitOfWork]:
-        with self._transaction("writing") as connection:
-            yield SqlServerUnitOfWork(connection, self._settings.sqlserver_schema)
-            connection.commit()
+        with self._transaction("writing") as session:
+            yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
+            self._commit(session)
 
     @contextmanager
     def read(self) -> Iterator[SqlServerUnitOfWork]:
-        with self._transaction("reading") as connection:
-            yield SqlServerUnitOfWork(connection, self._settings.sqlserver_schema)
-            connection.rollback()  # ends the snapshot
+        with self._transaction("reading") as session:
+            yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
+            session.connection.rollback()  # ends the snapshot
 
     @contextmanager
-    def _transaction(self, purpose: str) -> Iterator["pyodbc.Connection"]:
+    def _transaction(self, purpose: str) -> Iterator[Session]:
         import pyodbc
 
         try:
-            connection = self._connection(purpose)
+            session = self._session(purpose)
             try:
-                yield connection
-            except BaseException:
-                self._undo(connection, purpose)
+                yield session
+                session.used_at = time.monotonic()
+            except BaseException as error:
+                self._undo(session, purpose, error)
                 raise
         except pyodbc.Error as error:
             raise translated(error, self._settings) from error
 
-    def _undo(self, connection: "pyodbc.Connection", purpose: str) -> None:
+    def _commit(self, session: Session) -> None:
+        """Commit. Raises DatabaseUnavailable where the answer is lost: doing the work again might then do it twice."""
         import pyodbc
 
         try:
-            connection.rollback()
-        except pyodbc.Error:  # it is broken: the server has rolled back, and the next transaction takes another
-            setattr(self._local, purpose, None)
-            with suppress(pyodbc.Error):
-                connection.close()
+            session.connection.commit()
+        except pyodbc.Error as error:
+            if str(error.args[0]).startswith(("08", "HYT")):
+                raise DatabaseUnavailable(
+                    f"{self.name}: the connection broke while committing, and it is not known whether the server has done it; "
+                    "look at what is there before you do it again"
+                ) from error
+            raise
+
+    def _undo(self, session: Session, purpose: str, cause: BaseException) -> None:
+        """Roll back; a connection that broke is given up, also one on which the rollback seems to work after a lost commit."""
+        import pyodbc
+
+        broken = isinstance(cause, pyodbc.Error) and str(cause.args[0]).startswith("08")
+        if broken or isinstance(cause, DatabaseUnavailable):
+            self._drop(session, purpose)
+            return
+        try:
+            session.connection.rollback()
+        except pyodbc.Error:
+            self._drop(session, purpose)
+
+    def _drop(self, session: Session, purpose: str) -> None:
+        import pyodbc
+
+        setattr(self._local, purpose, None)
+        with suppress(pyodbc.Error):  # broken already: the server ends the transaction by itself
+            session.connection.rollback()
+        with suppress(pyodbc.Error):
+            session.connection.close()
 
     def migrate(self, to: int | None = None) -> list[str]:
         return self._migrating(lambda migrator: migrator.migrate(to))
@@ -214,6 +175,7 @@ class SqlServerDatabase:
         import pyodbc
 
         connection = connect(self._settings)
+        connection.timeout = 0  # building an index over many rows takes as long as it takes
         try:
             return action(Migrator(connection, self._settings))
         except pyodbc.Error as error:
@@ -244,13 +206,14 @@ class SqlServerDatabase:
 
     def _await(self, queue: str, timeout: float) -> bool:
         """Wait on the server until a message can be received; in a transaction of its own, which moves what has arrived."""
-        left = round(timeout * 1000)
+        deadline = time.monotonic() + timeout
         while True:
+            left = max(0, round((deadline - time.monotonic()) * 1000))
             wait = min(left, _POLL_MILLISECONDS)
             rows = transact(self, partial(_await_messages, queue=queue, milliseconds=wait))
-            left -= wait
-            if rows[0]["waiting"] or left <= 0:
+            if rows[0]["waiting"] or time.monotonic() >= deadline:
                 return bool(rows[0]["waiting"])
+            time.sleep(_PAUSE_SECONDS)  # woken by what was no message, or somebody else was faster
 
     def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
         def count(unit_of_work: UnitOfWork) -> bool:
@@ -291,10 +254,9 @@ class SqlServerDatabase:
 
     def close(self) -> None:
         for purpose in ("writing", "reading"):
-            connection = getattr(self._local, purpose, None)
-            if connection is not None:
-                connection.close()
-                setattr(self._local, purpose, None)
+            session: Session | None = getattr(self._local, purpose, None)
+            if session is not None:
+                self._drop(session, purpose)
 
 
 def _await_messages(unit_of_work: UnitOfWork, queue: str, milliseconds: int) -> list[Row]:

@@ -36,7 +36,8 @@ def connect(settings: Settings) -> "pyodbc.Connection":
             attrs_before=attributes,
         )
     except pyodbc.Error as error:
-        raise translated(error, settings) from error
+        meant = translated(error, settings)
+        raise (DatabaseUnavailable(str(meant)) if isinstance(meant, TransactionConflict) else meant) from error
     connection.timeout = settings.sqlserver_query_seconds
     return connection
 
@@ -45,7 +46,7 @@ def connection_string(settings: Settings) -> str:
     """The ODBC connection string of the settings; a value can hold any character and adds no keyword of its own."""
     if settings.sqlserver_dsn is not None:
         text = settings.sqlserver_dsn.get_secret_value().rstrip("; ")
-        given = {key.strip().lower() for key in re.findall(r"(?:^|;)([^=;{}]+)=", text)}
+        given = {key.strip().lower() for key in re.findall(r"(?:^|;)([^=;{}]+)=", _without_braced(text))}
         parts = [text]
         if not given & {"driver", "dsn", "filedsn"}:
             parts.insert(0, f"DRIVER={_braced(odbc_driver())}")
@@ -64,6 +65,11 @@ def connection_string(settings: Settings) -> str:
     if settings.sqlserver_trust_certificate and "trustservercertificate" not in given:
         parts.append("TrustServerCertificate=yes")
     return ";".join([*parts, "LongAsMax=yes", "APP=hartonomous"])
+
+
+def _without_braced(text: str) -> str:
+    """A connection string without its {braced values}, which may hold anything, also what looks like a keyword."""
+    return re.sub(r"\{(?:[^}]|\}\})*\}", "{}", text)
 
 
 def odbc_driver() -> str:
@@ -109,6 +115,7 @@ def _pyodbc() -> Any:
             "SQL Server needs unixODBC, which no Python package brings: apt-get install libodbc2 (Debian, Ubuntu), "
             f"dnf install unixODBC (Red Hat) or brew install unixodbc (macOS) [{error}]"
         ) from error
+    pyodbc.pooling = False
     return pyodbc
 
 
@@ -127,8 +134,8 @@ def _entra_token() -> bytes:
     return struct.pack(f"<I{len(token)}s", len(token), token)
 
 
-_CONFLICTS = {1205, 1222, 2601, 2627, 3960, 3961}
-"""Deadlock, lock timeout, duplicate key (another writer was first), snapshot conflicts."""
+_CONFLICTS = {1205, 1222, 547, 2601, 2627, 3960, 3961} | {4221, 10928, 10929, 40197, 40501, 40613, 49918, 49919, 49920}
+"""Deadlock, lock timeout, a key that another writer was first to delete or to make, snapshot conflicts; and what Azure calls transient."""
 
 _REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
     18456: (
@@ -148,6 +155,10 @@ _REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
     2715: (SchemaMismatch, "the schema is missing or older than the program: run `hartonomous migrate`"),
     9617: (DatabaseError, "a queue is disabled: `hartonomous health` gives the statement that enables it"),
     9616: (DatabaseError, "Service Broker is disabled: `hartonomous health` gives the statement that enables it"),
+    15517: (
+        DatabaseUnavailable,
+        "the database's owner has no login here, as after a restore: ALTER AUTHORIZATION ON DATABASE::… TO sa",
+    ),
     1105: (DatabaseUnavailable, "the database is full: give it room"),
     9002: (DatabaseUnavailable, "the transaction log is full: back it up or give it room"),
     3906: (DatabaseUnavailable, "the database is read-only"),

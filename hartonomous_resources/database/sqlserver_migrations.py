@@ -62,6 +62,8 @@ def choose_features(settings: Settings, server: Server, journal: set[str]) -> li
             f"database {server.database} was made with {next(iter(brokers))}: set HARTONOMOUS_BROKER=auto, or migrate another "
             "schema (HARTONOMOUS_SQLSERVER_SCHEMA) and ingest anew"
         )
+    if wanted == "service_broker" and server.edition == _AZURE_SQL_DATABASE:
+        raise DatabaseError("Azure SQL Database has no Service Broker: set HARTONOMOUS_BROKER=table")
     if wanted == "service_broker" and not server.broker_enabled:
         name = server.database.replace("]", "]]")
         raise DatabaseError(

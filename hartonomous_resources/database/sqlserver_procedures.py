@@ -70,9 +70,14 @@ def _definitions(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]
 
 
 def converted(kind: str, value: Any) -> object:
-    """A value as the driver sends it for a T-SQL type: times are text in our rows, and so are ids."""
+    """A value as the driver sends it for a T-SQL type: times are text in our rows, and so are ids.
+
+    None is BinaryNull, which goes as NULL of the declared type: for None itself pyodbc would ask the server for the type first.
+    """
     if value is None:
-        return None
+        import pyodbc
+
+        return pyodbc.BinaryNull
     if kind.startswith("datetime2"):
         return datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
     if kind == "uniqueidentifier":

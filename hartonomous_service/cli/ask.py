@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import Progress
 
+from hartonomous_service.cli.lineage import lineage
+from hartonomous_service.cli.lineage import show_lineage as show_lineage
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
@@ -25,7 +27,9 @@ from hartonomous_service.errors import CommandError
 SourceArgument = Annotated[
     int, typer.Argument(max=2**63 - 1, help="Id of a source, as `hartonomous sources list` shows it.")
 ]
-LimitOption = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at the most, the latest first.")]
+LimitOption = Annotated[
+    int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="How many at the most, the latest first.")
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -47,14 +51,22 @@ def search(
         Literal["hybrid", "semantic", "lexical"], typer.Option(help="By meaning, by words, or both.")
     ] = "hybrid",
     modality: Annotated[str | None, typer.Option(help="Only atoms of this modality.")] = None,
+    record: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Record that this model was given the results.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="With --record: what the model was asked to do.")] = None,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Find atoms, with the sources and byte offsets where they stand."""
     from hartonomous_service.search import search as search_atoms
 
+    if task is not None and record is None:
+        raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
     with opened() as resources:
-        result = search_atoms(resources, text, tenant=tenant, k=k, mode=mode, modality=modality)
+        result = search_atoms(
+            resources, text, tenant=tenant, k=k, mode=mode, modality=modality, record_for=record, task=task
+        )
     emit(result, as_json, show_results)
 
 
@@ -72,38 +84,8 @@ def show_results(result: Any) -> None:
         if len(hit["sources"]) > 3:
             out.print(f"      … and {len(hit['sources']) - 3} more places")
         out.print(f"      atom {hit['atomHash']}")
-
-
-def lineage(
-    name: Annotated[str, typer.Argument(metavar="HASH|SOURCE_ID", help="SHA-256 of an atom, or the id of a source.")],
-    depth: Annotated[int, typer.Option(min=1, max=20, help="Edges to follow in each direction.")] = 4,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Nodes at the most.")] = 1000,
-    tenant: TenantOption = 0,
-    as_json: JsonOption = False,
-) -> None:
-    """Where an atom or a source came from, and what came of it."""
-    from hartonomous_service.lineage import lineage as lineage_of
-
-    with opened() as resources:
-        result = lineage_of(resources, name, tenant=tenant, depth=depth, limit=limit)
-    emit(result, as_json, show_lineage)
-
-
-def show_lineage(result: Any) -> None:
-    """Print lineage for people: every edge as a line."""
-    names = {node["id"]: _node_name(node) for node in result["nodes"]}
-    for edge in result["edges"][:50]:
-        out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
-    if len(result["edges"]) > 50 or result["truncated"]:
-        out.print(f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has them all")
-    if not result["edges"]:
-        out.print(f"{next(iter(names.values()))}: nothing is linked to it")
-
-
-def _node_name(node: Any) -> str:
-    key = node["id"].split(":", 1)[1]
-    what = {"Atom": key[:12], "Source": f"{key} {node.get('sourceUri', '')}", "Model": node.get("name", key)}
-    return printable(f"{node['label']} {what.get(node['label'], key[:36])}")
+    if "inferenceId" in result:
+        out.print(f"recorded as inference {result['inferenceId']}")
 
 
 def sources_list(
@@ -197,21 +179,34 @@ def verify(
     source_id: Annotated[
         int | None, typer.Argument(max=2**63 - 1, help="One source; all sources and invariants when absent.")
     ] = None,
+    graph: Annotated[bool, typer.Option("--graph", help="Only hold the graph against the database.")] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="With --graph: write what is missing, remove what the database no longer holds."),
+    ] = False,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check that sources rebuild to their hashes and that the invariants hold."""
+    from hartonomous_service.graph_repair import verify_graph
     from hartonomous_service.sources import verify as verify_sources
 
+    if repair and not graph:
+        raise typer.BadParameter("--repair is for the graph: give --graph, too")
+    if graph and source_id is not None:
+        raise typer.BadParameter("--graph compares whole hours: give no source id")
     with opened() as resources, Progress(console=err, transient=True) as progress:
         task = progress.add_task("verifying")
-        result = verify_sources(
-            resources,
-            source_id,
-            tenant=tenant_of(tenant, all_tenants),
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+
+        def show_progress(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        whose = tenant_of(tenant, all_tenants)
+        if graph:
+            result = verify_graph(resources, tenant=whose, repair=repair, progress=show_progress)
+        else:
+            result = verify_sources(resources, source_id, tenant=whose, progress=show_progress)
     emit(result, as_json, _show_verified)
     if result["failed"]:
         raise typer.Exit(1)
@@ -221,4 +216,7 @@ def _show_verified(result: Any) -> None:
     for item in result["failed"]:
         what = f"source {item['sourceId']}" if "sourceId" in item and "invariant" not in item else item["invariant"]
         err.print(f"failed: {what}: {printable(item['error'])}", soft_wrap=True)
-    out.print(f"{result['checked']:,} sources checked, {len(result['failed']):,} failed")
+    what = "hours of the graph" if "repaired" in result else "sources"
+    out.print(f"{result['checked']:,} {what} checked, {len(result['failed']):,} failed")
+    if any(result.get("repaired", {}).values()):
+        out.print("repaired: " + ", ".join(f"{n:,} {kind}" for kind, n in result["repaired"].items()))

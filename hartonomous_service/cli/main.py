@@ -11,13 +11,14 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from sqlalchemy.exc import SQLAlchemyError
 
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import configure_logging
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli import ask, operate, run
+from hartonomous_service.cli import ask, infer, operate, run
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.errors import CommandError
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, ask, operate):
+for module in (run, ask, infer, operate):
     module.add_commands(app)
 
 
@@ -61,6 +62,13 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
+    except SQLAlchemyError as error:
+        place = Settings().dagster_home
+        _fail(
+            f"Dagster's storage in {place} cannot be used: {getattr(error, 'orig', None) or error}; make room or grant rights there, or "
+            "delete the folder: it holds only history, and choose a HARTONOMOUS_HOME without ? and %",
+            error,
+        )
     except OSError as error:
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", error)
 

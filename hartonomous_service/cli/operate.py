@@ -217,7 +217,7 @@ def config_show(as_json: JsonOption = False) -> None:
 def sql(
     text: Annotated[str, typer.Argument(help="SQL of SQLite, or T-SQL of the kind people use for quick checks.")],
     write: Annotated[bool, typer.Option("--write", help="Allow the statements to change data.")] = False,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="Rows at the most.")] = 1000,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="Rows at the most.")] = 1000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 60.0,
     as_json: JsonOption = False,
 ) -> None:

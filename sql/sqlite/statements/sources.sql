@@ -50,7 +50,7 @@ DELETE FROM Source WHERE SourceId = :source_id;
 -- name: supersede_older_versions
 UPDATE Source SET SupersededBy = :source_id
 WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status = 'Atomized' AND SupersededBy IS NULL
-  AND SourceId <> :source_id;
+  AND SourceId < :source_id;
 
 -- name: finish_source
 UPDATE Source

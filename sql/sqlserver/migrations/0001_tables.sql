@@ -159,7 +159,7 @@ CREATE INDEX IX_AtomEmbedding_Pending ON dbo.AtomEmbedding (IngestHour, ModelId)
 GO
 CREATE TABLE dbo.BackgroundJob
 (
-    JobId uniqueidentifier NOT NULL CONSTRAINT DF_BackgroundJob_JobId DEFAULT (NEWSEQUENTIALID())   -- ordered by time
+    JobId uniqueidentifier NOT NULL CONSTRAINT DF_BackgroundJob_JobId DEFAULT (NEWSEQUENTIALID())   -- ascending, until the server restarts: CreatedAt is the order
         CONSTRAINT PK_BackgroundJob PRIMARY KEY CLUSTERED,
     JobType varchar(64) NOT NULL,
     Parameters nvarchar(max) NOT NULL CONSTRAINT CK_BackgroundJob_Parameters CHECK (ISJSON(Parameters) = 1),

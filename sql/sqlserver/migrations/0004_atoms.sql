@@ -17,13 +17,20 @@ BEGIN
     );
     DECLARE @turned TABLE (AtomId bigint NOT NULL PRIMARY KEY, Position bigint NOT NULL);
 
-    -- The range lock of SERIALIZABLE keeps anybody else from inserting the same hash between the look and the insert; the order
-    -- of the hashes is the same for all writers, so that they queue up instead of meeting crosswise.
+    -- One writer of a tenant at a time: batches of many random hashes would meet crosswise and deadlock nearly every time. A client that
+    -- inserts an atom by hand holds no such lock; then the unique key decides, and the program does the batch again.
+    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/atoms/', @tenant_id), @locked int;
+    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+        @LockTimeout = 120000;
+    IF @locked < 0
+        THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
+
+    -- UPDLOCK: an atom that is found must not be deleted before it is counted.
     INSERT INTO @known (ContentHash, AtomId, IsNew, IsPlain)
     SELECT a.ContentHash, a.AtomId, 0,
         CASE WHEN a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') THEN 1 ELSE 0 END
     FROM (SELECT DISTINCT r.ContentHash FROM @atoms AS r) AS d
-    INNER JOIN dbo.Atom AS a WITH (UPDLOCK, SERIALIZABLE) ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash;
+    INNER JOIN dbo.Atom AS a WITH (UPDLOCK) ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash;
 
     WITH ranked AS
     (
@@ -38,8 +45,7 @@ BEGIN
     SELECT @tenant_id, r.Modality, r.Subtype, r.ContentHash, r.CanonicalText,
         CASE WHEN r.ByteLength <= 64 THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, r.Occurrences, 0, @ingest_hour
     FROM ranked AS r
-    WHERE r.Position = 1 AND NOT EXISTS (SELECT 1 FROM dbo.Atom AS a WITH (UPDLOCK, SERIALIZABLE)
-                                         WHERE a.TenantId = @tenant_id AND a.ContentHash = r.ContentHash)
+    WHERE r.Position = 1 AND NOT EXISTS (SELECT 1 FROM @known AS k WHERE k.ContentHash = r.ContentHash)
     ORDER BY r.ContentHash;
 
     WITH ranked AS

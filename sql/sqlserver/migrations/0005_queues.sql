@@ -42,10 +42,12 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
+    DECLARE @counted TABLE (AttemptCount int NOT NULL);
     UPDATE dbo.QueueMessage
     SET AttemptCount = AttemptCount + 1, LastError = @reason, FirstFailedAt = COALESCE(FirstFailedAt, @now)
-    OUTPUT inserted.AttemptCount AS attemptCount
+    OUTPUT inserted.AttemptCount INTO @counted (AttemptCount)
     WHERE MessageId = @message_id;
+    SELECT c.AttemptCount AS attemptCount FROM @counted AS c;
 END;
 GO
 CREATE PROCEDURE dbo.usp_delete_message @message_id varchar(36)

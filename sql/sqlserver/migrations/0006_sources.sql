@@ -23,10 +23,11 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
+    -- Through a table variable: a database that was adopted may have triggers of its own, and OUTPUT to the client allows none.
+    DECLARE @claimed TABLE (SourceId bigint NOT NULL);
     WITH claimed AS
     (
-        SELECT TOP (1) s.SourceId, s.TenantId, s.SourceUri, s.Version, s.ContentType, s.ByteLength, s.IngestHour, s.MessageId,
-            s.ReadUri, s.BlobKey, s.AttemptCount, s.ReceivedAt, s.Metadata, s.Status, s.LeaseOwner, s.LeaseUntil, s.RunId
+        SELECT TOP (1) s.SourceId, s.AttemptCount, s.Status, s.LeaseOwner, s.LeaseUntil, s.RunId
         FROM dbo.Source AS s WITH (ROWLOCK, UPDLOCK, READPAST)
         WHERE s.IngestHour = @hour AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < @now))
             AND NOT EXISTS (SELECT 1 FROM dbo.Source AS e
@@ -36,11 +37,13 @@ BEGIN
     )
     UPDATE claimed
     SET Status = 'Atomizing', LeaseOwner = @owner, LeaseUntil = @lease_until, AttemptCount = AttemptCount + 1, RunId = @run_id
-    OUTPUT inserted.SourceId AS sourceId, inserted.TenantId AS tenantId, inserted.SourceUri AS sourceUri,
-        inserted.Version AS version, inserted.ContentType AS contentType, inserted.ByteLength AS byteLength,
-        inserted.IngestHour AS ingestHour, inserted.MessageId AS messageId, inserted.ReadUri AS readUri,
-        inserted.BlobKey AS blobKey, inserted.AttemptCount AS attemptCount, inserted.ReceivedAt AS receivedAt,
-        inserted.Metadata AS metadata;
+    OUTPUT inserted.SourceId INTO @claimed (SourceId);
+    SELECT s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
+        s.ContentType AS contentType, s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.MessageId AS messageId,
+        s.ReadUri AS readUri, s.BlobKey AS blobKey, s.AttemptCount AS attemptCount, s.ReceivedAt AS receivedAt,
+        s.Metadata AS metadata
+    FROM @claimed AS c
+    INNER JOIN dbo.Source AS s ON s.SourceId = c.SourceId;
 END;
 GO
 CREATE PROCEDURE dbo.usp_renew_source_lease @source_id bigint, @owner nvarchar(300), @lease_until datetime2(3)
@@ -119,7 +122,7 @@ BEGIN
     SET NOCOUNT ON;
     UPDATE dbo.Source SET SupersededBy = @source_id
     WHERE TenantId = @tenant_id AND SourceUriHash = HASHBYTES('SHA2_256', @source_uri) AND Status = 'Atomized'
-        AND SupersededBy IS NULL AND SourceId <> @source_id;
+        AND SupersededBy IS NULL AND SourceId < @source_id;
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO

@@ -17,6 +17,8 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
+    -- Through a table variable: a table that was adopted may have triggers of its own, and OUTPUT to the client allows none.
+    DECLARE @claimed TABLE (JobId uniqueidentifier NOT NULL, AtomId bigint NULL, TenantId int NOT NULL, AttemptCount int NOT NULL);
     WITH claimed AS
     (
         SELECT TOP (@n) j.JobId, j.AtomId, j.TenantId, j.AttemptCount, j.Status, j.LeaseOwner, j.LeaseUntil, j.StartedAt
@@ -28,8 +30,10 @@ BEGIN
     UPDATE claimed
     SET Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = @owner, LeaseUntil = @lease_until,
         StartedAt = COALESCE(StartedAt, @now)
-    OUTPUT LOWER(CONVERT(char(36), inserted.JobId)) AS jobId, inserted.AtomId AS atomId, inserted.TenantId AS tenantId,
-        inserted.AttemptCount AS attemptCount;
+    OUTPUT inserted.JobId, inserted.AtomId, inserted.TenantId, inserted.AttemptCount
+        INTO @claimed (JobId, AtomId, TenantId, AttemptCount);
+    SELECT LOWER(CONVERT(char(36), c.JobId)) AS jobId, c.AtomId AS atomId, c.TenantId AS tenantId, c.AttemptCount AS attemptCount
+    FROM @claimed AS c;
 END;
 GO
 CREATE PROCEDURE dbo.usp_complete_jobs @job_ids nvarchar(max), @owner nvarchar(300), @now datetime2(3), @result nvarchar(max)

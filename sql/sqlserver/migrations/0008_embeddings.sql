@@ -187,7 +187,7 @@ BEGIN
             WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
 END;
 GO
--- Atoms that hold every word (or some word), those with most of them first, the shorter text before the longer one. Letters match
+-- Atoms that hold every word (or some word) as a whole word, those with most of them first, the shorter text before the longer one. Letters match
 -- whatever their case and accents. It reads every text of the tenant: full-text search is a component that a server need not have.
 CREATE PROCEDURE dbo.usp_lexical_matches @words nvarchar(max), @any_word bit, @tenant_id int, @n int
 WITH EXECUTE AS OWNER
@@ -196,12 +196,12 @@ BEGIN
     SET NOCOUNT ON;
     DECLARE @patterns TABLE (Pattern nvarchar(4000) COLLATE Latin1_General_100_CI_AI NOT NULL);
     INSERT INTO @patterns (Pattern)
-    SELECT DISTINCT CONCAT(N'%', REPLACE(REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(1000), j.value), N'~', N'~~'), N'%', N'~%'),
-                                         N'_', N'~_'), N'[', N'~['), N'%') COLLATE Latin1_General_100_CI_AI
+    SELECT DISTINCT CONCAT(N'%[^0-9a-z]', REPLACE(REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(1000), j.value), N'~', N'~~'), N'%', N'~%'),
+                                                  N'_', N'~_'), N'[', N'~['), N'[^0-9a-z]%') COLLATE Latin1_General_100_CI_AI
     FROM OPENJSON(@words) AS j;
     SELECT TOP (@n) a.AtomId AS atomId, CONVERT(float, COUNT(*)) AS score
     FROM dbo.Atom AS a
-    INNER JOIN @patterns AS p ON a.CanonicalText COLLATE Latin1_General_100_CI_AI LIKE p.Pattern ESCAPE N'~'
+    INNER JOIN @patterns AS p ON CONCAT(N' ', a.CanonicalText, N' ') COLLATE Latin1_General_100_CI_AI LIKE p.Pattern ESCAPE N'~'
     WHERE a.TenantId = @tenant_id
     GROUP BY a.AtomId, DATALENGTH(a.CanonicalText)
     HAVING @any_word = 1 OR COUNT(*) = (SELECT COUNT(*) FROM @patterns)

@@ -6,7 +6,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT a.AtomId AS atomId, LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.Modality AS modality,
-        a.Subtype AS subtype, a.ContentType AS contentType, a.CreatedAt AS createdAt
+        a.Subtype AS subtype, a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt
     FROM dbo.Atom AS a
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
         AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
@@ -45,14 +45,15 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT o.SourceId AS sourceId, o.SupersededBy AS supersededBy
+    SELECT o.SourceId AS sourceId, o.SupersededBy AS supersededBy, n.ReceivedAt AS receivedAt
     FROM dbo.Source AS o
+    INNER JOIN dbo.Source AS n ON n.SourceId = o.SupersededBy
     WHERE o.SupersededBy IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.TenantId = @tenant_id
     UNION
-    SELECT o.SourceId, o.SupersededBy
+    SELECT o.SourceId, o.SupersededBy, n.ReceivedAt
     FROM dbo.Source AS o
-    WHERE o.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.SupersededBy IS NOT NULL
-        AND o.TenantId = @tenant_id;
+    INNER JOIN dbo.Source AS n ON n.SourceId = o.SupersededBy
+    WHERE o.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.TenantId = @tenant_id;
 END;
 GO
 CREATE PROCEDURE dbo.usp_graph_embeddings @tenant_id int, @atom_ids nvarchar(max)
@@ -61,7 +62,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT e.AtomId AS atomId, e.RunId AS runId, m.ModelId AS modelId, m.Name AS name, m.Precision AS precision,
-        m.ArtifactHash AS artifactHash, m.Dimension AS dimension
+        m.ArtifactHash AS artifactHash, m.Dimension AS dimension, e.CreatedAt AS createdAt
     FROM dbo.AtomEmbedding AS e
     INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
     WHERE e.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND e.TenantId = @tenant_id;
@@ -102,12 +103,12 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT i.InferenceId AS inferenceId, ia.Role AS role, LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash,
-        MIN(ia.Ordinal) AS firstOrdinal
+        MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
     FROM dbo.Atom AS a
     INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash
     INNER JOIN dbo.Inference AS i ON i.TenantId = ia.TenantId AND i.InferenceId = ia.InferenceId
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
-    GROUP BY i.InferenceId, ia.Role, ia.AtomHash;
+    GROUP BY i.InferenceId, i.CreatedAt, ia.Role, ia.AtomHash;
 END;
 GO
 CREATE PROCEDURE dbo.usp_atoms_of_inference @tenant_id int, @inference_id nvarchar(200)
@@ -126,10 +127,133 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT i.InferenceId AS inferenceId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt, i.DurationMs AS durationMs
+    SELECT i.InferenceId AS inferenceId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt, i.DurationMs AS durationMs,
+        i.CreatedAt AS createdAt
     FROM dbo.Inference AS i
     WHERE i.TenantId = @tenant_id
         AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
                               FROM OPENJSON(@inference_ids) AS j);
+END;
+GO
+-- Of an hour: the atoms and sources that the graph must hold, and the pairs of those sources with their atoms. Each row counts with a
+-- number below 2^32, so that a sum of up to 2^31 rows is exact; hartonomous_resources/agreement.py has the same arithmetic.
+CREATE PROCEDURE dbo.usp_hour_digests @tenant_id int, @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    WITH atoms AS
+    (
+        SELECT CONVERT(bigint, SUBSTRING(a.ContentHash, 1, 4)) AS Digest
+        FROM dbo.Atom AS a
+        WHERE a.TenantId = @tenant_id AND a.IngestHour = @hour AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
+            AND (EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+                         WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+                 OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
+                 OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+                 OR EXISTS (SELECT 1 FROM dbo.InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
+    ),
+    sources AS
+    (
+        SELECT s.SourceId, (CONVERT(bigint, SUBSTRING(s.ContentHash, 1, 4)) * 31 + s.SourceId) % 4294967296 AS Digest
+        FROM dbo.Source AS s
+        WHERE s.TenantId = @tenant_id AND s.IngestHour = @hour AND s.Status = 'Atomized'
+    ),
+    edges AS
+    (
+        SELECT (CONVERT(bigint, SUBSTRING(a.ContentHash, 1, 4)) * 31 + sa.SourceId * 17 + MIN(sa.Ordinal) * 7 + COUNT_BIG(*))
+            % 4294967296 AS Digest
+        FROM sources AS s
+        INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
+        INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+        WHERE a.Subtype IS NULL OR a.Subtype <> 'gap'
+        GROUP BY sa.SourceId, sa.AtomId, a.ContentHash
+    )
+    SELECT (SELECT COUNT_BIG(*) FROM atoms) AS atomCount, (SELECT COALESCE(SUM(Digest), 0) FROM atoms) AS atomTotal,
+        (SELECT COUNT_BIG(*) FROM sources) AS sourceCount, (SELECT COALESCE(SUM(Digest), 0) FROM sources) AS sourceTotal,
+        (SELECT COUNT_BIG(*) FROM edges) AS edgeCount, (SELECT COALESCE(SUM(Digest), 0) FROM edges) AS edgeTotal;
+END;
+GO
+CREATE PROCEDURE dbo.usp_hours_of_tenant @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.IngestHour AS hour FROM dbo.Source AS s WHERE s.TenantId = @tenant_id
+    UNION
+    SELECT a.IngestHour FROM dbo.Atom AS a WHERE a.TenantId = @tenant_id
+    ORDER BY hour;
+END;
+GO
+CREATE PROCEDURE dbo.usp_atomized_sources_of_hour @tenant_id int, @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.SourceId AS sourceId,
+        (SELECT COUNT_BIG(*) FROM dbo.SourceAtom AS sa WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS atomCount
+    FROM dbo.Source AS s
+    WHERE s.TenantId = @tenant_id AND s.IngestHour = @hour AND s.Status = 'Atomized'
+    ORDER BY s.SourceId;
+END;
+GO
+-- Atoms that no atomized source holds (inserted by hand): the events of their embedding brought them into the graph.
+CREATE PROCEDURE dbo.usp_loose_atoms_of_hour @tenant_id int, @hour char(16), @after bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) a.AtomId AS atomId
+    FROM dbo.Atom AS a
+    WHERE a.TenantId = @tenant_id AND a.IngestHour = @hour AND a.AtomId > @after AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
+        AND NOT EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+                        WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+        AND (EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
+             OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+             OR EXISTS (SELECT 1 FROM dbo.InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
+    ORDER BY a.AtomId;
+END;
+GO
+CREATE PROCEDURE dbo.usp_inferences_between @tenant_id int, @since datetime2(3), @until datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT i.InferenceId AS inferenceId FROM dbo.Inference AS i
+    WHERE i.TenantId = @tenant_id AND i.CreatedAt >= @since AND i.CreatedAt < @until
+    ORDER BY i.InferenceId;
+END;
+GO
+CREATE PROCEDURE dbo.usp_known_atoms @tenant_id int, @keys nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT LOWER(CONVERT(char(64), a.ContentHash, 2)) AS [key]
+    FROM dbo.Atom AS a
+    WHERE a.TenantId = @tenant_id AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
+        AND a.ContentHash IN (SELECT CONVERT(binary(32), j.value, 2) FROM OPENJSON(@keys) AS j);
+END;
+GO
+CREATE PROCEDURE dbo.usp_known_sources @tenant_id int, @keys nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT CONVERT(varchar(20), s.SourceId) AS [key]
+    FROM dbo.Source AS s
+    WHERE s.TenantId = @tenant_id AND s.Status = 'Atomized'
+        AND s.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@keys) AS j);
+END;
+GO
+CREATE PROCEDURE dbo.usp_known_inferences @tenant_id int, @keys nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT i.InferenceId AS [key]
+    FROM dbo.Inference AS i
+    WHERE i.TenantId = @tenant_id
+        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@keys) AS j);
 END;
 GO

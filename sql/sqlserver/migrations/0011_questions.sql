@@ -224,30 +224,6 @@ BEGIN
     OPTION (RECOMPILE);
 END;
 GO
--- What the graph must hold once ProvenanceQueue is empty.
-CREATE PROCEDURE dbo.usp_graph_totals @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT
-        (SELECT COUNT_BIG(*) FROM dbo.Atom AS a
-         WHERE a.TenantId = @tenant_id AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
-             AND (EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
-                          WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
-                  OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-                  OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
-                  OR EXISTS (SELECT 1 FROM dbo.InferenceAtom AS ia
-                             WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))) AS atoms,
-        (SELECT COUNT_BIG(*) FROM dbo.Source AS s WHERE s.TenantId = @tenant_id AND s.Status = 'Atomized') AS sources,
-        (SELECT COUNT_BIG(*) FROM (SELECT DISTINCT sa.SourceId, sa.AtomId
-                                   FROM dbo.Source AS s
-                                   INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
-                                   INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
-                                   WHERE s.TenantId = @tenant_id AND s.Status = 'Atomized'
-                                       AND (a.Subtype IS NULL OR a.Subtype <> 'gap')) AS pairs) AS edges;
-END;
-GO
 CREATE PROCEDURE dbo.usp_database_tenants
 WITH EXECUTE AS OWNER
 AS

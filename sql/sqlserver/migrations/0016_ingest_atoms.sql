@@ -14,6 +14,7 @@ BEGIN
                                             OR r.ContentHash <> HASHBYTES('SHA2_256', r.Content))
         THROW 51006, N'an atom''s ByteLength or ContentHash is not that of its Content', 1;
 
+    SET @SourceId = NULL;
     DECLARE @bytes varbinary(max) = 0x, @piece varbinary(max);
     DECLARE pieces CURSOR LOCAL FAST_FORWARD FOR
         SELECT r.Content + COALESCE(r.Suffix, 0x) FROM @Atoms AS r WHERE r.Role = 'content' ORDER BY r.Ordinal;
@@ -32,6 +33,20 @@ BEGIN
     DECLARE @ids TABLE (ContentHash binary(32) NOT NULL, AtomId bigint NOT NULL, IsNew bit NOT NULL);
     DECLARE @events dbo.MessageRows;
     BEGIN TRANSACTION;
+    IF EXISTS (SELECT 1 FROM dbo.Source AS s WITH (UPDLOCK, SERIALIZABLE)
+               WHERE s.TenantId = @TenantId AND s.SourceUriHash = HASHBYTES('SHA2_256', @SourceUri)
+                   AND s.Status IN ('Landed', 'Atomizing'))
+        THROW 51011, N'an earlier version of this source is still being atomized: try again when it is done', 1;
+    -- The same bytes again: nothing changes but when they were last seen.
+    SELECT @SourceId = s.SourceId FROM dbo.Source AS s
+    WHERE s.TenantId = @TenantId AND s.SourceUriHash = HASHBYTES('SHA2_256', @SourceUri) AND s.Status = 'Atomized'
+        AND s.SupersededBy IS NULL AND s.ContentHash = HASHBYTES('SHA2_256', @bytes);
+    IF @SourceId IS NOT NULL
+    BEGIN
+        UPDATE dbo.Source SET LastSeenAt = @now WHERE SourceId = @SourceId;
+        COMMIT TRANSACTION;
+        RETURN;
+    END;
     INSERT INTO dbo.Source (TenantId, SourceUri, Version, ContentType, ContentHash, ByteLength, IngestHour, Status,
                             AtomizerVersion, MessageId, ReceivedAt, LastSeenAt)
     SELECT @TenantId, @SourceUri, COALESCE(MAX(s.Version), 0) + 1, @ContentType, HASHBYTES('SHA2_256', @bytes), DATALENGTH(@bytes),

@@ -88,8 +88,9 @@ BEGIN
     UPDATE dbo.DialogPool SET OpenedAt = SYSUTCDATETIME() WHERE Queue = @queue AND Slot = @slot;
 END;
 GO
--- Move all that has arrived into QueueMessage. Whoever receives holds the same lock, and all is moved: a message never overtakes
--- an earlier one of its key that still lies in a recycled dialog.
+-- Move all that has arrived into QueueMessage. Whoever receives holds the same lock, and all is moved, so that a message does not
+-- overtake an earlier one of its key that still lies in a recycled dialog (unless another receiver, which waits for the lock, has
+-- looked at that dialog in the same moment: keys are in order within a dialog, and nearly always across two).
 CREATE PROCEDURE dbo.usp_move_received @queue varchar(64)
 WITH EXECUTE AS OWNER
 AS
@@ -103,7 +104,10 @@ BEGIN
         Handle uniqueidentifier NOT NULL,
         MessageType nvarchar(256) NOT NULL,
         EnqueuedAt datetime NULL,
-        Body varbinary(max) NULL
+        Body varbinary(max) NULL,
+        -- An envelope that somebody else made may be anything: one that does not hold what it says becomes a dead letter.
+        IsWhole AS CONVERT(bit, CASE WHEN DATALENGTH(Body) >= 48 AND CONVERT(int, SUBSTRING(Body, 45, 4)) BETWEEN 0 AND DATALENGTH(Body) - 48
+                                     THEN 1 ELSE 0 END)
     );
     BEGIN TRANSACTION;
     EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
@@ -128,7 +132,7 @@ BEGIN
             SUBSTRING(b.Body, 49 + CONVERT(int, SUBSTRING(b.Body, 45, 4)), DATALENGTH(b.Body)),
             COALESCE(b.EnqueuedAt, SYSUTCDATETIME())
         FROM @batch AS b
-        WHERE b.MessageType = N'//hartonomous/dbo/Envelope';
+        WHERE b.MessageType = N'//hartonomous/dbo/Envelope' AND b.IsWhole = 1;
 
         INSERT INTO dbo.QueueMessage (Sequence, MessageId, Queue, OrderingKey, Body, EnqueuedAt)
         SELECT NEXT VALUE FOR dbo.MessageSequence OVER (ORDER BY b.QueuingOrder), LOWER(CONVERT(char(36), NEWID())), @queue,
@@ -143,7 +147,9 @@ BEGIN
             SYSUTCDATETIME(), SYSUTCDATETIME(), CONCAT(N'puts the message back on ', @queue)
         FROM @batch AS b
         WHERE b.MessageType NOT IN (N'//hartonomous/dbo/Envelope', N'//hartonomous/dbo/Json', N'//hartonomous/dbo/EndOfStream',
-                                    N'http://schemas.microsoft.com/SQL/ServiceBroker/EndDialog');
+                                    N'http://schemas.microsoft.com/SQL/ServiceBroker/EndDialog')
+            OR (b.MessageType = N'//hartonomous/dbo/Envelope' AND b.IsWhole = 0)
+            OR (b.MessageType = N'//hartonomous/dbo/Json' AND b.Body IS NULL);
 
         DECLARE ended CURSOR LOCAL FAST_FORWARD FOR
             SELECT DISTINCT b.Handle FROM @batch AS b
@@ -196,8 +202,10 @@ BEGIN
                     COALESCE(@body, 0x), 1, SYSUTCDATETIME(), SYSUTCDATETIME(), N'send what the dialog carried again');
         IF @type IN (N'http://schemas.microsoft.com/SQL/ServiceBroker/Error',
                      N'http://schemas.microsoft.com/SQL/ServiceBroker/EndDialog')
+        BEGIN
             END CONVERSATION @handle;
-        UPDATE dbo.DialogPool SET Handle = NULL, Sends = 0 WHERE Handle = @handle;
+            UPDATE dbo.DialogPool SET Handle = NULL, Sends = 0 WHERE Handle = @handle;
+        END;
         COMMIT TRANSACTION;
     END;
 END;

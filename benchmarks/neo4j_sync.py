@@ -1,0 +1,196 @@
+"""The provenance graph in a real Neo4j: writing events, writing them again, and asking, in a graph of a million relationships.
+
+The graph and the questions are those of sqlite_lineage.py. An event is 1,000 atoms of a source with their run and model; 20 events
+are merged in one transaction, as the product does it. The naive way is that of the .NET worker: one MERGE statement, in a
+transaction of its own, for each atom.
+
+The server is fetched from Maven Central once and started with Java 17; HARTONOMOUS_TEST_NEO4J_URI names another one, with an empty
+database.
+"""
+
+import os
+import random
+import statistics
+import sys
+import time
+from typing import Any
+
+from common import REPOSITORY, Figure, arguments, finish, note
+from sqlite_lineage import HOUR, LARGE_SOURCE, SINCE, atom, hot, p95, timed, write
+
+EVENT = 1_000
+"""Atoms of an event."""
+EVENTS = 20
+"""Events of a transaction: the default of HARTONOMOUS_PROVENANCE_BATCH_SIZE."""
+SMALL = 10_000
+"""Atoms of the small graph, against which the cost of an event in the large one is held."""
+NAIVE = 1_000
+JAVA = ("-Xmx2g", "-XX:+UseParallelGC")
+RUN, MODEL, TENANT = ("Run", "run"), ("Model", "model"), ("Tenant", "0")
+SEED_MERGE = """
+MERGE (a:NaiveAtom {atomHash: $hash})
+ON CREATE SET a.atomId = $id, a.contentType = $contentType, a.createdAt = datetime($createdAt)
+MERGE (s:NaiveSource {sourceId: $sourceId})
+MERGE (a)-[:INGESTED_FROM]->(s)"""
+
+Batch = tuple[list[Any], list[Any]]
+
+
+def main() -> int:
+    parser = arguments(__doc__, data=False)
+    parser.add_argument(
+        "--relationships", type=int, default=1_000_000, help="of the large graph; a third as many atoms"
+    )
+    parser.add_argument("--rounds", type=int, default=500, help="atoms whose lineage is asked for")
+    parser.add_argument("--batches", type=int, default=4, help="transactions of 20 events that are timed in each graph")
+    options = parser.parse_args()
+    sys.path.insert(0, str(REPOSITORY))
+    from hartonomous_resources.graph.neo4j import Neo4jGraph
+    from tests.neo4j.server import TEST_URI, Address, shared_address, start_server
+
+    own = start_server(JAVA, {"server.memory.pagecache.size": "1g"}) if TEST_URI not in os.environ else None
+    address = Address(own.uri) if own else shared_address()
+    graph = Neo4jGraph(address.settings())
+    return finish([*sync(graph, address, options), *questions(graph, options)], options.json)
+
+
+def sync(graph: Any, address: Any, options: Any) -> list[Figure]:
+    """Write the small graph, time events, write the large one, time them again."""
+    draw = random.Random(5)
+    write(graph, SMALL, draw)
+    for number in range(4):
+        graph.merge(*batch(10_000_000 + number, tenant=1))  # the server compiles what runs often
+    small = [merge_timed(graph, batch(1000 + number)) for number in range(options.batches)]
+    note(f"small graph: {graph.counts(None)}")
+
+    n_atoms = atoms_of(options.relationships)
+    started = time.perf_counter()
+    written = write(graph, n_atoms, draw)
+    note(f"{written:,} relationships in {time.perf_counter() - started:.0f} s")
+    batches = [batch(2000 + number) for number in range(options.batches)]
+    before = sum(graph.counts(0)[1].values())
+    large = [merge_timed(graph, each) for each in batches]
+    again = [merge_timed(graph, each) for each in batches]
+    edges = len(batches[0][1])
+    assert sum(graph.counts(0)[1].values()) == before + edges * len(batches)
+    naive = naively(address)
+
+    rates = {
+        name: edges / statistics.median(took) for name, took in (("small", small), ("large", large), ("again", again))
+    }
+    return [
+        Figure(f"relationships/s in a graph of {SMALL:,} atoms", rates["small"], "1/s", at_least=10_000),
+        Figure(f"relationships/s in a graph of {n_atoms:,} atoms", rates["large"], "1/s", at_least=10_000),
+        Figure("cost of an event there, against the small graph", rates["small"] / rates["large"], "x", at_most=1.3),
+        Figure("the same events again", rates["again"], "1/s"),
+        Figure("the same events again, against new ones", rates["again"] / rates["large"], "x", at_least=2),
+        Figure("one MERGE statement per atom, as the .NET worker", naive, "1/s"),
+        Figure("batches against that", rates["large"] / naive, "x"),
+    ]
+
+
+def batch(number: int, tenant: int = 0) -> Batch:
+    """Nodes and edges of 20 events, each of 1,000 atoms of a source of its own."""
+    from hartonomous_resources.graph.protocol import Edge, Node
+
+    nodes = [Node(tenant, *name, {"since": SINCE}) for name in (RUN, MODEL, TENANT)]
+    edges = []
+    for event in range(number * EVENTS, (number + 1) * EVENTS):
+        source = ("Source", str(1_000_000 + event))
+        nodes.append(
+            Node(tenant, *source, {"tenantId": tenant, "sourceId": event, "since": SINCE, "ingestHour": "later"})
+        )
+        edges.append(Edge(tenant, source, "BELONGS_TO", TENANT, {"since": SINCE}))
+        edges.append(Edge(tenant, source, "GENERATED_BY", RUN, {"since": SINCE}))
+        for n in range(EVENT):
+            name = atom(10_000_000 + event * EVENT + n)
+            kinds = {"modality": "text", "subtype": "sentence", "contentType": "text/plain", "createdAt": SINCE}
+            stamps = {"tenantId": tenant, "atomHash": name[1], "since": SINCE, "ingestHour": "later", "digest": n}
+            nodes.append(Node(tenant, *name, {"atomId": event * EVENT + n, **kinds, **stamps}))
+            occurrence = {"firstOrdinal": n, "count": 1, "since": SINCE, "digest": n}
+            edges.append(Edge(tenant, name, "INGESTED_FROM", source, occurrence))
+            edges.append(Edge(tenant, name, "GENERATED_BY", RUN, {"since": SINCE}))
+            edges.append(Edge(tenant, name, "EMBEDDED_BY", MODEL, {"runId": RUN[1], "since": SINCE}))
+    return nodes, edges
+
+
+def merge_timed(graph: Any, parts: Batch) -> float:
+    started = time.perf_counter()
+    graph.merge(*parts)
+    return time.perf_counter() - started
+
+
+def naively(address: Any) -> float:
+    """Relationships/s of the .NET worker's statement, with an index that it did not even have."""
+    import neo4j
+
+    credentials = (address.user, address.password)
+    with neo4j.GraphDatabase.driver(address.uri, auth=credentials) as driver, driver.session() as session:
+        for label, name in (("NaiveAtom", "atomHash"), ("NaiveSource", "sourceId")):
+            session.run(f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.{name} IS UNIQUE").consume()
+
+        def merge(n: int) -> None:
+            values = {"hash": atom(n)[1], "id": n, "contentType": "text/plain", "createdAt": SINCE, "sourceId": 1}
+            session.execute_write(lambda transaction: transaction.run(SEED_MERGE, values).consume())
+
+        for n in range(NAIVE):
+            merge(-1 - n)
+        started = time.perf_counter()
+        for n in range(NAIVE):
+            merge(n)
+        rate = NAIVE / (time.perf_counter() - started)
+        session.run("MATCH (n) WHERE n:NaiveAtom OR n:NaiveSource DETACH DELETE n").consume()
+    return rate
+
+
+def questions(graph: Any, options: Any) -> list[Figure]:
+    draw = random.Random(6)
+    n_atoms = atoms_of(options.relationships)
+    sizes = []
+
+    def asked() -> tuple[str, str]:
+        """As often an atom that inferences like to use as any."""
+        return atom(draw.randrange(n_atoms) if draw.random() < 0.5 else hot(n_atoms, draw))
+
+    def lineage() -> None:
+        found = graph.lineage(0, *asked(), 4, 1000)
+        sizes.append(len(found.nodes))
+        assert len(found.nodes) == 1000 or {"Source", "Run", "Model", "Tenant"} <= {node.label for node in found.nodes}
+
+    def impact() -> None:
+        found = graph.impact(0, "Source", "0", 1000)
+        assert found.counts["Atom"] >= LARGE_SOURCE and found.only_here == LARGE_SOURCE and len(found.nodes) == 1000
+
+    def large_source() -> None:
+        assert graph.lineage(0, "Source", "0", 4, 1000, skip=5000).truncated
+
+    def path_between() -> None:
+        found = graph.path(0, atom(draw.randrange(n_atoms)), atom(draw.randrange(n_atoms)), 10)
+        assert 1 <= len(found.nodes) <= 4  # the run, if nothing nearer, joins any two
+
+    def digests() -> None:
+        assert graph.digests(0, HOUR)["edges"].count == n_atoms
+
+    def impact_of_model() -> None:
+        assert graph.impact(0, "Model", "model", 1000).counts["Atom"] >= n_atoms
+
+    once = timed(lineage, options.rounds)
+    note(f"nodes of a lineage: median {statistics.median(sizes)}, p95 {p95(sizes):.0f}")
+    return [
+        Figure("lineage of an atom, depth 4, p50", statistics.median(once), "ms"),
+        Figure("lineage of an atom, depth 4, p95", p95(once), "ms", at_most=20),
+        Figure("impact of a source of 10,000 atoms, slowest of 10", max(timed(impact, 10)), "ms", at_most=1000),
+        Figure("sixth page of that source's lineage, slowest of 10", max(timed(large_source, 10)), "ms"),
+        Figure("path between two atoms, p95 of 50", p95(timed(path_between, 50)), "ms"),
+        Figure(f"impact of the model of all {n_atoms:,} atoms", max(timed(impact_of_model, 1)), "ms"),
+        Figure(f"digests of an hour of {n_atoms:,} atoms", max(timed(digests, 1)), "ms"),
+    ]
+
+
+def atoms_of(relationships: int) -> int:
+    """How many atoms a graph of so many relationships has: three each, and an inference of six for every twentieth."""
+    return int(relationships / (3 + 6 / 20))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,344 @@
+"""What the product makes of a server that refuses, breaks off or is slow: try again, or one sentence that says what to do."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from hartonomous_resources.database import transactions
+from hartonomous_resources.database.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    SchemaMismatch,
+    TransactionConflict,
+)
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.sqlserver import SqlServerDatabase
+from hartonomous_resources.database.transactions import ATTEMPTS, transact
+from hartonomous_resources.settings import Settings
+from tests.builders import HOUR, atoms_of
+from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
+from tests.tds.protocol import Call, Login, Transaction
+from tests.tds.responses import Failure, Rows
+from tests.tds.server import SELF_SIGNED, TdsServer
+
+NOW = "2026-11-23T09:30:15.678Z"
+CHANGED = Rows([("rowsChanged", "bigint")], [[3]])
+LARGE = Rows([("rowsChanged", "bigint"), ("body", "varbinary(max)")], [[3, b"x" * 1000]] * 100)
+DEADLOCK = Failure(
+    1205, "Transaction (Process ID 5) was deadlocked on lock resources with another process.", severity=13
+)
+CONFLICTS = {
+    "deadlock": DEADLOCK,
+    "duplicate key": Failure(
+        2627, "Violation of UNIQUE KEY constraint 'UQ_Atom'. Cannot insert duplicate key.", severity=14
+    ),
+    "duplicate row": Failure(2601, "Cannot insert duplicate key row in object 'dbo.Atom'.", severity=14),
+    "snapshot": Failure(3960, "Snapshot isolation transaction aborted due to update conflict."),
+    "lock timeout": Failure(1222, "Lock request time out period exceeded."),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "_FIRST_PAUSE_SECONDS", 0.001)
+
+
+def touch(unit_of_work: UnitOfWork) -> int:
+    """A unit of work of two calls."""
+    unit_of_work.execute("renew_source_lease", source_id=1, owner="host/1/2/3", lease_until=NOW)
+    return unit_of_work.execute("touch_source", source_id=1, now=NOW)
+
+
+def ask(database: SqlServerDatabase) -> None:
+    with database.read() as unit_of_work:
+        unit_of_work.query("queue_depths")
+
+
+def sentence(error: BaseException) -> str:
+    """The message, which must be one line without the password."""
+    text = str(error)
+    assert "\n" not in text
+    for secret in (PASSWORD, PASSWORD.replace("}", "}}"), "battery", "PWD"):
+        assert secret not in text
+    assert "[Microsoft]" not in text and "SQLExecDirect" not in text and "SQLDriverConnect" not in text
+    return text
+
+
+@pytest.fixture
+def answering(server: TdsServer) -> TdsServer:
+    server.answer("usp_touch_source", CHANGED)
+    server.answer("usp_renew_source_lease", CHANGED)
+    return server
+
+
+# ---- conflicts: the whole unit of work once more
+
+
+@pytest.mark.parametrize("kind", CONFLICTS)
+def test_after_a_conflict_the_unit_of_work_is_done_again(
+    answering: TdsServer, database: SqlServerDatabase, kind: str
+) -> None:
+    answering.answer_next("usp_touch_source", CONFLICTS[kind])
+    assert transact(database, touch) == 3
+    names = [call.name for call in answering.logged(Call) if call.name.startswith("usp_")]
+    assert names == ["usp_renew_source_lease", "usp_touch_source"] * 2, "from its start, not from the call that failed"
+    assert [request.request for request in answering.logged(Transaction)][-1] == "commit"
+    first, again = answering.calls("usp_renew_source_lease")
+    assert first.transaction < again.transaction, "what the first attempt wrote went with its transaction"
+    assert answering.logged(Login) == [], "a conflict costs no connection"
+
+
+@pytest.mark.parametrize("kind", CONFLICTS)
+def test_a_conflict_that_never_ends_is_told(answering: TdsServer, database: SqlServerDatabase, kind: str) -> None:
+    answering.answer("usp_touch_source", CONFLICTS[kind])
+    with pytest.raises(TransactionConflict) as caught:
+        transact(database, touch)
+    assert len(answering.calls("usp_touch_source")) == ATTEMPTS
+    assert CONFLICTS[kind].message in sentence(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_a_conflict_at_the_commit_is_one_too(answering: TdsServer, database: SqlServerDatabase) -> None:
+    answering.answer_next("commit", CONFLICTS["snapshot"])
+    assert transact(database, touch) == 3
+    assert len(answering.calls("usp_touch_source")) == 2
+
+
+def test_a_conflict_after_the_first_rows(answering: TdsServer, database: SqlServerDatabase) -> None:
+    answering.answer_next("usp_touch_source", CHANGED, DEADLOCK)
+    assert transact(database, touch) == 3
+    assert len(answering.calls("usp_touch_source")) == 2
+
+
+def test_what_is_no_conflict_is_not_tried_again(answering: TdsServer, database: SqlServerDatabase) -> None:
+    answering.answer("usp_touch_source", Failure(51001, "source 1 is not ours"))
+    with pytest.raises(DatabaseError, match="source 1 is not ours"):
+        transact(database, touch)
+    assert len(answering.calls("usp_touch_source")) == 1
+
+
+# ---- connections that break
+
+
+@pytest.mark.parametrize("after", [0, 5000, 50_000])
+def test_a_connection_that_breaks_within_a_result_is_replaced(
+    answering: TdsServer, database: SqlServerDatabase, after: int
+) -> None:
+    answering.answer_next("usp_touch_source", LARGE, drop_after=after)
+    assert transact(database, touch) == 3
+    assert len(answering.calls("usp_touch_source")) == 2
+    assert len(answering.logged(Login)) == 1
+
+
+def test_a_connection_that_always_breaks_is_told(answering: TdsServer, database: SqlServerDatabase) -> None:
+    for _ in range(ATTEMPTS):
+        answering.answer_next("usp_touch_source", LARGE, drop_after=5000)
+    with pytest.raises(DatabaseError, match="the connection broke") as caught:
+        transact(database, touch)
+    sentence(caught.value)
+    assert transact(database, touch) == 3, "and once the network is back, work goes on"
+
+
+def test_a_connection_that_breaks_while_reading_is_replaced(answering: TdsServer, database: SqlServerDatabase) -> None:
+    answering.answer_next("usp_queue_depths", LARGE, drop_after=5000)
+    with pytest.raises(DatabaseError, match="the connection broke"):
+        ask(database)
+    ask(database)
+    assert len(answering.logged(Login)) == 1
+
+
+def test_after_a_break_at_the_commit_the_next_unit_of_work_has_another_connection(
+    answering: TdsServer, database: SqlServerDatabase
+) -> None:
+    answering.answer_next("commit", drop_after=0)
+    with pytest.raises(DatabaseError), database.unit_of_work() as unit_of_work:
+        touch(unit_of_work)
+    with database.unit_of_work() as unit_of_work:
+        assert touch(unit_of_work) == 3
+
+
+def test_a_break_at_the_commit_is_not_done_again(answering: TdsServer, database: SqlServerDatabase) -> None:
+    """Nobody knows whether the server committed before the connection broke: done again, the work might be done twice."""
+    answering.answer_next("commit", drop_after=0)
+    with pytest.raises(DatabaseError) as caught:
+        transact(database, touch)
+    assert not isinstance(caught.value, TransactionConflict)
+    assert len(answering.calls("usp_touch_source")) == 1
+
+
+def test_an_idle_connection_that_the_server_closed_is_replaced(
+    answering: TdsServer, database: SqlServerDatabase
+) -> None:
+    answering.break_connections()
+    assert transact(database, touch) == 3
+    assert len(answering.logged(Login)) == 1
+
+
+def test_atoms_are_written_again_after_a_break(answering: TdsServer, database: SqlServerDatabase) -> None:
+    atoms = atoms_of("a", "b")
+    columns = [("contentHash", "binary(32)"), ("atomId", "bigint"), ("isNew", "bit")]
+    answering.answer("usp_write_atoms", Rows(columns, [[atom.content_hash, 1, True] for atom in atoms]))
+    answering.answer_next("usp_write_atoms", drop_after=5)
+    assert transact(database, lambda unit_of_work: unit_of_work.write_atoms(0, 1, HOUR, atoms)).new_atoms == 2
+    first, again = answering.calls("usp_write_atoms")
+    assert first.values == again.values
+
+
+# ---- what the user must set right
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "remedy"),
+    [
+        (Failure(18456, "Login failed for user 'worker'.", severity=14), DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_USER and _PASSWORD"),
+        (Failure(18452, "Login failed. The login is from an untrusted domain.", severity=14), DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_USER"),
+        (Failure(4060, 'Cannot open database "atoms" requested by the login.', severity=11), DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_DATABASE"),
+    ],
+)  # fmt: skip
+def test_a_login_that_is_refused(
+    server: TdsServer, open_database: Open, failure: Failure, kind: type[DatabaseError], remedy: str
+) -> None:
+    server.answer("login", failure)
+    with pytest.raises(kind, match=re.escape(remedy)) as caught:
+        ask(open_database())
+    text = sentence(caught.value)
+    assert failure.message in text
+    assert f"127.0.0.1,{server.port}/atoms" in text
+    assert len(server.log) == 1, "a refused login is not tried again: servers lock accounts"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "remedy"),
+    [
+        (Failure(229, "The EXECUTE permission was denied.", severity=14), DatabaseError, "ALTER ROLE [hartonomous-worker-dbo] ADD MEMBER"),
+        (Failure(2812, "Could not find stored procedure 'dbo.usp_queue_depths'."), SchemaMismatch, "hartonomous migrate"),
+        (Failure(9617, "The service queue is currently disabled."), DatabaseError, "hartonomous health"),
+        (Failure(9002, "The transaction log for database 'atoms' is full.", severity=17), DatabaseUnavailable, "back it up"),
+        (Failure(3952, "Snapshot isolation transaction failed: it is not allowed."), SchemaMismatch, "ALLOW_SNAPSHOT_ISOLATION ON"),
+    ],
+)  # fmt: skip
+def test_a_call_that_is_refused(
+    server: TdsServer, database: SqlServerDatabase, failure: Failure, kind: type[DatabaseError], remedy: str
+) -> None:
+    server.answer_next("usp_queue_depths", failure)
+    with pytest.raises(kind, match=re.escape(remedy)) as caught:
+        ask(database)
+    assert failure.message in sentence(caught.value)
+    ask(database)  # set right, it works on the same connection
+    assert server.logged(Login) == []
+
+
+def test_a_schema_that_nobody_made(server: TdsServer, open_database: Open) -> None:
+    server.answer_next(
+        "usp_schema_versions", Failure(2812, "Could not find stored procedure 'dbo.usp_schema_versions'.")
+    )
+    database = open_database()
+    with pytest.raises(SchemaMismatch, match="hartonomous migrate") as caught:
+        ask(database)
+    sentence(caught.value)
+    ask(database)  # once somebody has migrated
+
+
+def test_a_schema_that_is_half_migrated(server: TdsServer, open_database: Open) -> None:
+    whole = journal()
+    server.answer("usp_schema_versions", Rows(whole.columns, whole.rows[:3]))
+    with pytest.raises(SchemaMismatch, match="hartonomous migrate") as caught:
+        ask(open_database())
+    sentence(caught.value)
+    assert server.calls("usp_queue_depths") == []
+
+
+def test_a_schema_newer_than_the_program(server: TdsServer, open_database: Open) -> None:
+    whole = journal()
+    server.answer("usp_schema_versions", Rows(whole.columns, [*whole.rows, ["core", 9999, "later", "0" * 64, None]]))
+    with pytest.raises(SchemaMismatch, match="upgrade hartonomous") as caught:
+        ask(open_database())
+    sentence(caught.value)
+
+
+def test_nobody_listens(open_database: Open) -> None:
+    with TdsServer() as gone:
+        pass
+    database = SqlServerDatabase(settings_for(gone, sqlserver_login_seconds=1))
+    with pytest.raises(DatabaseUnavailable, match="reach") as caught:
+        ask(database)
+    assert f"127.0.0.1,{gone.port}/atoms" in sentence(caught.value)
+
+
+def test_a_server_that_does_not_answer_a_login(server: TdsServer, open_database: Open) -> None:
+    server.answer("login", Failure(1, ""))
+    server.answer_next("login", delay=30)
+    with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_LOGIN_SECONDS") as caught:
+        ask(open_database(sqlserver_login_seconds=1))
+    sentence(caught.value)
+
+
+def test_a_driver_that_is_not_there() -> None:
+    database = SqlServerDatabase(settings_for_driver("/nowhere/driver.so"))
+    with pytest.raises(DatabaseUnavailable, match=r"hartonomous\[sqlserver\]") as caught:
+        ask(database)
+    sentence(caught.value)
+
+
+def settings_for_driver(driver: str) -> Settings:
+    return Settings(sqlserver_dsn=SecretStr(f"DRIVER={{{driver}}};SERVER=localhost;UID=worker;PWD={{battery}}"))
+
+
+# ---- encryption
+
+
+@pytest.fixture
+def encrypting() -> Iterator[TdsServer]:
+    with TdsServer(certificate=SELF_SIGNED) as running:
+        running.answer("usp_schema_versions", journal())
+        yield running
+
+
+def test_a_certificate_that_is_not_trusted(server: TdsServer, encrypting: TdsServer) -> None:
+    database = SqlServerDatabase(settings_for(encrypting, encrypt="yes"))
+    with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_TRUST_CERTIFICATE") as caught:
+        ask(database)
+    assert "certificate is not trusted" in sentence(caught.value)
+    assert encrypting.log == [], "the login and its password were not sent"
+
+
+def test_unless_the_settings_say_so(server: TdsServer, encrypting: TdsServer) -> None:
+    database = SqlServerDatabase(settings_for(encrypting, encrypt="yes", sqlserver_trust_certificate=True))
+    ask(database)
+    database.close()
+    assert [login.password for login in encrypting.logged(Login)] == [PASSWORD]
+
+
+def test_encryption_is_what_is_asked_for_when_nothing_is_said(server: TdsServer, open_database: Open) -> None:
+    """The server here refuses to encrypt: a client that does not insist would log in with its password in the clear."""
+    database = SqlServerDatabase(settings_for_parts(server))
+    with pytest.raises(DatabaseUnavailable, match="Encryption not supported") as caught:
+        ask(database)
+    sentence(caught.value)
+    assert server.log == []
+
+
+def settings_for_parts(server: TdsServer) -> Settings:
+    return Settings(
+        sqlserver_server=f"127.0.0.1,{server.port}",
+        sqlserver_database="atoms",
+        sqlserver_user="worker",
+        sqlserver_password=SecretStr(PASSWORD),
+        sqlserver_login_seconds=5,
+    )
+
+
+def test_the_password_of_the_parts_arrives_whatever_is_in_it(server: TdsServer, encrypting: TdsServer) -> None:
+    parts = settings_for_parts(encrypting).model_copy(update={"sqlserver_trust_certificate": True})
+    database = SqlServerDatabase(parts)
+    ask(database)
+    database.close()
+    [login] = encrypting.logged(Login)
+    assert (login.user, login.password, login.database, login.application) == (
+        "worker",
+        PASSWORD,
+        "atoms",
+        "hartonomous",
+    )
