@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 INLINE_LIMIT = 1024 * 1024
@@ -14,7 +14,7 @@ INLINE_LIMIT = 1024 * 1024
 class Settings(BaseSettings):
     """All that a user can set. `hartonomous config show` prints it with these descriptions."""
 
-    model_config = SettingsConfigDict(env_prefix="HARTONOMOUS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HARTONOMOUS_", extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("hartonomous"),
@@ -44,22 +44,27 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(
         default=30.0,
         ge=0,
+        le=86_400,
         description="How long a run of the current hour waits for more work, model and connections warm.",
     )
     runs_per_hour: int = Field(default=1, ge=1, description="Runs of one hour that the sensor lets work side by side.")
     lease_seconds: float = Field(
-        default=300.0, gt=0, description="How long a claim holds before another run may take it over."
+        default=300.0, gt=0, le=86_400 * 30, description="How long a claim holds before another run may take it over."
     )
     ingestion_enabled: bool = Field(default=True, description="Stages sources and atoms take on work.")
-    ingestion_batch_size: int = Field(default=100, gt=0, description="Messages received in one transaction.")
-    atom_batch_size: int = Field(default=10_000, gt=0, description="Atoms written in one transaction.")
+    ingestion_batch_size: int = Field(
+        default=100, gt=0, le=1_000_000, description="Messages received in one transaction."
+    )
+    atom_batch_size: int = Field(default=10_000, gt=0, le=1_000_000, description="Atoms written in one transaction.")
     embedding_enabled: bool = Field(default=True, description="Stage atom_embeddings takes on work.")
-    embedding_batch_size: int = Field(default=256, gt=0, description="Jobs claimed in one transaction.")
+    embedding_batch_size: int = Field(default=256, gt=0, le=1_000_000, description="Jobs claimed in one transaction.")
     projection_enabled: bool = Field(default=True, description="Stage atom_projections takes on work.")
-    projection_batch_size: int = Field(default=4096, gt=0, description="Embeddings projected in one transaction.")
+    projection_batch_size: int = Field(
+        default=4096, gt=0, le=1_000_000, description="Embeddings projected in one transaction."
+    )
     provenance_enabled: bool = Field(default=True, description="Stage provenance_graph takes on work.")
     provenance_batch_size: int = Field(
-        default=20, gt=0, description="Events (of up to 1,000 atoms each) synced in one transaction."
+        default=20, gt=0, le=1_000_000, description="Events (of up to 1,000 atoms each) synced in one transaction."
     )
     retry_delay_seconds: float = Field(
         default=5.0,
@@ -102,6 +107,30 @@ class Settings(BaseSettings):
     vector: Literal["auto", "on", "off"] = Field(
         default="auto", description="SQL Server 2025 and later: VECTOR columns. auto: where the server has them."
     )
+    neo4j_uri: str | None = Field(
+        default=None,
+        description="Neo4j instead of the embedded graph: bolt://host:7687 or neo4j://host (TLS: neo4j+s://host).",
+    )
+    neo4j_user: str = Field(default="neo4j", description="Neo4j: the user.")
+    neo4j_password: SecretStr | None = Field(default=None, description="Neo4j: the user's password.")
+    neo4j_database: str = Field(default="neo4j", description="Neo4j: the database.")
+    neo4j_connection_seconds: float = Field(
+        default=15.0, gt=0, description="Neo4j: how long connecting may take, and trying again what failed for a while."
+    )
+    openlineage_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+",
+        description="OpenLineage: HTTP endpoint that gets run and dataset events (extra `openlineage`); without a path, /api/v1/lineage.",
+    )
+    openlineage_api_key: SecretStr | None = Field(
+        default=None, description="OpenLineage: bearer token for the endpoint."
+    )
+    openlineage_file: Path | None = Field(
+        default=None, description="OpenLineage: file to which events are appended, a line each (extra `openlineage`)."
+    )
+    openlineage_namespace: str = Field(
+        default="hartonomous", min_length=1, description="OpenLineage: namespace of the job and the datasets."
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs on stderr: text, or one JSON object a line."
     )
@@ -110,10 +139,18 @@ class Settings(BaseSettings):
         default="warning", description="Least severity that is logged."
     )
 
-    @field_validator("home", "model_dir")
+    @field_validator("home", "model_dir", "openlineage_file")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()  # processes of one home may be started in different folders
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().absolute()  # processes of one home may be started in different folders
+
+    @model_validator(mode="after")
+    def _names_the_server(self) -> "Settings":
+        parts = [name for name in ("database", "user", "password") if getattr(self, f"sqlserver_{name}") is not None]
+        if parts and not self.uses_sqlserver:
+            names = ", ".join(f"HARTONOMOUS_SQLSERVER_{name.upper()}" for name in parts)
+            raise ValueError(f"{names} without HARTONOMOUS_SQLSERVER_SERVER or _DSN: set the server, or unset these")
+        return self
 
     @property
     def uses_sqlserver(self) -> bool:

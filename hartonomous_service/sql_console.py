@@ -161,6 +161,8 @@ def _to_sqlite(text: str) -> list[_Statement]:
             statements += [_declaration(item) for item in tree.expressions]
         elif isinstance(tree, exp.Set):
             statements += [_assignment(item) for item in tree.expressions]
+        elif isinstance(tree, (exp.WhileBlock, exp.IfBlock, exp.Block)):
+            raise CommandError("sql: WHILE, IF and BEGIN … END are SQL Server's own and not known here")
         else:
             statements.append(_translated(tree))
     return statements

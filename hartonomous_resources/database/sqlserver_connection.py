@@ -211,7 +211,6 @@ def _place(settings: Settings) -> str:
     """Server and database, without login and password."""
     if settings.sqlserver_dsn is None:
         return f"{settings.sqlserver_server}/{settings.sqlserver_database or '(default database)'}"
-    given = re.findall(
-        r"(?i)(?:^|;)\s*(server|dsn|database)\s*=\s*(\{[^}]*\}|[^;]*)", settings.sqlserver_dsn.get_secret_value()
-    )
-    return "/".join(value.strip("{}") for _, value in given) or "(HARTONOMOUS_SQLSERVER_DSN)"
+    text = _without_braced(settings.sqlserver_dsn.get_secret_value())
+    given = re.findall(r"(?i)(?:^|;)\s*(?:server|dsn|database)\s*=\s*([^;{}]+)", text)
+    return "/".join(given) or "(HARTONOMOUS_SQLSERVER_DSN)"

@@ -109,3 +109,27 @@ def test_no_password_is_in_a_message(settings: dict[str, Any]) -> None:
     given = Settings(**settings, sqlserver_password=SecretStr("secret"))
 
     assert "secret" not in str(translated(error("28000", 18456, "Login failed"), given)) + repr(given)
+
+
+@pytest.mark.parametrize("name", ["database", "user", "password"])
+def test_a_part_without_the_server_is_said_and_not_passed_over(name: str) -> None:
+    with pytest.raises(
+        ValidationError, match=rf"HARTONOMOUS_SQLSERVER_{name.upper()} without HARTONOMOUS_SQLSERVER_SERVER"
+    ):
+        Settings(**{f"sqlserver_{name}": "x"})
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARTONOMOUS_SQLSERVER_SERVER", "")
+    monkeypatch.setenv("HARTONOMOUS_HOME", "")
+
+    assert not Settings().uses_sqlserver
+    assert Settings().home.name == "hartonomous"
+
+
+@pytest.mark.parametrize("dsn", ["SERVER=db;PWD={x;Encrypt=no}", "SERVER=db;PWD={a;database=hunter2}"])
+def test_what_lies_in_braces_is_no_keyword(dsn: str) -> None:
+    given = Settings(sqlserver_dsn=SecretStr(dsn))
+
+    assert "Encrypt=yes" in connection_string(given)
+    assert "hunter2" not in str(translated(error("28000", 18456, "Login failed"), given))
