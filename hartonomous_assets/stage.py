@@ -37,6 +37,8 @@ class Work:
     run_id: str
     resources: Resources
     owner: str = field(default_factory=lambda: str(this_process()))
+    alone: bool = False
+    """No other stage was selected: somebody asks for this one in particular."""
 
     @property
     def is_current_hour(self) -> bool:

@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 
-from hartonomous_resources.database.protocol import Database, Row
-from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.messages import PROVENANCE_QUEUE
-
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
@@ -45,31 +41,3 @@ INVARIANTS: tuple[Invariant, ...] = (
         "Coordinates lie in [-1, 1] and have a Hilbert value.",
     ),
 )
-
-
-def graph_disagreements(database: Database, graph: Graph, tenant_id: int) -> list[str] | None:
-    """Where the counts of database and graph differ for a tenant; None while that cannot be said.
-
-    Events may still be waiting to be synced, or another run may sync some between the two counts: the database is asked
-    before and after the graph.
-
-    Raises GraphUnavailable.
-    """
-    expected = _graph_totals(database, tenant_id)
-    nodes, edges = graph.counts(tenant_id)
-    if expected is None or _graph_totals(database, tenant_id) != expected:
-        return None
-    found = {"atoms": nodes.get("Atom", 0), "sources": nodes.get("Source", 0), "edges": edges.get("INGESTED_FROM", 0)}
-    return [
-        f"tenant {tenant_id}: the database has {expected[kind]} {kind}, the graph {n}"
-        for kind, n in found.items()
-        if n != expected[kind]
-    ]
-
-
-def _graph_totals(database: Database, tenant_id: int) -> Row | None:
-    """What the graph must hold, or None while events are waiting."""
-    with database.read() as unit_of_work:
-        if unit_of_work.query("queue_has_message", queue=PROVENANCE_QUEUE):
-            return None
-        return unit_of_work.query("graph_totals", tenant_id=tenant_id)[0]

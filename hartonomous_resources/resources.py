@@ -38,6 +38,10 @@ def open_database(settings: Settings) -> Database:
 
 def open_graph(settings: Settings) -> Graph:
     """The graph of a home. It is not touched until used, so that a broken graph fails only what needs it."""
+    if settings.neo4j_uri is not None:
+        from hartonomous_resources.graph.neo4j import Neo4jGraph
+
+        return Neo4jGraph(settings)
     return SqliteGraph(settings.graph_path)
 
 

@@ -1,40 +1,135 @@
-"""Lineage: where an atom or a source came from, and what came of it."""
+"""Questions to the graph: where something came from, what came of it, what depends on it, and what joins two things."""
 
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
-from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
+from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Node, Subgraph
 from hartonomous_resources.messages import PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
+LABELS = ("Atom", "Source", "Run", "Model", "Inference", "Tenant")
 
-def lineage(resources: Resources, name: str, *, tenant: int = 0, depth: int = 4, limit: int = 1000) -> dict[str, Any]:
-    """Nodes and edges upstream (sources, models, runs) and downstream (inferences) of an atom's hash or a source's id.
+Name = tuple[str, str]
+_Answer = TypeVar("_Answer")
 
-    Node ids are `label:key`. `truncated` says that `limit` cut something off.
 
-    Raises CommandError when the tenant has no such atom or source, or the graph cannot be reached.
+def lineage(
+    resources: Resources,
+    name: str,
+    *,
+    tenant: int = 0,
+    depth: int = 4,
+    limit: int = 1000,
+    direction: Direction = "both",
+    as_of: str | None = None,
+    skip: int = 0,
+) -> dict[str, Any]:
+    """Nodes and edges upstream (sources, models, runs) and downstream (what was made of it) of something, the nearest first.
+
+    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node. `as_of` is an ISO 8601 time, UTC unless it
+    says otherwise: what came later is left out. `truncated` says that `limit` cut something off; the next page then begins at `next`.
+
+    Raises CommandError when the tenant has no such thing, or the graph cannot be reached.
     """
-    if len(name) == 64:
-        label, key = "Atom", name.lower()
-    elif name.isdigit():
-        label, key = "Source", name
-    else:
-        raise CommandError(f"{name!r} is neither the SHA-256 of an atom (64 hex digits) nor a source id (a number)")
+    node, time = parse_name(name), parse_time(as_of)
+    found = _ask(
+        resources,
+        time,
+        lambda graph: graph.lineage(tenant, *node, depth, limit, direction=direction, as_of=time, skip=skip),
+    )
+    return {
+        "tenant": tenant,
+        "node": ":".join(node),
+        **_document(found),
+        "truncated": found.truncated,
+        "next": skip + limit if found.truncated else None,
+    }
+
+
+def path_between(
+    resources: Resources, start: str, end: str, *, tenant: int = 0, depth: int = 20, as_of: str | None = None
+) -> dict[str, Any]:
+    """One shortest path of at most `depth` edges between two things, its nodes in order; no nodes when there is none.
+
+    Raises CommandError as `lineage` does.
+    """
+    ends, time = (parse_name(start), parse_name(end)), parse_time(as_of)
+    found = _ask(resources, time, lambda graph: graph.path(tenant, *ends, depth, as_of=time))
+    return {"tenant": tenant, **_document(found), "truncated": False}
+
+
+def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 1000) -> dict[str, Any]:
+    """Everything that depends on something, at any distance: what would be affected if it went or were replaced.
+
+    `counts` are of all of it, by label; `nodes` are the first `limit`, the nearest first. `onlyHere` counts the atoms of a source
+    that no other source holds.
+
+    Raises CommandError as `lineage` does.
+    """
+    node = parse_name(name)
+    found = _ask(resources, None, lambda graph: graph.impact(tenant, *node, limit))
+    return {
+        "tenant": tenant,
+        "node": ":".join(node),
+        "counts": dict(found.counts),
+        "onlyHere": found.only_here,
+        "nodes": [_node(node) for node in found.nodes],
+        "truncated": found.truncated,
+    }
+
+
+def parse_name(name: str) -> Name:
+    """Label and key of the SHA-256 of an atom, of a source id, or of `label:key`.
+
+    Raises CommandError.
+    """
+    if name.isascii() and name.isdigit() and len(name) < 64:
+        return "Source", str(int(name))
+    if len(name) == 64 and ":" not in name:
+        return "Atom", name.lower()
+    label, colon, key = name.partition(":")
+    if not (colon and key and label.capitalize() in LABELS):
+        raise CommandError(
+            f"{name!r} is neither the SHA-256 of an atom (64 hex digits) nor a source id (a number) nor label:key "
+            f"with one of the labels {', '.join(LABELS)}"
+        )
+    return label.capitalize(), key.lower() if label.capitalize() == "Atom" else key
+
+
+def parse_time(text: str | None) -> str | None:
+    """A time as the tables hold it, of ISO 8601 text with or without a zone.
+
+    Raises CommandError.
+    """
+    if text is None:
+        return None
     try:
-        found = resources.graph.lineage(tenant, label, key, depth, limit)
+        time = datetime.fromisoformat(text)
+        moment = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise CommandError(
+            f"{text!r} is no time: give ISO 8601, as in 2026-11-23T09:44:16Z; without a zone it is UTC"
+        ) from error
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _Answer]) -> _Answer:
+    try:
+        return question(resources.graph)
     except KeyError as error:
         with resources.database.read() as unit_of_work:
             waiting = unit_of_work.query("queue_has_message", queue=PROVENANCE_QUEUE)
         hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
-        raise CommandError(f"no {label.lower()} {key} in the graph of tenant {tenant}{hint}") from error
+        then = f" as of {as_of}" if as_of else ""
+        raise CommandError(f"{error.args[0]} of the provenance graph{then}{hint}") from error
     except GraphUnavailable as error:
         raise CommandError(f"{resources.graph.name} cannot be reached: {error}") from error
-    return {
-        "nodes": [_node(node) for node in found.nodes],
-        "edges": [_edge(edge) for edge in found.edges],
-        "truncated": found.truncated,
-    }
+
+
+def _document(found: Subgraph) -> dict[str, Any]:
+    return {"nodes": [_node(node) for node in found.nodes], "edges": [_edge(edge) for edge in found.edges]}
 
 
 def _node(node: Node) -> dict[str, Any]:

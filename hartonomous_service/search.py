@@ -12,6 +12,7 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
+from hartonomous_service.inferences import record_inference
 
 Mode = Literal["hybrid", "semantic", "lexical"]
 
@@ -24,11 +25,22 @@ _MAX_RESULTS = 1000
 
 
 def search(
-    resources: Resources, text: str, *, tenant: int = 0, k: int = 10, mode: Mode = "hybrid", modality: str | None = None
+    resources: Resources,
+    text: str,
+    *,
+    tenant: int = 0,
+    k: int = 10,
+    mode: Mode = "hybrid",
+    modality: str | None = None,
+    record_for: str | None = None,
+    task: str | None = None,
 ) -> dict[str, Any]:
     """The k best atoms for a text, each with the sources and byte offsets where it stands.
 
     `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
+
+    With `record_for`, the name of a model, an inference is recorded that was given these atoms; under its `inferenceId`, which
+    is returned, `record_inference` adds the answer.
 
     Raises CommandError for an empty text, a k out of range or when the text model cannot be loaded.
     """
@@ -53,7 +65,12 @@ def search(
             # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
             by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n), live, depth)
             hits = _fuse(by_meaning, by_words)[:k]
-        return {"results": _describe(unit_of_work, hits, tenant)}
+        found = {"results": _describe(unit_of_work, hits, tenant)}
+    if record_for is None:
+        return found
+    given = [hit["atomHash"] for hit in found["results"]]
+    recorded = record_inference(resources, model=record_for, task=task, input_atoms=given, tenant=tenant)
+    return {**found, "inferenceId": recorded["inferenceId"]}
 
 
 def _semantic(

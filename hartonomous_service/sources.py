@@ -5,10 +5,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hartonomous_resources.agreement import disagreements, hours_of
 from hartonomous_resources.database.contents import source_bytes, source_contents
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.graph.protocol import GraphUnavailable
-from hartonomous_resources.invariants import INVARIANTS, graph_disagreements
+from hartonomous_resources.invariants import INVARIANTS
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
@@ -130,7 +131,8 @@ def _broken_invariants(resources: Resources, tenant: int | None) -> list[dict[st
         tenants = [row["tenantId"] for row in unit_of_work.query("database_tenants")] if tenant is None else [tenant]
     try:
         for each in tenants:
-            for difference in graph_disagreements(resources.database, resources.graph, each) or []:
+            hours = hours_of(resources.database, each)
+            for difference in disagreements(resources.database, resources.graph, each, hours) or []:
                 failed.append({"invariant": "graph_agrees", "error": difference})
     except GraphUnavailable as error:
         failed.append({"invariant": "graph_agrees", "error": str(error)})

@@ -30,6 +30,7 @@ from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.resources import Resources, open_blobs, open_compute
 from hartonomous_resources.settings import Settings
+from tests.neo4j.server import open_empty_graph
 
 HOUR = "2026-11-23-09:00"
 
@@ -59,7 +60,7 @@ class GraphBackend:
     """An implementation of the graph protocol."""
 
     open: Callable[[Path], Graph]
-    variable: str | None = None
+    """An empty graph (in this folder, if it is a file); skips the test, or fails it in CI, where there is no server."""
 
 
 TEST_SQLSERVER = "HARTONOMOUS_TEST_SQLSERVER_DSN"
@@ -109,6 +110,7 @@ DATABASES: dict[str, DatabaseBackend] = {
 }
 GRAPHS: dict[str, GraphBackend] = {
     "sqlite": GraphBackend(open=lambda folder: SqliteGraph(folder / "graph.db")),
+    "neo4j": GraphBackend(open=lambda _folder: open_empty_graph()),
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class GraphUnavailable(Exception):
@@ -39,8 +39,37 @@ class Subgraph:
     truncated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What depends on a node: `counts` by label are of all of it, `nodes` the first of them in stable order.
+
+    `only_here` counts the atoms that would be left without any source if the node were a source that went.
+    """
+
+    counts: Mapping[str, int]
+    only_here: int
+    nodes: Sequence[Node]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """How many, and a sum over them that does not depend on their order: see hartonomous_resources/agreement.py."""
+
+    count: int
+    total: int
+
+
+Direction = Literal["upstream", "downstream", "both"]
+
+
 class Graph(Protocol):
-    """The provenance graph."""
+    """The provenance graph.
+
+    Nodes and edges may carry the property `since`, the UTC time (text, as the tables hold it) at which they came to be; what has
+    none has always been. Edges point from what was made to what it was made from: along them is upstream. PRODUCED_ATOM alone points the
+    other way and is not followed by `lineage` and `impact`: the atom's GENERATED_BY to the inference says the same.
+    """
 
     @property
     def name(self) -> str:
@@ -52,17 +81,52 @@ class Graph(Protocol):
     def delete(self, nodes: Sequence[Node]) -> None:
         """Remove nodes and their edges."""
 
-    def lineage(self, tenant_id: int, label: str, key: str, depth: int, limit: int) -> Subgraph:
-        """Upstream and downstream of one node, each up to `depth` edges away, in stable order.
+    def lineage(
+        self,
+        tenant_id: int,
+        label: str,
+        key: str,
+        depth: int,
+        limit: int,
+        *,
+        direction: Direction = "both",
+        as_of: str | None = None,
+        skip: int = 0,
+    ) -> Subgraph:
+        """Upstream and downstream of one node, each up to `depth` edges away, in stable order: by distance, then label, then key.
 
-        At most `limit` nodes in all and `limit` edges a level; `truncated` says that this cut something off. What lies
-        beyond `depth` was not asked for.
+        Upstream is followed upwards only, and downstream downwards only. A page has the nodes `skip` to `skip + limit` and the edges by
+        which they were reached or that join them to nodes of this and earlier pages; `truncated` says that a further page has more.
+        What lies beyond `depth` was not asked for. With `as_of`, what came to be later is not there.
+
+        Raises KeyError when the tenant has no such node.
+        """
+
+    def path(
+        self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
+    ) -> Subgraph:
+        """One shortest path of at most `depth` edges between two nodes, along edges in either direction; empty when there is none.
+
+        Nodes are in the order of the path. Of several shortest paths it is always the same one.
+
+        Raises KeyError when the tenant has no such node.
+        """
+
+    def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
+        """Everything downstream of a node at any distance: what would be affected if it went or were replaced.
 
         Raises KeyError when the tenant has no such node.
         """
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
         """Nodes by label and edges by type, of one tenant or of all."""
+
+    def digests(self, tenant_id: int, hour: str) -> dict[str, Digest]:
+        """Of an hour of a tenant: `atoms` and `sources` whose property `ingestHour` it is, and `edges`, the INGESTED_FROM edges to
+        those sources. The sums are of the property `digest` of each."""
+
+    def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
+        """The next `n` keys of a label in text order, for a walk over all of them."""
 
     def bytes_on_disk(self) -> int:
         """Bytes that the graph occupies here; 0 for a server elsewhere."""

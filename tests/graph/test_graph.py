@@ -1,30 +1,12 @@
 """The provenance graph: merged and never doubled, each tenant alone, lineage both ways within limits."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
-from hartonomous_resources.graph.protocol import Edge, Graph, Node
-
-A, B, C = ("Atom", "a" * 64), ("Atom", "b" * 64), ("Atom", "c" * 64)
-SOURCE, RUN, MODEL, INFERENCE = ("Source", "1"), ("Run", "run-1"), ("Model", "model-1"), ("Inference", "answer-1")
-
-
-def nodes(*names: tuple[str, str], tenant: int = 0, **properties: object) -> list[Node]:
-    return [Node(tenant, label, key, properties) for label, key in names]
-
-
-def edge(start: tuple[str, str], kind: str, end: tuple[str, str], tenant: int = 0, **properties: object) -> Edge:
-    return Edge(tenant, start, kind, end, properties)
-
-
-def names(found: Sequence[Node]) -> set[tuple[str, str]]:
-    return {(node.label, node.key) for node in found}
-
-
-def triples(found: Sequence[Edge]) -> set[tuple[tuple[str, str], str, tuple[str, str]]]:
-    return {(e.start, e.type, e.end) for e in found}
+from hartonomous_resources.graph.protocol import Digest, Graph, Node
+from tests.builders import HOUR
+from tests.graph.parts import INFERENCE, MODEL, RUN, SOURCE, A, B, C, edge, names, nodes, triples
 
 
 @pytest.fixture
@@ -210,6 +192,47 @@ def test_lineage_is_the_same_in_the_same_order_whatever_came_first(answered: Gra
 def test_lineage_of_an_unknown_node_is_a_key_error(answered: Graph, tenant: int, name: tuple[str, str]) -> None:
     with pytest.raises(KeyError):
         answered.lineage(tenant, *name, depth=1, limit=10)
+
+
+def test_keys_are_walked_in_text_order_from_one_page_to_the_next(graph: Graph) -> None:
+    graph.merge(nodes(*(("Run", key) for key in ("b", "a", "B", "10", "9", "ä"))) + nodes(A) + nodes(RUN, tenant=1), [])
+
+    assert graph.keys(0, "Run", "", 4) == ["10", "9", "B", "a"]
+    assert graph.keys(0, "Run", "a", 4) == ["b", "ä"]
+    assert graph.keys(0, "Run", "ä", 4) == graph.keys(2, "Run", "", 4) == []
+
+
+def test_digests_sum_up_an_hour_of_a_tenant(graph: Graph) -> None:
+    other_hour = ("Source", "2")
+    large = 2**32 - 1
+    graph.merge(
+        [
+            *nodes(A, B, ingestHour=HOUR, digest=large),
+            *nodes(C, ingestHour="2026-11-23-10:00", digest=5),
+            *nodes(SOURCE, ingestHour=HOUR, digest=7),
+            *nodes(other_hour, ingestHour="2026-11-23-10:00", digest=11),
+            *nodes(MODEL, digest=13),
+            *nodes(A, SOURCE, tenant=1, ingestHour=HOUR, digest=17),
+        ],
+        [
+            edge(A, "INGESTED_FROM", SOURCE, digest=large),
+            edge(C, "INGESTED_FROM", SOURCE, digest=large),
+            edge(A, "INGESTED_FROM", other_hour, digest=19),
+            edge(A, "EMBEDDED_BY", MODEL, digest=23),
+            edge(A, "INGESTED_FROM", SOURCE, tenant=1, digest=29),
+        ],
+    )
+
+    assert graph.digests(0, HOUR) == {
+        "atoms": Digest(2, 2 * large),
+        "sources": Digest(1, 7),
+        "edges": Digest(2, 2 * large),
+    }
+    assert graph.digests(1, HOUR) == {"atoms": Digest(1, 17), "sources": Digest(1, 17), "edges": Digest(1, 29)}
+
+
+def test_digests_of_an_hour_without_anything_are_nothing(answered: Graph) -> None:
+    assert answered.digests(0, HOUR) == dict.fromkeys(("atoms", "sources", "edges"), Digest(0, 0))
 
 
 def test_a_deleted_node_goes_with_its_edges_and_leaves_the_others(answered: Graph) -> None:

@@ -58,7 +58,7 @@ def options(name: str) -> set[str]:
 
 
 def test_every_setting_is_in_the_table_and_no_variable_is_made_up() -> None:
-    assert set(re.findall(r"HARTONOMOUS_[A-Z]+(?:_[A-Z]+)*", OPERATIONS)) == set(VARIABLES)
+    assert set(re.findall(r"HARTONOMOUS_[A-Z0-9]+(?:_[A-Z0-9]+)*", OPERATIONS)) == set(VARIABLES)
     assert re.findall(r"^\| `(HARTONOMOUS_\w+)` \|", OPERATIONS, re.MULTILINE) == list(VARIABLES)
 
 

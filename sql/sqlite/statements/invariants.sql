@@ -49,20 +49,5 @@ SELECT TenantId AS tenantId, lower(hex(ContentHash)) AS atomHash, COUNT(*) AS n
 FROM Atom WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR TenantId = :tenant_id)
 GROUP BY TenantId, ContentHash HAVING COUNT(*) > 1 LIMIT 100;
 
--- name: graph_totals
--- What the graph must hold once ProvenanceQueue is empty.
-SELECT
-  (SELECT COUNT(*) FROM Atom AS a WHERE a.TenantId = :tenant_id AND a.Subtype IS NOT 'gap'
-     AND (EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
-                  WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
-          OR EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-          OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
-          OR EXISTS (SELECT 1 FROM InferenceAtom AS ia
-                     WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))) AS atoms,
-  (SELECT COUNT(*) FROM Source WHERE TenantId = :tenant_id AND Status = 'Atomized') AS sources,
-  (SELECT COUNT(*) FROM (SELECT DISTINCT sa.SourceId, sa.AtomId FROM Source AS s
-     JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
-     WHERE s.TenantId = :tenant_id AND s.Status = 'Atomized' AND a.Subtype IS NOT 'gap')) AS edges;
-
 -- name: database_tenants
 SELECT DISTINCT TenantId AS tenantId FROM Source UNION SELECT DISTINCT TenantId FROM Atom;

@@ -1,7 +1,7 @@
 -- name: graph_atoms
 -- What the graph holds of these atoms now; those erased since are simply not there.
 SELECT a.AtomId AS atomId, lower(hex(a.ContentHash)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,
-       a.ContentType AS contentType, a.CreatedAt AS createdAt
+       a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt
 FROM Atom AS a
 WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id AND a.Subtype IS NOT 'gap'
 ORDER BY a.AtomId;
@@ -22,15 +22,17 @@ FROM Source
 WHERE SourceId IN (SELECT value FROM json_each(:source_ids)) AND +TenantId = :tenant_id AND Status = 'Atomized';
 
 -- name: graph_superseded
-SELECT o.SourceId AS sourceId, o.SupersededBy AS supersededBy FROM Source AS o
+SELECT o.SourceId AS sourceId, o.SupersededBy AS supersededBy, n.ReceivedAt AS receivedAt
+FROM Source AS o JOIN Source AS n ON n.SourceId = o.SupersededBy
 WHERE o.SupersededBy IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId = :tenant_id
 UNION
-SELECT o.SourceId, o.SupersededBy FROM Source AS o
-WHERE o.SourceId IN (SELECT value FROM json_each(:source_ids)) AND o.SupersededBy IS NOT NULL AND +o.TenantId = :tenant_id;
+SELECT o.SourceId, o.SupersededBy, n.ReceivedAt
+FROM Source AS o JOIN Source AS n ON n.SourceId = o.SupersededBy
+WHERE o.SourceId IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId = :tenant_id;
 
 -- name: graph_embeddings
 SELECT e.AtomId AS atomId, e.RunId AS runId, m.ModelId AS modelId, m.Name AS name, m.Precision AS precision,
-       m.ArtifactHash AS artifactHash, m.Dimension AS dimension
+       m.ArtifactHash AS artifactHash, m.Dimension AS dimension, e.CreatedAt AS createdAt
 FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
 WHERE e.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +e.TenantId = :tenant_id;
 
@@ -45,7 +47,8 @@ ON CONFLICT (TenantId, InferenceId, Role, Ordinal) DO NOTHING;
 
 -- name: inferences_of_atoms
 -- Inferences that named these atoms, perhaps before the atoms were here.
-SELECT i.InferenceId AS inferenceId, ia.Role AS role, lower(hex(ia.AtomHash)) AS atomHash, MIN(ia.Ordinal) AS firstOrdinal
+SELECT i.InferenceId AS inferenceId, ia.Role AS role, lower(hex(ia.AtomHash)) AS atomHash, MIN(ia.Ordinal) AS firstOrdinal,
+       i.CreatedAt AS createdAt
 FROM Atom AS a
 JOIN InferenceAtom AS ia ON ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash
 JOIN Inference AS i ON i.TenantId = ia.TenantId AND i.InferenceId = ia.InferenceId
@@ -58,5 +61,63 @@ JOIN Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
 WHERE ia.TenantId = :tenant_id AND ia.InferenceId = :inference_id;
 
 -- name: inference
-SELECT InferenceId AS inferenceId, Model AS model, Task AS task, StartedAt AS startedAt, DurationMs AS durationMs
+SELECT InferenceId AS inferenceId, Model AS model, Task AS task, StartedAt AS startedAt, DurationMs AS durationMs,
+       CreatedAt AS createdAt
 FROM Inference WHERE TenantId = :tenant_id AND InferenceId IN (SELECT value FROM json_each(:inference_ids));
+
+-- name: hour_digests
+-- Of an hour: the atoms and sources that the graph must hold, and the pairs of those sources with their atoms. Each row counts with a
+-- number below 2^32, so that a sum of up to 2^31 rows is exact; hartonomous_resources/agreement.py has the same arithmetic.
+WITH atoms AS (
+  SELECT hash_prefix(a.ContentHash) AS digest FROM Atom AS a
+  WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.Subtype IS NOT 'gap'
+    AND (EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+                 WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+         OR EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
+         OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+         OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))),
+sources AS (
+  SELECT s.SourceId, (hash_prefix(s.ContentHash) * 31 + s.SourceId) % 4294967296 AS digest FROM Source AS s
+  WHERE s.TenantId = :tenant_id AND s.IngestHour = :hour AND s.Status = 'Atomized'),
+edges AS (
+  SELECT (hash_prefix(a.ContentHash) * 31 + sa.SourceId * 17 + MIN(sa.Ordinal) * 7 + COUNT(*)) % 4294967296 AS digest
+  FROM sources AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
+  WHERE a.Subtype IS NOT 'gap' GROUP BY sa.SourceId, sa.AtomId)
+SELECT (SELECT COUNT(*) FROM atoms) AS atomCount, (SELECT COALESCE(SUM(digest), 0) FROM atoms) AS atomTotal,
+       (SELECT COUNT(*) FROM sources) AS sourceCount, (SELECT COALESCE(SUM(digest), 0) FROM sources) AS sourceTotal,
+       (SELECT COUNT(*) FROM edges) AS edgeCount, (SELECT COALESCE(SUM(digest), 0) FROM edges) AS edgeTotal;
+
+-- name: hours_of_tenant
+SELECT IngestHour AS hour FROM Source WHERE TenantId = :tenant_id
+UNION SELECT IngestHour FROM Atom WHERE TenantId = :tenant_id ORDER BY 1;
+
+-- name: atomized_sources_of_hour
+SELECT s.SourceId AS sourceId, (SELECT COUNT(*) FROM SourceAtom AS sa WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS atomCount
+FROM Source AS s
+WHERE s.TenantId = :tenant_id AND s.IngestHour = :hour AND s.Status = 'Atomized' ORDER BY s.SourceId;
+
+-- name: loose_atoms_of_hour
+-- Atoms that no atomized source holds (inserted by hand): the events of their embedding brought them into the graph.
+SELECT a.AtomId AS atomId FROM Atom AS a
+WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.AtomId > :after AND a.Subtype IS NOT 'gap'
+  AND NOT EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+                  WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+  AND (EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
+       OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+       OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
+ORDER BY a.AtomId LIMIT :n;
+
+-- name: inferences_between
+SELECT InferenceId AS inferenceId FROM Inference
+WHERE TenantId = :tenant_id AND CreatedAt >= :since AND CreatedAt < :until ORDER BY InferenceId;
+
+-- name: known_atoms
+SELECT lower(hex(ContentHash)) AS key FROM Atom
+WHERE TenantId = :tenant_id AND Subtype IS NOT 'gap' AND ContentHash IN (SELECT from_hex(value) FROM json_each(:keys));
+
+-- name: known_sources
+SELECT CAST(SourceId AS TEXT) AS key FROM Source
+WHERE TenantId = :tenant_id AND Status = 'Atomized' AND SourceId IN (SELECT CAST(value AS INTEGER) FROM json_each(:keys));
+
+-- name: known_inferences
+SELECT InferenceId AS key FROM Inference WHERE TenantId = :tenant_id AND InferenceId IN (SELECT value FROM json_each(:keys));

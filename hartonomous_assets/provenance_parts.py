@@ -1,0 +1,170 @@
+"""What the graph holds of atoms, sources and inferences: nodes and edges, read from the tables as they are now."""
+
+import json
+from collections.abc import Sequence
+
+from hartonomous_resources.agreement import atom_digest, edge_digest, source_digest
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.graph.protocol import Edge, Node
+
+Part = tuple[list[Node], list[Edge]]
+_MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension")
+
+
+def describe_atoms(
+    unit_of_work: UnitOfWork,
+    tenant: int,
+    atom_ids: Sequence[int],
+    source_id: int | None = None,
+    *,
+    created: bool = True,
+) -> Part:
+    """Atoms with their models and inferences; with `created` also their sources, or the one that is given, and their runs."""
+    parts = [_atoms(unit_of_work, tenant, atom_ids)]
+    if created:
+        parts.append(_occurrences(unit_of_work, tenant, atom_ids, source_id))
+    return _join(*parts)
+
+
+def describe_inference(unit_of_work: UnitOfWork, tenant: int, inference_id: str) -> Part:
+    """An inference, its model, and the atoms it names that are here."""
+    rows = unit_of_work.query("atoms_of_inference", tenant_id=tenant, inference_id=inference_id)
+    return _join(
+        _inferences(unit_of_work, tenant, [inference_id]),
+        _atoms(unit_of_work, tenant, [row["atomId"] for row in rows]),
+    )
+
+
+def _join(*parts: Part) -> Part:
+    return [node for part in parts for node in part[0]], [edge for part in parts for edge in part[1]]
+
+
+def _atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
+    """The atoms, the models that embedded them, and the inferences that named them (perhaps before they were here)."""
+    ids = json.dumps(list(atom_ids))
+    atoms = unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
+    hashes = {row["atomId"]: row["atomHash"] for row in atoms}
+    embeddings = [
+        row for row in unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=ids) if row["atomId"] in hashes
+    ]
+    models = {row["artifactHash"]: row for row in embeddings}
+    runs = {row["runId"] for row in embeddings if row["runId"]}
+    nodes = [
+        Node(
+            tenant,
+            "Atom",
+            row["atomHash"],
+            {"tenantId": tenant, **row, "since": row["createdAt"], "digest": atom_digest(row["atomHash"])},
+        )
+        for row in atoms
+    ]
+    nodes += [
+        Node(tenant, "Model", digest, {key: row[key] for key in _MODEL_PROPERTIES}) for digest, row in models.items()
+    ]
+    nodes += [_run(tenant, run) for run in sorted(runs)]
+    edges = [
+        Edge(
+            tenant,
+            ("Atom", hashes[row["atomId"]]),
+            "EMBEDDED_BY",
+            ("Model", row["artifactHash"]),
+            {"runId": row["runId"], "since": row["createdAt"]},
+        )
+        for row in embeddings
+    ]
+    for row in unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids):
+        inference, atom = ("Inference", row["inferenceId"]), ("Atom", row["atomHash"])
+        since = {"since": row["createdAt"]}
+        kind = "USED_ATOM" if row["role"] == "input" else "PRODUCED_ATOM"
+        edges.append(Edge(tenant, inference, kind, atom, {"firstOrdinal": row["firstOrdinal"], **since}))
+        if row["role"] == "output":
+            edges.append(Edge(tenant, atom, "GENERATED_BY", inference, since))
+    return nodes, edges
+
+
+def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None) -> Part:
+    """The sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
+    ids = json.dumps(list(atom_ids))
+    hashes = {
+        row["atomId"]: row["atomHash"] for row in unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
+    }
+    pairs = unit_of_work.query("graph_occurrences", tenant_id=tenant, atom_ids=ids, source_id=source_id)
+    source_ids = {row["sourceId"] for row in pairs} | ({source_id} if source_id is not None else set())
+    sources = unit_of_work.query("graph_sources", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    superseded = unit_of_work.query("graph_superseded", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    run_of = {row["sourceId"]: row["runId"] for row in sources if row["runId"]}
+    since_of = {row["sourceId"]: row["receivedAt"] for row in sources}
+
+    nodes = [Node(tenant, "Tenant", str(tenant), {"tenantId": tenant})] if sources else []
+    nodes += [
+        Node(
+            tenant,
+            "Source",
+            str(row["sourceId"]),
+            {
+                "tenantId": tenant,
+                **row,
+                "since": row["receivedAt"],
+                "digest": source_digest(row["sourceId"], row["contentHash"]),
+            },
+        )
+        for row in sources
+    ]
+    nodes += [_run(tenant, run) for run in sorted(set(run_of.values()))]
+    edges = [
+        Edge(tenant, _source(row), "BELONGS_TO", ("Tenant", str(tenant)), {"since": row["receivedAt"]})
+        for row in sources
+    ]
+    edges += [
+        Edge(tenant, ("Source", str(source)), "GENERATED_BY", ("Run", run), {"since": since_of[source]})
+        for source, run in run_of.items()
+    ]
+    edges += [
+        Edge(tenant, ("Source", str(row["supersededBy"])), "SUPERSEDES", _source(row), {"since": row["receivedAt"]})
+        for row in superseded
+    ]
+    for row in pairs:
+        if row["atomId"] in hashes:  # gaps are not in the graph
+            atom = ("Atom", hashes[row["atomId"]])
+            edges.append(
+                Edge(
+                    tenant,
+                    atom,
+                    "INGESTED_FROM",
+                    _source(row),
+                    {
+                        "firstOrdinal": row["firstOrdinal"],
+                        "count": row["count"],
+                        "since": since_of[row["sourceId"]],
+                        "digest": edge_digest(atom[1], row["sourceId"], row["firstOrdinal"], row["count"]),
+                    },
+                )
+            )
+            if row["sourceId"] in run_of:
+                run = ("Run", run_of[row["sourceId"]])
+                edges.append(Edge(tenant, atom, "GENERATED_BY", run, {"since": since_of[row["sourceId"]]}))
+    return nodes, edges
+
+
+def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> Part:
+    rows = unit_of_work.query("inference", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
+    nodes = [Node(tenant, "Inference", row["inferenceId"], {**row, "since": row["createdAt"]}) for row in rows]
+    nodes += [Node(tenant, "Model", row["model"], {"name": row["model"]}) for row in rows]
+    return nodes, [
+        Edge(
+            tenant,
+            ("Inference", row["inferenceId"]),
+            "USED_MODEL",
+            ("Model", row["model"]),
+            {"since": row["createdAt"]},
+        )
+        for row in rows
+    ]
+
+
+def _source(row: Row) -> tuple[str, str]:
+    return "Source", str(row["sourceId"])
+
+
+def _run(tenant: int, run_id: str) -> Node:
+    return Node(tenant, "Run", run_id, {"runId": run_id})

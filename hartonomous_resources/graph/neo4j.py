@@ -1,0 +1,198 @@
+"""The provenance graph in Neo4j, by the official driver."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
+from hartonomous_resources.graph.neo4j_statements import LABELS, TYPES, statement
+from hartonomous_resources.graph.neo4j_values import node_row, stored
+from hartonomous_resources.graph.neo4j_walks import View, count_downstream, nearest, shortest_path
+from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Node, Subgraph
+from hartonomous_resources.settings import Settings
+
+if TYPE_CHECKING:
+    import neo4j
+
+_ROWS_AT_ONCE = 10_000
+_ANY_DISTANCE = 2**63 - 1
+
+
+class Rows(list[Any]):
+    """Rows of a statement. The driver puts every parameter into a line of its debug log, written or not: this is all it gets."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
+
+
+class Neo4jGraph:
+    """Nodes and relationships of one database. Its schema is brought up to date at first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._connection = Neo4jConnection(settings)
+
+    @property
+    def name(self) -> str:
+        return self._connection.name
+
+    def close(self) -> None:
+        """Give back the connections; the next use opens new ones."""
+        self._connection.close()
+
+    def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        def work(transaction: "neo4j.ManagedTransaction") -> None:
+            # No result is waited for: the server writes one batch while the next is made. The commit brings every failure.
+            for text, rows in chain(_node_writes(nodes), _edge_writes(edges)):
+                transaction.run(text, rows=rows)
+
+        if nodes or edges:
+            self._connection.write(work)
+
+    def delete(self, nodes: Sequence[Node]) -> None:
+        keys: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+        for node in nodes:
+            keys[node.tenant_id, node.label].add(node.key)
+
+        def work(transaction: "neo4j.ManagedTransaction") -> None:
+            for (tenant_id, label), of_label in sorted(keys.items()):
+                text = statement("delete_nodes", label=label)
+                transaction.run(text, tenant_id=tenant_id, keys=sorted(of_label)).consume()
+
+        if keys:
+            self._connection.write(work)
+
+    def lineage(
+        self,
+        tenant_id: int,
+        label: str,
+        key: str,
+        depth: int,
+        limit: int,
+        *,
+        direction: Direction = "both",
+        as_of: str | None = None,
+        skip: int = 0,
+    ) -> Subgraph:
+        def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
+            view = View(transaction, tenant_id, as_of)
+            start = view.id_of(label, key), (label, key)
+            found = nearest(view, start, direction, depth, skip + limit + 1)
+            truncated = len(found) > skip + limit
+            if truncated:
+                found.popitem()
+            return Subgraph(*view.page(found, skip), truncated)
+
+        return self._connection.read(work)
+
+    def path(
+        self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
+    ) -> Subgraph:
+        def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
+            view = View(transaction, tenant_id, as_of)
+            path = shortest_path(view, (view.id_of(*start), start), (view.id_of(*end), end), depth)
+            return Subgraph(view.nodes(path), view.edges_along(path), False)
+
+        return self._connection.read(work)
+
+    def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
+        def work(transaction: "neo4j.ManagedTransaction") -> Impact:
+            view = View(transaction, tenant_id)
+            node_id = view.id_of(label, key)
+            counts = count_downstream(view, node_id)
+            first = nearest(view, (node_id, (label, key)), "downstream", _ANY_DISTANCE, limit + 1)
+            del first[node_id]
+            only_here = view.query("atoms_only_here", id=node_id)
+            return Impact(counts, only_here, view.nodes(first), sum(counts.values()) > len(first))
+
+        return self._connection.read(work)
+
+    def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
+        def work(transaction: "neo4j.ManagedTransaction") -> tuple[dict[str, int], dict[str, int]]:
+            nodes = {label: value(transaction, statement("all_nodes", label=label)) for label in LABELS}
+            if tenant_id is not None:
+                of_all, nodes = nodes, {label: 0 for label in LABELS}
+                for label in filter(of_all.get, LABELS):
+                    text = statement("nodes_of_tenant", label=label)
+                    nodes[label] = value(transaction, text, tenant_id=tenant_id)
+                if nodes != of_all:
+                    return _positive(nodes), _edges_of_tenant(transaction, tenant_id, _positive(nodes))
+            # The server keeps count of all edges; where no other tenant has a node, they are this tenant's.
+            edges = {name: value(transaction, statement("all_edges", type=name)) for name in TYPES}
+            return _positive(nodes), _positive(edges)
+
+        return self._connection.read(work)
+
+    def digests(self, tenant_id: int, hour: str) -> dict[str, Digest]:
+        texts = {
+            "atoms": statement("digests_of_nodes", label="Atom"),
+            "sources": statement("digests_of_nodes", label="Source"),
+            "edges": statement("digests_of_edges"),
+        }
+
+        def work(transaction: "neo4j.ManagedTransaction") -> dict[str, Digest]:
+            return {
+                kind: Digest(*value(transaction, text, tenant_id=tenant_id, hour=hour)) for kind, text in texts.items()
+            }
+
+        return self._connection.read(work)
+
+    def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
+        text = statement("keys", label=label)
+
+        def work(transaction: "neo4j.ManagedTransaction") -> list[str]:
+            found: list[str] = value(transaction, text, tenant_id=tenant_id, after=after, n=n)
+            return found
+
+        return self._connection.read(work)
+
+    def bytes_on_disk(self) -> int:
+        return 0
+
+
+def _node_writes(nodes: Iterable[Node]) -> Iterator[tuple[str, Rows]]:
+    """A statement per label, with its rows: each node once, as it was given last.
+
+    They are in the order of their keys: writers that meet wait for one another and do not lock crosswise.
+    """
+    by_label: defaultdict[str, dict[tuple[int, str], Any]] = defaultdict(dict)
+    for node in nodes:
+        by_label[node.label][node.tenant_id, node.key] = node_row(node)
+    for label, rows in sorted(by_label.items()):
+        for batch in _batches(rows):
+            yield statement("merge_nodes", label=label), batch
+
+
+def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
+    """A statement per type and labels of the ends, with its rows: the edges that end at the same node are one row."""
+    by_ends: defaultdict[tuple[str, str, str], dict[tuple[int, str, str], Any]] = defaultdict(dict)
+    for edge in edges:
+        (start_label, start), (end_label, end) = edge.start, edge.end
+        by_ends[start_label, edge.type, end_label][edge.tenant_id, end, start] = (
+            edge.tenant_id,
+            end,
+            (start, stored(edge.properties)),
+        )
+    for (start, kind, end), rows in sorted(by_ends.items()):
+        for batch in _batches(rows):
+            grouped = ((*node, [pair for _, _, pair in of_end]) for node, of_end in groupby(batch, itemgetter(0, 1)))
+            yield statement("merge_edges", start=start, type=kind, end=end), Rows(grouped)
+
+
+def _batches(rows: dict[Any, Any]) -> Iterator[Rows]:
+    """Rows in the order of their names, so many at once."""
+    names = sorted(rows)
+    for first in range(0, len(names), _ROWS_AT_ONCE):
+        yield Rows(rows[name] for name in names[first : first + _ROWS_AT_ONCE])
+
+
+def _edges_of_tenant(transaction: Any, tenant_id: int, labels: Iterable[str]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for label in labels:
+        counts.update(dict(value(transaction, statement("edges_of_tenant", label=label), tenant_id=tenant_id)))
+    return dict(sorted(counts.items()))
+
+
+def _positive(counts: dict[str, int]) -> dict[str, int]:
+    return {name: n for name, n in counts.items() if n}

@@ -1,0 +1,168 @@
+"""A Neo4j database: one pool of connections a process, managed transactions, and failures in one sentence."""
+
+import logging
+import re
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.graph.neo4j_migrations import migrate
+from hartonomous_resources.graph.protocol import GraphUnavailable
+from hartonomous_resources.settings import Settings
+
+if TYPE_CHECKING:
+    import neo4j
+
+T = TypeVar("T")
+Work = Callable[["neo4j.ManagedTransaction"], T]
+
+_POOL = 10
+_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+
+# Codes of the server (https://neo4j.com/docs/status-codes/current/) by their beginning, and what to do; the first that fits is said.
+_ADVICE = {
+    "Neo.ClientError.Security.Unauthorized": "refuses user {user}: wrong name or password, correct HARTONOMOUS_NEO4J_USER and "
+    "HARTONOMOUS_NEO4J_PASSWORD",
+    "Neo.ClientError.Security.AuthenticationRateLimit": "refuses user {user} after too many failed logins: correct "
+    "HARTONOMOUS_NEO4J_PASSWORD and wait some seconds",
+    "Neo.ClientError.Security.CredentialsExpired": "wants a new password for user {user} first: ALTER CURRENT USER SET PASSWORD",
+    "Neo.ClientError.Security.": "does not allow this to user {user}: grant read, write and schema rights on database {database} "
+    "({message})",
+    "Neo.ClientError.Database.DatabaseNotFound": "has no database {database}: correct HARTONOMOUS_NEO4J_DATABASE",
+    "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase": "{read_only}",
+    "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase": "{read_only}",
+    "Neo.ClientError.Cluster.NotALeader": "takes no writes at this member of the cluster: use neo4j:// in HARTONOMOUS_NEO4J_URI",
+    "Neo.TransientError.General.MemoryPoolOutOfMemoryError": "has too little memory for one transaction: lower "
+    "HARTONOMOUS_PROVENANCE_BATCH_SIZE, or raise dbms.memory.transaction.total.max there",
+    "Neo.TransientError.": "was busy or just starting, time and again: it is tried again later ({message})",
+    "Neo.DatabaseError.Statement.": "",
+    "Neo.DatabaseError.": "cannot go on: look at its log and at its disk, which may be full, then restart it ({message})",
+}
+_READ_ONLY = "is read-only in database {database}: ALTER DATABASE, or server.databases.read_only in neo4j.conf"
+
+
+class Neo4jConnection:
+    """One database of a server, connected at first use. Safe between threads; every process has its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._driver: neo4j.Driver | None = None
+        self._ready = False
+
+    @property
+    def name(self) -> str:
+        """The server, without what a mistaken uri says of a password."""
+        return "Neo4j at " + re.sub(r"//[^/]*@", "//", self._settings.neo4j_uri or "")
+
+    def read(self, work: "Work[T]") -> T:
+        """What `work` returns, in a read transaction. It may run more than once.
+
+        Raises GraphUnavailable.
+        """
+        with self._translated(), self._session() as session:
+            return session.execute_read(work)
+
+    def write(self, work: "Work[T]") -> T:
+        """What `work` returns, in a write transaction: all of it or nothing. It may run more than once.
+
+        Raises GraphUnavailable.
+        """
+        with self._translated(), self._session() as session:
+            return session.execute_write(work)
+
+    def close(self) -> None:
+        """Give back the connections; the next use opens new ones."""
+        with self._lock:
+            driver, self._driver, self._ready = self._driver, None, False
+        if driver is not None:
+            driver.close()
+
+    def _session(self) -> "neo4j.Session":
+        """A session. The first one, and the first after a failure, looks whether the server answers and its schema is ours.
+
+        So a server that is down already is found to be so at once, and not after all the pauses between attempts.
+        """
+        with self._lock:
+            if self._driver is None:
+                self._driver = self._open_driver()
+            driver = self._driver
+            if not self._ready:
+                driver.verify_connectivity()
+                with driver.session(database=self._settings.neo4j_database) as session:
+                    migrate(session, self.name)
+                self._ready = True
+        return driver.session(database=self._settings.neo4j_database)
+
+    def _open_driver(self) -> "neo4j.Driver":
+        import neo4j
+
+        settings = self._settings
+        address = urlsplit(settings.neo4j_uri or "")
+        if address.scheme not in _SCHEMES or not address.hostname or "@" in address.netloc:
+            raise GraphUnavailable(
+                f"{self.name} is no address of a server: give HARTONOMOUS_NEO4J_URI as bolt://host:7687, neo4j://host or "
+                "neo4j+s://host, and user and password beside it"
+            )
+        logging.getLogger("neo4j").setLevel(logging.CRITICAL)  # it tells of attempts; how they end, we say
+        password = settings.neo4j_password.get_secret_value() if settings.neo4j_password else ""
+        driver = neo4j.GraphDatabase.driver(
+            settings.neo4j_uri or "",
+            auth=(settings.neo4j_user, password),
+            user_agent="hartonomous",
+            max_connection_pool_size=_POOL,
+            connection_timeout=settings.neo4j_connection_seconds,
+            connection_acquisition_timeout=settings.neo4j_connection_seconds,
+            max_transaction_retry_time=settings.neo4j_connection_seconds,
+            initial_retry_delay=settings.retry_delay_seconds,
+            notifications_min_severity="OFF",  # it would warn of every label that the graph does not hold yet
+            telemetry_disabled=True,
+        )
+        weakref.finalize(self, driver.close)
+        return driver
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Failures of the server as GraphUnavailable. What is wrong with a statement of ours stays what it is."""
+        from neo4j.exceptions import DriverError, Neo4jError
+
+        try:
+            yield
+        except DatabaseError as error:
+            self._ready = False
+            raise GraphUnavailable(str(error)) from error
+        except Neo4jError as error:
+            self._ready = False
+            if advice := self._advice(error):
+                raise GraphUnavailable(f"{self.name} {advice}") from error
+            raise
+        except (DriverError, OSError) as error:
+            self._ready = False
+            raise GraphUnavailable(
+                f"{self.name} does not answer ({_reason(error)}): start it, or correct HARTONOMOUS_NEO4J_URI"
+            ) from error
+
+    def _advice(self, error: "neo4j.exceptions.Neo4jError") -> str | None:
+        known = {"user": self._settings.neo4j_user, "database": self._settings.neo4j_database}
+        for beginning, advice in _ADVICE.items():
+            if (error.code or "").startswith(beginning):
+                message = f"{error.code}: {error.message}".partition("\n")[0]
+                return advice.format(**known, message=message, read_only=_READ_ONLY.format(**known))
+        return None
+
+
+def _reason(error: Exception) -> str:
+    """The innermost reason of the driver's several lines, else the first line."""
+    text = str(error)
+    found = re.findall(r"\(reason (.+?)\)+$", text, re.MULTILINE)
+    return str(found[-1] if found else text.partition("\n")[0].rstrip(": "))
+
+
+def value(transaction: "neo4j.ManagedTransaction", text: str, **parameters: Any) -> Any:
+    """The one value that a statement returns; None where it returns no row."""
+    row = transaction.run(text, parameters).single()
+    return None if row is None else row.value()

@@ -1,0 +1,79 @@
+"""Properties as Neo4j holds them, and back as they were given."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from hartonomous_resources.graph.protocol import Node
+
+# A node's own, beside the properties it was given. Neo4j holds no null and no map, and drops the first silently: what it cannot
+# hold, and what is called like one of these, is JSON text in the last.
+_TENANT, _KEY, _TENANT_ADDED, _OTHER = "tenantId", "key", "tenantIdAdded", "otherProperties"
+_OWN = frozenset((_TENANT, _KEY, _TENANT_ADDED, _OTHER))
+_SCALARS = {str, bool, int, float}
+_LONGEST_KEY = 4000
+
+
+def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
+    """A row of `merge_nodes`.
+
+    Raises ValueError for a key that no index takes, and TypeError for a property that is no JSON.
+    """
+    if len(node.key.encode()) > _LONGEST_KEY:
+        raise ValueError(
+            f"the key of {node.label} {node.key[:40]}… is longer than {_LONGEST_KEY} bytes, the most that the graph takes"
+        )
+    given = dict(node.properties)
+    has_tenant = type(given.get(_TENANT)) is int and given[_TENANT] == node.tenant_id
+    if has_tenant:
+        del given[_TENANT]
+    properties = stored(given)
+    properties |= {_TENANT: node.tenant_id, _KEY: node.key}
+    if not has_tenant:
+        properties[_TENANT_ADDED] = True
+    return node.tenant_id, node.key, properties
+
+
+def node_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that a node was given, from those that Neo4j holds of it."""
+    added = {_KEY, _TENANT_ADDED, *([_TENANT] if properties.get(_TENANT_ADDED) else [])}
+    return given({name: value for name, value in properties.items() if name not in added})
+
+
+def stored(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties of a node or edge in the form that Neo4j holds.
+
+    Raises TypeError for a property that is no JSON.
+    """
+    if _are_names(tuple(properties)) and all(map(_fits, properties.values())):
+        return dict(properties)
+    plain = {name: value for name, value in properties.items() if _are_names((name,)) and _fits(value)}
+    other = {name: value for name, value in properties.items() if name not in plain}
+    return plain | {_OTHER: json.dumps(other, ensure_ascii=False)}
+
+
+def given(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that `stored` was given, by name."""
+    found = dict(properties)
+    if other := found.pop(_OTHER, None):
+        found |= json.loads(other)
+    return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=1000)
+def _are_names(names: tuple[str, ...]) -> bool:
+    """Whether they can be the names of properties and none of them is ours. Nodes and edges of a kind all have the same."""
+    return _OWN.isdisjoint(names) and all(name and "\0" not in name for name in names)
+
+
+def _fits(value: object) -> bool:
+    """Whether Neo4j holds it as it is: numbers, text and truth, and lists of one kind of them."""
+    if type(value) is str:
+        return True
+    if isinstance(value, list):
+        kinds = {type(element) for element in value}
+        return len(kinds) == 1 and kinds <= _SCALARS and all(_fits(element) for element in value)
+    if type(value) is int:
+        return -(2**63) <= value < 2**63
+    return type(value) in _SCALARS

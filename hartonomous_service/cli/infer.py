@@ -1,0 +1,114 @@
+"""Commands about inferences: infer record, list, show."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hartonomous_service.cli.output import (
+    AllTenantsOption,
+    JsonOption,
+    TenantOption,
+    emit,
+    err,
+    opened,
+    out,
+    printable,
+    table,
+    tenant_of,
+)
+from hartonomous_service.errors import CommandError
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    infer = typer.Typer(help="Record what models were given and what they answered.", no_args_is_help=True)
+    infer.command("record")(infer_record)
+    infer.command("list")(infer_list)
+    infer.command("show")(infer_show)
+    app.add_typer(infer, name="infer")
+
+
+def infer_record(
+    file: Annotated[Path | None, typer.Option("--file", help="File to read instead of stdin.")] = None,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Record inferences, given as one JSON object or one a line on stdin: model, inputAtoms, outputTexts, …
+
+    Further fields: inferenceId, task, outputAtoms, startedAt, durationMs, metadata.
+    """
+    from hartonomous_service.inferences import record_lines
+
+    content = sys.stdin.buffer.read() if file is None else file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file or 'stdin'}: not UTF-8 at byte {error.start}; give JSON in UTF-8") from error
+    with opened() as resources:
+        result = record_lines(resources, text, tenant=tenant)
+    emit(result, as_json, _show_recorded)
+    for item in result["refused"]:
+        err.print(f"refused: line {item['line']}: {printable(item['error'])}", soft_wrap=True)
+    if result["refused"]:
+        raise typer.Exit(1)
+
+
+def _show_recorded(result: Any) -> None:
+    for item in result["recorded"]:
+        unknown = f", {len(item['unknownAtoms']):,} of them not here yet" if item["unknownAtoms"] else ""
+        out.print(
+            f"inference {printable(item['inferenceId'])}: {printable(item['model'])} was given "
+            f"{len(item['inputAtoms']):,} atoms{unknown}, and produced {len(item['outputAtoms']):,}"
+        )
+        for digest in item["outputAtoms"]:
+            out.print(f"      atom {digest}")
+
+
+def infer_list(
+    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at the most, the latest first.")] = 100,
+    tenant: TenantOption = 0,
+    all_tenants: AllTenantsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List inferences, the latest first."""
+    from hartonomous_service.inferences import list_inferences
+
+    with opened() as resources:
+        result = list_inferences(resources, tenant=tenant_of(tenant, all_tenants), model=model, n=limit)
+    columns = {
+        "inferenceId": "inference",
+        "model": "model",
+        "task": "task",
+        "inputAtomCount": "given",
+        "outputAtomCount": "produced",
+        "createdAt": "recorded",
+    }
+    emit(result, as_json, lambda document: table("inferences", document["inferences"], columns))
+
+
+def infer_show(
+    inference_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of an inference, as `hartonomous infer list` shows it.")
+    ],
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one inference: what the model was given, and what it produced."""
+    from hartonomous_service.inferences import show_inference
+
+    with opened() as resources:
+        result = show_inference(resources, inference_id, tenant=tenant)
+    emit(result, as_json, _show_inference)
+
+
+def _show_inference(inference: Any) -> None:
+    for key in ("inferenceId", "model", "task", "startedAt", "durationMs", "createdAt"):
+        out.print(f"{key:<11}  {'-' if inference[key] is None else printable(str(inference[key]))}")
+    for heading, key in (("given", "inputAtoms"), ("produced", "outputAtoms")):
+        out.print(f"{heading}:")
+        for atom in inference[key]:
+            what = printable(atom["text"] or "(no text)") if atom["isHere"] else "(not here yet)"
+            out.print(f"  {atom['atomHash'][:12]}  {what}")

@@ -1,0 +1,300 @@
+"""Inferences: which atoms were given to which model, and what it answered. Recorded by applications, read by lineage."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
+
+from hartonomous_resources.clock import time_ordered_uuid, timestamp
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent
+from hartonomous_resources.resources import Resources
+from hartonomous_service.errors import CommandError
+
+MAX_ANSWER_BYTES = 64 * 1024
+"""Longer texts are not one fragment: they are ingested as sources."""
+
+_ATOMIC_VALUE_BYTES = 64  # longer content has a row of AtomContent
+_ROLES = ("input", "output")
+
+
+class _Recording(InferenceEvent):
+    """An inference as it is handed in: the event, and what only the tables hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inference_id: Annotated[
+        str, Field(alias="inferenceId", min_length=1, max_length=200, default_factory=time_ordered_uuid)
+    ]
+    output_texts: Annotated[list[str], Field(alias="outputTexts", default_factory=list)]
+    metadata: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+
+    @field_validator("started_at")
+    @classmethod
+    def _utc(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError(f"{value!r} does not say in which time zone; write it as in 2026-11-23T09:44:16Z")
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    @field_validator("output_texts")
+    @classmethod
+    def _atom_sized(cls, texts: list[str]) -> list[str]:
+        for text in texts:
+            if not text.strip():
+                raise ValueError("an answer is empty")
+            if (size := len(text.encode())) > MAX_ANSWER_BYTES:
+                raise ValueError(f"an answer has {size:,} bytes, more than {MAX_ANSWER_BYTES:,}; ingest it as a source")
+        return texts
+
+    @property
+    def answers(self) -> dict[str, bytes]:
+        """The bytes of the answers by their hash."""
+        return {hashlib.sha256(content).hexdigest(): content for content in map(str.encode, self.output_texts)}
+
+    def atoms(self, role: str) -> list[str]:
+        """Hashes of what was given to the model, or of what it produced."""
+        if role == "input":
+            return self.input_atoms
+        return [*self.output_atoms, *(hashlib.sha256(text.encode()).hexdigest() for text in self.output_texts)]
+
+
+def record_inference(
+    resources: Resources,
+    *,
+    model: str,
+    task: str | None,
+    input_atoms: Iterable[str],
+    output_atoms: Iterable[str] = (),
+    output_texts: Iterable[str] = (),
+    tenant: int = 0,
+    inference_id: str | None = None,
+    started_at: datetime | str | None = None,
+    duration_ms: int | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    """Record which atoms a model was given and what it produced; lineage then leads from the answer to its sources.
+
+    Atoms are named by their SHA-256 in hex; they need not be here yet, and `unknownAtoms` says which of the input are not.
+    `output_texts` become atoms of the tenant, which can themselves be searched and traced. Recording the same inference
+    again changes nothing; what was not recorded yet (the answer, after the retrieval) may be added under its id.
+
+    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}.
+
+    Raises CommandError for what is not valid, or differs from what is recorded under this id.
+    """
+    fields = {
+        "model": model,
+        "task": task,
+        "inputAtoms": list(input_atoms),
+        "outputAtoms": list(output_atoms),
+        "outputTexts": list(output_texts),
+        "inferenceId": inference_id,
+        "startedAt": started_at.isoformat() if isinstance(started_at, datetime) else started_at,
+        "durationMs": duration_ms,
+        "metadata": None if metadata is None else dict(metadata),
+    }
+    recording = _read(fields, tenant)
+    return transact(resources.database, lambda unit_of_work: _record(unit_of_work, recording))
+
+
+def record_lines(resources: Resources, text: str, *, tenant: int = 0) -> dict[str, Any]:
+    """Record the inferences in a text, which is one JSON object, or one a line, in one transaction.
+
+    Returns {"recorded": [as record_inference], "refused": [{"line", "error"}]}: what is wrong with one keeps no other back.
+    """
+    refused: list[dict[str, Any]] = []
+    recordings: list[tuple[int, _Recording]] = []
+    for number, line in _objects(text):
+        try:
+            recordings.append((number, _read(_json(line), tenant)))
+        except CommandError as error:
+            refused.append({"line": number, "error": str(error)})
+
+    def record(unit_of_work: UnitOfWork) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        recorded, different = [], []
+        for number, recording in recordings:
+            try:
+                recorded.append(_record(unit_of_work, recording))
+            except CommandError as error:
+                different.append({"line": number, "error": str(error)})
+        return recorded, different
+
+    recorded, different = transact(resources.database, record) if recordings else ([], [])
+    return {"recorded": recorded, "refused": sorted(refused + different, key=lambda item: item["line"])}
+
+
+def list_inferences(
+    resources: Resources, *, tenant: int | None = 0, model: str | None = None, n: int = 100
+) -> dict[str, Any]:
+    """The latest inferences; `tenant=None` lists those of all tenants."""
+    with resources.database.read() as unit_of_work:
+        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=n)
+    return {"inferences": [{**row, "metadata": json.loads(row["metadata"])} for row in rows]}
+
+
+def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) -> dict[str, Any]:
+    """One inference with its atoms; the text of one that is not here is None. Raises CommandError when the tenant has none of that id."""
+    with resources.database.read() as unit_of_work:
+        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=inference_id, model=None, n=1)
+        if not rows:
+            raise CommandError(
+                f"inference {inference_id} is not found; `hartonomous infer list` shows what is recorded"
+            )
+        named = unit_of_work.query("inference_atoms", tenant_id=tenant, inference_id=inference_id)
+        ids = json.dumps([row["atomId"] for row in named if row["atomId"] is not None])
+        texts = {row["atomId"]: row["text"] for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
+    atoms = {
+        role: [
+            {"atomHash": row["atomHash"], "text": texts.get(row["atomId"]), "isHere": row["atomId"] is not None}
+            for row in named
+            if row["role"] == role
+        ]
+        for role in _ROLES
+    }
+    metadata = json.loads(rows[0]["metadata"])
+    return {**rows[0], "metadata": metadata, "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
+
+
+def _objects(text: str) -> list[tuple[int, str]]:
+    """The JSON objects in a text, each with the number of its first line."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not lines:
+        raise CommandError("there is nothing to record: give one JSON object, or one a line")
+    try:
+        json.loads(text)
+    except ValueError:
+        return lines  # not one object: each line is one, or is refused
+    return [(lines[0][0], text)]
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise CommandError("not a JSON object")
+    return document
+
+
+def _read(document: Mapping[str, Any], tenant: int) -> _Recording:
+    """A valid inference of this tenant; null is as good as absent. Raises CommandError."""
+    document = {name: value for name, value in document.items() if value is not None}
+    if document.get("tenantId", tenant) != tenant:
+        raise CommandError(f"tenantId: {document['tenantId']!r} is not the tenant recorded for, {tenant}")
+    try:
+        # What Python takes for text and numbers and no JSON can hold: half a surrogate pair, NaN.
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+        return _Recording.model_validate({"eventType": "InferenceCompleted", "tenantId": tenant, **document})
+    except ValidationError as error:
+        raise CommandError(_first_complaint(error)) from error
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"not valid as JSON: {error}") from error
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = sorted(field.alias or name for name, field in _Recording.model_fields.items())
+        return f"{where}: no such field; there are {', '.join(known)}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _record(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
+    before = _recorded(unit_of_work, recording)
+    if before:
+        _refuse_what_differs(before, recording)
+    unit_of_work.execute(
+        "record_inference",
+        inference_id=recording.inference_id,
+        tenant_id=recording.tenant_id,
+        model=recording.model,
+        task=recording.task,
+        started_at=recording.started_at,
+        duration_ms=recording.duration_ms,
+        metadata=_sorted_json(recording.metadata),
+        now=timestamp(),
+    )
+    _insert_answers(unit_of_work, recording)
+    unit_of_work.execute_many(
+        "insert_inference_atom",
+        [
+            (recording.tenant_id, recording.inference_id, role, ordinal, bytes.fromhex(digest))
+            for role in _ROLES
+            for ordinal, digest in enumerate(recording.atoms(role))
+        ],
+    )
+    after = _recorded(unit_of_work, recording)
+    if after != before:
+        unit_of_work.enqueue(PROVENANCE_QUEUE, [(str(recording.tenant_id), _event(recording, after))])
+    return {
+        "inferenceId": recording.inference_id,
+        **{key: after[key] for key in ("model", "task", "inputAtoms", "outputAtoms", "unknownAtoms")},
+    }
+
+
+def _recorded(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
+    """What is recorded under this id; nothing where nothing is."""
+    key = {"tenant_id": recording.tenant_id, "inference_id": recording.inference_id}
+    rows = unit_of_work.query("inference_to_record", **key)
+    if not rows:
+        return {}
+    atoms = unit_of_work.query("inference_atoms", **key)
+    unknown = (row["atomHash"] for row in atoms if row["role"] == "input" and row["atomId"] is None)
+    return {
+        **rows[0],
+        **{f"{role}Atoms": [row["atomHash"] for row in atoms if row["role"] == role] for role in _ROLES},
+        "unknownAtoms": list(dict.fromkeys(unknown)),
+    }
+
+
+def _refuse_what_differs(before: Mapping[str, Any], recording: _Recording) -> None:
+    given = {
+        "model": recording.model,
+        "task": recording.task,
+        "startedAt": recording.started_at,
+        "durationMs": recording.duration_ms,
+        "metadata": _sorted_json(recording.metadata),
+        **{f"{role}Atoms": recording.atoms(role) for role in _ROLES},
+    }
+    not_yet: tuple[object, ...] = (None, "{}", [])
+    for name, value in given.items():
+        if value not in not_yet and before[name] not in not_yet and value != before[name]:
+            raise CommandError(
+                f"inference {recording.inference_id} is recorded already, with another {name}; "
+                "give what was recorded, or another inferenceId"
+            )
+
+
+def _insert_answers(unit_of_work: UnitOfWork, recording: _Recording) -> None:
+    for digest, content in recording.answers.items():
+        key = {"tenant_id": recording.tenant_id, "content_hash": bytes.fromhex(digest)}
+        is_short = len(content) <= _ATOMIC_VALUE_BYTES
+        unit_of_work.execute(
+            "insert_produced_atom", **key, text=content.decode(), atomic_value=content if is_short else None
+        )
+        if not is_short:
+            unit_of_work.execute("insert_produced_content", **key, byte_length=len(content), content=content)
+
+
+def _event(recording: _Recording, recorded: Mapping[str, Any]) -> bytes:
+    names = ("model", "task", "inputAtoms", "outputAtoms", "startedAt", "durationMs")
+    event = {
+        "eventType": recording.event_type,
+        "inferenceId": recording.inference_id,
+        "tenantId": recording.tenant_id,
+        **{name: recorded[name] for name in names if recorded[name] is not None},
+    }
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def _sorted_json(metadata: Mapping[str, object]) -> str:
+    return json.dumps(metadata, sort_keys=True, ensure_ascii=False)

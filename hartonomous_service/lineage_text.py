@@ -1,0 +1,78 @@
+"""What people read of the nodes of a lineage, and the colours by which they know them."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+FILL = {
+    "Tenant": "#f3e8ff",
+    "Run": "#e5e7eb",
+    "Model": "#fae8d4",
+    "Source": "#dbeafe",
+    "Atom": "#dcfce7",
+    "Inference": "#fef9c3",
+}
+STROKE = {
+    "Tenant": "#9333ea",
+    "Run": "#6b7280",
+    "Model": "#c2620a",
+    "Source": "#2563eb",
+    "Atom": "#16a34a",
+    "Inference": "#a16207",
+}
+
+_HASH = re.compile("[0-9a-f]{64}")
+
+
+def nodes_and_ends(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The nodes of a page, and by name alone those of earlier pages to which its edges lead."""
+    nodes: dict[str, Mapping[str, Any]] = {node["id"]: node for node in document["nodes"]}
+    for edge in document["edges"]:
+        for end in (edge["from"], edge["to"]):
+            nodes.setdefault(end, {"id": end, "label": end.split(":", 1)[0]})
+    return list(nodes.values())
+
+
+def node_title(node: Mapping[str, Any]) -> str:
+    """Label and key, the key short enough to be read."""
+    key = node["id"].split(":", 1)[1]
+    length = 12 if _HASH.fullmatch(key) else 8 if node["label"] == "Run" else 36
+    return readable(f"{node['label']} {key[:length]}")
+
+
+def node_detail(node: Mapping[str, Any]) -> str:
+    """What it is, in a word or by its uri; empty when the title says all."""
+    names = {"Atom": ("subtype", "modality"), "Source": ("sourceUri",), "Model": ("name",), "Inference": ("task",)}
+    values = (node.get(name) for name in names.get(node["label"], ()))
+    detail = str(next((held for held in values if held), ""))
+    return readable(detail) if node["id"] != f"{node['label']}:{detail}" else ""
+
+
+def node_name(node: Mapping[str, Any], width: int | None = None) -> str:
+    """Title and detail in one line."""
+    name = f"{node_title(node)} {node_detail(node)}".rstrip()
+    return name if width is None else shortened(name, width)
+
+
+def readable(text: str) -> str:
+    """Text of a source without control characters, which no format may hold and no terminal should get."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Text of at most so many columns; wide characters count as two."""
+    if text_width(text) <= width:
+        return text
+    kept, left = "", width - 1
+    for c in reversed(text) if keep_end else text:
+        left -= text_width(c)
+        if left < 0:
+            break
+        kept += c
+    return f"…{kept[::-1]}" if keep_end else f"{kept}…"
+
+
+def text_width(text: str) -> int:
+    """Columns that a text takes."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,0 +1,125 @@
+// name: applied_migrations
+MATCH (v:SchemaVersion) WHERE v.version > 0
+RETURN v.version AS version, v.name AS name, v.sha256 AS sha256, v.appliedAt AS appliedAt ORDER BY version;
+
+// name: wait_for_indexes
+CALL db.awaitIndexes($seconds);
+
+// What follows returns one value each: lists of lists arrive in one message, and a message for every row would take most of the time.
+// Nodes are looked up id by id: for a list of ids, the planner would rather scan a graph that is almost empty, and keep that plan.
+
+// name: node_by_key
+MATCH (n:__LABEL__ {tenantId: $tenant_id, key: $key}) WHERE $as_of IS NULL OR n.since IS NULL OR n.since <= $as_of
+RETURN elementId(n);
+
+// name: level
+// One level further: what nodes were made from, what was made from nodes, each in order and, for each node, whether it leads further;
+// nodes that were found before are among them.
+CALL () {
+  UNWIND $upstream AS id MATCH (f) WHERE elementId(f) = id
+  MATCH (f)-[r:__DIRECTED__]->(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
+  WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
+  WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
+  RETURN collect([elementId(n), label, key, EXISTS { (n)-[:__DIRECTED__]->() }]) AS upstream
+}
+CALL () {
+  UNWIND $downstream AS id MATCH (f) WHERE elementId(f) = id
+  MATCH (f)<-[r:__DIRECTED__]-(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
+  WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
+  WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
+  RETURN collect([elementId(n), label, key, EXISTS { (n)<-[:__DIRECTED__]-() }]) AS downstream
+}
+RETURN [upstream, downstream];
+
+// name: nodes
+UNWIND $page AS id MATCH (n) WHERE elementId(n) = id AND n.tenantId = $tenant_id
+RETURN collect([elementId(n), properties(n)]);
+
+// name: page
+// Nodes, and the edges between nodes found so far of which one end, at least, is among them. Edges are looked up from their start,
+// where they are few: a run or a model may be the end of a million.
+CALL () {
+  UNWIND $page AS id MATCH (n) WHERE elementId(n) = id AND n.tenantId = $tenant_id
+  RETURN collect([elementId(n), properties(n)]) AS nodes
+}
+CALL () {
+  UNWIND $found AS id MATCH (a) WHERE elementId(a) = id AND a.tenantId = $tenant_id
+  MATCH (a)-[r:__TYPES__]->(b)
+  WHERE elementId(b) IN $found AND ($as_of IS NULL OR r.since IS NULL OR r.since <= $as_of)
+    AND (size($page) = size($found) OR elementId(a) IN $page OR elementId(b) IN $page)
+  RETURN collect([elementId(a), type(r), elementId(b), properties(r)]) AS edges
+}
+RETURN [nodes, edges];
+
+// name: degree
+// How many edges nodes have in all: what it costs to go on from them.
+UNWIND $frontier AS id MATCH (n) WHERE elementId(n) = id
+RETURN sum(COUNT { (n)--() });
+
+// name: neighbours
+// Nodes one edge away from the frontier, whichever way the edge points; nodes that were found before among them.
+UNWIND $frontier AS id MATCH (f) WHERE elementId(f) = id
+MATCH (f)-[r:__TYPES__]-(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
+WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
+RETURN collect(elementId(n));
+
+// name: joined
+// The ends of edges between two lists of nodes, whichever way the edges point, first by name: the ends in the list that is walked
+// from, which should be the one with fewer edges, or those in the other.
+UNWIND $walked AS id MATCH (w) WHERE elementId(w) = id AND w.tenantId = $tenant_id
+MATCH (w)-[r:__TYPES__]-(o)
+WHERE elementId(o) IN $others AND ($as_of IS NULL OR r.since IS NULL OR r.since <= $as_of)
+WITH DISTINCT CASE WHEN $of_walked THEN w ELSE o END AS n
+WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
+RETURN collect([elementId(n), label, key]);
+
+// name: edge_between
+// Of several edges between two nodes the first by type, then the one along the path: type, whether it is along, properties.
+MATCH (a) WHERE elementId(a) = $a AND a.tenantId = $tenant_id MATCH (b) WHERE elementId(b) = $b
+MATCH (a)-[r:__TYPES__]-(b) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
+WITH r, type(r) AS type, startNode(r) = a AS along ORDER BY type, along DESC LIMIT 1
+RETURN [type, along, properties(r)];
+
+// name: downstream
+// What was made from nodes of the frontier, without order: to be counted.
+UNWIND $frontier AS id MATCH (f) WHERE elementId(f) = id
+MATCH (f)<-[:__DIRECTED__]-(n)
+WITH DISTINCT n WHERE n.tenantId = $tenant_id
+RETURN collect([elementId(n), head([label IN labels(n) WHERE label IN $labels]), EXISTS { (n)<-[:__DIRECTED__]-() }]);
+
+// name: atoms_only_here
+MATCH (s) WHERE elementId(s) = $id AND s.tenantId = $tenant_id
+MATCH (s)<-[:INGESTED_FROM]-(a:Atom) WHERE COUNT { (a)-[:INGESTED_FROM]->() } = 1
+RETURN count(a);
+
+// name: keys
+// Ordered by the whole index, so that it is read from its place on and nothing is sorted.
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key > $after
+WITH n ORDER BY n.tenantId, n.key LIMIT $n
+RETURN collect(n.key);
+
+// name: digests_of_nodes
+MATCH (n:__LABEL__ {tenantId: $tenant_id, ingestHour: $hour})
+RETURN [count(n), coalesce(sum(n.digest), 0)];
+
+// name: digests_of_edges
+MATCH (s:Source {tenantId: $tenant_id, ingestHour: $hour})
+USING INDEX s:Source(tenantId, ingestHour)
+MATCH (s)<-[r:INGESTED_FROM]-()
+RETURN [count(r), coalesce(sum(r.digest), 0)];
+
+// name: all_nodes
+MATCH (n:__LABEL__) RETURN count(n);
+
+// name: all_edges
+MATCH ()-[r:__TYPE__]->() RETURN count(r);
+
+// name: nodes_of_tenant
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key >= '' RETURN count(n);
+
+// name: edges_of_tenant
+// Counted from their starts: an edge lies within one tenant.
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key >= ''
+MATCH (n)-[r:__TYPES__]->()
+WITH type(r) AS type, count(r) AS n
+RETURN collect([type, n]);

@@ -1,0 +1,28 @@
+// Cypher cannot bind labels and types: __LABEL__, __START__, __TYPE__ and __END__ stand for one of the fixed names, __TYPES__ for all
+// types, __DIRECTED__ for all but PRODUCED_ATOM (hartonomous_resources/graph/neo4j_statements.py). Everything else is a parameter.
+
+// name: merge_nodes
+// A row is tenant, key, properties. Saying the same for both cases spares the planner an Eager, which a plain SET would need.
+UNWIND $rows AS row
+MERGE (n:__LABEL__ {tenantId: row[0], key: row[1]})
+ON CREATE SET n = row[2]
+ON MATCH SET n = row[2];
+
+// name: merge_edges
+// A row is tenant, key of the end, and pairs of a start's key and properties: many edges end at one source or run, which is looked up
+// once. An edge whose ends are not both there is not written: the event that brings the missing end writes it.
+UNWIND $rows AS row
+MATCH (b:__END__ {tenantId: row[0], key: row[1]})
+UNWIND row[2] AS pair
+MATCH (a:__START__ {tenantId: row[0], key: pair[0]})
+MERGE (a)-[r:__TYPE__]->(b)
+ON CREATE SET r = pair[1]
+ON MATCH SET r = pair[1];
+
+// name: delete_nodes
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key IN $keys
+DETACH DELETE n;
+
+// name: record_migration
+MERGE (v:SchemaVersion {version: $version})
+ON CREATE SET v.name = $name, v.sha256 = $sha256, v.appliedAt = $applied_at;

@@ -1,0 +1,154 @@
+"""The lineage command: what can be asked, in which formats, and what it says to wrong questions."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from prov.model import ProvDocument
+
+from hartonomous_resources.graph.sqlite import SqliteGraph
+from tests.cli import Home
+from tests.graph.parts import INFERENCE, MODEL, RUN, SOURCE, A, B, edge, nodes
+
+HOSTILE = 'file:///tmp/"a" [b] --> <c>\n[red]d'
+NINE, TEN = "2026-11-23T09:00:00.000Z", "2026-11-23T10:00:00.000Z"
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose graph holds two atoms of a source with a hostile name, and an answer that used one of them an hour later."""
+    home = Home(tmp_path_factory.mktemp("homes") / "home", tmp_path_factory.mktemp("no models"))
+    SqliteGraph(home.path / "graph.db").merge(
+        [
+            *nodes(A, B, RUN, MODEL, since=NINE),
+            *nodes(SOURCE, since=NINE, sourceUri=HOSTILE),
+            *nodes(INFERENCE, since=TEN, task="answer"),
+        ],
+        [
+            edge(A, "INGESTED_FROM", SOURCE, since=NINE),
+            edge(B, "INGESTED_FROM", SOURCE, since=NINE),
+            edge(A, "GENERATED_BY", RUN, since=NINE),
+            edge(INFERENCE, "USED_ATOM", A, since=TEN),
+            edge(INFERENCE, "USED_MODEL", MODEL, since=TEN),
+        ],
+    )
+    return home
+
+
+def ids(document: Any) -> list[str]:
+    return [node["id"] for node in document["nodes"]]
+
+
+def name(*parts: tuple[str, str]) -> list[str]:
+    return [":".join(part) for part in parts]
+
+
+def test_every_kind_of_name_is_understood(asked: Home) -> None:
+    commands = [["lineage", given, "--json"] for given in ("1", "Source:1", "source:1", A[1].upper(), "Run:run-1")]
+
+    results = [result.document for result in asked.run_all(*commands)]
+
+    assert [document["node"] for document in results] == ["Source:1"] * 3 + name(A, RUN)
+
+
+def test_directions_times_and_pages(asked: Home) -> None:
+    questions = {
+        (A[1], "--upstream"): name(A, RUN, SOURCE),
+        (A[1], "--downstream"): name(A, INFERENCE),
+        (A[1], "--as-of", "2026-11-23T09:59:59+00:00"): name(A, RUN, SOURCE),
+        (A[1], "--as-of", "2026-11-23T11:30+01:30"): name(A, INFERENCE, RUN, SOURCE),
+        ("1", "--depth", "1"): name(SOURCE, A, B),
+        ("1", "--limit", "2", "--skip", "1"): name(A, B),
+        ("1", "--skip", "4"): [],
+    }
+
+    results = asked.run_all(*(["lineage", *question, "--json"] for question in questions))
+
+    assert [ids(result.document) for result in results] == list(questions.values())
+    page = results[5].document
+    assert (page["truncated"], page["next"]) == (True, 3)
+    assert {edge["to"] for edge in page["edges"]} == {"Source:1"}  # which stands on an earlier page
+
+
+def test_impact_says_how_much_and_what(asked: Home) -> None:
+    document = asked.json("lineage", "1", "--impact", "--limit", "2")
+
+    assert document["counts"] == {"Atom": 2, "Inference": 1}
+    assert (document["onlyHere"], document["truncated"]) == (2, True)
+    assert ids(document) == name(A, B)
+    shown = asked.run("lineage", "1", "--impact").stdout.decode()
+    assert "2 Atom, 1 Inference" in shown and "no other source holds: 2" in shown
+
+
+def test_a_path_is_shown_from_end_to_end(asked: Home) -> None:
+    assert ids(asked.json("lineage", "1", "--to", "Model:model-1")) == name(SOURCE, A, INFERENCE, MODEL)
+    assert ids(asked.json("lineage", "1", "--to", "Model:model-1", "--depth", "2")) == []
+    shown = asked.run("lineage", "1", "--to", "Inference:answer-1").stdout.decode().splitlines()
+    assert [line.split()[0] for line in shown] == ["Source", "<--", "Atom", "<--", "Inference"]
+
+
+def test_a_hostile_name_is_one_line_for_people(asked: Home) -> None:
+    shown = asked.run("lineage", "1").stdout.decode()
+
+    assert 'Source 1 file:///tmp/"a" [b] --> <c>�[red]d' in shown
+    assert len(shown.splitlines()) == 3
+
+
+def test_every_format_can_be_read_and_written_to_a_file(asked: Home, tmp_path: Path) -> None:
+    formats = ("json", "mermaid", "dot", "prov-json", "svg")
+
+    results = asked.run_all(
+        *(["lineage", "1", "--format", how] for how in formats),
+        *(["lineage", "1", "--format", how, "-o", tmp_path / how] for how in formats),
+    )
+
+    assert [(result.code, result.stderr) for result in results] == [(0, "")] * 10
+    text = {how: result.stdout.decode() for how, result in zip(formats, results, strict=False)}
+    assert text == {how: (tmp_path / how).read_text() for how in formats}
+    assert all(result.stdout == b"" for result in results[5:])
+    assert ids(json.loads(text["json"])) == name(SOURCE, A, B, INFERENCE)
+    assert len(ProvDocument.deserialize(content=text["prov-json"], format="json").get_records()) == 7
+    assert ElementTree.fromstring(text["svg"]).tag.endswith("svg")  # noqa: S314
+    assert text["mermaid"].startswith("flowchart") and text["dot"].startswith("digraph")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ["--upstream", "--downstream"],
+        ["--json", "--format", "dot"],
+        ["--impact", "--depth", "3"],
+        ["--impact", "--to", "2"],
+        ["--impact", "--format", "svg"],
+        ["--to", "2", "--upstream"],
+        ["--to", "2", "--limit", "5"],
+        ["-o", "file"],
+    ],
+    ids=" ".join,
+)
+def test_questions_that_do_not_go_together_are_wrong_usage(asked: Home, question: list[str]) -> None:
+    result = asked.run("lineage", "1", *question)
+
+    assert (result.code, result.stdout) == (2, b"")
+    assert question[0].removesuffix("file") in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_errors_name_what_was_asked_for(asked: Home, tmp_path: Path) -> None:
+    expected: dict[tuple[str, ...], list[str]] = {
+        ("Person:1",): ["'Person:1'", "Inference"],
+        ("2",): ["Source 2", "tenant 0"],
+        ("1", "--to", "Run:none"): ["Run none"],
+        ("1", "--as-of", "yesterday"): ["'yesterday'", "ISO 8601"],
+        ("Inference:answer-1", "--as-of", NINE): ["Inference answer-1", NINE],
+        ("1", "--tenant", "7"): ["Source 1", "tenant 7"],
+        ("1", "--format", "dot", "-o", str(tmp_path / "no" / "file")): ["-o", str(tmp_path)],
+    }
+
+    results = asked.run_all(*(["lineage", *question] for question in expected))
+
+    for words, result in zip(expected.values(), results, strict=True):
+        assert (result.code, result.stdout) == (1, b"")
+        assert all(word in result.error for word in words), result.error
