@@ -1,5 +1,6 @@
 """A lineage as a picture for people: origins on the left, what was made of them to the right. No script, no font, nothing to load."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -22,6 +23,8 @@ _COLUMN_SPACE = 110
 _MARGIN, _HEADER, _FOOTER = 24, 34, 26
 _COLUMNS_OF_TEXT = 31
 """Characters of the smaller type that fit into a box."""
+_MANY = 12
+"""So many nodes that are joined alike become one box."""
 
 _EDGE_COLOURS = {
     "INGESTED_FROM": "#2563eb",
@@ -38,7 +41,7 @@ _EDGE_COLOURS = {
 
 def svg(document: Mapping[str, Any]) -> str:
     """A lineage or a path, as `hartonomous_service.lineage` returns it; arrows point at what a thing was made from."""
-    nodes, edges = nodes_and_ends(document), document["edges"]
+    nodes, edges = _folded(nodes_and_ends(document), document["edges"], document.get("node"))
     layout = lay_out(
         [node["id"] for node in nodes],
         [_right_and_left(edge) for edge in edges],
@@ -76,6 +79,26 @@ def svg(document: Mapping[str, Any]) -> str:
     )
 
 
+def _folded(
+    nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]], asked_for: str | None
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Where many nodes are joined to the same others in the same way, as the atoms of a source are, one box stands for them."""
+    joined: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for edge in edges:
+        joined[edge["from"]].add((edge["type"], "to", edge["to"]))
+        joined[edge["to"]].add((edge["type"], "from", edge["from"]))
+    alike: dict[object, list[str]] = defaultdict(list)
+    for node in nodes:
+        if node["id"] != asked_for:
+            alike[node["label"], frozenset(joined[node["id"]])].append(node["id"])
+    many = {ids[0]: ids for ids in alike.values() if len(ids) >= _MANY}
+    hidden = {name for ids in many.values() for name in ids[1:]}
+    return (
+        [{**node, "alike": many.get(node["id"], ())} for node in nodes if node["id"] not in hidden],
+        [edge for edge in edges if not hidden & {edge["from"], edge["to"]}],
+    )
+
+
 def _right_and_left(edge: Mapping[str, Any]) -> tuple[str, str]:
     """The ends of an edge as they stand: an origin is left of what came of it, and what an inference produced came of it."""
     ends = edge["from"], edge["to"]
@@ -84,9 +107,7 @@ def _right_and_left(edge: Mapping[str, Any]) -> tuple[str, str]:
 
 def _node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
     left, top = x - _BOX_WIDTH / 2, y - _BOX_HEIGHT / 2
-    title = shortened(node_title(node), _COLUMNS_OF_TEXT - 3)
-    detail = shortened(node_detail(node), _COLUMNS_OF_TEXT, keep_end=node["label"] == "Source")
-    tooltip = "\n".join(readable(f"{name}: {held}") for name, held in node.items() if held is not None)
+    title, detail, tooltip = _words(node)
     lines = [f'<text x="{left + 10:.1f}" y="{y - 4 if detail else y + 5:.1f}" {_TITLE_STYLE}>{escape(title)}</text>']
     if detail:
         lines.append(f'<text x="{left + 10:.1f}" y="{y + 12:.1f}" {_DETAIL_STYLE}>{escape(detail)}</text>')
@@ -94,6 +115,21 @@ def _node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
         f"<g><title>{escape(tooltip)}</title>"
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="7" fill="{FILL[node["label"]]}" '
         f'stroke="{STROKE[node["label"]]}" stroke-width="{3 if asked_for else 1}"/>{"".join(lines)}</g>'
+    )
+
+
+def _words(node: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Title, detail and tooltip of a box."""
+    if alike := node["alike"]:
+        first = alike[0].split(":", 1)[1]
+        title, detail = f"{len(alike):,} × {node['label']}", f"joined alike, the first {first}"
+        return title, shortened(readable(detail), _COLUMNS_OF_TEXT), "\n".join(map(readable, alike[:_MANY]))
+    title, detail = node_title(node), node_detail(node)
+    tooltip = [readable(f"{name}: {held}") for name, held in node.items() if held is not None and name != "alike"]
+    return (
+        shortened(title, _COLUMNS_OF_TEXT - 3),
+        shortened(detail, _COLUMNS_OF_TEXT, keep_end=node["label"] == "Source"),
+        "\n".join(tooltip),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prov.model import ProvDocument
 
+from hartonomous_service.errors import CommandError
 from hartonomous_service.lineage_formats import dot, mermaid, prov_json, render
 from hartonomous_service.lineage_layout import columns_of, lay_out
 from hartonomous_service.lineage_svg import svg
@@ -189,6 +191,18 @@ def test_the_picture_says_that_there_is_more() -> None:
     assert "more lies beyond" not in svg(lineage_of(EDGES))
 
 
+@pytest.mark.parametrize(("n", "boxes"), [(11, 13), (12, 3), (500, 3)])
+def test_many_nodes_that_are_joined_alike_are_one_box_of_a_picture(n: int, boxes: int) -> None:
+    """The one that was asked for stands alone."""
+    atoms = [f"Atom:{number:064x}" for number in range(n + 1)]
+
+    picture = svg(lineage_of([(atom, "INGESTED_FROM", "Source:1") for atom in atoms]))
+
+    assert picture.count("<g>") == boxes
+    assert (f"{n} × Atom" in picture) == (boxes == 3)
+    assert f"Atom {atoms[0][5:17]}" in picture
+
+
 # ---- layout
 
 names = st.sampled_from("abcdefghij")
@@ -235,3 +249,10 @@ def test_a_shortened_text_fits_and_a_short_one_stays(text: str, width: int, keep
     assert text_width(short) <= width
     assert short == text or "…" in short
     assert (short == text) == (text_width(text) <= width) or text.endswith("…") or text.startswith("…")
+
+
+def test_without_the_library_prov_json_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prov.model", None)
+
+    with pytest.raises(CommandError, match=r"pip install 'hartonomous\[prov\]'"):
+        prov_json(lineage_of(EDGES))
