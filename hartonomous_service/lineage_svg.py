@@ -127,7 +127,7 @@ def _words(node: Mapping[str, Any]) -> tuple[str, str, str]:
     title, detail = node_title(node), node_detail(node)
     tooltip = [readable(f"{name}: {held}") for name, held in node.items() if held is not None and name != "alike"]
     return (
-        shortened(title, _COLUMNS_OF_TEXT - 3),
+        shortened(title, _COLUMNS_OF_TEXT - 7),
         shortened(detail, _COLUMNS_OF_TEXT, keep_end=node["label"] == "Source"),
         "\n".join(tooltip),
     )
