@@ -41,7 +41,7 @@ _GRAPH_NODES = """
                       ELSE Key END
     FROM GraphNode WHERE Label <> 'Run'"""
 _GRAPH_EDGES = (
-    "SELECT FromId, Type, ToId, json_remove(Properties, '$.runId') FROM GraphEdge WHERE Type <> 'GENERATED_BY'"
+    "SELECT FromId, Type, ToId, json_remove(Properties, '$.runId', '$.since', '$.digest') FROM GraphEdge WHERE Type <> 'GENERATED_BY'"
 )
 
 
