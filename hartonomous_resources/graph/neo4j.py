@@ -2,8 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
@@ -43,9 +42,8 @@ class Neo4jGraph:
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         def work(transaction: "neo4j.ManagedTransaction") -> None:
-            # No result is waited for: the server writes one batch while the next is made. The commit brings every failure.
             for text, rows in chain(_node_writes(nodes), _edge_writes(edges)):
-                transaction.run(text, rows=rows)
+                transaction.run(text, rows=rows).consume()
 
         if nodes or edges:
             self._connection.write(work)
@@ -160,31 +158,40 @@ def _node_writes(nodes: Iterable[Node]) -> Iterator[tuple[str, Rows]]:
     for node in nodes:
         by_label[node.label][node.tenant_id, node.key] = node_row(node)
     for label, rows in sorted(by_label.items()):
-        for batch in _batches(rows):
-            yield statement("merge_nodes", label=label), batch
+        in_order = [rows[name] for name in sorted(rows)]
+        for first in range(0, len(in_order), _ROWS_AT_ONCE):
+            yield statement("merge_nodes", label=label), Rows(in_order[first : first + _ROWS_AT_ONCE])
 
 
 def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
-    """A statement per type and labels of the ends, with its rows: the edges that end at the same node are one row."""
-    by_ends: defaultdict[tuple[str, str, str], dict[tuple[int, str, str], Any]] = defaultdict(dict)
+    """A statement per type and labels of the ends, with its rows: each edge once, as it was given last, in the order of keys.
+
+    The edges that end at the same node are one row.
+    """
+    by_ends: defaultdict[tuple[str, str, str], defaultdict[tuple[int, str], dict[str, Any]]]
+    by_ends = defaultdict(lambda: defaultdict(dict))
     for edge in edges:
         (start_label, start), (end_label, end) = edge.start, edge.end
-        by_ends[start_label, edge.type, end_label][edge.tenant_id, end, start] = (
-            edge.tenant_id,
-            end,
-            (start, stored(edge.properties)),
-        )
-    for (start, kind, end), rows in sorted(by_ends.items()):
-        for batch in _batches(rows):
-            grouped = ((*node, [pair for _, _, pair in of_end]) for node, of_end in groupby(batch, itemgetter(0, 1)))
-            yield statement("merge_edges", start=start, type=kind, end=end), Rows(grouped)
+        by_ends[start_label, edge.type, end_label][edge.tenant_id, end][start] = stored(edge.properties)
+    for (start_label, kind, end_label), by_end in sorted(by_ends.items()):
+        text = statement("merge_edges", start=start_label, type=kind, end=end_label)
+        for batch in _edge_batches(by_end):
+            yield text, batch
 
 
-def _batches(rows: dict[Any, Any]) -> Iterator[Rows]:
-    """Rows in the order of their names, so many at once."""
-    names = sorted(rows)
-    for first in range(0, len(names), _ROWS_AT_ONCE):
-        yield Rows(rows[name] for name in names[first : first + _ROWS_AT_ONCE])
+def _edge_batches(by_end: dict[tuple[int, str], dict[str, Any]]) -> Iterator[Rows]:
+    batch, n = Rows(), 0
+    for (tenant_id, end), by_start in sorted(by_end.items()):
+        pairs = [(start, by_start[start]) for start in sorted(by_start)]
+        for first in range(0, len(pairs), _ROWS_AT_ONCE):
+            part = pairs[first : first + _ROWS_AT_ONCE]
+            if n + len(part) > _ROWS_AT_ONCE:
+                yield batch
+                batch, n = Rows(), 0
+            batch.append((tenant_id, end, part))
+            n += len(part)
+    if batch:
+        yield batch
 
 
 def _edges_of_tenant(transaction: Any, tenant_id: int, labels: Iterable[str]) -> dict[str, int]:

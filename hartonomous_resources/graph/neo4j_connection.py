@@ -53,6 +53,7 @@ class Neo4jConnection:
         self._lock = threading.Lock()
         self._driver: neo4j.Driver | None = None
         self._ready = False
+        self._release: Callable[[], object] = lambda: None
 
     @property
     def name(self) -> str:
@@ -78,9 +79,8 @@ class Neo4jConnection:
     def close(self) -> None:
         """Give back the connections; the next use opens new ones."""
         with self._lock:
-            driver, self._driver, self._ready = self._driver, None, False
-        if driver is not None:
-            driver.close()
+            self._driver, self._ready = None, False
+            self._release()
 
     def _session(self) -> "neo4j.Session":
         """A session. The first one, and the first after a failure, looks whether the server answers and its schema is ours.
@@ -122,7 +122,7 @@ class Neo4jConnection:
             notifications_min_severity="OFF",  # it would warn of every label that the graph does not hold yet
             telemetry_disabled=True,
         )
-        weakref.finalize(self, driver.close)
+        self._release = weakref.finalize(self, driver.close)
         return driver
 
     @contextmanager

@@ -40,9 +40,7 @@ _GRAPH_NODES = """
            CASE Label WHEN 'Source' THEN json_extract(Properties, '$.sourceUri') || ' ' || json_extract(Properties, '$.version')
                       ELSE Key END
     FROM GraphNode WHERE Label <> 'Run'"""
-_GRAPH_EDGES = (
-    "SELECT FromId, Type, ToId, json_remove(Properties, '$.runId', '$.since', '$.digest') FROM GraphEdge WHERE Type <> 'GENERATED_BY'"
-)
+_GRAPH_EDGES = "SELECT FromId, Type, ToId, json_remove(Properties, '$.runId', '$.since', '$.digest') FROM GraphEdge WHERE Type <> 'GENERATED_BY'"
 
 
 def state_of(home: Home) -> dict[str, Counter[Any]]:

@@ -25,7 +25,7 @@ Triple = tuple[Name, str, Name]
 
 _tenants = count(100)  # a tenant for every example: all of them lie in one graph, under the same names
 
-backends = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+backends = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,7 +390,8 @@ def test_an_endpoint_slower_than_every_limit_is_given_up(
 def test_a_file_that_cannot_be_written_is_a_warning(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run(worked, openlineage_file=tmp_path / "no folder" / "events.jsonl")
 
-    assert "no folder" in told(caplog)[0]
+    # Another test's sender may still be giving up in the background.
+    assert any("no folder" in line for line in told(caplog))
 
 
 # ---- the chain
