@@ -137,11 +137,16 @@ class Neo4jServer:
     def _wait_until_ready(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + _START_SECONDS
-        while "ready\n" not in self.log.read_text(errors="replace"):
+        while "ready\n" not in self.log.read_text(errors="replace") or not self._listens():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise Neo4jUnavailable(f"Neo4j did not start: {self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.1)
+
+    def _listens(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
 
     def stop(self) -> None:
         """A clean stop: the end of its input, and all it does then."""
