@@ -146,7 +146,7 @@ def chain(
                 lineage.add(stage.name, report.counts, told)
                 if report.error is not None:
                     errors[stage.name] = report.error
-                    context.log.error(f"{stage.name}, hour {hour}: {_described(report.error)}")
+                    context.log.error(f"{stage.name}, hour {hour}: {told}")
                 else:
                     context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
                     context.add_asset_metadata(

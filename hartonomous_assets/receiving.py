@@ -24,7 +24,8 @@ def receive_batch(
     known whose fault it was, and the caller asks for one at a time (`RETURNED` is counted); of one, it counts against that
     message, which is put aside after five times and never blocks the queue.
 
-    Raises StageUnavailable and DatabaseError: they are no message's fault.
+    Raises StageUnavailable and DatabaseError: they are no message's fault. A TransactionConflict is treated as any other failure: what
+    always conflicts, such as a row that can never be unique, must not hold up the queue for ever.
     """
     database = work.resources.database
     received = refused = 0

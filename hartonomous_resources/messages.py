@@ -148,7 +148,7 @@ def parse_ingestion_request(body: bytes) -> IngestionRequest:
     try:
         return IngestionRequest.model_validate(document)
     except ValidationError as error:
-        raise InvalidMessage(_first_complaint(error), _tenant_of(document)) from error
+        raise InvalidMessage(first_complaint(error), _tenant_of(document)) from error
 
 
 def parse_provenance_event(body: bytes) -> ProvenanceEvent:
@@ -162,7 +162,7 @@ def parse_provenance_event(body: bytes) -> ProvenanceEvent:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        raise InvalidMessage(_first_complaint(error), _tenant_of(document)) from error
+        raise InvalidMessage(first_complaint(error), _tenant_of(document)) from error
 
 
 def atoms_events(
@@ -219,7 +219,8 @@ def _tenant_of(document: dict[str, object]) -> int | None:
     return tenant if type(tenant) is int and 0 <= tenant < 2**31 else None
 
 
-def _first_complaint(error: ValidationError) -> str:
+def first_complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, in one sentence that names the field and quotes nothing of the input."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")

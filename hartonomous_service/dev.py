@@ -64,9 +64,8 @@ def _serve(settings: Settings, host: str, port: int) -> int:
     from hartonomous_service.dagster_home import open_instance
 
     with open_database(settings).read() as unit_of_work:
-        unit_of_work.query(
-            "schema"
-        )  # a database that does not answer is said here, once, and not by every tick of the sensor
+        # A database that does not answer is said here, once, and not by every tick of the sensor.
+        unit_of_work.query("schema")
     instance = open_instance(settings)  # fails the runs that died with it
     command = [
         sys.executable,

@@ -9,16 +9,15 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
-from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent
+from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, first_complaint
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
 MAX_ANSWER_BYTES = 64 * 1024
 """Longer texts are not one fragment: they are ingested as sources."""
 
-_ATOMIC_VALUE_BYTES = 64  # longer content has a row of AtomContent
 _ROLES = ("input", "output")
 
 
@@ -194,18 +193,17 @@ def _read(document: Mapping[str, Any], tenant: int) -> _Recording:
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
         return _Recording.model_validate({"eventType": "InferenceCompleted", "tenantId": tenant, **document})
     except ValidationError as error:
-        raise CommandError(_first_complaint(error)) from error
+        raise CommandError(_complaint(error)) from error
     except (TypeError, ValueError) as error:
         raise CommandError(f"not valid as JSON: {error}") from error
 
 
-def _first_complaint(error: ValidationError) -> str:
+def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = sorted(field.alias or name for name, field in _Recording.model_fields.items())
-        return f"{where}: no such field; there are {', '.join(known)}"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        return f"{'.'.join(map(str, first['loc']))}: no such field; there are {', '.join(known)}"
+    return first_complaint(error)
 
 
 def _record(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
@@ -277,7 +275,7 @@ def _refuse_what_differs(before: Mapping[str, Any], recording: _Recording) -> No
 def _insert_answers(unit_of_work: UnitOfWork, recording: _Recording) -> None:
     for digest, content in recording.answers.items():
         key = {"tenant_id": recording.tenant_id, "content_hash": bytes.fromhex(digest)}
-        is_short = len(content) <= _ATOMIC_VALUE_BYTES
+        is_short = len(content) <= ATOMIC_VALUE_BYTES
         unit_of_work.execute(
             "insert_produced_atom", **key, text=content.decode(), atomic_value=content if is_short else None
         )

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hartonomous_resources.agreement import disagreements, hours_of
+from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.database.contents import source_bytes, source_contents
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.graph.protocol import GraphUnavailable
@@ -128,9 +128,8 @@ def _broken_invariants(resources: Resources, tenant: int | None) -> list[dict[st
         for invariant in INVARIANTS:
             for row in unit_of_work.query(invariant.statement, hour=None, tenant_id=tenant):
                 failed.append({"invariant": invariant.name, "error": invariant.rule, **row})
-        tenants = [row["tenantId"] for row in unit_of_work.query("database_tenants")] if tenant is None else [tenant]
     try:
-        for each in tenants:
+        for each in tenants_of(resources.database) if tenant is None else [tenant]:
             hours = hours_of(resources.database, each)
             for difference in disagreements(resources.database, resources.graph, each, hours) or []:
                 failed.append({"invariant": "graph_agrees", "error": difference})

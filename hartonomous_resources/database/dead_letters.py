@@ -4,7 +4,25 @@ import json
 
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_resources.messages import INGESTION_QUEUE, tenant_of
+
+
+def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
+    """Count a failed receive of a message that is back on its queue; the `dead_letter_at`-th gives it up, and True is returned."""
+    now = timestamp()
+    rows = unit_of_work.query("count_failed_receive", message_id=message.message_id, reason=reason, now=now)
+    if not rows or rows[0]["attemptCount"] < dead_letter_at:
+        return False
+    unit_of_work.execute(
+        "dead_letter_message",
+        message_id=message.message_id,
+        reason=reason,
+        now=now,
+        hour=current_hour(),
+        tenant_id=tenant_of(message.body),
+    )
+    unit_of_work.execute("delete_message", message_id=message.message_id)
+    return True
 
 
 def dead_letter_received(unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None) -> None:

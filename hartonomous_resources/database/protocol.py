@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 Row = Mapping[str, Any]
 
+ATOMIC_VALUE_BYTES = 64
+"""Content up to this long is Atom.AtomicValue itself; longer content has a row of AtomContent."""
+
 
 @dataclass(frozen=True, slots=True)
 class AtomRow:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hartonomous_resources.clock import current_hour, time_ordered_uuid, timestamp
+from hartonomous_resources.clock import time_ordered_uuid, timestamp
+from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import AtomRow, Message, Row, WrittenAtoms
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.statements import load_statements
-from hartonomous_resources.messages import tenant_of
 from hartonomous_resources.project_files import project_file
 
 BUSY_SECONDS = 120.0
@@ -209,21 +209,8 @@ class SqliteDatabase:
             return bool(unit_of_work.query("queue_has_message", queue=queue))
 
     def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
-        now = timestamp()
         with self.unit_of_work() as unit_of_work:
-            rows = unit_of_work.query("count_failed_receive", message_id=message.message_id, reason=reason, now=now)
-            if not rows or rows[0]["attemptCount"] < dead_letter_at:
-                return False
-            unit_of_work.execute(
-                "dead_letter_message",
-                message_id=message.message_id,
-                reason=reason,
-                now=now,
-                hour=current_hour(),
-                tenant_id=tenant_of(message.body),
-            )
-            unit_of_work.execute("delete_message", message_id=message.message_id)
-            return True
+            return count_failed_receive(unit_of_work, message, reason, dead_letter_at)
 
     def change_token(self) -> int:
         return int(self.connection().execute("PRAGMA data_version").fetchone()[0])

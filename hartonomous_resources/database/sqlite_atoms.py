@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.protocol import AtomRow, WrittenAtoms
+from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, AtomRow, WrittenAtoms
 from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
 if TYPE_CHECKING:
     from hartonomous_resources.database.sqlite import SqliteUnitOfWork
-
-ATOMIC_VALUE_BYTES = 64
 
 
 def write_atoms(

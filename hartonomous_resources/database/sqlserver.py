@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.database.sqlserver_connection import connect, translated
 from hartonomous_resources.database.sqlserver_migrations import Migrator, check_schema
 from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.messages import tenant_of
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -216,23 +215,7 @@ class SqlServerDatabase:
             time.sleep(_PAUSE_SECONDS)  # woken by what was no message, or somebody else was faster
 
     def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
-        def count(unit_of_work: UnitOfWork) -> bool:
-            now = timestamp()
-            rows = unit_of_work.query("count_failed_receive", message_id=message.message_id, reason=reason, now=now)
-            if not rows or rows[0]["attemptCount"] < dead_letter_at:
-                return False
-            unit_of_work.execute(
-                "dead_letter_message",
-                message_id=message.message_id,
-                reason=reason,
-                now=now,
-                hour=current_hour(),
-                tenant_id=tenant_of(message.body),
-            )
-            unit_of_work.execute("delete_message", message_id=message.message_id)
-            return True
-
-        return transact(self, count)
+        return transact(self, lambda unit_of_work: count_failed_receive(unit_of_work, message, reason, dead_letter_at))
 
     def change_token(self) -> int:
         with self.read() as unit_of_work:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hartonomous_service.cli.ask import LimitOption
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
@@ -68,7 +69,7 @@ def _show_recorded(result: Any) -> None:
 
 def infer_list(
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at the most, the latest first.")] = 100,
+    limit: LimitOption = 100,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,

@@ -126,6 +126,3 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) GROUP BY Label;
 SELECT e.Type AS type, COUNT(*) AS n FROM GraphEdge AS e
 WHERE :tenant_id IS NULL OR EXISTS (SELECT 1 FROM GraphNode AS n WHERE n.NodeId = e.FromId AND n.TenantId = :tenant_id)
 GROUP BY e.Type;
-
--- name: tenants
-SELECT DISTINCT TenantId AS tenantId FROM GraphNode;
