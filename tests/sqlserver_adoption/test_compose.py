@@ -1,4 +1,4 @@
-"""The compose file for development: pinned images, no password in it, and the order in which a database comes to be."""
+"""The compose files for development: pinned images, no password in it, and the order in which a database comes to be."""
 
 import os
 import re
@@ -17,6 +17,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 CREATE = (DEPLOY / "sqlserver" / "create-database.sql").read_text("utf-8")
 VERSIONS = ("2022", "2025")
+NEO4J: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.neo4j.yml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -73,6 +74,20 @@ def test_a_server_is_healthy_when_it_answers_keeps_its_data_and_is_not_seen_from
     assert volume == f"sqlserver{version}-data:/var/opt/mssql" and volume.split(":")[0] in COMPOSE["volumes"]
     assert all(port.startswith("127.0.0.1:") for port in server["ports"])
     assert server["environment"]["MSSQL_PID"] == "Developer"
+
+
+def test_neo4j_needs_its_own_password_only_keeps_its_data_and_is_not_seen_from_outside() -> None:
+    [server] = NEO4J["services"].values()
+
+    assert re.fullmatch(r"neo4j:5\.26\.\d+-community", server["image"])
+    assert server["environment"] == {  # the image takes any other NEO4J_ for a line of neo4j.conf
+        "NEO4J_AUTH": "neo4j/${NEO4J_PASSWORD:?set NEO4J_PASSWORD}",
+        "NEO4J_dbms_usage__report_enabled": "false",
+    }
+    assert server["healthcheck"]["test"][1].startswith('NEO4J_PASSWORD="$${NEO4J_AUTH#*/}" cypher-shell')
+    [volume] = server["volumes"]
+    assert volume == "neo4j-data:/data" and list(NEO4J["volumes"]) == ["neo4j-data"]
+    assert all(port.startswith("127.0.0.1:") for port in server["ports"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

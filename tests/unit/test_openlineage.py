@@ -115,6 +115,11 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 # ---- what is told
 
 
+def test_a_schema_that_is_not_here_is_named() -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"add it as tests/openlineage/spec/9-0-0/"):
+        violations({"schemaURL": "https://openlineage.io/spec/9-0-0/OpenLineage.json#/$defs/RunEvent"})
+
+
 def test_a_run_is_told_with_its_datasets_their_columns_and_what_was_written(run: Run, tmp_path: Path) -> None:
     run(worked, openlineage_file=tmp_path / "events.jsonl", openlineage_namespace="archive")
 
