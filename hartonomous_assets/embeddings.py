@@ -3,10 +3,10 @@
 import json
 from collections.abc import Generator, Sequence
 from functools import partial
-from itertools import groupby
 
 import dagster as dg
 
+from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work, hour_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
@@ -16,7 +16,6 @@ from hartonomous_resources.database.models import activate_embedding_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
-from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
 JOB_TYPE = "GenerateEmbedding"
 _ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
@@ -131,7 +130,7 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
         )
         for reason, of_reason in refused.items():
             unit_of_work.execute("refuse_jobs", job_ids=_ids(of_reason), owner=work.owner, now=now, reason=reason)
-        _publish(unit_of_work, work, [*ready, *blank])
+        publish(unit_of_work, "AtomsEmbedded", [*ready, *blank], work.run_id)
 
     transact(work.resources.database, store)
     counts = {"embedded": len(ready), "skipped": len(blank), "refused": sum(map(len, refused.values()))}
@@ -169,12 +168,6 @@ def _give_up_exhausted(work: Work) -> int:
         return len(exhausted)
 
     return transact(work.resources.database, give_up_those_left)
-
-
-def _publish(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row]) -> None:
-    for tenant_id, of_tenant in groupby(sorted(jobs, key=lambda job: job["tenantId"]), key=lambda job: job["tenantId"]):
-        ids = [job["atomId"] for job in of_tenant]
-        unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsEmbedded", tenant_id, ids, run_id=work.run_id))
 
 
 def _ids(jobs: Sequence[Row]) -> str:

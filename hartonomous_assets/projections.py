@@ -1,4 +1,4 @@
-"""Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model."""
+"""Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model; publish AtomsProjected."""
 
 import json
 from collections.abc import Generator
@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_assets.publishing import publish
 from hartonomous_assets.spatial import hilbert
 from hartonomous_assets.spatial.landmarks import landmark_axes
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
@@ -48,6 +49,7 @@ def _project_batch(work: Work) -> int:
                     for point, value, row in zip(points.tolist(), values, rows, strict=True)
                 ),
             )
+            publish(unit_of_work, "AtomsProjected", rows, work.run_id)
         return len(rows)
 
     return transact(resources.database, place)

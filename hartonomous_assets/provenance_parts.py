@@ -40,15 +40,10 @@ def _join(*parts: Part) -> Part:
 
 
 def _atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
-    """The atoms, the models that embedded them, and the inferences that named them (perhaps before they were here)."""
+    """The atoms, the models that embedded and placed them, and the inferences that named them (perhaps before they were here)."""
     ids = json.dumps(list(atom_ids))
     atoms = unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
     hashes = {row["atomId"]: row["atomHash"] for row in atoms}
-    embeddings = [
-        row for row in unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=ids) if row["atomId"] in hashes
-    ]
-    models = {row["artifactHash"]: row for row in embeddings}
-    runs = {row["runId"] for row in embeddings if row["runId"]}
     nodes = [
         Node(
             tenant,
@@ -58,20 +53,7 @@ def _atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Pa
         )
         for row in atoms
     ]
-    nodes += [
-        Node(tenant, "Model", digest, {key: row[key] for key in _MODEL_PROPERTIES}) for digest, row in models.items()
-    ]
-    nodes += [_run(tenant, run) for run in sorted(runs)]
-    edges = [
-        Edge(
-            tenant,
-            ("Atom", hashes[row["atomId"]]),
-            "EMBEDDED_BY",
-            ("Model", row["artifactHash"]),
-            {"runId": row["runId"], "since": row["createdAt"]},
-        )
-        for row in embeddings
-    ]
+    edges = []
     for row in unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids):
         inference, atom = ("Inference", row["inferenceId"]), ("Atom", row["atomHash"])
         since = {"since": row["createdAt"]}
@@ -79,7 +61,53 @@ def _atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Pa
         edges.append(Edge(tenant, inference, kind, atom, {"firstOrdinal": row["firstOrdinal"], **since}))
         if row["role"] == "output":
             edges.append(Edge(tenant, atom, "GENERATED_BY", inference, since))
-    return nodes, edges
+    embeddings = unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=ids)
+    known = [{**row, "atomHash": hashes[row["atomId"]]} for row in embeddings if row["atomId"] in hashes]
+    return _join((nodes, edges), _embedded(tenant, known), _projected(tenant, known))
+
+
+def _embedded(tenant: int, embeddings: Sequence[Row]) -> Part:
+    models = {row["artifactHash"]: row for row in embeddings}
+    runs = {row["runId"] for row in embeddings if row["runId"]}
+    edges = [
+        Edge(
+            tenant,
+            ("Atom", row["atomHash"]),
+            "EMBEDDED_BY",
+            ("Model", row["artifactHash"]),
+            {"runId": row["runId"], "since": row["createdAt"]},
+        )
+        for row in embeddings
+    ]
+    return [
+        *(_embedding_model(tenant, row) for row in models.values()),
+        *(_run(tenant, run) for run in sorted(runs)),
+    ], edges
+
+
+def _projected(tenant: int, embeddings: Sequence[Row]) -> Part:
+    """Atoms may have been embedded and not placed yet."""
+    placed = [row for row in embeddings if row["projectionHash"]]
+    models = {
+        row["projectionHash"]: {
+            "kind": "projection",
+            "projectionModelId": row["projectionModelId"],
+            "name": row["projectionMethod"],
+            "artifactHash": row["projectionHash"],
+        }
+        for row in placed
+    }
+    edges = [
+        Edge(
+            tenant,
+            ("Atom", row["atomHash"]),
+            "PROJECTED_BY",
+            ("Model", row["projectionHash"]),
+            {"since": max(row["createdAt"], row["projectionCreatedAt"])},
+        )
+        for row in placed
+    ]
+    return [Node(tenant, "Model", digest, properties) for digest, properties in models.items()], edges
 
 
 def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None) -> Part:
@@ -90,8 +118,9 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int],
     }
     pairs = unit_of_work.query("graph_occurrences", tenant_id=tenant, atom_ids=ids, source_id=source_id)
     source_ids = {row["sourceId"] for row in pairs} | ({source_id} if source_id is not None else set())
-    sources = unit_of_work.query("graph_sources", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
     superseded = unit_of_work.query("graph_superseded", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    source_ids |= {row["sourceId"] for row in superseded}  # they say by whom
+    sources = unit_of_work.query("graph_sources", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
     run_of = {row["sourceId"]: row["runId"] for row in sources if row["runId"]}
     since_of = {row["sourceId"]: row["receivedAt"] for row in sources}
 
@@ -148,8 +177,12 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int],
 
 def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> Part:
     rows = unit_of_work.query("inference", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
+    names = json.dumps(sorted({row["model"] for row in rows}))
+    models = {row["artifactHash"]: row for row in unit_of_work.query("graph_models", artifact_hashes=names)}
     nodes = [Node(tenant, "Inference", row["inferenceId"], {**row, "since": row["createdAt"]}) for row in rows]
-    nodes += [Node(tenant, "Model", row["model"], {"name": row["model"]}) for row in rows]
+    for name in (row["model"] for row in rows):  # a model that also embeds is known by its hash, and stays one node
+        known = models.get(name)
+        nodes.append(_embedding_model(tenant, known) if known else Node(tenant, "Model", name, {"name": name}))
     return nodes, [
         Edge(
             tenant,
@@ -160,6 +193,11 @@ def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[s
         )
         for row in rows
     ]
+
+
+def _embedding_model(tenant: int, row: Row) -> Node:
+    properties = {"kind": "embedding", **{name: row[name] for name in _MODEL_PROPERTIES}}
+    return Node(tenant, "Model", row["artifactHash"], properties)
 
 
 def _source(row: Row) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -83,14 +84,15 @@ def _lower_case_hash(value: str) -> str:
     return value.lower()
 
 
+AtomsEventType = Literal["AtomsCreated", "AtomsEmbedded", "AtomsProjected"]
 AtomHash = Annotated[str, AfterValidator(_lower_case_hash)]
 """SHA-256 in hex, read in either case."""
 
 
 class AtomsEvent(_Message):
-    """Atoms were created or embedded. A pointer: whoever receives it reads the current rows."""
+    """Atoms were created, embedded or projected. A pointer: whoever receives it reads the current rows."""
 
-    event_type: Annotated[Literal["AtomsCreated", "AtomsEmbedded"], Field(alias="eventType")]
+    event_type: Annotated[AtomsEventType, Field(alias="eventType")]
     tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     source_id: Annotated[Int64 | None, Field(alias="sourceId")] = None
     atom_ids: Annotated[list[Int64], Field(alias="atomIds", max_length=ATOMS_PER_EVENT)] = []
@@ -118,18 +120,52 @@ class DeletionEvent(_Message):
     atom_hashes: Annotated[list[AtomHash], Field(alias="atomHashes", max_length=ATOMS_PER_EVENT)]
 
 
+def _at_most(units: int) -> AfterValidator:
+    """A limit in UTF-16 units, as nvarchar has it: SQL Server would cut off what is longer, without a word."""
+
+    def check(value: str) -> str:
+        if len(value.encode("utf-16-le")) > 2 * units:
+            raise ValueError(f"it has more than {units} characters (an emoji counts as two)")
+        return value
+
+    return AfterValidator(check)
+
+
+def _without_outer_space(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("an id must not begin or end with white space")
+    return value
+
+
+InferenceId = Annotated[str, Field(min_length=1), _at_most(200), AfterValidator(_without_outer_space)]
+"""Compared byte by byte; SQL Server does not see spaces at the end, SQLite does, so that neither gets any."""
+
+
 class InferenceEvent(_Message):
     """An inference was made from atoms and produced atoms; hashes are hex in either case."""
 
     event_type: Annotated[Literal["InferenceCompleted"], Field(alias="eventType")]
-    inference_id: Annotated[str, Field(alias="inferenceId", min_length=1, max_length=200)]
+    inference_id: Annotated[InferenceId, Field(alias="inferenceId")]
     tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
-    model: Annotated[str, Field(min_length=1, max_length=500)]
+    model: Annotated[str, Field(min_length=1), _at_most(500)]
     task: str | None = None
     input_atoms: Annotated[list[AtomHash], Field(alias="inputAtoms")] = []
     output_atoms: Annotated[list[AtomHash], Field(alias="outputAtoms")] = []
-    started_at: Annotated[str | None, Field(alias="startedAt")] = None
+    started_at: Annotated[str | None, Field(alias="startedAt", max_length=64)] = None
     duration_ms: Annotated[int | None, Field(alias="durationMs", ge=0, le=2**63 - 1)] = None
+
+    @field_validator("started_at")
+    @classmethod
+    def _utc(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError(f"{value!r} does not say in which time zone; write it as in 2026-11-23T09:44:16Z")
+        try:
+            return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        except OverflowError as error:  # of the year 1, in a zone east of Greenwich
+            raise ValueError(f"{value!r} is out of range") from error
 
 
 ProvenanceEvent = AtomsEvent | DeletionEvent | InferenceEvent
@@ -166,7 +202,7 @@ def parse_provenance_event(body: bytes) -> ProvenanceEvent:
 
 
 def atoms_events(
-    event_type: Literal["AtomsCreated", "AtomsEmbedded"],
+    event_type: AtomsEventType,
     tenant_id: int,
     atom_ids: Sequence[int],
     source_id: int | None = None,

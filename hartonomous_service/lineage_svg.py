@@ -31,6 +31,7 @@ _EDGE_COLOURS = {
     "DERIVED_FROM": "#16a34a",
     "GENERATED_BY": "#9ca3af",
     "EMBEDDED_BY": "#d9a066",
+    "PROJECTED_BY": "#84cc16",
     "USED_ATOM": "#a16207",
     "PRODUCED_ATOM": "#dc2626",
     "USED_MODEL": "#c2620a",

@@ -15,12 +15,20 @@ TYPES = (
     "DERIVED_FROM",
     "GENERATED_BY",
     "EMBEDDED_BY",
+    "PROJECTED_BY",
     "USED_ATOM",
     "PRODUCED_ATOM",
     "USED_MODEL",
     "BELONGS_TO",
     "SUPERSEDES",
 )
+
+# The graph's protocol says why.
+_LEFT_OUT = {
+    "__TYPES__": (),
+    "__UPSTREAM__": ("PRODUCED_ATOM",),
+    "__DOWNSTREAM__": ("PRODUCED_ATOM", "SUPERSEDES"),
+}
 
 
 @cache
@@ -42,5 +50,6 @@ def statement(name: str, *, label: str = "", start: str = "", type: str = "", en
                 kind = "relationship type" if known is known_types else "label"
                 raise ValueError(f"the graph has no {kind} {chosen!r}: it has {', '.join(sorted(known))}")
             text = text.replace(placeholder, chosen)
-    directed = "|".join(type for type in TYPES if type != "PRODUCED_ATOM")
-    return text.replace("__TYPES__", "|".join(TYPES)).replace("__DIRECTED__", directed)
+    for placeholder, left_out in _LEFT_OUT.items():
+        text = text.replace(placeholder, "|".join(type for type in TYPES if type not in left_out))
+    return text

@@ -67,8 +67,9 @@ class Graph(Protocol):
     """The provenance graph.
 
     Nodes and edges may carry the property `since`, the UTC time (text, as the tables hold it) at which they came to be; what has
-    none has always been. Edges point from what was made to what it was made from: along them is upstream. PRODUCED_ATOM alone points the
-    other way and is not followed by `lineage` and `impact`: the atom's GENERATED_BY to the inference says the same.
+    none has always been. Edges point from what was made to what it was made from: along them is upstream. Two types are exceptions for
+    `lineage` and `impact`. PRODUCED_ATOM points the other way and is not followed: the atom's GENERATED_BY to the inference says the same.
+    SUPERSEDES is followed upstream only: nothing that was made of the new version was made of the old one.
     """
 
     @property

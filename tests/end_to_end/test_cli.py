@@ -326,7 +326,15 @@ def test_lineage_of_an_atom_leads_to_its_sources_model_and_run(ingested: Ingeste
     from_atom = {
         (edge["type"], edge["to"].split(":")[0]) for edge in lineage["edges"] if edge["from"] == f"Atom:{digest}"
     }
-    assert from_atom == {("INGESTED_FROM", "Source"), ("EMBEDDED_BY", "Model"), ("GENERATED_BY", "Run")}
+    assert from_atom == {
+        ("INGESTED_FROM", "Source"),
+        ("EMBEDDED_BY", "Model"),
+        ("PROJECTED_BY", "Model"),
+        ("GENERATED_BY", "Run"),
+    }
+    models = {node["kind"]: node for node in lineage["nodes"] if node["label"] == "Model"}
+    assert models.keys() == {"embedding", "projection"}
+    assert all(node["id"] == f"Model:{node['artifactHash']}" for node in models.values())
     runs = {node["id"].removeprefix("Run:") for node in lineage["nodes"] if node["label"] == "Run"}
     with ingested.home.dagster() as instance:
         assert runs and all(instance.has_run(run_id) for run_id in runs)
@@ -335,12 +343,14 @@ def test_lineage_of_an_atom_leads_to_its_sources_model_and_run(ingested: Ingeste
 def test_lineage_of_a_source_says_which_version_it_supersedes(ingested: Ingested) -> None:
     old, new = ingested.source_id("tide.txt"), ingested.source_id("tide.txt", "changed")
 
-    for asked in (old, new):
-        lineage = ingested.home.json("lineage", str(asked))
-        assert_edges_join_nodes(lineage)
-        assert ("SUPERSEDES", f"Source:{new}", f"Source:{old}") in {
-            (edge["type"], edge["from"], edge["to"]) for edge in lineage["edges"]
-        }
+    of_new, of_old = (ingested.home.json("lineage", str(asked)) for asked in (new, old))
+
+    assert_edges_join_nodes(of_new)
+    assert ("SUPERSEDES", f"Source:{new}", f"Source:{old}") in {
+        (edge["type"], edge["from"], edge["to"]) for edge in of_new["edges"]
+    }
+    versions = {node["id"]: node["supersededBy"] for node in of_old["nodes"] if node["label"] == "Source"}
+    assert versions == {f"Source:{old}": new}
 
 
 def assert_edges_join_nodes(lineage: Any) -> None:

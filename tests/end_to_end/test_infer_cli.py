@@ -242,6 +242,21 @@ def test_the_same_event_five_times_is_one_inference(resources: Resources, run_ch
     assert once[0]["Inference"] == 1 and once[1]["USED_ATOM"] == 1
 
 
+def test_a_model_that_embeds_and_is_named_by_its_hash_stays_one_node(resources: Resources, run_chain_on: Any) -> None:
+    run_chain_on(f"{FOG} It was night.")
+    [model] = [
+        node
+        for node in lineage(resources, hash_of(FOG), direction="upstream")["nodes"]
+        if node.get("kind") == "embedding"
+    ]
+
+    record_inference(resources, model=model["artifactHash"], task="rerank", input_atoms=[hash_of(FOG)])
+    run_chain_on()
+
+    assert model in lineage(resources, hash_of(FOG), direction="upstream")["nodes"]
+    assert impact(resources, model["id"])["counts"]["Inference"] == 1
+
+
 def test_an_answer_made_from_an_answer_leads_to_the_first_sources(resources: Resources, run_chain_on: Any) -> None:
     run_chain_on(f"{FOG} It was night.")
     found = search(resources, FOG, k=1, mode="lexical", record_for="m")

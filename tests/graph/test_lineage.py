@@ -310,6 +310,16 @@ def test_impact_goes_any_distance_and_through_a_circle_once(graph: Graph) -> Non
     assert ordered(found.nodes) == line[-2::-1]
 
 
+def test_a_new_version_is_not_affected_by_the_old_one_and_leads_to_it(answered: Graph) -> None:
+    old = ("Source", "0")
+    answered.merge(nodes(old), [edge(SOURCE, "SUPERSEDES", old)])
+
+    assert dict(answered.impact(0, *old, EVERYTHING).counts) == {}
+    assert ordered(answered.lineage(0, *old, 9, EVERYTHING, direction="downstream").nodes) == [old]
+    assert (SOURCE, "SUPERSEDES", old) in triples(answered.lineage(0, *C, 9, EVERYTHING, direction="upstream").edges)
+    assert ordered(answered.path(0, old, B, 9).nodes) == [old, SOURCE, B]
+
+
 # ---- tenants, and what is not there
 
 

@@ -42,8 +42,11 @@ class Plain:
 
     def distances(self, start: Name, direction: str, depth: int = 99) -> dict[Name, int]:
         found, frontier = {start: 0}, {start}
-        # PRODUCED_ATOM points the other way: a path may use it, lineage and impact do not.
-        edges = [(a, b) for a, kind, b in self.edges if direction == "either" or kind != "PRODUCED_ATOM"]
+        # A path may use every edge. PRODUCED_ATOM points the other way, and what was made of a new version was not made of the old.
+        left_out = {"either": [], "upstream": ["PRODUCED_ATOM"], "downstream": ["PRODUCED_ATOM", "SUPERSEDES"]}[
+            direction
+        ]
+        edges = [(a, b) for a, kind, b in self.edges if kind not in left_out]
         for distance in range(1, depth + 1):
             ahead = {b for a, b in edges if a in frontier} if direction != "downstream" else set()
             behind = {a for a, b in edges if b in frontier} if direction != "upstream" else set()

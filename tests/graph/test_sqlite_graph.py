@@ -7,7 +7,7 @@ import pytest
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
-from hartonomous_resources.graph.protocol import Digest, GraphUnavailable, Node
+from hartonomous_resources.graph.protocol import Digest, Edge, GraphUnavailable, Node
 from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.project_files import project_file
 from tests.builders import HOUR
@@ -54,7 +54,9 @@ def test_a_graph_of_the_first_release_answers_what_came_since(tmp_path: Path) ->
     store.migrate(1)
     properties = {"ingestHour": HOUR, "digest": 5, "since": "2026-11-23T09:44:16.123Z"}
     with store.unit_of_work() as unit_of_work:
-        unit_of_work.execute_many("merge_node", [(0, "Atom", NODE.key, json.dumps(properties))])
+        source = (0, "Source", "1", "{}")
+        unit_of_work.execute_many("merge_node", [(0, "Atom", NODE.key, json.dumps(properties)), source])
+        unit_of_work.execute_many("merge_edge", [(0, "Atom", NODE.key, "INGESTED_FROM", "Source", "1", "{}")])
     store.close()
 
     graph = SqliteGraph(tmp_path / "graph.db")
@@ -63,6 +65,8 @@ def test_a_graph_of_the_first_release_answers_what_came_since(tmp_path: Path) ->
     with pytest.raises(KeyError):
         graph.lineage(0, "Atom", NODE.key, 1, 10, as_of="2026-11-23T09:44:16.122Z")
     assert dict(graph.lineage(0, "Atom", NODE.key, 1, 10).nodes[0].properties) == properties
+    graph.merge([Node(0, "Model", "m")], [Edge(0, ("Atom", NODE.key), "PROJECTED_BY", ("Model", "m"))])
+    assert graph.counts(0)[1] == {"INGESTED_FROM": 1, "PROJECTED_BY": 1}
 
 
 @pytest.mark.parametrize("direction", ["upstream", "downstream"])

@@ -19,6 +19,15 @@ FILES = (
         "spatial/0002_functions.sql",
     ),
 )
+_PUBLISHED = """
+CREATE TABLE dbo.Published (AtomEmbeddingId bigint NOT NULL);
+GO
+CREATE PROCEDURE dbo.usp_publish_projected @rows dbo.ProjectionRows READONLY
+AS
+BEGIN
+    INSERT INTO dbo.Published (AtomEmbeddingId) SELECT r.AtomEmbeddingId FROM @rows AS r;
+END;
+"""  # in place of the one that writes to a queue, which this server has not
 Change = tuple[str, str]
 """A piece of a file, and what is put in its place."""
 
@@ -32,6 +41,7 @@ def server_with(*changes: Change) -> Server:
     server = Server()
     for file, text in texts.items():
         server.load(text, file)
+    server.load(_PUBLISHED)
     return server
 
 

@@ -41,6 +41,10 @@ def positions(server: Server) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in names) for row in server.table("AtomEmbedding").rows]
 
 
+def published(server: Server) -> list[Any]:
+    return [row["atomembeddingid"] for row in server.table("Published").rows]
+
+
 # ---- projection
 
 
@@ -52,6 +56,7 @@ def test_what_the_program_projected_is_written_and_nothing_else(server: Server) 
     ]
     for procedure, name in (("sp_ProjectEmbeddingsToGeometry", "Embeddings"), ("usp_project_embedding", "rows")):
         assert server.execute(procedure, **{name: rows}) == [[{"rowsChanged": 2}]]
+    assert published(server) == [ids[0], ids[2]]  # once: the program publishes what it projects itself
     assert positions(server) == [(0.0, -0.2, 0.3, 7, 5), (None,) * 5, (0.2, -0.2, 0.3, 9, 5)]
 
 
@@ -88,6 +93,7 @@ def test_without_rows_it_projects_what_has_no_position_as_python_does(server: Se
     expected = project(vectors, landmark_axes(DIMENSION), np.zeros(3), scale_for(DIMENSION))
     written = positions(server)
     assert done == [3, 2, 0]
+    assert sorted(published(server)) == [1, 2, 3, 4, 5]
     assert np.abs(np.array([row[:3] for row in written]) - expected).max() < 1e-9
     # The value is that of the coordinates that were written.
     assert [row[3] for row in written] == encode(np.array([row[:3] for row in written])).tolist()
@@ -250,3 +256,13 @@ def test_a_query_of_another_dimension_finds_nothing(server: Server) -> None:
     vector = unit_vectors(1)[0]
     add_embedding(server, add_atom(server, "text"), vector)
     assert found(server, {1: vector[:5]}) == []
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_query_that_is_no_number_is_refused(server: Server, value: float) -> None:
+    vectors = unit_vectors(2)
+    add_embedding(server, add_atom(server, "text"), vectors[0])
+    vectors[1][3] = value
+    with pytest.raises(SqlError, match="NaN or infinity") as raised:
+        found(server, {1: vectors[0], 2: vectors[1]})
+    assert raised.value.number == 51012

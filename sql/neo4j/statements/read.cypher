@@ -17,17 +17,17 @@ RETURN elementId(n);
 // nodes that were found before are among them.
 CALL () {
   UNWIND $upstream AS id MATCH (f) WHERE elementId(f) = id
-  MATCH (f)-[r:__DIRECTED__]->(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
+  MATCH (f)-[r:__UPSTREAM__]->(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
   WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
   WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
-  RETURN collect([elementId(n), label, key, EXISTS { (n)-[:__DIRECTED__]->() }]) AS upstream
+  RETURN collect([elementId(n), label, key, EXISTS { (n)-[:__UPSTREAM__]->() }]) AS upstream
 }
 CALL () {
   UNWIND $downstream AS id MATCH (f) WHERE elementId(f) = id
-  MATCH (f)<-[r:__DIRECTED__]-(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
+  MATCH (f)<-[r:__DOWNSTREAM__]-(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
   WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
   WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
-  RETURN collect([elementId(n), label, key, EXISTS { (n)<-[:__DIRECTED__]-() }]) AS downstream
+  RETURN collect([elementId(n), label, key, EXISTS { (n)<-[:__DOWNSTREAM__]-() }]) AS downstream
 }
 RETURN [upstream, downstream];
 
@@ -83,9 +83,9 @@ RETURN [type, along, properties(r)];
 // name: downstream
 // What was made from nodes of the frontier, without order: to be counted.
 UNWIND $frontier AS id MATCH (f) WHERE elementId(f) = id
-MATCH (f)<-[:__DIRECTED__]-(n)
+MATCH (f)<-[:__DOWNSTREAM__]-(n)
 WITH DISTINCT n WHERE n.tenantId = $tenant_id
-RETURN collect([elementId(n), head([label IN labels(n) WHERE label IN $labels]), EXISTS { (n)<-[:__DIRECTED__]-() }]);
+RETURN collect([elementId(n), head([label IN labels(n) WHERE label IN $labels]), EXISTS { (n)<-[:__DOWNSTREAM__]-() }]);
 
 // name: atoms_only_here
 MATCH (s) WHERE elementId(s) = $id AND s.tenantId = $tenant_id

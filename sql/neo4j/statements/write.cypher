@@ -1,5 +1,5 @@
 // Cypher cannot bind labels and types: __LABEL__, __START__, __TYPE__ and __END__ stand for one of the fixed names, __TYPES__ for all
-// types, __DIRECTED__ for all but PRODUCED_ATOM (hartonomous_resources/graph/neo4j_statements.py). Everything else is a parameter.
+// types, __UPSTREAM__ and __DOWNSTREAM__ for those that lineage follows (hartonomous_resources/graph/neo4j_statements.py). Everything else is a parameter.
 
 // name: merge_nodes
 // A row is tenant, key, properties. Saying the same for both cases spares the planner an Eager, which a plain SET would need.

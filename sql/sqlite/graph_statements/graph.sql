@@ -32,10 +32,10 @@ WHERE n.NodeId IN (SELECT e.ToId FROM GraphEdge AS e
 ORDER BY n.Label, n.Key LIMIT :n;
 
 -- name: level_downstream
--- What was made from nodes of the frontier, in order.
+-- What was made from nodes of the frontier, in order. SUPERSEDES is not followed: a new version stands without the old one.
 SELECT n.NodeId AS nodeId, n.Label AS label, n.Key AS key FROM GraphNode AS n
 WHERE n.NodeId IN (SELECT e.FromId FROM GraphEdge AS e
-                   WHERE e.ToId IN (SELECT value FROM json_each(:frontier)) AND e.Type <> 'PRODUCED_ATOM'
+                   WHERE e.ToId IN (SELECT value FROM json_each(:frontier)) AND e.Type NOT IN ('PRODUCED_ATOM', 'SUPERSEDES')
                      AND (:as_of IS NULL OR e.Since IS NULL OR e.Since <= :as_of))
   AND n.NodeId NOT IN (SELECT value FROM json_each(:seen))
   AND +n.TenantId = :tenant_id AND (:as_of IS NULL OR n.Since IS NULL OR n.Since <= :as_of)
@@ -93,7 +93,7 @@ ORDER BY e.Type, e.FromId = :a DESC LIMIT 1;
 -- name: impact_counts
 WITH RECURSIVE affected (NodeId) AS (
   SELECT :node_id UNION SELECT e.FromId FROM affected CROSS JOIN GraphEdge AS e
-    ON e.ToId = affected.NodeId AND e.Type <> 'PRODUCED_ATOM'
+    ON e.ToId = affected.NodeId AND e.Type NOT IN ('PRODUCED_ATOM', 'SUPERSEDES')
 )
 SELECT n.Label AS label, COUNT(*) AS n FROM affected CROSS JOIN GraphNode AS n ON n.NodeId = affected.NodeId
 WHERE n.NodeId <> :node_id AND +n.TenantId = :tenant_id GROUP BY n.Label ORDER BY n.Label;

@@ -36,7 +36,7 @@ WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND e.ModelId = :mode
 LIMIT 1;
 
 -- name: pending_projections
-SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.EmbeddingVector AS vector
+SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.TenantId AS tenantId, e.EmbeddingVector AS vector
 FROM AtomEmbedding AS e
 WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND e.ModelId = :model_id
 LIMIT :n;

@@ -17,7 +17,7 @@ GROUP BY sa.AtomId, sa.SourceId;
 -- name: graph_sources
 SELECT SourceId AS sourceId, SourceUri AS sourceUri, Version AS version, ContentType AS contentType,
        lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, RunId AS runId, ReceivedAt AS receivedAt,
-       IngestHour AS ingestHour
+       IngestHour AS ingestHour, SupersededBy AS supersededBy
 FROM Source
 WHERE SourceId IN (SELECT value FROM json_each(:source_ids)) AND +TenantId = :tenant_id AND Status = 'Atomized';
 
@@ -32,9 +32,16 @@ WHERE o.SourceId IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId =
 
 -- name: graph_embeddings
 SELECT e.AtomId AS atomId, e.RunId AS runId, m.ModelId AS modelId, m.Name AS name, m.Precision AS precision,
-       m.ArtifactHash AS artifactHash, m.Dimension AS dimension, e.CreatedAt AS createdAt
+       m.ArtifactHash AS artifactHash, m.Dimension AS dimension, e.CreatedAt AS createdAt,
+       p.ProjectionModelId AS projectionModelId, p.Method AS projectionMethod, p.ArtifactHash AS projectionHash,
+       p.CreatedAt AS projectionCreatedAt
 FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
+LEFT JOIN ProjectionModel AS p ON p.ProjectionModelId = e.ProjectionModelId
 WHERE e.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +e.TenantId = :tenant_id;
+
+-- name: graph_models
+SELECT ModelId AS modelId, Name AS name, Precision AS precision, ArtifactHash AS artifactHash, Dimension AS dimension
+FROM EmbeddingModel WHERE ArtifactHash IN (SELECT value FROM json_each(:artifact_hashes));
 
 -- name: merge_inference
 INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, CreatedAt)

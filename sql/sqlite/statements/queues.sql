@@ -13,8 +13,8 @@ SELECT 1 FROM QueueMessage WHERE Queue = :queue LIMIT 1;
 -- name: queue_depths
 SELECT Queue AS queue, COUNT(*) AS depth FROM QueueMessage GROUP BY Queue;
 
--- name: broker_faults
--- What is wrong with what carries the queues, a row each, with what to do. A table is never out of order.
+-- name: database_faults
+-- What is wrong with the database, a row each, with what to do. A file that cannot be written is not opened for writing at all.
 SELECT '' AS fault, '' AS remedy WHERE 0;
 
 -- name: queued_message_ids

@@ -207,7 +207,8 @@ CREATE TABLE dbo.DeadLetter
     DeadLetterId bigint IDENTITY(1, 1) NOT NULL CONSTRAINT PK_DeadLetter PRIMARY KEY CLUSTERED,
     Kind varchar(16) NOT NULL CONSTRAINT CK_DeadLetter_Kind CHECK (Kind IN ('message', 'source', 'job')),
     TenantId int NULL,                       -- NULL: the message was too broken to say
-    IngestHour char(16) NOT NULL,
+    IngestHour char(16) NOT NULL CONSTRAINT DF_DeadLetter_IngestHour
+        DEFAULT (STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00'),
     Queue varchar(64) NULL,
     OrderingKey nvarchar(max) NULL,
     MessageId varchar(64) NULL,
@@ -229,9 +230,9 @@ CREATE TABLE dbo.Inference
 (
     TenantId int NOT NULL,
     InferenceId nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    Model nvarchar(500) NOT NULL,
+    Model nvarchar(500) COLLATE Latin1_General_100_BIN2 NOT NULL,
     Task nvarchar(max) NULL,
-    StartedAt nvarchar(64) NULL,             -- as the sender wrote it
+    StartedAt nvarchar(64) NULL,             -- ISO 8601 in UTC, as the program writes it
     DurationMs bigint NULL,
     Metadata nvarchar(max) NOT NULL CONSTRAINT DF_Inference_Metadata DEFAULT (N'{}')
         CONSTRAINT CK_Inference_Metadata CHECK (ISJSON(Metadata) = 1),

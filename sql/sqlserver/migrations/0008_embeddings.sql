@@ -95,7 +95,7 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT TOP (@n) e.AtomEmbeddingId AS atomEmbeddingId, e.EmbeddingVector AS vector
+    SELECT TOP (@n) e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.TenantId AS tenantId, e.EmbeddingVector AS vector
     FROM dbo.AtomEmbedding AS e WITH (ROWLOCK, UPDLOCK, READPAST)
     WHERE e.IngestHour = @hour AND e.ProjectionModelId IS NULL AND e.ModelId = @model_id;
 END;

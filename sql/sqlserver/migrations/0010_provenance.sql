@@ -34,7 +34,7 @@ BEGIN
     SET NOCOUNT ON;
     SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.Version AS version, s.ContentType AS contentType,
         LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash, s.ByteLength AS byteLength, s.RunId AS runId,
-        s.ReceivedAt AS receivedAt, s.IngestHour AS ingestHour
+        s.ReceivedAt AS receivedAt, s.IngestHour AS ingestHour, s.SupersededBy AS supersededBy
     FROM dbo.Source AS s
     WHERE s.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND s.TenantId = @tenant_id
         AND s.Status = 'Atomized';
@@ -62,10 +62,23 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT e.AtomId AS atomId, e.RunId AS runId, m.ModelId AS modelId, m.Name AS name, m.Precision AS precision,
-        m.ArtifactHash AS artifactHash, m.Dimension AS dimension, e.CreatedAt AS createdAt
+        m.ArtifactHash AS artifactHash, m.Dimension AS dimension, e.CreatedAt AS createdAt,
+        p.ProjectionModelId AS projectionModelId, p.Method AS projectionMethod, p.ArtifactHash AS projectionHash,
+        p.CreatedAt AS projectionCreatedAt
     FROM dbo.AtomEmbedding AS e
     INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
+    LEFT JOIN dbo.ProjectionModel AS p ON p.ProjectionModelId = e.ProjectionModelId
     WHERE e.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND e.TenantId = @tenant_id;
+END;
+GO
+CREATE PROCEDURE dbo.usp_graph_models @artifact_hashes nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT m.ModelId AS modelId, m.Name AS name, m.Precision AS precision, m.ArtifactHash AS artifactHash, m.Dimension AS dimension
+    FROM dbo.EmbeddingModel AS m
+    WHERE m.ArtifactHash IN (SELECT CONVERT(varchar(64), j.value) FROM OPENJSON(@artifact_hashes) AS j);
 END;
 GO
 CREATE PROCEDURE dbo.usp_merge_inference

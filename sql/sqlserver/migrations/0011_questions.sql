@@ -94,6 +94,25 @@ BEGIN
     SELECT MIN(v.AppliedAt) AS createdAt, COUNT(*) AS migrations FROM dbo.SchemaVersion AS v;
 END;
 GO
+-- What is wrong with the options of the database, a row each, with what to do. usp_database_faults, which each broker has, asks it.
+CREATE FUNCTION dbo.fn_OptionFaults ()
+RETURNS TABLE
+AS
+RETURN
+    SELECT CONCAT(N'database ', d.name, f.Fault) AS Fault, CONCAT(N'ALTER DATABASE ', QUOTENAME(d.name), N' SET ', f.Remedy) AS Remedy
+    FROM sys.databases AS d
+    CROSS APPLY
+    (
+        VALUES
+            (CASE WHEN d.is_read_committed_snapshot_on = 1 THEN 1 ELSE 0 END, N' has READ_COMMITTED_SNAPSHOT off',
+             N'READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE'),
+            (CASE WHEN d.snapshot_isolation_state = 1 THEN 1 ELSE 0 END, N' has ALLOW_SNAPSHOT_ISOLATION off',
+             N'ALLOW_SNAPSHOT_ISOLATION ON'),
+            (CASE WHEN CONVERT(nvarchar(20), DATABASEPROPERTYEX(d.name, N'Updateability')) = N'READ_ONLY' THEN 0 ELSE 1 END,
+             N' is read-only', N'READ_WRITE, or connect to the primary replica')
+    ) AS f (IsRight, Fault, Remedy)
+    WHERE d.database_id = DB_ID() AND f.IsRight = 0;
+GO
 CREATE PROCEDURE dbo.usp_stats_totals @tenant_id int
 WITH EXECUTE AS OWNER
 AS

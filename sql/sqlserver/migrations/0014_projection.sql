@@ -122,7 +122,10 @@ BEGIN
     SET XACT_ABORT ON;
     IF EXISTS (SELECT 1 FROM @Embeddings)
     BEGIN
+        BEGIN TRANSACTION;
         EXEC dbo.usp_project_embedding @rows = @Embeddings;
+        EXEC dbo.usp_publish_projected @rows = @Embeddings;
+        COMMIT TRANSACTION;
         RETURN;
     END;
     IF EXISTS (SELECT 1 FROM dbo.ProjectionModel AS p
@@ -138,6 +141,7 @@ BEGIN
     CROSS APPLY dbo.fn_Project(e.EmbeddingVector) AS q
     WHERE e.ProjectionModelId IS NULL AND (@Hour IS NULL OR e.IngestHour = @Hour) AND (@ModelId IS NULL OR e.ModelId = @ModelId);
     EXEC dbo.usp_project_embedding @rows = @projected;
+    EXEC dbo.usp_publish_projected @rows = @projected;
     COMMIT TRANSACTION;
 END;
 GO

@@ -56,11 +56,13 @@ AS
 BEGIN
     SET NOCOUNT ON;
     -- The queries are decoded once, not once for each atom.
-    DECLARE @components TABLE (ModelId int NOT NULL, Component int NOT NULL, Value float NOT NULL, PRIMARY KEY (ModelId, Component));
+    DECLARE @components TABLE (ModelId int NOT NULL, Component int NOT NULL, Value float NULL, PRIMARY KEY (ModelId, Component));
     INSERT INTO @components (ModelId, Component, Value)
     SELECT q.ModelId, v.Component, v.Value
     FROM @Queries AS q
     CROSS APPLY dbo.fn_VectorComponents(q.EmbeddingVector) AS v;
+    IF EXISTS (SELECT 1 FROM @components AS c WHERE c.Value IS NULL)
+        THROW 51012, N'a query vector holds NaN or infinity', 1;
 
     DECLARE @scores dbo.ScoreRows;
     INSERT INTO @scores (ModelId, AtomId, Score)

@@ -1,4 +1,6 @@
--- Ready atoms in, from T-SQL: as table rows or as JSON. Both land a source whose bytes are the atoms' bytes in order, and publish
+-- What T-SQL publishes by itself.
+--
+-- Ready atoms in: as table rows or as JSON. Both land a source whose bytes are the atoms' bytes in order, and publish
 -- AtomsCreated, in one transaction.
 
 CREATE PROCEDURE dbo.usp_ingest_batch
@@ -69,6 +71,28 @@ BEGIN
     GROUP BY n.Part;
     EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
     COMMIT TRANSACTION;
+END;
+GO
+-- AtomsProjected for what sp_ProjectEmbeddingsToGeometry has placed: the program publishes that of its own batches itself.
+CREATE PROCEDURE dbo.usp_publish_projected @rows dbo.ProjectionRows READONLY
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @events dbo.MessageRows;
+    WITH numbered AS
+    (
+        SELECT e.TenantId, e.AtomId, (ROW_NUMBER() OVER (PARTITION BY e.TenantId ORDER BY e.AtomId) - 1) / 1000 AS Part
+        FROM @rows AS r
+        INNER JOIN dbo.AtomEmbedding AS e ON e.AtomEmbeddingId = r.AtomEmbeddingId
+    )
+    INSERT INTO @events (Ordinal, MessageId, OrderingKey, Body)
+    SELECT ROW_NUMBER() OVER (ORDER BY n.TenantId, n.Part), LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), n.TenantId),
+        CONVERT(varbinary(max), CONCAT('{"eventType":"AtomsProjected","tenantId":', n.TenantId, ',"atomIds":[',
+                                       STRING_AGG(CONVERT(varchar(max), n.AtomId), ','), ']}'))
+    FROM numbered AS n
+    GROUP BY n.TenantId, n.Part;
+    EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
 END;
 GO
 -- Atoms as table rows. Returns the id of each, and whether this source is the first to hold it.

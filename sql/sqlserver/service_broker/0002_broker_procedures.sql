@@ -140,11 +140,9 @@ BEGIN
         FROM @batch AS b
         WHERE b.MessageType = N'//hartonomous/dbo/Json' AND b.Body IS NOT NULL;
 
-        INSERT INTO dbo.DeadLetter (Kind, IngestHour, Queue, OrderingKey, Reason, Body, AttemptCount, FirstFailedAt, LastFailedAt,
-                                    Replay)
-        SELECT 'message', STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00', @queue,
-            CONVERT(nvarchar(36), b.Handle), CONCAT(N'Service Broker message of type ', b.MessageType), COALESCE(b.Body, 0x), 1,
-            SYSUTCDATETIME(), SYSUTCDATETIME(), CONCAT(N'puts the message back on ', @queue)
+        INSERT INTO dbo.DeadLetter (Kind, Queue, OrderingKey, Reason, Body, AttemptCount, FirstFailedAt, LastFailedAt, Replay)
+        SELECT 'message', @queue, CONVERT(nvarchar(36), b.Handle), CONCAT(N'Service Broker message of type ', b.MessageType),
+            COALESCE(b.Body, 0x), 1, SYSUTCDATETIME(), SYSUTCDATETIME(), CONCAT(N'puts the message back on ', @queue)
         FROM @batch AS b
         WHERE b.MessageType NOT IN (N'//hartonomous/dbo/Envelope', N'//hartonomous/dbo/Json', N'//hartonomous/dbo/EndOfStream',
                                     N'http://schemas.microsoft.com/SQL/ServiceBroker/EndDialog')
@@ -195,10 +193,9 @@ BEGIN
             CONTINUE;
         END;
         IF @type = N'http://schemas.microsoft.com/SQL/ServiceBroker/Error'
-            INSERT INTO dbo.DeadLetter (Kind, IngestHour, Queue, OrderingKey, Reason, Body, AttemptCount, FirstFailedAt,
-                                        LastFailedAt, Replay)
-            VALUES ('message', STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00', @queue,
-                    CONVERT(nvarchar(36), @handle), CONCAT(N'Service Broker ended a dialog: ', CONVERT(nvarchar(max), CONVERT(xml, @body))),
+            INSERT INTO dbo.DeadLetter (Kind, Queue, OrderingKey, Reason, Body, AttemptCount, FirstFailedAt, LastFailedAt, Replay)
+            VALUES ('message', @queue, CONVERT(nvarchar(36), @handle),
+                    CONCAT(N'Service Broker ended a dialog: ', CONVERT(nvarchar(max), CONVERT(xml, @body))),
                     COALESCE(@body, 0x), 1, SYSUTCDATETIME(), SYSUTCDATETIME(), N'send what the dialog carried again');
         IF @type IN (N'http://schemas.microsoft.com/SQL/ServiceBroker/Error',
                      N'http://schemas.microsoft.com/SQL/ServiceBroker/EndDialog')
@@ -282,14 +279,16 @@ BEGIN
     SELECT DISTINCT w.MessageId AS messageId FROM wanted AS w INNER JOIN queued AS q ON q.MessageId = w.MessageId;
 END;
 GO
--- What is wrong with the broker, a row each, with what to do.
-CREATE PROCEDURE dbo.usp_broker_faults
+-- What is wrong with the database, its broker included, a row each, with what to do.
+CREATE PROCEDURE dbo.usp_database_faults
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT CONCAT(N'Service Broker is disabled in database ', d.name) AS fault,
-        CONCAT(N'ALTER DATABASE ', QUOTENAME(d.name), N' SET ENABLE_BROKER WITH ROLLBACK IMMEDIATE') AS remedy
+    SELECT f.Fault AS fault, f.Remedy AS remedy FROM dbo.fn_OptionFaults() AS f
+    UNION ALL
+    SELECT CONCAT(N'Service Broker is disabled in database ', d.name),
+        CONCAT(N'ALTER DATABASE ', QUOTENAME(d.name), N' SET ENABLE_BROKER WITH ROLLBACK IMMEDIATE')
     FROM sys.databases AS d
     WHERE d.database_id = DB_ID() AND d.is_broker_enabled = 0
     UNION ALL

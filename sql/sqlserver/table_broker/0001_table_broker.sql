@@ -47,12 +47,12 @@ BEGIN
     WHERE m.MessageId IN (SELECT CONVERT(varchar(36), j.value) FROM OPENJSON(@message_ids) AS j);
 END;
 GO
--- What is wrong with the broker, a row each, with what to do.
-CREATE PROCEDURE dbo.usp_broker_faults
+-- What is wrong with the database, a row each, with what to do.
+CREATE PROCEDURE dbo.usp_database_faults
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT N'' AS fault, N'' AS remedy WHERE 1 = 0;
+    SELECT f.Fault AS fault, f.Remedy AS remedy FROM dbo.fn_OptionFaults() AS f;
 END;
 GO

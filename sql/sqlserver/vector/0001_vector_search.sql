@@ -44,9 +44,11 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DECLARE @queryVectors TABLE (ModelId int NOT NULL PRIMARY KEY, Query VECTOR(384) NOT NULL);
+    DECLARE @queryVectors TABLE (ModelId int NOT NULL PRIMARY KEY, Query VECTOR(384) NULL);
     INSERT INTO @queryVectors (ModelId, Query)
     SELECT q.ModelId, CAST(dbo.fn_VectorJson(q.EmbeddingVector) AS VECTOR(384)) FROM @Queries AS q;
+    IF EXISTS (SELECT 1 FROM @queryVectors AS q WHERE q.Query IS NULL)
+        THROW 51012, N'a query vector holds NaN or infinity', 1;
 
     DECLARE @scores dbo.ScoreRows;
     INSERT INTO @scores (ModelId, AtomId, Score)
