@@ -62,10 +62,11 @@ def _has_jobs(work: Work) -> bool:
 def _claim(work: Work) -> list[Row]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
     settings = work.resources.settings
+    claimed: list[Row] = []
 
-    def take(unit_of_work: UnitOfWork) -> list[Row]:
+    def take(unit_of_work: UnitOfWork) -> None:
         for least, most, n in ((0, 1, settings.embedding_batch_size), (2, _ANY_NUMBER, 1)):
-            jobs = unit_of_work.query(
+            claimed[:] = unit_of_work.query(
                 "claim_jobs",
                 hour=work.hour,
                 job_type=JOB_TYPE,
@@ -76,11 +77,17 @@ def _claim(work: Work) -> list[Row]:
                 most_attempts=most,
                 n=n,
             )
-            if jobs:
-                return jobs
-        return []
+            if claimed:
+                return
 
-    return transact(work.resources.database, take)
+    try:
+        transact(work.resources.database, take)
+    except Exception:
+        raise
+    except BaseException:  # a signal, perhaps just after the commit: the jobs are free again at once
+        _release(work, claimed)
+        raise
+    return claimed
 
 
 def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:

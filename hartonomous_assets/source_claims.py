@@ -18,8 +18,10 @@ class LeaseLost(Exception):
 def claim(work: Work) -> Row | None:
     """The next source of the hour, ours until its lease ends, with nothing of it written; None when there is none."""
 
-    def take(unit_of_work: UnitOfWork) -> Row | None:
-        rows = unit_of_work.query(
+    claimed: list[Row] = []
+
+    def take(unit_of_work: UnitOfWork) -> None:
+        claimed[:] = unit_of_work.query(
             "claim_source",
             hour=work.hour,
             owner=work.owner,
@@ -27,12 +29,18 @@ def claim(work: Work) -> Row | None:
             now=timestamp(),
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
-        if not rows:
-            return None
-        _delete_half_written(unit_of_work, rows[0]["sourceId"])
-        return rows[0]
+        if claimed:
+            _delete_half_written(unit_of_work, claimed[0]["sourceId"])
 
-    return transact(work.resources.database, take)
+    try:
+        transact(work.resources.database, take)
+    except Exception:
+        raise
+    except BaseException:  # a signal, perhaps just after the commit: the source is free again at once
+        for source in claimed:
+            release(work, source, error=None)
+        raise
+    return claimed[0] if claimed else None
 
 
 def hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
