@@ -150,6 +150,10 @@ class Settings(BaseSettings):
         if parts and not self.uses_sqlserver:
             names = ", ".join(f"HARTONOMOUS_SQLSERVER_{name.upper()}" for name in parts)
             raise ValueError(f"{names} without HARTONOMOUS_SQLSERVER_SERVER or _DSN: set the server, or unset these")
+        if self.sqlserver_entra_token and {"user", "password"} & set(parts):
+            raise ValueError(
+                "HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login: unset HARTONOMOUS_SQLSERVER_USER and _PASSWORD"
+            )
         return self
 
     @property

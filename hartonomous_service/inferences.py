@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_valida
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, first_complaint
+from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_complaint
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
@@ -26,21 +26,9 @@ class _Recording(InferenceEvent):
 
     model_config = ConfigDict(extra="forbid")
 
-    inference_id: Annotated[
-        str, Field(alias="inferenceId", min_length=1, max_length=200, default_factory=time_ordered_uuid)
-    ]
+    inference_id: Annotated[InferenceId, Field(alias="inferenceId", default_factory=time_ordered_uuid)]
     output_texts: Annotated[list[str], Field(alias="outputTexts", default_factory=list)]
     metadata: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
-
-    @field_validator("started_at")
-    @classmethod
-    def _utc(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError(f"{value!r} does not say in which time zone; write it as in 2026-11-23T09:44:16Z")
-        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     @field_validator("output_texts")
     @classmethod

@@ -129,7 +129,7 @@ def _add_edge(prov: "ProvDocument", ours: "Namespace", edge: Mapping[str, Any]) 
             prov.used(start, end, since, other_attributes=attributes)
         case "BELONGS_TO":
             prov.wasAttributedTo(start, end, other_attributes=attributes)
-        case _:  # EMBEDDED_BY, PROJECTED_BY: the model had a part in what is known of the atom, and neither made the other
+        case _:  # EMBEDDED_BY, PROJECTED_BY: the model had a part in what is known of the atom; neither made the other
             prov.wasInfluencedBy(start, end, other_attributes=attributes)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
@@ -20,9 +20,6 @@ from hartonomous_resources.database.sqlserver_migrations import Migrator, check_
 from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 

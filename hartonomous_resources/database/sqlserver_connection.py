@@ -181,14 +181,9 @@ def translated(error: Exception, settings: Settings) -> Exception:
         return TransactionConflict(f"{place}: {words}")
     if number in _REMEDIES:
         kind, remedy = _REMEDIES[number]
-        return kind(f"{place}: {words}; {remedy.replace('SCHEMA', settings.sqlserver_schema)}")
+        return kind(f"{place}: {words}; {_in_settings(remedy, settings)}")
     if 51000 <= number < 52000:  # raised by our own procedures
         return DatabaseError(f"{place}: {words}")
-    if state == "HYT00" and number == 0:
-        return DatabaseUnavailable(
-            f"{place}: no answer in time ({words}); check that the server is reachable, or raise "
-            "HARTONOMOUS_SQLSERVER_LOGIN_SECONDS or HARTONOMOUS_SQLSERVER_QUERY_SECONDS"
-        )
     if "certificate" in text.lower() or "SSL" in text:
         return DatabaseUnavailable(
             f"{place}: its certificate is not trusted ({words}); install its authority on this machine, or for development set "
@@ -196,15 +191,39 @@ def translated(error: Exception, settings: Settings) -> Exception:
         )
     if state in ("08S01", "08003", "08007"):
         return TransactionConflict(f"{place}: the connection broke: {words}")
-    if state in ("08001", "08004", "HYT01"):
+    # The driver tries until its time is over: a port that nobody listens on and an unknown host are timeouts, too.
+    if state in ("08001", "08004", "HYT01") or (state == "HYT00" and "SQLDriverConnect" in text):
+        remedy = "check HARTONOMOUS_SQLSERVER_SERVER and the network, or raise HARTONOMOUS_SQLSERVER_LOGIN_SECONDS"
+        return DatabaseUnavailable(f"{place} cannot be reached: {words}; {_in_settings(remedy, settings)}")
+    if state == "HYT00" and number == 0:
         return DatabaseUnavailable(
-            f"{place} cannot be reached: {words}; check HARTONOMOUS_SQLSERVER_SERVER and the network"
+            f"{place}: no answer in time ({words}); look who holds locks, or raise HARTONOMOUS_SQLSERVER_QUERY_SECONDS"
+        )
+    if state == "FA005":
+        return DatabaseUnavailable(
+            f"{place}: HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login: take user, password, Authentication and "
+            "Trusted_Connection out of HARTONOMOUS_SQLSERVER_DSN"
         )
     if state == "01000" and "file not found" in text:
         return DatabaseUnavailable(f"the ODBC driver cannot be loaded: {words}; pip install 'hartonomous[sqlserver]'")
     if state == "IM002":
         return DatabaseUnavailable(f"the ODBC driver of HARTONOMOUS_SQLSERVER_DSN is not installed: {words}")
     return error
+
+
+_PARTS = {
+    "HARTONOMOUS_SQLSERVER_USER and _PASSWORD": "login",
+    "HARTONOMOUS_SQLSERVER_DATABASE": "database",
+    "HARTONOMOUS_SQLSERVER_SERVER": "server",
+}
+
+
+def _in_settings(remedy: str, settings: Settings) -> str:
+    """A remedy with our schema, and where a DSN is given, with its parts instead of variables that do not count then."""
+    remedy = remedy.replace("worker-SCHEMA", f"worker-{settings.sqlserver_schema}")
+    for variable, part in _PARTS.items() if settings.sqlserver_dsn is not None else ():
+        remedy = remedy.replace(variable, f"the {part} in HARTONOMOUS_SQLSERVER_DSN")
+    return remedy
 
 
 def _place(settings: Settings) -> str:

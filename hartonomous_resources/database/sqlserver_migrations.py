@@ -111,7 +111,7 @@ def check_schema(connection: "pyodbc.Connection", settings: Settings) -> None:
 
     Raises SchemaMismatch when the schema is missing, older, newer, or was changed.
     """
-    cursor = connection.execute(f"{{CALL {settings.sqlserver_schema}.usp_schema_versions}}")
+    cursor = connection.execute(f"{{CALL [{settings.sqlserver_schema}].usp_schema_versions}}")
     rows = [
         dict(zip(("feature", "version", "name", "sha256", "appliedAt"), row, strict=True)) for row in cursor.fetchall()
     ]

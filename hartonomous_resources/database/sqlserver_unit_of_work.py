@@ -92,7 +92,7 @@ class SqlServerUnitOfWork:
         values = [self._bound(*pair) for pair in zip(procedure.parameters, arguments, strict=True)]
         try:
             cursor.setinputsizes(input_sizes(procedure.parameters))
-            cursor.execute(f"{{CALL {self._schema}.{procedure.name} ({marks})}}", values)
+            cursor.execute(f"{{CALL [{self._schema}].{procedure.name} ({marks})}}", values)
             rows = _rows(cursor)
             while cursor.nextset():  # an error after the first rows arrives here
                 rows = rows or _rows(cursor)

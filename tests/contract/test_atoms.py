@@ -280,3 +280,37 @@ def test_processes_that_write_the_same_atoms_at_once_end_with_one_atom_each_righ
     assert len(jobs(client)) == 60
     assert len(rows(client, "SELECT * FROM SourceAtom")) == 480
     assert not broken_invariants(database, *ATOM_RULES)
+
+
+def write_known_and_new(index: int, store: Store, known: Sequence[str], new: Sequence[str]) -> None:
+    """Write known atoms and a part of the new ones, alternating, into a source of one's own; the parts of two processes overlap."""
+    database = store.open()
+    with database.unit_of_work() as unit_of_work:
+        source_id = land_source(unit_of_work, uri=f"file:///{index}")
+    own = new[index * 10 : index * 10 + 30]
+    mixed = [text for pair in zip(known if index % 2 else known[::-1], own, strict=True) for text in pair]
+    for start in range(0, len(mixed), 12):
+        with database.unit_of_work() as unit_of_work:
+            batch = [atom(text, start + n) for n, text in enumerate(mixed[start : start + 12])]
+            unit_of_work.write_atoms(0, source_id, HOUR, batch)
+
+
+def test_processes_that_mix_known_and_new_atoms_agree_on_one_atom_each(
+    store: Store, database: Database, client: Any
+) -> None:
+    known, new = [f"known {n}" for n in range(30)], [f"new {n}" for n in range(60)]
+    write(database, *known, uri="file:///before")
+    before = {row["AtomId"] for row in rows(client, "SELECT AtomId FROM Atom")}
+
+    in_processes(4, write_known_and_new, store, known, new)
+
+    holders = {text: sum(n in range(index * 10, index * 10 + 30) for index in range(4)) for n, text in enumerate(new)}
+    assert reference_counts(client) == {(0, text): n for text, n in (dict.fromkeys(known, 5) | holders).items()}
+    held = rows(
+        client, "SELECT a.CanonicalText, s.AtomId FROM SourceAtom AS s INNER JOIN Atom AS a ON a.AtomId = s.AtomId"
+    )
+    ids = {(row["CanonicalText"], row["AtomId"]) for row in held}
+    assert len(held) == 30 + 4 * 60
+    assert len(ids) == len(dict(ids)) == 90, "one id for each text, in every source"
+    assert {atom_id for text, atom_id in ids if text in known} == before, "and what was known keeps its own"
+    assert not broken_invariants(database, *ATOM_RULES)

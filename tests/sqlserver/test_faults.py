@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from hartonomous_resources.database import transactions
+from hartonomous_resources.database import sqlserver_connection, transactions
 from hartonomous_resources.database.errors import (
     DatabaseError,
     DatabaseUnavailable,
@@ -17,6 +19,7 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.sqlserver import SqlServerDatabase
 from hartonomous_resources.database.transactions import ATTEMPTS, transact
 from hartonomous_resources.settings import Settings
+from hartonomous_service.health import health
 from tests.builders import HOUR, atoms_of
 from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
 from tests.tds.protocol import Call, Login, Transaction
@@ -192,9 +195,9 @@ def test_atoms_are_written_again_after_a_break(answering: TdsServer, database: S
 @pytest.mark.parametrize(
     ("failure", "kind", "remedy"),
     [
-        (Failure(18456, "Login failed for user 'worker'.", severity=14), DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_USER and _PASSWORD"),
-        (Failure(18452, "Login failed. The login is from an untrusted domain.", severity=14), DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_USER"),
-        (Failure(4060, 'Cannot open database "atoms" requested by the login.', severity=11), DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_DATABASE"),
+        (Failure(18456, "Login failed for user 'worker'.", severity=14), DatabaseUnavailable, "check the login in HARTONOMOUS_SQLSERVER_DSN"),
+        (Failure(18452, "Login failed. The login is from an untrusted domain.", severity=14), DatabaseUnavailable, "login in HARTONOMOUS_SQLSERVER"),
+        (Failure(4060, 'Cannot open database "atoms" requested by the login.', severity=11), DatabaseUnavailable, "the database in HARTONOMOUS"),
     ],
 )  # fmt: skip
 def test_a_login_that_is_refused(
@@ -262,9 +265,18 @@ def test_nobody_listens(open_database: Open) -> None:
     with TdsServer() as gone:
         pass
     database = SqlServerDatabase(settings_for(gone, sqlserver_login_seconds=1))
-    with pytest.raises(DatabaseUnavailable, match="reach") as caught:
+    with pytest.raises(
+        DatabaseUnavailable, match=r"cannot be reached.* check the server in HARTONOMOUS_SQLSERVER_DSN"
+    ) as caught:
         ask(database)
     assert f"127.0.0.1,{gone.port}/atoms" in sentence(caught.value)
+
+
+def test_a_token_beside_a_login_in_the_dsn(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlserver_connection, "_entra_token", lambda: b"\2\0\0\0t\0")
+    with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login") as caught:
+        ask(open_database(sqlserver_entra_token=True))
+    sentence(caught.value)
 
 
 def test_a_server_that_does_not_answer_a_login(server: TdsServer, open_database: Open) -> None:
@@ -284,6 +296,50 @@ def test_a_driver_that_is_not_there() -> None:
 
 def settings_for_driver(driver: str) -> Settings:
     return Settings(sqlserver_dsn=SecretStr(f"DRIVER={{{driver}}};SERVER=localhost;UID=worker;PWD={{battery}}"))
+
+
+# ---- health
+
+
+def checks_of(server: TdsServer, home: Path, **changes: Any) -> dict[str, dict[str, Any]]:
+    report = health(settings_for(server, home=home, **changes))
+    return {check["name"]: check for check in report["checks"]}
+
+
+def answer_health(server: TdsServer, *faults: tuple[str, str], dead_letters: int = 0) -> None:
+    server.answer("usp_queue_depths", Rows([("queue", "varchar(64)"), ("depth", "bigint")], [["IngestionQueue", 3]]))
+    columns = [("fault", "nvarchar(max)"), ("remedy", "nvarchar(max)")]
+    server.answer("usp_database_faults", Rows(columns, [list(fault) for fault in faults]))
+    server.answer("usp_schema", Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[None, 21]]))
+    server.answer("usp_dead_letter_count", Rows([("n", "bigint")], [[dead_letters]]))
+
+
+def test_health_asks_everything_of_the_database_on_one_connection(server: TdsServer, tmp_path: Path) -> None:
+    answer_health(server, dead_letters=2)
+    checks = checks_of(server, tmp_path)
+    assert (checks["database"]["status"], checks["dead_letters"]["status"]) == ("healthy", "degraded")
+    assert "writable, schema version 21, IngestionQueue 3" in checks["database"]["detail"]
+    assert "2 dead letters" in checks["dead_letters"]["detail"]
+    assert len(server.logged(Login)) == 1
+
+
+def test_health_tells_what_is_wrong_with_the_database_and_what_to_do(server: TdsServer, tmp_path: Path) -> None:
+    answer_health(server, ("database atoms is read-only", "ALTER DATABASE [atoms] SET READ_WRITE"))
+    checks = checks_of(server, tmp_path)
+    assert checks["database"]["status"] == "unhealthy"
+    assert "database atoms is read-only: ALTER DATABASE [atoms] SET READ_WRITE" in checks["database"]["detail"]
+    assert "writable" not in checks["database"]["detail"]
+    assert checks["dead_letters"]["status"] == "healthy", "it answered all the same"
+
+
+def test_health_waits_once_for_a_server_that_does_not_answer(server: TdsServer, tmp_path: Path) -> None:
+    server.answer("login", Failure(1, ""))
+    server.answer_next("login", delay=30)
+    checks = checks_of(server, tmp_path, sqlserver_login_seconds=1)
+    assert [checks[name]["status"] for name in ("database", "dead_letters")] == ["unhealthy", "unhealthy"]
+    assert checks["dead_letters"]["detail"] == "not known: the database does not answer"
+    assert checks["dead_letters"]["durationMs"] < 500
+    assert len(server.logged(Login)) == 1
 
 
 # ---- encryption

@@ -14,7 +14,7 @@ from hartonomous_resources.database.sqlserver import SqlServerDatabase
 from hartonomous_resources.database.sqlserver_procedures import Parameter, load_procedures, load_table_types
 from hartonomous_resources.project_files import project_file
 from tests.builders import HOUR, atom, atoms_of
-from tests.sqlserver.conftest import Open
+from tests.sqlserver.conftest import Open, journal
 from tests.tds.protocol import Attention, Batch, Call, Event, Login, Transaction
 from tests.tds.responses import Rows
 from tests.tds.server import TdsServer
@@ -97,7 +97,7 @@ def test_none_is_sent_as_a_null_of_the_type(server: TdsServer, database: SqlServ
 
 
 def test_another_schema_is_named_in_every_call(server: TdsServer, open_database: Open) -> None:
-    database = open_database(sqlserver_schema="own")
+    database = open_database(sqlserver_schema="user")
     for name, procedure in PROCEDURES.items():
         with database.unit_of_work() as unit_of_work:
             unit_of_work.query(name.removeprefix("usp_"), **{p.name: given(p) for p in procedure.parameters})
@@ -105,10 +105,12 @@ def test_another_schema_is_named_in_every_call(server: TdsServer, open_database:
         unit_of_work.query("pending_work", **{p.name: None for p in PROCEDURES["usp_pending_work"].parameters})
     ours = [call for call in server.logged(Call) if not call.name.startswith("sp_")]
     assert {call.name for call in ours} == set(PROCEDURES)
-    assert {call.schema for call in ours} == {"own"}
+    assert {call.procedure.partition(".")[0] for call in ours} == {"[user]"}, (
+        "in brackets, for it may be a reserved word"
+    )
     tables = [p for call in ours for p in call.parameters if isinstance(p.value, Table)]
     assert {table.type for table in tables} <= set(TABLE_TYPES)
-    assert {table.schema for table in tables} == {"own"}
+    assert {table.schema for table in tables} == {"user"}
     assert "dbo" not in repr(server.log)
 
 
@@ -319,14 +321,14 @@ def test_waiting_for_a_message_is_one_call_on_the_server(server: TdsServer, data
 
 # ---- migrations
 
+FACTS = Rows([("edition", "int"), ("major", "int"), ("database", "nvarchar(128)"), ("broker_enabled", "int"),
+              ("read_committed_snapshot", "int"), ("snapshot_isolation", "int")], [[3, 16, "atoms", 1, 1, 1]])  # fmt: skip
+
 
 def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open_database: Open) -> None:
-    facts = Rows([("edition", "int"), ("major", "int"), ("database", "nvarchar(128)"), ("broker_enabled", "int"),
-                  ("read_committed_snapshot", "int"), ("snapshot_isolation", "int")], [[3, 16, "atoms", 1, 1, 1]])  # fmt: skip
-
     def batch(event: Event) -> Reply:
         assert isinstance(event, Batch)
-        return Reply([facts] if "AS edition" in event.text else [])
+        return Reply([FACTS] if "AS edition" in event.text else [])
 
     def prepared(event: Event) -> Reply:
         assert isinstance(event, Call)
@@ -346,3 +348,25 @@ def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open
     assert "CREATE TABLE [own].Atom\n" in code
     assert not re.search(r"\bdbo\b", code)
     assert requests(server.log).count("commit") >= len(ran)
+
+
+def test_where_nothing_is_new_a_migration_asks_a_few_questions_and_changes_nothing(
+    server: TdsServer, open_database: Open
+) -> None:
+    def batch(event: Event) -> Reply:
+        assert isinstance(event, Batch)
+        return Reply([FACTS if "AS edition" in event.text else journal()])
+
+    def prepared(event: Event) -> Reply:
+        assert isinstance(event, Call)
+        return Reply([Rows([("locked" if "locked" in str(event.values[2]) else "object_id", "int")], [[1]])])
+
+    server.reply("batch", batch)
+    server.reply("sp_prepexec", prepared)
+    database = open_database()
+    assert database.migrate() == []
+    texts = [batch.text for batch in server.logged(Batch)]
+    texts += [str(call.values[2]) for call in server.calls("sp_prepexec")]
+    words = {word for text in texts for word in re.findall(r"\b[A-Z]+\b", re.sub(r"--.*", "", text))}
+    assert not words & {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "GRANT"}
+    assert server.round_trips <= 21, "a login, six questions, and what the driver does around them"

@@ -3,15 +3,19 @@
 No server runs here: what these tests say is that the T-SQL is well formed, names what exists and has the shape Python expects.
 """
 
+import dataclasses
 import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from hartonomous_resources.database.protocol import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver_procedures import load_procedures, load_table_types
+from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from tests.tsql.calls import Definitions, call_findings
@@ -100,7 +104,7 @@ def statement_findings(place: str, text: str) -> list[Finding]:
     if isinstance(result, list):
         return result
     found = [*lint(result), *statement_rules(result)]
-    if f"{PLACEHOLDER}.{PLACEHOLDER}" in text:  # which procedure is called, only the run says
+    if f"[{PLACEHOLDER}].{PLACEHOLDER}" in text:  # which procedure is called, only the run says
         return found
     return found + call_findings(result, Definitions.of(file_set(BROKERS[0])))
 
@@ -202,10 +206,14 @@ def named_parameters(statement: str) -> set[str]:
     return set(re.findall(r":(\w+)", bare(statement)))
 
 
-def positional_parameters(statement: str) -> int:
-    """How many values a row of execute_many has; numbered ones (?2) may be used twice."""
-    numbered = {int(number) for number in re.findall(r"\?(\d+)", bare(statement))}
-    return max(numbered) if numbered else bare(statement).count("?")
+def positional_columns(statement: str) -> list[str]:
+    """The columns that the values of a row of execute_many go to, in the order of the values; numbered ones (?2) have their own."""
+    text = " ".join(bare(statement).split())
+    pairs = re.findall(r"(\w+) = (\?\d*)", text)
+    if inserted := re.search(r"\((.*?)\) (?:VALUES \(|SELECT )(.*?)(?:\)| FROM )", text):
+        pairs += zip(*(part.split(", ") for part in inserted.groups()), strict=True)
+    given = [(int(value[1:] or 0), column) for column, value in pairs if value.startswith("?")]
+    return [column for _, column in sorted(given, key=lambda pair: pair[0])]
 
 
 def sqlite_columns(connection: sqlite3.Connection, statement: str) -> list[str] | None:
@@ -220,10 +228,10 @@ def test_a_named_statement_has_its_procedure(name: str, embedded: sqlite3.Connec
     statement, procedure = STATEMENTS[name], procedures().get(f"usp_{name}")
     assert procedure, f"there is no dbo.usp_{name}"
 
-    if rows := positional_parameters(statement):
+    if "?" in bare(statement):
         assert [parameter.is_table_type for parameter in procedure.parameters] == [True]
         columns = table_types()[procedure.parameters[0].type.removeprefix("dbo.")]
-        assert len(columns) == rows
+        assert [column for column, _ in columns] == positional_columns(statement)
         return  # execute_many reads nothing back
 
     assert {parameter.name for parameter in procedure.parameters} == named_parameters(statement)
@@ -235,6 +243,47 @@ def test_a_named_statement_has_its_procedure(name: str, embedded: sqlite3.Connec
         assert returned is not None and len(returned) == 1  # asked only whether there is a row
     else:
         assert sorted(returned or []) == sorted(wanted)
+
+
+def test_atoms_are_sent_in_the_order_of_their_table_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, Any] = {}
+    monkeypatch.setattr(SqlServerUnitOfWork, "query", lambda _self, _statement, **given: sent.update(given) or [])
+    names: dict[str, Any] = {field.name: field.name for field in dataclasses.fields(AtomRow)}
+    SqlServerUnitOfWork(cast(Session, None), "dbo").write_atoms(0, 1, "hour", [AtomRow(**names)])
+
+    columns = [column.lower().replace("canonicaltext", "text") for column, _ in table_types()["AtomRows"]]
+    assert columns == [name.replace("_", "") for name in sent["atoms"][0]]
+
+
+# ---- what is said once
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_health_learns_of_the_options_of_the_database_whatever_the_broker(broker: str) -> None:
+    texts = [file.read_text("utf-8") for file in sorted((folder() / broker).glob("*.sql"))]
+    assert "dbo.fn_OptionFaults()" in "".join(texts).partition("usp_database_faults")[2]
+    questions = (folder() / "migrations" / "0011_questions.sql").read_text("utf-8")
+    told = questions.partition("CREATE FUNCTION dbo.fn_OptionFaults ()")[2].partition("\nGO\n")[0]
+    for fact, remedy in (
+        ("is_read_committed_snapshot_on = 1", "READ_COMMITTED_SNAPSHOT ON WITH"),
+        ("snapshot_isolation_state = 1", "ALLOW_SNAPSHOT_ISOLATION ON'"),
+        ("N'Updateability')) = N'READ_ONLY'", "READ_WRITE,"),
+    ):
+        assert fact in told
+        assert remedy in told.partition(fact)[2]
+
+
+def test_the_running_hour_is_left_to_the_tables_where_they_have_it() -> None:
+    """The expression of a partition key stands in the defaults of 0001_tables.sql; procedures leave the column out."""
+    found = [named(file) for file in files() if "CONVERT(char(13), SYSUTCDATETIME(), 126)" in file.read_text("utf-8")]
+    assert found == ["migrations/0001_tables.sql"]
+
+
+def test_texts_that_name_things_are_compared_byte_by_byte() -> None:
+    tables = (folder() / "migrations" / "0001_tables.sql").read_text("utf-8")
+    found = re.findall(r"^    (InferenceId|LeaseOwner|Model|SourceUri) nvarchar(.*)$", tables, re.MULTILINE)
+    assert len(found) == 6
+    assert [name for name, rest in found if "COLLATE Latin1_General_100_BIN2" not in rest] == []
 
 
 def test_what_only_sqlite_needs_is_still_there() -> None:

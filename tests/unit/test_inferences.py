@@ -285,6 +285,7 @@ def test_the_same_inference_from_several_processes_at_once_is_one(home: Resource
         ({"started_at": "2026-11-23T09:44:16"}, "startedAt: .* time zone"),
         ({"duration_ms": -1}, "durationMs: "),
         ({"inference_id": "x" * 201}, "inferenceId: "),
+        ({"inference_id": "it "}, "inferenceId: an id must not begin or end with white space"),
         ({"metadata": {"score": float("nan")}}, "not valid as JSON"),
         ({"metadata": {"when": datetime(2026, 11, 23)}}, "not valid as JSON"),
     ],

@@ -211,6 +211,38 @@ def test_hashes_of_an_inference_are_read_in_either_case_and_kept_in_lower_case()
     assert (event.input_atoms, event.output_atoms, event.duration_ms) == ([HASH], [HASH], 12)
 
 
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        *(
+            ({"inferenceId": f"{before}i{after}"}, "inferenceId: an id must not begin or end with white space")
+            for before, after in (("", " "), (" ", ""), ("", "\u3000"), ("\n", ""))
+        ),
+        ({"inferenceId": ""}, "inferenceId: "),
+        ({"inferenceId": "😀" * 101}, "inferenceId: it has more than 200 characters"),
+        ({"model": "😀" * 251}, "model: it has more than 500 characters"),
+        ({"startedAt": "yesterday"}, "startedAt: "),
+        ({"startedAt": "2026-11-23T09:44:16"}, "startedAt: .* time zone"),
+        ({"startedAt": f"2026-11-23T09:44:16.{'1' * 64}Z"}, "startedAt: .* 64 characters"),
+        ({"startedAt": "0001-01-01T00:00:00+01:00"}, "startedAt: .* out of range"),
+    ],
+)
+def test_what_sql_server_would_keep_otherwise_than_sqlite_is_refused(fields: dict[str, str], complaint: str) -> None:
+    body = {"eventType": "InferenceCompleted", "inferenceId": "i", "tenantId": 1, "model": "m", **fields}
+
+    with pytest.raises(InvalidMessage, match=complaint):
+        parse_provenance_event(json.dumps(body).encode())
+
+
+def test_a_start_is_kept_in_utc() -> None:
+    body = {"eventType": "InferenceCompleted", "inferenceId": "😀" * 100, "tenantId": 1, "model": "m"}
+
+    event = parse_provenance_event(json.dumps({**body, "startedAt": "2026-11-23T10:44:16.5+01:00"}).encode())
+
+    assert isinstance(event, InferenceEvent)
+    assert event.started_at == "2026-11-23T09:44:16.500Z"
+
+
 @pytest.mark.parametrize("digest", ["", HASH[:-1], HASH + "0", "g" * 64, "ａ" * 64])
 def test_an_inference_that_names_what_is_no_hash_is_refused(digest: str) -> None:
     body = {"eventType": "InferenceCompleted", "inferenceId": "i", "tenantId": 1, "model": "m", "inputAtoms": [digest]}

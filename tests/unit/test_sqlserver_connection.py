@@ -1,5 +1,6 @@
 """Connection strings that no value can break out of, and what the server's errors say to a user."""
 
+import re
 from typing import Any
 
 import pytest
@@ -63,7 +64,8 @@ def test_a_schema_that_is_no_plain_name_is_refused(schema: str) -> None:
 
 
 def error(state: str, number: int, words: str) -> Exception:
-    text = f"[{state}] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]{words} ({number}) (SQLExecDirectW)"
+    function = "SQLDriverConnect" if "Login timeout" in words else "SQLExecDirectW"
+    text = f"[{state}] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]{words} ({number}) ({function})"
     return Exception(state, text)
 
 
@@ -78,10 +80,20 @@ def error(state: str, number: int, words: str) -> Exception:
         ("28000", 18456, "Login failed for user 'app'.", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_USER"),
         ("42000", 4060, "Cannot open database", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_DATABASE"),
         ("42000", 229, "EXECUTE permission was denied", DatabaseError, "hartonomous-worker-dbo"),
+        ("42000", 2760, "The specified schema does not exist", DatabaseError, "HARTONOMOUS_SQLSERVER_SCHEMA"),
         ("42000", 2812, "Could not find stored procedure", SchemaMismatch, "hartonomous migrate"),
         ("42000", 9617, "The service queue is currently disabled", DatabaseError, "hartonomous health"),
         ("42000", 51003, "@RawData is limited to 1 MiB", DatabaseError, "@RawData is limited"),
         ("HYT00", 0, "Query timeout expired", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_QUERY_SECONDS"),
+        ("HYT00", 0, "Login timeout expired", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_SERVER"),
+        ("HYT00", 0, "Login timeout expired", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_LOGIN_SECONDS"),
+        (
+            "FA005",
+            0,
+            "Cannot use Access Token with any of the following options: User.",
+            DatabaseUnavailable,
+            "HARTONOMOUS_SQLSERVER_ENTRA_TOKEN",
+        ),
         ("08001", 0, "SSL Provider: certificate verify failed", DatabaseUnavailable, "TRUST_CERTIFICATE"),
         ("08001", 0, "TCP Provider: Error code 0x274D", DatabaseUnavailable, "HARTONOMOUS_SQLSERVER_SERVER"),
         ("01000", 0, "Can't open lib 'x' : file not found", DatabaseUnavailable, "hartonomous[sqlserver]"),
@@ -96,6 +108,23 @@ def test_an_error_says_where_what_and_what_to_do(
     assert says in str(meant)
     assert "db/Atoms" in str(meant) or number == 0
     assert "\n" not in str(meant)
+
+
+@pytest.mark.parametrize(
+    ("state", "number", "says"),
+    [
+        ("28000", 18456, "check the login in HARTONOMOUS_SQLSERVER_DSN"),
+        ("28000", 18452, "the login in HARTONOMOUS_SQLSERVER_DSN"),
+        ("42000", 4060, "check the database in HARTONOMOUS_SQLSERVER_DSN"),
+        ("42000", 911, "check the database in HARTONOMOUS_SQLSERVER_DSN"),
+        ("08001", 0, "check the server in HARTONOMOUS_SQLSERVER_DSN"),
+    ],
+)
+def test_with_a_dsn_an_error_names_no_variable_that_does_not_count(state: str, number: int, says: str) -> None:
+    meant = str(translated(error(state, number, "words"), Settings(sqlserver_dsn=SecretStr("SERVER=db"))))
+
+    assert says in meant
+    assert not re.search("HARTONOMOUS_SQLSERVER_(SERVER|DATABASE|USER)", meant)
 
 
 def test_an_error_that_is_a_bug_is_not_dressed_up() -> None:
@@ -117,6 +146,12 @@ def test_a_part_without_the_server_is_said_and_not_passed_over(name: str) -> Non
         ValidationError, match=rf"HARTONOMOUS_SQLSERVER_{name.upper()} without HARTONOMOUS_SQLSERVER_SERVER"
     ):
         Settings(**{f"sqlserver_{name}": "x"})
+
+
+@pytest.mark.parametrize("name", ["user", "password"])
+def test_a_token_and_a_login_exclude_each_other(name: str) -> None:
+    with pytest.raises(ValidationError, match="HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login"):
+        Settings(sqlserver_server="db", sqlserver_entra_token=True, **{f"sqlserver_{name}": "x"})
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,13 @@ import pytest
 
 from hartonomous_resources.database.errors import DatabaseError, SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
-from hartonomous_resources.database.sqlserver_migrations import Server, choose_features, in_schema, split_batches
+from hartonomous_resources.database.sqlserver_migrations import (
+    _NOT_CODE,
+    Server,
+    choose_features,
+    in_schema,
+    split_batches,
+)
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 
@@ -45,6 +51,13 @@ def test_no_text_of_ours_names_another_schema_or_loses_one_on_the_way() -> None:
         moved = in_schema(file.read_text("utf-8"), "atoms")
         assert "dbo" not in moved.replace("dbo_", ""), file
         assert in_schema(moved, "atoms") == moved
+
+
+def test_the_schema_is_in_brackets_wherever_it_stands_as_a_name() -> None:
+    """A reserved word may be a schema's name: [user]. In strings it needs none."""
+    for file in (project_file("sql") / "sqlserver").rglob("*.sql"):
+        code = _NOT_CODE.sub("", in_schema(file.read_text("utf-8"), "some_schema"))
+        assert "some_schema" not in code, file
 
 
 @pytest.mark.parametrize("feature", ["migrations", "table_broker", "service_broker", "spatial", "vector"])

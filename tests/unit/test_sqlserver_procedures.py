@@ -39,11 +39,10 @@ def test_defaults_and_outputs_are_no_part_of_a_type() -> None:
 
 
 def test_every_procedure_of_the_files_is_found() -> None:
-    texts = [file.read_text("utf-8") for file in FOLDER.rglob("*.sql")]
-    defined = sum(line.startswith("CREATE PROCEDURE") for text in texts for line in text.splitlines())
-    twice = 6  # of the two brokers, one is installed: they define the same procedures
+    lines = [line for file in FOLDER.rglob("*.sql") for line in file.read_text("utf-8").splitlines()]
+    defined = {line.split()[2].removeprefix("dbo.") for line in lines if line.startswith("CREATE PROCEDURE")}
 
-    assert len(load_procedures(FOLDER)) == defined - twice
+    assert load_procedures(FOLDER).keys() == defined
 
 
 def test_table_types_have_their_columns_in_the_order_in_which_rows_are_sent() -> None:
