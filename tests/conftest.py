@@ -17,6 +17,13 @@ os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 pytest_plugins = ["tests.model_fixtures"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a fixture shares a process: a file, and all that needs the one Neo4j of the tests."""
+    for item in items:
+        of_neo4j = {"graph", "neo4j"} & set(Path(item.nodeid).parts) or "neo4j" in item.path.name
+        item.add_marker(pytest.mark.xdist_group("neo4j" if of_neo4j else str(item.path)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was not tested, loudly: a line for each reason, however many tests it keeps from running."""
     reasons = Counter(
