@@ -9,7 +9,13 @@ from collections.abc import Generator
 import dagster as dg
 
 from hartonomous_assets.graph_rebuild import rebuild_hour
-from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_inference
+from hartonomous_assets.provenance_parts import (
+    Part,
+    describe_atoms,
+    describe_embedded,
+    describe_inference,
+    describe_projected,
+)
 from hartonomous_assets.receiving import RETURNED, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
 from hartonomous_assets.table_schema import column_schema
@@ -78,8 +84,11 @@ def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Pa
     if isinstance(event, InferenceEvent):
         _record_inference(unit_of_work, event)
         return describe_inference(unit_of_work, event.tenant_id, event.inference_id)
-    created = event.event_type == "AtomsCreated"
-    return describe_atoms(unit_of_work, event.tenant_id, event.atom_ids, event.source_id, created=created)
+    if event.event_type == "AtomsEmbedded":
+        return describe_embedded(unit_of_work, event.tenant_id, event.atom_ids)
+    if event.event_type == "AtomsProjected":
+        return describe_projected(unit_of_work, event.tenant_id, event.atom_ids)
+    return describe_atoms(unit_of_work, event.tenant_id, event.atom_ids, event.source_id)
 
 
 def _gone(unit_of_work: UnitOfWork, event: DeletionEvent) -> list[Node]:

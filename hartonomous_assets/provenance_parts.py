@@ -8,30 +8,49 @@ from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.graph.protocol import Edge, Node
 
 Part = tuple[list[Node], list[Edge]]
+Atoms = dict[int, Row]
+"""Rows of atoms by their ids."""
+
 _MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension")
 
 
 def describe_atoms(
-    unit_of_work: UnitOfWork,
-    tenant: int,
-    atom_ids: Sequence[int],
-    source_id: int | None = None,
-    *,
-    created: bool = True,
+    unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None = None
 ) -> Part:
-    """Atoms with their models and inferences; with `created` also their sources, or the one that is given, and their runs."""
-    parts = [_atoms(unit_of_work, tenant, atom_ids)]
-    if created:
-        parts.append(_occurrences(unit_of_work, tenant, atom_ids, source_id))
-    return _join(*parts)
+    """Atoms with their models, inferences, runs and sources, or the one source that is given."""
+    atoms = _read_atoms(unit_of_work, tenant, atom_ids)
+    embeddings = _read_embeddings(unit_of_work, tenant, atoms)
+    return _join(
+        (_atoms(tenant, atoms), _uses(unit_of_work, tenant, atoms)),
+        _embedded(tenant, embeddings),
+        _projected(tenant, embeddings),
+        _occurrences(unit_of_work, tenant, atoms, source_id),
+    )
+
+
+def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
+    """What embedded atoms. The atoms themselves come with their source; those that are in none come here."""
+    atoms = _read_atoms(unit_of_work, tenant, atom_ids)
+    loose = _loose(atoms)
+    return _join(
+        (_atoms(tenant, loose), _uses(unit_of_work, tenant, loose)),
+        _embedded(tenant, _read_embeddings(unit_of_work, tenant, atoms)),
+    )
+
+
+def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
+    """What placed atoms in space; they were embedded before."""
+    atoms = _read_atoms(unit_of_work, tenant, atom_ids)
+    return _projected(tenant, _read_embeddings(unit_of_work, tenant, atoms))
 
 
 def describe_inference(unit_of_work: UnitOfWork, tenant: int, inference_id: str) -> Part:
     """An inference, its model, and the atoms it names that are here."""
     rows = unit_of_work.query("atoms_of_inference", tenant_id=tenant, inference_id=inference_id)
+    atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
     return _join(
         _inferences(unit_of_work, tenant, [inference_id]),
-        _atoms(unit_of_work, tenant, [row["atomId"] for row in rows]),
+        (_atoms(tenant, _loose(atoms)), _uses(unit_of_work, tenant, atoms)),
     )
 
 
@@ -39,31 +58,42 @@ def _join(*parts: Part) -> Part:
     return [node for part in parts for node in part[0]], [edge for part in parts for edge in part[1]]
 
 
-def _atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
-    """The atoms, the models that embedded and placed them, and the inferences that named them (perhaps before they were here)."""
-    ids = json.dumps(list(atom_ids))
-    atoms = unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
-    hashes = {row["atomId"]: row["atomHash"] for row in atoms}
-    nodes = [
-        Node(
-            tenant,
-            "Atom",
-            row["atomHash"],
-            {"tenantId": tenant, **row, "since": row["createdAt"], "digest": atom_digest(row["atomHash"])},
-        )
-        for row in atoms
-    ]
+def _read_atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Atoms:
+    rows = unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=json.dumps(list(atom_ids)))
+    return {row["atomId"]: row for row in rows}
+
+
+def _loose(atoms: Atoms) -> Atoms:
+    """Those in no atomized source: inserted by hand, or an answer. No AtomsCreated tells of them."""
+    return {atom_id: row for atom_id, row in atoms.items() if row["isLoose"]}
+
+
+def _read_embeddings(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Row]:
+    rows = unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=json.dumps(list(atoms)))
+    return [{**row, "atomHash": atoms[row["atomId"]]["atomHash"]} for row in rows]
+
+
+def _atoms(tenant: int, atoms: Atoms) -> list[Node]:
+    nodes = []
+    for row in atoms.values():
+        held = {name: value for name, value in row.items() if name != "isLoose"}
+        stamps = {"since": row["createdAt"], "digest": atom_digest(row["atomHash"])}
+        nodes.append(Node(tenant, "Atom", row["atomHash"], {"tenantId": tenant, **held, **stamps}))
+    return nodes
+
+
+def _uses(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Edge]:
+    """Edges to the inferences that named the atoms, perhaps before the atoms were here."""
     edges = []
-    for row in unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids):
+    ids = json.dumps(list(atoms))
+    for row in unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids) if atoms else []:
         inference, atom = ("Inference", row["inferenceId"]), ("Atom", row["atomHash"])
         since = {"since": row["createdAt"]}
         kind = "USED_ATOM" if row["role"] == "input" else "PRODUCED_ATOM"
         edges.append(Edge(tenant, inference, kind, atom, {"firstOrdinal": row["firstOrdinal"], **since}))
         if row["role"] == "output":
             edges.append(Edge(tenant, atom, "GENERATED_BY", inference, since))
-    embeddings = unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=ids)
-    known = [{**row, "atomHash": hashes[row["atomId"]]} for row in embeddings if row["atomId"] in hashes]
-    return _join((nodes, edges), _embedded(tenant, known), _projected(tenant, known))
+    return edges
 
 
 def _embedded(tenant: int, embeddings: Sequence[Row]) -> Part:
@@ -110,13 +140,11 @@ def _projected(tenant: int, embeddings: Sequence[Row]) -> Part:
     return [Node(tenant, "Model", digest, properties) for digest, properties in models.items()], edges
 
 
-def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None) -> Part:
+def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id: int | None) -> Part:
     """The sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
-    ids = json.dumps(list(atom_ids))
-    hashes = {
-        row["atomId"]: row["atomHash"] for row in unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=ids)
-    }
-    pairs = unit_of_work.query("graph_occurrences", tenant_id=tenant, atom_ids=ids, source_id=source_id)
+    pairs = unit_of_work.query(
+        "graph_occurrences", tenant_id=tenant, atom_ids=json.dumps(list(atoms)), source_id=source_id
+    )
     source_ids = {row["sourceId"] for row in pairs} | ({source_id} if source_id is not None else set())
     superseded = unit_of_work.query("graph_superseded", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
     source_ids |= {row["sourceId"] for row in superseded}  # they say by whom
@@ -153,25 +181,24 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int],
         for row in superseded
     ]
     for row in pairs:
-        if row["atomId"] in hashes:  # gaps are not in the graph
-            atom = ("Atom", hashes[row["atomId"]])
-            edges.append(
-                Edge(
-                    tenant,
-                    atom,
-                    "INGESTED_FROM",
-                    _source(row),
-                    {
-                        "firstOrdinal": row["firstOrdinal"],
-                        "count": row["count"],
-                        "since": since_of[row["sourceId"]],
-                        "digest": edge_digest(atom[1], row["sourceId"], row["firstOrdinal"], row["count"]),
-                    },
-                )
+        atom = ("Atom", atoms[row["atomId"]]["atomHash"])
+        edges.append(
+            Edge(
+                tenant,
+                atom,
+                "INGESTED_FROM",
+                _source(row),
+                {
+                    "firstOrdinal": row["firstOrdinal"],
+                    "count": row["count"],
+                    "since": since_of[row["sourceId"]],
+                    "digest": edge_digest(atom[1], row["sourceId"], row["firstOrdinal"], row["count"]),
+                },
             )
-            if row["sourceId"] in run_of:
-                run = ("Run", run_of[row["sourceId"]])
-                edges.append(Edge(tenant, atom, "GENERATED_BY", run, {"since": since_of[row["sourceId"]]}))
+        )
+        if row["sourceId"] in run_of:
+            run = ("Run", run_of[row["sourceId"]])
+            edges.append(Edge(tenant, atom, "GENERATED_BY", run, {"since": since_of[row["sourceId"]]}))
     return nodes, edges
 
 

@@ -1,7 +1,9 @@
 -- name: graph_atoms
--- What the graph holds of these atoms now; those erased since are simply not there.
+-- What the graph holds of these atoms now; those erased since are simply not there. A loose one is in no atomized source.
 SELECT a.AtomId AS atomId, lower(hex(a.ContentHash)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,
-       a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt
+       a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt,
+       NOT EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+                   WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized') AS isLoose
 FROM Atom AS a
 WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id AND a.Subtype IS NOT 'gap'
 ORDER BY a.AtomId;

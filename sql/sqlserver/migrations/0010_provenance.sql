@@ -6,7 +6,9 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT a.AtomId AS atomId, LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.Modality AS modality,
-        a.Subtype AS subtype, a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt
+        a.Subtype AS subtype, a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt,
+        CONVERT(bit, CASE WHEN EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+                                       WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized') THEN 0 ELSE 1 END) AS isLoose
     FROM dbo.Atom AS a
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
         AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
