@@ -37,7 +37,6 @@ class Neo4jGraph:
         return self._connection.name
 
     def close(self) -> None:
-        """Give back the connections; the next use opens new ones."""
         self._connection.close()
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:

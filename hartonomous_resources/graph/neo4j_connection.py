@@ -35,6 +35,8 @@ _ADVICE = {
     "Neo.ClientError.Database.DatabaseNotFound": "has no database {database}: correct HARTONOMOUS_NEO4J_DATABASE",
     "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase": "{read_only}",
     "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase": "{read_only}",
+    "Neo.ClientError.Schema.ConstraintValidationFailed": "has a constraint that the graph does not fit: drop it, as docs/cutover.md "
+    "says ({message})",
     "Neo.ClientError.Cluster.NotALeader": "takes no writes at this member of the cluster: use neo4j:// in HARTONOMOUS_NEO4J_URI",
     "Neo.TransientError.General.MemoryPoolOutOfMemoryError": "has too little memory for one transaction: lower "
     "HARTONOMOUS_PROVENANCE_BATCH_SIZE, or raise dbms.memory.transaction.total.max there",

@@ -129,5 +129,8 @@ class Graph(Protocol):
     def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
         """The next `n` keys of a label in text order, for a walk over all of them."""
 
+    def close(self) -> None:
+        """Give back connections; the next use opens new ones."""
+
     def bytes_on_disk(self) -> int:
         """Bytes that the graph occupies here; 0 for a server elsewhere."""

@@ -108,6 +108,9 @@ class SqliteGraph:
         with self._view(tenant_id) as view:
             return [row["key"] for row in view.query("keys", label=label, after=after, n=n)]
 
+    def close(self) -> None:
+        self._store.close()
+
     def bytes_on_disk(self) -> int:
         return self._store.bytes_on_disk()
 

@@ -68,4 +68,5 @@ def opened() -> Iterator[Resources]:
     try:
         yield resources
     finally:
+        resources.graph.close()
         resources.database.close()

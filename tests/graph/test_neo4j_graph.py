@@ -363,3 +363,15 @@ def test_what_is_no_address_is_refused_without_what_may_be_a_password(uri: str) 
     with pytest.raises(GraphUnavailable, match="give HARTONOMOUS_NEO4J_URI as bolt://host:7687") as refused:
         graph.counts(0)
     assert "secret" not in str(refused.value) + graph.name
+
+
+def test_an_operators_constraint_that_two_tenants_cannot_meet_is_named(graph: Neo4jGraph, address: Address) -> None:
+    graph.merge([Node(0, *A, {"atomHash": A[1]})], [])
+    run_cypher(address, "DROP INDEX hartonomous_atom_hash")
+    run_cypher(address, "CREATE CONSTRAINT of_somebody FOR (n:Atom) REQUIRE n.atomHash IS UNIQUE")
+    try:
+        with pytest.raises(GraphUnavailable, match=r"cutover\.md .*already exists"):
+            graph.merge([Node(1, *A, {"atomHash": A[1]})], [])
+    finally:
+        run_cypher(address, "DROP CONSTRAINT of_somebody")
+        run_cypher(address, "CREATE INDEX hartonomous_atom_hash FOR (n:Atom) ON (n.atomHash)")
