@@ -20,8 +20,10 @@ def describe_atoms(
     """Atoms with their models, inferences, runs and sources, or the one source that is given."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     embeddings = _read_embeddings(unit_of_work, tenant, atoms)
+    # An atom that an earlier source brought has been joined to its inferences then, and to each since when that was told of.
+    brought = {atom: row for atom, row in atoms.items() if source_id in (None, row["firstSourceId"])}
     return _join(
-        (_atoms(tenant, atoms), _uses(unit_of_work, tenant, atoms)),
+        (_atoms(tenant, atoms), _earlier_uses(unit_of_work, tenant, brought)),
         _embedded(tenant, embeddings),
         _projected(tenant, embeddings),
         _occurrences(unit_of_work, tenant, atoms, source_id),
@@ -33,7 +35,7 @@ def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     loose = _loose(atoms)
     return _join(
-        (_atoms(tenant, loose), _uses(unit_of_work, tenant, loose)),
+        (_atoms(tenant, loose), _earlier_uses(unit_of_work, tenant, loose)),
         _embedded(tenant, _read_embeddings(unit_of_work, tenant, atoms)),
     )
 
@@ -46,11 +48,10 @@ def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence
 
 def describe_inference(unit_of_work: UnitOfWork, tenant: int, inference_id: str) -> Part:
     """An inference, its model, and the atoms it names that are here."""
-    rows = unit_of_work.query("atoms_of_inference", tenant_id=tenant, inference_id=inference_id)
-    atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
+    uses = unit_of_work.query("atoms_of_inference", tenant_id=tenant, inference_id=inference_id)
+    atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in uses])
     return _join(
-        _inferences(unit_of_work, tenant, [inference_id]),
-        (_atoms(tenant, _loose(atoms)), _uses(unit_of_work, tenant, atoms)),
+        _inferences(unit_of_work, tenant, [inference_id]), (_atoms(tenant, _loose(atoms)), _uses(tenant, uses))
     )
 
 
@@ -65,7 +66,7 @@ def _read_atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) 
 
 def _loose(atoms: Atoms) -> Atoms:
     """Those in no atomized source: inserted by hand, or an answer. No AtomsCreated tells of them."""
-    return {atom_id: row for atom_id, row in atoms.items() if row["isLoose"]}
+    return {atom_id: row for atom_id, row in atoms.items() if row["firstSourceId"] is None}
 
 
 def _read_embeddings(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Row]:
@@ -76,17 +77,22 @@ def _read_embeddings(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> lis
 def _atoms(tenant: int, atoms: Atoms) -> list[Node]:
     nodes = []
     for row in atoms.values():
-        held = {name: value for name, value in row.items() if name != "isLoose"}
+        held = {name: value for name, value in row.items() if name != "firstSourceId"}
         stamps = {"since": row["createdAt"], "digest": atom_digest(row["atomHash"])}
         nodes.append(Node(tenant, "Atom", row["atomHash"], {"tenantId": tenant, **held, **stamps}))
     return nodes
 
 
-def _uses(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Edge]:
-    """Edges to the inferences that named the atoms, perhaps before the atoms were here."""
-    edges = []
+def _earlier_uses(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Edge]:
+    """Inferences may have named the atoms before these were here."""
     ids = json.dumps(list(atoms))
-    for row in unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids) if atoms else []:
+    return _uses(tenant, unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids) if atoms else [])
+
+
+def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
+    """Edges between inferences and the atoms that they were given or produced."""
+    edges = []
+    for row in rows:
         inference, atom = ("Inference", row["inferenceId"]), ("Atom", row["atomHash"])
         since = {"since": row["createdAt"]}
         kind = "USED_ATOM" if row["role"] == "input" else "PRODUCED_ATOM"

@@ -17,6 +17,7 @@ os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 pytest_plugins = ["tests.model_fixtures"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a fixture shares a process: a file, and all that needs the one Neo4j of the tests."""
     for item in items:

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
+import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -31,7 +33,7 @@ tenants = count(1)
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
     server = Neo4jServer(tmp_path_factory.mktemp("neo4j"))
-    required(server.start)
+    required(partial(server.start, {"server.bolt.connection_keep_alive": "1s"}))
     yield server
     server.kill()
 
@@ -231,6 +233,24 @@ def test_a_server_that_takes_connections_and_never_speaks_is_told_of_in_bounded_
         with pytest.raises(GraphUnavailable, match="does not answer"):
             Neo4jGraph(address.settings(neo4j_connection_seconds=2)).counts(0)
         assert time.monotonic() - started < 10
+
+
+def test_a_server_that_hangs_in_the_middle_is_told_of_after_two_signs_of_life_are_missing(
+    started: Neo4jServer, graph: Neo4jGraph, tenant: int
+) -> None:
+    hurt = Neo4jGraph(Address(started.uri).settings(neo4j_connection_seconds=2))
+    hurt.merge([Node(tenant, "Run", "r")], [])
+    process = psutil.Process(started.process.pid if started.process else 0)
+    process.suspend()
+    try:
+        began = time.monotonic()
+        with pytest.raises(GraphUnavailable, match="does not answer"):
+            hurt.merge(*batch(tenant))
+        assert time.monotonic() - began < 20
+    finally:
+        process.resume()
+    hurt.merge(*batch(tenant))
+    assert graph.counts(tenant) == ({**COUNTS[0], "Run": 1}, COUNTS[1])
 
 
 def test_a_read_only_database_is_read_and_says_so_when_written(

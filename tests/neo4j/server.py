@@ -253,12 +253,17 @@ def required(start: Callable[[], T]) -> T:
         pytest.skip(f"NOT TESTED: backend neo4j; {error}")
 
 
-def open_empty_graph() -> Neo4jGraph:
-    """A graph on the shared server that holds nothing but its schema."""
-    address = required(shared_address)
+def empty(address: Address) -> None:
+    """Delete all that the graph holds but its schema."""
     run_cypher(
         address,
         "MATCH (n) WHERE NOT n:SchemaVersion AND NOT n:HartonomousTest "
         "CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS",
     )
+
+
+def open_empty_graph() -> Neo4jGraph:
+    """A graph on the shared server that holds nothing but its schema."""
+    address = required(shared_address)
+    empty(address)
     return Neo4jGraph(address.settings())

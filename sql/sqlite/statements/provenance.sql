@@ -1,9 +1,9 @@
 -- name: graph_atoms
--- What the graph holds of these atoms now; those erased since are simply not there. A loose one is in no atomized source.
+-- What the graph holds of these atoms now; those erased since are simply not there. One in no atomized source has no first one.
 SELECT a.AtomId AS atomId, lower(hex(a.ContentHash)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,
        a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt,
-       NOT EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
-                   WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized') AS isLoose
+       (SELECT s.SourceId FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+        WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' ORDER BY sa.SourceId LIMIT 1) AS firstSourceId
 FROM Atom AS a
 WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id AND a.Subtype IS NOT 'gap'
 ORDER BY a.AtomId;
@@ -65,9 +65,14 @@ WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :te
 GROUP BY i.InferenceId, ia.Role, ia.AtomHash;
 
 -- name: atoms_of_inference
-SELECT a.AtomId AS atomId FROM InferenceAtom AS ia
+-- Those that are here, and what it did with them.
+SELECT a.AtomId AS atomId, i.InferenceId AS inferenceId, ia.Role AS role, lower(hex(ia.AtomHash)) AS atomHash,
+       MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
+FROM Inference AS i
+JOIN InferenceAtom AS ia ON ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId
 JOIN Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
-WHERE ia.TenantId = :tenant_id AND ia.InferenceId = :inference_id;
+WHERE i.TenantId = :tenant_id AND i.InferenceId = :inference_id
+GROUP BY a.AtomId, ia.Role;
 
 -- name: inference
 SELECT InferenceId AS inferenceId, Model AS model, Task AS task, StartedAt AS startedAt, DurationMs AS durationMs,

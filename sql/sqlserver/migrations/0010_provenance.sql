@@ -7,8 +7,8 @@ BEGIN
     SET NOCOUNT ON;
     SELECT a.AtomId AS atomId, LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.Modality AS modality,
         a.Subtype AS subtype, a.ContentType AS contentType, a.IngestHour AS ingestHour, a.CreatedAt AS createdAt,
-        CONVERT(bit, CASE WHEN EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
-                                       WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized') THEN 0 ELSE 1 END) AS isLoose
+        (SELECT MIN(sa.SourceId) FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+         WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized') AS firstSourceId
     FROM dbo.Atom AS a
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
         AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
@@ -131,10 +131,13 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT a.AtomId AS atomId
-    FROM dbo.InferenceAtom AS ia
+    SELECT a.AtomId AS atomId, i.InferenceId AS inferenceId, ia.Role AS role,
+        LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash, MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
+    FROM dbo.Inference AS i
+    INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId
     INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
-    WHERE ia.TenantId = @tenant_id AND ia.InferenceId = @inference_id;
+    WHERE i.TenantId = @tenant_id AND i.InferenceId = @inference_id
+    GROUP BY a.AtomId, i.InferenceId, ia.Role, ia.AtomHash, i.CreatedAt;
 END;
 GO
 CREATE PROCEDURE dbo.usp_inference @tenant_id int, @inference_ids nvarchar(max)
