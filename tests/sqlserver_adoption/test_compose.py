@@ -83,6 +83,7 @@ def test_neo4j_needs_its_own_password_only_keeps_its_data_and_is_not_seen_from_o
     assert server["environment"] == {  # the image takes any other NEO4J_ for a line of neo4j.conf
         "NEO4J_AUTH": "neo4j/${NEO4J_PASSWORD:?set NEO4J_PASSWORD}",
         "NEO4J_dbms_usage__report_enabled": "false",
+        "NEO4J_server_bolt_connection__keep__alive": "20s",
     }
     assert server["healthcheck"]["test"][1].startswith('NEO4J_PASSWORD="$${NEO4J_AUTH#*/}" cypher-shell')
     [volume] = server["volumes"]
