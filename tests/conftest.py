@@ -5,8 +5,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
@@ -17,12 +19,17 @@ os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 pytest_plugins = ["tests.model_fixtures"]
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a fixture shares a process: a file, and all that needs the one Neo4j of the tests."""
-    for item in items:
-        of_neo4j = {"graph", "neo4j"} & set(Path(item.nodeid).parts) or "neo4j" in item.path.name
-        item.add_marker(pytest.mark.xdist_group("neo4j" if of_neo4j else str(item.path)))
+class _ByFixture(LoadScopeScheduling):
+    """What shares a fixture shares a process: the tests of a file, and all that need the one Neo4j."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "neo4j" if {"graph", "neo4j"} & set(Path(file).parts) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixture:
+    """How `pytest -n 2` shares out the tests."""
+    return _ByFixture(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
