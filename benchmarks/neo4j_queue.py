@@ -94,7 +94,10 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         unit_of_work.execute_many(
             "insert_embedding",
-            ((atom, model, 384, vector.tobytes(), 1, "run", timestamp()) for atom, vector in zip(ids, vectors, strict=True)),
+            (
+                (atom, model, 384, vector.tobytes(), 1, "run", timestamp())
+                for atom, vector in zip(ids, vectors, strict=True)
+            ),
         )
     drive(work, projections.STAGE)
     projected = receive_all(database, PROVENANCE_QUEUE)

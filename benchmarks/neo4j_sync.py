@@ -1,8 +1,8 @@
 """The provenance graph in a real Neo4j: writing events, writing them again, and asking, in a graph of a million relationships.
 
-The graph and the questions are those of sqlite_lineage.py. An event is 1,000 atoms of a source with their run and model; 20 events
-are merged in one transaction, as the product does it. The naive way is that of the .NET worker: one MERGE statement, in a
-transaction of its own, for each atom.
+The graph and the questions are those of sqlite_lineage.py. First merge() alone: an event is 1,000 atoms of a source with their run and
+model; 20 events are merged in one transaction, as the product does it. The naive way is that of the .NET worker: one MERGE statement,
+in a transaction of its own, for each atom. Then from ProvenanceQueue, end to end: see neo4j_queue.py.
 
 The server is fetched from Maven Central once and started with Java 17; HARTONOMOUS_TEST_NEO4J_URI names another one, with an empty
 database.
@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from common import REPOSITORY, Figure, arguments, finish, note
+from neo4j_queue import synced_from_queue
 from sqlite_lineage import HOUR, LARGE_SOURCE, SINCE, atom, hot, p95, timed, write
 
 EVENT = 1_000
@@ -54,7 +55,8 @@ def main() -> int:
     own = start_server(JAVA, {"server.memory.pagecache.size": "1g"}) if TEST_URI not in os.environ else None
     address = Address(own.uri) if own else shared_address()
     graph = Neo4jGraph(address.settings())
-    return finish([*sync(graph, address, options), *questions(graph, options)], options.json)
+    figures = [*sync(graph, address, options), *synced_from_queue(graph), *questions(graph, options)]
+    return finish(figures, options.json)
 
 
 def sync(graph: Any, address: Any, options: Any) -> list[Figure]:
