@@ -4,12 +4,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Node, Subgraph
+from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
 from hartonomous_resources.messages import PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
 LABELS = ("Atom", "Source", "Run", "Model", "Inference", "Tenant")
+
+_SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
+"""Labels whose keys people see shortened, with the length of a whole key."""
+_SHORTEST = 8
 
 Name = tuple[str, str]
 _Answer = TypeVar("_Answer")
@@ -28,17 +32,19 @@ def lineage(
 ) -> dict[str, Any]:
     """Nodes and edges upstream (sources, models, runs) and downstream (what was made of it) of something, the nearest first.
 
-    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node. `as_of` is an ISO 8601 time, UTC unless it
-    says otherwise: what came later is left out. `truncated` says that `limit` cut something off; the next page then begins at `next`.
+    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened. `as_of` is
+    an ISO 8601 time, UTC unless it says otherwise: what came later is left out. `truncated` says that `limit` cut something off; the
+    next page then begins at `next`.
 
     Raises CommandError when the tenant has no such thing, or the graph cannot be reached.
     """
-    node, time = parse_name(name), parse_time(as_of)
-    found = _ask(
-        resources,
-        time,
-        lambda graph: graph.lineage(tenant, *node, depth, limit, direction=direction, as_of=time, skip=skip),
-    )
+    time = parse_time(as_of)
+
+    def ask(graph: Graph) -> tuple[Name, Subgraph]:
+        node = _whole(graph, tenant, parse_name(name))
+        return node, graph.lineage(tenant, *node, depth, limit, direction=direction, as_of=time, skip=skip)
+
+    node, found = _ask(resources, time, ask)
     return {
         "tenant": tenant,
         "node": ":".join(node),
@@ -55,9 +61,13 @@ def path_between(
 
     Raises CommandError as `lineage` does.
     """
-    ends, time = (parse_name(start), parse_name(end)), parse_time(as_of)
-    found = _ask(resources, time, lambda graph: graph.path(tenant, *ends, depth, as_of=time))
-    return {"tenant": tenant, **_document(found), "truncated": False}
+    time = parse_time(as_of)
+
+    def ask(graph: Graph) -> Subgraph:
+        first, last = (_whole(graph, tenant, parse_name(name)) for name in (start, end))
+        return graph.path(tenant, first, last, depth, as_of=time)
+
+    return {"tenant": tenant, **_document(_ask(resources, time, ask)), "truncated": False}
 
 
 def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 1000) -> dict[str, Any]:
@@ -68,8 +78,12 @@ def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 100
 
     Raises CommandError as `lineage` does.
     """
-    node = parse_name(name)
-    found = _ask(resources, None, lambda graph: graph.impact(tenant, *node, limit))
+
+    def ask(graph: Graph) -> tuple[Name, Impact]:
+        node = _whole(graph, tenant, parse_name(name))
+        return node, graph.impact(tenant, *node, limit)
+
+    node, found = _ask(resources, None, ask)
     return {
         "tenant": tenant,
         "node": ":".join(node),
@@ -81,7 +95,7 @@ def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 100
 
 
 def parse_name(name: str) -> Name:
-    """Label and key of the SHA-256 of an atom, of a source id, or of `label:key`.
+    """Label and key of the SHA-256 of an atom or its first 8 digits or more, of a source id, or of `label:key`.
 
     Raises CommandError.
     """
@@ -89,13 +103,33 @@ def parse_name(name: str) -> Name:
         return "Source", str(int(name))
     if len(name) == 64 and ":" not in name:
         return "Atom", name.lower()
+    if _SHORTEST <= len(name) < 64 and set(name.lower()) <= set("0123456789abcdef"):
+        return "Atom", name.lower()
     label, colon, key = name.partition(":")
     if not (colon and key and label.capitalize() in LABELS):
         raise CommandError(
-            f"{name!r} is neither the SHA-256 of an atom (64 hex digits) nor a source id (a number) nor label:key "
+            f"{name!r} is neither the SHA-256 of an atom (64 hex digits, or the first 8 or more) nor a source id (a number) nor label:key "
             f"with one of the labels {', '.join(LABELS)}"
         )
     return label.capitalize(), key.lower() if label.capitalize() == "Atom" else key
+
+
+def _whole(graph: Graph, tenant: int, name: Name) -> Name:
+    """The name of the only node whose key begins so, where people see keys shortened; else the name itself.
+
+    Raises CommandError when there are several.
+    """
+    label, key = name
+    if not _SHORTEST <= len(key) < _SHORTENED.get(label, 0):
+        return name
+    try:
+        graph.lineage(tenant, label, key, 0, 1)  # a model may be called like the beginning of another
+        return name
+    except KeyError:
+        begin_so = [longer for longer in graph.keys(tenant, label, key, 2) if longer.startswith(key)]
+    if len(begin_so) > 1:
+        raise CommandError(f"the keys of several {label} nodes begin with {key}: give more of it")
+    return (label, begin_so[0]) if begin_so else name
 
 
 def parse_time(text: str | None) -> str | None:

@@ -50,7 +50,9 @@ def search(
     mode: Annotated[
         Literal["hybrid", "semantic", "lexical"], typer.Option(help="By meaning, by words, or both.")
     ] = "hybrid",
-    modality: Annotated[str | None, typer.Option(help="Only atoms of this modality.")] = None,
+    modality: Annotated[
+        Literal["text", "image", "audio", "video", "code"] | None, typer.Option(help="Only atoms of this modality.")
+    ] = None,
     record: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Record that this model was given the results.")
     ] = None,
@@ -89,7 +91,10 @@ def show_results(result: Any) -> None:
 
 
 def sources_list(
-    status: Annotated[str | None, typer.Option(help="Only those of this status.")] = None,
+    status: Annotated[
+        Literal["Landed", "Atomizing", "Atomized", "DeadLettered", "Erased"] | None,
+        typer.Option(help="Only those of this status."),
+    ] = None,
     limit: LimitOption = 100,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,

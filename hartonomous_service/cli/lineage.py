@@ -21,7 +21,10 @@ _PATH_DEPTH = 20
 
 def lineage(
     name: Annotated[
-        str, typer.Argument(metavar=NAME, help="SHA-256 of an atom, id of a source, or any node, as in Run:KEY.")
+        str,
+        typer.Argument(
+            metavar=NAME, help="SHA-256 of an atom (or its beginning), id of a source, or any node, as in Run:KEY."
+        ),
     ],
     upstream: Annotated[bool, typer.Option("--upstream", help="Only where it came from.")] = False,
     downstream: Annotated[bool, typer.Option("--downstream", help="Only what came of it.")] = False,

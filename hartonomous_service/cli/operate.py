@@ -1,6 +1,6 @@
 """Commands of whoever runs the system: stats, jobs, dead-letters, health, config, sql, migrate."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -55,7 +55,10 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
 
 
 def jobs_list(
-    status: Annotated[str | None, typer.Option(help="Only those of this status.")] = None,
+    status: Annotated[
+        Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"] | None,
+        typer.Option(help="Only those of this status."),
+    ] = None,
     limit: LimitOption = 50,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,

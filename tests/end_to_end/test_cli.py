@@ -581,7 +581,9 @@ def test_debug_shows_the_traceback(ingested: Ingested) -> None:
 
 
 def test_wrong_usage_exits_2(home: Home) -> None:
-    for result in home.run_all(["no-such-command"], ["search"], ["search", "x", "-k", "0"], ["stats", "--nonsense"]):
+    wrong = [["no-such-command"], ["search"], ["search", "x", "-k", "0"], ["stats", "--nonsense"]]
+    wrong += [["sources", "list", "--status", "Done"], ["jobs", "list", "--status", "Done"]]
+    for result in home.run_all(*wrong):
         assert (result.code, result.stdout) == (2, b"")
         assert "Traceback" not in result.stderr
 

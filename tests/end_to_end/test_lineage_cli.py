@@ -13,6 +13,7 @@ from tests.cli import Home
 from tests.graph.parts import INFERENCE, MODEL, RUN, SOURCE, A, B, edge, nodes
 
 HOSTILE = 'file:///tmp/"a" [b] --> <c>\n[red]d'
+LONG_MODEL = ("Model", "MODEL-1A-0123456789")
 NINE, TEN = "2026-11-23T09:00:00.000Z", "2026-11-23T10:00:00.000Z"
 
 
@@ -25,6 +26,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Home:
             *nodes(A, B, RUN, MODEL, since=NINE),
             *nodes(SOURCE, since=NINE, sourceUri=HOSTILE),
             *nodes(INFERENCE, since=TEN, task="answer"),
+            *nodes(LONG_MODEL, ("Model", "MODEL-1-x"), ("Model", "MODEL-1-y")),
         ],
         [
             edge(A, "INGESTED_FROM", SOURCE, since=NINE),
@@ -47,10 +49,11 @@ def name(*parts: tuple[str, str]) -> list[str]:
 
 def test_every_kind_of_name_is_understood(asked: Home) -> None:
     commands = [["lineage", given, "--json"] for given in ("1", "Source:1", "source:1", A[1].upper(), "Run:run-1")]
+    commands += [["lineage", given, "--json"] for given in (A[1][:12], "Atom:" + B[1][:8], "model:MODEL-1A")]
 
     results = [result.document for result in asked.run_all(*commands)]
 
-    assert [document["node"] for document in results] == ["Source:1"] * 3 + name(A, RUN)
+    assert [document["node"] for document in results] == ["Source:1"] * 3 + name(A, RUN, A, B, LONG_MODEL)
 
 
 def test_directions_times_and_pages(asked: Home) -> None:
@@ -144,6 +147,9 @@ def test_errors_name_what_was_asked_for(asked: Home, tmp_path: Path) -> None:
         ("1", "--as-of", "yesterday"): ["'yesterday'", "ISO 8601"],
         ("Inference:answer-1", "--as-of", NINE): ["Inference answer-1", NINE],
         ("1", "--tenant", "7"): ["Source 1", "tenant 7"],
+        ("Model:MODEL-1-", "--impact"): ["several Model nodes", "MODEL-1-"],
+        ("aaaaaaab",): ["Atom aaaaaaab"],
+        ("aaaaaaa",): ["'aaaaaaa'", "first 8"],
         ("1", "--format", "dot", "-o", str(tmp_path / "no" / "file")): ["-o", str(tmp_path)],
     }
 
