@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator, Sequence
 from functools import partial
+from itertools import chain
 
 import dagster as dg
 
@@ -137,7 +138,7 @@ def _embed(work: Work, jobs: Sequence[Row], model_id: int) -> Progress:
         )
         for reason, of_reason in refused.items():
             unit_of_work.execute("refuse_jobs", job_ids=_ids(of_reason), owner=work.owner, now=now, reason=reason)
-        publish(unit_of_work, "AtomsEmbedded", [*ready, *blank], work.run_id)
+        publish(unit_of_work, "AtomsEmbedded", [*ready, *blank, *chain.from_iterable(refused.values())], work.run_id)
 
     transact(work.resources.database, store)
     counts = {"embedded": len(ready), "skipped": len(blank), "refused": sum(map(len, refused.values()))}
@@ -169,6 +170,7 @@ def _give_up_exhausted(work: Work) -> int:
 
     def give_up_those_left(unit_of_work: UnitOfWork) -> int:
         exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, now=now)  # another run may have given some up
+        publish(unit_of_work, "AtomsEmbedded", exhausted, work.run_id)
         for job in exhausted:
             why = job["result"] or "the process that worked on it died each time"
             dead_letter_job(unit_of_work, job, f"given up after {job['attemptCount']} attempts: {why}")

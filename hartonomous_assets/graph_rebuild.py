@@ -1,67 +1,97 @@
 """Rebuilding an hour of the graph from the tables, a bounded part at a time: what is there already is merged again and unchanged."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import contextmanager
 
-from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_inference
+from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_inferences
 from hartonomous_resources.agreement import disagreements, tenants_of
-from hartonomous_resources.clock import HOUR_FORMAT
-from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.messages import ATOMS_PER_EVENT
+from hartonomous_resources.clock import bounds_of
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 
+_INFERENCES_AT_ONCE = 100
 
-def rebuild_hour(resources: Resources, hour: str, tenant_id: int | None = None) -> Iterator[Part]:
+
+def rebuild_hour(
+    resources: Resources, hour: str, tenant_id: int | None = None, *, everything: bool = False
+) -> Iterator[Part]:
     """Merge what the graph lacks of an hour, of one tenant or of all; yields each part that was merged.
 
-    A tenant whose hour agrees is left alone, so an interrupted rebuild of many hours goes on where it was.
+    A tenant whose hour agrees is left alone unless `everything` is asked for, so an interrupted rebuild of many hours goes on where
+    it was. Inferences are written last: until they are, the hour does not agree.
 
     Raises GraphUnavailable.
     """
-    database, graph = resources.database, resources.graph
-    for tenant in tenants_of(database) if tenant_id is None else [tenant_id]:
-        if disagreements(database, graph, tenant, [hour]) == []:
-            continue
-        for nodes, edges in parts_of_hour(database, tenant, hour):
-            graph.merge(nodes, edges)
-            yield nodes, edges
+    claim_graph(resources)
+    for tenant in tenants_of(resources.database) if tenant_id is None else [tenant_id]:
+        if everything or disagreements(resources.database, resources.graph, tenant, [hour]) != []:
+            yield from _sources(resources, tenant, hour)
+            yield from _loose_atoms(resources, tenant, hour)
+            yield from _inferences(resources, tenant, hour)
 
 
-def parts_of_hour(database: Database, tenant: int, hour: str) -> Iterator[Part]:
-    """Nodes and edges of a tenant's hour as the tables hold them now, at most a thousand atoms a part."""
-    with database.read() as unit_of_work:
+def claim_graph(resources: Resources) -> None:
+    """Make sure that the graph is of this database and no other. Raises GraphUnavailable."""
+    with resources.database.read() as unit_of_work:
+        owner = owner_of_graph(unit_of_work)
+    resources.graph.claim(owner)
+
+
+def owner_of_graph(unit_of_work: UnitOfWork) -> str:
+    """What tells this database from others: when it was made."""
+    return str(unit_of_work.query("schema")[0]["createdAt"])
+
+
+@contextmanager
+def without_events(resources: Resources) -> Iterator[UnitOfWork]:
+    """A transaction in which no event is synced: what it reads and writes to the graph does not undo what an event told."""
+    with resources.database.unit_of_work() as unit_of_work:
+        unit_of_work.query("lock_queue", queue=PROVENANCE_QUEUE)
+        yield unit_of_work
+
+
+def _sources(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
+    with resources.database.read() as unit_of_work:
         sources = unit_of_work.query("atomized_sources_of_hour", tenant_id=tenant, hour=hour)
-    for source in sources:
-        for start in range(0, max(1, source["atomCount"]), ATOMS_PER_EVENT):
-            with database.read() as unit_of_work:
-                rows = unit_of_work.query(
-                    "source_atom_ids",
-                    source_id=source["sourceId"],
-                    from_ordinal=start,
-                    to_ordinal=start + ATOMS_PER_EVENT,
-                )
-                part = describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows], source["sourceId"])
+    for source_id in (row["sourceId"] for row in sources):
+        after: dict[str, object] = {"role": "", "ordinal": -1}
+        while True:
+            with without_events(resources) as unit_of_work:
+                rows = unit_of_work.query("source_atoms_after", source_id=source_id, **after, n=ATOMS_PER_EVENT)
+                part = describe_atoms(unit_of_work, tenant, sorted({row["atomId"] for row in rows}), source_id)
+                resources.graph.merge(*part)
             yield part
+            if len(rows) < ATOMS_PER_EVENT:
+                break
+            after = {name: rows[-1][name] for name in after}
+
+
+def _loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
     after = 0
     while True:
-        with database.read() as unit_of_work:
+        with without_events(resources) as unit_of_work:
             rows = unit_of_work.query(
                 "loose_atoms_of_hour", tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT
             )
             part = describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
+            resources.graph.merge(*part)
         if not rows:
             break
         yield part
         after = rows[-1]["atomId"]
-    yield from _inferences_of_hour(database, tenant, hour)
 
 
-def _inferences_of_hour(database: Database, tenant: int, hour: str) -> Iterator[Part]:
-    begin = datetime.strptime(hour, HOUR_FORMAT)
-    since, until = (f"{moment:%Y-%m-%dT%H:%M:%S}.000Z" for moment in (begin, begin + timedelta(hours=1)))
-    with database.read() as unit_of_work:
-        rows = unit_of_work.query("inferences_between", tenant_id=tenant, since=since, until=until)
-    for row in rows:
-        with database.read() as unit_of_work:
-            part = describe_inference(unit_of_work, tenant, row["inferenceId"])
+def _inferences(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
+    since, until = bounds_of(hour)
+    after = ""
+    while True:
+        with without_events(resources) as unit_of_work:
+            which = {"tenant_id": tenant, "since": since, "until": until, "after": after}
+            rows = unit_of_work.query("inferences_between", **which, n=_INFERENCES_AT_ONCE)
+            part = describe_inferences(unit_of_work, tenant, [row["inferenceId"] for row in rows])
+            resources.graph.merge(*part)
+        if not rows:
+            break
         yield part
+        after = rows[-1]["inferenceId"]

@@ -8,17 +8,17 @@ from collections.abc import Generator
 
 import dagster as dg
 
-from hartonomous_assets.graph_rebuild import rebuild_hour
+from hartonomous_assets.graph_rebuild import owner_of_graph, rebuild_hour
 from hartonomous_assets.provenance_parts import (
     Part,
     describe_atoms,
     describe_embedded,
-    describe_inference,
+    describe_inferences,
     describe_projected,
 )
 from hartonomous_assets.receiving import RETURNED, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
-from hartonomous_assets.table_schema import column_schema
+from hartonomous_assets.table_schema import column_schema, graph_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
@@ -27,18 +27,23 @@ from hartonomous_resources.messages import (
     AtomsEvent,
     DeletionEvent,
     InferenceEvent,
+    InvalidMessage,
     parse_provenance_event,
 )
 
 
 def steps(work: Work) -> Generator[Progress]:
-    """Sync batches of events until the queue is empty; a run of this stage alone first rebuilds what the graph lacks of its hour."""
+    """Sync batches of events until the queue is empty; a run of this stage alone then rebuilds what the graph lacks of its hour."""
     settings, graph = work.resources.settings, work.resources.graph
     nodes: list[Node] = []
     edges: list[Edge] = []
     gone: list[Node] = []
+    owner = ""
+    is_claimed = False
 
     def handle(unit_of_work: UnitOfWork, message: Message) -> None:
+        nonlocal owner
+        owner = owner or owner_of_graph(unit_of_work)
         event = parse_provenance_event(message.body)
         if isinstance(event, DeletionEvent):
             gone.extend(_gone(unit_of_work, event))
@@ -48,7 +53,11 @@ def steps(work: Work) -> Generator[Progress]:
         edges.extend(part[1])
 
     def merge() -> None:
+        nonlocal is_claimed
         try:
+            if owner and not is_claimed:
+                graph.claim(owner)
+                is_claimed = True
             if nodes or edges:
                 graph.merge(nodes, edges)
             if gone:
@@ -56,19 +65,22 @@ def steps(work: Work) -> Generator[Progress]:
         except GraphUnavailable as error:
             raise StageUnavailable(f"{graph.name} cannot be reached: {error}") from error
 
-    if work.alone:
-        yield from _rebuild(work)
-    n = settings.provenance_batch_size
+    rebuild_is_due = work.alone
+    one_at_a_time = 0
     while True:
         nodes.clear()
         edges.clear()
         gone.clear()
-        if not settings.provenance_enabled:
+        n = 1 if one_at_a_time else settings.provenance_batch_size
+        progress = receive_batch(work, PROVENANCE_QUEUE, n, handle, merge) if settings.provenance_enabled else IDLE
+        one_at_a_time = progress.counts.get(RETURNED, max(0, one_at_a_time - 1))
+        if progress.counts:
+            yield Progress({**progress.counts, "nodes": len(nodes), "edges": len(edges)})
+        elif rebuild_is_due:
+            rebuild_is_due = False
+            yield from _rebuild(work)
+        else:
             yield IDLE
-            continue
-        progress = receive_batch(work, PROVENANCE_QUEUE, n, handle, merge)
-        n = 1 if RETURNED in progress.counts else settings.provenance_batch_size
-        yield Progress({**progress.counts, "nodes": len(nodes), "edges": len(edges)}) if progress.counts else IDLE
 
 
 def _rebuild(work: Work) -> Generator[Progress]:
@@ -83,7 +95,7 @@ def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Pa
     """Nodes and edges that an event points at, as the tables hold them now."""
     if isinstance(event, InferenceEvent):
         _record_inference(unit_of_work, event)
-        return describe_inference(unit_of_work, event.tenant_id, event.inference_id)
+        return describe_inferences(unit_of_work, event.tenant_id, [event.inference_id])
     if event.event_type == "AtomsEmbedded":
         return describe_embedded(unit_of_work, event.tenant_id, event.atom_ids)
     if event.event_type == "AtomsProjected":
@@ -101,6 +113,17 @@ def _gone(unit_of_work: UnitOfWork, event: DeletionEvent) -> list[Node]:
 
 
 def _record_inference(unit_of_work: UnitOfWork, event: InferenceEvent) -> None:
+    """Raises InvalidMessage for an id under which something else is recorded: mixing both would be an inference that never was."""
+    key = {"tenant_id": event.tenant_id, "inference_id": event.inference_id}
+    recorded: dict[str, list[str]] = {"input": [], "output": []}
+    for row in unit_of_work.query("inference_atoms", **key):
+        recorded[row["role"]].append(row["atomHash"])
+    told = {"input": event.input_atoms, "output": event.output_atoms}
+    models = [row["model"] for row in unit_of_work.query("inference_to_record", **key)]
+    if models not in ([], [event.model]) or any(
+        told[role] not in ([], there) for role, there in recorded.items() if there
+    ):
+        raise InvalidMessage(f"inference {event.inference_id} is recorded already, otherwise", event.tenant_id)
     unit_of_work.execute(
         "merge_inference",
         inference_id=event.inference_id,
@@ -111,7 +134,7 @@ def _record_inference(unit_of_work: UnitOfWork, event: InferenceEvent) -> None:
         duration_ms=event.duration_ms,
         now=timestamp(),
     )
-    for role, hashes in (("input", event.input_atoms), ("output", event.output_atoms)):
+    for role, hashes in told.items():
         unit_of_work.execute_many(
             "insert_inference_atom",
             (
@@ -136,7 +159,7 @@ STAGE = Stage(
         "provenance_graph",
         deps=["sources", "atoms", "atom_embeddings", "atom_projections", "provenance_queue"],
         group_name="provenance",
-        kinds={"sqlite", "python"},
+        kinds={graph_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("GraphNode", migrations="graph_migrations"),
         description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "

@@ -3,7 +3,14 @@
 import json
 from collections.abc import Sequence
 
-from hartonomous_resources.agreement import atom_digest, edge_digest, source_digest
+from hartonomous_resources.agreement import (
+    atom_digest,
+    edge_digest,
+    inference_digest,
+    source_digest,
+    use_digest,
+)
+from hartonomous_resources.clock import hour_of
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.graph.protocol import Edge, Node
 
@@ -21,7 +28,8 @@ def describe_atoms(
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     embeddings = _read_embeddings(unit_of_work, tenant, atoms)
     # An atom that an earlier source brought has been joined to its inferences then, and to each since when that was told of.
-    brought = {atom: row for atom, row in atoms.items() if source_id in (None, row["firstSourceId"])}
+    first = (None, source_id)
+    brought = {atom: row for atom, row in atoms.items() if source_id is None or row["firstSourceId"] in first}
     return _join(
         (_atoms(tenant, atoms), _earlier_uses(unit_of_work, tenant, brought)),
         _embedded(tenant, embeddings),
@@ -46,13 +54,11 @@ def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence
     return _projected(tenant, _read_embeddings(unit_of_work, tenant, atoms))
 
 
-def describe_inference(unit_of_work: UnitOfWork, tenant: int, inference_id: str) -> Part:
-    """An inference, its model, and the atoms it names that are here."""
-    uses = unit_of_work.query("atoms_of_inference", tenant_id=tenant, inference_id=inference_id)
+def describe_inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> Part:
+    """Inferences, their models, and the atoms they name that are here."""
+    uses = unit_of_work.query("atoms_of_inferences", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in uses])
-    return _join(
-        _inferences(unit_of_work, tenant, [inference_id]), (_atoms(tenant, _loose(atoms)), _uses(tenant, uses))
-    )
+    return _join(_inferences(unit_of_work, tenant, inference_ids), (_atoms(tenant, _loose(atoms)), _uses(tenant, uses)))
 
 
 def _join(*parts: Part) -> Part:
@@ -94,10 +100,12 @@ def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
     edges = []
     for row in rows:
         inference, atom = ("Inference", row["inferenceId"]), ("Atom", row["atomHash"])
-        since = {"since": row["createdAt"]}
-        kind = "USED_ATOM" if row["role"] == "input" else "PRODUCED_ATOM"
-        edges.append(Edge(tenant, inference, kind, atom, {"firstOrdinal": row["firstOrdinal"], **since}))
-        if row["role"] == "output":
+        since, ordinal = {"since": row["createdAt"]}, row["firstOrdinal"]
+        produced = row["role"] == "output"
+        digest = use_digest(row["inferenceId"], row["atomHash"], ordinal, produced=produced)
+        kind = "PRODUCED_ATOM" if produced else "USED_ATOM"
+        edges.append(Edge(tenant, inference, kind, atom, {"firstOrdinal": ordinal, **since, "digest": digest}))
+        if produced:
             edges.append(Edge(tenant, atom, "GENERATED_BY", inference, since))
     return edges
 
@@ -212,7 +220,11 @@ def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[s
     rows = unit_of_work.query("inference", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     names = json.dumps(sorted({row["model"] for row in rows}))
     models = {row["artifactHash"]: row for row in unit_of_work.query("graph_models", artifact_hashes=names)}
-    nodes = [Node(tenant, "Inference", row["inferenceId"], {**row, "since": row["createdAt"]}) for row in rows]
+    nodes = []
+    for row in rows:
+        stamps = {"since": row["createdAt"], "ingestHour": hour_of(row["createdAt"])}
+        stamps["digest"] = inference_digest(row["inferenceId"])
+        nodes.append(Node(tenant, "Inference", row["inferenceId"], {**row, **stamps}))
     for name in (row["model"] for row in rows):  # a model that also embeds is known by its hash, and stays one node
         known = models.get(name)
         nodes.append(_embedding_model(tenant, known) if known else Node(tenant, "Model", name, {"name": name}))

@@ -32,11 +32,12 @@ def steps(work: Work) -> Generator[Progress]:
         except UnreadableSource as error:
             raise InvalidMessage(str(error), request.tenant_id) from error
 
-    n = settings.ingestion_batch_size
+    one_at_a_time = 0
     while True:
         if work.is_current_hour and settings.ingestion_enabled:
+            n = 1 if one_at_a_time else settings.ingestion_batch_size
             progress = receive_batch(work, INGESTION_QUEUE, n, handle)
-            n = 1 if RETURNED in progress.counts else settings.ingestion_batch_size
+            one_at_a_time = progress.counts.get(RETURNED, max(0, one_at_a_time - 1))
             yield progress
         else:
             yield IDLE

@@ -15,6 +15,11 @@ def store_kind() -> str:
     return "sqlserver" if Settings().uses_sqlserver else "sqlite"
 
 
+def graph_kind() -> str:
+    """The kind that assets in the graph show on the page."""
+    return "neo4j" if Settings().neo4j_uri else "sqlite"
+
+
 @cache
 def _schema_connection(migrations: str) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")

@@ -1,11 +1,14 @@
 """Whether graph and database agree, per tenant and hour: counts, and sums that do not depend on the order of the rows.
 
-Every atom, source and INGESTED_FROM edge counts with a number below 2^32 that is made from hashes and ids by the same arithmetic
-here, for the graph's property `digest`, and in the statement `hour_digests`, for the tables. A sum of 2^31 of them fits 64 bits.
+Every atom, source and inference, and every INGESTED_FROM, USED_ATOM and PRODUCED_ATOM edge counts with a number below 2^32 that is made
+from hashes and ids by the same arithmetic here, for the graph's property `digest`, and in the statement `hour_digests`, for the tables.
+A sum of 2^31 of them fits 64 bits.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
+from hartonomous_resources.clock import bounds_of
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Digest, Graph
 from hartonomous_resources.messages import PROVENANCE_QUEUE
@@ -28,23 +31,36 @@ def edge_digest(atom_hash: str, source_id: int, first_ordinal: int, count: int) 
     return (int(atom_hash[:8], 16) * 31 + source_id * 17 + first_ordinal * 7 + count) % _BELOW
 
 
+def inference_digest(inference_id: str) -> int:
+    """What an inference counts with."""
+    return int.from_bytes(hashlib.sha256(inference_id.encode("utf-16-le")).digest()[:4], "big")
+
+
+def use_digest(inference_id: str, atom_hash: str, first_ordinal: int, *, produced: bool) -> int:
+    """What an atom counts with that an inference used, or produced."""
+    prefix = inference_digest(inference_id) * 31 + int(atom_hash[:8], 16) * 17
+    return (prefix + first_ordinal * 7 + produced) % _BELOW
+
+
 def database_digests(database: Database, tenant_id: int, hour: str) -> dict[str, Digest] | None:
     """What the graph must hold of an hour; None while events are waiting to be synced."""
     with database.read() as unit_of_work:
         if unit_of_work.query("queue_has_message", queue=PROVENANCE_QUEUE):
             return None
-        row = unit_of_work.query("hour_digests", tenant_id=tenant_id, hour=hour)[0]
-    return {f"{kind}s": Digest(row[f"{kind}Count"], row[f"{kind}Total"]) for kind in ("atom", "source", "edge")}
+        since, until = bounds_of(hour)
+        row = unit_of_work.query("hour_digests", tenant_id=tenant_id, hour=hour, since=since, until=until)[0]
+    kinds = ("atom", "source", "edge", "inference", "use")
+    return {f"{kind}s": Digest(row[f"{kind}Count"], row[f"{kind}Total"]) for kind in kinds}
 
 
 def hours_of(database: Database, tenant_id: int) -> list[str]:
-    """Every hour in which a tenant has sources or atoms."""
+    """Every hour in which a tenant has sources, atoms or inferences."""
     with database.read() as unit_of_work:
         return [row["hour"] for row in unit_of_work.query("hours_of_tenant", tenant_id=tenant_id)]
 
 
 def tenants_of(database: Database) -> list[int]:
-    """Every tenant that has sources or atoms."""
+    """Every tenant that has sources, atoms or inferences."""
     with database.read() as unit_of_work:
         return [row["tenantId"] for row in unit_of_work.query("database_tenants")]
 

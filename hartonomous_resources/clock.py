@@ -19,6 +19,18 @@ def current_hour() -> str:
     return datetime.now(UTC).strftime(HOUR_FORMAT)
 
 
+def hour_of(time: str) -> str:
+    """The partition key of the hour of a time as the tables hold it."""
+    return f"{time[:10]}-{time[11:13]}:00"
+
+
+def bounds_of(hour: str) -> tuple[str, str]:
+    """When the hour of a partition key begins, and when it is over."""
+    begin = datetime.strptime(hour, HOUR_FORMAT)
+    first, last = (f"{moment:%Y-%m-%dT%H:%M:%S}.000Z" for moment in (begin, begin + timedelta(hours=1)))
+    return first, last
+
+
 def time_ordered_uuid() -> str:
     """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then random."""
     milliseconds = time.time_ns() // 1_000_000

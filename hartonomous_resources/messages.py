@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -13,6 +13,8 @@ from hartonomous_resources.settings import INLINE_LIMIT
 INGESTION_QUEUE = "IngestionQueue"
 PROVENANCE_QUEUE = "ProvenanceQueue"
 ATOMS_PER_EVENT = 1000
+MAX_INFERENCE_ATOMS = 10_000
+"""Of either role: what a single transaction of the graph takes easily."""
 
 
 class InvalidMessage(ValueError):
@@ -149,8 +151,8 @@ class InferenceEvent(_Message):
     tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     model: Annotated[str, Field(min_length=1), _at_most(500)]
     task: str | None = None
-    input_atoms: Annotated[list[AtomHash], Field(alias="inputAtoms")] = []
-    output_atoms: Annotated[list[AtomHash], Field(alias="outputAtoms")] = []
+    input_atoms: Annotated[list[AtomHash], Field(alias="inputAtoms", max_length=MAX_INFERENCE_ATOMS)] = []
+    output_atoms: Annotated[list[AtomHash], Field(alias="outputAtoms", max_length=MAX_INFERENCE_ATOMS)] = []
     started_at: Annotated[str | None, Field(alias="startedAt", max_length=64)] = None
     duration_ms: Annotated[int | None, Field(alias="durationMs", ge=0, le=2**63 - 1)] = None
 
@@ -195,6 +197,9 @@ def parse_provenance_event(body: bytes) -> ProvenanceEvent:
     document = _json_object(body)
     name = document.get("eventType")
     kind = _EVENT_TYPES.get(name, AtomsEvent) if isinstance(name, str) else AtomsEvent
+    if isinstance(name, str) and name not in (*_EVENT_TYPES, *get_args(AtomsEventType)):
+        known = ", ".join([*get_args(AtomsEventType), *map(str, _EVENT_TYPES)])
+        raise InvalidMessage(f"eventType: it is none of {known}", _tenant_of(document))
     try:
         return kind.model_validate(document)
     except ValidationError as error:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hartonomous_assets.graph_rebuild import rebuild_hour
+from hartonomous_assets.graph_rebuild import claim_graph, rebuild_hour, without_events
 from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
@@ -19,10 +19,12 @@ def verify_graph(
     *,
     tenant: int | None = 0,
     repair: bool = False,
+    everything: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Compare every hour of a tenant, or of all for None; with `repair`, first remove what the database no longer holds and
-    write what is missing. An hour that agrees is not written again, so an interrupted repair goes on where it was.
+    write what is missing. An hour that agrees is not written again, so an interrupted repair goes on where it was; with `everything` it
+    is: runs, models, tenants and the edges to them are not compared.
 
     Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": {"nodes", "edges", "removed"}}.
 
@@ -34,14 +36,18 @@ def verify_graph(
     hours = [(each, hour) for each in tenants for hour in hours_of(resources.database, each)]
     try:
         if repair:
+            claim_graph(resources)
             for each in tenants:
                 repaired["removed"] += sum(_remove_unknown(resources, each))
-        for done, (each, hour) in enumerate(hours):
-            progress(done, len(hours))
-            if repair:
-                for nodes, edges in rebuild_hour(resources, hour, each):
+            for done, (each, hour) in enumerate(
+                hours
+            ):  # all of them first: an inference may have used atoms of a later hour
+                progress(done, len(hours))
+                for nodes, edges in rebuild_hour(resources, hour, each, everything=everything):
                     repaired["nodes"] += len(nodes)
                     repaired["edges"] += len(edges)
+        for done, (each, hour) in enumerate(hours):
+            progress(done, len(hours))
             found = disagreements(resources.database, resources.graph, each, [hour])
             if found is None:
                 raise CommandError(
@@ -59,9 +65,8 @@ def _remove_unknown(resources: Resources, tenant: int) -> Iterator[int]:
         after = ""
         while keys := resources.graph.keys(tenant, label, after, _KEYS_AT_ONCE):
             after = keys[-1]
-            with resources.database.read() as unit_of_work:
+            with without_events(resources) as unit_of_work:
                 rows = unit_of_work.query(statement, tenant_id=tenant, keys=json.dumps(keys))
-            gone = sorted(set(keys) - {row["key"] for row in rows})
-            if gone:
+                gone = sorted(set(keys) - {row["key"] for row in rows})
                 resources.graph.delete([Node(tenant, label, key) for key in gone])
-                yield len(gone)
+            yield len(gone)

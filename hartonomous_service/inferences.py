@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_valida
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_complaint
+from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
@@ -264,11 +264,14 @@ def _insert_answers(unit_of_work: UnitOfWork, recording: _Recording) -> None:
     for digest, content in recording.answers.items():
         key = {"tenant_id": recording.tenant_id, "content_hash": bytes.fromhex(digest)}
         is_short = len(content) <= ATOMIC_VALUE_BYTES
-        unit_of_work.execute(
+        changed = unit_of_work.execute(
             "insert_produced_atom", **key, text=content.decode(), atomic_value=content if is_short else None
         )
         if not is_short:
             unit_of_work.execute("insert_produced_content", **key, byte_length=len(content), content=content)
+        if changed:  # inferences may have named it before it was here, or while it was a chunk or a gap
+            ids = [row["atomId"] for row in unit_of_work.query("atom_by_hash", **key)]
+            unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", recording.tenant_id, ids))
 
 
 def _event(recording: _Recording, recorded: Mapping[str, Any]) -> bytes:

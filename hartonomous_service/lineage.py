@@ -111,6 +111,8 @@ def parse_name(name: str) -> Name:
             f"{name!r} is neither the SHA-256 of an atom (64 hex digits, or the first 8 or more) nor a source id (a number) nor label:key "
             f"with one of the labels {', '.join(LABELS)}"
         )
+    if label.capitalize() == "Source" and key.isascii() and key.isdigit():
+        return "Source", str(int(key))
     return label.capitalize(), key.lower() if label.capitalize() == "Atom" else key
 
 

@@ -1,5 +1,6 @@
 """The embedded database: one SQLite file, any number of processes."""
 
+import hashlib
 import sqlite3
 import threading
 import time
@@ -87,6 +88,7 @@ class SqliteDatabase:
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
             connection.row_factory = sqlite3.Row
             connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
+            connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
             connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
             _use_write_ahead_log(connection)
             connection.execute("PRAGMA synchronous = FULL")
@@ -248,6 +250,11 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 def _hash_prefix(digest: bytes | None) -> int | None:
     """The first four bytes of a hash as a number: what a row counts with in a digest that does not depend on order."""
     return None if digest is None else int.from_bytes(digest[:4], "big")
+
+
+def text_prefix(text: str | None) -> int | None:
+    """The same of a text, by the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
+    return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
 
 
 def bytes_of(value: bytes | str) -> bytes:

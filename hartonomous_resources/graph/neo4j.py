@@ -9,7 +9,7 @@ from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
 from hartonomous_resources.graph.neo4j_statements import LABELS, TYPES, statement
 from hartonomous_resources.graph.neo4j_values import node_row, stored
 from hartonomous_resources.graph.neo4j_walks import View, count_downstream, nearest, shortest_path
-from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Node, Subgraph
+from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Node, Subgraph, of_another
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ class Neo4jGraph:
 
     def close(self) -> None:
         self._connection.close()
+
+    def claim(self, owner: str) -> None:
+        def work(transaction: "neo4j.ManagedTransaction") -> str:
+            transaction.run(statement("claim"), owner=owner).consume()
+            return str(value(transaction, statement("owner")))
+
+        if (found := self._connection.write(work)) != owner:
+            raise of_another(self.name, found)
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         def work(transaction: "neo4j.ManagedTransaction") -> None:
@@ -126,6 +134,8 @@ class Neo4jGraph:
             "atoms": statement("digests_of_nodes", label="Atom"),
             "sources": statement("digests_of_nodes", label="Source"),
             "edges": statement("digests_of_edges"),
+            "inferences": statement("digests_of_nodes", label="Inference"),
+            "uses": statement("digests_of_uses"),
         }
 
         def work(transaction: "neo4j.ManagedTransaction") -> dict[str, Digest]:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 
 class GraphUnavailable(Exception):
-    """The graph cannot be reached; events wait on ProvenanceQueue and nothing is lost."""
+    """The graph cannot be reached or belongs to another database; events wait on ProvenanceQueue and nothing is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,13 @@ class Digest:
 Direction = Literal["upstream", "downstream", "both"]
 
 
+def of_another(name: str, owner: str) -> GraphUnavailable:
+    """What is said when a graph belongs to another database."""
+    return GraphUnavailable(
+        f"{name} belongs to the Hartonomous database that was made at {owner}; give each its own, or empty it first (docs/operations.md)"
+    )
+
+
 class Graph(Protocol):
     """The provenance graph.
 
@@ -75,6 +82,12 @@ class Graph(Protocol):
     @property
     def name(self) -> str:
         """How messages to people call this graph."""
+
+    def claim(self, owner: str) -> None:
+        """Say which database the graph is of, before it is written: the first one keeps it.
+
+        Raises GraphUnavailable when it belongs to another one, whose ids mean something else.
+        """
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Write nodes, then edges, in one transaction; what is there already is updated. Raises GraphUnavailable."""
@@ -123,8 +136,9 @@ class Graph(Protocol):
         """Nodes by label and edges by type, of one tenant or of all."""
 
     def digests(self, tenant_id: int, hour: str) -> dict[str, Digest]:
-        """Of an hour of a tenant: `atoms` and `sources` whose property `ingestHour` it is, and `edges`, the INGESTED_FROM edges to
-        those sources. The sums are of the property `digest` of each."""
+        """Of an hour of a tenant: `atoms`, `sources` and `inferences` whose property `ingestHour` it is, `edges`, the INGESTED_FROM
+        edges to those sources, and `uses`, the USED_ATOM and PRODUCED_ATOM edges of those inferences. The sums are of the property
+        `digest` of each."""
 
     def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
         """The next `n` keys of a label in text order, for a walk over all of them."""

@@ -12,7 +12,16 @@ from typing import Any
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlite import SqliteDatabase, SqliteUnitOfWork
-from hartonomous_resources.graph.protocol import Digest, Direction, Edge, GraphUnavailable, Impact, Node, Subgraph
+from hartonomous_resources.graph.protocol import (
+    Digest,
+    Direction,
+    Edge,
+    GraphUnavailable,
+    Impact,
+    Node,
+    Subgraph,
+    of_another,
+)
 
 _ANY_DISTANCE = sys.maxsize
 # Edges point from what was made to what it was made from: along them is upstream.
@@ -48,6 +57,13 @@ class SqliteGraph:
     def _view(self, tenant_id: int, as_of: str | None = None) -> Iterator["_View"]:
         with self._reachable(), self._store.read() as unit_of_work:
             yield _View(unit_of_work, tenant_id, as_of)
+
+    def claim(self, owner: str) -> None:
+        with self._reachable(), self._store.unit_of_work() as unit_of_work:
+            unit_of_work.execute("claim", owner=owner)
+            [found] = unit_of_work.query("owner")
+        if found["owner"] != owner:
+            raise of_another(self.name, found["owner"])
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         with self._reachable(), self._store.unit_of_work() as unit_of_work:

@@ -189,6 +189,13 @@ def verify(
         bool,
         typer.Option("--repair", help="With --graph: write what is missing, remove what the database no longer holds."),
     ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="With --repair: write hours that agree, too, for what is not compared: runs, models, tenants.",
+        ),
+    ] = False,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
@@ -199,6 +206,8 @@ def verify(
 
     if repair and not graph:
         raise typer.BadParameter("--repair is for the graph: give --graph, too")
+    if everything and not repair:
+        raise typer.BadParameter("--everything says how much is repaired: give --repair, too")
     if graph and source_id is not None:
         raise typer.BadParameter("--graph compares whole hours: give no source id")
     with opened() as resources, Progress(console=err, transient=True) as progress:
@@ -209,7 +218,7 @@ def verify(
 
         whose = tenant_of(tenant, all_tenants)
         if graph:
-            result = verify_graph(resources, tenant=whose, repair=repair, progress=show_progress)
+            result = verify_graph(resources, tenant=whose, repair=repair, everything=everything, progress=show_progress)
         else:
             result = verify_sources(resources, source_id, tenant=whose, progress=show_progress)
     emit(result, as_json, _show_verified)

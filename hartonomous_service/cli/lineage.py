@@ -117,7 +117,9 @@ def show_lineage(result: Any) -> None:
     for edge in result["edges"][:50]:
         out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
     if len(result["edges"]) > 50:
-        out.print(f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has them all")
+        out.print(
+            f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has as many as --limit says"
+        )
     if result["truncated"]:
         out.print(f"… and there are more: --skip {result['next']} shows the next, --limit more of them")
     if not result["nodes"]:

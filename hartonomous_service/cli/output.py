@@ -19,8 +19,8 @@ TenantOption = Annotated[
 ]
 AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Everybody's data.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def tenant_of(tenant: int, all_tenants: bool) -> int | None:

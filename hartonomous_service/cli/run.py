@@ -17,7 +17,9 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def ingest(
-    paths: Annotated[list[str], typer.Argument(help="Files, or folders to take in recursively.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files, or folders to take in recursively. None: only do what waits.")
+    ] = None,
     content_type: Annotated[str | None, typer.Option(help="Content type; sniffed from the bytes when absent.")] = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Enqueue and return; a running daemon does the work.")
@@ -28,6 +30,7 @@ def ingest(
     """Put files on the queue and see them through."""
     from hartonomous_service.ingest import ingest as ingest_files
 
+    paths = paths or []
     if "" in paths:  # an unset variable of a script, perhaps; as a path it would be the current folder
         raise CommandError("a path is empty; give . for the current folder")
     with opened() as resources, err.status("enqueueing") as status:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hartonomous_assets import atoms, sources
 from hartonomous_assets.chain import drive
-from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_embedded, describe_inference
+from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_embedded, describe_inferences
 from hartonomous_assets.stage import Work
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
@@ -38,7 +38,7 @@ def test_an_inference_brings_its_own_edges_however_many_named_its_atoms_before(h
         record_inference(home, model="m", task=None, input_atoms=used, inference_id=f"{number}")
     receive_all(home.database, PROVENANCE_QUEUE)
 
-    assert edges(home, describe_inference, "7") == {"USED_MODEL": 1, "USED_ATOM": 1}
+    assert edges(home, describe_inferences, ["7"]) == {"USED_MODEL": 1, "USED_ATOM": 1}
 
 
 def test_atoms_are_joined_to_earlier_inferences_by_the_first_source_that_brings_them(home: Resources) -> None:
@@ -63,5 +63,8 @@ def test_an_event_of_embedding_brings_the_atom_itself_only_if_no_source_does(hom
         loose = [row["atomId"] for row in everything]
         nodes, _ = describe_embedded(unit_of_work, 0, [*in_source, *loose])
 
+    assert edges(home, describe_embedded, loose) == {"PRODUCED_ATOM": 1, "GENERATED_BY": 1}, (
+        "what named it before is joined"
+    )
     assert len(loose) == 1
     assert [node.properties["atomId"] for node in nodes if node.label == "Atom"] == loose

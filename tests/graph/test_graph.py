@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from hartonomous_resources.graph.protocol import Digest, Graph, Node
+from hartonomous_resources.graph.protocol import Digest, Graph, GraphUnavailable, Node
 from tests.builders import HOUR
 from tests.graph.parts import INFERENCE, MODEL, RUN, SOURCE, A, B, C, edge, names, nodes, triples
 
@@ -212,9 +212,15 @@ def test_digests_sum_up_an_hour_of_a_tenant(graph: Graph) -> None:
             *nodes(SOURCE, ingestHour=HOUR, digest=7),
             *nodes(other_hour, ingestHour="2026-11-23-10:00", digest=11),
             *nodes(MODEL, digest=13),
+            *nodes(INFERENCE, ingestHour=HOUR, digest=41),
+            *nodes(("Inference", "later"), ingestHour="2026-11-23-10:00", digest=43),
             *nodes(A, SOURCE, tenant=1, ingestHour=HOUR, digest=17),
         ],
         [
+            edge(INFERENCE, "USED_ATOM", A, digest=large),
+            edge(INFERENCE, "PRODUCED_ATOM", B, digest=large),
+            edge(INFERENCE, "USED_MODEL", MODEL, digest=47),
+            edge(("Inference", "later"), "USED_ATOM", A, digest=53),
             edge(A, "INGESTED_FROM", SOURCE, digest=large),
             edge(C, "INGESTED_FROM", SOURCE, digest=large),
             edge(A, "INGESTED_FROM", other_hour, digest=19),
@@ -227,12 +233,15 @@ def test_digests_sum_up_an_hour_of_a_tenant(graph: Graph) -> None:
         "atoms": Digest(2, 2 * large),
         "sources": Digest(1, 7),
         "edges": Digest(2, 2 * large),
+        "inferences": Digest(1, 41),
+        "uses": Digest(2, 2 * large),
     }
-    assert graph.digests(1, HOUR) == {"atoms": Digest(1, 17), "sources": Digest(1, 17), "edges": Digest(1, 29)}
+    of_other = {"atoms": Digest(1, 17), "sources": Digest(1, 17), "edges": Digest(1, 29)}
+    assert graph.digests(1, HOUR) == of_other | dict.fromkeys(("inferences", "uses"), Digest(0, 0))
 
 
 def test_digests_of_an_hour_without_anything_are_nothing(answered: Graph) -> None:
-    assert answered.digests(0, HOUR) == dict.fromkeys(("atoms", "sources", "edges"), Digest(0, 0))
+    assert answered.digests(0, HOUR) == dict.fromkeys(("atoms", "sources", "edges", "inferences", "uses"), Digest(0, 0))
 
 
 def test_a_deleted_node_goes_with_its_edges_and_leaves_the_others(answered: Graph) -> None:
@@ -258,3 +267,11 @@ def test_a_batch_that_fails_leaves_nothing_behind(graph: Graph) -> None:
         graph.merge([*nodes(A), unwritable], [])
 
     assert graph.counts(0) == ({}, {})
+
+
+def test_a_graph_belongs_to_the_first_database_that_claims_it(graph: Graph) -> None:
+    graph.claim("2026-11-23T09:44:16.123Z")
+    graph.claim("2026-11-23T09:44:16.123Z")
+
+    with pytest.raises(GraphUnavailable, match=r"belongs to .* made at 2026-11-23T09:44:16\.123Z; give each its own"):
+        graph.claim("2026-11-24T00:00:00.000Z")

@@ -54,7 +54,10 @@ def every_statement() -> Iterator[tuple[str, str]]:
             named = [{"start": start, "type": TYPES[0], "end": end} for start in LABELS for end in LABELS]
             named += [{"start": "Atom", "type": kind, "end": "Source"} for kind in TYPES]
         elif "__LABEL__" in text:
-            named = [{"label": label} for label in (("Atom", "Source") if name == "digests_of_nodes" else LABELS)]
+            named = [
+                {"label": label}
+                for label in (("Atom", "Source", "Inference") if name == "digests_of_nodes" else LABELS)
+            ]
         else:
             named = [{"type": kind} for kind in TYPES] if "__TYPE__" in text else [{}]
         yield from ((name, statement(name, **names)) for names in named)

@@ -257,7 +257,7 @@ def empty(address: Address) -> None:
     """Delete all that the graph holds but its schema."""
     run_cypher(
         address,
-        "MATCH (n) WHERE NOT n:SchemaVersion AND NOT n:HartonomousTest "
+        "MATCH (n) WHERE NOT n:HartonomousTest AND (NOT n:SchemaVersion OR n.version = 0) "
         "CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS",
     )
 

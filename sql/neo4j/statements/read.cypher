@@ -2,6 +2,9 @@
 MATCH (v:SchemaVersion) WHERE v.version > 0
 RETURN v.version AS version, v.name AS name, v.sha256 AS sha256, v.appliedAt AS appliedAt ORDER BY version;
 
+// name: owner
+MATCH (v:SchemaVersion {version: 0}) RETURN v.owner;
+
 // name: wait_for_indexes
 CALL db.awaitIndexes($seconds);
 
@@ -106,6 +109,12 @@ RETURN [count(n), coalesce(sum(n.digest), 0)];
 MATCH (s:Source {tenantId: $tenant_id, ingestHour: $hour})
 USING INDEX s:Source(tenantId, ingestHour)
 MATCH (s)<-[r:INGESTED_FROM]-()
+RETURN [count(r), coalesce(sum(r.digest), 0)];
+
+// name: digests_of_uses
+MATCH (i:Inference {tenantId: $tenant_id, ingestHour: $hour})
+USING INDEX i:Inference(tenantId, ingestHour)
+MATCH (i)-[r:USED_ATOM|PRODUCED_ATOM]->()
 RETURN [count(r), coalesce(sum(r.digest), 0)];
 
 // name: all_nodes

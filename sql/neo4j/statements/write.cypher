@@ -26,3 +26,8 @@ DETACH DELETE n;
 // name: record_migration
 MERGE (v:SchemaVersion {version: $version})
 ON CREATE SET v.name = $name, v.sha256 = $sha256, v.appliedAt = $applied_at;
+
+// name: claim
+// The database whose graph this is, by the time at which that was made; it stands in the journal, under a number of no migration.
+MERGE (v:SchemaVersion {version: 0})
+ON CREATE SET v.owner = $owner;

@@ -1,3 +1,9 @@
+-- name: claim
+INSERT INTO GraphOwner (OnlyOne, Owner) VALUES (1, :owner) ON CONFLICT (OnlyOne) DO NOTHING;
+
+-- name: owner
+SELECT Owner AS owner FROM GraphOwner;
+
 -- name: merge_node
 INSERT INTO GraphNode (TenantId, Label, Key, Properties) VALUES (?, ?, ?, ?)
 ON CONFLICT (TenantId, Label, Key) DO UPDATE SET Properties = excluded.Properties WHERE Properties <> excluded.Properties;
@@ -116,7 +122,14 @@ WHERE TenantId = :tenant_id AND IngestHour = :hour AND Label = 'Source'
 UNION ALL
 SELECT 'edges', COUNT(*), COALESCE(SUM(e.Digest), 0)
 FROM GraphNode AS s CROSS JOIN GraphEdge AS e ON e.ToId = s.NodeId AND e.Type = 'INGESTED_FROM'
-WHERE s.TenantId = :tenant_id AND s.IngestHour = :hour AND s.Label = 'Source';
+WHERE s.TenantId = :tenant_id AND s.IngestHour = :hour AND s.Label = 'Source'
+UNION ALL
+SELECT 'inferences', COUNT(*), COALESCE(SUM(Digest), 0) FROM GraphNode
+WHERE TenantId = :tenant_id AND IngestHour = :hour AND Label = 'Inference'
+UNION ALL
+SELECT 'uses', COUNT(*), COALESCE(SUM(e.Digest), 0)
+FROM GraphNode AS i CROSS JOIN GraphEdge AS e ON e.FromId = i.NodeId AND e.Type IN ('USED_ATOM', 'PRODUCED_ATOM')
+WHERE i.TenantId = :tenant_id AND i.IngestHour = :hour AND i.Label = 'Inference';
 
 -- name: node_counts
 SELECT Label AS label, COUNT(*) AS n FROM GraphNode

@@ -21,7 +21,7 @@ ORDER BY ia.Role, ia.Ordinal;
 
 -- name: insert_produced_atom
 -- An answer, kept whatever becomes of a source with the same text. The trigger asks for its embedding. Bytes first seen as a chunk
--- or a gap turn into text.
+-- or a gap turn into text. Nothing is changed where it is there as it should be.
 INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, InsertedByHand)
 VALUES (:tenant_id, 'text', 'answer', :content_hash, :text, :atomic_value, 'text/plain', 1)
 ON CONFLICT (TenantId, ContentHash) DO UPDATE
@@ -30,7 +30,8 @@ SET InsertedByHand = 1,
     Subtype = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN 'answer' ELSE Subtype END,
     ContentType = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN 'text/plain' ELSE ContentType END,
     CanonicalText = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN excluded.CanonicalText
-                         ELSE CanonicalText END;
+                         ELSE CanonicalText END
+WHERE InsertedByHand = 0 OR (CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap'));
 
 -- name: insert_produced_content
 -- The bytes of an answer that are too long for AtomicValue.

@@ -50,4 +50,5 @@ FROM Atom WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR
 GROUP BY TenantId, ContentHash HAVING COUNT(*) > 1 LIMIT 100;
 
 -- name: database_tenants
-SELECT DISTINCT TenantId AS tenantId FROM Source UNION SELECT DISTINCT TenantId FROM Atom;
+SELECT DISTINCT TenantId AS tenantId FROM Source UNION SELECT DISTINCT TenantId FROM Atom
+UNION SELECT DISTINCT TenantId FROM Inference;

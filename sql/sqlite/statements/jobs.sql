@@ -42,7 +42,7 @@ WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND AttemptCoun
 LIMIT 1;
 
 -- name: exhausted_jobs
-SELECT JobId AS jobId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
+SELECT JobId AS jobId, AtomId AS atomId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
        AttemptCount AS attemptCount, StartedAt AS startedAt, Result AS result
 FROM BackgroundJob
 WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts

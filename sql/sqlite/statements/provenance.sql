@@ -64,15 +64,15 @@ JOIN Inference AS i ON i.TenantId = ia.TenantId AND i.InferenceId = ia.Inference
 WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id
 GROUP BY i.InferenceId, ia.Role, ia.AtomHash;
 
--- name: atoms_of_inference
+-- name: atoms_of_inferences
 -- Those that are here, and what it did with them.
 SELECT a.AtomId AS atomId, i.InferenceId AS inferenceId, ia.Role AS role, lower(hex(ia.AtomHash)) AS atomHash,
        MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
 FROM Inference AS i
 JOIN InferenceAtom AS ia ON ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId
 JOIN Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
-WHERE i.TenantId = :tenant_id AND i.InferenceId = :inference_id
-GROUP BY a.AtomId, ia.Role;
+WHERE i.TenantId = :tenant_id AND i.InferenceId IN (SELECT value FROM json_each(:inference_ids))
+GROUP BY i.InferenceId, a.AtomId, ia.Role;
 
 -- name: inference
 SELECT InferenceId AS inferenceId, Model AS model, Task AS task, StartedAt AS startedAt, DurationMs AS durationMs,
@@ -80,15 +80,16 @@ SELECT InferenceId AS inferenceId, Model AS model, Task AS task, StartedAt AS st
 FROM Inference WHERE TenantId = :tenant_id AND InferenceId IN (SELECT value FROM json_each(:inference_ids));
 
 -- name: hour_digests
--- Of an hour: the atoms and sources that the graph must hold, and the pairs of those sources with their atoms. Each row counts with a
--- number below 2^32, so that a sum of up to 2^31 rows is exact; hartonomous_resources/agreement.py has the same arithmetic.
+-- Of an hour: the atoms, sources and inferences that the graph must hold, the pairs of those sources with their atoms, and what those
+-- inferences used and produced. Each row counts with a number below 2^32, so that a sum of up to 2^31 rows is exact;
+-- hartonomous_resources/agreement.py has the same arithmetic.
 WITH atoms AS (
   SELECT hash_prefix(a.ContentHash) AS digest FROM Atom AS a
   WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.Subtype IS NOT 'gap'
     AND (EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
                  WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
          OR EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-         OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+         OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Completed', 'Failed', 'DeadLettered'))
          OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))),
 sources AS (
   SELECT s.SourceId, (hash_prefix(s.ContentHash) * 31 + s.SourceId) % 4294967296 AS digest FROM Source AS s
@@ -96,19 +97,35 @@ sources AS (
 edges AS (
   SELECT (hash_prefix(a.ContentHash) * 31 + sa.SourceId * 17 + MIN(sa.Ordinal) * 7 + COUNT(*)) % 4294967296 AS digest
   FROM sources AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
-  WHERE a.Subtype IS NOT 'gap' GROUP BY sa.SourceId, sa.AtomId)
+  WHERE a.Subtype IS NOT 'gap' GROUP BY sa.SourceId, sa.AtomId),
+inferences AS (
+  SELECT InferenceId, text_prefix(InferenceId) AS digest FROM Inference
+  WHERE TenantId = :tenant_id AND CreatedAt >= :since AND CreatedAt < :until),
+uses AS (
+  SELECT (i.digest * 31 + hash_prefix(ia.AtomHash) * 17 + MIN(ia.Ordinal) * 7 + (ia.Role = 'output')) % 4294967296 AS digest
+  FROM inferences AS i
+  JOIN InferenceAtom AS ia ON ia.TenantId = :tenant_id AND ia.InferenceId = i.InferenceId
+  JOIN Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
+  WHERE a.Subtype IS NOT 'gap' GROUP BY i.InferenceId, ia.Role, ia.AtomHash)
 SELECT (SELECT COUNT(*) FROM atoms) AS atomCount, (SELECT COALESCE(SUM(digest), 0) FROM atoms) AS atomTotal,
        (SELECT COUNT(*) FROM sources) AS sourceCount, (SELECT COALESCE(SUM(digest), 0) FROM sources) AS sourceTotal,
-       (SELECT COUNT(*) FROM edges) AS edgeCount, (SELECT COALESCE(SUM(digest), 0) FROM edges) AS edgeTotal;
+       (SELECT COUNT(*) FROM edges) AS edgeCount, (SELECT COALESCE(SUM(digest), 0) FROM edges) AS edgeTotal,
+       (SELECT COUNT(*) FROM inferences) AS inferenceCount, (SELECT COALESCE(SUM(digest), 0) FROM inferences) AS inferenceTotal,
+       (SELECT COUNT(*) FROM uses) AS useCount, (SELECT COALESCE(SUM(digest), 0) FROM uses) AS useTotal;
 
 -- name: hours_of_tenant
 SELECT IngestHour AS hour FROM Source WHERE TenantId = :tenant_id
-UNION SELECT IngestHour FROM Atom WHERE TenantId = :tenant_id ORDER BY 1;
+UNION SELECT IngestHour FROM Atom WHERE TenantId = :tenant_id
+UNION SELECT substr(CreatedAt, 1, 10) || '-' || substr(CreatedAt, 12, 2) || ':00' FROM Inference WHERE TenantId = :tenant_id ORDER BY 1;
 
 -- name: atomized_sources_of_hour
-SELECT s.SourceId AS sourceId, (SELECT COUNT(*) FROM SourceAtom AS sa WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS atomCount
-FROM Source AS s
+SELECT s.SourceId AS sourceId FROM Source AS s
 WHERE s.TenantId = :tenant_id AND s.IngestHour = :hour AND s.Status = 'Atomized' ORDER BY s.SourceId;
+
+-- name: source_atoms_after
+-- The next occurrences in a source, whatever their numbers are.
+SELECT AtomId AS atomId, Role AS role, Ordinal AS ordinal FROM SourceAtom
+WHERE SourceId = :source_id AND (Role, Ordinal) > (:role, :ordinal) ORDER BY Role, Ordinal LIMIT :n;
 
 -- name: loose_atoms_of_hour
 -- Atoms that no atomized source holds (inserted by hand): the events of their embedding brought them into the graph.
@@ -117,13 +134,13 @@ WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.AtomId > :after AND
   AND NOT EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
                   WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
   AND (EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-       OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+       OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Completed', 'Failed', 'DeadLettered'))
        OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
 ORDER BY a.AtomId LIMIT :n;
 
 -- name: inferences_between
 SELECT InferenceId AS inferenceId FROM Inference
-WHERE TenantId = :tenant_id AND CreatedAt >= :since AND CreatedAt < :until ORDER BY InferenceId;
+WHERE TenantId = :tenant_id AND CreatedAt >= :since AND CreatedAt < :until AND InferenceId > :after ORDER BY InferenceId LIMIT :n;
 
 -- name: known_atoms
 SELECT lower(hex(ContentHash)) AS key FROM Atom

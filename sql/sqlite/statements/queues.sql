@@ -29,3 +29,7 @@ RETURNING AttemptCount AS attemptCount;
 
 -- name: delete_message
 DELETE FROM QueueMessage WHERE MessageId = :message_id;
+
+-- name: lock_queue
+-- Nobody else receives until the transaction ends: here that is so in any of them.
+SELECT :queue AS queue;

@@ -250,6 +250,8 @@ CREATE TABLE dbo.InferenceAtom
     CONSTRAINT PK_InferenceAtom PRIMARY KEY CLUSTERED (TenantId, InferenceId, Role, Ordinal)
 );
 GO
+CREATE INDEX IX_Inference_Created ON dbo.Inference (TenantId, CreatedAt);
+GO
 CREATE INDEX IX_InferenceAtom_Atom ON dbo.InferenceAtom (TenantId, AtomHash);
 GO
 CREATE TABLE dbo.Erasure

@@ -1,6 +1,20 @@
 -- What both brokers share: received messages lie in QueueMessage, and one receiver at a time takes from a queue, in the order in
 -- which they were sent. Rolling back returns them; attempts are counted in a transaction of its own after that.
 
+-- Nobody else receives until the transaction ends.
+CREATE PROCEDURE dbo.usp_lock_queue @queue varchar(64)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/', @queue), @locked int;
+    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+        @LockTimeout = 120000;
+    IF @locked < 0
+        THROW 51001, N'another receiver has held the queue for two minutes', 1;
+    SELECT @queue AS queue;
+END;
+GO
 CREATE PROCEDURE dbo.usp_receive_messages @queue varchar(64), @n int
 WITH EXECUTE AS OWNER
 AS

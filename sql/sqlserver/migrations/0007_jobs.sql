@@ -98,8 +98,8 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.TenantId AS tenantId, j.IngestHour AS ingestHour, j.JobType AS jobType,
-        j.Parameters AS parameters, j.AttemptCount AS attemptCount, j.StartedAt AS startedAt, j.Result AS result
+    SELECT LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.AtomId AS atomId, j.TenantId AS tenantId, j.IngestHour AS ingestHour,
+        j.JobType AS jobType, j.Parameters AS parameters, j.AttemptCount AS attemptCount, j.StartedAt AS startedAt, j.Result AS result
     FROM dbo.BackgroundJob AS j WITH (UPDLOCK, READPAST)
     WHERE j.IngestHour = @hour AND j.Status IN ('Pending', 'InProgress') AND j.AttemptCount >= j.MaxAttempts
         AND (j.Status = 'Pending' OR j.LeaseUntil < @now);

@@ -126,7 +126,8 @@ BEGIN
     GROUP BY i.InferenceId, i.CreatedAt, ia.Role, ia.AtomHash;
 END;
 GO
-CREATE PROCEDURE dbo.usp_atoms_of_inference @tenant_id int, @inference_id nvarchar(200)
+-- Those that are here, and what they did with them.
+CREATE PROCEDURE dbo.usp_atoms_of_inferences @tenant_id int, @inference_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -136,7 +137,9 @@ BEGIN
     FROM dbo.Inference AS i
     INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId
     INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
-    WHERE i.TenantId = @tenant_id AND i.InferenceId = @inference_id
+    WHERE i.TenantId = @tenant_id
+        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
+                              FROM OPENJSON(@inference_ids) AS j)
     GROUP BY a.AtomId, i.InferenceId, ia.Role, ia.AtomHash, i.CreatedAt;
 END;
 GO
@@ -153,9 +156,10 @@ BEGIN
                               FROM OPENJSON(@inference_ids) AS j);
 END;
 GO
--- Of an hour: the atoms and sources that the graph must hold, and the pairs of those sources with their atoms. Each row counts with a
--- number below 2^32, so that a sum of up to 2^31 rows is exact; hartonomous_resources/agreement.py has the same arithmetic.
-CREATE PROCEDURE dbo.usp_hour_digests @tenant_id int, @hour char(16)
+-- Of an hour: the atoms, sources and inferences that the graph must hold, the pairs of those sources with their atoms, and what those
+-- inferences used and produced. Each row counts with a number below 2^32, so that a sum of up to 2^31 rows is exact;
+-- hartonomous_resources/agreement.py has the same arithmetic.
+CREATE PROCEDURE dbo.usp_hour_digests @tenant_id int, @hour char(16), @since datetime2(3), @until datetime2(3)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -168,7 +172,7 @@ BEGIN
             AND (EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
                          WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
                  OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-                 OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+                 OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Completed', 'Failed', 'DeadLettered'))
                  OR EXISTS (SELECT 1 FROM dbo.InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
     ),
     sources AS
@@ -186,10 +190,28 @@ BEGIN
         INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
         WHERE a.Subtype IS NULL OR a.Subtype <> 'gap'
         GROUP BY sa.SourceId, sa.AtomId, a.ContentHash
+    ),
+    inferences AS
+    (
+        SELECT i.InferenceId, CONVERT(bigint, SUBSTRING(HASHBYTES('SHA2_256', i.InferenceId), 1, 4)) AS Digest
+        FROM dbo.Inference AS i
+        WHERE i.TenantId = @tenant_id AND i.CreatedAt >= @since AND i.CreatedAt < @until
+    ),
+    uses AS
+    (
+        SELECT (i.Digest * 31 + CONVERT(bigint, SUBSTRING(ia.AtomHash, 1, 4)) * 17 + MIN(ia.Ordinal) * 7
+            + CASE WHEN ia.Role = 'output' THEN 1 ELSE 0 END) % 4294967296 AS Digest
+        FROM inferences AS i
+        INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = @tenant_id AND ia.InferenceId = i.InferenceId
+        INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
+        WHERE a.Subtype IS NULL OR a.Subtype <> 'gap'
+        GROUP BY i.InferenceId, i.Digest, ia.Role, ia.AtomHash
     )
     SELECT (SELECT COUNT_BIG(*) FROM atoms) AS atomCount, (SELECT COALESCE(SUM(Digest), 0) FROM atoms) AS atomTotal,
         (SELECT COUNT_BIG(*) FROM sources) AS sourceCount, (SELECT COALESCE(SUM(Digest), 0) FROM sources) AS sourceTotal,
-        (SELECT COUNT_BIG(*) FROM edges) AS edgeCount, (SELECT COALESCE(SUM(Digest), 0) FROM edges) AS edgeTotal;
+        (SELECT COUNT_BIG(*) FROM edges) AS edgeCount, (SELECT COALESCE(SUM(Digest), 0) FROM edges) AS edgeTotal,
+        (SELECT COUNT_BIG(*) FROM inferences) AS inferenceCount, (SELECT COALESCE(SUM(Digest), 0) FROM inferences) AS inferenceTotal,
+        (SELECT COUNT_BIG(*) FROM uses) AS useCount, (SELECT COALESCE(SUM(Digest), 0) FROM uses) AS useTotal;
 END;
 GO
 CREATE PROCEDURE dbo.usp_hours_of_tenant @tenant_id int
@@ -200,6 +222,8 @@ BEGIN
     SELECT s.IngestHour AS hour FROM dbo.Source AS s WHERE s.TenantId = @tenant_id
     UNION
     SELECT a.IngestHour FROM dbo.Atom AS a WHERE a.TenantId = @tenant_id
+    UNION
+    SELECT STUFF(CONVERT(char(13), i.CreatedAt, 126), 11, 1, '-') + ':00' FROM dbo.Inference AS i WHERE i.TenantId = @tenant_id
     ORDER BY hour;
 END;
 GO
@@ -208,11 +232,21 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT s.SourceId AS sourceId,
-        (SELECT COUNT_BIG(*) FROM dbo.SourceAtom AS sa WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS atomCount
-    FROM dbo.Source AS s
+    SELECT s.SourceId AS sourceId FROM dbo.Source AS s
     WHERE s.TenantId = @tenant_id AND s.IngestHour = @hour AND s.Status = 'Atomized'
     ORDER BY s.SourceId;
+END;
+GO
+-- The next occurrences in a source, whatever their numbers are.
+CREATE PROCEDURE dbo.usp_source_atoms_after @source_id bigint, @role varchar(8), @ordinal bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) sa.AtomId AS atomId, sa.Role AS role, sa.Ordinal AS ordinal
+    FROM dbo.SourceAtom AS sa
+    WHERE sa.SourceId = @source_id AND (sa.Role > @role OR (sa.Role = @role AND sa.Ordinal > @ordinal))
+    ORDER BY sa.Role, sa.Ordinal;
 END;
 GO
 -- Atoms that no atomized source holds (inserted by hand): the events of their embedding brought them into the graph.
@@ -227,18 +261,19 @@ BEGIN
         AND NOT EXISTS (SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
                         WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
         AND (EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-             OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status = 'Completed')
+             OR EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Completed', 'Failed', 'DeadLettered'))
              OR EXISTS (SELECT 1 FROM dbo.InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
     ORDER BY a.AtomId;
 END;
 GO
-CREATE PROCEDURE dbo.usp_inferences_between @tenant_id int, @since datetime2(3), @until datetime2(3)
+CREATE PROCEDURE dbo.usp_inferences_between
+    @tenant_id int, @since datetime2(3), @until datetime2(3), @after nvarchar(200), @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT i.InferenceId AS inferenceId FROM dbo.Inference AS i
-    WHERE i.TenantId = @tenant_id AND i.CreatedAt >= @since AND i.CreatedAt < @until
+    SELECT TOP (@n) i.InferenceId AS inferenceId FROM dbo.Inference AS i
+    WHERE i.TenantId = @tenant_id AND i.CreatedAt >= @since AND i.CreatedAt < @until AND i.InferenceId > @after
     ORDER BY i.InferenceId;
 END;
 GO

@@ -248,7 +248,8 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT s.TenantId AS tenantId FROM dbo.Source AS s UNION SELECT a.TenantId FROM dbo.Atom AS a;
+    SELECT s.TenantId AS tenantId FROM dbo.Source AS s UNION SELECT a.TenantId FROM dbo.Atom AS a
+    UNION SELECT i.TenantId FROM dbo.Inference AS i;
 END;
 GO
 -- Wait until somebody has committed a change, at most so long: on the server, so that the wait is one round trip.

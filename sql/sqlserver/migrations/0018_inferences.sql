@@ -58,16 +58,19 @@ BEGIN
     IF @locked < 0
         THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
 
+    DECLARE @changed int;
     INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, InsertedByHand)
     SELECT @tenant_id, 'text', 'answer', @content_hash, @text, @atomic_value, N'text/plain', 1
     WHERE NOT EXISTS (SELECT 1 FROM dbo.Atom AS a WITH (UPDLOCK)
                       WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash);
+    SET @changed = @@ROWCOUNT;
     UPDATE dbo.Atom SET InsertedByHand = 1 WHERE TenantId = @tenant_id AND ContentHash = @content_hash AND InsertedByHand = 0;
+    SET @changed = @changed + @@ROWCOUNT;
     UPDATE dbo.Atom
     SET Modality = 'text', Subtype = 'answer', ContentType = N'text/plain', CanonicalText = @text
     WHERE TenantId = @tenant_id AND ContentHash = @content_hash AND CanonicalText IS NULL
         AND (Modality = 'binary' OR Subtype = 'gap');
-    SELECT @@ROWCOUNT AS rowsChanged;
+    SELECT @changed + @@ROWCOUNT AS rowsChanged;
 END;
 GO
 -- The bytes of an answer that are too long for AtomicValue.
