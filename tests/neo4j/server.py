@@ -108,6 +108,8 @@ class Neo4jServer:
     folder: Path
     java: Sequence[str] = QUICK_START
     port: int = field(default_factory=free_port)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of neo4j.conf, beside ours, whenever it is started."""
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -119,11 +121,11 @@ class Neo4jServer:
         return self.folder / "server.log"
 
     def start(self, settings: Mapping[str, str] | None = None) -> None:
-        """Start it with settings of neo4j.conf beside ours, and wait until it answers."""
+        """Start it, this time with these settings as well, and wait until it answers."""
         jars = fetch_jars()
         self.folder.mkdir(parents=True, exist_ok=True)
         bolt = {"server.bolt.enabled": "true", "server.bolt.listen_address": f"127.0.0.1:{self.port}"}
-        chosen = _SETTINGS | bolt | dict(settings or {})
+        chosen = _SETTINGS | bolt | dict(self.settings) | dict(settings or {})
         configuration = self.folder / "neo4j.conf"
         configuration.write_text("".join(f"{name}={value}\n" for name, value in chosen.items()))
         command = ["java", *self.java, "-cp", f"{jars}/*", str(_SOURCE)]

@@ -63,7 +63,7 @@ def test_no_text_breaks_a_mermaid_flowchart(text: str) -> None:
     first, *lines = mermaid(hostile_lineage(text)).split("\n")
 
     line = re.compile(
-        r'  n\d+\["(Tenant|Run|Model|Source|Atom|Inference) ([^\W_]|[ .,:/-]|#\d+;)*"\]:::[A-Z][a-z]+'
+        r'  n\d+\["(Tenant|Run|Model|Source|Atom|Inference)( ([^\W_]|[ .,:/-]|#\d+;)*)?"\]:::[A-Z][a-z]+'
         r"|  n\d+ -->\|[A-Z_]+\| n\d+|  classDef [A-Z][a-z]+ [a-z0-9:,#]+|"
     )
     assert first == "flowchart RL"
