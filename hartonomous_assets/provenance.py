@@ -63,7 +63,7 @@ def steps(work: Work) -> Generator[Progress]:
             if gone:
                 graph.delete(gone)
         except GraphUnavailable as error:
-            raise StageUnavailable(f"{graph.name} cannot be reached: {error}") from error
+            raise StageUnavailable(str(error)) from error
 
     rebuild_is_due = work.alone
     one_at_a_time = 0
@@ -88,7 +88,7 @@ def _rebuild(work: Work) -> Generator[Progress]:
         for nodes, edges in rebuild_hour(work.resources, work.hour):
             yield Progress({"rebuilt nodes": len(nodes), "rebuilt edges": len(edges)})
     except GraphUnavailable as error:
-        raise StageUnavailable(f"{work.resources.graph.name} cannot be reached: {error}") from error
+        raise StageUnavailable(str(error)) from error
 
 
 def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Part:
@@ -161,7 +161,7 @@ STAGE = Stage(
         group_name="provenance",
         kinds={graph_kind(), "python"},
         owners=["team:hartonomous"],
-        metadata=column_schema("GraphNode", migrations="graph_migrations"),
+        metadata=column_schema("GraphNode", migrations="graph_migrations") if graph_kind() == "sqlite" else {},
         description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "
         "after W3C PROV, synced from ProvenanceQueue.",
     ),

@@ -55,7 +55,7 @@ def verify_graph(
                 )
             failed += [{"invariant": "graph_agrees", "error": text} for text in found]
     except GraphUnavailable as error:
-        raise CommandError(f"{resources.graph.name} cannot be reached: {error}") from error
+        raise CommandError(str(error)) from error
     return {"checked": len(hours), "failed": failed, "repaired": repaired}
 
 

@@ -57,7 +57,7 @@ def _graph(settings: Settings) -> Outcome:
     try:
         nodes, _ = graph.counts(None)
     except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy
-        return DEGRADED, f"{graph.name}: {error}; events wait on ProvenanceQueue"
+        return DEGRADED, f"{error}; events wait on ProvenanceQueue"
     return HEALTHY, f"{graph.name}: {sum(nodes.values()):,} nodes"
 
 

@@ -161,7 +161,7 @@ def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _A
         then = f" as of {as_of}" if as_of else ""
         raise CommandError(f"{error.args[0]} of the provenance graph{then}{hint}") from error
     except GraphUnavailable as error:
-        raise CommandError(f"{resources.graph.name} cannot be reached: {error}") from error
+        raise CommandError(str(error)) from error
 
 
 def _document(found: Subgraph) -> dict[str, Any]:

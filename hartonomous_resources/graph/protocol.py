@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 
 class GraphUnavailable(Exception):
-    """The graph cannot be reached or belongs to another database; events wait on ProvenanceQueue and nothing is lost."""
+    """The graph, which the message names, cannot be reached or belongs to another database. Events wait and nothing is lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_service.cli.output import out, printable
 from tests.cli import Home, Result
 
 SEED_INSERT = """USE Hartonomous;
@@ -168,6 +169,14 @@ def test_no_wait_only_enqueues(home: Home, tmp_path: Path) -> None:
     assert [source["status"] for source in document["sources"]] == ["Queued"]
     assert home.json("stats")["queues"] == {"IngestionQueue": 1, "ProvenanceQueue": 0}
     assert home.run_statuses() == []
+
+    assert home.json("ingest") == {"sources": [], "failed": [], "stages": {}}, "without a path it does what waits"
+    assert home.json("stats")["queues"] == {"IngestionQueue": 0, "ProvenanceQueue": 0}
+
+
+def test_what_looks_like_the_code_of_an_emoji_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
+    out.print(printable("It is 10:ok:20 [b] :smile:"))
+    assert capsys.readouterr().out == "It is 10:ok:20 [b] :smile:\n"
 
 
 # ---- one document on stdout
