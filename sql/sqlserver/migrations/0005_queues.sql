@@ -2,7 +2,7 @@
 -- which they were sent. Rolling back returns them; attempts are counted in a transaction of its own after that.
 
 -- Nobody else receives until the transaction ends.
-CREATE PROCEDURE dbo.usp_lock_queue @queue varchar(64)
+CREATE PROCEDURE dbo.usp_hold_queue @queue varchar(64)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -12,6 +12,15 @@ BEGIN
         @LockTimeout = 120000;
     IF @locked < 0
         THROW 51001, N'another receiver has held the queue for two minutes', 1;
+END;
+GO
+-- The same as a question, which has an answer.
+CREATE PROCEDURE dbo.usp_lock_queue @queue varchar(64)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    EXEC dbo.usp_hold_queue @queue = @queue;
     SELECT @queue AS queue;
 END;
 GO
@@ -20,11 +29,7 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/', @queue), @locked int;
-    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-        @LockTimeout = 120000;
-    IF @locked < 0
-        THROW 51001, N'another receiver has held the queue for two minutes', 1;
+    EXEC dbo.usp_hold_queue @queue = @queue;
     DECLARE @received TABLE
     (
         Sequence bigint NOT NULL PRIMARY KEY,

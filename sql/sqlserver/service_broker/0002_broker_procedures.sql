@@ -97,7 +97,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SET XACT_ABORT ON;
-    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/', @queue), @locked int, @handle uniqueidentifier;
+    DECLARE @handle uniqueidentifier;
     DECLARE @batch TABLE
     (
         QueuingOrder bigint NOT NULL,
@@ -110,10 +110,7 @@ BEGIN
                                      THEN 1 ELSE 0 END)
     );
     BEGIN TRANSACTION;
-    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-        @LockTimeout = 120000;
-    IF @locked < 0
-        THROW 51001, N'another receiver has held the queue for two minutes', 1;
+    EXEC dbo.usp_hold_queue @queue = @queue;
     WHILE 1 = 1
     BEGIN
         DELETE FROM @batch;
