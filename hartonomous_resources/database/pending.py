@@ -1,6 +1,6 @@
 """Which hours hold work."""
 
-from hartonomous_resources.clock import timestamp
+from hartonomous_resources.clock import hour_of, timestamp
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.settings import Settings
@@ -31,5 +31,4 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
 def first_hour(database: Database) -> str:
     """The hour in which the database was created: the first partition."""
     with database.read() as unit_of_work:
-        created_at = unit_of_work.query("schema")[0]["createdAt"]
-    return f"{created_at[:10]}-{created_at[11:13]}:00"
+        return hour_of(unit_of_work.query("schema")[0]["createdAt"])
