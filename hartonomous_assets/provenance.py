@@ -16,7 +16,7 @@ from hartonomous_assets.provenance_parts import (
     describe_inferences,
     describe_projected,
 )
-from hartonomous_assets.receiving import RETURNED, receive_batch
+from hartonomous_assets.receiving import receive_batches
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
 from hartonomous_assets.table_schema import column_schema, graph_kind
 from hartonomous_resources.clock import timestamp
@@ -66,14 +66,12 @@ def steps(work: Work) -> Generator[Progress]:
             raise StageUnavailable(str(error)) from error
 
     rebuild_is_due = work.alone
-    one_at_a_time = 0
+    batches = receive_batches(work, PROVENANCE_QUEUE, settings.provenance_batch_size, handle, merge)
     while True:
         nodes.clear()
         edges.clear()
         gone.clear()
-        n = 1 if one_at_a_time else settings.provenance_batch_size
-        progress = receive_batch(work, PROVENANCE_QUEUE, n, handle, merge) if settings.provenance_enabled else IDLE
-        one_at_a_time = progress.counts.get(RETURNED, max(0, one_at_a_time - 1))
+        progress = next(batches) if settings.provenance_enabled else IDLE
         if progress.counts:
             yield Progress({**progress.counts, "nodes": len(nodes), "edges": len(edges)})
         elif rebuild_is_due:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 import dagster as dg
 
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
-from hartonomous_assets.receiving import RETURNED, receive_batch
+from hartonomous_assets.receiving import receive_batches
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
@@ -32,15 +32,9 @@ def steps(work: Work) -> Generator[Progress]:
         except UnreadableSource as error:
             raise InvalidMessage(str(error), request.tenant_id) from error
 
-    one_at_a_time = 0
+    batches = receive_batches(work, INGESTION_QUEUE, settings.ingestion_batch_size, handle)
     while True:
-        if work.is_current_hour and settings.ingestion_enabled:
-            n = 1 if one_at_a_time else settings.ingestion_batch_size
-            progress = receive_batch(work, INGESTION_QUEUE, n, handle)
-            one_at_a_time = progress.counts.get(RETURNED, max(0, one_at_a_time - 1))
-            yield progress
-        else:
-            yield IDLE
+        yield next(batches) if work.is_current_hour and settings.ingestion_enabled else IDLE
 
 
 def land(
