@@ -16,8 +16,8 @@ import dagster as dg
 
 from hartonomous_assets import atoms, embeddings, projections, provenance, sources
 from hartonomous_assets.checks import CHECK_SPECS, evaluate
-from hartonomous_assets.dead_runs import process_tags
 from hartonomous_assets.lineage_events import run_lineage
+from hartonomous_assets.our_runs import process_tags
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work
 from hartonomous_resources.blobs import Blobs
@@ -132,7 +132,7 @@ def chain(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Everything pending in these hours is done when this ends; running it twice, or twice at once, changes nothing."""
     resources = Resources(settings, database, graph, gpu, blobs)
-    context.instance.add_run_tags(context.run.run_id, process_tags())
+    context.instance.add_run_tags(context.run.run_id, process_tags(context.run.run_id))
     selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
     release_dead_claims(database)
     errors: dict[str, Exception] = {}

@@ -1,14 +1,14 @@
-"""Runs whose process is gone. The default launcher cannot tell: killed with -9 they would stay STARTED for ever."""
+"""Runs of ours whose process is gone. The default launcher cannot tell: killed with -9 they would stay STARTED for ever."""
 
 import time
 
 import dagster as dg
+from dagster._core.launcher import RunLauncher, WorkerStatus
 
-from hartonomous_resources.processes import ProcessIdentity, this_process
+from hartonomous_assets.our_runs import our_runs, process_of
 
-PROCESS_TAG = "hartonomous/process"
 _UNTAGGED_SECONDS = 120.0
-"""A run names its process as soon as it works; one that has not by then died while it started."""
+"""A run names its process as soon as it works; one that was started and has not by then died on the way."""
 
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -18,23 +18,30 @@ _UNFINISHED = [
 ]
 
 
-def process_tags() -> dict[str, str]:
-    """Tags by which a run names the process that it runs in."""
-    return {PROCESS_TAG: str(this_process())}
-
-
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark every unfinished run whose process has ended as failed; returns their ids."""
+    """Mark each of our unfinished runs whose process has ended as failed; returns their ids."""
     failed = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+    for record in our_runs(instance, _UNFINISHED):
         run = record.dagster_run
-        identity = ProcessIdentity.parse(run.tags.get(PROCESS_TAG, ""))
-        if identity is None and run.status is dg.DagsterRunStatus.NOT_STARTED:
-            continue  # not launched yet
-        silent = time.time() - record.update_timestamp.timestamp() > _UNTAGGED_SECONDS
-        if identity.is_gone() if identity else silent:
+        if _is_dead(record) and not _is_held(instance.run_launcher, run):
             instance.report_run_failed(
                 run, "its process is gone (killed, or the machine went down); what it left is done by the next run"
             )
             failed.append(run.run_id)
     return failed
+
+
+def _is_dead(record: dg.RunRecord) -> bool:
+    """A run that has not begun is left to Dagster's own monitoring: it may wait in a launcher's queue for hours."""
+    process = process_of(record.dagster_run)
+    if process is not None:
+        return process.is_gone()
+    silent_seconds = time.time() - record.update_timestamp.timestamp()
+    return record.dagster_run.status is dg.DagsterRunStatus.STARTED and silent_seconds > _UNTAGGED_SECONDS
+
+
+def _is_held(launcher: RunLauncher, run: dg.DagsterRun) -> bool:
+    """Whether the launcher that was given the run says, or cannot rule out, that it lives. It may see more than this host does."""
+    if run.remote_job_origin is None or not launcher.supports_check_run_worker_health:
+        return False  # runs in some command's own process, or nobody can be asked
+    return launcher.check_run_worker_health(run).status in (WorkerStatus.RUNNING, WorkerStatus.UNKNOWN)

@@ -4,7 +4,7 @@ import time
 
 import dagster as dg
 
-from hartonomous_assets.dead_runs import process_tags
+from hartonomous_assets.our_runs import HOUSEKEEPING_JOB_NAME, our_runs, process_tags
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
 from hartonomous_resources.database.protocol import Database
@@ -15,15 +15,15 @@ _RANGE_TAG = "dagster/asset_partition_range_start"
 
 
 @dg.op(
-    description="Delete superseded runs, but keep the latest successful run of each partition, or the grid forgets the hour."
+    description="Delete our superseded runs, but keep the latest successful run of each partition, or the grid forgets the hour."
 )
 def prune_runs(context: dg.OpExecutionContext) -> int:
     instance = context.instance
-    instance.add_run_tags(context.run_id, process_tags())
+    instance.add_run_tags(context.run_id, process_tags(context.run_id))
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     kept: set[object] = set()
     deleted = 0
-    for record in instance.get_run_records(dg.RunsFilter(statuses=finished)):  # newest first
+    for record in our_runs(instance, finished):
         run = record.dagster_run
         of = (run.job_name, run.tags.get("dagster/partition"), run.asset_selection)
         if _RANGE_TAG in run.tags:
@@ -51,7 +51,10 @@ def sweep_blobs(
     return deleted
 
 
-@dg.job(description="Prune superseded runs and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.")
+@dg.job(
+    name=HOUSEKEEPING_JOB_NAME,
+    description="Prune our superseded runs and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.",
+)
 def housekeeping() -> None:
     prune_runs()
     sweep_blobs()

@@ -4,8 +4,7 @@ import dagster as dg
 
 from hartonomous_assets.chain import STAGES
 from hartonomous_assets.housekeeping import housekeeping
-
-CHAIN_JOB_NAME = "chain_of_an_hour"
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME
 
 chain_job = dg.define_asset_job(
     CHAIN_JOB_NAME,

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from hartonomous_assets.jobs import CHAIN_JOB_NAME, chain_job
+from hartonomous_assets.jobs import chain_job
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
+from uuid import uuid4
 
 from filelock import FileLock
 
@@ -63,17 +64,18 @@ def run_chain(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from hartonomous_assets.dead_runs import process_tags
         from hartonomous_assets.definitions import defs
-        from hartonomous_assets.jobs import CHAIN_JOB_NAME
+        from hartonomous_assets.our_runs import CHAIN_JOB_NAME, process_tags
     marker = settings.dagster_home / "in-process" / quote(str(this_process()), safe="")
     marker.parent.mkdir(exist_ok=True)
     marker.touch()
     overrides = {"linger_seconds": linger_seconds}
+    run_id = str(uuid4())
     result = defs.resolve_job_def(CHAIN_JOB_NAME).execute_in_process(
         instance=instance,
         partition_key=hour,
-        tags=process_tags(),
+        run_id=run_id,
+        tags=process_tags(run_id),
         run_config={
             "resources": {"settings": {"config": {"overrides": overrides}}},
             # The events are in Dagster's storage and on its page; a command's stderr is for people, or for our JSON lines.

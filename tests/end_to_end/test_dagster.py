@@ -13,9 +13,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from hartonomous_assets import housekeeping, sensors
 from hartonomous_assets.chain import STAGES
-from hartonomous_assets.dead_runs import PROCESS_TAG, fail_dead_runs
 from hartonomous_assets.definitions import defs
-from hartonomous_assets.jobs import CHAIN_JOB_NAME
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME
 from hartonomous_assets.sensors import service_broker_sensor
 from hartonomous_resources.clock import HOUR_FORMAT
 from hartonomous_resources.messages import INGESTION_QUEUE
@@ -30,7 +29,6 @@ from tests.cli import CHECKOUT, Home, Result, hour_with_room
 
 CHAIN_ASSETS = {stage.name for stage in STAGES}
 MARKER = "quetzalcoatlus"
-DEAD_PROCESS = "{host}/{boot}/4194300/1000000000"
 
 
 @pytest.fixture
@@ -354,11 +352,9 @@ def test_the_sensor_asks_for_nothing_once_the_run_has_done_the_work(
     assert tick() == []
 
 
-def a_run(
-    instance: dg.DagsterInstance, hour: str, status: dg.DagsterRunStatus, process: str | None = None
-) -> dg.DagsterRun:
+def a_run(instance: dg.DagsterInstance, hour: str, status: dg.DagsterRunStatus) -> dg.DagsterRun:
     """A run of the chain of an hour, as a process leaves it that is killed at this point."""
-    tags = {"dagster/partition": hour} | ({PROCESS_TAG: process} if process else {})
+    tags = {"dagster/partition": hour}
     origin = RemoteJobOrigin(
         RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("hartonomous"), "__repository__"), CHAIN_JOB_NAME
     )
@@ -397,31 +393,7 @@ def test_the_sensor_asks_again_some_time_after_a_failure(
     assert (right_after, tick()) == ([], [hour])
 
 
-# ---- dead runs and housekeeping
-
-
-def dead_process() -> str:
-    """The identity of a process of this boot of this host that is no more."""
-    from hartonomous_resources.processes import this_process
-
-    mine = this_process()
-    return DEAD_PROCESS.format(host=mine.host, boot=mine.boot)
-
-
-@pytest.mark.parametrize(
-    "status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-)
-def test_a_run_whose_process_is_gone_is_failed_and_no_longer_in_the_way(
-    instance: dg.DagsterInstance, hour: str, status: dg.DagsterRunStatus
-) -> None:
-    from hartonomous_resources.processes import this_process
-
-    dead = a_run(instance, hour, status, dead_process())
-    alive = a_run(instance, "2026-01-01-00:00", status, str(this_process()))
-
-    assert fail_dead_runs(instance) == [dead.run_id]
-    assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
-    assert instance.get_run_by_id(alive.run_id).status is status
+# ---- housekeeping
 
 
 @pytest.fixture
@@ -431,35 +403,6 @@ def keep_house(
     """Runs the housekeeping job as if every run were old enough to go."""
     monkeypatch.setattr(housekeeping, "KEEP_RUN_DAYS", 0)
     return lambda: defs.resolve_job_def("housekeeping").execute_in_process(instance=instance)
-
-
-def test_housekeeping_deletes_superseded_runs_and_keeps_the_latest_success_of_each_hour(
-    instance: dg.DagsterInstance,
-    settings: Settings,
-    resources: Resources,
-    hour: str,
-    put: Callable[..., Path],
-    keep_house: Callable[[], dg.ExecuteInProcessResult],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HARTONOMOUS_EMBEDDING_ENABLED", "false")
-    older, newer = (run_chain(settings, instance, hour).run_id for _ in range(2))
-    failed = a_run(instance, hour, dg.DagsterRunStatus.STARTED)
-    instance.report_run_failed(failed)
-
-    assert keep_house().success
-    assert [instance.has_run(run_id) for run_id in (older, newer, failed.run_id)] == [False, True, False]
-    assert instance.get_materialized_partitions(dg.AssetKey("atoms")) == {hour}
-
-
-def test_housekeeping_forgets_no_hour_when_a_later_run_took_only_some_assets(
-    instance: dg.DagsterInstance, hour: str, keep_house: Callable[[], dg.ExecuteInProcessResult]
-) -> None:
-    run_subset(instance, hour, ["sources", "atoms"])
-    run_subset(instance, hour, ["sources"])
-
-    assert keep_house().success
-    assert instance.get_materialized_partitions(dg.AssetKey("atoms")) == {hour}
 
 
 def test_housekeeping_sweeps_blobs_that_no_row_names_and_keeps_the_others(

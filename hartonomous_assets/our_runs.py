@@ -1,0 +1,52 @@
+"""Which runs of an instance are ours: other teams' jobs may share it, and theirs are never touched."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from hartonomous_resources.processes import ProcessIdentity, this_process
+
+LOCATION_NAME = "hartonomous"
+"""Our code location, as workspace.yaml names it."""
+
+CHAIN_JOB_NAME = "chain_of_an_hour"
+HOUSEKEEPING_JOB_NAME = "housekeeping"
+_ASSET_JOB_NAME = "__ASSET_JOB"
+"""Dagster's own, in every code location: what the page's Materialize runs."""
+
+PROCESS_TAG = ".dagster/hartonomous_process"
+"""Only our code writes it. The page hides tags that begin so."""
+
+_OLD_PROCESS_TAG = "hartonomous/process"
+
+
+def process_tags(run_id: str) -> dict[str, str]:
+    """Tags by which a run names the process that it runs in.
+
+    The run's own id is in it, for a run that is executed again begins with the tags of the one before.
+    """
+    return {PROCESS_TAG: f"{run_id} {this_process()}"}
+
+
+def process_of(run: dg.DagsterRun) -> ProcessIdentity | None:
+    """The process that a run works in; None for one that has not said so yet."""
+    run_id, _, process = run.tags.get(PROCESS_TAG, "").partition(" ")
+    if run_id:
+        return ProcessIdentity.parse(process) if run_id == run.run_id else None
+    return ProcessIdentity.parse(run.tags.get(_OLD_PROCESS_TAG, ""))
+
+
+def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:
+    """Our runs in one of these statuses, job by job, the newest of each first."""
+    for job_name in (CHAIN_JOB_NAME, HOUSEKEEPING_JOB_NAME, _ASSET_JOB_NAME):
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=statuses)):
+            if _is_ours(record.dagster_run):
+                yield record
+
+
+def _is_ours(run: dg.DagsterRun) -> bool:
+    """By what our code wrote, or, as long as it has not come to work, by the code location that the run was asked of."""
+    if PROCESS_TAG in run.tags or _OLD_PROCESS_TAG in run.tags:
+        return True
+    origin = run.remote_job_origin
+    return origin is not None and origin.repository_origin.code_location_origin.location_name == LOCATION_NAME
