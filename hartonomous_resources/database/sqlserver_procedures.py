@@ -13,7 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_PROCEDURE = re.compile(r"^CREATE PROCEDURE dbo\.(\w+)(.*?)\nWITH EXECUTE AS OWNER\nAS\n", re.MULTILINE | re.DOTALL)
+_PROCEDURE = re.compile(
+    r"^CREATE (?:OR ALTER )?PROCEDURE dbo\.(\w+)(.*?)\nWITH EXECUTE AS OWNER\nAS\n", re.MULTILINE | re.DOTALL
+)
 _TABLE_TYPE = re.compile(r"^CREATE TYPE dbo\.(\w+) AS TABLE\n\(\n(.*?)\n\);", re.MULTILINE | re.DOTALL)
 _PARAMETER = re.compile(r"@(\w+)\s+(dbo\.\w+|\w+(?:\([^)]*\))?)(?:\s+(?:READONLY|=|OUTPUT)[^,]*)?(?:,|$)")
 _COLUMN = re.compile(r"^    (?!PRIMARY )(\w+) (\w+(?:\([^)]*\))?)", re.MULTILINE)
@@ -48,7 +50,7 @@ class Procedure:
 
 @cache
 def load_procedures(folder: Path) -> dict[str, Procedure]:
-    """Every procedure defined in the .sql files below `folder`, by name."""
+    """Every procedure defined in the .sql files below `folder`, by name: as the last of them defines it."""
     procedures = {}
     for name, text in _definitions(folder, _PROCEDURE):
         parameters = tuple(
@@ -61,7 +63,7 @@ def load_procedures(folder: Path) -> dict[str, Procedure]:
 
 @cache
 def load_table_types(folder: Path) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Columns, as (name, type), of every table type defined below `folder`."""
+    """Columns, as (name, type), of every table type defined below `folder`, in its last definition."""
     return {name: tuple(_COLUMN.findall(text)) for name, text in _definitions(folder, _TABLE_TYPE)}
 
 

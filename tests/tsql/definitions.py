@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hartonomous_resources.project_files import project_file
 from tests.tsql.checker import Finding, Script, checker
 from tests.tsql.newer import is_newer, without_batch, without_vectors
+from tests.tsql.shape import last_shape
 from tests.tsql.tree import Node, last_name, object_name
 
 BROKERS = ("table_broker", "service_broker")
@@ -80,11 +81,17 @@ def read(file: Path) -> tuple[Script | list[Finding], list[Finding]]:
     return result, unread
 
 
-def file_set(broker: str) -> list[Script]:
-    """The scripts of one installation: core, broker and features. What the parser rejects is left out."""
+def migrations(broker: str) -> list[Script]:
+    """The scripts that make one installation: core, broker and features, in order. What the parser rejects is left out."""
     folders = ("", "migrations", broker, "spatial", "vector")
     chosen = [file for name in folders for file in sorted((folder() / name).glob("*.sql")) if not _has_names(file)]
     return [script for script, _ in map(read, chosen) if isinstance(script, Script)]
+
+
+@cache
+def file_set(broker: str) -> list[Script]:
+    """The scripts of one installation in their last shape: nothing in them is changed by a later one."""
+    return last_shape(migrations(broker))
 
 
 def parameter(node: Node) -> Parameter:
@@ -118,8 +125,7 @@ def _routines(scripts: Iterable[Script], *kinds: str) -> Iterator[Procedure]:
 
 def procedures_in(scripts: Iterable[Script]) -> dict[str, Procedure]:
     """The procedures that scripts define."""
-    kinds = ("CreateProcedureStatement", "CreateOrAlterProcedureStatement")
-    return {procedure.name: procedure for procedure in _routines(scripts, *kinds)}
+    return {procedure.name: procedure for procedure in _routines(scripts, "CreateProcedureStatement")}
 
 
 def functions_in(scripts: Iterable[Script]) -> dict[str, Procedure]:

@@ -8,21 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.tsql.checker import Script
-from tests.tsql.tree import Node, last_name, object_name
+from tests.tsql.tree import Node, last_name
 
 _BODIES = ("CreateProcedureStatement", "CreateTriggerStatement", "CreateFunctionStatement")
-_ADDS_COLUMNS = "AlterTableAddTableElementStatement"
-_IN_THE_MODEL = ("Create", "Grant", "Deny", "AlterTable")
+_IN_THE_MODEL = ("Create", "Grant", "Deny")
 
 
 def units(scripts: list[Script]) -> list[tuple[str, str]]:
-    """Names and texts of all that the model is built from."""
+    """Names and texts of all that the model is built from; of the last shape, for DacFx has objects and no changes of them."""
     definitions = {
         last_name(node["Name"]).lower(): node["Definition"].text(script.text)
         for script in scripts
         for node in script.tree.walk("CreateTypeTableStatement")
     }
-    added = _added_columns(scripts)
     found = []
     for script in scripts:
         loose = []
@@ -31,39 +29,15 @@ def units(scripts: list[Script]) -> list[tuple[str, str]]:
                 if not statement.kind.startswith(_IN_THE_MODEL):
                     loose.append(statement.text(script.text).rstrip().rstrip(";"))
                     continue
-                if statement.kind == _ADDS_COLUMNS:
-                    continue
                 place = f"{script.place}:{statement.line}:{statement.column}"
-                found.append((place, _as_created(statement, script, added)))
-                if statement.kind.replace("OrAlter", "") in _BODIES:
+                found.append((place, statement.text(script.text)))
+                if statement.kind in _BODIES:
                     shadow = _Shadow(script.text, statement, definitions)
                     found += [(f"{place} {name}", text) for name, text in shadow.units()]
         if loose:
             body = ";\n".join(loose)
             found.append((f"{script.place} (statements)", f"CREATE PROCEDURE [dbo].[{script.place}] AS\n{body};"))
     return found
-
-
-def _added_columns(scripts: list[Script]) -> dict[str, list[str]]:
-    """What ALTER TABLE … ADD adds, by table: DacFx has no statement that changes an object, only objects."""
-    added: dict[str, list[str]] = {}
-    for script in scripts:
-        for statement in script.tree.walk(_ADDS_COLUMNS):
-            name = object_name(statement["SchemaObjectName"]).lower()
-            added.setdefault(name, []).append(statement["Definition"].text(script.text))
-    return added
-
-
-def _as_created(statement: Node, script: Script, added: dict[str, list[str]]) -> str:
-    """The text of a CREATE, a table with the columns that it gets later."""
-    text = statement.text(script.text)
-    if statement.kind.startswith("CreateOrAlter"):
-        return "CREATE" + text[text.upper().index("ALTER") + 5 :]
-    if statement.kind == "CreateTableStatement":
-        end = statement["Definition"].end - statement.offset
-        later = added.get(object_name(statement["SchemaObjectName"]).lower(), [])
-        return text[:end] + "".join(f", {definition}" for definition in later) + text[end:]
-    return text
 
 
 @dataclass
@@ -138,7 +112,4 @@ class _Shadow:
             if start >= at:
                 text += self.script[at:start] + replacement
                 at = end
-        text += self.script[at : self.body.end]
-        return (
-            "CREATE" + text[text.upper().index("ALTER") + 5 :] if self.body.kind.startswith("CreateOrAlter") else text
-        )
+        return text + self.script[at : self.body.end]

@@ -5,11 +5,27 @@ from collections.abc import Iterator
 from tests.tsql.checker import Finding, Script
 from tests.tsql.tree import Node, object_name
 
-# A migration runs once and only adds: everything else belongs in a procedure, or in a decision of the program's own.
-_IN_MIGRATIONS = ("Create", "InsertStatement", "Grant", "AlterRole")
-# A feature adds to tables of the core.
-_IN_FEATURES = (*_IN_MIGRATIONS, "AlterTableAddTableElement")
-_BODIES = ("CreateProcedureStatement", "CreateTriggerStatement", "CreateFunctionStatement")
+# A migration makes objects, changes what an earlier one made, and moves rows along; everything else is a procedure's work.
+_IN_MIGRATIONS = (
+    "Create",
+    "AlterTableAddTableElement",
+    "AlterTableAlterColumn",
+    "AlterTableDropTableElement",
+    "AlterRole",
+)
+_IN_MIGRATIONS += (
+    "DropIndex",
+    "DropProcedure",
+    "DropType",
+    "Grant",
+    "InsertStatement",
+    "UpdateStatement",
+    "DeleteStatement",
+)
+_OF_ROWS = ("InsertStatement", "UpdateStatement", "DeleteStatement")
+_PROCEDURES = ("CreateProcedureStatement", "CreateOrAlterProcedureStatement")
+_TRIGGERS = ("CreateTriggerStatement", "CreateOrAlterTriggerStatement")
+_BODIES = (*_PROCEDURES, *_TRIGGERS, "CreateFunctionStatement", "CreateOrAlterFunctionStatement")
 _WITHOUT_SCHEMA = {"inserted", "deleted"}
 
 
@@ -31,16 +47,16 @@ def statement_rules(script: Script) -> Iterator[Finding]:
     yield from _schemas(script)
 
 
-def file_rules(script: Script, feature: bool) -> Iterator[Finding]:
-    """Rules for the files of sql/sqlserver: numbered core migrations, and features, which may also add columns."""
-    allowed = _IN_FEATURES if feature else _IN_MIGRATIONS
+def file_rules(script: Script) -> Iterator[Finding]:
+    """Rules for the migrations of sql/sqlserver."""
     for batch in script.tree.all("Batches"):
+        yield from _alteration_rules(script, batch)
         for statement in batch.all("Statements"):
-            if not statement.kind.startswith(allowed) or statement.kind.startswith("CreateOrAlter"):
-                yield script.finding(statement, f"{statement.kind} does not belong in a migration: only plain CREATE")
-            if statement.kind == "CreateProcedureStatement":
+            if not statement.kind.startswith(_IN_MIGRATIONS):
+                yield script.finding(statement, f"{statement.kind} does not belong in a migration")
+            if statement.kind in _PROCEDURES:
                 yield from _procedure_rules(script, statement)
-            elif statement.kind == "CreateTriggerStatement" and not _sets_nocount(statement):
+            elif statement.kind in _TRIGGERS and not _sets_nocount(statement):
                 yield script.finding(statement, "a trigger begins with SET NOCOUNT ON")
             body = (
                 statement["StatementList"].all("Statements")
@@ -49,6 +65,26 @@ def file_rules(script: Script, feature: bool) -> Iterator[Finding]:
             )
             if body and body[0].kind == "BeginEndBlockStatement" and len(body) > 1:
                 yield script.finding(body[1], "GO is missing: this still belongs to the body above")
+
+
+def _alteration_rules(script: Script, batch: Node) -> Iterator[Finding]:
+    statements = batch.all("Statements")
+    if any(one.kind.startswith("AlterTable") for one in statements):
+        for statement in (one for one in statements if one.kind in _OF_ROWS):
+            yield script.finding(statement, "GO is missing: a batch is compiled before its ALTER TABLE runs")
+    for added in (one for one in statements if one.kind == "AlterTableAddTableElementStatement"):
+        for column in added["Definition"].all("ColumnDefinitions"):
+            if not column.get("DefaultConstraint") and not _may_be_empty(column):
+                yield script.finding(column, "a column that is added is NULL or has a DEFAULT: there are rows already")
+
+
+def _may_be_empty(column: Node) -> bool:
+    """Whether rows that are there already need no value of it from us."""
+    if column.get("ComputedColumnExpression") or column.get("IdentityOptions"):
+        return True
+    return not any(
+        c.kind == "NullableConstraintDefinition" and not c.get("Nullable") for c in column.all("Constraints")
+    )
 
 
 def _procedure_rules(script: Script, procedure: Node) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """T-SQL that is wrong in one way, beside the same T-SQL as it should be: what the checker must tell apart.
 
-Statements are put into a procedure, unless they are a script of their own (they begin with CREATE, GRANT, ALTER or INSERT).
+Statements are put into a procedure, unless they are a script of their own (they begin with CREATE, GRANT, ALTER, DROP or INSERT).
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Pair(NamedTuple):
 
 def script(text: str) -> str:
     """A whole script of a statement."""
-    if text.startswith(("CREATE", "GRANT", "ALTER", "INSERT INTO dbo.Seed")):
+    if text.startswith(("CREATE", "GRANT", "ALTER", "DROP", "INSERT INTO dbo.Seed")):
         return text
     return (
         "CREATE PROCEDURE dbo.usp_snippet @id bigint, @name nvarchar(100), @rows dbo.ItemRows READONLY\n"
@@ -27,6 +27,7 @@ def script(text: str) -> str:
 _PROCEDURE = (
     "CREATE PROCEDURE dbo.usp_a @id bigint WITH EXECUTE AS OWNER AS BEGIN SET NOCOUNT ON; SELECT @id AS id; END;"
 )
+_CHANGED = _PROCEDURE.replace("CREATE", "CREATE OR ALTER")
 _DIALOG = "DECLARE @h uniqueidentifier; BEGIN DIALOG CONVERSATION @h FROM SERVICE [//a/I] TO SERVICE N'//a/T' ON CONTRACT [//a/C]"
 
 SYNTAX = [
@@ -141,8 +142,13 @@ RULES = [
     Pair("table without its schema", "SELECT i.Name FROM Item AS i;", "SELECT i.Name FROM dbo.Item AS i;"),
     Pair("call without its schema", "EXEC usp_other @name = @name;", "EXEC dbo.usp_other @name = @name;"),
     Pair("new table without its schema", "CREATE TABLE T (a int);", "CREATE TABLE dbo.T (a int);"),
-    Pair("CREATE OR ALTER", _PROCEDURE.replace("CREATE", "CREATE OR ALTER"), _PROCEDURE),
-    Pair("ALTER TABLE in the core", "ALTER TABLE dbo.Item ADD Place geometry NULL;", "CREATE TABLE dbo.Place (Place geometry NULL);"),
+    Pair("table thrown away", "DROP TABLE dbo.Item;", "ALTER TABLE dbo.Item DROP COLUMN Name;"),
+    Pair("rows written before their column is there", "ALTER TABLE dbo.Item ADD Place int NULL; UPDATE dbo.Item SET Place = 1;",
+         "ALTER TABLE dbo.Item ADD Place int NULL;\nGO\nUPDATE dbo.Item SET Place = 1;"),
+    Pair("new column that old rows have no value for", "ALTER TABLE dbo.Item ADD Place int NOT NULL;",
+         "ALTER TABLE dbo.Item ADD Place int NOT NULL CONSTRAINT DF_Item_Place DEFAULT 0;"),
+    Pair("changed procedure with NOCOUNT left off", _CHANGED.replace("SET NOCOUNT ON;", ""), _CHANGED),
+    Pair("changed procedure with caller's rights", _CHANGED.replace("WITH EXECUTE AS OWNER", ""), _CHANGED),
     Pair("NOCOUNT left off", _PROCEDURE.replace("SET NOCOUNT ON;", ""), _PROCEDURE),
     Pair("NOCOUNT switched off", _PROCEDURE.replace("NOCOUNT ON", "NOCOUNT OFF"), _PROCEDURE),
     Pair("caller's rights", _PROCEDURE.replace("WITH EXECUTE AS OWNER", ""), _PROCEDURE),
@@ -246,4 +252,36 @@ REFERENCES = [
     Pair("table function without its argument", "SELECT f.ItemId FROM dbo.fn_items() AS f;", "SELECT f.ItemId FROM dbo.fn_items(1) AS f;"),
     Pair("column of no table function", "SELECT f.Name FROM dbo.fn_items(1) AS f;", "SELECT f.ItemId FROM dbo.fn_items(1) AS f;"),
     Pair("lock without a mode", "EXEC sys.sp_getapplock @Resource = @name;", "EXEC sys.sp_getapplock @Resource = @name, @LockMode = 'Exclusive';"),
+    Pair("plain CREATE of what is there", "CREATE PROCEDURE dbo.usp_insert_from_other WITH EXECUTE AS OWNER AS SELECT 1 AS n;",
+         "CREATE OR ALTER PROCEDURE dbo.usp_insert_from_other WITH EXECUTE AS OWNER AS SELECT 1 AS n;"),
+    Pair("change of what is not there", "CREATE OR ALTER VIEW dbo.v AS SELECT i.Name FROM dbo.Item AS i;",
+         "CREATE VIEW dbo.v AS SELECT i.Name FROM dbo.Item AS i;\nGO\nCREATE OR ALTER VIEW dbo.v AS SELECT i.ItemId FROM dbo.Item AS i;"),
+    Pair("call with a parameter that the last definition lacks",
+         "CREATE OR ALTER PROCEDURE dbo.usp_other @name nvarchar(100) AS SELECT @name AS name;\nGO\n"
+         "CREATE PROCEDURE dbo.usp_b AS EXEC dbo.usp_other @name = N'a', @n = 1;",
+         "CREATE OR ALTER PROCEDURE dbo.usp_other @name nvarchar(100), @m int AS SELECT @name AS name, @m AS n;\nGO\n"
+         "CREATE OR ALTER PROCEDURE dbo.usp_insert_from_other AS EXEC dbo.usp_other @name = N'a', @m = 1;"),
+    Pair("function called as it was before", "CREATE OR ALTER FUNCTION dbo.fn_twice (@n int, @m int) RETURNS int AS BEGIN RETURN @n * @m; END;\nGO\n"
+         "CREATE VIEW dbo.v AS SELECT dbo.fn_twice(1) AS n;",
+         "CREATE OR ALTER FUNCTION dbo.fn_twice (@n int, @m int) RETURNS int AS BEGIN RETURN @n * @m; END;\nGO\n"
+         "CREATE VIEW dbo.v AS SELECT dbo.fn_twice(1, 2) AS n;"),
+    Pair("column that is added twice", "ALTER TABLE dbo.Item ADD Name nvarchar(9) NULL;", "ALTER TABLE dbo.Item ADD Title nvarchar(9) NULL;"),
+    Pair("changed column that is not there", "ALTER TABLE dbo.Item ALTER COLUMN Title nvarchar(9) NULL;",
+         "ALTER TABLE dbo.Item ALTER COLUMN Name nvarchar(9) NULL;"),
+    Pair("default of no column", "ALTER TABLE dbo.Item ADD CONSTRAINT DF_Title DEFAULT N'' FOR Title;",
+         "ALTER TABLE dbo.Item ADD CONSTRAINT DF_Name DEFAULT N'' FOR Name;"),
+    Pair("check of no column", "ALTER TABLE dbo.Item ADD CONSTRAINT CK_Title CHECK (Title <> N'');",
+         "ALTER TABLE dbo.Item ADD CONSTRAINT CK_Name CHECK (Name <> N'');"),
+    Pair("dropped constraint that is not there", "ALTER TABLE dbo.Item DROP CONSTRAINT FK_Item;",
+         "ALTER TABLE dbo.Item DROP CONSTRAINT FK_Item_Owner;"),
+    Pair("column used after it was dropped", "ALTER TABLE dbo.Item DROP COLUMN Name;\nGO\nCREATE VIEW dbo.v AS SELECT i.Name FROM dbo.Item AS i;",
+         "ALTER TABLE dbo.Item DROP COLUMN Name;\nGO\nCREATE VIEW dbo.v AS SELECT i.ItemId FROM dbo.Item AS i;"),
+    Pair("dropped index that is not there", "DROP INDEX IX_Item ON dbo.Item;",
+         "CREATE INDEX IX_Item ON dbo.Item (Name);\nGO\nDROP INDEX IX_Item ON dbo.Item;"),
+    Pair("table type that is dropped while it is used", "DROP TYPE dbo.ItemRows;", "DROP PROCEDURE dbo.usp_take;\nDROP TYPE dbo.ItemRows;"),
+    Pair("table type with a new column that is not there",
+         "DROP PROCEDURE dbo.usp_take;\nDROP TYPE dbo.ItemRows;\nCREATE TYPE dbo.ItemRows AS TABLE (Ordinal int NOT NULL, Title nvarchar(9));\nGO\n"
+         "CREATE PROCEDURE dbo.usp_take @items dbo.ItemRows READONLY AS SELECT r.Name FROM @items AS r;",
+         "DROP PROCEDURE dbo.usp_take;\nDROP TYPE dbo.ItemRows;\nCREATE TYPE dbo.ItemRows AS TABLE (Ordinal int NOT NULL, Title nvarchar(9));\nGO\n"
+         "CREATE PROCEDURE dbo.usp_take @items dbo.ItemRows READONLY AS SELECT r.Title FROM @items AS r;"),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from tests.tsql.lint import lint
 from tests.tsql.model import units
 from tests.tsql.python_literals import readable, statements_in
 from tests.tsql.rules import file_rules, statement_rules
+from tests.tsql.shape import Shape
 from tests.tsql.snippets import REFERENCES, RULES, SCHEMA, SYNTAX, Pair, script
 from tests.tsql.toolchain import VARIABLE, Toolchain, ToolchainUnavailable, open_toolchain
 
@@ -32,7 +33,7 @@ def syntax_findings(text: str) -> list[Finding]:
 def rule_findings(text: str) -> list[Finding]:
     """What the project's rules find in T-SQL that is well formed."""
     well_formed = parsed(script(text))
-    return [*statement_rules(well_formed), *file_rules(well_formed, feature=False)]
+    return [*statement_rules(well_formed), *file_rules(well_formed)]
 
 
 def reference_findings(text: str) -> list[str]:
@@ -40,9 +41,11 @@ def reference_findings(text: str) -> list[str]:
     scripts = [checker().parse(SCHEMA, "schema.sql"), checker().parse(script(text), "snippet.sql")]
     well_formed = [one for one in scripts if isinstance(one, Script)]
     assert len(well_formed) == 2, scripts
+    shape = Shape(well_formed)
+    well_formed = shape.last_scripts()
     definitions = Definitions.of(well_formed)
     calls = [str(finding) for one in well_formed for finding in call_findings(one, definitions)]
-    return calls + checker().model_findings(units(well_formed))
+    return [*map(str, shape.findings), *calls, *checker().model_findings(units(well_formed))]
 
 
 def named(pairs: list[Pair]) -> list[object]:

@@ -1,24 +1,10 @@
-"""A server with the files that the tests execute."""
+"""A server on which the migrations have run."""
 
 import pytest
 
-from hartonomous_resources.project_files import project_file
+from tests.tsql.definitions import file_set
 from tests.tsql_functions.server import Server
 
-FILES = (
-    *(
-        "migrations/0001_tables.sql",
-        "migrations/0003_types.sql",
-        "migrations/0012_vectors.sql",
-        "migrations/0013_landmarks.sql",
-    ),
-    *(
-        "migrations/0014_projection.sql",
-        "migrations/0015_search.sql",
-        "spatial/0001_spatial_key.sql",
-        "spatial/0002_functions.sql",
-    ),
-)
 _PUBLISHED = """
 CREATE TABLE dbo.Published (AtomEmbeddingId bigint NOT NULL);
 GO
@@ -33,8 +19,8 @@ Change = tuple[str, str]
 
 
 def server_with(*changes: Change) -> Server:
-    """A server that has run the files, with these changes made to them first. Each piece must stand there exactly once."""
-    texts = {file: (project_file("sql") / "sqlserver" / file).read_text(encoding="utf-8") for file in FILES}
+    """A server that has run the migrations, with these changes made to their last shape. Each piece must stand there once."""
+    texts = {script.place: script.text for script in file_set("table_broker")}
     for old, new in changes:
         assert sum(text.count(old) for text in texts.values()) == 1, f"{old!r} does not stand once in the files"
         texts = {file: text.replace(old, new) for file, text in texts.items()}

@@ -1,7 +1,9 @@
 """Procedures as the files define them, and arguments as the driver sends them."""
 
+import re
 import uuid
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -38,9 +40,20 @@ def test_defaults_and_outputs_are_no_part_of_a_type() -> None:
     ]
 
 
+def test_the_last_definition_of_a_procedure_and_a_table_type_counts(tmp_path: Path) -> None:
+    first = "CREATE TYPE dbo.Rows AS TABLE\n(\n    A int NOT NULL\n);\nGO\n"
+    first += "CREATE PROCEDURE dbo.usp_a\n    @a int\nWITH EXECUTE AS OWNER\nAS\nBEGIN\n    SET NOCOUNT ON;\nEND;\n"
+    (tmp_path / "0001_first.sql").write_text(first)
+    second = first.replace("CREATE PROCEDURE", "CREATE OR ALTER PROCEDURE").replace("@a int", "@a int, @b bigint")
+    (tmp_path / "0002_second.sql").write_text(second.replace("A int NOT NULL", "A int NOT NULL,\n    B bit NULL"))
+
+    assert [p.name for p in load_procedures(tmp_path)["usp_a"].parameters] == ["a", "b"]
+    assert load_table_types(tmp_path) == {"Rows": (("A", "int"), ("B", "bit"))}
+
+
 def test_every_procedure_of_the_files_is_found() -> None:
-    lines = [line for file in FOLDER.rglob("*.sql") for line in file.read_text("utf-8").splitlines()]
-    defined = {line.split()[2].removeprefix("dbo.") for line in lines if line.startswith("CREATE PROCEDURE")}
+    texts = [file.read_text("utf-8") for file in FOLDER.rglob("*.sql")]
+    defined = {name for text in texts for name in re.findall(r"(?m)^CREATE (?:OR ALTER )?PROCEDURE dbo\.(\w+)", text)}
 
     assert load_procedures(FOLDER).keys() == defined
 
