@@ -1,4 +1,7 @@
-"""The JSON messages of both queues. Parsing is strict about what we rely on and open to fields that we do not know."""
+"""The JSON messages of both queues. Parsing is strict about what we rely on and open to fields that we do not know.
+
+Keys are read in any letter case, for .NET's serializer writes `TenantId`; a message that names no tenant is tenant 0's.
+"""
 
 import base64
 import json
@@ -8,6 +11,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hartonomous_resources.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
 from hartonomous_resources.settings import INLINE_LIMIT
 
 INGESTION_QUEUE = "IngestionQueue"
@@ -28,11 +32,17 @@ class InvalidMessage(ValueError):
 class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
+    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)] = 0
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys of the message in JSON, as we spell them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
 
 class IngestionRequest(_Message):
     """Ask for a file to be ingested: its bytes inline (base64, up to 1 MiB) or the uri where they lie."""
 
-    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     source_id: Annotated[int | str | None, Field(alias="sourceId")] = None
     content_type: Annotated[
         str | None, Field(alias="contentType", min_length=3, max_length=255, pattern=r"^[\w.+-]+/[\w.+-]+")
@@ -91,11 +101,13 @@ AtomHash = Annotated[str, AfterValidator(_lower_case_hash)]
 """SHA-256 in hex, read in either case."""
 
 
+_ONE_ATOM = "atomId"
+
+
 class AtomsEvent(_Message):
     """Atoms were created, embedded or projected. A pointer: whoever receives it reads the current rows."""
 
     event_type: Annotated[AtomsEventType, Field(alias="eventType")]
-    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     source_id: Annotated[Int64 | None, Field(alias="sourceId")] = None
     atom_ids: Annotated[list[Int64], Field(alias="atomIds", max_length=ATOMS_PER_EVENT)] = []
     run_id: Annotated[str | None, Field(alias="runId")] = None
@@ -103,22 +115,16 @@ class AtomsEvent(_Message):
     @model_validator(mode="before")
     @classmethod
     def _one_atom_form(cls, value: object) -> object:
-        # The form of the .NET workers: one AtomId an event, PascalCase, no tenant.
-        if not isinstance(value, dict) or "AtomId" not in value:
+        # The form of the .NET workers: one AtomId an event, and no type where there was but one.
+        if not isinstance(value, dict) or _ONE_ATOM not in value:
             return value
-        return {
-            "eventType": value.get("EventType", value.get("eventType", "AtomsCreated")),
-            "tenantId": value.get("TenantId", value.get("tenantId", 0)),
-            "sourceId": value.get("SourceId"),
-            "atomIds": [value["AtomId"]],
-        }
+        return {"eventType": "AtomsCreated", "atomIds": [value[_ONE_ATOM]], **value}
 
 
 class DeletionEvent(_Message):
     """Atoms went, and so must their nodes, unless the same content has come back since."""
 
     event_type: Annotated[Literal["AtomsDeleted"], Field(alias="eventType")]
-    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     atom_hashes: Annotated[list[AtomHash], Field(alias="atomHashes", max_length=ATOMS_PER_EVENT)]
 
 
@@ -148,7 +154,6 @@ class InferenceEvent(_Message):
 
     event_type: Annotated[Literal["InferenceCompleted"], Field(alias="eventType")]
     inference_id: Annotated[InferenceId, Field(alias="inferenceId")]
-    tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)]
     model: Annotated[str, Field(min_length=1), _at_most(500)]
     task: str | None = None
     input_atoms: Annotated[list[AtomHash], Field(alias="inputAtoms", max_length=MAX_INFERENCE_ATOMS)] = []
@@ -175,6 +180,7 @@ _EVENT_TYPES: dict[object, type[AtomsEvent] | type[DeletionEvent] | type[Inferen
     "InferenceCompleted": InferenceEvent,
     "AtomsDeleted": DeletionEvent,
 }
+_EVENT_KEYS = [_ONE_ATOM, *AtomsEvent.keys(), *DeletionEvent.keys(), *InferenceEvent.keys()]
 
 
 def parse_ingestion_request(body: bytes) -> IngestionRequest:
@@ -182,7 +188,7 @@ def parse_ingestion_request(body: bytes) -> IngestionRequest:
 
     Raises InvalidMessage, saying which field is wrong.
     """
-    document = _json_object(body)
+    document = _read(body, IngestionRequest.keys())
     try:
         return IngestionRequest.model_validate(document)
     except ValidationError as error:
@@ -194,7 +200,7 @@ def parse_provenance_event(body: bytes) -> ProvenanceEvent:
 
     Raises InvalidMessage, saying which field is wrong.
     """
-    document = _json_object(body)
+    document = _read(body, _EVENT_KEYS)
     name = document.get("eventType")
     kind = _EVENT_TYPES.get(name, AtomsEvent) if isinstance(name, str) else AtomsEvent
     if isinstance(name, str) and name not in (*_EVENT_TYPES, *get_args(AtomsEventType)):
@@ -233,30 +239,27 @@ def deletion_events(tenant_id: int, atom_hashes: Sequence[str]) -> Iterator[tupl
 
 
 def tenant_of(body: bytes) -> int | None:
-    """The tenant that a message names, or None where that cannot be read."""
+    """The tenant that a message is of, or None where that cannot be read."""
     try:
-        return _tenant_of(_json_object(body))
+        return _tenant_of(_read(body, _Message.keys()))
     except InvalidMessage as error:
         return error.tenant_id
 
 
-def _json_object(body: bytes) -> dict[str, object]:
+def _read(body: bytes, keys: Sequence[str]) -> dict[str, object]:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidMessage(f"not JSON in UTF-8: {error}", None) from error
-    if not isinstance(document, dict):
-        raise InvalidMessage("not a JSON object", None)
-    for name, value in document.items():
-        try:  # Python reads more than JSON: NaN, and half a surrogate pair that no UTF-8 can hold
-            json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
-        except ValueError as error:
-            raise InvalidMessage(f"{name!a}: {error}", _tenant_of(document)) from error
+        document = spelled(read_object(body), keys)
+    except UnreadableJson as error:
+        raise InvalidMessage(str(error), None) from error
+    try:
+        refuse_what_no_store_holds(document)
+    except UnreadableJson as error:
+        raise InvalidMessage(str(error), _tenant_of(document)) from error
     return document
 
 
 def _tenant_of(document: dict[str, object]) -> int | None:
-    tenant = document.get("tenantId")
+    tenant = document.get("tenantId", 0)
     return tenant if type(tenant) is int and 0 <= tenant < 2**31 else None
 
 

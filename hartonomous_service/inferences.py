@@ -1,6 +1,7 @@
 """Inferences: which atoms were given to which model, and what it answered. Recorded by applications, read by lineage."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_valida
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
 from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
 from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
@@ -19,6 +21,7 @@ MAX_ANSWER_BYTES = 64 * 1024
 """Longer texts are not one fragment: they are ingested as sources."""
 
 _ROLES = ("input", "output")
+_JSON_SPACE = " \t\r\n"
 
 
 class _Recording(InferenceEvent):
@@ -151,35 +154,32 @@ def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) 
 
 def _objects(text: str) -> list[tuple[int, str]]:
     """The JSON objects in a text, each with the number of its first line."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # A line ends where a file's does: what str.splitlines takes for an end too, such as U+2028, may stand in a JSON string.
+    lines = [(n, line) for n, line in enumerate(io.StringIO(text, newline=None), start=1) if line.strip(_JSON_SPACE)]
     if not lines:
         raise CommandError("there is nothing to record: give one JSON object, or one a line")
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return lines  # not one object: each line is one, or is refused
     return [(lines[0][0], text)]
 
 
-def _json(text: str) -> dict[str, Any]:
+def _json(text: str) -> dict[str, object]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CommandError(f"not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise CommandError("not a JSON object")
-    return document
+        return read_object(text)
+    except UnreadableJson as error:
+        raise CommandError(str(error)) from error
 
 
-def _read(document: Mapping[str, Any], tenant: int) -> _Recording:
-    """A valid inference of this tenant; null is as good as absent. Raises CommandError."""
-    document = {name: value for name, value in document.items() if value is not None}
-    if document.get("tenantId", tenant) != tenant:
-        raise CommandError(f"tenantId: {document['tenantId']!r} is not the tenant recorded for, {tenant}")
+def _read(document: Mapping[str, object], tenant: int) -> _Recording:
+    """A valid inference of this tenant; keys are read as those of every message. Raises CommandError."""
     try:
-        # What Python takes for text and numbers and no JSON can hold: half a surrogate pair, NaN.
-        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-        return _Recording.model_validate({"eventType": "InferenceCompleted", "tenantId": tenant, **document})
+        given = spelled(document, _Recording.keys())
+        if given.get("tenantId", tenant) != tenant:
+            raise CommandError(f"tenantId: {given['tenantId']!r} is not the tenant recorded for, {tenant}")
+        refuse_what_no_store_holds(given)
+        return _Recording.model_validate({"eventType": "InferenceCompleted", "tenantId": tenant, **given})
     except ValidationError as error:
         raise CommandError(_complaint(error)) from error
     except (TypeError, ValueError) as error:
@@ -189,7 +189,7 @@ def _read(document: Mapping[str, Any], tenant: int) -> _Recording:
 def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "extra_forbidden":
-        known = sorted(field.alias or name for name, field in _Recording.model_fields.items())
+        known = sorted(_Recording.keys())
         return f"{'.'.join(map(str, first['loc']))}: no such field; there are {', '.join(known)}"
     return first_complaint(error)
 

@@ -427,9 +427,19 @@ def assert_only_the_bad_one_died(home: Resources, *phrases: str) -> Row:
 
 BAD_MESSAGES = {
     "invalid JSON": (b'{"tenantId": 0, "uri": ', None, "not JSON"),
-    "invalid UTF-8 in the message": (b'{"tenantId": 0, "uri": "/\xff"}', None, "not JSON in UTF-8"),
+    "invalid UTF-8 in the message": (b'{"tenantId": 0, "uri": "/\xff"}', None, "not JSON"),
     "no object": (b"[1]", None, "not a JSON object"),
-    "no tenant": (b'{"uri": "file:///a"}', None, "tenantId: Field required"),
+    "tenant in two spellings": (
+        b'{"uri": "file:///a", "tenantId": 1, "TenantId": 2}',
+        None,
+        "tenantId: it is given more than once",
+    ),
+    "no tenant, and a relative uri": (b'{"Uri": "a.txt"}', 0, "not an absolute path"),
+    "nested too deeply": (
+        b'{"tenantId": 3, "rawData": "YQ==", "metadata": %s0%s}' % (b'{"a":' * 200, b"}" * 200),
+        3,
+        "nested",
+    ),
     "neither rawData nor uri": (b'{"tenantId": 3}', 3, "exactly one of rawData and uri"),
     "both rawData and uri": (request(tenantId=3, rawData=b"x", uri="file:///a"), 3, "exactly one of rawData and uri"),
     "bad base64": (request(tenantId=3, rawData="not base64!"), 3, "rawData: not base64"),

@@ -363,6 +363,37 @@ def test_an_event_as_it_would_stand_on_the_queue_can_be_recorded(home: Resources
     assert [item["inferenceId"] for item in result["recorded"]] == ["copy"]
 
 
+@pytest.mark.parametrize("inside", ["\u2028", "\u2029", "\x85"])
+def test_what_only_python_takes_for_a_line_end_cuts_no_record(home: Resources, inside: str) -> None:
+    lines = [line(inferenceId=name, task=f"before{inside}after") for name in ("first", "second")]
+
+    result = record_lines(home, "\r\n".join(json.dumps(json.loads(text), ensure_ascii=False) for text in lines))
+
+    assert [(item["inferenceId"], item["task"]) for item in result["recorded"]] == [
+        ("first", f"before{inside}after"),
+        ("second", f"before{inside}after"),
+    ]
+    assert result["refused"] == []
+
+
+def test_a_record_may_spell_its_keys_as_the_net_serializer_does(home: Resources) -> None:
+    text = json.dumps(
+        {"InferenceId": "it", "Model": "m", "InputAtoms": [hash_of(FOG)], "Metadata": {"Key": 1, "key": 2}}
+    )
+
+    assert record_lines(home, text)["refused"] == []
+    assert show_inference(home, "it")["metadata"] == {"Key": 1, "key": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"model": "m", "Model": "n"}', '{"model": "m", "model": "n"}', '{"model": "m", "metadata": ' + '{"a":' * 5000],
+    ids=["two spellings", "twice", "nested"],
+)
+def test_what_is_read_differently_elsewhere_is_refused(home: Resources, text: str) -> None:
+    assert len(record_lines(home, text)["refused"]) == 1
+
+
 @pytest.mark.parametrize("text", ["", " \n\n"])
 def test_nothing_to_record_is_an_error(home: Resources, text: str) -> None:
     with pytest.raises(CommandError, match="nothing to record"):

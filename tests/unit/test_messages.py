@@ -2,12 +2,14 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hartonomous_resources.json_objects import MAX_DEPTH
 from hartonomous_resources.messages import (
     AtomsEvent,
     InferenceEvent,
@@ -17,7 +19,7 @@ from hartonomous_resources.messages import (
     parse_ingestion_request,
     parse_provenance_event,
 )
-from tests.builders import request
+from tests.builders import request, without
 
 HASH = "ab" * 32
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=50)
@@ -54,6 +56,110 @@ def test_inline_data_is_base64() -> None:
     assert parse_ingestion_request(request(rawData=base64.b64encode(b"\x00\xff").decode())).raw_data == b"\x00\xff"
 
 
+NET_REQUEST = (
+    b'{"SourceId":5,"ContentType":"text/plain","RawData":"SGk\\u002B","Uri":null,"Metadata":null,"TenantId":null}'
+)
+"""As System.Text.Json writes it: null for what is not set, and a plus of base64 as an escape."""
+
+
+def test_a_request_as_the_net_serializer_writes_it_is_read_for_tenant_0() -> None:
+    assert parse_ingestion_request(NET_REQUEST) == IngestionRequest(
+        tenant_id=0, source_id=5, content_type="text/plain", raw_data=base64.b64decode("SGk+")
+    )
+
+
+def spelled_otherwise(fields: dict[str, Any], spell: Callable[[str], str]) -> bytes:
+    return json.dumps({spell(name): value for name, value in fields.items()}).encode()
+
+
+SPELLINGS: list[Callable[[str], str]] = [str.upper, str.lower, str.swapcase, lambda name: name[0].upper() + name[1:]]
+REQUESTS: list[dict[str, Any]] = [
+    {"tenantId": 7, "sourceId": 5, "contentType": "text/plain", "rawData": "SGk=", "sourceUri": "mail:5"},
+    {"tenantId": 7, "uri": "/a", "metadata": {"From": "a", "from": "b", "tenantId": 9}},
+]
+EVENTS: list[dict[str, Any]] = [
+    {"eventType": "AtomsCreated", "tenantId": 7, "sourceId": 1, "atomIds": [1, 2], "runId": "run"},
+    {"eventType": "AtomsEmbedded", "tenantId": 7, "atomIds": [1, 2], "runId": "run"},
+    {"eventType": "AtomsProjected", "tenantId": 7, "atomIds": [1, 2], "runId": "run"},
+    {"eventType": "AtomsDeleted", "tenantId": 7, "atomHashes": [HASH]},
+    {"eventType": "AtomsCreated", "tenantId": 7, "sourceId": 1, "atomId": 42},
+    {
+        "eventType": "InferenceCompleted", "tenantId": 7, "inferenceId": "i", "model": "m", "task": "t", "inputAtoms": [HASH],
+        "outputAtoms": [HASH], "startedAt": "2026-11-23T09:44:16.1234567Z", "durationMs": 12,
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
+@pytest.mark.parametrize("fields", REQUESTS)
+def test_keys_of_a_request_are_read_in_any_letter_case(fields: dict[str, Any], spell: Callable[[str], str]) -> None:
+    assert parse_ingestion_request(spelled_otherwise(fields, spell)) == IngestionRequest.model_validate(fields)
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
+@pytest.mark.parametrize("fields", EVENTS)
+def test_keys_of_an_event_are_read_in_any_letter_case(fields: dict[str, Any], spell: Callable[[str], str]) -> None:
+    event = parse_provenance_event(spelled_otherwise(fields, spell))
+
+    assert event == parse_provenance_event(json.dumps(fields).encode())
+    assert event.tenant_id == 7
+
+
+@pytest.mark.parametrize("fields", EVENTS)
+def test_an_event_without_a_tenant_is_of_tenant_0(fields: dict[str, Any]) -> None:
+    assert parse_provenance_event(json.dumps(without(fields, "tenantId")).encode()).tenant_id == 0
+
+
+def test_metadata_keeps_its_keys_and_what_they_hold() -> None:
+    metadata = {"From": "a", "from": "b", "TenantId": 9, "nothing": None, "deep": {"SourceUri": None}}
+
+    assert parse_ingestion_request(request(uri="/a", Metadata=metadata)).metadata == metadata
+
+
+@pytest.mark.parametrize("body", [b'{"tenantId": 0, "TenantId": 7, "uri": "/a"}', b'{"uri": "/a", "URI": null}'])
+def test_keys_that_differ_only_in_letter_case_are_refused(body: bytes) -> None:
+    with pytest.raises(InvalidMessage, match="is given more than once"):
+        parse_ingestion_request(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"uri": "/a", "uri": "/b"}', b'{"uri": "/a", "metadata": {"b": [{"c": 1, "c": 2}]}}']
+)
+def test_a_key_twice_in_one_object_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidMessage, match="twice"):
+        parse_ingestion_request(body)
+
+
+def test_letters_that_only_python_takes_for_the_same_are_no_spelling() -> None:
+    kelvin = "tas\N{KELVIN SIGN}"
+
+    assert parse_provenance_event(json.dumps({**EVENTS[-1], "task": None, kelvin: "other"}).encode()).task is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_message_in_the_encodings_of_windows_is_read(encoding: str) -> None:
+    assert parse_ingestion_request('{"uri": "/ä"}'.encode(encoding)).uri == "/ä"
+
+
+def nested(levels: int) -> bytes:
+    return b'{"uri": "/a", "metadata": {"a": %s%s}}' % (b"[" * (levels - 2), b"]" * (levels - 2))
+
+
+def test_a_message_may_be_nested_as_deeply_as_every_store_can_read() -> None:
+    assert parse_ingestion_request(nested(MAX_DEPTH)).metadata
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 900, 5000, 500_000])
+def test_a_message_that_is_nested_too_deeply_is_refused(levels: int) -> None:
+    with pytest.raises(InvalidMessage, match=r"nested|JSON"):
+        parse_ingestion_request(nested(levels))
+
+
+def test_a_number_that_is_longer_than_python_reads_is_refused() -> None:
+    with pytest.raises(InvalidMessage, match="JSON"):
+        parse_ingestion_request(b'{"uri": "/a", "metadata": {"n": %s}}' % (b"9" * 5000))
+
+
 def test_unknown_fields_are_ignored() -> None:
     assert parse_ingestion_request(request(uri="/a", priority=7)).uri == "/a"
 
@@ -73,7 +179,6 @@ def test_inline_data_above_1_mib_is_refused_with_the_way_out(excess: int) -> Non
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"tenantId": None}, "tenantId: "),
         ({"tenantId": -1}, "tenantId: "),
         ({"tenantId": 2**31}, "tenantId: "),
         ({"tenantId": 1.5}, "tenantId: "),
@@ -110,7 +215,10 @@ def test_a_request_with_a_wrong_field_is_refused_by_its_name(fields: dict[str, o
         (b'{"tenantId": -7}', None),
         (b'{"tenantId": "7"}', None),
         (b'{"tenantId": true}', None),
-        (b"{}", None),
+        (b'{"TENANTID": 7}', 7),
+        (b'{"tenantId": 7, "TenantId": 8}', None),
+        (b"{}", 0),
+        (b'{"tenantId": null}', 0),
         (b"[7]", None),
         (b'{"tenantId": 7', None),
     ],

@@ -1,0 +1,78 @@
+"""JSON that others wrote: what no two readers understand differently, and every store can hold."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+MAX_DEPTH = 100
+"""How deeply arrays and objects may lie within one another: SQL Server reads 128 levels, SQLite 1,000."""
+
+
+class UnreadableJson(ValueError):
+    """A text that is not one JSON object, or not one that is understood the same everywhere. Says what is wrong and quotes no value."""
+
+
+def read_object(text: bytes | str) -> dict[str, object]:
+    """The JSON object in a text; bytes are UTF-8, or UTF-16 or UTF-32, which JSON's first characters tell apart.
+
+    Raises UnreadableJson.
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_each_key_once)
+    except UnreadableJson:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UnreadableJson(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise UnreadableJson("not a JSON object")
+    return document
+
+
+def refuse_what_no_store_holds(document: Mapping[str, object]) -> None:
+    """Python reads more than JSON: NaN, numbers that are infinite, and half a surrogate pair, which no UTF-8 can hold.
+
+    Raises UnreadableJson, naming the key of the document under which it lies; and for what is nested too deeply.
+    """
+    if _is_deeper(document, MAX_DEPTH):
+        raise UnreadableJson(f"it is nested more than {MAX_DEPTH} levels deep")
+    for name, value in document.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError as error:
+            raise UnreadableJson(f"{name!a}: {error}") from error
+
+
+def spelled(document: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
+    """The document with these names as its keys, in whatever letter case it has them; null is as good as absent, other keys stay.
+
+    Only the document's own keys: what lies below is its sender's.
+
+    Raises UnreadableJson for a name that is there in two spellings: which of them counts, readers do not agree.
+    """
+    known = {name.lower(): name for name in names}
+    found: dict[str, object] = {}
+    for key, value in document.items():
+        name = known.get(key.lower(), key) if key.isascii() else key
+        if name in found:
+            raise UnreadableJson(f"{name}: it is given more than once, in several spellings")
+        found[name] = value
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UnreadableJson("a key is there twice in one object")
+    return found
+
+
+def _is_deeper(value: object, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth):
+        level = [inner for outer in level for inner in _parts(outer)]
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
