@@ -16,7 +16,7 @@ from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.text_model import TextModelError, ensure_text_model
 from hartonomous_service.cli.ask import show_lineage, show_results
-from hartonomous_service.cli.output import err, out
+from hartonomous_service.cli.output import err, out, working
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.errors import CommandError
 from hartonomous_service.ingest import ingest
@@ -53,9 +53,9 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
         shutil.rmtree(settings.home)
     seconds = {"model": _timed(lambda: _get_model(settings))}
     resources = open_resources(settings)
-    with as_file(files("hartonomous_service") / "demo_corpus") as corpus, err.status("ingesting") as status:
+    with as_file(files("hartonomous_service") / "demo_corpus") as corpus, working("ingesting") as report:
         ingested: dict[str, Any] = {}
-        seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, [corpus], report=status.update)))
+        seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, [corpus], report=report)))
     if ingested["failed"] or ingested["stages"]:
         raise CommandError(
             f"the demo's chain failed: {ingested['failed'] or ingested['stages']}; `hartonomous demo --reset` starts over"

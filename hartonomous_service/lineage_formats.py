@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from hartonomous_service.errors import CommandError
 from hartonomous_service.lineage_svg import svg
-from hartonomous_service.lineage_text import FILL, STROKE, node_name, nodes_and_ends, readable
+from hartonomous_service.lineage_text import FILL, STROKE, node_name, nodes_and_ends
+from hartonomous_service.printable import printable
 
 if TYPE_CHECKING:
     from prov.identifier import Namespace
@@ -66,7 +67,7 @@ def dot(document: Document) -> str:
         '  edge [fontname="sans-serif", fontsize=9, color="#6b7280"];',
     ]
     lines += [
-        f"  {ids[node['id']]} [label={_dot_text(node_name(node, _NAME_LENGTH))}, tooltip={_dot_text(readable(node['id']))}, "
+        f"  {ids[node['id']]} [label={_dot_text(node_name(node, _NAME_LENGTH))}, tooltip={_dot_text(printable(node['id']))}, "
         f'fillcolor="{FILL[node["label"]]}", color="{STROKE[node["label"]]}"];'
         for node in nodes
     ]

@@ -13,10 +13,10 @@ from hartonomous_service.lineage_text import (
     node_detail,
     node_title,
     nodes_and_ends,
-    readable,
     shortened,
     text_width,
 )
+from hartonomous_service.printable import printable
 
 _BOX_WIDTH, _BOX_HEIGHT, _BOX_SPACE, _LANE = 216, 42, 16, 12
 _COLUMN_SPACE = 110
@@ -124,9 +124,9 @@ def _words(node: Mapping[str, Any]) -> tuple[str, str, str]:
     if alike := node["alike"]:
         first = alike[0].split(":", 1)[1]
         title, detail = f"{len(alike):,} × {node['label']}", f"joined alike, the first {first}"
-        return title, shortened(readable(detail), _COLUMNS_OF_TEXT), "\n".join(map(readable, alike[:_MANY]))
+        return title, shortened(printable(detail), _COLUMNS_OF_TEXT), "\n".join(map(printable, alike[:_MANY]))
     title, detail = node_title(node), node_detail(node)
-    tooltip = [readable(f"{name}: {held}") for name, held in node.items() if held is not None and name != "alike"]
+    tooltip = [printable(f"{name}: {held}") for name, held in node.items() if held is not None and name != "alike"]
     return (
         shortened(title, _COLUMNS_OF_TEXT - 7),
         shortened(detail, _COLUMNS_OF_TEXT, keep_end=node["label"] == "Source"),
@@ -154,7 +154,7 @@ def _edge(edge: Mapping[str, Any], route: Sequence[tuple[float, float]]) -> str:
         bend = (x1 + x2) / 2 if direction else x1 - _COLUMN_SPACE / 3
         line += f"C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
     kind = edge["type"]
-    tooltip = readable(f"{edge['from']} {kind} {edge['to']}")
+    tooltip = printable(f"{edge['from']} {kind} {edge['to']}")
     return (
         f'<path d="{line}" fill="none" stroke="{_EDGE_COLOURS[kind]}" stroke-width="1.4" stroke-opacity="0.8" '
         f'marker-end="url(#{kind})"><title>{escape(tooltip)}</title></path>'

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from hartonomous_service.printable import printable
+
 FILL = {
     "Tenant": "#f3e8ff",
     "Run": "#e5e7eb",
@@ -38,7 +40,7 @@ def node_title(node: Mapping[str, Any]) -> str:
     """Label and key, the key short enough to be read."""
     key = node["id"].split(":", 1)[1]
     length = 12 if _HASH.fullmatch(key) else 8 if node["label"] == "Run" else 36
-    return readable(f"{node['label']} {key[:length]}")
+    return printable(f"{node['label']} {key[:length]}")
 
 
 def node_detail(node: Mapping[str, Any]) -> str:
@@ -46,18 +48,13 @@ def node_detail(node: Mapping[str, Any]) -> str:
     names = {"Atom": ("subtype", "modality"), "Source": ("sourceUri",), "Model": ("name",), "Inference": ("task",)}
     values = (node.get(name) for name in names.get(node["label"], ()))
     detail = str(next((held for held in values if held), ""))
-    return readable(detail) if node["id"] != f"{node['label']}:{detail}" else ""
+    return printable(detail) if node["id"] != f"{node['label']}:{detail}" else ""
 
 
 def node_name(node: Mapping[str, Any], width: int | None = None) -> str:
     """Title and detail in one line."""
     name = f"{node_title(node)} {node_detail(node)}".rstrip()
     return name if width is None else shortened(name, width)
-
-
-def readable(text: str) -> str:
-    """Text of a source without control characters, which no format may hold and no terminal should get."""
-    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def shortened(text: str, width: int, *, keep_end: bool = False) -> str:

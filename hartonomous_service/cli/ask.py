@@ -14,6 +14,7 @@ from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
     TenantOption,
+    cell,
     emit,
     err,
     opened,
@@ -137,7 +138,7 @@ def show_fields(document: Any) -> None:
     """Print the fields of one thing, a line each."""
     width = max(map(len, document))
     for key, value in document.items():
-        out.print(f"{key:<{width}}  {'-' if value is None else printable(str(value))}")
+        out.print(f"{key:<{width}}  {cell(value)}")
 
 
 def reconstruct(

@@ -11,6 +11,7 @@ from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
     TenantOption,
+    cell,
     emit,
     err,
     opened,
@@ -107,7 +108,7 @@ def infer_show(
 
 def _show_inference(inference: Any) -> None:
     for key in ("inferenceId", "model", "task", "startedAt", "durationMs", "createdAt"):
-        out.print(f"{key:<11}  {'-' if inference[key] is None else printable(str(inference[key]))}")
+        out.print(f"{key:<11}  {cell(inference[key])}")
     for heading, key in (("given", "inputAtoms"), ("produced", "outputAtoms")):
         out.print(f"{heading}:")
         for atom in inference[key]:

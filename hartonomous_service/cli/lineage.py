@@ -103,7 +103,7 @@ def lineage(
 
 def _write(text: str, output: str | None) -> None:
     if output is None or output == "-":
-        typer.echo(text, nl=False)
+        typer.echo(text.encode(), nl=False)  # what reads a format expects UTF-8, whatever stdout is
         return
     target = Path(output)
     if not target.parent.is_dir() or target.is_dir():
@@ -113,7 +113,7 @@ def _write(text: str, output: str | None) -> None:
 
 def show_lineage(result: Any) -> None:
     """Print lineage for people: every edge as a line."""
-    names = {node["id"]: printable(node_name(node)) for node in nodes_and_ends(result)}
+    names = {node["id"]: node_name(node) for node in nodes_and_ends(result)}
     for edge in result["edges"][:50]:
         out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
     if len(result["edges"]) > 50:
@@ -135,7 +135,7 @@ def show_path(result: Any) -> None:
     for node, edge in zip(result["nodes"], [None, *result["edges"]], strict=False):
         if edge is not None:
             out.print(f"  {'<--' if edge['from'] == node['id'] else '-->'} {edge['type']}")
-        out.print(printable(node_name(node)))
+        out.print(node_name(node))
 
 
 def show_impact(result: Any) -> None:
@@ -147,6 +147,6 @@ def show_impact(result: Any) -> None:
     if result["node"].startswith("Source:"):
         out.print(f"atoms that no other source holds: {result['onlyHere']:,}")
     for node in result["nodes"][:50]:
-        out.print(f"  {printable(node_name(node))}")
+        out.print(f"  {node_name(node)}")
     if len(result["nodes"]) > 50 or result["truncated"]:
         out.print("  … --json --limit N has more")

@@ -190,10 +190,9 @@ def health(as_json: JsonOption = False) -> None:
     result = check(Settings())
 
     def show(document: Any) -> None:
+        out.print(document["status"])
         table(
-            document["status"],
-            document["checks"],
-            {"name": "check", "status": "status", "durationMs": "ms", "detail": "detail"},
+            "checks", document["checks"], {"name": "check", "status": "status", "durationMs": "ms", "detail": "detail"}
         )
 
     emit(result, as_json, show)
@@ -264,7 +263,7 @@ def migrate(
     def show(document: Any) -> None:
         for line in document["adopted"]:
             out.print(printable(line))
-        what = "migrations would run" if dry_run else "migrations ran now"
-        table(f"{len(document['ran'])} {what}", document["migrations"], columns)
+        out.print(f"{len(document['ran'])} {'migrations would run' if dry_run else 'migrations ran now'}")
+        table("migrations", document["migrations"], columns)
 
     emit(result, as_json, show)

@@ -1,5 +1,6 @@
 """How commands speak: one JSON document on stdout, or text for people; everything else goes to stderr."""
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,11 +8,13 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
+from hartonomous_service.printable import printable as printable
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 TenantOption = Annotated[
@@ -19,8 +22,8 @@ TenantOption = Annotated[
 ]
 AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Everybody's data.")]
 
-out = Console(highlight=False, emoji=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, emoji=False)
+out = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
 def tenant_of(tenant: int, all_tenants: bool) -> int | None:
@@ -31,34 +34,45 @@ def tenant_of(tenant: int, all_tenants: bool) -> int | None:
 def emit(document: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
     """Print a result: as JSON, or as `show` shows it to people."""
     if as_json:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+        sys.stdout.write(_json(document, sys.stdout.encoding or "utf-8") + "\n")
         sys.stdout.flush()
     else:
         show(document)
 
 
-def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
-    """Print rows as a table; `columns` maps keys to headings."""
+def _json(document: Mapping[str, Any], encoding: str) -> str:
+    """JSON that is valid UTF-8 on a stdout of any encoding: escaped where it is another one."""
+    text = json.dumps(document, ensure_ascii=codecs.lookup(encoding).name != "utf-8", indent=2, default=str)
+    # A byte of a file name that is no text is half a surrogate pair; what replaces it is JSON's own escape.
+    return text.encode(errors="backslashreplace").decode()
+
+
+def table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """Print rows, one a line and never cut: in columns on a terminal, else with tabs. `columns` maps keys to headings."""
     if not rows:
-        out.print(f"{title}: none")
+        out.print(f"{what}: none")
         return
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in columns.values():
-        grid.add_column(heading, overflow="fold")
-    for row in rows:
-        grid.add_row(*(_cell(row.get(key)) for key in columns))
-    out.print(grid)
+    lines = [list(columns.values()), *([cell(row.get(key)) for key in columns] for row in rows)]
+    separator = "\t"
+    if sys.stdout.isatty():
+        separator = "  "
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        lines = [[set_cell_size(*sized) for sized in zip(line, widths, strict=True)] for line in lines]
+    sys.stdout.write("".join(separator.join(line).rstrip(" ") + "\n" for line in lines))
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if type(value) is int else printable(str(value))
+def cell(value: object) -> str:
+    """A value as people read it, in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{printable(str(key))} {cell(held)}" for key, held in value.items()) or "-"
+    return "-" if value is None else printable(str(value))
 
 
-def printable(text: str) -> str:
-    """Text of a source, safe for a terminal and for rich: no control characters, no markup."""
-    return "".join(c if c.isprintable() else "�" for c in text).replace("[", r"\[")
+@contextmanager
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something is being done; yields what says what is done next."""
+    with err.status(Text(what)) as status:
+        yield lambda message: status.update(Text(printable(message)))
 
 
 @contextmanager

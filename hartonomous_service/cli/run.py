@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, out, printable, table
+from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, out, printable, table, working
 from hartonomous_service.errors import CommandError
 
 
@@ -33,7 +33,7 @@ def ingest(
     paths = paths or []
     if "" in paths:  # an unset variable of a script, perhaps; as a path it would be the current folder
         raise CommandError("a path is empty; give . for the current folder")
-    with opened() as resources, err.status("enqueueing") as status:
+    with opened() as resources, working("enqueueing") as report:
         try:
             result = ingest_files(
                 resources,
@@ -41,7 +41,7 @@ def ingest(
                 tenant=tenant,
                 content_type=content_type,
                 wait=not no_wait,
-                report=status.update,
+                report=report,
             )
         except KeyboardInterrupt as interruption:
             raise CommandError(

@@ -195,6 +195,20 @@ DOCUMENTS = {
 }
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_stdout_that_is_not_utf8_gets_valid_json_and_readable_text(
+    ingested: Ingested, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    for_programs, for_people = ingested.home.run_all(
+        ["search", "Möwe", "--mode", "lexical", "--json"], ["search", "Möwe", "--mode", "lexical"]
+    )
+
+    assert [hit["text"] for hit in for_programs.document["results"]] == ["Die Möwe schrie über dem Hafen."]
+    assert for_people.code == 0, for_people.stderr
+    assert b"schrie" in for_people.stdout
+
+
 def test_with_json_stdout_is_one_document_with_the_fixed_keys(ingested: Ingested) -> None:
     results = ingested.home.run_all(*([*command.split(), "--json"] for command in DOCUMENTS))
 

@@ -95,7 +95,7 @@ def test_a_path_is_shown_from_end_to_end(asked: Home) -> None:
 def test_a_hostile_name_is_one_line_for_people(asked: Home) -> None:
     shown = asked.run("lineage", "1").stdout.decode()
 
-    assert 'Source 1 file:///tmp/"a" [b] --> <c>�[red]d' in shown
+    assert 'Source 1 file:///tmp/"a" [b] --> <c> [red]d' in shown
     assert len(shown.splitlines()) == 3
 
 

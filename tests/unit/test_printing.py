@@ -1,0 +1,156 @@
+"""How commands speak: text of a source as it is but harmless, tables of one line a row, JSON that any stdout can hold."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hartonomous_service.cli.ask import show_fields, show_results
+from hartonomous_service.cli.lineage import show_impact, show_lineage, show_path
+from hartonomous_service.cli.output import emit, table
+from hartonomous_service.lineage_text import node_name
+from hartonomous_service.printable import printable
+
+MARKUP = r"no markup: \[/a] [/a] [b]bold[/b] [link=x] :smile: 10:ok:20"
+URI = "file:///home/somebody/" + "a%20long%20name/" * 12 + "file.txt"
+
+
+class Terminal(io.StringIO):
+    """A stdout that says that somebody looks at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+# ---- text of a source
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MARKUP,
+        "a\u00a0b\u202fc\u3000d\u2009e",
+        "👩\u200d👩\u200d👧 म\u200dक soft\u00adhyphen word\u2060joiner",
+        "e\u0301 Ω 漢字 \ue000 \U000e0067",
+        "\u05e9\u05dc\u05d5\u05dd\u200f!",
+    ],
+    ids=["markup", "spaces", "joiners", "marks", "right to left"],
+)
+def test_text_of_a_source_is_printed_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+def test_a_line_end_is_printed_as_a_space() -> None:
+    assert printable("a\nb\r\nc\td\x0ce\u2028f\u2029g\x85h") == "a b c d e f g h"
+
+
+@pytest.mark.parametrize(
+    "character", [*map(chr, (0, 7, 8, 0x1B, 0x7F, 0x80, 0x9B, 0x9D, 0x202E, 0x2066, 0x2069, 0xFFFE, 0xD800))], ids=ascii
+)
+def test_what_commands_a_terminal_or_turns_the_order_is_neutralised(character: str) -> None:
+    assert printable(f"a{character}b") == "a�b"
+
+
+def test_a_byte_of_a_file_name_that_is_no_text_is_printed_as_a_number() -> None:
+    assert printable(b"\xff\xfe.txt".decode(errors="surrogateescape")) == r"\xff\xfe.txt"
+
+
+@given(st.text())
+def test_printable_text_is_one_line_that_any_utf8_stdout_takes(text: str) -> None:
+    shown = printable(text)
+
+    assert len(shown.splitlines()) <= 1
+    assert shown.encode().decode() == shown
+
+
+@pytest.fixture
+def hit() -> dict[str, Any]:
+    place = {"sourceId": 1, "byteOffset": 0, "byteLength": 3, "sourceUri": MARKUP}
+    return {"rank": 1, "score": 1.0, "text": MARKUP, "atomHash": "ab", "sources": [place]}
+
+
+def test_every_command_prints_markup_as_text(hit: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    node = {"id": "Source:1", "label": "Source", "sourceUri": MARKUP}
+    other = {"id": "Inference:2", "label": "Inference", "task": MARKUP}
+    edge = {"from": "Inference:2", "type": "USED_ATOM", "to": "Source:1"}
+    graph = {"nodes": [node, other], "edges": [edge], "truncated": False, "next": None}
+
+    show_results({"results": [hit]})
+    show_fields({"body": MARKUP, "jobs": {MARKUP: 1}})
+    show_lineage(graph)
+    show_path(graph)
+    show_impact({"counts": {"Source": 1}, "node": "Atom:1", "nodes": [node], "truncated": False})
+    table("rows", [{"a": MARKUP}], {"a": "a"})
+
+    assert capsys.readouterr().out.count(MARKUP) == 2 + 2 + 2 + 2 + 1 + 1
+    assert node_name(node).endswith(MARKUP)
+
+
+# ---- tables
+
+
+def test_a_piped_table_is_one_line_a_row_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"sourceId": 1234567, "type": None, "uri": URI}, {"sourceId": 2, "type": "a\tb\nc", "uri": "x"}]
+
+    table("sources", rows, {"sourceId": "source", "type": "type", "uri": "uri"})
+
+    assert capsys.readouterr().out == f"source\ttype\turi\n1234567\t-\t{URI}\n2\ta b c\tx\n"
+
+
+def test_a_table_on_a_terminal_is_in_columns_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+
+    table("sources", [{"name": "漢字", "uri": URI}, {"name": "ab", "uri": "x"}], {"name": "name", "uri": "uri"})
+
+    assert terminal.getvalue() == f"name  uri\n漢字  {URI}\nab    x\n"
+
+
+def test_a_table_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    table("jobs", [], {"jobId": "job"})
+
+    assert capsys.readouterr().out == "jobs: none\n"
+
+
+def test_a_mapping_is_printed_as_words(capsys: pytest.CaptureFixture[str]) -> None:
+    show_fields({"jobs": {"Completed": 3, "Failed": 1}, "metadata": {}})
+
+    assert capsys.readouterr().out == "jobs      Completed 3, Failed 1\nmetadata  -\n"
+
+
+# ---- JSON
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp1252", "shift_jis"])
+def test_json_is_valid_on_any_stdout(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"text": "é \u00a0 漢 😀 \x1b", "name": "\udcff.txt"}
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding, errors="backslashreplace"))
+
+    emit(document, True, show_fields)
+    sys.stdout.flush()
+
+    assert json.loads(raw.getvalue()) == document
+
+
+def test_json_on_a_utf8_stdout_is_readable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    emit({"text": "漢"}, True, show_fields)
+
+    assert "漢" in capsys.readouterr().out
+
+
+def test_a_format_for_programs_is_utf8_whatever_stdout_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from hartonomous_service.cli.lineage import _write
+
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "latin-1"))
+
+    _write("<svg>漢\n", None)
+    sys.stdout.flush()
+
+    assert raw.getvalue() == "<svg>漢\n".encode()
