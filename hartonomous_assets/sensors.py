@@ -1,6 +1,7 @@
 """The one sensor: it looks at queues and pending work and asks for runs. It takes nothing; only runs consume."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -63,20 +64,26 @@ def service_broker_sensor(
     release_dead_claims(database)
     while True:
         token = database.change_token()
-        hours = [
-            hour for hour in hours_with_work(database, settings, current_hour()) if INGEST_HOUR.has_partition_key(hour)
-        ]
+        with_work = hours_with_work(database, settings, current_hour())
+        hours = [hour for hour in with_work if INGEST_HOUR.has_partition_key(hour)]
         requests = run_requests(context.instance, hours, settings.runs_per_hour)
         if requests:
             return dg.SensorResult(run_requests=requests)
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            return dg.SensorResult(
-                skip_reason=f"hours with work: {', '.join(hours)}; their runs are on it" if hours else "nothing to do"
-            )
+            return dg.SensorResult(skip_reason=_why_nothing(hours, sorted(set(with_work) - set(hours))))
         if hours:
             time.sleep(
                 min(1.0, remaining)
             )  # a run is on it, and commits all the time: look again, but not at every commit
         else:
             database.wait_for_change(token, min(remaining, 5.0))
+
+
+def _why_nothing(hours: Sequence[str], outside: Sequence[str]) -> str:
+    reasons = []
+    if hours:
+        reasons.append(f"hours with work: {', '.join(hours)}; their runs are on it")
+    if outside:
+        reasons.append(f"{', '.join(outside)} hold work and are not in the grid: reload the code location")
+    return "; ".join(reasons) or "nothing to do"

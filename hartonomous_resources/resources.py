@@ -27,13 +27,19 @@ def open_database(settings: Settings) -> Database:
 
     On SQL Server that is `hartonomous migrate`'s, with more rights than the work needs; a schema that differs is refused when used.
     """
+    database = database_of(settings)
+    if not settings.uses_sqlserver:
+        database.migrate()
+    return database
+
+
+def database_of(settings: Settings) -> Database:
+    """The database of a home as it is. It is not touched until used."""
     if settings.uses_sqlserver:
         from hartonomous_resources.database.sqlserver import SqlServerDatabase
 
         return SqlServerDatabase(settings)
-    database = SqliteDatabase(settings.database_path)
-    database.migrate()
-    return database
+    return SqliteDatabase(settings.database_path)
 
 
 def open_graph(settings: Settings) -> Graph:

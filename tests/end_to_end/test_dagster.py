@@ -24,7 +24,7 @@ from hartonomous_service.dagster_home import open_instance, run_chain
 from hartonomous_service.dead_letters import replay_dead_letter
 from hartonomous_service.ingest import ingest
 from hartonomous_service.sources import verify
-from tests.builders import dead_letters, enqueue, request
+from tests.builders import dead_letters, enqueue, request, write
 from tests.cli import CHECKOUT, Home, Result, hour_with_room
 
 CHAIN_ASSETS = {stage.name for stage in STAGES}
@@ -360,6 +360,28 @@ def a_run(instance: dg.DagsterInstance, hour: str, status: dg.DagsterRunStatus) 
     )
     job = defs.resolve_job_def(CHAIN_JOB_NAME)
     return instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=origin)
+
+
+def test_the_sensor_names_hours_that_hold_work_and_are_older_than_its_grid(
+    tick: Callable[[], list[str]],
+    instance: dg.DagsterInstance,
+    resources: Resources,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with sqlite3.connect(settings.database_path) as connection:
+        connection.execute("UPDATE SchemaVersion SET AppliedAt = '2026-03-01T07:00:00.000Z'")
+    write(resources.database, "An old sentence.", hour="2026-03-01-07:00")
+    grid = dg.HourlyPartitionsDefinition(start_date="2026-11-01-00:00", timezone="UTC", end_offset=1)
+    monkeypatch.setattr(sensors, "INGEST_HOUR", grid)
+    context = dg.build_sensor_context(
+        instance=instance, resources={"database": resources.database, "settings": settings}, definitions=defs
+    )
+
+    result = service_broker_sensor(context)
+
+    assert not result.run_requests
+    assert "2026-03-01-07:00 hold work and are not in the grid" in str(result.skip_reason)
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])

@@ -1,0 +1,77 @@
+"""Where the grid of hours begins: in the hour in which the database was made, so that it shows no hours that never were.
+
+Loading the definitions must work, soon, whatever state the database is in, and neither make nor migrate it.
+"""
+
+import hashlib
+import os
+import re
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hartonomous_resources.clock import HOUR_FORMAT, current_hour
+from hartonomous_resources.database.pending import first_hour
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.resources import database_of
+from hartonomous_resources.settings import Settings
+
+ANSWER_SECONDS = 1.0
+"""How long the page waits for the database; one that answers later is known the next time."""
+
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+"""Older than every database: hours that never were are shown for a while, but none that holds work is missed."""
+
+_PASSWORD = re.compile(r"(?:^|;)\s*(?:pwd|password)\s*=\s*(?:\{(?:[^}]|\}\})*\}|[^;]*)", re.IGNORECASE)
+
+
+def grid_start(settings: Settings) -> datetime:
+    """The hour of the database, as it answers now, else as this home remembers it of this very database, else EARLIEST."""
+    if not settings.uses_sqlserver and not settings.database_path.exists():
+        return _parsed(current_hour())
+    answers: list[str] = []
+    # A daemon: a name that nobody resolves or a lock that nobody releases must not keep the process from ending.
+    asking = threading.Thread(target=_ask, args=(settings, answers), name="first hour", daemon=True)
+    asking.start()
+    asking.join(ANSWER_SECONDS)
+    try:
+        return _parsed(answers[0] if answers else _memory(settings).read_text("utf-8"))
+    except (OSError, ValueError):
+        LOGGER.warning("the grid of hours begins at %s until the database says when it was made", EARLIEST)
+        return EARLIEST
+
+
+def _ask(settings: Settings, answers: list[str]) -> None:
+    try:
+        database = database_of(settings)
+        try:
+            hour = first_hour(database)
+        finally:
+            database.close()
+        answers.append(hour)
+        _remember(settings, hour)
+    except Exception as error:  # noqa: BLE001 - whatever the database suffers from, the page has to load and show it
+        LOGGER.warning("when the database was made is not known now: %s", type(error).__name__)
+
+
+def _remember(settings: Settings, hour: str) -> None:
+    _parsed(hour)
+    memory = _memory(settings)
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    partial = memory.with_suffix(f".{os.getpid()}")
+    partial.write_text(hour, "utf-8")
+    partial.replace(memory)
+
+
+def _memory(settings: Settings) -> Path:
+    """A file for each database that this home was used with, by a digest of where that is."""
+    if settings.sqlserver_dsn is not None:
+        place = [_PASSWORD.sub("", settings.sqlserver_dsn.get_secret_value())]
+    else:
+        place = [settings.sqlserver_server or "", settings.sqlserver_database or ""]
+    digest = hashlib.sha256("\n".join([*place, settings.sqlserver_schema]).encode()).hexdigest()
+    return settings.home / "first_hours" / digest[:16]
+
+
+def _parsed(hour: str) -> datetime:
+    return datetime.strptime(hour, HOUR_FORMAT).replace(tzinfo=UTC)
