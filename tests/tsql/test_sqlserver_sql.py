@@ -18,6 +18,7 @@ from hartonomous_resources.database.sqlserver_procedures import load_procedures,
 from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
+from tests.released import SQLSERVER
 from tests.tsql.calls import Definitions, call_findings
 from tests.tsql.checker import Finding, Script, checker
 from tests.tsql.definitions import (
@@ -140,10 +141,6 @@ def test_every_migration_makes_what_is_new_and_changes_what_is_there(broker: str
     assert [str(finding) for finding in Shape(migrations(broker)).findings] == []
 
 
-RELEASED = {"migrations": 18, "table_broker": 1, "service_broker": 2, "spatial": 2, "vector": 1}
-"""How many migrations of each folder databases have that are in use; they are never edited."""
-
-
 @pytest.mark.parametrize("broker", BROKERS)
 def test_an_upgraded_database_has_what_a_new_one_has(broker: str) -> None:
     """A new one runs the core first and then the features; in an upgraded one the newer core comes after the older features."""
@@ -151,7 +148,7 @@ def test_an_upgraded_database_has_what_a_new_one_has(broker: str) -> None:
     newer = [
         s
         for s in fresh
-        if int(re.sub(r"\D", "", Path(s.place).name[:4]) or 0) > RELEASED.get(Path(s.place).parent.name, 0)
+        if int(re.sub(r"\D", "", Path(s.place).name[:4]) or 0) > SQLSERVER.get(Path(s.place).parent.name, 0)
     ]
     released = [script for script in fresh if script not in newer]
 

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from hartonomous_resources.database.errors import SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
 from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.invariants import INVARIANTS
 from hartonomous_resources.project_files import project_file
-from tests.builders import in_processes, rows, wait_for_the_others
+from tests.builders import broken_invariants, in_processes, rows, wait_for_the_others
+from tests.released import FOLDER
 
 ONE = "CREATE TABLE One (Id INTEGER PRIMARY KEY);\n"
 TWO = "CREATE TABLE Two (Id INTEGER PRIMARY KEY);\n"
@@ -242,3 +245,112 @@ def test_every_shipped_statement_fits_the_shipped_tables(tmp_path: Path, migrati
     for text in named.values():
         unnumbered = re.findall(r"\?(?!\d)", re.sub(r"--.*", "", text))
         connection.execute(f"EXPLAIN {text}", [None] * len(unnumbered) or AnyName())
+
+
+# ---- a database of the release before
+
+
+def released(folder: Path, name: str, *statements: str) -> Path:
+    """A file as the release before left it, with these statements run on it afterwards."""
+    path = folder / f"{name}.db"
+    client = sqlite3.connect(path)
+    client.executescript((FOLDER / f"{name}_0004.sql").read_text(encoding="utf-8"))
+    for statement in statements:
+        client.execute(statement)
+    client.commit()
+    client.close()
+    return path
+
+
+def contents(path: Path, columns: dict[str, list[str]] | None = None) -> dict[str, tuple[list[str], Counter[bytes]]]:
+    """Columns of every table, and its rows by their bytes: all of them, or these columns of these tables."""
+    client = sqlite3.connect(path)
+    if columns is None:
+        named = rows(client, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+        tables = [row["name"] for row in named if not row["name"].startswith("AtomText")]
+        columns = {t: [row["name"] for row in rows(client, f"PRAGMA table_info({t})")] for t in tables}
+    found = {
+        table: (names, Counter(repr(row).encode() for row in client.execute(f"SELECT {_as_bytes(names)} FROM {table}")))
+        for table, names in columns.items()
+    }
+    client.close()
+    return found
+
+
+def _as_bytes(names: list[str]) -> str:
+    """Columns whatever their type: a migration may make text of bytes, and must lose none."""
+    return ", ".join(f"CAST({name} AS BLOB)" for name in names)
+
+
+def schema(path: Path) -> set[tuple[str, str, str]]:
+    client = sqlite3.connect(path)
+    found = client.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    client.close()
+    return {(type_, name, " ".join(sql.split())) for type_, name, sql in found}
+
+
+SERVED_BY = {"database": ("migrations", "statements"), "graph": ("graph_migrations", "graph_statements")}
+
+
+@pytest.mark.parametrize("name", SERVED_BY)
+def test_an_upgrade_keeps_every_row_of_the_release_before(name: str, tmp_path: Path) -> None:
+    path = released(tmp_path, name)
+    before = contents(path)
+    assert all(found for _, found in before.values()), "the release before has rows in every table"
+
+    upgraded = SqliteDatabase(path, *SERVED_BY[name])
+    upgraded.migrate()
+    upgraded.close()
+
+    after = contents(path, {table: columns for table, (columns, _) in before.items()})
+    del before["SchemaVersion"], after["SchemaVersion"]  # has a line more for each migration that ran
+    assert after == before
+
+
+@pytest.mark.parametrize("name", SERVED_BY)
+def test_an_upgraded_database_has_the_schema_of_a_new_one(name: str, tmp_path: Path) -> None:
+    for path in (released(tmp_path, name), tmp_path / "new.db"):
+        database = SqliteDatabase(path, *SERVED_BY[name])
+        database.migrate()
+        assert database.connection().execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.connection().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        database.close()
+
+    assert schema(tmp_path / f"{name}.db") == schema(tmp_path / "new.db")
+
+
+def test_an_upgraded_database_does_its_work(tmp_path: Path) -> None:
+    database = SqliteDatabase(released(tmp_path, "database"))
+    database.migrate()
+    client = database.connection()
+
+    assert broken_invariants(database, *(invariant.statement for invariant in INVARIANTS)) == {}
+    found = client.execute("SELECT rowid FROM AtomText WHERE AtomText MATCH 'sentence' ORDER BY rowid").fetchall()
+    assert [row["rowid"] for row in found] == [1, 2, 4]
+    client.execute("INSERT INTO Atom (TenantId, Modality, ContentHash) VALUES (0, 'text', zeroblob(32))")
+    job = client.execute("SELECT AtomId, Status FROM BackgroundJob ORDER BY CreatedAt DESC LIMIT 1").fetchone()
+    assert tuple(job) == (7, "Pending")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("QueueMessage", "90, 'm1', 'IngestionQueue', 'k', 5, 0, '2026-11-23T09:00:00.000Z', NULL, NULL"),
+        ("QueueMessage", "90, 'm1', 'IngestionQueue', 'k', 'a text', 0, x'ff', NULL, NULL"),
+        ("QueueMessage", "90, x'ff', 'IngestionQueue', x'ff', x'ff', 'many', 'yesterday', 7, 7"),
+        ("BackgroundJob", "'j', 'T', '[]', NULL, 0, 'zz', 'Pending', 0, 5, NULL, NULL, NULL, '', NULL, NULL"),
+        ("BackgroundJob", "'j', x'ff', '5', NULL, 'a', x'ff', 'Pending', 0, 5, NULL, NULL, NULL, 1970, NULL, NULL"),
+        ("DeadLetter", "90, 'message', 'a', x'ff', 1, 2, 3, NULL, NULL, x'ff', 5, 0, '', '', ''"),
+        ("PathGrant", "x'ff', x'ff'"),
+    ],
+)
+def test_an_upgrade_gets_past_rows_that_a_client_wrote_as_it_liked(table: str, values: str, tmp_path: Path) -> None:
+    path = released(tmp_path, "database", f"INSERT INTO {table} VALUES ({values})")
+    before = contents(path)[table][1].total()
+
+    database = SqliteDatabase(path)
+    database.migrate()
+
+    assert database.connection().execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == before
+    database.close()
