@@ -1,4 +1,4 @@
-"""Where the files that are not Python lie: sql/, dagster.yaml, workspace.yaml."""
+"""Where the files that are not Python lie: sql/ and dagster.yaml."""
 
 from pathlib import Path
 

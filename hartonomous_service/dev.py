@@ -1,31 +1,35 @@
-"""`dev`: the Dagster page and daemon on this home, until interrupted."""
+"""`dev`: Dagster's page, its daemon and the code server on this home, until interrupted."""
 
+import json
 import os
-import signal
 import socket
-import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 from filelock import Timeout
 
 from hartonomous_resources.processes import this_process
-from hartonomous_resources.project_files import project_file
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_identity_file, daemon_lock
 from hartonomous_service.errors import CommandError
+from hartonomous_service.services import Service, watch
 
 if TYPE_CHECKING:
     import dagster as dg
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
+_KILL_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 _CHILD_MARK = "HARTONOMOUS_DEV_OF_HOME"
+_CODE = ["-m", "hartonomous_assets.definitions", "--location-name", "hartonomous"]
+_LOOPBACK = "localhost,127.0.0.1,::1"
 
 
 def run_dev(host: str, port: int) -> int:
@@ -38,8 +42,9 @@ def run_dev(host: str, port: int) -> int:
     try:
         with daemon_lock(settings).acquire(timeout=0):
             try:
-                _kill_children(settings)  # an earlier dev was killed: what it started would run beside what we start
-                return _serve(settings, host, _free_port(host, port))
+                # An earlier dev was killed: what it started would run beside what we start, and holds its port.
+                left = _end_children(settings)
+                return _serve(settings, host, _free_port(host, port, _KILL_SECONDS if left else 0.0))
             finally:
                 daemon_identity_file(settings).unlink(missing_ok=True)
     except Timeout as error:
@@ -48,16 +53,21 @@ def run_dev(host: str, port: int) -> int:
         ) from error
 
 
-def _free_port(host: str, wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, wanted))
-        except OSError as error:
-            raise CommandError(
-                f"port {wanted} of {host} cannot be used: {error.strerror}; choose another --port, or 0"
-            ) from error
-        return int(probe.getsockname()[1])
+def _free_port(host: str, wanted: int, patience: float) -> int:
+    """The port, or a free one for 0; waits so many seconds for whoever held it to give it back."""
+    deadline = time.monotonic() + patience
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, wanted))
+                return int(probe.getsockname()[1])
+            except OSError as error:
+                if time.monotonic() >= deadline:
+                    raise CommandError(
+                        f"port {wanted} of {host} cannot be used: {error.strerror}; choose another --port, or 0"
+                    ) from error
+        time.sleep(0.1)
 
 
 def _serve(settings: Settings, host: str, port: int) -> int:
@@ -67,81 +77,124 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         # A database that does not answer is said here, once, and not by every tick of the sensor.
         unit_of_work.query("schema")
     instance = open_instance(settings)  # fails the runs that died with it
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-w",
-        str(project_file("workspace.yaml")),
-        "-h",
-        host,
-        "-p",
-        str(port),
-    ]
-    command += ["--log-level", "warning", "--code-server-log-level", "warning"]
-    # Dagster's deprecations and previews are not the user's business.
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", _CHILD_MARK: str(settings.home)}
-    process = subprocess.Popen(  # noqa: S603 - our own words
-        command, cwd=settings.dagster_home, env=environment, start_new_session=os.name != "nt"
+    # The socket lies in a folder that only this user enters: whoever reaches it may start runs.
+    with tempfile.TemporaryDirectory(prefix="hartonomous-dev-") as folder:
+        code_socket = Path(folder, "code")
+        services = _services(settings, host, port, code_socket)
+        code_server, page, daemon = services
+        try:
+            for service in services:
+                service.start()
+            _wait_for_page(page)
+            daemon_identity_file(settings).write_text(str(this_process()))
+            print(  # noqa: T201
+                f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True
+            )
+            watch(services)
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            try:
+                daemon.stop(_STOP_SECONDS)  # first: it would start further runs
+                _cancel_runs(instance, code_socket)
+            finally:
+                for service in (page, code_server):
+                    service.stop(_STOP_SECONDS)
+                _end_children(settings)
+
+
+def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tuple[Service, Service, Service]:
+    """Code server, page and daemon, each a child of ours: `dagster dev` would not notice that its code server was killed."""
+    workspace = code_socket.with_name("workspace.yaml")
+    server = {"location_name": "hartonomous", "socket": str(code_socket)}
+    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
+    direct = ",".join(filter(None, [os.environ.get("no_proxy"), os.environ.get("NO_PROXY"), _LOOPBACK, host]))
+    environment = {
+        **os.environ,
+        "no_proxy": direct,
+        "NO_PROXY": direct,
+        "PYTHONWARNINGS": "ignore",  # Dagster's deprecations and previews are not the user's business
+        _CHILD_MARK: str(settings.home),
+    }
+    python = [sys.executable, "-m"]
+    code = [*python, "dagster", "api", "grpc", *_CODE, "--socket", str(code_socket), "--log-level", "warning"]
+    page = [*python, "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)]
+    daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"]
+    return (
+        Service("the code server", code, settings.dagster_home, environment, lambda: _code_server_answers(code_socket)),
+        Service(
+            "the page",
+            [*page, "--dagster-log-level", "warning"],
+            settings.dagster_home,
+            environment,
+            lambda: _page_answers(host, port),
+        ),
+        Service("the daemon", daemon, settings.dagster_home, environment),  # ends itself when a part of it hangs
     )
+
+
+def _code_server_answers(code_socket: Path) -> bool:
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    request = health_pb2.HealthCheckRequest(service="DagsterApi")
+    with grpc.insecure_channel(f"unix:{code_socket}") as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_ANSWER_SECONDS)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _page_answers(host: str, port: int) -> bool:
+    directly = urllib.request.build_opener(
+        urllib.request.ProxyHandler({})
+    )  # a proxy does not know this machine's loopback
     try:
-        _wait_for_page(process, host, port)
-        daemon_identity_file(settings).write_text(str(this_process()))
-        print(f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True)  # noqa: T201
-        return process.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _cancel_runs(instance)
-        _stop(process)
-        _kill_children(settings)
+        with directly.open(f"http://{host}:{port}/server_info", timeout=_ANSWER_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
-def _wait_for_page(process: "subprocess.Popen[bytes]", host: str, port: int) -> None:
+def _wait_for_page(page: Service) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise CommandError(
-                f"the Dagster page ended while starting, with exit code {process.returncode}; see its words above"
-            )
-        try:
-            with urllib.request.urlopen(f"http://{host}:{port}/server_info", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise CommandError(f"the Dagster page did not answer on port {port} within {_START_SECONDS:.0f} s")
+        if (code := page.process.poll()) is not None:
+            raise CommandError(f"the Dagster page ended while starting, with exit code {code}; see its words above")
+        if page.answers():
+            return
+        time.sleep(0.2)
+    raise CommandError(f"the Dagster page did not answer within {_START_SECONDS:.0f} s; see the lines above")
 
 
-def _cancel_runs(instance: "dg.DagsterInstance") -> None:
-    """Let the runs that the daemon started end cleanly: they release what they have claimed."""
+def _cancel_runs(instance: "dg.DagsterInstance", code_socket: Path) -> None:
+    """Let the runs that were started through our code server end cleanly: they release what they have claimed."""
     import dagster as dg
+    from dagster._core.storage.tags import GRPC_INFO_TAG
 
     unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
-    for run in instance.get_runs(unfinished):
-        instance.run_launcher.terminate(run.run_id)
+    ours = [run.run_id for run in instance.get_runs(unfinished) if str(code_socket) in run.tags.get(GRPC_INFO_TAG, "")]
+    for run_id in ours:
+        instance.run_launcher.terminate(run_id)
     deadline = time.monotonic() + _STOP_SECONDS
-    canceling = dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELING])
-    while instance.get_runs_count(canceling) and time.monotonic() < deadline:
+    canceling = dg.RunsFilter(run_ids=ours, statuses=[dg.DagsterRunStatus.CANCELING])
+    while ours and instance.get_runs_count(canceling) and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask the page and the daemon to stop."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _end_children(settings: Settings) -> bool:
+    """End whatever a `dev` of this home has started and not stopped; whether there was anything.
 
-
-def _kill_children(settings: Settings) -> None:
-    """End whatever a `dev` of this home has started and not stopped; its children carry the home in their environment."""
+    Its children carry the home in their environment.
+    """
+    children = []
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(_CHILD_MARK) == str(settings.home):
                 process.kill()
+                children.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # gone meanwhile, or another user's
+    psutil.wait_procs(children, _KILL_SECONDS)
+    return bool(children)

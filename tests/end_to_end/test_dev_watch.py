@@ -1,0 +1,64 @@
+"""What `hartonomous dev` started is watched: what ends is started again, and a `dev` that was killed is in nobody's way."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hartonomous_resources.text_model import TextModelFiles
+from tests.cli import Home, wait_until
+from tests.dev import Dev, make_sure_it_ended, start_dev
+
+DEAD_PROXY = "http://127.0.0.1:9"
+CHILDREN = {"code server": "grpc", "daemon": "dagster._daemon", "page": "dagster_webserver"}
+"""A word of the command line of each process that `dev` starts."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles) -> Home:
+    """The home of this file's tests; nothing is embedded, for only whether work is done at all is asked."""
+    settings = {"linger_seconds": 0, "embedding_enabled": "false"}
+    return Home(tmp_path_factory.mktemp("homes") / "home", model_dir, settings)
+
+
+@pytest.fixture(scope="module")
+def dev(home: Home) -> Iterator[Dev]:
+    """One `dev` for the tests that kill a part of it, with a proxy in its environment that does not answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+            patch.setenv(name, DEAD_PROXY)
+            patch.setenv(name.upper(), DEAD_PROXY)
+        started = start_dev(home)
+    yield started
+    make_sure_it_ended(started)
+
+
+def child(dev: Dev, name: str) -> psutil.Process:
+    """The youngest process of `dev` that is this part of it."""
+    found = [process for process in dev.family() if CHILDREN[name] in " ".join(process.cmdline())]
+    return max(found, key=psutil.Process.create_time)
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_what_was_killed_is_started_again_and_files_are_still_taken_in(dev: Dev, tmp_path: Path, name: str) -> None:
+    killed = child(dev, name)
+    killed.send_signal(signal.SIGKILL)
+    (tmp_path / f"{name}.txt").write_text(f"After the {name} was killed.")
+
+    [source] = dev.home.json("ingest", tmp_path / f"{name}.txt")["sources"]
+
+    assert source["status"] == "Atomized"
+    wait_until(f"another {name}", lambda: child(dev, name).pid != killed.pid)
+    assert dev.process.poll() is None
+
+
+def test_after_a_kill_the_next_one_has_the_same_port_at_once(home: Home, dev: Dev) -> None:
+    port = dev.address.rpartition(":")[2]
+    for _ in range(5):
+        dev.process.kill()
+        dev.process.wait()
+        dev = start_dev(home, "--port", port)
+        assert dev.address.endswith(f":{port}")
+    make_sure_it_ended(dev)
