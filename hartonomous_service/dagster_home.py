@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from hartonomous_resources.processes import ProcessIdentity, this_process
 from hartonomous_resources.project_files import project_file
-from hartonomous_resources.settings import Settings
+from hartonomous_resources.settings import PATHS, Settings, variable_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -33,7 +33,9 @@ def prepare_dagster_home(settings: Settings) -> Path:
         except OSError:  # no right to make links (Windows): a copy serves, refreshed whenever it is missing
             link.write_bytes(target.read_bytes())
     os.environ["DAGSTER_HOME"] = str(folder)
-    os.environ["HARTONOMOUS_HOME"] = str(settings.home)
+    # Whatever this process starts runs in another folder: what was given by a relative path is the same there.
+    paths = {"home": settings.home} | {name: getattr(settings, name) for name in PATHS & settings.model_fields_set}
+    os.environ.update({variable_of(name): str(path) for name, path in paths.items()})
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     return folder
 

@@ -9,7 +9,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hartonomous_resources.resources import Resources, open_resources
@@ -34,8 +33,8 @@ QUESTIONS = (
 
 def demo_home() -> Path:
     """The demo's own home: inside HARTONOMOUS_HOME where that is set, else beside the default one."""
-    home = os.environ.get("HARTONOMOUS_HOME")
-    return Path(home) / "demo" if home else platformdirs.user_data_path("hartonomous-demo")
+    home = Settings().home
+    return home / "demo" if os.environ.get("HARTONOMOUS_HOME") else home.with_name("hartonomous-demo")
 
 
 def run_demo(*, reset: bool = False) -> dict[str, Any]:
@@ -44,7 +43,8 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
     Raises CommandError when the text model cannot be had or the chain fails.
     """
     # Embedded, whatever the environment says: the demo's files have no business in anybody's server.
-    for name in [name for name in os.environ if name.startswith(("HARTONOMOUS_SQLSERVER_", "HARTONOMOUS_NEO4J_"))]:
+    foreign = ("HARTONOMOUS_SQLSERVER_", "HARTONOMOUS_NEO4J_", "HARTONOMOUS_CONFIG", "CONNECTIONSTRINGS__")
+    for name in [name for name in os.environ if name.upper().startswith(foreign)]:
         del os.environ[name]
     settings = Settings(home=demo_home())
     if reset and settings.home.exists():

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.resources import open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_is_running
@@ -35,6 +36,7 @@ def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
         status, detail = check(*given)
     except Exception as error:  # noqa: BLE001 - whatever a check meets is what it has to report
         status, detail = UNHEALTHY, f"{type(error).__name__}: {error}"
+    detail = without_credentials(detail)
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     return {"name": check.__name__.strip("_"), "status": status, "detail": detail, "durationMs": milliseconds}
 

@@ -136,6 +136,7 @@ class TextEmbedder:
 def _single_threaded_session(onnx_path: Path) -> Any:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -61,7 +61,7 @@ def connection_string(settings: Settings) -> str:
         elif not settings.sqlserver_entra_token:
             parts.append("Trusted_Connection=yes")
     if "encrypt" not in given:
-        parts.append("Encrypt=yes")
+        parts.append(f"Encrypt={settings.sqlserver_encrypt}")
     if settings.sqlserver_trust_certificate and "trustservercertificate" not in given:
         parts.append("TrustServerCertificate=yes")
     return ";".join([*parts, "LongAsMax=yes", "APP=hartonomous"])

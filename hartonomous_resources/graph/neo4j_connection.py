@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.graph.neo4j_migrations import migrate
 from hartonomous_resources.graph.protocol import GraphUnavailable
@@ -60,7 +61,7 @@ class Neo4jConnection:
     @property
     def name(self) -> str:
         """The server, without what a mistaken uri says of a password."""
-        return "Neo4j at " + re.sub(r"//[^/]*@", "//", self._settings.neo4j_uri or "")
+        return "Neo4j at " + without_credentials(self._settings.neo4j_uri or "")
 
     def read(self, work: "Work[T]") -> T:
         """What `work` returns, in a read transaction. It may run more than once.

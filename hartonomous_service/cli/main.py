@@ -5,19 +5,20 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from sqlalchemy.exc import SQLAlchemyError
 
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.graph.protocol import GraphUnavailable
-from hartonomous_resources.logs import configure_logging
-from hartonomous_resources.settings import Settings
+from hartonomous_resources.logs import LOGGER, configure_logging
+from hartonomous_resources.settings import Settings, problems_of, remarks_on_settings, usable_settings, variable_of
 from hartonomous_service.cli import ask, infer, operate, run
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.errors import CommandError
@@ -34,10 +35,22 @@ for module in (run, ask, infer, operate):
 
 
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="appsettings.json of the .NET workers to read settings from."),
+    ] = None,
+) -> None:
     if debug:
         os.environ["HARTONOMOUS_DEBUG"] = "1"
-    configure_logging(Settings())
+    if config is not None:
+        os.environ[variable_of("config")] = str(config.absolute())  # for the processes that we start, too
+    settings, problems = usable_settings()
+    configure_logging(settings)
+    if not problems:  # else the command says them, and `config show` all of them
+        for remark in remarks_on_settings(settings):
+            LOGGER.warning("%s", remark)
 
 
 def main() -> None:
@@ -54,11 +67,8 @@ def main() -> None:
     except ValidationError as error:
         if error.title != "Settings":
             raise
-        first = error.errors(include_url=False)[0]
-        name = "HARTONOMOUS_" + "_".join(str(part) for part in first["loc"]).upper()
-        _fail(f"setting {name}: {first['msg']}; `hartonomous config show` lists what can be set", error)
-    except SettingsError as error:
-        _fail(f"{error}: lists are given as JSON; `hartonomous config show` names every setting", error)
+        field, problem = next(iter(problems_of(error).items()))
+        _fail(f"setting {variable_of(field)}: {problem}; `hartonomous config show` lists what can be set", error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
@@ -80,5 +90,5 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:
 def _fail(message: str, error: Exception) -> NoReturn:
     if os.environ.get("HARTONOMOUS_DEBUG"):
         raise error
-    err.print(f"error: {printable(message)}", soft_wrap=True)
+    err.print(f"error: {printable(without_credentials(message))}", soft_wrap=True)
     sys.exit(1)

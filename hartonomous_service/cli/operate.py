@@ -4,15 +4,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.settings import Settings
+from hartonomous_resources.settings import Settings, usable_settings, variable_of
 from hartonomous_service.cli.ask import LimitOption, show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
     TenantOption,
     emit,
+    err,
     opened,
     out,
     printable,
@@ -201,19 +203,25 @@ def health(as_json: JsonOption = False) -> None:
 
 
 def config_show(as_json: JsonOption = False) -> None:
-    """Every setting: its environment variable, its value here and what it means."""
-    settings = Settings()
+    """Every setting: its environment variable, its value here, what it means, and what is wrong with it."""
+    settings, problems = usable_settings()
+    values = settings.model_dump(mode="json")
     rows = [
         {
-            "variable": f"HARTONOMOUS_{name.upper()}",
-            "value": settings.model_dump(mode="json")[name],
+            "variable": variable_of(name),
+            "value": without_credentials(values[name]) if isinstance(values[name], str) else values[name],
             "set": name in settings.model_fields_set,
             "meaning": field.description,
+            "problem": problems.get(name),
         }
         for name, field in Settings.model_fields.items()
     ]
     columns = {"variable": "variable", "value": "value", "meaning": "meaning"}
     emit({"settings": rows}, as_json, lambda document: table("settings", document["settings"], columns))
+    for name, problem in problems.items():
+        err.print(f"wrong: {variable_of(name)}: {printable(without_credentials(problem))}", soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
 
 
 def sql(

@@ -270,6 +270,7 @@ def test_config_show_names_every_setting_and_where_it_comes_from(ingested: Inges
         "value": 10_000,
         "set": False,
         "meaning": "Atoms written in one transaction.",
+        "problem": None,
     }
 
 

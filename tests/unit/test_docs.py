@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.dotnet_configuration import FIELDS, NOT_NEEDED, SQL_SERVER_KEY
 from hartonomous_resources.invariants import INVARIANTS
 from hartonomous_resources.messages import parse_ingestion_request, parse_provenance_event
 from hartonomous_resources.settings import Settings
@@ -73,6 +74,13 @@ def test_the_defaults_in_the_table_are_those_of_the_code() -> None:
         name: written(value).lower() if value is None or isinstance(value, bool) else written(value)
         for name, value in fixed.items()
     }
+
+
+def test_every_key_of_the_net_workers_is_in_the_table() -> None:
+    table = OPERATIONS.split("| Key there | Here |")[1].split("\n\n")[0]
+    keys = re.findall(r"`([A-Z]\w+(?:\.\w+)+)`(?=[^|]*\|[^|]*\|\n)", f"{table}\n")
+
+    assert sorted(keys) == sorted(key.replace(":", ".") for key in (SQL_SERVER_KEY, *FIELDS, *NOT_NEEDED))
 
 
 # ---- commands

@@ -268,6 +268,24 @@ def test_an_encoder_of_the_users_own_is_taken_as_it_is(model_dir, tmp_path):
     assert files.artifact_hash == hashlib.sha256((own / "model.onnx").read_bytes()).hexdigest()
 
 
+def test_an_encoder_may_be_named_by_its_file(model_dir, tmp_path):
+    (tmp_path / "tokenizer.json").symlink_to(model_dir / NAME / "tokenizer.json")
+    own = tmp_path / "all-MiniLM-L6-v2.onnx"
+    onnx.save(length_encoder(), own)
+    files = ensure_text_model(tmp_path / "models", model=str(own))
+    assert (files.name, files.precision, files.onnx_path) == ("all-MiniLM-L6-v2", "own", own)
+    assert text_model_is_ready(tmp_path / "models", model=str(own)) == (True, f"{own}: {own}")
+
+
+def test_a_file_without_a_tokenizer_beside_it_says_what_is_missing(tmp_path):
+    own = tmp_path / "x.onnx"
+    onnx.save(length_encoder(), own)
+    with pytest.raises(TextModelError, match=r"needs a readable x\.onnx and tokenizer\.json"):
+        ensure_text_model(tmp_path / "models", model=str(own))
+    ready, detail = text_model_is_ready(tmp_path / "models", model=str(own))
+    assert not ready and str(tmp_path / "tokenizer.json") in detail
+
+
 def test_an_encoder_that_does_not_load_is_named(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with pytest.raises(TextModelError, match=f"encoder in {tmp_path} does not load"):

@@ -19,6 +19,19 @@ def words(count):
     return [WORDS[(number * number) % 10] for number in range(count)]
 
 
+def test_the_runtimes_telemetry_is_switched_off_before_a_model_is_loaded(text_model, monkeypatch):
+    import onnxruntime
+
+    calls = []
+    session = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: calls.append("off"))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: calls.append("session") or session(*a, **k))
+
+    TextEmbedder(text_model.onnx_path, text_model.tokenizer_path)
+
+    assert calls == ["off", "session"]
+
+
 @pytest.fixture
 def make_encoder(tmp_path, text_model):
     """Build an encoder whose token vectors are rows of `table`, in the shapes that other exports have."""
