@@ -167,7 +167,10 @@ class _Events:
         if name in self._outputs:
             columns = self._outputs[name].spec.metadata["dagster/column_schema"].columns
             facets["schema"] = schema_dataset.SchemaDatasetFacet(
-                [schema_dataset.SchemaDatasetFacetFields(column.name, column.type) for column in columns]
+                [
+                    schema_dataset.SchemaDatasetFacetFields(column.name, column.type, column.description)
+                    for column in columns
+                ]
             )
         return facets
 

@@ -159,7 +159,7 @@ STAGE = Stage(
         group_name="provenance",
         kinds={graph_kind(), "python"},
         owners=["team:hartonomous"],
-        metadata=column_schema("GraphNode", migrations="graph_migrations") if graph_kind() == "sqlite" else {},
+        metadata=column_schema("GraphNode"),
         description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "
         "after W3C PROV, synced from ProvenanceQueue.",
     ),

@@ -1,13 +1,15 @@
-"""Column schemas for the page, read off the migrations themselves."""
+"""Column schemas for the page and for OpenLineage, as the active stores have them."""
 
-import sqlite3
+import tomllib
 from functools import cache
+from typing import Any
 
 import dagster as dg
 
-from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
+
+_GRAPH_TABLE = "GraphNode"
 
 
 def store_kind() -> str:
@@ -20,23 +22,23 @@ def graph_kind() -> str:
     return "neo4j" if Settings().neo4j_uri else "sqlite"
 
 
-@cache
-def _schema_connection(migrations: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    for migration in read_migrations(project_file("sql") / "sqlite" / migrations):
-        connection.executescript(migration.text)
-    return connection
-
-
-def column_schema(table: str, migrations: str = "migrations") -> dict[str, dg.TableSchema]:
-    """Metadata that shows a table's columns on an asset's page."""
-    rows = _schema_connection(migrations).execute(
-        "SELECT name, type, [notnull], pk FROM pragma_table_xinfo(?)", (table,)
-    )
+def column_schema(table: str) -> dict[str, dg.TableSchema]:
+    """Metadata that shows a table's columns, or the properties of the graph's nodes, on an asset's page."""
+    store = graph_kind() if table == _GRAPH_TABLE else store_kind()
     columns = [
         dg.TableColumn(
-            name, type_.lower() or "any", constraints=dg.TableColumnConstraints(nullable=not (required or key))
+            name,
+            column[store],
+            description=column["means"],
+            constraints=dg.TableColumnConstraints(nullable=column.get("nullable", False)),
         )
-        for name, type_, required, key in rows
+        for name, column in described_columns()[table].items()
+        if store in column
     ]
     return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+@cache
+def described_columns() -> dict[str, dict[str, dict[str, Any]]]:
+    """By table and column: the type in each store that has it, whether it may be empty, and what it means."""
+    return tomllib.loads((project_file("sql") / "columns.toml").read_text("utf-8"))

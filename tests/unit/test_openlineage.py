@@ -24,6 +24,7 @@ from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import run_chain
 from tests.builders import HOUR, open_home
+from tests.cli import Home
 from tests.end_to_end.test_dagster import hour, instance, put
 from tests.openlineage_spec import violations
 
@@ -155,6 +156,35 @@ def test_a_run_is_told_with_its_datasets_their_columns_and_what_was_written(run:
     }
     read = {d["name"]: d["inputFacets"]["inputStatistics"]["rowCount"] for d in complete["inputs"] if d["inputFacets"]}
     assert read == {"ingestion_queue": 6, "provenance_queue": 4}
+
+
+@pytest.mark.parametrize(
+    ("stores", "asset", "column", "kind"),
+    [
+        ({"neo4j_uri": "bolt://127.0.0.1:1"}, "provenance_graph", "atomHash", "string"),
+        ({"sqlserver_server": "127.0.0.1,1"}, "sources", "ContentHash", "binary(32)"),
+    ],
+    ids=["neo4j", "sqlserver"],
+)
+def test_the_columns_are_those_of_the_active_stores_and_described(
+    tmp_path: Path, stores: dict[str, object], asset: str, column: str, kind: str
+) -> None:
+    file = tmp_path / "events.jsonl"
+    home = Home(tmp_path / "home", tmp_path / "models").with_settings(openlineage_file=file, **stores)
+    program = (
+        "from hartonomous_assets.chain import STAGES; from hartonomous_assets.lineage_events import run_lineage;"
+        "from hartonomous_resources.resources import open_resources;"
+        f"lineage = run_lineage(open_resources(), '{RUN_ID}', ['{HOUR}'], STAGES); lineage.__enter__();"
+        "lineage.__exit__(None, None, None)"
+    )
+
+    result = home.run("-c", program, program=(sys.executable,))
+
+    assert result.code == 0, result.stderr
+    _, complete = runs(lines(file))
+    [fields] = [d["facets"]["schema"]["fields"] for d in complete["outputs"] if d["name"] == asset]
+    assert [field["type"] for field in fields if field["name"] == column] == [kind]
+    assert all(field["description"] for field in fields)
 
 
 def test_a_subset_reads_what_the_stages_left_out_would_have_written(tmp_path: Path) -> None:
