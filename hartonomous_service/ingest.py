@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from hartonomous_resources.source_files import UnreadableSource, open_source_fil
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.dagster_home import open_instance, run_chain, run_was_killed
 from hartonomous_service.errors import CommandError
+from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.sources import source_counts
 
 _FILES_PER_BATCH = 500
@@ -46,7 +48,6 @@ class _Ingestion:
     uris: list[str] = field(default_factory=list)
     messages: dict[str, str] = field(default_factory=dict)
     """Id of the message by uri; none for a file that has not changed."""
-    failed: list[dict[str, str]] = field(default_factory=list)
 
 
 def ingest(
@@ -62,11 +63,12 @@ def ingest(
 
     A file whose bytes are those of its current version is only seen again: no message, no run, no model. Where a daemon
     runs, it does the work; else the chain runs in this process, through Dagster. Work that an earlier, killed command left
-    is finished on the way.
+    is finished on the way. A path that cannot be taken in is named and does not keep the others from it.
 
     Raises CommandError for a content type that is none.
 
-    Returns {"sources": […], "failed": [{"sourceUri", "error"}], "stages": {stage: error}}.
+    Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error}};
+    left out is what is the program's own.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -75,58 +77,34 @@ def ingest(
             f"--content-type {content_type!r} is not a content type; give one such as text/plain"
         ) from error
     ingestion = _Ingestion()
-    batch: list[tuple[Path, str]] = []
-    for path, problem in _files(paths):
-        if problem:
-            ingestion.failed.append({"sourceUri": path.absolute().as_uri(), "error": problem})
-            continue
-        batch.append((path, path.as_uri()))
-        if len(batch) == _FILES_PER_BATCH:
-            _enqueue(resources, batch, tenant, content_type, ingestion)
-            batch = []
-            report(f"{len(ingestion.uris):,} files enqueued or unchanged")
-    _enqueue(resources, batch, tenant, content_type, ingestion)
+    given = GivenFiles(paths, resources.settings)
+    files = iter(given)
+    while batch := list(islice(files, _FILES_PER_BATCH)):
+        _enqueue(resources, batch, tenant, content_type, ingestion)
+        report(f"{len(ingestion.uris):,} files enqueued or unchanged")
     stages = _see_through(resources, ingestion, report) if wait else {}
-    return {**_results(resources, ingestion, tenant), "stages": stages}
-
-
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
-    """Each regular file, resolved, with what is wrong with it if it cannot be taken in."""
-    for given in paths:
-        if not given.exists():
-            yield given, f"{given}: no such file or folder"
-        elif not given.is_dir():
-            yield given.resolve(), None  # allowed by being given, also through a link
-        else:
-            root = given.resolve()
-            for path in sorted(root.rglob("*")):
-                try:
-                    target = path.resolve()
-                except (OSError, RuntimeError) as error:  # a link that leads to itself
-                    yield path, f"{path}: cannot be followed: {error}"
-                    continue
-                if path.is_symlink() and not target.is_relative_to(root):
-                    yield path, f"{path}: a symbolic link that leads out of {root}; give its target itself to ingest it"
-                elif path.is_symlink() and target.is_dir():
-                    continue  # its files are met under their own names
-                elif not target.is_dir():
-                    yield target, None
+    unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
+    sources, refused = _results(resources, ingestion, tenant)
+    return {
+        "sources": sources,
+        "failed": unlisted + refused,
+        "leftOut": [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()],
+        "stages": stages,
+    }
 
 
 def _enqueue(
     resources: Resources,
-    files: Sequence[tuple[Path, str]],
+    files: Sequence[Path],
     tenant: int,
     content_type: str | None,
     ingestion: _Ingestion,
 ) -> None:
-    if not files:
-        return
-    files = list(dict.fromkeys(files))  # a link and its target are one file
-    known = _current_versions(resources, tenant, [uri for _, uri in files])
+    known = _current_versions(resources, tenant, [path.as_uri() for path in files])
     unchanged: list[int] = []
     new: list[str] = []
-    for path, uri in files:
+    for path in files:
+        uri = path.as_uri()
         ingestion.uris.append(uri)
         version = known.get(uri)
         if version and _has_bytes(resources, path, uri, version):
@@ -213,8 +191,11 @@ def _unfinished(resources: Resources, ingestion: _Ingestion) -> int:
         return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
 
 
-def _results(resources: Resources, ingestion: _Ingestion, tenant: int) -> dict[str, Any]:
-    failed = list(ingestion.failed)
+def _results(
+    resources: Resources, ingestion: _Ingestion, tenant: int
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """The sources of the files given, and which of them were refused."""
+    failed: list[dict[str, str]] = []
     sources: list[dict[str, Any]] = []
     with resources.database.read() as unit_of_work:
         ids = json.dumps(list(ingestion.messages.values()))
@@ -234,7 +215,5 @@ def _results(resources: Resources, ingestion: _Ingestion, tenant: int) -> dict[s
                 sources.append(dict(current[uri]))
         counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
-    return {
-        "sources": [{**{key: row[key] for key in _QUEUED}, **counts.get(row["sourceId"], nothing)} for row in sources],
-        "failed": failed,
-    }
+    described = [{**{key: row[key] for key in _QUEUED}, **counts.get(row["sourceId"], nothing)} for row in sources]
+    return described, failed

@@ -67,6 +67,8 @@ def _show_ingested(result: Any) -> None:
     table("ingested", result["sources"][:50], columns)
     if len(result["sources"]) > 50:
         out.print(f"… and {len(result['sources']) - 50:,} more; `hartonomous sources list` shows them")
+    for item in result["leftOut"]:
+        out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:
         err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
 

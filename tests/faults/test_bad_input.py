@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,6 +209,26 @@ def test_a_path_too_long_for_a_message_is_named_and_the_other_files_are_enqueued
 
     assert "Traceback" not in result.stderr, result.stderr[-300:]
     assert any(source["sourceUri"].endswith("good.txt") for source in result.document["sources"]), result
+
+
+def test_what_cannot_be_met_is_named_and_the_rest_is_done(home: Home, tmp_path: Path) -> None:
+    deep = tmp_path
+    for _ in range(1100):
+        deep /= "d"
+        deep.mkdir()
+    (deep / "deep.txt").write_text("Down here.")
+    (tmp_path / "good.txt").write_text(GOOD)
+
+    result = home.run("ingest", tmp_path, tmp_path / ("x" * 300), tmp_path / "missing", "--json")
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # deeper than shutil.rmtree may go
+
+    assert result.code == 1
+    assert [(Path(source["sourceUri"]).name, source["status"]) for source in result.document["sources"]] == [
+        ("deep.txt", "Atomized"),
+        ("good.txt", "Atomized"),
+    ]
+    assert [Path(item["sourceUri"]).name for item in result.document["failed"]] == ["x" * 300, "missing"]
+    assert [item["sourceUri"] for item in result.document["leftOut"]] == [home.path.as_uri()]
 
 
 # ---- the text model

@@ -1,0 +1,97 @@
+"""The files to which the paths given to `ingest` lead. What cannot be taken in is kept with its reason; the rest goes on."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hartonomous_resources.settings import Settings
+
+_OF_A_HOME = re.compile(r"(hartonomous|graph)\.db(-wal|-shm|-journal)?|blobs|dagster|dev\.(lock|process|session)")
+
+
+class GivenFiles:
+    """An iterable of regular files, resolved, each once, a folder's in the order of their names.
+
+    After it was walked, `failed` says why a path could not be taken in, and `left_out` what is the program's own.
+    """
+
+    def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
+        self._paths = paths
+        self._home = settings.home.resolve()
+        self._events = settings.openlineage_file and settings.openlineage_file.resolve()
+        self.failed: dict[Path, str] = {}
+        self.left_out: dict[Path, str] = {}
+
+    def __iter__(self) -> Iterator[Path]:
+        met: set[Path] = set()
+        for given in self._paths:
+            for path in self._walk(given):
+                if path not in met:
+                    met.add(path)
+                    yield path
+
+    def _walk(self, given: Path) -> Iterator[Path]:
+        try:
+            root = given.resolve(strict=True)  # allowed by being given, also through a link
+            kind = stat.S_IFMT(root.stat().st_mode)
+            to_do = [] if self._is_ours(root, *root.parents) else [(root, kind)]
+        except FileNotFoundError:
+            self._fail(given, "no such file or folder")
+            return
+        except (OSError, RuntimeError, ValueError) as error:
+            self._fail(given, error)
+            return
+        while to_do:
+            path, kind = to_do.pop()
+            if kind == stat.S_IFDIR:
+                to_do += reversed(self._list(path, root))
+            elif kind == stat.S_IFREG:
+                yield path
+            else:
+                self._fail(path if path != root else given, "is not a regular file")
+
+    def _list(self, folder: Path, root: Path) -> list[tuple[Path, int]]:
+        """What is to be met in a folder, with its kind, in the order of the names. Not recursive: a folder may lie at any depth."""
+        entries: list[os.DirEntry[str]] = []
+        try:
+            with os.scandir(folder) as listing:
+                entries.extend(listing)
+        except OSError as error:
+            self._fail(folder, f"cannot be listed: {error.strerror}")
+        found: list[tuple[Path, int]] = []
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = Path(entry.path)
+            try:
+                target = self._followed(path, root) if entry.is_symlink() else None if self._is_ours(path) else path
+                if target is not None:
+                    found.append((target, stat.S_IFMT(entry.stat().st_mode)))
+            except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+                self._fail(path, error)
+        return found
+
+    def _followed(self, link: Path, root: Path) -> Path | None:
+        """Where a link leads; None for what is not to be met there."""
+        target = link.resolve(strict=True)
+        if not target.is_relative_to(root):
+            self._fail(link, f"a symbolic link that leads out of {root}; give its target itself to ingest it")
+            return None
+        # The files of a folder are met under their own names.
+        return None if target.is_dir() or self._is_ours(target, *target.parents) else target
+
+    def _is_ours(self, *parts: Path) -> bool:
+        """Whether one of these is the program's own: it would grow with each run that takes it in."""
+        for part in parts:
+            home = part.parent
+            if part == self._events:
+                self.left_out[part] = "the file of OpenLineage events"
+                return True
+            if _OF_A_HOME.fullmatch(part.name) and (home == self._home or (home / "hartonomous.db").is_file()):
+                self.left_out[home] = "the files of a home of Hartonomous"
+                return True
+        return False
+
+    def _fail(self, path: Path, problem: str | Exception) -> None:
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        self.failed[path] = f"{path}: {reason}"
