@@ -2,10 +2,12 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hartonomous_resources.credentials import without_credentials
+from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_resources.resources import open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_is_running
@@ -16,13 +18,22 @@ _LEAST_FREE_BYTES = 1024**3
 Outcome = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What needs attention, of all tenants; `waiting` are Pending jobs by type."""
+
+    dead_letters: int
+    failed_jobs: int
+    waiting: Mapping[str, int]
+
+
 def health(settings: Settings) -> dict[str, Any]:
     """Every check with its status, a sentence and its duration; the worst decides."""
-    dead_letters: list[int] = []  # counted by _database: a server that is down is waited for once
+    counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
-        _timed(_database, settings, dead_letters),
+        _timed(_database, settings, counted),
         *(_timed(check, settings) for check in (_graph, _text_model)),
-        _timed(_dead_letters, dead_letters),
+        *(_timed(check, counted) for check in (_dead_letters, _jobs)),
         *(_timed(check, settings) for check in (_disk, _daemon)),
     ]
     order = (HEALTHY, DEGRADED, UNHEALTHY)
@@ -41,13 +52,19 @@ def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
     return {"name": check.__name__.strip("_"), "status": status, "detail": detail, "durationMs": milliseconds}
 
 
-def _database(settings: Settings, dead_letters: list[int]) -> Outcome:
+def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
     database = open_database(settings)
     with database.unit_of_work() as unit_of_work:
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
         faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
         migrations = unit_of_work.query("schema")[0]["migrations"]
-        dead_letters.append(unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"])
+        counted.append(
+            _Counts(
+                unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"],
+                unit_of_work.query("failed_job_count")[0]["n"],
+                {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")},
+            )
+        )
     if faults:
         return UNHEALTHY, f"{database.name}: {'; '.join(faults)}"
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
@@ -72,12 +89,27 @@ def _text_model(settings: Settings) -> Outcome:
     return (HEALTHY if ready else DEGRADED), detail
 
 
-def _dead_letters(counted: list[int]) -> Outcome:
+def _dead_letters(counted: list[_Counts]) -> Outcome:
     if not counted:
         return UNHEALTHY, "not known: the database does not answer"
-    if n := counted[0]:
+    if n := counted[0].dead_letters:
         return DEGRADED, f"{n:,} dead letters: `hartonomous dead-letters list --all-tenants` says why"
     return HEALTHY, "none"
+
+
+def _jobs(counted: list[_Counts]) -> Outcome:
+    if not counted:
+        return UNHEALTHY, "not known: the database does not answer"
+    [counts] = counted
+    known = {GENERATE_EMBEDDING, *handled_job_types()}
+    told = [
+        f"{n:,} of type {name} wait for whoever does them" for name, n in counts.waiting.items() if name not in known
+    ]
+    if n := counts.failed_jobs:
+        return DEGRADED, "; ".join(
+            [f"{n:,} failed: `hartonomous jobs list --status Failed --all-tenants` says why", *told]
+        )
+    return HEALTHY, "; ".join(told) or "none failed"
 
 
 def _disk(settings: Settings) -> Outcome:

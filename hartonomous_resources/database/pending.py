@@ -1,7 +1,10 @@
 """Which hours hold work."""
 
+import json
+
 from hartonomous_resources.clock import hour_of, timestamp
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.job_handlers import runnable_job_types
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.settings import Settings
 
@@ -13,7 +16,7 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
             "pending_work",
             now=timestamp(),
             ingestion=settings.ingestion_enabled,
-            embedding=settings.embedding_enabled,
+            job_types=json.dumps(runnable_job_types(settings)),
             projection=settings.projection_enabled,
         )
         queued = {row["queue"] for row in unit_of_work.query("queue_depths")}

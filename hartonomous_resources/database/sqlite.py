@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
@@ -87,9 +88,11 @@ class SqliteDatabase:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
             connection.row_factory = sqlite3.Row
+            connection.text_factory = _readable
             connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
             connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
             connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+            connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
             _use_write_ahead_log(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -255,6 +258,18 @@ def _hash_prefix(digest: bytes | None) -> int | None:
 def text_prefix(text: str | None) -> int | None:
     """The same of a text, by the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
     return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
+
+
+_readable = partial(str, encoding="utf-8", errors="replace")
+"""Text as it can be read: any client may have written bytes that are no UTF-8 into a column of text."""
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        (value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def bytes_of(value: bytes | str) -> bytes:

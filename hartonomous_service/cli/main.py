@@ -19,7 +19,7 @@ from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import LOGGER, configure_logging
 from hartonomous_resources.settings import Settings, problems_of, remarks_on_settings, usable_settings, variable_of
-from hartonomous_service.cli import ask, infer, operate, run
+from hartonomous_service.cli import ask, infer, jobs, operate, run, sql
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.errors import CommandError
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, ask, infer, operate):
+for module in (run, ask, infer, jobs, operate, sql):
     module.add_commands(app)
 
 

@@ -1,12 +1,10 @@
-"""Commands of whoever runs the system: stats, jobs, dead-letters, health, config, sql, migrate."""
+"""Commands of whoever runs the system: stats, dead-letters, health, config, migrate."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.settings import Settings, usable_settings, variable_of
 from hartonomous_service.cli.ask import LimitOption, show_fields
 from hartonomous_service.cli.output import (
@@ -21,15 +19,10 @@ from hartonomous_service.cli.output import (
     table,
     tenant_of,
 )
-from hartonomous_service.errors import CommandError
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
-    jobs = typer.Typer(help="List, show and retry background jobs.", no_args_is_help=True)
-    jobs.command("list")(jobs_list)
-    jobs.command("show")(jobs_show)
-    jobs.command("retry")(jobs_retry)
     dead_letters = typer.Typer(help="List, show, replay and discard dead letters.", no_args_is_help=True)
     dead_letters.command("list")(dead_letters_list)
     dead_letters.command("show")(dead_letters_show)
@@ -38,12 +31,10 @@ def add_commands(app: typer.Typer) -> None:
     config = typer.Typer(help="Show the settings.", no_args_is_help=True)
     config.callback()(lambda: None)
     config.command("show")(config_show)
-    app.add_typer(jobs, name="jobs")
     app.add_typer(dead_letters, name="dead-letters")
     app.add_typer(config, name="config")
     app.command()(stats)
     app.command()(health)
-    app.command()(sql)
     app.command()(migrate)
 
 
@@ -54,61 +45,6 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
     with opened() as resources:
         result = count(resources, tenant=tenant_of(tenant, all_tenants))
     emit(result, as_json, show_fields)
-
-
-def jobs_list(
-    status: Annotated[
-        Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"] | None,
-        typer.Option(help="Only those of this status."),
-    ] = None,
-    limit: LimitOption = 50,
-    tenant: TenantOption = 0,
-    all_tenants: AllTenantsOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List jobs, the latest first."""
-    with opened() as resources, resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("jobs", tenant_id=tenant_of(tenant, all_tenants), job_id=None, status=status, n=limit)
-    columns = {
-        "jobId": "job",
-        "jobType": "type",
-        "status": "status",
-        "attemptCount": "attempts",
-        "atomId": "atom",
-        "ingestHour": "hour",
-        "result": "result",
-    }
-    emit({"jobs": rows}, as_json, lambda document: table("jobs", document["jobs"], columns))
-
-
-def jobs_show(
-    job_id: Annotated[str, typer.Argument(help="Id of a job.")], tenant: TenantOption = 0, as_json: JsonOption = False
-) -> None:
-    """Show one job."""
-    with opened() as resources, resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=job_id, status=None, n=1)
-    if not rows:
-        raise CommandError(f"job {job_id} is not found; `hartonomous jobs list` shows what is there")
-    emit(rows[0], as_json, show_fields)
-
-
-def jobs_retry(
-    job_id: Annotated[str, typer.Argument(help="Id of a job that failed or was dead-lettered.")],
-    tenant: TenantOption = 0,
-    as_json: JsonOption = False,
-) -> None:
-    """Set a job to Pending again, with no attempts counted."""
-
-    def retry(unit_of_work: UnitOfWork) -> None:
-        if not unit_of_work.execute("retry_job", job_id=job_id, tenant_id=tenant):
-            raise CommandError(
-                f"job {job_id} is not found among those that failed; `hartonomous jobs list --status Failed`"
-            )
-        unit_of_work.execute("delete_dead_letter_of_job", job_id=job_id)
-
-    with opened() as resources:
-        transact(resources.database, retry)
-    emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
 
 
 def dead_letters_list(
@@ -222,35 +158,6 @@ def config_show(as_json: JsonOption = False) -> None:
         err.print(f"wrong: {variable_of(name)}: {printable(without_credentials(problem))}", soft_wrap=True)
     if problems:
         raise typer.Exit(1)
-
-
-def sql(
-    text: Annotated[str, typer.Argument(help="SQL of SQLite, or T-SQL of the kind people use for quick checks.")],
-    write: Annotated[bool, typer.Option("--write", help="Allow the statements to change data.")] = False,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="Rows at the most.")] = 1000,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 60.0,
-    as_json: JsonOption = False,
-) -> None:
-    """Run SQL against the database, read-only unless --write is given. Sees all tenants."""
-    settings = Settings()
-    if settings.uses_sqlserver:
-        from hartonomous_service.sqlserver_console import run_sql_on_server
-
-        result = run_sql_on_server(settings, text, write=write, n=limit, seconds=seconds)
-    else:
-        from hartonomous_service.sql_console import run_sql
-
-        with opened() as resources:
-            result = run_sql(resources.settings, text, write=write, n=limit, seconds=seconds)
-
-    def show(document: Any) -> None:
-        if document["columns"]:
-            rows = [dict(zip(document["columns"], row, strict=True)) for row in document["rows"]]
-            table("rows", rows, {name: printable(name) for name in document["columns"]})
-        else:
-            out.print(f"{document['rowsChanged']:,} rows changed")
-
-    emit(result, as_json, show)
 
 
 def migrate(

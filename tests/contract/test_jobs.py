@@ -165,7 +165,7 @@ def test_a_job_is_exhausted_after_five_attempts_and_goes_to_the_dead_letters(one
     assert attempts == [1, 2, 3, 4, 5]
     assert claim(one_job, "me") == []
 
-    (exhausted,) = query(one_job, "exhausted_jobs", hour=HOUR, now=timestamp())
+    (exhausted,) = query(one_job, "exhausted_jobs", hour=HOUR, job_type="GenerateEmbedding", now=timestamp())
     with one_job.unit_of_work() as unit_of_work:
         dead_letter_job(unit_of_work, exhausted, "killed each time")
 
@@ -178,7 +178,7 @@ def test_a_job_is_exhausted_after_five_attempts_and_goes_to_the_dead_letters(one
         5,
     ]
     assert states(one_job) == [("DeadLettered", 5, "killed each time")]
-    assert query(one_job, "exhausted_jobs", hour=HOUR, now=timestamp()) == []
+    assert query(one_job, "exhausted_jobs", hour=HOUR, job_type="GenerateEmbedding", now=timestamp()) == []
 
 
 def test_the_fifth_attempt_is_left_to_its_run_while_the_lease_holds(one_job: Database) -> None:
@@ -186,7 +186,7 @@ def test_the_fifth_attempt_is_left_to_its_run_while_the_lease_holds(one_job: Dat
         claim(one_job, "me", lease=EXPIRED)
     claim(one_job, "me", lease=60)
 
-    assert query(one_job, "exhausted_jobs", hour=HOUR, now=timestamp()) == []
+    assert query(one_job, "exhausted_jobs", hour=HOUR, job_type="GenerateEmbedding", now=timestamp()) == []
 
 
 def test_a_refused_job_can_be_retried_by_its_own_tenant_only(one_job: Database) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -443,6 +444,49 @@ def test_sql_changes_nothing_unless_write_is_given(home: Home) -> None:
     assert result.code == 1
     assert "--write" in result.error
     assert home.value("SELECT COUNT(*) FROM Atom") == 0
+
+
+# ---- jobs
+
+
+def test_a_job_is_created_shown_done_by_an_installed_handler_and_marked(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reports-1.dist-info").mkdir()
+    (tmp_path / "reports-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: reports\nVersion: 1\n")
+    (tmp_path / "reports-1.dist-info" / "entry_points.txt").write_text(
+        "[hartonomous.job_handlers]\nSendReport = reports:send\n"
+    )
+    (tmp_path / "reports.py").write_text(
+        "def send(parameters, tenant, resources):\n    return f'{parameters} of {tenant}'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    job_id = home.json("jobs", "create", "SendReport", "--parameters", '{"To": "x"}', "--tenant", "3")["jobId"]
+    waiting = home.json("jobs", "create", "OfSomebodyElse")["jobId"]
+
+    home.json("ingest")
+
+    done = home.json("jobs", "show", job_id.upper(), "--tenant", "3")
+    assert (done["status"], done["result"], done["tenantId"]) == ("Completed", "{'To': 'x'} of 3", 3)
+    [jobs] = [check for check in home.json("health")["checks"] if check["name"] == "jobs"]
+    assert (jobs["status"], jobs["detail"]) == ("healthy", "1 of type OfSomebodyElse wait for whoever does them")
+    assert (
+        home.json("jobs", "set-status", waiting, "Failed", "--result", "nobody does it")["result"] == "nobody does it"
+    )
+    assert home.json("health")["status"] == "degraded"
+
+
+def health_of_jobs(home: Home) -> tuple[str, str]:
+    [check] = [check for check in home.json("health")["checks"] if check["name"] == "jobs"]
+    return check["status"], check["detail"]
+
+
+def test_a_job_that_is_not_there_is_an_error(home: Home) -> None:
+    for words in (["show"], ["set-status"], ["retry"]):
+        result = home.run("jobs", *words, "no such job", *(["Failed"] if words == ["set-status"] else []))
+        assert result.code == 1
+        assert "job no such job is not found" in result.error
 
 
 # ---- dead letters

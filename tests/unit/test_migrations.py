@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.clock import timestamp
+from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.errors import SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
@@ -353,4 +353,20 @@ def test_an_upgrade_gets_past_rows_that_a_client_wrote_as_it_liked(table: str, v
     database.migrate()
 
     assert database.connection().execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == before
+    database.close()
+
+
+def test_an_upgrade_mends_jobs_that_no_run_could_work_with(tmp_path: Path) -> None:
+    database = SqliteDatabase(
+        released(
+            tmp_path,
+            "database",
+            "INSERT INTO BackgroundJob VALUES (x'0f', 'Odd', '{}', NULL, -1, 'zz', 'Pending', -1, 0, NULL, NULL, NULL, '', NULL, NULL)",
+        )
+    )
+
+    database.migrate()
+
+    mended = "SELECT JobId, TenantId, IngestHour, AttemptCount, MaxAttempts FROM BackgroundJob WHERE JobType = 'Odd'"
+    assert tuple(database.connection().execute(mended).fetchone()) == ("0f", 0, current_hour(), 0, 1)
     database.close()

@@ -25,6 +25,12 @@ WHERE JobType = 'GenerateEmbedding' AND Status = 'Completed'
                  WHERE a.Modality = :modality AND trim(a.CanonicalText) <> ''
                    AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = :model_id));
 
+-- name: atoms_to_embed
+SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.CanonicalText AS text,
+       typeof(a.CanonicalText) = 'text' AND is_utf8(CAST(a.CanonicalText AS BLOB)) AS textIsValid,
+       EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = :model_id) AS isEmbedded
+FROM Atom AS a WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids));
+
 -- name: insert_embedding
 INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, WindowCount, IngestHour, RunId, CreatedAt)
 SELECT AtomId, TenantId, ?2, ?3, ?4, ?5, IngestHour, ?6, ?7 FROM Atom WHERE AtomId = ?1

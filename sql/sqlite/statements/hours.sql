@@ -30,8 +30,8 @@ WHERE :ingestion AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed
                     AND e.Status IN ('Landed', 'Atomizing'))
 UNION
 SELECT IngestHour FROM BackgroundJob
-WHERE :embedding AND Status IN ('Pending', 'InProgress') AND (Status = 'Pending' OR LeaseUntil < :now)
-  AND JobType = 'GenerateEmbedding'
+WHERE Status IN ('Pending', 'InProgress') AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
+  AND JobType IN (SELECT value FROM json_each(:job_types))
 UNION
 SELECT e.IngestHour FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
 WHERE :projection AND e.ProjectionModelId IS NULL AND m.Active = 1

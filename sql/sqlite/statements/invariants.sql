@@ -34,7 +34,7 @@ WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.Tenan
   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
                   WHERE e.AtomId = a.AtomId AND m.Active = 1)
   AND NOT EXISTS (SELECT 1 FROM BackgroundJob AS j
-                  WHERE j.AtomId = a.AtomId AND (j.Status <> 'Completed' OR j.Result IS NOT NULL))
+                  WHERE j.AtomId = a.AtomId AND (j.Status <> 'Completed' OR j.Result LIKE 'skipped:%'))
 LIMIT 100;
 
 -- name: broken_positions

@@ -1,20 +1,28 @@
+-- An InProgress row without a lease is one that somebody wrote by hand: it is free.
+
 -- name: has_claimable_jobs
 SELECT 1 FROM BackgroundJob
 WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
-  AND (Status = 'Pending' OR LeaseUntil < :now)
+  AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
 LIMIT 1;
 
 -- name: claim_jobs
+-- A job that somebody else inserted names its atom in Parameters, in whatever case; only one of the job's own tenant counts.
 UPDATE BackgroundJob
 SET Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
-    StartedAt = COALESCE(StartedAt, :now)
+    StartedAt = COALESCE(StartedAt, :now),
+    AtomId = COALESCE(AtomId, (
+      SELECT a.AtomId
+      FROM json_each(CASE WHEN json_valid(CAST(Parameters AS TEXT)) THEN CAST(Parameters AS TEXT) ELSE '{}' END) AS p
+      CROSS JOIN Atom AS a
+      WHERE lower(p.key) = 'atomid' AND p.type IN ('integer', 'text') AND a.AtomId = p.value AND +a.TenantId = BackgroundJob.TenantId))
 WHERE JobId IN (
   SELECT JobId FROM BackgroundJob
   WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
-    AND (Status = 'Pending' OR LeaseUntil < :now) AND AttemptCount BETWEEN :least_attempts AND :most_attempts
+    AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now) AND AttemptCount BETWEEN :least_attempts AND :most_attempts
     AND AttemptCount < MaxAttempts
   LIMIT :n)
-RETURNING JobId AS jobId, AtomId AS atomId, TenantId AS tenantId, AttemptCount AS attemptCount;
+RETURNING lower(JobId) AS jobId, AtomId AS atomId, TenantId AS tenantId, AttemptCount AS attemptCount, CAST(Parameters AS TEXT) AS parameters;
 
 -- name: complete_jobs
 UPDATE BackgroundJob
@@ -37,16 +45,36 @@ WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 
 -- name: has_exhausted_jobs
 SELECT 1 AS found FROM BackgroundJob
-WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
-  AND (Status = 'Pending' OR LeaseUntil < :now)
+WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
+  AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
 LIMIT 1;
 
 -- name: exhausted_jobs
-SELECT JobId AS jobId, AtomId AS atomId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
+SELECT lower(JobId) AS jobId, AtomId AS atomId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, CAST(Parameters AS TEXT) AS parameters,
        AttemptCount AS attemptCount, StartedAt AS startedAt, Result AS result
 FROM BackgroundJob
-WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
-  AND (Status = 'Pending' OR LeaseUntil < :now);
+WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
+  AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now);
+
+-- name: insert_job
+INSERT INTO BackgroundJob (JobId, JobType, Parameters, TenantId, CreatedAt)
+VALUES (:job_id, :job_type, :parameters, :tenant_id, :now);
+
+-- name: set_job_status
+-- Pending again is a job that nobody has tried yet.
+UPDATE BackgroundJob
+SET Status = :status, Result = :result, LeaseOwner = NULL, LeaseUntil = :lease_until,
+    AttemptCount = CASE :status WHEN 'Pending' THEN 0 ELSE AttemptCount END,
+    CompletedAt = CASE WHEN :status IN ('Pending', 'InProgress') THEN NULL ELSE :now END
+WHERE JobId = :job_id;
+
+-- name: failed_job_count
+SELECT COUNT(*) AS n FROM BackgroundJob WHERE Status = 'Failed';
+
+-- name: waiting_job_types
+-- Pending jobs by type, of all tenants: those that nothing here can do wait for whoever can.
+SELECT JobType AS jobType, COUNT(*) AS n FROM BackgroundJob
+WHERE Status IN ('Pending', 'InProgress') AND Status = 'Pending' GROUP BY JobType ORDER BY JobType;
 
 -- name: dead_letter_job
 UPDATE BackgroundJob
@@ -59,13 +87,13 @@ SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL, Lea
 WHERE JobId = :job_id AND TenantId = :tenant_id AND Status IN ('Failed', 'DeadLettered');
 
 -- name: jobs
-SELECT JobId AS jobId, JobType AS jobType, Parameters AS parameters, AtomId AS atomId, TenantId AS tenantId,
+SELECT lower(JobId) AS jobId, JobType AS jobType, CAST(Parameters AS TEXT) AS parameters, AtomId AS atomId, TenantId AS tenantId,
        IngestHour AS ingestHour, Status AS status, AttemptCount AS attemptCount, MaxAttempts AS maxAttempts, Result AS result,
        CreatedAt AS createdAt, StartedAt AS startedAt, CompletedAt AS completedAt
 FROM BackgroundJob
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:job_id IS NULL OR JobId = :job_id)
   AND (:status IS NULL OR Status = :status)
-ORDER BY JobId DESC LIMIT :n;
+ORDER BY rowid DESC LIMIT :n;
 
 -- name: job_lease_owners
 SELECT DISTINCT LeaseOwner AS owner FROM BackgroundJob

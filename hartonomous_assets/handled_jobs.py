@@ -1,0 +1,61 @@
+"""Background jobs of the types that installed packages bring, one at a time: see `job_handlers`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
+from hartonomous_assets.stage import IDLE, Progress, Work
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.job_handlers import handled_job_types, job_handler
+
+
+class WrongParameters(ValueError):
+    """A job's Parameters are not what a job can be done by."""
+
+
+def parameters_of(job: Row) -> Mapping[str, Any]:
+    """The Parameters of a job.
+
+    Raises WrongParameters, in words for the job's Result.
+    """
+    try:
+        parameters = json.loads(job["parameters"])
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WrongParameters("its Parameters are not JSON") from error
+    if not isinstance(parameters, dict):
+        raise WrongParameters("its Parameters are not a JSON object")
+    return parameters
+
+
+def do_one_of_each_type(work: Work) -> Progress:
+    """Do one job of each type that has some."""
+    counts: dict[str, int] = {}
+    for job_type in handled_job_types():
+        if has_jobs(work, job_type):
+            done = work_on_jobs(work, job_type, 1, partial(_handle, work, job_type))
+            counts = {name: counts.get(name, 0) + done.counts.get(name, 0) for name in counts | done.counts}
+    return Progress(counts) if counts else IDLE
+
+
+def _handle(work: Work, job_type: str, jobs: Sequence[Row]) -> Progress:
+    [job] = jobs
+    try:
+        parameters = parameters_of(job)
+    except WrongParameters as error:
+        reason = str(error)
+
+        def refuse_it(unit_of_work: UnitOfWork) -> None:
+            refuse(unit_of_work, work, jobs, reason)
+
+        transact(work.resources.database, refuse_it)
+        return Progress({"refused": 1})
+    result = job_handler(job_type)(parameters, job["tenantId"], work.resources)
+
+    def complete_it(unit_of_work: UnitOfWork) -> None:
+        complete(unit_of_work, work, jobs, None if result is None else str(result))
+
+    transact(work.resources.database, complete_it)
+    return Progress({"handled": 1})

@@ -1,0 +1,122 @@
+"""Claims on background jobs, whatever their type: taken with a lease, counted when taken, released, returned, given up."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from hartonomous_assets.publishing import publish
+from hartonomous_assets.stage import Progress, StageUnavailable, Work
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.dead_letters import dead_letter_job
+from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
+
+_ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
+
+
+def has_jobs(work: Work, job_type: str) -> bool:
+    """Whether the hour holds a job of this type that can be claimed or given up."""
+    with work.resources.database.read() as unit_of_work:
+        return bool(unit_of_work.query("has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
+
+
+def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]], Progress]) -> Progress:
+    """Give up what is exhausted, claim up to `n` jobs and do them; no counts when there are none.
+
+    Whatever `do` raises of the work itself counts as a failed attempt of each. Raises what `do` raises of the outside.
+    """
+    given_up = _give_up_exhausted(work, job_type)
+    jobs = _claim(work, job_type, n)
+    if not jobs:
+        return Progress({"dead-lettered": given_up} if given_up else {})
+    try:
+        return do(jobs)
+    except (StageUnavailable, DatabaseError):
+        _release(work, jobs)
+        raise
+    except Exception as error:  # noqa: BLE001 - of some job of the batch: counted, and soon taken one at a time
+        return _return_failed(work, jobs, error)
+    except BaseException:  # a signal: the jobs are free again at once
+        _release(work, jobs)
+        raise
+
+
+def _claim(work: Work, job_type: str, n: int) -> list[Row]:
+    """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
+    claimed: list[Row] = []
+
+    def take(unit_of_work: UnitOfWork) -> None:
+        for least, most, at_most in ((0, 1, n), (2, _ANY_NUMBER, 1)):
+            claimed[:] = unit_of_work.query(
+                "claim_jobs",
+                hour=work.hour,
+                job_type=job_type,
+                owner=work.owner,
+                now=timestamp(),
+                lease_until=timestamp(work.resources.settings.lease_seconds),
+                least_attempts=least,
+                most_attempts=most,
+                n=at_most,
+            )
+            if claimed:
+                return
+
+    try:
+        transact(work.resources.database, take)
+    except Exception:
+        raise
+    except BaseException:  # a signal, perhaps just after the commit: the jobs are free again at once
+        _release(work, claimed)
+        raise
+    return claimed
+
+
+def complete(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row], result: str | None = None) -> None:
+    """The jobs are done, if they are still ours."""
+    unit_of_work.execute("complete_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), result=result)
+
+
+def refuse(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row], reason: str) -> None:
+    """The jobs can never succeed: no further attempt."""
+    unit_of_work.execute("refuse_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), reason=reason)
+
+
+def _release(work: Work, jobs: Sequence[Row]) -> None:
+    transact(
+        work.resources.database,
+        lambda unit_of_work: unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner),
+    )
+
+
+def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progress:
+    transact(
+        work.resources.database,
+        lambda unit_of_work: unit_of_work.execute(
+            "return_jobs", job_ids=_ids(jobs), owner=work.owner, reason=str(error)
+        ),
+    )
+    return Progress({"failed attempts": len(jobs)})
+
+
+def _give_up_exhausted(work: Work, job_type: str) -> int:
+    now = timestamp()
+    with work.resources.database.read() as unit_of_work:
+        if not unit_of_work.query("has_exhausted_jobs", hour=work.hour, job_type=job_type, now=now):
+            return 0
+    return transact(work.resources.database, partial(_give_up_those_left, work=work, job_type=job_type, now=now))
+
+
+def _give_up_those_left(unit_of_work: UnitOfWork, work: Work, job_type: str, now: str) -> int:
+    exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, job_type=job_type, now=now)  # by now perhaps fewer
+    if job_type == GENERATE_EMBEDDING:
+        publish(unit_of_work, "AtomsEmbedded", [job for job in exhausted if job["atomId"] is not None], work.run_id)
+    for job in exhausted:
+        why = job["result"] or "the process that worked on it died each time"
+        dead_letter_job(unit_of_work, job, f"given up after {job['attemptCount']} attempts: {why}")
+    return len(exhausted)
+
+
+def _ids(jobs: Sequence[Row]) -> str:
+    return json.dumps([job["jobId"] for job in jobs])

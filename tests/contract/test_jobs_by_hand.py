@@ -1,0 +1,334 @@
+"""Jobs that somebody else inserts, as IBackgroundJobService of the .NET system does: done, once, or failed with a true reason."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hartonomous_assets import embeddings
+from hartonomous_assets.chain import drive
+from hartonomous_assets.stage import Work
+from hartonomous_resources import job_handlers
+from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.gpu.protocol import Embeddings, ModelIdentity
+from hartonomous_resources.resources import Resources
+from hartonomous_service.errors import CommandError
+from hartonomous_service.jobs import create_job, get_job, retry_job, update_job_status
+from tests.builders import dead_letters, rows, write
+
+UNKNOWN = "11111111-2222-3333-4444-555555555555"
+
+
+class SmallCompute:
+    """A text model of three dimensions that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def text_model(self) -> ModelIdentity:
+        return ModelIdentity("text", "small", 3, "0" * 64, "fp32", "{}")
+
+    def embed_texts(self, texts: list[str]) -> Embeddings:
+        self.texts += texts
+        return Embeddings(
+            np.tile(np.array([1, 0, 0], dtype=np.float32), (len(texts), 1)), np.ones(len(texts), dtype=np.int64)
+        )
+
+
+@pytest.fixture
+def home(make_home: Callable[..., Resources]) -> Resources:
+    """A home whose model takes no time."""
+    resources = make_home()
+    object.__setattr__(resources, "compute", SmallCompute())
+    return resources
+
+
+def insert(
+    client: Any, parameters: str, tenant_id: int = 0, job_id: str | None = None, job_type: str = "GenerateEmbedding"
+) -> str:
+    """The row that BackgroundJobService.CreateJobAsync writes; returns its id."""
+    job_id = job_id or str(uuid.uuid4()).upper()
+    client.cursor().execute(
+        "INSERT INTO BackgroundJob (JobId, JobType, Parameters, TenantId, Status, CreatedAt) VALUES (?, ?, ?, ?, ?, ?)",
+        (job_id, job_type, parameters, tenant_id, "Pending", timestamp()),
+    )
+    client.commit()
+    return job_id
+
+
+def atom_of(client: Any, text: str) -> int:
+    return int(rows(client, "SELECT AtomId FROM Atom WHERE CanonicalText = ?", text)[0]["AtomId"])
+
+
+def forget_jobs(client: Any) -> None:
+    """Remove the jobs that the trigger wrote."""
+    client.cursor().execute("DELETE FROM BackgroundJob")
+    client.commit()
+
+
+def wakes(home: Resources) -> list[str]:
+    """The hours whose jobs ask for a run."""
+    others = dict.fromkeys(["ingestion_enabled", "projection_enabled", "provenance_enabled"], False)
+    return hours_with_work(home.database, home.settings.model_copy(update=others), current_hour())
+
+
+def run(home: Resources) -> dict[str, int]:
+    """What the stage does in the running hour until nothing is pending."""
+    hour = current_hour()
+    reports = drive(Work(hour, "run", home), [embeddings.STAGE], 0, lambda _stage, _report: None)
+    error = reports["atom_embeddings"].error
+    if error is not None:
+        raise error
+    assert not wakes(home), "what is left would start a run again and again"
+    return reports["atom_embeddings"].counts
+
+
+def outcome(home: Resources, job_id: str) -> tuple[str, str | None, int | None]:
+    job = get_job(home, job_id)
+    assert job is not None
+    return job["status"], job["result"], job["atomId"]
+
+
+@pytest.mark.parametrize("keys", ["AtomId TenantId", "atomId tenantId", "ATOMID TENANTID", "atomid tenantid"])
+@pytest.mark.parametrize("case", [str.upper, str.lower])
+def test_a_job_of_any_client_is_done_whatever_the_case_of_its_keys_and_id(
+    home: Resources, client: Any, keys: str, case: Callable[[str], str]
+) -> None:
+    write(home.database, "once", hour=current_hour())
+    atom_id = atom_of(client, "once")
+    forget_jobs(client)
+    names = keys.split()
+    job_id = insert(client, json.dumps({names[0]: atom_id, names[1]: 0}), job_id=case(str(uuid.uuid4())))
+
+    assert run(home) == {"embedded": 1}
+
+    assert outcome(home, case(job_id)) == ("Completed", None, atom_id)
+    assert get_job(home, job_id.swapcase()) == get_job(home, job_id)
+    assert len(rows(client, "SELECT 1 AS n FROM AtomEmbedding")) == 1
+
+
+def test_a_second_job_beside_the_triggers_completes_as_already_done(home: Resources, client: Any) -> None:
+    write(home.database, "once", "never before", hour=current_hour())
+    atom_id = atom_of(client, "once")
+    same_run = insert(client, json.dumps({"AtomId": atom_id, "TenantId": 0}))
+    run(home)
+    later = insert(client, json.dumps({"AtomId": atom_id, "TenantId": 0}))
+    run(home)
+
+    assert outcome(home, same_run) == ("Completed", "already embedded", atom_id)
+    assert outcome(home, later) == ("Completed", "already embedded", atom_id)
+    assert sorted(home.compute.texts) == ["never before", "once"]  # type: ignore[attr-defined]
+    assert len(rows(client, "SELECT 1 AS n FROM AtomEmbedding")) == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ("{}", "its Parameters name no AtomId"),
+        ('{"Atom": 1}', "its Parameters name no AtomId"),
+        ("[1]", "its Parameters are not a JSON object"),
+        ("null", "its Parameters are not a JSON object"),
+        ('{"AtomId": null}', "tenant 0 has no atom null"),
+        ('{"AtomId": true}', "tenant 0 has no atom true"),
+        ('{"AtomId": 99999}', "tenant 0 has no atom 99999"),
+        ('{"AtomId": "OTHER"}', 'tenant 0 has no atom "OTHER"'),
+        ('{"AtomId": 9223372036854775808}', "tenant 0 has no atom 9223372036854775808"),
+        ('{"AtomId": OF_TENANT_1}', "tenant 0 has no atom OF_TENANT_1"),
+    ],
+)
+def test_a_job_that_names_no_atom_of_its_tenant_fails_and_says_so(
+    home: Resources, client: Any, parameters: str, reason: str
+) -> None:
+    write(home.database, "theirs", tenant_id=1, hour=current_hour())
+    theirs = str(atom_of(client, "theirs"))
+    job_id = insert(client, parameters.replace("OF_TENANT_1", theirs))
+
+    run(home)
+
+    assert outcome(home, job_id) == ("Failed", reason.replace("OF_TENANT_1", theirs), None)
+    assert dead_letters(home.database) == []
+
+
+def test_a_job_that_is_tied_to_an_atom_of_another_tenant_fails(home: Resources, client: Any) -> None:
+    write(home.database, "theirs", tenant_id=1, hour=current_hour())
+    theirs = atom_of(client, "theirs")
+    job_id = insert(client, "{}")
+    client.cursor().execute("UPDATE BackgroundJob SET AtomId = ? WHERE Parameters = '{}'", (theirs,))
+    client.commit()
+
+    run(home)
+
+    assert outcome(home, job_id)[:2] == ("Failed", "its Parameters name no AtomId")
+
+
+def test_a_job_whose_lease_somebody_else_never_gave_is_free(home: Resources, client: Any) -> None:
+    write(home.database, "left in the middle", hour=current_hour())
+    client.cursor().execute("UPDATE BackgroundJob SET Status = 'InProgress'")
+    client.commit()
+
+    assert run(home) == {"embedded": 1}
+
+
+# ---- the three calls
+
+
+def test_a_created_job_is_pending_and_then_done(home: Resources, client: Any) -> None:
+    write(home.database, "once", hour=current_hour())
+    forget_jobs(client)
+    job_id = create_job(home, "GenerateEmbedding", json.dumps({"AtomId": atom_of(client, "once")}), 0)
+
+    created = get_job(home, job_id)
+    run(home)
+
+    assert created is not None
+    assert [created[name] for name in ("jobId", "status", "tenantId", "attemptCount")] == [job_id, "Pending", 0, 0]
+    assert outcome(home, job_id)[0] == "Completed"
+
+
+@pytest.mark.parametrize("parameters", ["", "x", "[]", "5", '"text"', "{" * 100_000])
+def test_parameters_that_are_no_json_object_are_refused_at_once(home: Resources, parameters: str) -> None:
+    with pytest.raises(CommandError, match="not a JSON object"):
+        create_job(home, "GenerateEmbedding", parameters, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "open_"),
+    [("Pending", False, True), ("InProgress", False, False), ("Completed", True, False), ("Failed", True, False)],
+)
+def test_a_status_set_by_hand_holds(home: Resources, client: Any, status: Any, ended: bool, open_: bool) -> None:
+    job_id = create_job(home, "GenerateEmbedding", "{}", 0)
+
+    job = update_job_status(home, job_id.upper(), status, "by hand")
+
+    assert job is not None
+    assert (job["status"], job["result"], job["completedAt"] is not None) == (status, "by hand", ended)
+    assert bool(wakes(home)) is open_
+
+
+def test_a_job_dead_lettered_by_hand_has_a_dead_letter_until_it_is_something_else(home: Resources) -> None:
+    job_id = create_job(home, "GenerateEmbedding", "{}", 0)
+    update_job_status(home, job_id, "DeadLettered", "enough")
+    [letter] = dead_letters(home.database)
+    update_job_status(home, job_id, "Completed")
+
+    assert (letter["jobId"], letter["reason"]) == (job_id, "enough")
+    assert dead_letters(home.database) == []
+
+
+def test_a_job_can_be_retried_by_its_id_in_either_case(home: Resources) -> None:
+    job_id = create_job(home, "GenerateEmbedding", "{}", 0)
+    update_job_status(home, job_id, "DeadLettered", "enough")
+
+    retry_job(home, job_id.upper())
+
+    assert outcome(home, job_id)[0] == "Pending"
+    assert dead_letters(home.database) == []
+
+
+def test_an_unknown_id_is_a_warning_and_none(
+    home: Resources, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("hartonomous"), "propagate", True)
+
+    assert get_job(home, UNKNOWN) is None
+    assert update_job_status(home, UNKNOWN, "Completed") is None
+
+    assert [record.getMessage() for record in caplog.records] == [f"Job not found: JobId={UNKNOWN}"] * 2
+
+
+def test_another_tenants_job_reads_as_none(home: Resources) -> None:
+    job_id = create_job(home, "GenerateEmbedding", "{}", 5)
+
+    assert get_job(home, job_id, tenant=0) is None
+    assert update_job_status(home, job_id, "Completed", tenant=0) is None
+    assert outcome(home, job_id)[0] == "Pending"
+
+
+def test_a_status_that_there_is_not_is_refused(home: Resources) -> None:
+    with pytest.raises(CommandError, match="no status of a job; there are Pending, InProgress"):
+        update_job_status(home, UNKNOWN, "Done")  # type: ignore[arg-type]
+
+
+# ---- types that packages bring
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[..., str | None]]]:
+    """Handlers by job type, to be filled."""
+    registered: dict[str, Callable[..., str | None]] = {}
+    monkeypatch.setattr("hartonomous_assets.handled_jobs.handled_job_types", lambda: sorted(registered))
+    monkeypatch.setattr("hartonomous_resources.job_handlers.handled_job_types", lambda: sorted(registered))
+    monkeypatch.setattr("hartonomous_assets.handled_jobs.job_handler", registered.__getitem__)
+    yield registered
+
+
+def test_a_job_of_another_type_is_done_by_its_handler(home: Resources, handlers: dict[str, Any]) -> None:
+    given: list[tuple[Mapping[str, Any], int, Resources]] = []
+
+    def note(parameters: Mapping[str, Any], tenant: int, resources: Resources) -> str:
+        given.append((parameters, tenant, resources))
+        return "noted"
+
+    handlers["Note"] = note
+    job_id = create_job(home, "Note", '{"Text": "x"}', 3)
+
+    assert run(home) == {"handled": 1}
+
+    assert outcome(home, job_id) == ("Completed", "noted", None)
+    assert given == [({"Text": "x"}, 3, home)]
+
+
+def test_a_handler_that_fails_five_times_is_given_up_with_its_reason(home: Resources, handlers: dict[str, Any]) -> None:
+    def fail(*_: object) -> str:
+        raise ValueError("no such printer")
+
+    handlers["Print"] = fail
+    job_id = create_job(home, "Print", "{}", 0)
+
+    assert run(home) == {"failed attempts": 5, "dead-lettered": 1}
+
+    assert outcome(home, job_id)[:2] == ("DeadLettered", "given up after 5 attempts: no such printer")
+    assert len(dead_letters(home.database)) == 1
+
+
+def test_a_job_without_a_handler_waits_and_wakes_nobody(home: Resources, handlers: dict[str, Any]) -> None:
+    job_id = create_job(home, "OfSomebodyElse", "{}", 0)
+
+    assert run(home) == {}
+
+    assert outcome(home, job_id)[0] == "Pending"
+
+
+def test_embeddings_go_on_beside_jobs_of_other_types(home: Resources, handlers: dict[str, Any]) -> None:
+    handlers["Note"] = lambda *_: None
+    write(home.database, "a text", hour=current_hour())
+    for _ in range(3):
+        create_job(home, "Note", "{}", 0)
+
+    assert run(home) == {"embedded": 1, "handled": 3}
+
+
+def test_handlers_are_found_by_the_entry_points_of_installed_packages(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "reports-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: reports\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[hartonomous.job_handlers]\nSendReport = reports_for_a_test:send\nGenerateEmbedding = reports_for_a_test:send\n"
+    )
+    (tmp_path / "reports_for_a_test.py").write_text(
+        "def send(parameters, tenant, resources):\n    return f'sent {parameters} {tenant}'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    job_handlers._registered.cache_clear()
+    try:
+        assert job_handlers.handled_job_types() == ["SendReport"]
+        assert job_handlers.job_handler("SendReport")({"To": "x"}, 2, None) == "sent {'To': 'x'} 2"  # type: ignore[arg-type]
+    finally:
+        job_handlers._registered.cache_clear()
