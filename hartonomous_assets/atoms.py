@@ -6,6 +6,7 @@ must agree before the source becomes Atomized, so a file that changed in between
 
 import hashlib
 import io
+from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ from hartonomous_assets.source_claims import (
     give_up_exhausted,
     hold,
     release,
+    release_all,
 )
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema, store_kind
@@ -44,24 +46,30 @@ class ChangedWhileRead(Exception):
 
 
 def steps(work: Work) -> Generator[Progress]:
-    """Claim a source, atomize it, claim the next."""
+    """Claim sources, atomize them, claim the next. Small ones make one step together, a large one makes one for each batch of atoms."""
     while True:
         if not work.resources.settings.ingestion_enabled:
             yield IDLE
             continue
         given_up = give_up_exhausted(work)
-        source = claim(work)
-        if source is None:
-            yield Progress({"dead-lettered": given_up}) if given_up else IDLE
-        else:
-            yield from _atomize_or_give_up(work, source)
+        done: Counter[str] = Counter()
+        claimed = deque(claim(work))
+        try:
+            while claimed:
+                done.update((yield from _atomize_or_give_up(work, claimed.popleft())))
+        finally:
+            release_all(work, claimed)
+        if given_up:
+            done["dead-lettered"] += given_up
+        yield Progress(dict(done))
 
 
-def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
+def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, dict[str, int]]:
+    """Yields between two batches; returns what the last one did."""
     try:
         try:
             with _open(work, source) as stream:
-                yield from _atomize(work, source, stream)
+                counts = yield from _atomize(work, source, stream)
         except UnreadableSource as problem:
             reason = str(problem)
 
@@ -70,22 +78,20 @@ def _atomize_or_give_up(work: Work, source: Row) -> Iterator[Progress]:
                 give_up(unit_of_work, work, source, reason)
 
             transact(work.resources.database, put_aside)
-            counts = {"dead-lettered": 1}
-        else:
-            _forget_landed_copy(work, source)
-            return
+            return {"dead-lettered": 1}
+        _forget_landed_copy(work, source)
+        return counts
     except LeaseLost:
-        counts = {"taken over by another run": 1}
+        return {"taken over by another run": 1}
     except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
         release(work, source, error=f"{source['sourceUri']}: {problem}")
-        counts = {"failed attempts": 1}
+        return {"failed attempts": 1}
     except Exception as problem:
         release(work, source, error=f"{source['sourceUri']}: {type(problem).__name__}: {problem}")
         raise
     except BaseException:  # the loop stops, or a signal arrived within a step
         release(work, source, error=None)
         raise
-    yield Progress(counts)
 
 
 def _open(work: Work, source: Row) -> BinaryIO:
@@ -96,13 +102,12 @@ def _open(work: Work, source: Row) -> BinaryIO:
     return open_source_file(source["readUri"], work.resources.settings, granted[0]["uri"] if granted else None)
 
 
-def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
+def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, None, dict[str, int]]:
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
         transact(work.resources.database, lambda unit_of_work: hold(unit_of_work, work, source))
     found = scan(stream)
     if _is_unchanged(work, source, found):
-        yield Progress({"unchanged": 1})
-        return
+        return {"unchanged": 1}
     content_type = _content_type_to_use(source, found)
     atomizer = atomizer_for(content_type)
     stream.seek(0)
@@ -136,8 +141,7 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Iterator[Progress]:
         counts = {"atoms": len(rows), "new atoms": written.new_atoms, "new bytes": written.new_bytes}
         if last:
             LOGGER.info("atomized", extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]))
-            yield Progress({**counts, "sources": 1, "bytes": found.byte_length})
-            return
+            return {**counts, "sources": 1, "bytes": found.byte_length}
         yield Progress(counts)
 
 

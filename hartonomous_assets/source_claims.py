@@ -1,5 +1,8 @@
 """Claims on landed sources: taken with a lease, held while writing, given back, or given up for good."""
 
+import json
+from collections.abc import Iterable, Sequence
+
 from hartonomous_assets.stage import MAX_ATTEMPTS, Work
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_source
@@ -10,37 +13,62 @@ from hartonomous_resources.messages import PROVENANCE_QUEUE, deletion_events
 
 SLOWEST_BYTES_PER_SECOND = 5_000_000
 
+_BYTES_TOGETHER = 1024 * 1024
+"""Up to this, sources are claimed together: they are atomized in a moment, and in one step."""
+
 
 class LeaseLost(Exception):
     """Another run took the source over: whatever this one was about to write must not be written."""
 
 
-def claim(work: Work) -> Row | None:
-    """The next source of the hour, ours until its lease ends, with nothing of it written; None when there is none."""
+def claim(work: Work) -> list[Row]:
+    """The next sources of the hour, ours until their lease ends, with nothing of them written; none when there are none.
 
+    Several at once if they are small and nothing of them was tried before; others come alone, so that one that kills its process
+    takes no other along.
+    """
     claimed: list[Row] = []
 
     def take(unit_of_work: UnitOfWork) -> None:
-        claimed[:] = unit_of_work.query(
-            "claim_source",
-            hour=work.hour,
+        now = timestamp()
+        n = work.resources.settings.ingestion_batch_size
+        chosen = _together(unit_of_work.query("claimable_sources", hour=work.hour, now=now, n=n))
+        if not chosen:
+            claimed.clear()
+            return
+        rows = unit_of_work.query(
+            "claim_sources",
+            source_ids=json.dumps(chosen),
             owner=work.owner,
             run_id=work.run_id,
-            now=timestamp(),
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
-        if claimed:
-            _delete_half_written(unit_of_work, claimed[0]["sourceId"])
+        claimed[:] = sorted(rows, key=lambda row: int(row["sourceId"]))
+        for source_id in chosen:
+            _delete_half_written(unit_of_work, source_id)
 
     try:
         transact(work.resources.database, take)
     except Exception:
         raise
-    except BaseException:  # a signal, perhaps just after the commit: the source is free again at once
-        for source in claimed:
-            release(work, source, error=None)
+    except BaseException:  # a signal, perhaps just after the commit: the sources are free again at once
+        release_all(work, claimed)
         raise
-    return claimed[0] if claimed else None
+    return claimed
+
+
+def _together(claimable: Sequence[Row]) -> list[int]:
+    """Ids of the sources to claim at once, of those that may be claimed."""
+    chosen: list[int] = []
+    size = 0
+    for source in claimable:
+        size += source["byteLength"]
+        if chosen and (size > _BYTES_TOGETHER or source["attemptCount"] > 0):
+            break
+        chosen.append(source["sourceId"])
+        if source["attemptCount"] > 0:
+            break
+    return chosen
 
 
 def hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
@@ -64,6 +92,12 @@ def release(work: Work, source: Row, error: str | None) -> None:
             "release_source", source_id=source["sourceId"], owner=work.owner, forgiven=0 if error else 1, error=error
         ),
     )
+
+
+def release_all(work: Work, sources: Iterable[Row]) -> None:
+    """Give back claims on sources that were not begun."""
+    for source in sources:
+        release(work, source, error=None)
 
 
 def give_up_exhausted(work: Work) -> int:

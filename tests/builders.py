@@ -273,6 +273,18 @@ def sources(unit_of_work: UnitOfWork, uri: str | None = None) -> list[Row]:
     return unit_of_work.query("sources", tenant_id=None, source_id=None, source_uri=uri, status=None, n=10_000)
 
 
+def claim_sources(unit_of_work: UnitOfWork, owner: str, hour: str = HOUR, lease_seconds: float = 60) -> list[Row]:
+    """Claim the next source, as the stage does it."""
+    chosen = unit_of_work.query("claimable_sources", hour=hour, now=timestamp(), n=1)
+    return unit_of_work.query(
+        "claim_sources",
+        source_ids=json.dumps([row["sourceId"] for row in chosen]),
+        owner=owner,
+        run_id="run",
+        lease_until=timestamp(lease_seconds),
+    )
+
+
 def write(
     database: Database, *contents: bytes | str, tenant_id: int = 0, uri: str = "file:///source", hour: str = HOUR
 ) -> int:

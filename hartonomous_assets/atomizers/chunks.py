@@ -5,6 +5,7 @@ Storage Systems", IEEE TPDS 31(9), 2020, as implemented by pyfastcdc.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ class ChunkAtomizer:
 
     name = "chunks"
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Own version and that of the library that decides the cuts."""
         return f"1+pyfastcdc-{version('pyfastcdc')}"

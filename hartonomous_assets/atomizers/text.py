@@ -10,7 +10,7 @@ Linguistics 32(4), 2006), says where sentences begin. A longer block is taken a 
 import re
 from codecs import utf_8_decode
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import pairwise
 from typing import BinaryIO
@@ -56,7 +56,7 @@ class TextAtomizer:
 
     name = "text"
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Own version and that of the library that decides the boundaries."""
         return f"1+nupunkt-{version('nupunkt')}"

@@ -1,6 +1,6 @@
 """Our procedures and table types as sql/sqlserver/ defines them: Python asks the files for parameters and never repeats them.
 
-The named statement `claim_source` is the procedure `usp_claim_source`. Arguments go by position in the order of the definition, so
+The named statement `claim_sources` is the procedure `usp_claim_sources`. Arguments go by position in the order of the definition, so
 a call is one RPC; each is sent as the declared type, so the driver asks the server for none.
 """
 

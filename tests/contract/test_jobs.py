@@ -12,7 +12,7 @@ from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.processes import this_process
-from tests.builders import HOUR, Store, dead_letters, in_processes, start_and_kill, write
+from tests.builders import HOUR, Store, claim_sources, dead_letters, in_processes, start_and_kill, write
 
 EXPIRED = -1.0
 
@@ -206,15 +206,9 @@ def claim_and_hang(ready: Callable[[], None], store: Store) -> None:
     owner = str(this_process())
     assert len(claim(database, owner, n=2, lease=3600)) == 2
     with database.unit_of_work() as unit_of_work:
-        assert claim_source(unit_of_work, owner)
+        assert claim_sources(unit_of_work, owner, lease_seconds=3600)
     ready()
     time.sleep(60)
-
-
-def claim_source(unit_of_work: Any, owner: str) -> list[Row]:
-    return unit_of_work.query(
-        "claim_source", hour=HOUR, owner=owner, run_id="run", now=timestamp(), lease_until=timestamp(3600)
-    )
 
 
 def test_claims_of_a_killed_process_are_free_at_once_and_those_of_the_living_are_not(
@@ -230,7 +224,7 @@ def test_claims_of_a_killed_process_are_free_at_once_and_those_of_the_living_are
     assert sorted(job["attemptCount"] for job in freed) == [2, 2]
     assert alive["jobId"] not in {job["jobId"] for job in freed}
     with database.unit_of_work() as unit_of_work:
-        (source,) = claim_source(unit_of_work, "next")
+        (source,) = claim_sources(unit_of_work, "next")
     assert source["attemptCount"] == 2
 
 

@@ -17,7 +17,7 @@ from hartonomous_assets import sources as landing
 from hartonomous_assets.chain import StageReport, drive
 from hartonomous_assets.stage import Progress, Stage, Work
 from hartonomous_resources.blobs import LocalBlobs
-from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.contents import source_bytes
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database, Row
@@ -29,6 +29,7 @@ from tests.builders import (
     GRAPHS,
     Store,
     broken_invariants,
+    claim_sources,
     dead_letters,
     enqueue,
     open_home,
@@ -225,17 +226,9 @@ def test_the_same_uri_of_two_tenants_is_two_sources(home: Resources) -> None:
 
 
 def claim(home: Resources, owner: str) -> list[int]:
-    """SourceId of the next source, claimed as the stage claims it."""
+    """SourceId of the next source, claimed."""
     with home.database.unit_of_work() as unit_of_work:
-        claimed = unit_of_work.query(
-            "claim_source",
-            hour=current_hour(),
-            owner=owner,
-            run_id="run",
-            now=timestamp(),
-            lease_until=timestamp(60),
-        )
-    return [row["sourceId"] for row in claimed]
+        return [row["sourceId"] for row in claim_sources(unit_of_work, owner, current_hour())]
 
 
 def test_a_version_is_claimed_only_when_the_one_before_it_is_finished(home: Resources) -> None:
@@ -248,6 +241,54 @@ def test_a_version_is_claimed_only_when_the_one_before_it_is_finished(home: Reso
     with home.database.unit_of_work() as unit_of_work:
         unit_of_work.execute("dead_letter_source", source_id=a1, reason="finished, if not well")
     assert claim(home, "four") == [a2]
+
+
+def land(home: Resources, *contents: bytes) -> None:
+    """Land sources with these bytes and atomize none."""
+    enqueue(
+        home.database,
+        INGESTION_QUEUE,
+        [request(rawData=data, sourceUri=f"note:{n}") for n, data in enumerate(contents)],
+    )
+    drive_stages(home, landing.STAGE)
+
+
+def first_step(home: Resources) -> dict[str, int]:
+    """What the stage does in one step."""
+    return next(atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))).counts
+
+
+def test_small_sources_are_atomized_together_in_one_step(home: Resources) -> None:
+    land(home, b"One.", b"Two.", b"Three.")
+
+    assert first_step(home)["sources"] == 3
+
+
+def test_small_sources_together_are_no_more_than_a_mebibyte(home: Resources) -> None:
+    land(home, *(bytes([n]) * 400_000 for n in range(3)))
+
+    assert first_step(home)["sources"] == 2
+
+
+def test_a_source_that_was_tried_before_comes_alone_and_after_the_others(home: Resources, client: Any) -> None:
+    land(home, b"Tried.", b"Also tried.", b"Fresh.", b"Fresh, too.")
+    client.cursor().execute("UPDATE Source SET AttemptCount = 1 WHERE SourceUri IN ('note:0', 'note:1')")
+    client.commit()
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+
+    assert [next(steps).counts.get("sources") for _ in range(4)] == [2, 1, 1, None]
+
+
+def test_a_stop_gives_back_what_was_claimed_and_not_begun(make_home: MakeHome, client: Any) -> None:
+    home = make_home(atom_batch_size=1)
+    land(home, b"It has two. And more.", b"Not begun.")
+
+    stopped = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+    assert "sources" not in next(stopped).counts
+    stopped.close()
+
+    claims = rows(client, "SELECT Status AS status, AttemptCount AS attempts, LeaseOwner AS owner FROM Source")
+    assert claims == [{"status": "Landed", "attempts": 0, "owner": None}] * 2
 
 
 def test_only_the_running_hour_receives_and_an_older_one_finishes_what_it_holds(home: Resources, client: Any) -> None:

@@ -32,7 +32,7 @@ from hartonomous_service.cli import main
 main()
 """,
 )
-STEPS = {"sources": 2, "atoms": 9, "atom_embeddings": 3, "atom_projections": 3, "provenance_graph": 3}
+STEPS = {"sources": 2, "atoms": 3, "atom_embeddings": 3, "atom_projections": 3, "provenance_graph": 3}
 
 
 @pytest.mark.parametrize("stage", STEPS)

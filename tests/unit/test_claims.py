@@ -45,7 +45,7 @@ class Interrupted:
 @pytest.mark.parametrize(
     ("before", "stage", "statement", "table"),
     [
-        ([sources.STAGE], atoms.STAGE, "claim_source", "Source"),
+        ([sources.STAGE], atoms.STAGE, "claim_sources", "Source"),
         ([sources.STAGE, atoms.STAGE], embeddings.STAGE, "claim_jobs", "BackgroundJob"),
     ],
     ids=["source", "jobs"],

@@ -45,16 +45,16 @@ WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 
 -- name: has_exhausted_jobs
 SELECT 1 AS found FROM BackgroundJob
-WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
-  AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
+WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= 1
+  AND AttemptCount >= MaxAttempts AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
 LIMIT 1;
 
 -- name: exhausted_jobs
 SELECT lower(JobId) AS jobId, AtomId AS atomId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, CAST(Parameters AS TEXT) AS parameters,
        AttemptCount AS attemptCount, StartedAt AS startedAt, Result AS result
 FROM BackgroundJob
-WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= MaxAttempts
-  AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now);
+WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= 1
+  AND AttemptCount >= MaxAttempts AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now);
 
 -- name: insert_job
 INSERT INTO BackgroundJob (JobId, JobType, Parameters, TenantId, CreatedAt)
@@ -97,8 +97,8 @@ ORDER BY rowid DESC LIMIT :n;
 
 -- name: job_lease_owners
 SELECT DISTINCT LeaseOwner AS owner FROM BackgroundJob
-WHERE Status IN ('Pending', 'InProgress') AND Status = 'InProgress' AND LeaseOwner IS NOT NULL;
+WHERE Status = 'InProgress' AND LeaseOwner IS NOT NULL;
 
 -- name: expire_job_leases
 UPDATE BackgroundJob SET LeaseUntil = ''
-WHERE Status IN ('Pending', 'InProgress') AND Status = 'InProgress' AND LeaseOwner = :owner;
+WHERE Status = 'InProgress' AND LeaseOwner = :owner;

@@ -5,17 +5,21 @@ SELECT :tenant_id, :source_uri, COALESCE(MAX(Version), 0) + 1, :content_type, :b
        :now, :now, :metadata
 FROM Source WHERE TenantId = :tenant_id AND SourceUri = :source_uri;
 
--- name: claim_source
--- Versions of one uri are atomized in the order in which they came: an unfinished older one goes first.
+-- name: claimable_sources
+-- The next sources of an hour, those with the fewest attempts first. For a write transaction, which then claims them. Versions of one
+-- uri are atomized in the order in which they came: an unfinished older one goes first.
+SELECT s.SourceId AS sourceId, s.ByteLength AS byteLength, s.AttemptCount AS attemptCount
+FROM Source AS s
+WHERE s.IngestHour = :hour AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR COALESCE(s.LeaseUntil, '') < :now)
+  AND NOT EXISTS (SELECT 1 FROM Source AS e
+                  WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
+                    AND e.Status IN ('Landed', 'Atomizing'))
+ORDER BY s.AttemptCount, s.SourceId LIMIT :n;
+
+-- name: claim_sources
 UPDATE Source
 SET Status = 'Atomizing', LeaseOwner = :owner, LeaseUntil = :lease_until, AttemptCount = AttemptCount + 1, RunId = :run_id
-WHERE SourceId = (
-  SELECT s.SourceId FROM Source AS s
-  WHERE s.IngestHour = :hour AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < :now))
-    AND NOT EXISTS (SELECT 1 FROM Source AS e
-                    WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
-                      AND e.Status IN ('Landed', 'Atomizing'))
-  ORDER BY s.SourceId LIMIT 1)
+WHERE SourceId IN (SELECT value FROM json_each(:source_ids))
 RETURNING SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, ContentType AS contentType,
           ByteLength AS byteLength, IngestHour AS ingestHour, MessageId AS messageId, ReadUri AS readUri, BlobKey AS blobKey,
           AttemptCount AS attemptCount, ReceivedAt AS receivedAt, Metadata AS metadata;
@@ -64,8 +68,8 @@ WHERE SourceId = :source_id;
 
 -- name: has_exhausted_sources
 SELECT 1 AS found FROM Source
-WHERE IngestHour = :hour AND AttemptCount >= :max_attempts
-  AND (Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now))
+WHERE IngestHour = :hour AND AttemptCount >= :max_attempts AND Status IN ('Landed', 'Atomizing')
+  AND (Status = 'Landed' OR COALESCE(LeaseUntil, '') < :now)
 LIMIT 1;
 
 -- name: exhausted_sources
@@ -73,8 +77,8 @@ SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Conte
        BlobKey AS blobKey, MessageId AS messageId, AttemptCount AS attemptCount, ReceivedAt AS receivedAt, Metadata AS metadata,
        ErrorMessage AS errorMessage, IngestHour AS ingestHour
 FROM Source
-WHERE IngestHour = :hour AND AttemptCount >= :max_attempts
-  AND (Status = 'Landed' OR (Status = 'Atomizing' AND LeaseUntil < :now));
+WHERE IngestHour = :hour AND AttemptCount >= :max_attempts AND Status IN ('Landed', 'Atomizing')
+  AND (Status = 'Landed' OR COALESCE(LeaseUntil, '') < :now);
 
 -- name: source_lease_owners
 SELECT DISTINCT LeaseOwner AS owner FROM Source WHERE Status = 'Atomizing' AND LeaseOwner IS NOT NULL;

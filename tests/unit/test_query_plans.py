@@ -1,0 +1,67 @@
+"""What each step of the loop asks SQLite costs the same however much waits: indexes answer it, nothing is sorted or scanned."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.project_files import project_file
+
+_STATEMENTS = load_statements(project_file("sql") / "sqlite" / "statements")
+_ASKED_ALL_THE_TIME = re.compile(
+    r"has_|claim|exhausted_|expire_|queue_has_|receive_|unfinished_|queued_|current_|.+_lease_owners$"
+)
+_MORE = (
+    "pending_projections",
+    "complete_jobs",
+    "release_source",
+    "renew_source_lease",
+    "supersede_older_versions",
+    "touch_sources",
+)
+_CHOSEN = sorted({name for name in _STATEMENTS if _ASKED_ALL_THE_TIME.match(name)} | set(_MORE))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteDatabase]:
+    """An empty store, migrated."""
+    made = SqliteDatabase(Path(tmp_path_factory.mktemp("plans"), "hartonomous.db"))
+    made.migrate()
+    yield made
+    made.close()
+
+
+def plan(database: SqliteDatabase, name: str) -> list[str]:
+    """What SQLite says that it does for a named statement."""
+    text = _STATEMENTS[name]
+    parameters = dict.fromkeys(re.findall(r":(\w+)", text))
+    return [row["detail"] for row in database.connection().execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
+
+
+def costly(steps: list[str]) -> list[str]:
+    """Sorting, and reading a table from end to end; a list that Python gives is read so, of course."""
+    return [
+        step for step in steps if "TEMP B-TREE" in step or (step.startswith("SCAN") and "VIRTUAL TABLE" not in step)
+    ]
+
+
+def test_claims_are_among_what_is_looked_at() -> None:
+    assert {"claimable_sources", "claim_sources", "claim_jobs", "receive_messages", "has_pending_projections"} <= set(
+        _CHOSEN
+    )
+
+
+@pytest.mark.parametrize("name", _CHOSEN)
+def test_what_is_asked_all_the_time_neither_sorts_nor_scans(database: SqliteDatabase, name: str) -> None:
+    assert costly(plan(database, name)) == []
+
+
+def test_the_sensor_reads_no_more_than_what_is_open(database: SqliteDatabase) -> None:
+    assert {step.partition(" USING ")[2] for step in costly(plan(database, "pending_work"))} == {
+        "INDEX Source_Open",
+        "INDEX BackgroundJob_Open",
+        "INDEX AtomEmbedding_Pending",
+    }
