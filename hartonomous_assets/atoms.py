@@ -26,6 +26,7 @@ from hartonomous_assets.source_claims import (
     release_all,
 )
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
@@ -84,6 +85,7 @@ def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, di
     except LeaseLost:
         return {"taken over by another run": 1}
     except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
+        log_failure(work, "atoms", f"source {source['sourceId']}: attempt failed", problem)
         release(work, source, error=f"{source['sourceUri']}: {problem}")
         return {"failed attempts": 1}
     except Exception as problem:
@@ -140,7 +142,11 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
         written = transact(work.resources.database, write)
         counts = {"atoms": len(rows), "new atoms": written.new_atoms, "new bytes": written.new_bytes}
         if last:
-            LOGGER.info("atomized", extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]))
+            LOGGER.info(
+                "Atomized source %(SourceId)s: %(AtomCount)s atoms created",
+                {"SourceId": source["sourceId"], "AtomCount": ordinal},
+                extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
+            )
             return {**counts, "sources": 1, "bytes": found.byte_length}
         yield Progress(counts)
 
@@ -263,4 +269,5 @@ STAGE = Stage(
     ),
     steps=steps,
     totals=hour_table("hour_atoms"),
+    batch_size=lambda settings: settings.atom_batch_size,
 )

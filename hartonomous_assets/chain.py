@@ -4,13 +4,12 @@ Each stage in turn does a bounded step until nothing is pending; in the running 
 connections warm, and the next file is searchable a moment after it arrives.
 """
 
+import logging
 import math
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import dagster as dg
 
@@ -20,19 +19,21 @@ from hartonomous_assets.lineage_events import run_lineage
 from hartonomous_assets.our_runs import process_tags
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work
+from hartonomous_assets.stage_log import described, log_failure, log_started, log_step
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.gpu.protocol import Compute
 from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 
 STAGES: tuple[Stage, ...] = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
 
 _REPORT_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
+"""How often to look for work without a commit that wakes: leases run out, what was down comes back, the hour ends."""
 
 
 @dataclass
@@ -66,6 +67,8 @@ def drive(
     running: dict[str, Generator[Progress]] = {stage.name: stage.steps(work) for stage in stages}
     reports = {stage.name: StageReport() for stage in stages}
     retry_at: dict[str, float] = {}
+    for stage in stages:
+        log_started(work, stage, _LOOK_SECONDS)
     quiet_since: float | None = None  # since when there has been no work after some; None: there has been none yet
     try:
         while True:
@@ -82,7 +85,7 @@ def drive(
                 try:
                     progress = next(running[stage.name])
                 except Exception as error:  # noqa: BLE001 - kept in the report and raised after the other stages have finished
-                    LOGGER.error("stage failed: %s", type(error).__name__, extra=work.log_fields(stage.name))
+                    log_failure(work, stage.name, "stage failed", error, logging.ERROR)
                     stage_report.error = error
                     del running[stage.name]
                     if isinstance(error, StageUnavailable | DatabaseError):
@@ -92,7 +95,7 @@ def drive(
                 stage_report.add(progress, time.monotonic() - started)
                 if progress.counts:
                     worked = True
-                    LOGGER.info("step %s", progress.counts, extra=work.log_fields(stage.name))
+                    log_step(work, stage, progress.counts)
                     report(stage, stage_report)
             if worked:
                 quiet_since = time.monotonic()
@@ -103,8 +106,7 @@ def drive(
             if remaining <= 0:
                 break
             try:
-                # At least once a second: leases run out, what was down comes back, the hour ends.
-                database.wait_for_change(token, min(remaining, 1.0))
+                database.wait_for_change(token, min(remaining, _LOOK_SECONDS))
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 break  # asked to stop while there is nothing left to do: that is a run that has done its work
     finally:
@@ -142,7 +144,7 @@ def chain(
             reports = drive(work, selected, settings.linger_seconds, _Reporter(context, work))
             for stage in selected:
                 report = reports[stage.name]
-                told = None if report.error is None else _described(report.error)
+                told = None if report.error is None else described(report.error)
                 lineage.add(stage.name, report.counts, told)
                 if report.error is not None:
                     errors[stage.name] = report.error
@@ -158,21 +160,13 @@ def chain(
     yield from evaluate(set(context.selected_asset_check_keys), context.partition_keys, database, graph)
     if errors:
         unexpected = [error for error in errors.values() if not isinstance(error, StageUnavailable)]
-        described = {name: _described(error) for name, error in errors.items()}
-        summary = "; ".join(f"{name}: {text}" for name, text in described.items())
+        causes = {name: described(error) for name, error in errors.items()}
+        summary = "; ".join(f"{name}: {text}" for name, text in causes.items())
         raise dg.Failure(
             description=f"{summary}. The other stages have finished; what is pending waits and is done by the next run.",
-            metadata=described,
+            metadata=causes,
             allow_retries=not unexpected,
         ) from None
-
-
-def _described(error: Exception) -> str:
-    """What Dagster may store of an error: of an unexpected one only its kind and place, for its words may quote content."""
-    if isinstance(error, StageUnavailable):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
 
 
 class _Reporter:

@@ -10,6 +10,7 @@ from hartonomous_assets.handled_jobs import WrongParameters, do_one_of_each_type
 from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
 from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work, hour_table
+from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.models import activate_embedding_model
@@ -65,6 +66,15 @@ def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
         else:
             done.add(job["atomId"])
             ready.append(job)
+    log_atoms(
+        work,
+        "atom_embeddings",
+        GENERATING,
+        [
+            {"AtomId": job["atomId"], "Modality": atoms[job["atomId"]]["modality"], "TenantId": job["tenantId"]}
+            for job in ready
+        ],
+    )
     try:
         embedded = (
             work.resources.compute.embed_texts([atoms[job["atomId"]]["text"] for job in ready]) if ready else None
@@ -139,4 +149,5 @@ STAGE = Stage(
     ),
     steps=steps,
     totals=hour_table("hour_embeddings"),
+    batch_size=lambda settings: settings.embedding_batch_size,
 )

@@ -6,6 +6,7 @@ from functools import partial
 
 from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import Progress, StageUnavailable, Work
+from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.errors import DatabaseError
@@ -37,6 +38,7 @@ def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]]
         _release(work, jobs)
         raise
     except Exception as error:  # noqa: BLE001 - of some job of the batch: counted, and soon taken one at a time
+        log_failure(work, "atom_embeddings", f"{len(jobs)} jobs of type {job_type}: attempt failed", error)
         return _return_failed(work, jobs, error)
     except BaseException:  # a signal: the jobs are free again at once
         _release(work, jobs)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hartonomous_assets.publishing import publish
 from hartonomous_assets.spatial import hilbert
-from hartonomous_assets.spatial.landmarks import landmark_axes
+from hartonomous_assets.spatial.landmarks import bucket, landmark_axes
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_assets.stage_log import CREATED, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -34,11 +35,12 @@ def _project_batch(work: Work) -> int:
         ):
             return 0
 
-    def place(unit_of_work: UnitOfWork) -> int:
+    def place(unit_of_work: UnitOfWork) -> list[dict[str, object]]:
         projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
         rows = unit_of_work.query(
             "pending_projections", hour=work.hour, model_id=model["modelId"], n=resources.settings.projection_batch_size
         )
+        placed: list[dict[str, object]] = []
         if rows:
             points = _positions(resources, projection, [row["vector"] for row in rows])
             values = hilbert.encode(points).tolist()
@@ -50,9 +52,16 @@ def _project_batch(work: Work) -> int:
                 ),
             )
             publish(unit_of_work, "AtomsProjected", rows, work.run_id)
-        return len(rows)
+            placed = [
+                {"AtomId": row["atomId"], "Dimension": model["dimension"], "Hilbert": value}
+                | dict(zip(("BucketX", "BucketY", "BucketZ"), of_row, strict=True))
+                for row, value, of_row in zip(rows, values, bucket(points).tolist(), strict=True)
+            ]
+        return placed
 
-    return transact(resources.database, place)
+    placed = transact(resources.database, place)
+    log_atoms(work, "atom_projections", CREATED, placed)
+    return len(placed)
 
 
 def _positions(resources: Resources, projection: Row, vectors: list[bytes]) -> NDArray[np.float64]:
@@ -81,4 +90,5 @@ STAGE = Stage(
     ),
     steps=steps,
     totals=hour_table("hour_projections"),
+    batch_size=lambda settings: settings.projection_batch_size,
 )

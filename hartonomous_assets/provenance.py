@@ -165,4 +165,5 @@ STAGE = Stage(
     ),
     steps=steps,
     totals=_totals,
+    batch_size=lambda settings: settings.provenance_batch_size,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from hartonomous_assets.stage import IDLE, Progress, StageUnavailable, Work
+from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.protocol import Message, UnitOfWork
@@ -62,6 +63,7 @@ def receive_batch(
         outside = isinstance(error, StageUnavailable | DatabaseError) and not isinstance(error, TransactionConflict)
         if outside or current is None:
             raise
+        log_failure(work, queue, f"{len(delivery.messages)} messages of {queue} not taken in", error)
         if len(delivery.messages) > 1:
             return Progress({_RETURNED: len(delivery.messages)})
         dead = database.fail(current, f"{type(error).__name__}: {error}")

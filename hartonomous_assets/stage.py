@@ -8,6 +8,7 @@ from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import AssetSpec
@@ -63,6 +64,9 @@ class Stage:
     steps: Callable[[Work], Generator[Progress]]
     totals: Callable[[Work], list[Row]]
     """What the hour holds now, as a small table; its column `rows` adds up to the row count."""
+
+    batch_size: Callable[[Settings], int] = lambda _settings: 1
+    """How many it takes at a time."""
 
     @property
     def name(self) -> str:

@@ -1,13 +1,17 @@
 """Structured logs on stderr: text for people, or one JSON object a line with run id, tenant, source and stage.
 
+The values of a message that is written as `"…: AtomId=%(AtomId)s", {"AtomId": 1}` are fields of its JSON object.
+
 No content and no uri is logged: a run's stderr ends up in Dagster's storage, where an erasure must not have to reach.
 """
 
 import json
 import logging
 import sys
+from collections.abc import Mapping
 
 from hartonomous_resources.clock import timestamp
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.settings import Settings
 
 LOGGER = logging.getLogger("hartonomous")
@@ -20,8 +24,10 @@ class _JsonLines(logging.Formatter):
         line: dict[str, object] = {
             "time": timestamp(),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": without_credentials(record.getMessage()),
         }
+        if isinstance(record.args, Mapping):
+            line.update(record.args)
         line.update({name: getattr(record, name) for name in _FIELDS if hasattr(record, name)})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
@@ -31,7 +37,9 @@ class _JsonLines(logging.Formatter):
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={getattr(record, name)}" for name in _FIELDS if hasattr(record, name))
-        return f"{timestamp()} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
+        return (
+            f"{timestamp()} {record.levelname.lower():7} {without_credentials(record.getMessage())} {fields}".rstrip()
+        )
 
 
 def configure_logging(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import open_database
-from hartonomous_resources.settings import Settings
+from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_service.daemon import daemon_identity_file, daemon_lock
 from hartonomous_service.errors import CommandError
 from hartonomous_service.services import Service, watch
@@ -113,6 +113,7 @@ def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tu
         **os.environ,
         "no_proxy": direct,
         "NO_PROXY": direct,
+        variable_of("log_level"): settings.log_level if "log_level" in settings.model_fields_set else "info",
         "PYTHONWARNINGS": "ignore",  # Dagster's deprecations and previews are not the user's business
         _CHILD_MARK: str(settings.home),
     }

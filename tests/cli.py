@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hartonomous_resources.clock import HOUR_FORMAT, current_hour
 
@@ -66,15 +66,20 @@ class Home:
         """The same home under other settings."""
         return Home(self.path, self.model_dir, {**self.settings, **settings})
 
-    def start(self, *arguments: str | Path, program: tuple[str, ...] = COMMAND) -> "subprocess.Popen[bytes]":
-        """Start a command; its streams are pipes."""
+    def start(
+        self,
+        *arguments: str | Path,
+        program: tuple[str, ...] = COMMAND,
+        stderr: int | IO[bytes] = subprocess.PIPE,
+    ) -> "subprocess.Popen[bytes]":
+        """Start a command; its streams are pipes, but for the log of one that runs long: nobody reads that while it runs."""
         return subprocess.Popen(
             [*program, *map(os.fspath, arguments)],
             cwd=CHECKOUT,
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
         )
 
     def run(self, *arguments: str | Path, program: tuple[str, ...] = COMMAND) -> Result:
@@ -129,7 +134,7 @@ def finish(process: "subprocess.Popen[bytes]", seconds: float = DEADLINE_SECONDS
         process.kill()
         process.communicate()
         raise
-    return Result(process.returncode, stdout, stderr.decode(errors="backslashreplace"))
+    return Result(process.returncode, stdout, (stderr or b"").decode(errors="backslashreplace"))
 
 
 def wait_until(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import psutil
 
@@ -16,6 +18,8 @@ class Dev:
     home: Home
     process: "subprocess.Popen[bytes]"
     address: str
+    log: Path
+    """What it and its children write to stderr."""
 
     def family(self) -> list[psutil.Process]:
         """The command and every process that it started, whatever became of their parents."""
@@ -30,11 +34,15 @@ class Dev:
 
 def start_dev(home: Home, *options: str) -> Dev:
     """Start it and wait for the line that names the page."""
-    process = home.start("dev", *options)
+    with NamedTemporaryFile(prefix="dev-", suffix=".log", delete=False) as log:
+        process = home.start("dev", *options, stderr=log)
     assert process.stdout is not None
     line = process.stdout.readline().decode()
-    assert "http://127.0.0.1:" in line, line + finish(process).stderr
-    return Dev(home, process, next(word for word in line.split() if word.startswith("http://")))
+    if "http://127.0.0.1:" not in line:
+        finish(process)
+        raise AssertionError(line + Path(log.name).read_text())
+    address = next(word for word in line.split() if word.startswith("http://"))
+    return Dev(home, process, address, Path(log.name))
 
 
 def make_sure_it_ended(dev: Dev) -> None:

@@ -105,6 +105,16 @@ def test_a_bare_insert_is_led_to_the_graph_by_the_sensor_alone(dev: Dev) -> None
     assert_led_to_its_end(dev.home, text)
 
 
+def test_what_it_does_can_be_grepped_on_its_stderr_by_default(dev: Dev, tmp_path: Path) -> None:
+    (tmp_path / "grepped.txt").write_text("Nobody reads this sentence in a log.")
+
+    [source] = dev.home.json("ingest", tmp_path / "grepped.txt")["sources"]
+
+    wait_until("the line", lambda: f" Atomized source {source['sourceId']}: 1 atoms created " in dev.log.read_text())
+    assert " Stage atoms started: BatchSize=10000, IntervalSeconds=" in dev.log.read_text()
+    assert "Nobody reads" not in dev.log.read_text()
+
+
 def test_ingest_leaves_the_work_to_the_running_daemon_and_waits_for_it(dev: Dev, tmp_path: Path) -> None:
     (tmp_path / "waited.txt").write_text("Somebody waits for this sentence.")
     with dev.home.dagster() as instance:

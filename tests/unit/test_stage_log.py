@@ -1,0 +1,44 @@
+"""Why something failed, in words that quote no content of a tenant."""
+
+import errno
+import sqlite3
+
+import pytest
+
+from hartonomous_assets.stage import StageUnavailable
+from hartonomous_assets.stage_log import described
+from hartonomous_resources.database.errors import DatabaseUnavailable, TransactionConflict
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:  # noqa: BLE001 - whatever was raised
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (DatabaseUnavailable("the disk is full"), ": the disk is full"),
+        (OSError(errno.ENOSPC, "x", "/home/tenant/secret.txt"), ": No space left on device"),
+        (ValueError("invalid literal: 'secret'"), ""),
+        (TransactionConflict("the duplicate key value is (secret)"), ""),
+        (UnicodeDecodeError("utf-8", b"secret\xff", 6, 7, "invalid start byte"), ""),
+    ],
+)
+def test_an_error_is_told_by_class_and_place_and_by_its_words_where_they_are_ours(error: Exception, words: str) -> None:
+    line = raised.__code__.co_firstlineno + 2
+
+    assert described(raised(error)) == f"{type(error).__name__} in test_stage_log.py, line {line}{words}"
+
+
+def test_an_error_of_sqlite_is_told_by_its_name() -> None:
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        sqlite3.connect(":memory:").execute("SELECT secret")
+
+    assert described(caught.value).endswith(": SQLITE_ERROR")
+
+
+def test_what_is_down_is_told_in_its_own_sentence() -> None:
+    assert described(raised(StageUnavailable("the graph is down"))) == "the graph is down"
