@@ -9,6 +9,7 @@ from hartonomous_resources.processes import ProcessIdentity, this_process
 LOCATION_NAME = "hartonomous"
 """Our code location, as workspace.yaml names it."""
 
+SENSOR_NAME = "service_broker_sensor"
 CHAIN_JOB_NAME = "chain_of_an_hour"
 HOUSEKEEPING_JOB_NAME = "housekeeping"
 _ASSET_JOB_NAME = "__ASSET_JOB"

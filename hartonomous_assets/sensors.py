@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from hartonomous_assets.jobs import chain_job
-from hartonomous_assets.our_runs import CHAIN_JOB_NAME
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
@@ -51,6 +51,7 @@ def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: 
 
 
 @dg.sensor(
+    name=SENSOR_NAME,
     job=chain_job,
     minimum_interval_seconds=1,
     default_status=dg.DefaultSensorStatus.RUNNING,

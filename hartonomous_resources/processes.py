@@ -6,17 +6,20 @@ a lease to run out: the owner names host, boot and process start, and a pid used
 
 import os
 import socket
+import uuid
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import psutil
 
-_CLOCK_STEP_SECONDS = 5  # both times are derived from the wall clock, which may be stepped
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_CLOCK_STEP_SECONDS = 5  # where the system derives either number from the wall clock, which may be stepped
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process of one boot of one host."""
+    """One process of one boot of one host; `started` is in seconds since that boot."""
 
     host: str
     boot: int
@@ -38,7 +41,7 @@ class ProcessIdentity:
         """True only if the process certainly ended: False for a process of another host, of which nothing is known."""
         if self.host != socket.gethostname():
             return False
-        if abs(self.boot - _boot_time()) > _CLOCK_STEP_SECONDS:
+        if abs(self.boot - _boot()) > _CLOCK_STEP_SECONDS:
             return True
         try:
             process = psutil.Process(self.pid)
@@ -49,17 +52,21 @@ class ProcessIdentity:
             return True
 
 
-def _boot_time() -> int:
+def _boot() -> int:
+    """Tells this boot from others: the kernel's own id of it, or else when it was, by a clock that may have been set since."""
+    if _BOOT_ID.exists():
+        return uuid.UUID(_BOOT_ID.read_text().strip()).int >> 80
     return int(psutil.boot_time())
 
 
 def _started(process: psutil.Process) -> int:
-    return int(process.create_time())
+    # Both times move with the wall clock when that is set; what lies between them does not.
+    return int(process.create_time() - psutil.boot_time())
 
 
 @cache
 def _identity_of(pid: int) -> ProcessIdentity:
-    return ProcessIdentity(socket.gethostname(), _boot_time(), pid, _started(psutil.Process(pid)))
+    return ProcessIdentity(socket.gethostname(), _boot(), pid, _started(psutil.Process(pid)))
 
 
 def this_process() -> ProcessIdentity:

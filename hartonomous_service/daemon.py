@@ -1,11 +1,22 @@
-"""Whether `hartonomous dev` runs on a home: it holds a lock, and its identity lies beside it for those who only ask."""
+"""Whether `hartonomous dev` runs on a home, and whether it works.
 
+It holds a lock, and its identity lies beside it for those who only ask.
+"""
+
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from hartonomous_resources.processes import ProcessIdentity
 from hartonomous_resources.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_SILENT_SECONDS = 90.0
+"""A tick of the sensor takes 20 s when there is nothing to do; one that ended longer ago than this is the last."""
 
 
 def daemon_lock(settings: Settings) -> FileLock:
@@ -26,3 +37,33 @@ def daemon_is_running(settings: Settings) -> bool:
     except FileNotFoundError:
         return False
     return identity is not None and not identity.is_gone()
+
+
+def daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
+    """Why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if it has."""
+    from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
+
+    from hartonomous_assets.our_runs import LOCATION_NAME, SENSOR_NAME
+
+    try:
+        since = daemon_identity_file(settings).stat().st_mtime
+    except FileNotFoundError:
+        return None  # it ended meanwhile
+    sensors = [
+        state
+        for state in instance.all_instigator_state()
+        if state.name == SENSOR_NAME
+        and state.origin.repository_origin.code_location_origin.location_name == LOCATION_NAME
+    ]
+    for sensor in sensors:
+        if sensor.status is InstigatorStatus.STOPPED:
+            return f"{SENSOR_NAME} is switched off; switch it on on Dagster's page"
+        looked = [TickStatus.SUCCESS, TickStatus.SKIPPED]
+        for tick in instance.get_ticks(sensor.instigator_origin_id, sensor.selector_id, limit=1, statuses=looked):
+            since = max(since, tick.end_timestamp or tick.timestamp)
+    silence = time.time() - since
+    if silence <= _SILENT_SECONDS:
+        return None
+    return (
+        f"{SENSOR_NAME} has not looked for work for {silence:.0f} s; see what `hartonomous dev` says, or start it again"
+    )

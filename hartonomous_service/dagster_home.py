@@ -40,16 +40,21 @@ def prepare_dagster_home(settings: Settings) -> Path:
     return folder
 
 
-def open_instance(settings: Settings) -> "dg.DagsterInstance":
-    """The Dagster instance of the home; runs whose process died are failed first."""
+def instance_of(settings: Settings) -> "dg.DagsterInstance":
+    """The Dagster instance of the home, as it is."""
     prepare_dagster_home(settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dagster's own deprecations are not the user's business
         import dagster as dg
-
-        from hartonomous_assets.dead_runs import fail_dead_runs
     with FileLock(settings.dagster_home / ".lock"):  # two first commands at once would both create Dagster's tables
-        instance = dg.DagsterInstance.get()
+        return dg.DagsterInstance.get()
+
+
+def open_instance(settings: Settings) -> "dg.DagsterInstance":
+    """The Dagster instance of the home; runs whose process died are failed first."""
+    instance = instance_of(settings)
+    from hartonomous_assets.dead_runs import fail_dead_runs
+
     for marker in _markers_of_the_dead(settings):
         marker.unlink(missing_ok=True)
     for run_id in fail_dead_runs(instance):

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hartonomous_resources.credentials import without_credentials
+from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_resources.resources import open_database, open_graph
 from hartonomous_resources.settings import Settings
-from hartonomous_service.daemon import daemon_is_running
+from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
+from hartonomous_service.daemon import daemon_fault, daemon_is_running
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 _LEAST_FREE_BYTES = 1024**3
@@ -25,6 +27,7 @@ class _Counts:
     dead_letters: int
     failed_jobs: int
     waiting: Mapping[str, int]
+    clock: Outcome
 
 
 def health(settings: Settings) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def health(settings: Settings) -> dict[str, Any]:
     checks = [
         _timed(_database, settings, counted),
         *(_timed(check, settings) for check in (_graph, _text_model)),
-        *(_timed(check, counted) for check in (_dead_letters, _jobs)),
+        *(_timed(check, counted) for check in (_dead_letters, _jobs, _clock)),
         *(_timed(check, settings) for check in (_disk, _daemon)),
     ]
     order = (HEALTHY, DEGRADED, UNHEALTHY)
@@ -58,13 +61,10 @@ def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
         faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
         migrations = unit_of_work.query("schema")[0]["migrations"]
-        counted.append(
-            _Counts(
-                unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"],
-                unit_of_work.query("failed_job_count")[0]["n"],
-                {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")},
-            )
-        )
+        dead_letters = unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"]
+        failed_jobs = unit_of_work.query("failed_job_count")[0]["n"]
+        waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
+    counted.append(_Counts(dead_letters, failed_jobs, waiting_jobs, _clock_of(database, settings)))
     if faults:
         return UNHEALTHY, f"{database.name}: {'; '.join(faults)}"
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
@@ -112,6 +112,18 @@ def _jobs(counted: list[_Counts]) -> Outcome:
     return HEALTHY, "; ".join(told) or "none failed"
 
 
+def _clock_of(database: Database, settings: Settings) -> Outcome:
+    if problem := made_in_the_future(database):
+        return UNHEALTHY, problem
+    if problem := kept_by_the_future(database, settings):
+        return DEGRADED, problem
+    return HEALTHY, "nothing in the database waits for a later time"
+
+
+def _clock(counted: list[_Counts]) -> Outcome:
+    return counted[0].clock if counted else (UNHEALTHY, "not known: the database does not answer")
+
+
 def _disk(settings: Settings) -> Outcome:
     free = shutil.disk_usage(settings.home).free
     if free < _LEAST_FREE_BYTES:
@@ -121,6 +133,12 @@ def _disk(settings: Settings) -> Outcome:
 
 def _daemon(settings: Settings) -> Outcome:
     if daemon_is_running(settings):
+        from hartonomous_service.dagster_home import instance_of
+
+        with instance_of(settings) as instance:
+            fault = daemon_fault(settings, instance)
+        if fault:
+            return UNHEALTHY, f"`hartonomous dev` is running, but {fault}"
         return HEALTHY, "`hartonomous dev` is running"
     return (
         HEALTHY,

@@ -1,8 +1,7 @@
 """`ingest`: put files on the queue and see them through."""
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,22 +10,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from hartonomous_assets.atomizers.content_type import scan
-from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
-from hartonomous_service.daemon import daemon_is_running
-from hartonomous_service.dagster_home import open_instance, run_chain, run_was_killed
 from hartonomous_service.errors import CommandError
 from hartonomous_service.given_files import GivenFiles
+from hartonomous_service.seeing_through import Report, see_through
 from hartonomous_service.sources import source_counts
 
 _FILES_PER_BATCH = 500
-_RUNS_WITHOUT_PROGRESS = 3
 
 _QUEUED: dict[str, Any] = {
     "sourceId": None,
@@ -37,8 +32,6 @@ _QUEUED: dict[str, Any] = {
     "status": "Queued",
 }
 """A file whose message no run has received yet."""
-
-Report = Callable[[str], None]
 
 
 @dataclass
@@ -82,7 +75,7 @@ def ingest(
     while batch := list(islice(files, _FILES_PER_BATCH)):
         _enqueue(resources, batch, tenant, content_type, ingestion)
         report(f"{len(ingestion.uris):,} files enqueued or unchanged")
-    stages = _see_through(resources, ingestion, report) if wait else {}
+    stages = see_through(resources, list(ingestion.messages.values()), report) if wait else {}
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
     sources, refused = _results(resources, ingestion, tenant)
     return {
@@ -139,56 +132,6 @@ def _has_bytes(resources: Resources, path: Path, uri: str, version: dict[str, An
             return scan(stream).sha256.hex() == str(version["contentHash"])
     except (OSError, UnreadableSource):
         return False  # enqueued as any other: the chain says what is wrong with it
-
-
-def _see_through(resources: Resources, ingestion: _Ingestion, report: Report) -> dict[str, str]:
-    """Wait until a daemon has done the work, or do it here. Returns what went wrong, by stage."""
-    while (left := _unfinished(resources, ingestion)) and daemon_is_running(resources.settings):
-        report(f"waiting for the running daemon: {left:,} of {len(ingestion.uris):,} sources left")
-        time.sleep(0.2)
-    if daemon_is_running(resources.settings):
-        return {}
-    if run_was_killed(resources.settings):
-        open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
-    release_dead_claims(resources.database)
-    stages: dict[str, str] = {}
-    without_progress = 0
-    while (
-        hours := hours_with_work(resources.database, resources.settings, current_hour())
-    ) and without_progress < _RUNS_WITHOUT_PROGRESS:
-        before = _unfinished(resources, ingestion)
-        stages = {}
-        for hour in hours:
-            report(f"running the chain of {hour} ({before:,} sources to do)")
-            stages.update(_run(resources, hour))
-        if stages:
-            break  # what a stage needs is down: a further run would meet the same
-        without_progress = without_progress + 1 if _unfinished(resources, ingestion) >= before else 0
-    return stages
-
-
-def _run(resources: Resources, hour: str) -> dict[str, str]:
-    result = run_chain(resources.settings, open_instance(resources.settings), hour)
-    if result.success:
-        return {}
-    errors: dict[str, str] = {}
-    for event in result.get_step_failure_events():
-        data = event.step_failure_data
-        if data.user_failure_data and data.user_failure_data.metadata:
-            errors.update({name: str(value.value) for name, value in data.user_failure_data.metadata.items()})
-        else:
-            if data.error and data.error.cls_name == "DagsterExecutionInterruptedError":
-                raise KeyboardInterrupt
-            errors[event.step_key or "run"] = data.error.message.strip() if data.error else "failed"
-    return errors or {"run": "failed before its first step; see the page"}
-
-
-def _unfinished(resources: Resources, ingestion: _Ingestion) -> int:
-    """Of the messages of this command: those still queued, and the sources that they landed and that are not done."""
-    ids = json.dumps(list(ingestion.messages.values()))
-    with resources.database.read() as unit_of_work:
-        queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
-        return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
 
 
 def _results(

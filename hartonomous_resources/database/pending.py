@@ -11,16 +11,9 @@ from hartonomous_resources.settings import Settings
 
 def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
     """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
+    hours = _pending_hours(database, settings)
     with database.read() as unit_of_work:
-        rows = unit_of_work.query(
-            "pending_work",
-            now=timestamp(),
-            ingestion=settings.ingestion_enabled,
-            job_types=json.dumps(runnable_job_types(settings)),
-            projection=settings.projection_enabled,
-        )
         queued = {row["queue"] for row in unit_of_work.query("queue_depths")}
-    hours = {row["hour"] for row in rows}
     if (settings.ingestion_enabled and INGESTION_QUEUE in queued) or (
         settings.provenance_enabled and PROVENANCE_QUEUE in queued
     ):
@@ -29,6 +22,23 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
     return sorted(
         hour for hour in hours if first <= hour <= now_hour
     )  # an atom may say any hour; Dagster's grid has these
+
+
+def hours_to_come_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
+    """Hours after this one that hold work all the same, oldest first: the clock was ahead, or somebody wrote the row by hand."""
+    return sorted(hour for hour in _pending_hours(database, settings) if hour > now_hour)
+
+
+def _pending_hours(database: Database, settings: Settings) -> set[str]:
+    with database.read() as unit_of_work:
+        rows = unit_of_work.query(
+            "pending_work",
+            now=timestamp(),
+            ingestion=settings.ingestion_enabled,
+            job_types=json.dumps(runnable_job_types(settings)),
+            projection=settings.projection_enabled,
+        )
+    return {row["hour"] for row in rows}
 
 
 def first_hour(database: Database) -> str:

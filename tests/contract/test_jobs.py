@@ -233,3 +233,13 @@ def test_claims_of_another_host_are_left_to_their_lease(one_job: Database) -> No
 
     assert release_dead_claims(one_job) == 0
     assert claim(one_job, "you") == []
+
+
+def test_the_latest_lease_is_that_of_the_longest_claim(one_job: Database) -> None:
+    assert query(one_job, "latest_lease") == [{"leaseUntil": None}]
+
+    before = timestamp(60)
+    claim(one_job, "me")
+
+    [row] = query(one_job, "latest_lease")
+    assert before <= row["leaseUntil"] <= timestamp(60)

@@ -77,3 +77,12 @@ def test_a_clock_step_of_a_second_kills_nobody() -> None:
 
 def test_of_another_host_no_process_is_said_to_be_gone() -> None:
     assert not ProcessIdentity("some-other-host", 1, 1, 1).is_gone()
+
+
+def test_setting_the_clock_by_hours_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = ProcessIdentity.parse(str(this_process()))
+    boot_time, create_time = psutil.boot_time, psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() - 7200)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) - 7200)
+
+    assert mine is not None and not mine.is_gone()

@@ -56,3 +56,10 @@ SELECT
 
 -- name: stats_jobs
 SELECT Status AS status, COUNT(*) AS n FROM BackgroundJob WHERE :tenant_id IS NULL OR TenantId = :tenant_id GROUP BY Status;
+
+-- name: latest_lease
+-- Until when the longest claim of a source or job holds; NULL without one.
+SELECT MAX(held.LeaseUntil) AS leaseUntil FROM (
+  SELECT LeaseUntil FROM Source WHERE Status = 'Atomizing'
+  UNION ALL
+  SELECT LeaseUntil FROM BackgroundJob WHERE Status = 'InProgress') AS held;

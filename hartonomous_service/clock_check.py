@@ -1,0 +1,31 @@
+"""Whether the clock agrees with what the database holds: one that was set back keeps work from being done, without an error."""
+
+from datetime import UTC, datetime
+
+from hartonomous_assets.source_claims import SLOWEST_BYTES_PER_SECOND
+from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.pending import first_hour, hours_to_come_with_work
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.settings import Settings
+
+
+def made_in_the_future(database: Database) -> str | None:
+    """What is wrong when the database is younger than the running hour: until that hour nothing of it can be worked on."""
+    first, now = first_hour(database), current_hour()
+    if first <= now:
+        return None
+    return f"{database.name} was made in the hour {first} (UTC), and this machine's clock says {now}: set the clock right, or wait"
+
+
+def kept_by_the_future(database: Database, settings: Settings) -> str | None:
+    """Work that only a later time frees: pending in an hour that has not begun, or claimed for longer than a claim holds."""
+    now_hour = current_hour()
+    # A claim of a large source is renewed for as long as reading it may take.
+    longest = settings.lease_seconds + settings.max_source_bytes / SLOWEST_BYTES_PER_SECOND
+    if later := hours_to_come_with_work(database, settings, now_hour):
+        return f"work waits in the hour {later[0]} (UTC), and this machine's clock says {now_hour}: set the clock right, or wait"
+    with database.read() as unit_of_work:
+        lease = unit_of_work.query("latest_lease")[0]["leaseUntil"]
+    if lease is not None and (datetime.fromisoformat(lease) - datetime.now(UTC)).total_seconds() > longest:
+        return f"a claim holds until {lease}, longer than any made now: the clock was set back since; the work is free then"
+    return None

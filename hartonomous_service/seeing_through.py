@@ -1,0 +1,113 @@
+"""Seeing enqueued files through: a running daemon does the work and is waited for as long as it works, or it is done here."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+
+from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.resources import Resources
+from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
+from hartonomous_service.daemon import daemon_fault, daemon_is_running
+from hartonomous_service.dagster_home import instance_of, open_instance, run_chain, run_was_killed
+
+_LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 60.0
+"""Without a source done for so long it is asked whether anything works on them; a large one may take hours."""
+
+_RUNS_WITHOUT_PROGRESS = 3
+
+Report = Callable[[str], None]
+
+
+def see_through(resources: Resources, message_ids: Sequence[str], report: Report) -> dict[str, str]:
+    """Wait until a daemon has done the work, or do it here. Returns what went wrong, by stage."""
+    ids = json.dumps(message_ids)
+    if fault := _wait_for_daemon(resources, ids, report):
+        return {"daemon": fault}
+    if daemon_is_running(resources.settings):
+        return {}
+    if run_was_killed(resources.settings):
+        open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
+    release_dead_claims(resources.database)
+    stages = _work(resources, ids, report)
+    if not stages and _unfinished(resources, ids) and (problem := _clock_problem(resources)):
+        return {"clock": problem}
+    return stages
+
+
+def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | None:
+    """Wait while a daemon runs and something is left. Returns what is wrong where nothing works on it."""
+    left_before, since = 0, time.monotonic()
+    while (left := _unfinished(resources, ids)) and daemon_is_running(resources.settings):
+        report(f"waiting for the running daemon: {left:,} sources left")
+        if left != left_before:
+            left_before, since = left, time.monotonic()
+        elif time.monotonic() - since > _PATIENCE_SECONDS:
+            if fault := _why_nothing_works(resources):
+                return f"{left:,} sources are left: {fault}"
+            since = time.monotonic()
+        time.sleep(_LOOK_SECONDS)
+    return None
+
+
+def _why_nothing_works(resources: Resources) -> str | None:
+    if problem := _clock_problem(resources):
+        return problem
+    with instance_of(resources.settings) as instance:
+        from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+        from hartonomous_assets.our_runs import our_runs
+
+        if fault := daemon_fault(resources.settings, instance):
+            return fault
+        if next(our_runs(instance, NOT_FINISHED_STATUSES), None) is None:
+            return "no run works on them; Dagster's page shows how the last one ended"
+    return None
+
+
+def _clock_problem(resources: Resources) -> str | None:
+    database = resources.database
+    return made_in_the_future(database) or kept_by_the_future(database, resources.settings)
+
+
+def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:
+    """Run the chain in this process until nothing is pending, or nothing more can be done."""
+    stages: dict[str, str] = {}
+    without_progress = 0
+    while (
+        hours := hours_with_work(resources.database, resources.settings, current_hour())
+    ) and without_progress < _RUNS_WITHOUT_PROGRESS:
+        before = _unfinished(resources, ids)
+        stages = {}
+        for hour in hours:
+            report(f"running the chain of {hour} ({before:,} sources to do)")
+            stages.update(_run(resources, hour))
+        if stages:
+            break  # what a stage needs is down: a further run would meet the same
+        without_progress = without_progress + 1 if _unfinished(resources, ids) >= before else 0
+    return stages
+
+
+def _run(resources: Resources, hour: str) -> dict[str, str]:
+    result = run_chain(resources.settings, open_instance(resources.settings), hour)
+    if result.success:
+        return {}
+    errors: dict[str, str] = {}
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data and data.user_failure_data.metadata:
+            errors.update({name: str(value.value) for name, value in data.user_failure_data.metadata.items()})
+        else:
+            if data.error and data.error.cls_name == "DagsterExecutionInterruptedError":
+                raise KeyboardInterrupt
+            errors[event.step_key or "run"] = data.error.message.strip() if data.error else "failed"
+    return errors or {"run": "failed before its first step; see the page"}
+
+
+def _unfinished(resources: Resources, ids: str) -> int:
+    """Of these messages: those still queued, and the sources that they landed and that are not done."""
+    with resources.database.read() as unit_of_work:
+        queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
+        return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])

@@ -1,0 +1,251 @@
+"""`ingest` waits for a running daemon as long as that works, and else says what is wrong; `health` says it, too."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._utils.error import SerializableErrorInfo
+
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NAME
+from hartonomous_resources.clock import hour_of, timestamp
+from hartonomous_resources.processes import this_process
+from hartonomous_resources.resources import Resources
+from hartonomous_service import seeing_through
+from hartonomous_service.daemon import daemon_fault, daemon_identity_file
+from hartonomous_service.dagster_home import instance_of
+from hartonomous_service.health import health
+from hartonomous_service.ingest import ingest
+
+HOURS = 3600.0
+
+
+@pytest.fixture
+def daemon(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Resources:
+    """A home on which a daemon runs, since hours ago; `ingest` loses its patience soon."""
+    monkeypatch.setattr(seeing_through, "_PATIENCE_SECONDS", 0.3)
+    for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "")  # restored at the end
+    file = daemon_identity_file(resources.settings)
+    file.write_text(str(this_process()))
+    os.utime(file, (time.time() - 2 * HOURS,) * 2)
+    return resources
+
+
+@pytest.fixture
+def sensor(daemon: Resources) -> Callable[..., None]:
+    """Writes what Dagster's daemon would: the state of our sensor, and how long ago a tick of it ended."""
+
+    def write(status: InstigatorStatus, ticks: dict[TickStatus, float], location: str = LOCATION_NAME) -> None:
+        origin = RemoteInstigatorOrigin(
+            RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__"), SENSOR_NAME
+        )
+        state = InstigatorState(
+            origin, InstigatorType.SENSOR, status, SensorInstigatorData(sensor_type=None, min_interval=1)
+        )
+        with instance_of(daemon.settings) as instance:
+            instance.add_instigator_state(state)
+            for tick_status, ago in ticks.items():
+                ended = time.time() - ago
+                instance.create_tick(
+                    TickData(
+                        state.instigator_origin_id,
+                        SENSOR_NAME,
+                        InstigatorType.SENSOR,
+                        tick_status,
+                        ended - 20,
+                        selector_id=state.selector_id,
+                        run_ids=["a run"] if tick_status is TickStatus.SUCCESS else None,
+                        error=SerializableErrorInfo("failed", [], None) if tick_status is TickStatus.FAILURE else None,
+                        end_timestamp=ended,
+                    )
+                )
+
+    return write
+
+
+def fault_of(resources: Resources) -> str | None:
+    with instance_of(resources.settings) as instance:
+        return daemon_fault(resources.settings, instance)
+
+
+def ingest_one(resources: Resources, tmp_path: Path) -> dict[str, Any]:
+    path = tmp_path / "file.txt"
+    path.write_text("Somebody waits for this sentence.")
+    return ingest(resources, [path])
+
+
+def check(resources: Resources, name: str) -> tuple[str, str]:
+    [found] = [check for check in health(resources.settings)["checks"] if check["name"] == name]
+    return found["status"], found["detail"]
+
+
+def set_back(resources: Resources, hours: int) -> None:
+    """The database as it were, had the clock been so far ahead when it was made."""
+    with sqlite3.connect(resources.settings.database_path) as connection:
+        connection.execute("UPDATE SchemaVersion SET AppliedAt = ?", (timestamp(hours * HOURS),))
+
+
+# ---- the daemon
+
+
+def test_a_daemon_whose_sensor_has_looked_lately_is_well(daemon: Resources, sensor: Callable[..., None]) -> None:
+    sensor(InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 5, TickStatus.SUCCESS: 500})
+
+    assert fault_of(daemon) is None
+
+
+def test_a_daemon_that_has_just_started_is_well(daemon: Resources) -> None:
+    daemon_identity_file(daemon.settings).touch()
+
+    assert fault_of(daemon) is None
+
+
+@pytest.mark.parametrize("ticks", [{}, {TickStatus.SKIPPED: 500}, {TickStatus.SKIPPED: 500, TickStatus.FAILURE: 5}])
+def test_a_daemon_whose_sensor_has_not_looked_lately_is_not(
+    daemon: Resources, sensor: Callable[..., None], ticks: dict[TickStatus, float]
+) -> None:
+    sensor(InstigatorStatus.DECLARED_IN_CODE, ticks)
+
+    assert f"{SENSOR_NAME} has not looked for work for" in str(fault_of(daemon))
+
+
+def test_a_daemon_whose_sensor_is_switched_off_is_not(daemon: Resources, sensor: Callable[..., None]) -> None:
+    sensor(InstigatorStatus.STOPPED, {TickStatus.SKIPPED: 5})
+
+    assert f"{SENSOR_NAME} is switched off" in str(fault_of(daemon))
+
+
+def test_a_sensor_of_that_name_of_another_code_location_says_nothing_about_ours(
+    daemon: Resources, sensor: Callable[..., None]
+) -> None:
+    sensor(InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 5}, "another_team")
+
+    assert fault_of(daemon) is not None
+
+
+def test_health_is_unhealthy_when_the_daemon_runs_and_its_sensor_does_not_look(daemon: Resources) -> None:
+    status, detail = check(daemon, "daemon")
+
+    assert status == "unhealthy"
+    assert "`hartonomous dev` is running, but" in detail and "has not looked for work" in detail
+
+
+def test_ingest_does_not_wait_for_a_daemon_whose_sensor_does_not_look(daemon: Resources, tmp_path: Path) -> None:
+    result = ingest_one(daemon, tmp_path)
+
+    assert "1 sources are left" in result["stages"]["daemon"]
+    assert "has not looked for work" in result["stages"]["daemon"]
+    assert [source["status"] for source in result["sources"]] == ["Queued"]
+
+
+def test_ingest_does_not_wait_for_a_run_that_is_not_there(
+    daemon: Resources, sensor: Callable[..., None], tmp_path: Path
+) -> None:
+    sensor(InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 5})
+
+    assert "no run works on them" in ingest_one(daemon, tmp_path)["stages"]["daemon"]
+
+
+def test_ingest_waits_while_a_run_works(
+    daemon: Resources, sensor: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor(InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 5})
+    with instance_of(daemon.settings) as instance:
+        origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION_NAME), "__repository__")
+        instance.create_run_for_job(
+            dg.job(name=CHAIN_JOB_NAME)(lambda: None),
+            status=dg.DagsterRunStatus.STARTED,
+            remote_job_origin=origin.get_job_origin(CHAIN_JOB_NAME),
+            job_code_origin=None,
+        )
+    deadline = time.monotonic() + 3
+
+    def give_up_then(seconds: float) -> None:
+        if time.monotonic() > deadline:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+
+    monkeypatch.setattr(seeing_through, "time", type("", (), {"monotonic": time.monotonic, "sleep": give_up_then}))
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest_one(daemon, tmp_path)
+
+
+# ---- the clock
+
+
+def test_ingest_names_the_clock_when_the_database_was_made_at_a_later_time(
+    resources: Resources, tmp_path: Path
+) -> None:
+    set_back(resources, 2)
+
+    problem = ingest_one(resources, tmp_path)["stages"]["clock"]
+
+    assert hour_of(timestamp(2 * HOURS)) in problem and "this machine's clock says" in problem
+
+
+def test_ingest_names_the_clock_while_a_daemon_runs(daemon: Resources, tmp_path: Path) -> None:
+    set_back(daemon, 2)
+
+    assert "this machine's clock says" in ingest_one(daemon, tmp_path)["stages"]["daemon"]
+
+
+def test_health_is_unhealthy_when_the_database_was_made_at_a_later_time(resources: Resources) -> None:
+    set_back(resources, 2)
+
+    status, detail = check(resources, "clock")
+
+    assert status == "unhealthy" and "this machine's clock says" in detail
+
+
+def test_health_says_that_work_waits_in_an_hour_that_has_not_begun(resources: Resources) -> None:
+    later = hour_of(timestamp(3 * HOURS))
+    with sqlite3.connect(resources.settings.database_path) as connection:
+        connection.execute(
+            "INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, MessageId, IngestHour, Status, ReceivedAt, LastSeenAt)"
+            " VALUES (0, 'file:///f', 1, 'text/plain', 1, 'm', ?, 'Landed', ?, ?)",
+            (later, timestamp(3 * HOURS), timestamp(3 * HOURS)),
+        )
+
+    status, detail = check(resources, "clock")
+
+    assert status == "degraded" and f"work waits in the hour {later}" in detail
+
+
+def test_health_says_that_a_claim_holds_longer_than_any_claim(resources: Resources) -> None:
+    until = timestamp(2 * HOURS)
+    with sqlite3.connect(resources.settings.database_path) as connection:
+        connection.execute(
+            "INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, MessageId, IngestHour, Status, ReceivedAt, LastSeenAt,"
+            " LeaseOwner, LeaseUntil)"
+            " VALUES (0, 'file:///f', 1, 'text/plain', 1, 'm', ?, 'Atomizing', ?, ?, 'other/1/1/1', ?)",
+            (hour_of(timestamp()), timestamp(), timestamp(), until),
+        )
+
+    status, detail = check(resources, "clock")
+
+    assert status == "degraded" and f"a claim holds until {until}" in detail
+
+
+def test_the_clock_is_healthy_on_a_home_at_work(resources: Resources, tmp_path: Path) -> None:
+    ingest_one(resources, tmp_path)
+
+    assert check(resources, "clock")[0] == "healthy"
