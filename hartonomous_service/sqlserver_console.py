@@ -3,7 +3,7 @@
 from typing import Any
 
 from hartonomous_resources.database.errors import DatabaseError
-from hartonomous_resources.database.sqlserver_connection import connect, translated
+from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver_migrations import split_batches
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import CommandError
@@ -18,7 +18,7 @@ def run_sql_on_server(
 
     Raises CommandError with the server's own words.
     """
-    import pyodbc
+    pyodbc = load_pyodbc()
 
     if not write:
         _refuse_changes(text)

@@ -54,17 +54,21 @@ class Home:
     model_dir: Path
     settings: Mapping[str, object] = field(default_factory=dict)
     """Further HARTONOMOUS_* variables, named as the settings are: `linger_seconds=0`."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of the environment, as they are called."""
 
     @property
     def environment(self) -> dict[str, str]:
         """This process's environment without anything that belongs to another home."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARTONOMOUS_", "DAGSTER_"))}
         chosen = {"home": self.path, "model_dir": self.model_dir, **self.settings}
-        return kept | {f"HARTONOMOUS_{name.upper()}": str(value) for name, value in chosen.items()}
+        return (
+            kept | {f"HARTONOMOUS_{name.upper()}": str(value) for name, value in chosen.items()} | dict(self.variables)
+        )
 
     def with_settings(self, **settings: object) -> "Home":
         """The same home under other settings."""
-        return Home(self.path, self.model_dir, {**self.settings, **settings})
+        return Home(self.path, self.model_dir, {**self.settings, **settings}, self.variables)
 
     def start(
         self,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
-from hartonomous_resources.database.sqlserver_connection import connect, translated
+from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver_migrations import Migrator, check_schema
 from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.transactions import transact
@@ -102,7 +102,7 @@ class SqlServerDatabase:
 
     @contextmanager
     def _transaction(self, purpose: str) -> Iterator[Session]:
-        import pyodbc
+        pyodbc = load_pyodbc()
 
         try:
             session = self._session(purpose)
@@ -168,7 +168,7 @@ class SqlServerDatabase:
         return self._migrating(lambda migrator: migrator.adopt(dry_run))
 
     def _migrating(self, action: Callable[[Migrator], T]) -> T:
-        import pyodbc
+        pyodbc = load_pyodbc()
 
         connection = connect(self._settings)
         connection.timeout = 0  # building an index over many rows takes as long as it takes

@@ -26,7 +26,7 @@ def connect(settings: Settings) -> "pyodbc.Connection":
 
     Raises DatabaseUnavailable with one sentence that says what to do; no password is in it.
     """
-    pyodbc = _pyodbc()
+    pyodbc = load_pyodbc()
     attributes = {_SQL_COPT_SS_ACCESS_TOKEN: _entra_token()} if settings.sqlserver_entra_token else {}
     try:
         connection = pyodbc.connect(
@@ -78,7 +78,7 @@ def odbc_driver() -> str:
     Raises DatabaseUnavailable when there is none.
     """
     installed: list[str] = [
-        name for name in _pyodbc().drivers() if re.fullmatch(r"ODBC Driver \d+ for SQL Server", name)
+        name for name in load_pyodbc().drivers() if re.fullmatch(r"ODBC Driver \d+ for SQL Server", name)
     ]
     if installed:
         return max(installed, key=lambda name: int(name.split()[2]))
@@ -107,7 +107,11 @@ def _is_for_this_machine(path: Path) -> bool:
     return machine in path.parts and family in path.parts
 
 
-def _pyodbc() -> Any:
+def load_pyodbc() -> Any:
+    """The module `pyodbc`, for whoever has no connection yet.
+
+    Raises DatabaseUnavailable where unixODBC is missing: then it cannot be imported.
+    """
     try:
         import pyodbc
     except ImportError as error:

@@ -211,7 +211,7 @@ def verify(
         raise typer.BadParameter("--everything says how much is repaired: give --repair, too")
     if graph and source_id is not None:
         raise typer.BadParameter("--graph compares whole hours: give no source id")
-    with opened() as resources, Progress(console=err, transient=True) as progress:
+    with opened() as resources, Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("verifying")
 
         def show_progress(done: int, total: int) -> None:
