@@ -12,12 +12,14 @@ from hartonomous_resources.settings import INLINE_LIMIT
 from hartonomous_service.errors import CommandError
 
 
-def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 100) -> dict[str, Any]:
-    """The latest dead letters; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
+def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
+    """A page of the dead letters, the latest first; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
     with resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=n)
+        rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + n)[skip:]
+        total = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
-    return {"deadLetters": [_readable(row) for row in rows], "withoutTenant": unknown}
+    letters = [_readable(row) for row in rows]
+    return {"deadLetters": letters, "total": total, "truncated": skip + len(rows) < total, "withoutTenant": unknown}
 
 
 def show_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:

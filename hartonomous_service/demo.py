@@ -64,7 +64,7 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
     seconds["searches"] = _timed(
         lambda: answers.extend({"question": q, **search(resources, q, k=2, mode="semantic")} for q in QUESTIONS)
     )
-    shared = max((hit for answer in answers for hit in answer["results"]), key=lambda hit: len(hit["sources"]))
+    shared = max((hit for answer in answers for hit in answer["results"]), key=lambda hit: hit["placeCount"])
     largest = max(ingested["sources"], key=lambda source: source["atomCount"])
     return {
         "home": str(settings.home),

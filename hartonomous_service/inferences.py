@@ -121,12 +121,14 @@ def record_lines(resources: Resources, text: str, *, tenant: int = 0) -> dict[st
 
 
 def list_inferences(
-    resources: Resources, *, tenant: int | None = 0, model: str | None = None, n: int = 100
+    resources: Resources, *, tenant: int | None = 0, model: str | None = None, n: int = 100, skip: int = 0
 ) -> dict[str, Any]:
-    """The latest inferences; `tenant=None` lists those of all tenants."""
+    """A page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
     with resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=n)
-    return {"inferences": [{**row, "metadata": json.loads(row["metadata"])} for row in rows]}
+        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + n)[skip:]
+        total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"]
+    inferences = [{**row, "metadata": json.loads(row["metadata"])} for row in rows]
+    return {"inferences": inferences, "total": total, "truncated": skip + len(rows) < total}
 
 
 def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`ingest`: put files on the queue and see them through."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,7 +20,7 @@ from hartonomous_resources.source_files import UnreadableSource, open_source_fil
 from hartonomous_service.errors import CommandError
 from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.seeing_through import Report, see_through
-from hartonomous_service.sources import source_counts
+from hartonomous_service.sources import is_searchable, not_searchable, source_counts
 
 _FILES_PER_BATCH = 500
 
@@ -60,8 +61,8 @@ def ingest(
 
     Raises CommandError for a content type that is none.
 
-    Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error}};
-    left out is what is the program's own.
+    Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
+    "notSearchable": {"sources", "contentTypes"}}; left out is what is the program's own, not searchable what is kept as bytes.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -81,6 +82,7 @@ def ingest(
     return {
         "sources": sources,
         "failed": unlisted + refused,
+        "notSearchable": not_searchable(Counter(row["contentType"] for row in sources if row["status"] == "Atomized")),
         "leftOut": [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()],
         "stages": stages,
     }
@@ -158,5 +160,12 @@ def _results(
                 sources.append(dict(current[uri]))
         counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
-    described = [{**{key: row[key] for key in _QUEUED}, **counts.get(row["sourceId"], nothing)} for row in sources]
+    described = [
+        {
+            **{key: row[key] for key in _QUEUED},
+            "searchable": is_searchable(row["status"], row["contentType"]),
+            **counts.get(row["sourceId"], nothing),
+        }
+        for row in sources
+    ]
     return described, failed

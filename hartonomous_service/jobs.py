@@ -99,11 +99,13 @@ def update_job_status(
 
 
 def list_jobs(
-    resources: Resources, *, tenant: int | None = 0, status: JobStatus | None = None, n: int = 50
+    resources: Resources, *, tenant: int | None = 0, status: JobStatus | None = None, n: int = 50, skip: int = 0
 ) -> dict[str, Any]:
-    """The latest jobs; `tenant=None` lists those of all tenants."""
+    """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
     with resources.database.read() as unit_of_work:
-        return {"jobs": unit_of_work.query("jobs", tenant_id=tenant, job_id=None, status=status, n=n)}
+        rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=None, status=status, n=skip + n)[skip:]
+        total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
+    return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
 
 
 def retry_job(resources: Resources, job_id: str, *, tenant: int = 0) -> None:

@@ -20,7 +20,7 @@ RRF_K = 60
 """Constant of reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009."""
 
 _VECTORS_PER_BLOCK = 8192
-_OCCURRENCES_SHOWN = 20
+_PLACES_SHOWN = 20
 _MAX_RESULTS = 1000
 
 
@@ -35,7 +35,9 @@ def search(
     record_for: str | None = None,
     task: str | None = None,
 ) -> dict[str, Any]:
-    """The k best atoms for a text, each with the sources and byte offsets where it stands.
+    """The k best atoms for a text, each with the sources and byte offsets where it stands: the first 20 in `sources`.
+
+    `placeCount` and `sourceCount` say how many there are; `places` pages through them.
 
     `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
 
@@ -153,19 +155,61 @@ def _fuse(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int) -> list[dict[str, Any]]:
-    ids = json.dumps([atom_id for atom_id, _ in hits])
-    atoms = {row["atomId"]: row for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
-    places: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id, _ in hits}
-    for row in unit_of_work.query("occurrences", atom_ids=ids, tenant_id=tenant):
-        if len(places[row["atomId"]]) < _OCCURRENCES_SHOWN:
-            place = {key: row[key] for key in ("sourceId", "sourceUri", "byteOffset", "byteLength")}
-            places[row["atomId"]].append({**place, "locator": json.loads(row["locator"]) if row["locator"] else None})
+    atom_ids = [atom_id for atom_id, _ in hits]
+    atoms = {row["atomId"]: row for row in unit_of_work.query("atoms_by_id", atom_ids=json.dumps(atom_ids))}
+    counts = _place_counts(unit_of_work, atom_ids, tenant)
+    shown = _places(unit_of_work, atom_ids, tenant, _PLACES_SHOWN, 0)
     return [
         {
             "rank": rank,
             "score": round(score, 6),
             **{key: atoms[atom_id][key] for key in ("atomHash", "modality", "subtype", "text")},
-            "sources": places[atom_id],
+            "sources": shown[atom_id],
+            **counts[atom_id],
         }
         for rank, (atom_id, score) in enumerate(hits, start=1)
     ]
+
+
+def places(resources: Resources, atom_hash: str, *, tenant: int = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
+    """A page of the places where an atom stands in current sources, and how many there are.
+
+    Raises CommandError when the hash (64 hex digits, in either case) is that of no atom of the tenant.
+    """
+    if not re.fullmatch("[0-9a-fA-F]{64}", atom_hash):
+        raise CommandError(f"{atom_hash!r} is not a SHA-256 of 64 hex digits, as `hartonomous search` shows it")
+    digest = bytes.fromhex(atom_hash)
+    with resources.database.read() as unit_of_work:
+        atoms = unit_of_work.query("atom_by_hash", tenant_id=tenant, content_hash=digest)
+        if not atoms:
+            raise CommandError(f"atom {atom_hash} is not found; `hartonomous search` shows the hashes of atoms")
+        atom_id = atoms[0]["atomId"]
+        counts = _place_counts(unit_of_work, [atom_id], tenant)[atom_id]
+        page = _places(unit_of_work, [atom_id], tenant, n, skip)[atom_id]
+    total = counts["placeCount"]
+    return {
+        "atomHash": digest.hex(),
+        "places": page,
+        "sourceCount": counts["sourceCount"],
+        "total": total,
+        "truncated": skip + len(page) < total,
+    }
+
+
+def _place_counts(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
+    counts = {
+        atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids
+    }  # an atom inserted by hand stands nowhere
+    for row in unit_of_work.query("occurrence_counts", atom_ids=json.dumps(atom_ids), tenant_id=tenant):
+        counts[row["atomId"]] = {key: row[key] for key in ("placeCount", "sourceCount")}
+    return counts
+
+
+def _places(
+    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, n: int, skip: int
+) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}
+    for row in unit_of_work.query("occurrences", atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=n):
+        place = {key: row[key] for key in ("sourceId", "sourceUri", "byteOffset", "byteLength")}
+        found[row["atomId"]].append({**place, "locator": json.loads(row["locator"]) if row["locator"] else None})
+    return found

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from hartonomous_assets.atomizers import ChunkAtomizer, atomizer_for
 from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.database.contents import source_bytes, source_contents
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -15,12 +16,16 @@ from hartonomous_service.errors import CommandError
 
 
 def list_sources(
-    resources: Resources, *, tenant: int | None = 0, status: str | None = None, n: int = 100
+    resources: Resources, *, tenant: int | None = 0, status: str | None = None, n: int = 100, skip: int = 0
 ) -> dict[str, Any]:
-    """The latest sources; `tenant=None` lists those of all tenants."""
+    """A page of the sources, the latest first; `tenant=None` lists those of all tenants."""
     with resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=n)
-        return {"sources": [_described(unit_of_work, row) for row in rows]}
+        rows = unit_of_work.query(
+            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + n
+        )[skip:]
+        total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
+        described = [_described(unit_of_work, row) for row in rows]
+    return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
 
 
 def show_source(resources: Resources, source_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
@@ -40,8 +45,20 @@ def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
     return {
         **row,
         "metadata": json.loads(row["metadata"]),
+        "searchable": is_searchable(row["status"], row["contentType"]) and row["supersededBy"] is None,
         **source_counts(unit_of_work, [row["sourceId"]])[row["sourceId"]],
     }
+
+
+def is_searchable(status: str, content_type: str | None) -> bool:
+    """Whether a search can find what a source says; what is no text is kept as bytes."""
+    return status == "Atomized" and content_type is not None and atomizer_for(content_type).name != ChunkAtomizer.name
+
+
+def not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:
+    """Of so many sources by content type, those kept as bytes: {"sources": n, "contentTypes": {type: n}}."""
+    kept = {name: n for name, n in sorted(content_types.items()) if not is_searchable("Atomized", name)}
+    return {"sources": sum(kept.values()), "contentTypes": kept}
 
 
 def source_counts(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, dict[str, int]]:

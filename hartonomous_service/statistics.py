@@ -5,17 +5,19 @@ from typing import Any
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_service.sources import not_searchable
 
 
 def stats(resources: Resources, *, tenant: int | None = 0) -> dict[str, Any]:
     """Counts of a tenant, or of all for None. `bytesStored` counts each atom once, `bytesOnDisk` and `queues` are the whole home's.
 
-    `graph` is None when the graph cannot be reached.
+    `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.
     """
     with resources.database.read() as unit_of_work:
         totals = unit_of_work.query("stats_totals", tenant_id=tenant)[0]
         jobs = {row["status"]: row["n"] for row in unit_of_work.query("stats_jobs", tenant_id=tenant)}
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
+        types = {row["contentType"]: row["n"] for row in unit_of_work.query("content_types", tenant_id=tenant)}
         dead = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
     try:
         nodes, edges = resources.graph.counts(tenant)
@@ -25,6 +27,7 @@ def stats(resources: Resources, *, tenant: int | None = 0) -> dict[str, Any]:
     blob_bytes = sum(resources.blobs.path(key).stat().st_size for key in resources.blobs.list_keys())
     return {
         **{name: totals[name] for name in ("sources", "atoms", "embeddings", "projections")},
+        "notSearchable": not_searchable(types),
         "jobs": jobs,
         "queues": {queue: depths.get(queue, 0) for queue in (INGESTION_QUEUE, PROVENANCE_QUEUE)},
         "deadLetters": dead,

@@ -13,23 +13,22 @@ from hartonomous_service.cli.lineage import show_lineage as show_lineage
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
+    LimitOption,
+    SkipOption,
     TenantOption,
     cell,
     emit,
     err,
     opened,
     out,
+    page,
     printable,
-    table,
     tenant_of,
 )
 from hartonomous_service.errors import CommandError
 
 SourceArgument = Annotated[
     int, typer.Argument(max=2**63 - 1, help="Id of a source, as `hartonomous sources list` shows it.")
-]
-LimitOption = Annotated[
-    int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="How many at the most, the latest first.")
 ]
 
 
@@ -40,6 +39,7 @@ def add_commands(app: typer.Typer) -> None:
     sources.command("show")(sources_show)
     app.add_typer(sources, name="sources")
     app.command()(search)
+    app.command()(places)
     app.command()(lineage)
     app.command()(reconstruct)
     app.command()(verify)
@@ -84,11 +84,30 @@ def show_results(result: Any) -> None:
             out.print(
                 f"      source {place['sourceId']}, bytes {place['byteOffset']}-{end}: {printable(place['sourceUri'])}"
             )
-        if len(hit["sources"]) > 3:
-            out.print(f"      … and {len(hit['sources']) - 3} more places")
         out.print(f"      atom {hit['atomHash']}")
+        if (more := hit["placeCount"] - 3) > 0:
+            sources = "1 source" if hit["sourceCount"] == 1 else f"{hit['sourceCount']:,} sources"
+            out.print(f"      … and {more:,} more places, in {sources}: `hartonomous places` with the atom lists them")
     if "inferenceId" in result:
         out.print(f"recorded as inference {result['inferenceId']}")
+
+
+def places(
+    atom_hash: Annotated[
+        str, typer.Argument(metavar="HASH", help="SHA-256 of an atom, as `hartonomous search` shows it.")
+    ],
+    limit: LimitOption = 100,
+    skip: SkipOption = 0,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List every place where an atom stands: sources and byte offsets."""
+    from hartonomous_service.search import places as places_of
+
+    with opened() as resources:
+        result = places_of(resources, atom_hash, tenant=tenant, n=limit, skip=skip)
+    columns = {"sourceId": "source", "byteOffset": "offset", "byteLength": "bytes", "sourceUri": "uri"}
+    emit(result, as_json, lambda document: page("places", document, "places", columns))
 
 
 def sources_list(
@@ -97,6 +116,7 @@ def sources_list(
         typer.Option(help="Only those of this status."),
     ] = None,
     limit: LimitOption = 100,
+    skip: SkipOption = 0,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
@@ -105,19 +125,25 @@ def sources_list(
     from hartonomous_service.sources import list_sources
 
     with opened() as resources:
-        result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit)
+        result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit, skip=skip)
     columns = {
         "sourceId": "source",
         "version": "version",
         "status": "status",
         "contentType": "type",
+        "searchable": "searchable",
         "byteLength": "bytes",
         "atomCount": "atoms",
         "newAtomCount": "new",
         "supersededBy": "superseded by",
         "sourceUri": "uri",
     }
-    emit(result, as_json, lambda document: table("sources", document["sources"], columns))
+    emit(result, as_json, lambda document: page("sources", _with_words(document), "sources", columns))
+
+
+def _with_words(document: Any) -> Any:
+    words = {True: "yes", False: "no"}
+    return {**document, "sources": [{**row, "searchable": words[row["searchable"]]} for row in document["sources"]]}
 
 
 def sources_show(

@@ -6,18 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from hartonomous_service.cli.ask import LimitOption
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
+    LimitOption,
+    SkipOption,
     TenantOption,
     cell,
     emit,
     err,
     opened,
     out,
+    page,
     printable,
-    table,
     tenant_of,
 )
 from hartonomous_service.errors import CommandError
@@ -71,6 +72,7 @@ def _show_recorded(result: Any) -> None:
 def infer_list(
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
     limit: LimitOption = 100,
+    skip: SkipOption = 0,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
@@ -79,7 +81,7 @@ def infer_list(
     from hartonomous_service.inferences import list_inferences
 
     with opened() as resources:
-        result = list_inferences(resources, tenant=tenant_of(tenant, all_tenants), model=model, n=limit)
+        result = list_inferences(resources, tenant=tenant_of(tenant, all_tenants), model=model, n=limit, skip=skip)
     columns = {
         "inferenceId": "inference",
         "model": "model",
@@ -88,7 +90,7 @@ def infer_list(
         "outputAtomCount": "produced",
         "createdAt": "recorded",
     }
-    emit(result, as_json, lambda document: table("inferences", document["inferences"], columns))
+    emit(result, as_json, lambda document: page("inferences", document, "inferences", columns))
 
 
 def infer_show(

@@ -4,8 +4,18 @@ from typing import Annotated
 
 import typer
 
-from hartonomous_service.cli.ask import LimitOption, show_fields
-from hartonomous_service.cli.output import AllTenantsOption, JsonOption, TenantOption, emit, opened, table, tenant_of
+from hartonomous_service.cli.ask import show_fields
+from hartonomous_service.cli.output import (
+    AllTenantsOption,
+    JsonOption,
+    LimitOption,
+    SkipOption,
+    TenantOption,
+    emit,
+    opened,
+    page,
+    tenant_of,
+)
 from hartonomous_service.errors import CommandError
 from hartonomous_service.jobs import JobStatus, create_job, get_job, list_jobs, retry_job, update_job_status
 
@@ -26,13 +36,14 @@ def add_commands(app: typer.Typer) -> None:
 def jobs_list(
     status: Annotated[JobStatus | None, typer.Option(help="Only those of this status.")] = None,
     limit: LimitOption = 50,
+    skip: SkipOption = 0,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, the latest first."""
     with opened() as resources:
-        result = list_jobs(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit)
+        result = list_jobs(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit, skip=skip)
     columns = {
         "jobId": "job",
         "jobType": "type",
@@ -42,7 +53,7 @@ def jobs_list(
         "ingestHour": "hour",
         "result": "result",
     }
-    emit(result, as_json, lambda document: table("jobs", document["jobs"], columns))
+    emit(result, as_json, lambda document: page("jobs", document, "jobs", columns))
 
 
 def jobs_show(job_id: JobArgument, tenant: TenantOption = 0, as_json: JsonOption = False) -> None:

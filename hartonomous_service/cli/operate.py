@@ -6,15 +6,19 @@ import typer
 
 from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.settings import Settings, usable_settings, variable_of
-from hartonomous_service.cli.ask import LimitOption, show_fields
+from hartonomous_service.cli.ask import show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
+    LimitOption,
+    SkipOption,
     TenantOption,
     emit,
     err,
+    kept_as_bytes,
     opened,
     out,
+    page,
     printable,
     table,
     tenant_of,
@@ -44,11 +48,16 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
 
     with opened() as resources:
         result = count(resources, tenant=tenant_of(tenant, all_tenants))
-    emit(result, as_json, show_fields)
+
+    def show(document: Any) -> None:
+        show_fields({**document, "notSearchable": f"{kept_as_bytes(document['notSearchable'])}, kept as bytes"})
+
+    emit(result, as_json, show)
 
 
 def dead_letters_list(
     limit: LimitOption = 100,
+    skip: SkipOption = 0,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
@@ -57,7 +66,7 @@ def dead_letters_list(
     from hartonomous_service.dead_letters import list_dead_letters
 
     with opened() as resources:
-        result = list_dead_letters(resources, tenant=tenant_of(tenant, all_tenants), n=limit)
+        result = list_dead_letters(resources, tenant=tenant_of(tenant, all_tenants), n=limit, skip=skip)
     columns = {
         "deadLetterId": "id",
         "kind": "kind",
@@ -68,7 +77,7 @@ def dead_letters_list(
     }
 
     def show(document: Any) -> None:
-        table("dead letters", document["deadLetters"], columns)
+        page("dead letters", document, "deadLetters", columns)
         if document["withoutTenant"] and not all_tenants:
             out.print(f"{document['withoutTenant']} more are too broken to say whose they are: --all-tenants")
 

@@ -22,6 +22,13 @@ TenantOption = Annotated[
 ]
 AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Everybody's data.")]
 
+LimitOption = Annotated[
+    int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="How many at the most, the latest first.")
+]
+SkipOption = Annotated[
+    int, typer.Option("--skip", min=0, max=10_000_000, help="How many to leave out: where the page begins.")
+]
+
 out = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, markup=False)
 
@@ -59,6 +66,19 @@ def table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, st
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         lines = [[set_cell_size(*sized) for sized in zip(line, widths, strict=True)] for line in lines]
     sys.stdout.write("".join(separator.join(line).rstrip(" ") + "\n" for line in lines))
+
+
+def page(what: str, document: Mapping[str, Any], key: str, columns: Mapping[str, str]) -> None:
+    """Print a page of a list as a table, and on stderr, where there are more rows, how many in all."""
+    table(what, document[key], columns)
+    if document["truncated"]:
+        err.print(f"{document['total']:,} in all: --skip and --limit show the others")
+
+
+def kept_as_bytes(not_searchable: Mapping[str, Any]) -> str:
+    """How much is kept and cannot be searched."""
+    files, types = not_searchable["sources"], len(not_searchable["contentTypes"])
+    return f"{files:,} file{'s' * (files != 1)} of {types:,} type{'s' * (types != 1)}"
 
 
 def cell(value: object) -> str:

@@ -1,11 +1,12 @@
 """Commands that make work happen: demo, dev, ingest."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, out, printable, table, working
+from hartonomous_service.cli.ingested import base_of, show_ingested
+from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, printable, working
 from hartonomous_service.errors import CommandError
 
 
@@ -47,30 +48,11 @@ def ingest(
             raise CommandError(
                 "interrupted; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
             ) from interruption
-    emit(result, as_json, _show_ingested)
+    emit(result, as_json, lambda document: show_ingested(document, base_of(paths)))
     for stage, error in result["stages"].items():
         err.print(f"error: stage {stage}: {printable(error)}", soft_wrap=True)
     if result["failed"] or result["stages"]:
         raise typer.Exit(1)
-
-
-def _show_ingested(result: Any) -> None:
-    columns = {
-        "sourceId": "source",
-        "status": "status",
-        "contentType": "type",
-        "byteLength": "bytes",
-        "atomCount": "atoms",
-        "newAtomCount": "new",
-        "sourceUri": "uri",
-    }
-    table("ingested", result["sources"][:50], columns)
-    if len(result["sources"]) > 50:
-        out.print(f"… and {len(result['sources']) - 50:,} more; `hartonomous sources list` shows them")
-    for item in result["leftOut"]:
-        out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
-    for item in result["failed"]:
-        err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
 
 
 def demo(

@@ -171,9 +171,13 @@ def test_no_wait_only_enqueues(home: Home, tmp_path: Path) -> None:
     assert home.json("stats")["queues"] == {"IngestionQueue": 1, "ProvenanceQueue": 0}
     assert home.run_statuses() == []
 
-    assert home.json("ingest") == {"sources": [], "failed": [], "leftOut": [], "stages": {}}, (
-        "without a path it does what waits"
-    )
+    assert home.json("ingest") == {
+        "sources": [],
+        "failed": [],
+        "notSearchable": {"sources": 0, "contentTypes": {}},
+        "leftOut": [],
+        "stages": {},
+    }, "without a path it does what waits"
     assert home.json("stats")["queues"] == {"IngestionQueue": 0, "ProvenanceQueue": 0}
 
 

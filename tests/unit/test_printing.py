@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hartonomous_service.cli.ask import show_fields, show_results
 from hartonomous_service.cli.lineage import show_impact, show_lineage, show_path
-from hartonomous_service.cli.output import emit, table
+from hartonomous_service.cli.output import emit, page, table
 from hartonomous_service.lineage_text import node_name
 from hartonomous_service.printable import printable
 
@@ -71,7 +71,15 @@ def test_printable_text_is_one_line_that_any_utf8_stdout_takes(text: str) -> Non
 @pytest.fixture
 def hit() -> dict[str, Any]:
     place = {"sourceId": 1, "byteOffset": 0, "byteLength": 3, "sourceUri": MARKUP}
-    return {"rank": 1, "score": 1.0, "text": MARKUP, "atomHash": "ab", "sources": [place]}
+    return {
+        "rank": 1,
+        "score": 1.0,
+        "text": MARKUP,
+        "atomHash": "ab",
+        "sources": [place],
+        "placeCount": 1,
+        "sourceCount": 1,
+    }
 
 
 def test_every_command_prints_markup_as_text(hit: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +97,24 @@ def test_every_command_prints_markup_as_text(hit: dict[str, Any], capsys: pytest
 
     assert capsys.readouterr().out.count(MARKUP) == 2 + 2 + 2 + 2 + 1 + 1
     assert node_name(node).endswith(MARKUP)
+
+
+def test_a_hit_in_many_places_shows_three_and_says_how_many_there_are(
+    hit: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_results({"results": [{**hit, "sources": hit["sources"] * 20, "placeCount": 1500, "sourceCount": 1400}]})
+
+    shown = capsys.readouterr().out
+    assert shown.count("source 1, bytes") == 3
+    assert "and 1,497 more places, in 1,400 sources" in shown
+
+
+def test_a_page_of_a_list_says_on_stderr_how_long_the_list_is(capsys: pytest.CaptureFixture[str]) -> None:
+    page("jobs", {"jobs": [{"jobId": "a"}], "total": 1234, "truncated": True}, "jobs", {"jobId": "job"})
+
+    shown = capsys.readouterr()
+    assert shown.out == "job\na\n"
+    assert shown.err == "1,234 in all: --skip and --limit show the others\n"
 
 
 # ---- tables

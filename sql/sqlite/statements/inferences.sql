@@ -51,3 +51,7 @@ FROM Inference AS i
 WHERE (:tenant_id IS NULL OR i.TenantId = :tenant_id) AND (:inference_id IS NULL OR i.InferenceId = :inference_id)
   AND (:model IS NULL OR i.Model = :model)
 ORDER BY i.CreatedAt DESC, i.InferenceId DESC LIMIT :n;
+
+-- name: inference_count
+SELECT COUNT(*) AS n FROM Inference
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:model IS NULL OR Model = :model);

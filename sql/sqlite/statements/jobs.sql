@@ -95,6 +95,10 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:job_id IS NULL OR JobI
   AND (:status IS NULL OR Status = :status)
 ORDER BY rowid DESC LIMIT :n;
 
+-- name: job_count
+SELECT COUNT(*) AS n FROM BackgroundJob
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status);
+
 -- name: job_lease_owners
 SELECT DISTINCT LeaseOwner AS owner FROM BackgroundJob
 WHERE Status = 'InProgress' AND LeaseOwner IS NOT NULL;

@@ -96,6 +96,16 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:source_id IS NULL OR S
   AND (:source_uri IS NULL OR SourceUri = :source_uri) AND (:status IS NULL OR Status = :status)
 ORDER BY SourceId DESC LIMIT :n;
 
+-- name: source_count
+SELECT COUNT(*) AS n FROM Source
+WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status);
+
+-- name: content_types
+-- What kinds of content the current sources are of.
+SELECT ContentType AS contentType, COUNT(*) AS n FROM Source
+WHERE Status = 'Atomized' AND SupersededBy IS NULL AND (:tenant_id IS NULL OR TenantId = :tenant_id)
+GROUP BY ContentType ORDER BY ContentType;
+
 -- name: sources_by_uri
 SELECT SourceId AS sourceId, SourceUri AS sourceUri, ContentType AS contentType, ByteLength AS byteLength,
        lower(hex(ContentHash)) AS contentHash, Status AS status, MessageId AS messageId, ErrorMessage AS errorMessage

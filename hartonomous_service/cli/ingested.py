@@ -1,0 +1,80 @@
+"""What people see of an ingest: a summary first, then what needs attention, then a line for each file."""
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hartonomous_resources.source_files import local_path
+from hartonomous_service.cli.output import err, kept_as_bytes, out, printable, table
+
+_LINES = 50
+"""Of what is as it should be, on a terminal."""
+
+_SUMMARY = {
+    "status": "status",
+    "contentType": "type",
+    "searchable": "searchable",
+    "files": "files",
+    "byteLength": "bytes",
+    "atomCount": "atoms",
+    "newAtomCount": "new",
+}
+_FILE = {
+    "sourceId": "source",
+    **{key: heading for key, heading in _SUMMARY.items() if key != "files"},
+    "path": "path",
+}
+
+
+def base_of(paths: Iterable[str]) -> Path:
+    """The folder to which the paths of an ingest are shown relative: the one given, or that which holds all that was given."""
+    whole = [os.path.realpath(path) for path in paths]
+    folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in whole]  # noqa: PTH112, PTH120 - no OSError
+    return Path(os.path.commonpath(folders or ["/"]))
+
+
+def show_ingested(result: Mapping[str, Any], base: Path) -> None:
+    """Print an ingest for people, its paths relative to `base`."""
+    rows = [_row(source, base) for source in result["sources"]]
+    odd = [row for row in rows if row["searchable"] == "no"]
+    fine = [row for row in rows if row["searchable"] == "yes"]
+    odd.sort(key=lambda row: row["status"] == "Atomized")
+    table("ingested", _summary(result["failed"], [*odd, *fine]), _SUMMARY)
+    if result["notSearchable"]["sources"]:
+        out.print(f"kept as bytes, not searchable: {kept_as_bytes(result['notSearchable'])}")
+    for item in result["leftOut"]:
+        out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
+    for item in result["failed"]:
+        err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
+    shown = fine[:_LINES] if sys.stdout.isatty() else fine
+    if rows:
+        out.print()
+        table("files", [*odd, *shown], _FILE)
+    if len(shown) < len(fine):
+        out.print(f"… and {len(fine) - len(shown):,} more as they should be; `hartonomous sources list` shows them")
+
+
+def _row(source: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    path = local_path(source["sourceUri"])
+    shown = path.relative_to(base) if path.is_relative_to(base) and ".." not in path.parts else path
+    return {**source, "searchable": "yes" if source["searchable"] else "no", "path": shown}
+
+
+def _summary(failed: Sequence[object], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["status"], row["contentType"], row["searchable"]].append(row)
+    return [
+        *([{"status": "failed", "files": len(failed)}] if failed else []),
+        *(
+            {
+                **{key: alike[0][key] for key in ("status", "contentType", "searchable")},
+                "files": len(alike),
+                **{key: sum(row[key] or 0 for row in alike) for key in ("byteLength", "atomCount", "newAtomCount")},
+            }
+            for alike in groups.values()
+        ),
+    ]

@@ -1,0 +1,115 @@
+"""Lists say how long they are, a page at a time; on every database backend."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hartonomous_resources.resources import Resources
+from hartonomous_service.dead_letters import list_dead_letters
+from hartonomous_service.errors import CommandError
+from hartonomous_service.inferences import list_inferences, record_inference
+from hartonomous_service.jobs import list_jobs
+from hartonomous_service.search import places, search
+from hartonomous_service.sources import list_sources
+from hartonomous_service.statistics import stats
+from tests.builders import request
+from tests.contract.test_sources import ingest
+
+SENTENCE = "The harbour lay quiet under the fog."
+HASH = hashlib.sha256(SENTENCE.encode()).hexdigest()
+FILES = 25
+
+
+@pytest.fixture
+def many(home: Resources) -> Resources:
+    """A sentence in 25 files, twice in the first; three dead letters; three inferences; another tenant's one of each."""
+    texts = [f"{SENTENCE} {SENTENCE if i == 0 else f'Number {i}.'}" for i in range(FILES)]
+    ingest(home, *(request(rawData=text.encode(), sourceUri=f"mail:{i}") for i, text in enumerate(texts)))
+    ingest(home, *(request(uri=f"ftp://{i}") for i in range(3)), request(uri="ftp://other", tenantId=1))
+    ingest(home, request(rawData=SENTENCE.encode(), sourceUri="mail:other", tenantId=1))
+    for tenant, n in ((0, 3), (1, 1)):
+        for i in range(n):
+            record_inference(
+                home, model="writer-7b", task=None, inference_id=f"it-{tenant}-{i}", input_atoms=[HASH], tenant=tenant
+            )
+    return home
+
+
+def test_a_hit_says_in_how_many_places_and_sources_it_stands(many: Resources) -> None:
+    [hit] = search(many, SENTENCE, mode="lexical", k=1)["results"]
+
+    assert (hit["placeCount"], hit["sourceCount"], len(hit["sources"])) == (FILES + 1, FILES, 20)
+
+
+def test_a_hit_of_another_tenant_counts_its_own_places(many: Resources) -> None:
+    [hit] = search(many, SENTENCE, mode="lexical", k=1, tenant=1)["results"]
+
+    assert (hit["placeCount"], hit["sourceCount"]) == (1, 1)
+
+
+def test_every_place_of_an_atom_can_be_paged_through(many: Resources) -> None:
+    pages = [places(many, HASH.upper(), n=10, skip=skip) for skip in (0, 10, 20, 30)]
+
+    met = [(place["sourceId"], place["byteOffset"]) for page in pages for place in page["places"]]
+    assert len(set(met)) == len(met) == FILES + 1
+    assert met == sorted(met)
+    assert [page["truncated"] for page in pages] == [True, True, False, False]
+    assert {(page["atomHash"], page["total"], page["sourceCount"]) for page in pages} == {(HASH, FILES + 1, FILES)}
+
+
+def test_an_atom_that_the_tenant_does_not_have_is_not_found(many: Resources) -> None:
+    for tenant, name in ((0, "00" * 32), (7, HASH), (0, "no hash"), (0, HASH[:10])):
+        with pytest.raises(CommandError, match=r"not found|64 hex"):
+            places(many, name, tenant=tenant)
+
+
+@pytest.mark.parametrize(
+    ("ask", "key", "total"),
+    [
+        (list_sources, "sources", FILES),
+        (list_jobs, "jobs", FILES),
+        (list_dead_letters, "deadLetters", 3),
+        (list_inferences, "inferences", 3),
+    ],
+)
+def test_a_list_says_how_long_it_is_and_can_be_paged_through(
+    many: Resources, ask: Callable[..., dict[str, Any]], key: str, total: int
+) -> None:
+    whole = ask(many, n=total)
+    pages = [ask(many, n=2, skip=skip) for skip in range(0, total, 2)]
+
+    assert [row for page in pages for row in page[key]] == whole[key]
+    assert {page["total"] for page in pages} == {whole["total"]} == {total}
+    assert [page["truncated"] for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert whole["truncated"] is False
+    assert ask(many, n=5, skip=total)[key] == []
+    assert ask(many, n=1, tenant=None)["total"] == total + 1
+
+
+def test_a_list_of_one_status_or_model_counts_that_alone(many: Resources) -> None:
+    assert list_sources(many, status="Landed")["total"] == 0
+    assert list_jobs(many, status="Failed")["total"] == 0
+    assert list_inferences(many, model="another")["total"] == 0
+
+
+def test_stats_say_what_is_kept_and_cannot_be_searched(many: Resources) -> None:
+    pdf, png = b"%PDF-1.4\n\xe2\xe3\n", b"\x89PNG\r\n\x1a\n\0"
+    ingest(
+        many, *(request(rawData=data, sourceUri=f"mail:{data[:4].hex()}-{i}") for data in (pdf, png) for i in range(2))
+    )
+    ingest(many, request(rawData=pdf + b"new", sourceUri=f"mail:{pdf[:4].hex()}-0"))  # a new version: counted once
+
+    assert stats(many)["notSearchable"] == {"sources": 4, "contentTypes": {"application/pdf": 2, "image/png": 2}}
+    assert stats(many, tenant=1)["notSearchable"] == {"sources": 0, "contentTypes": {}}
+
+
+def test_a_source_says_whether_it_can_be_searched(many: Resources) -> None:
+    ingest(many, request(rawData=b"\x89PNG\r\n\x1a\n\0", sourceUri="mail:0"))
+
+    found = {(s["sourceUri"].rpartition(":")[2], s["version"]): s["searchable"] for s in list_sources(many)["sources"]}
+
+    assert found["0", 2] is False
+    assert found["0", 1] is False, "superseded: search shows the current version only"
+    assert found["1", 1] is True

@@ -1,0 +1,103 @@
+"""What people see of an ingest: a summary first, then what needs attention, then a line for each file."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hartonomous_service.cli.ingested import show_ingested
+
+FOLDER = Path("/somewhere/far away/given")
+
+
+def source(name: str, **fields: Any) -> dict[str, Any]:
+    given = {"sourceId": 1, "sourceUri": (FOLDER / name).as_uri(), "contentType": "text/plain", "byteLength": 10}
+    counts = {
+        "contentHash": "ab",
+        "status": "Atomized",
+        "searchable": True,
+        "atomCount": 2,
+        "newAtomCount": 1,
+        "newBytes": 5,
+    }
+    return {**given, **counts, **fields}
+
+
+def document(*sources: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    kept = {"sources": 0, "contentTypes": {}}
+    return {"sources": list(sources), "failed": [], "leftOut": [], "stages": {}, "notSearchable": kept, **fields}
+
+
+PDF = source("sub/a.pdf", sourceId=1234, contentType="application/pdf", searchable=False, atomCount=1)
+QUEUED = source(
+    "later.txt", sourceId=None, contentType=None, byteLength=None, status="Queued", searchable=False, atomCount=0
+)
+FAILED = {"sourceUri": (FOLDER / "bad").as_uri(), "error": f"{FOLDER}/bad: cannot be listed: Permission denied"}
+
+
+def test_a_summary_by_status_and_kind_comes_first_then_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {"sources": 1, "contentTypes": {"application/pdf": 1}}
+
+    show_ingested(document(source("a.txt"), source("b.txt"), PDF, QUEUED, failed=[FAILED], notSearchable=kept), FOLDER)
+
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "status\ttype\tsearchable\tfiles\tbytes\tatoms\tnew",
+        "failed\t-\t-\t1\t-\t-\t-",
+        "Queued\t-\tno\t1\t0\t0\t1",
+        "Atomized\tapplication/pdf\tno\t1\t10\t1\t1",
+        "Atomized\ttext/plain\tyes\t2\t20\t4\t2",
+        "kept as bytes, not searchable: 1 file of 1 type",
+        "",
+        "source\tstatus\ttype\tsearchable\tbytes\tatoms\tnew\tpath",
+        "-\tQueued\t-\tno\t-\t0\t1\tlater.txt",
+        "1234\tAtomized\tapplication/pdf\tno\t10\t1\t1\tsub/a.pdf",
+        "1\tAtomized\ttext/plain\tyes\t10\t2\t1\ta.txt",
+        "1\tAtomized\ttext/plain\tyes\t10\t2\t1\tb.txt",
+    ]
+    assert shown.err.splitlines() == [f"failed: {FAILED['error']}"]
+
+
+def test_every_file_has_its_line_where_the_output_is_piped(capsys: pytest.CaptureFixture[str]) -> None:
+    show_ingested(document(*(source(f"{i}.txt") for i in range(300))), FOLDER)
+
+    assert sum(line.endswith(".txt") for line in capsys.readouterr().out.splitlines()) == 300
+
+
+def test_a_terminal_gets_all_that_needs_attention_and_at_most_50_lines_of_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    waiting = [source(f"{i}.md", status="Queued", searchable=False) for i in range(70)]
+
+    show_ingested(document(*(source(f"{i}.txt") for i in range(300)), *waiting), FOLDER)
+
+    lines = terminal.getvalue().splitlines()
+    assert sum(line.endswith(".md") for line in lines) == 70
+    assert sum(line.endswith(".txt") for line in lines) == 50
+    assert lines[-1] == "… and 250 more as they should be; `hartonomous sources list` shows them"
+
+
+def test_a_path_outside_of_what_was_given_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    show_ingested(
+        document(source("a\n\x1b.txt"), source("../b%.txt"), source("x", sourceUri="file:///elsewhere/c.txt")), FOLDER
+    )
+
+    assert [line.split("\t")[-1] for line in capsys.readouterr().out.splitlines()[-3:]] == [
+        "a �.txt",
+        "/somewhere/far away/given/../b%.txt",
+        "/elsewhere/c.txt",
+    ]
+
+
+def test_nothing_given_is_nothing_ingested(capsys: pytest.CaptureFixture[str]) -> None:
+    show_ingested(document(), FOLDER)
+
+    assert capsys.readouterr().out == "ingested: none\n"
