@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.sqlite import bytes_of
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.messages import IngestionRequest
 from hartonomous_resources.resources import Resources
@@ -38,7 +37,7 @@ def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> 
 
 
 def _readable(row: Row) -> dict[str, Any]:
-    return {**row, "body": bytes_of(row["body"]).decode(errors="backslashreplace")}
+    return {**row, "body": row["body"].decode(errors="backslashreplace")}
 
 
 def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
             unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"])
             replayed = {"jobId": row["jobId"]}
         else:
-            body = bytes_of(row["body"]) if row["kind"] == "message" else _request_of_source(resources, row)
+            body = row["body"] if row["kind"] == "message" else _request_of_source(resources, row)
             [message_id] = unit_of_work.enqueue(row["queue"], [(row["orderingKey"], body)])
             unit_of_work.execute("move_path_grant", old=row["messageId"], new=message_id)
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
@@ -65,20 +64,23 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
 
 
 def _request_of_source(resources: Resources, row: Row) -> bytes:
-    kept = json.loads(row["body"])
-    raw_data = None
-    if "blobKey" in kept:
-        raw_data = resources.blobs.get(kept["blobKey"])
-        if len(raw_data) > INLINE_LIMIT:
-            raise CommandError(f"dead letter {row['deadLetterId']}: its bytes exceed what a message may carry")
-    return IngestionRequest(
-        tenant_id=kept["tenantId"],
-        source_uri=kept["sourceUri"],
-        content_type=kept["contentType"],
-        metadata=kept["metadata"],
-        uri=kept.get("uri"),
-        raw_data=raw_data,
-    ).to_body()
+    name = f"dead letter {row['deadLetterId']}"
+    try:
+        kept = json.loads(row["body"])
+        raw_data = resources.blobs.get(kept["blobKey"]) if "blobKey" in kept else None
+        request = IngestionRequest(
+            tenant_id=kept["tenantId"],
+            source_uri=kept["sourceUri"],
+            content_type=kept["contentType"],
+            metadata=kept["metadata"],
+            uri=kept.get("uri"),
+            raw_data=raw_data,
+        )
+    except (ValueError, KeyError, TypeError) as error:  # somebody else wrote the row: ours hold what was landed
+        raise CommandError(f"{name} cannot be replayed: its body says nothing of a source; discard it") from error
+    if raw_data is not None and len(raw_data) > INLINE_LIMIT:
+        raise CommandError(f"{name}: its bytes exceed what a message may carry")
+    return request.to_body()
 
 
 def discard_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:

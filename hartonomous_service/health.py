@@ -2,13 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
@@ -22,12 +23,13 @@ Outcome = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What needs attention, of all tenants; `waiting` are Pending jobs by type."""
+    """What needs attention, of all tenants; `waiting` are Pending jobs by type, `messages` a sentence each."""
 
     dead_letters: int
     failed_jobs: int
     waiting: Mapping[str, int]
     clock: Outcome
+    messages: Sequence[str]
 
 
 def health(settings: Settings) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def health(settings: Settings) -> dict[str, Any]:
     checks = [
         _timed(_database, settings, counted),
         *(_timed(check, settings) for check in (_graph, _text_model)),
-        *(_timed(check, counted) for check in (_dead_letters, _jobs, _clock)),
+        *(_timed(check, counted) for check in (_queues, _dead_letters, _jobs, _clock)),
         *(_timed(check, settings) for check in (_disk, _daemon)),
     ]
     order = (HEALTHY, DEGRADED, UNHEALTHY)
@@ -64,11 +66,26 @@ def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
         dead_letters = unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"]
         failed_jobs = unit_of_work.query("failed_job_count")[0]["n"]
         waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
-    counted.append(_Counts(dead_letters, failed_jobs, waiting_jobs, _clock_of(database, settings)))
+        messages = _stuck_messages(unit_of_work, depths)
+    counted.append(_Counts(dead_letters, failed_jobs, waiting_jobs, _clock_of(database, settings), messages))
     if faults:
         return UNHEALTHY, f"{database.name}: {'; '.join(faults)}"
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
     return HEALTHY, f"{database.name}: writable, schema version {migrations}, {waiting}"
+
+
+def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[str]:
+    """Messages that were received in vain, and those on a queue that is none, a sentence each."""
+    failed = [
+        f"{row['queue']}: {row['messages']:,} messages were received in vain, up to {row['attempts']} times since {row['since']}, and "
+        f"are tried again: {str(row['reason']).partition(':')[0]}"
+        for row in unit_of_work.query("failed_receives")
+    ]
+    lost = {queue: n for queue, n in depths.items() if queue not in (INGESTION_QUEUE, PROVENANCE_QUEUE)}
+    return failed + [
+        f"{n:,} messages lie on {queue!r}, which nobody receives from: correct QueueMessage.Queue, or delete them"
+        for queue, n in lost.items()
+    ]
 
 
 def _graph(settings: Settings) -> Outcome:
@@ -87,6 +104,13 @@ def _text_model(settings: Settings) -> Outcome:
         settings.model_dir, model=settings.text_model, precision=settings.text_precision
     )
     return (HEALTHY if ready else DEGRADED), detail
+
+
+def _queues(counted: list[_Counts]) -> Outcome:
+    if not counted:
+        return UNHEALTHY, "not known: the database does not answer"
+    stuck = counted[0].messages
+    return (DEGRADED, "; ".join(stuck)) if stuck else (HEALTHY, "no message was received in vain")
 
 
 def _dead_letters(counted: list[_Counts]) -> Outcome:

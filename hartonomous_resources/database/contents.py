@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, Row
-from hartonomous_resources.database.sqlite import bytes_of
 
 _ROWS_PER_READ = 512
 
@@ -15,7 +14,7 @@ def read_content(row: Row, blobs: Blobs) -> bytes:
         return blobs.get(row["blobKey"])
     if row["content"] is not None:
         return bytes(row["content"])
-    return bytes_of(row["atomicValue"] or b"")
+    return row["atomicValue"] or b""
 
 
 def source_contents(database: Database, blobs: Blobs, source_id: int) -> Iterator[tuple[Row, bytes]]:

@@ -4,46 +4,34 @@ import json
 
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.database.queue_messages import take_off
 from hartonomous_resources.messages import INGESTION_QUEUE, tenant_of
 
 
 def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
     """Count a failed receive of a message that is back on its queue; the `dead_letter_at`-th gives it up, and True is returned."""
-    now = timestamp()
-    rows = unit_of_work.query("count_failed_receive", message_id=message.message_id, reason=reason, now=now)
+    rows = unit_of_work.query("count_failed_receive", sequence=message.sequence, reason=reason, now=timestamp())
     if not rows or rows[0]["attemptCount"] < dead_letter_at:
         return False
-    unit_of_work.execute(
-        "dead_letter_message",
-        message_id=message.message_id,
-        reason=reason,
-        now=now,
-        hour=current_hour(),
-        tenant_id=tenant_of(message.body),
-    )
-    unit_of_work.execute("delete_message", message_id=message.message_id)
+    _keep(unit_of_work, message, reason, tenant_of(message.body), rows[0]["attemptCount"])
+    take_off(unit_of_work, [message])
     return True
 
 
 def dead_letter_received(unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None) -> None:
     """Give up on a message that this very unit of work received."""
-    now = timestamp()
+    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1)
+
+
+def _keep(unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, attempt_count: int) -> None:
     unit_of_work.execute(
-        "insert_dead_letter",
-        kind="message",
+        "dead_letter_message",
+        sequence=message.sequence,
         tenant_id=tenant_id,
         hour=current_hour(),
-        queue=message.queue,
-        ordering_key=message.ordering_key,
-        message_id=message.message_id,
-        source_id=None,
-        job_id=None,
         reason=reason,
-        body=message.body,
-        attempt_count=message.attempt_count + 1,
-        first_failed_at=message.first_failed_at or now,
-        now=now,
-        replay=f"puts the message back on {message.queue}",
+        attempt_count=attempt_count,
+        now=timestamp(),
     )
 
 

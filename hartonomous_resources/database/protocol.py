@@ -44,15 +44,14 @@ class WrittenAtoms:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as received. `attempt_count` says how often it was received and failed before."""
+    """A message as received. `sequence` is its place, and its own; `attempt_count` says how often it was received and failed before."""
 
+    sequence: int
     message_id: str
     queue: str
     ordering_key: str
     body: bytes
     attempt_count: int
-    enqueued_at: str
-    first_failed_at: str | None
 
 
 class UnitOfWork(Protocol):
@@ -77,14 +76,12 @@ class UnitOfWork(Protocol):
         """Put messages, each an ordering key and a body, on a queue; they exist when the transaction commits. Returns their ids."""
 
 
-class Delivery(Protocol):
+@dataclass(frozen=True, slots=True)
+class Delivery:
     """Messages received in a unit of work that is still open: committing acknowledges them, rolling back returns them."""
 
-    @property
-    def messages(self) -> Sequence[Message]: ...
-
-    @property
-    def unit_of_work(self) -> UnitOfWork: ...
+    messages: Sequence[Message]
+    unit_of_work: UnitOfWork
 
 
 class Database(Protocol):

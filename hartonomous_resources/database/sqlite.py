@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
-from hartonomous_resources.database.protocol import AtomRow, Message, Row, WrittenAtoms
+from hartonomous_resources.database.protocol import AtomRow, Delivery, Message, Row, WrittenAtoms
+from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
@@ -49,14 +49,6 @@ class SqliteUnitOfWork:
         rows = [(time_ordered_uuid(), queue, ordering_key, body, now) for ordering_key, body in messages]
         self.execute_many("insert_message", rows)
         return [row[0] for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class SqliteDelivery:
-    """Messages taken off the queue in an open transaction."""
-
-    messages: Sequence[Message]
-    unit_of_work: SqliteUnitOfWork
 
 
 class SqliteDatabase:
@@ -184,30 +176,16 @@ class SqliteDatabase:
         ]
 
     @contextmanager
-    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[SqliteDelivery]:
+    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
         deadline = time.monotonic() + timeout
         while not (waiting := self._has_message(queue)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
         if not waiting:
             with self.read() as unit_of_work:
-                yield SqliteDelivery([], unit_of_work)
+                yield Delivery([], unit_of_work)
             return
-        with self.unit_of_work() as unit_of_work:
-            rows = unit_of_work.query("receive_messages", queue=queue, n=n)
-            rows.sort(key=lambda row: row["sequence"])  # RETURNING promises no order
-            messages = [
-                Message(
-                    row["messageId"],
-                    queue,
-                    row["orderingKey"],
-                    bytes_of(row["body"]),
-                    row["attemptCount"],
-                    row["enqueuedAt"],
-                    row["firstFailedAt"],
-                )
-                for row in rows
-            ]
-            yield SqliteDelivery(messages, unit_of_work)
+        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, n) as received:
+            yield received
 
     def _has_message(self, queue: str) -> bool:
         with self.read() as unit_of_work:
@@ -270,11 +248,6 @@ def _is_utf8(value: bytes | None) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def bytes_of(value: bytes | str) -> bytes:
-    """Bytes of a column that any client may have filled with text."""
-    return value.encode() if isinstance(value, str) else value
 
 
 def split_statements(script: str) -> Iterator[str]:

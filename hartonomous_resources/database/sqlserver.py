@@ -6,15 +6,15 @@ as table-valued parameters: never one at a time.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
-from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Delivery, Message, Row, UnitOfWork
+from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver_migrations import Migrator, check_schema
 from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
@@ -28,14 +28,6 @@ _PAUSE_SECONDS = 0.02
 
 _POLL_MILLISECONDS = 20_000
 """The longest single wait on the server, below the time after which a call is cancelled."""
-
-
-@dataclass(frozen=True, slots=True)
-class SqlServerDelivery:
-    """Messages taken off the queue in an open transaction."""
-
-    messages: Sequence[Message]
-    unit_of_work: SqlServerUnitOfWork
 
 
 class SqlServerDatabase:
@@ -180,25 +172,13 @@ class SqlServerDatabase:
             connection.close()
 
     @contextmanager
-    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[SqlServerDelivery]:
+    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
         if not self._await(queue, timeout):
             with self.read() as unit_of_work:
-                yield SqlServerDelivery([], unit_of_work)
+                yield Delivery([], unit_of_work)
             return
-        with self.unit_of_work() as unit_of_work:
-            messages = [
-                Message(
-                    row["messageId"],
-                    queue,
-                    row["orderingKey"],
-                    row["body"],
-                    row["attemptCount"],
-                    row["enqueuedAt"],
-                    row["firstFailedAt"],
-                )
-                for row in unit_of_work.query("receive_messages", queue=queue, n=n)
-            ]
-            yield SqlServerDelivery(messages, unit_of_work)
+        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, n) as received:
+            yield received
 
     def _await(self, queue: str, timeout: float) -> bool:
         """Wait on the server until a message can be received; in a transaction of its own, which moves what has arrived."""

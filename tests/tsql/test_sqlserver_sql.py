@@ -48,8 +48,8 @@ SQLITE_ONLY = {
     *("create_staged_hash", "clear_staged_hash", "stage_hash", "staged_atoms", "next_atom_id", "create_staged_atom"),
     *("clear_staged_atom", "stage_atom", "insert_staged_atoms", "insert_staged_contents", "add_references"),
     *("turn_into_text", "insert_source_atom"),
-    # and usp_enqueue and the brokers' receive for these
-    *("insert_message", "receive_messages"),
+    # and usp_enqueue for this
+    "insert_message",
 }
 
 PYTHON = sorted((project_file("hartonomous_resources") / "database").glob("sqlserver*.py"))

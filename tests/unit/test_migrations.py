@@ -181,6 +181,29 @@ def test_a_migrated_database_holds_what_its_journal_says(tmp_path: Path) -> None
     client.close()
 
 
+def test_the_checks_of_queued_messages_keep_every_row_and_the_numbers_go_on(tmp_path: Path) -> None:
+    [checks] = [m for m in read_migrations(project_file("sql") / "sqlite" / "migrations") if m.name == "queue_checks"]
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate(checks.version - 1)
+    client = sqlite3.connect(database.path)
+    insert = "INSERT INTO QueueMessage (MessageId, Queue, OrderingKey, Body, AttemptCount, EnqueuedAt) VALUES (?, ?, ?, ?, ?, ?)"
+    client.execute(insert, ("good", "IngestionQueue", "key", b"{}", 3, timestamp()))
+    client.execute(insert, ("bad", "NoQueue", b"\xff", 5, "often", 7.5))
+    client.execute(insert, ("last", "IngestionQueue", "key", b"{}", 0, timestamp()))
+    client.execute("DELETE FROM QueueMessage WHERE MessageId = 'last'")
+    client.commit()
+    before = rows(client, "SELECT * FROM QueueMessage ORDER BY Sequence")
+
+    database.migrate(checks.version)
+
+    assert rows(client, "SELECT * FROM QueueMessage ORDER BY Sequence") == before
+    client.execute(insert, ("next", "IngestionQueue", "key", b"{}", 0, timestamp()))
+    assert rows(client, "SELECT Sequence FROM QueueMessage WHERE MessageId = 'next'") == [{"Sequence": 4}]
+    with pytest.raises(sqlite3.IntegrityError, match="Body"):
+        client.execute(insert, ("no body", "IngestionQueue", "key", 5, 0, timestamp()))
+    client.close()
+
+
 def test_the_body_of_a_trigger_stays_in_one_statement() -> None:
     statements = list(split_statements(ONE + "-- a comment; between\n" + TWO + TRIGGER))
 

@@ -72,7 +72,7 @@ WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_o
 -- name: source_contents
 -- Bytes of a source in order: each atom's content, then its suffix.
 SELECT sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
-       a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey
+       a.TenantId AS tenantId, CAST(a.AtomicValue AS BLOB) AS atomicValue, c.Content AS content, c.BlobKey AS blobKey
 FROM SourceAtom AS sa
 JOIN Atom AS a ON a.AtomId = sa.AtomId
 LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId

@@ -5,22 +5,24 @@ VALUES (:kind, :tenant_id, :hour, :queue, :ordering_key, :message_id, :source_id
         :first_failed_at, :now, :replay);
 
 -- name: dead_letter_message
+-- As it is, whatever it is: nobody reads what is given up on.
 INSERT INTO DeadLetter (Kind, TenantId, IngestHour, Queue, OrderingKey, MessageId, Reason, Body, AttemptCount,
                         FirstFailedAt, LastFailedAt, Replay)
-SELECT 'message', :tenant_id, :hour, Queue, OrderingKey, MessageId, :reason, Body, AttemptCount,
-       COALESCE(FirstFailedAt, :now), :now, 'puts the message back on ' || Queue
-FROM QueueMessage WHERE MessageId = :message_id;
+SELECT 'message', :tenant_id, :hour, Queue, OrderingKey, MessageId, :reason, COALESCE(Body, x''), :attempt_count,
+       CASE typeof(FirstFailedAt) WHEN 'text' THEN FirstFailedAt ELSE :now END, :now, 'puts the message back on ' || Queue
+FROM QueueMessage WHERE Sequence = :sequence;
 
 -- name: dead_letters
+-- A message was kept as it was: its columns come as what they are read for.
 SELECT DeadLetterId AS deadLetterId, Kind AS kind, TenantId AS tenantId, IngestHour AS ingestHour, Queue AS queue,
-       OrderingKey AS orderingKey, MessageId AS messageId, SourceId AS sourceId, JobId AS jobId, Reason AS reason,
-       Body AS body, AttemptCount AS attemptCount, FirstFailedAt AS firstFailedAt, LastFailedAt AS lastFailedAt, Replay AS replay
+       CAST(OrderingKey AS TEXT) AS orderingKey, CAST(MessageId AS TEXT) AS messageId, SourceId AS sourceId, JobId AS jobId,
+       Reason AS reason, CAST(Body AS BLOB) AS body, AttemptCount AS attemptCount, FirstFailedAt AS firstFailedAt, LastFailedAt AS lastFailedAt, Replay AS replay
 FROM DeadLetter
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:dead_letter_id IS NULL OR DeadLetterId = :dead_letter_id)
 ORDER BY DeadLetterId DESC LIMIT :n;
 
 -- name: dead_letters_of_messages
-SELECT MessageId AS messageId, OrderingKey AS orderingKey, Reason AS reason FROM DeadLetter
+SELECT MessageId AS messageId, CAST(OrderingKey AS TEXT) AS orderingKey, Reason AS reason FROM DeadLetter
 WHERE MessageId IN (SELECT value FROM json_each(:message_ids));
 
 -- name: delete_dead_letter

@@ -1,0 +1,29 @@
+"""Messages in QueueMessage: looked at and taken off, the same way on every store."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from hartonomous_resources.database.protocol import Delivery, Message, UnitOfWork
+
+
+def queued_messages(unit_of_work: UnitOfWork, queue: str, n: int) -> list[Message]:
+    """The first `n` messages of a queue, in order; they stay where they are."""
+    return [
+        Message(row["sequence"], row["messageId"], queue, row["orderingKey"], row["body"], row["attemptCount"])
+        for row in unit_of_work.query("queued_messages", queue=queue, n=n)
+    ]
+
+
+def take_off(unit_of_work: UnitOfWork, messages: Sequence[Message]) -> None:
+    """Remove messages from their queue."""
+    unit_of_work.execute("delete_messages", sequences=json.dumps([message.sequence for message in messages]))
+
+
+@contextmanager
+def delivery(unit_of_work: UnitOfWork, queue: str, n: int) -> Iterator[Delivery]:
+    """The first `n` messages, taken off at the end; nobody else receives until the transaction ends."""
+    unit_of_work.query("lock_queue", queue=queue)
+    messages = queued_messages(unit_of_work, queue, n)
+    yield Delivery(messages, unit_of_work)
+    take_off(unit_of_work, messages)
