@@ -12,7 +12,7 @@ from hartonomous_resources.project_files import project_file
 
 _STATEMENTS = load_statements(project_file("sql") / "sqlite" / "statements")
 _ASKED_ALL_THE_TIME = re.compile(
-    r"has_|claim|exhausted_|expire_|queue_has_|receive_|unfinished_|queued_|current_|.+_lease_owners$"
+    r"has_|claim|exhausted_|expire_|queue_has_|unfinished_|queued_|current_|.+_lease_owners$"
 )
 _MORE = (
     "pending_projections",
@@ -49,7 +49,7 @@ def costly(steps: list[str]) -> list[str]:
 
 
 def test_claims_are_among_what_is_looked_at() -> None:
-    assert {"claimable_sources", "claim_sources", "claim_jobs", "receive_messages", "has_pending_projections"} <= set(
+    assert {"claimable_sources", "claim_sources", "claim_jobs", "queued_messages", "has_pending_projections"} <= set(
         _CHOSEN
     )
 
