@@ -31,7 +31,7 @@ from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, WrittenAtoms
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
@@ -99,8 +99,7 @@ def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, di
 def _open(work: Work, source: Row) -> BinaryIO:
     if source["blobKey"] is not None:
         return io.BytesIO(work.resources.blobs.get(source["blobKey"]))
-    with work.resources.database.read() as unit_of_work:
-        granted = unit_of_work.query("path_grant", message_id=source["messageId"])
+    granted = query(work.resources.database, "path_grant", message_id=source["messageId"])
     return open_source_file(source["readUri"], work.resources.settings, granted[0]["uri"] if granted else None)
 
 

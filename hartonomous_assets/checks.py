@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from hartonomous_resources.agreement import disagreements, tenants_of
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import Graph, GraphUnavailable
 from hartonomous_resources.invariants import INVARIANTS, Invariant
 
@@ -48,8 +49,11 @@ def evaluate(
 def _check_invariant(
     invariant: Invariant, spec: dg.AssetCheckSpec, hours: Sequence[str], database: Database
 ) -> dg.AssetCheckResult:
-    with database.read() as unit_of_work:
-        broken = {hour: len(unit_of_work.query(invariant.statement, hour=hour, tenant_id=None)) for hour in hours}
+
+    def broken_by_hour(unit_of_work: UnitOfWork) -> dict[str, int]:
+        return {hour: len(unit_of_work.query(invariant.statement, hour=hour, tenant_id=None)) for hour in hours}
+
+    broken = ask(database, broken_by_hour)
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
@@ -59,8 +63,11 @@ def _check_invariant(
 
 
 def _check_dead_letters(hours: Sequence[str], database: Database) -> dg.AssetCheckResult:
-    with database.read() as unit_of_work:
-        counts = {hour: unit_of_work.query("dead_letter_count", tenant_id=None, hour=hour)[0]["n"] for hour in hours}
+
+    def count_by_hour(unit_of_work: UnitOfWork) -> dict[str, int]:
+        return {hour: unit_of_work.query("dead_letter_count", tenant_id=None, hour=hour)[0]["n"] for hour in hours}
+
+    counts = ask(database, count_by_hour)
     return dg.AssetCheckResult(
         asset_key=_DEAD_LETTERS_SPEC.asset_key,
         check_name=_DEAD_LETTERS_SPEC.name,

@@ -15,7 +15,7 @@ from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.models import activate_embedding_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
 
@@ -49,8 +49,7 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
 
 def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
     ids = json.dumps(list({job["atomId"] for job in jobs}))
-    with work.resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("atoms_to_embed", atom_ids=ids, model_id=model_id)
+    rows = query(work.resources.database, "atoms_to_embed", atom_ids=ids, model_id=model_id)
     atoms = {row["atomId"]: row for row in rows}
     done = {row["atomId"] for row in rows if row["isEmbedded"]}
     ready: list[Row] = []

@@ -7,6 +7,7 @@ from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_i
 from hartonomous_resources.agreement import disagreements, tenants_of
 from hartonomous_resources.clock import bounds_of
 from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 
@@ -33,9 +34,7 @@ def rebuild_hour(
 
 def claim_graph(resources: Resources) -> None:
     """Make sure that the graph is of this database and no other. Raises GraphUnavailable."""
-    with resources.database.read() as unit_of_work:
-        owner = owner_of_graph(unit_of_work)
-    resources.graph.claim(owner)
+    resources.graph.claim(ask(resources.database, owner_of_graph))
 
 
 def owner_of_graph(unit_of_work: UnitOfWork) -> str:
@@ -52,8 +51,7 @@ def without_events(resources: Resources) -> Iterator[UnitOfWork]:
 
 
 def _sources(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
-    with resources.database.read() as unit_of_work:
-        sources = unit_of_work.query("atomized_sources_of_hour", tenant_id=tenant, hour=hour)
+    sources = query(resources.database, "atomized_sources_of_hour", tenant_id=tenant, hour=hour)
     for source_id in (row["sourceId"] for row in sources):
         after: dict[str, object] = {"role": "", "ordinal": -1}
         while True:

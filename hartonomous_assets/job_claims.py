@@ -11,7 +11,7 @@ from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
 
 _ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
@@ -19,8 +19,8 @@ _ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
 
 def has_jobs(work: Work, job_type: str) -> bool:
     """Whether the hour holds a job of this type that can be claimed or given up."""
-    with work.resources.database.read() as unit_of_work:
-        return bool(unit_of_work.query("has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
+    database = work.resources.database
+    return bool(query(database, "has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
 
 
 def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]], Progress]) -> Progress:
@@ -104,9 +104,8 @@ def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progres
 
 def _give_up_exhausted(work: Work, job_type: str) -> int:
     now = timestamp()
-    with work.resources.database.read() as unit_of_work:
-        if not unit_of_work.query("has_exhausted_jobs", hour=work.hour, job_type=job_type, now=now):
-            return 0
+    if not query(work.resources.database, "has_exhausted_jobs", hour=work.hour, job_type=job_type, now=now):
+        return 0
     return transact(work.resources.database, partial(_give_up_those_left, work=work, job_type=job_type, now=now))
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, transact
 
 
 @dg.asset(
@@ -19,8 +19,7 @@ from hartonomous_resources.database.transactions import transact
     "and scale are frozen in the model, and positions say which model placed them.",
 )
 def projection_model(database: dg.ResourceParam[Database]) -> dg.MaterializeResult[None]:
-    with database.read() as unit_of_work:
-        model = active_embedding_model(unit_of_work)
+    model = ask(database, active_embedding_model)
     if model is None:
         return dg.MaterializeResult(metadata={"state": "no embedding model is active yet: ingest something first"})
     projection = transact(

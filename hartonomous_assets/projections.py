@@ -15,7 +15,7 @@ from hartonomous_assets.stage_log import CREATED, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
 
 
@@ -28,12 +28,16 @@ def steps(work: Work) -> Generator[Progress]:
 
 def _project_batch(work: Work) -> int:
     resources = work.resources
-    with resources.database.read() as unit_of_work:
+
+    def model_with_work(unit_of_work: UnitOfWork) -> Row | None:
         model = active_embedding_model(unit_of_work)
-        if model is None or not unit_of_work.query(
-            "has_pending_projections", hour=work.hour, model_id=model["modelId"]
-        ):
-            return 0
+        if model and unit_of_work.query("has_pending_projections", hour=work.hour, model_id=model["modelId"]):
+            return model
+        return None
+
+    model = ask(resources.database, model_with_work)
+    if model is None:
+        return 0
 
     def place(unit_of_work: UnitOfWork) -> list[dict[str, object]]:
         projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])

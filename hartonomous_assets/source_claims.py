@@ -7,7 +7,7 @@ from hartonomous_assets.stage import MAX_ATTEMPTS, Work
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.messages import PROVENANCE_QUEUE, deletion_events
 
@@ -103,9 +103,8 @@ def release_all(work: Work, sources: Iterable[Row]) -> None:
 def give_up_exhausted(work: Work) -> int:
     """Dead-letter the sources of the hour that have used up their attempts; returns how many."""
     which = {"hour": work.hour, "max_attempts": MAX_ATTEMPTS, "now": timestamp()}
-    with work.resources.database.read() as unit_of_work:
-        if not unit_of_work.query("has_exhausted_sources", **which):
-            return 0
+    if not query(work.resources.database, "has_exhausted_sources", **which):
+        return 0
 
     def give_up_those_left(unit_of_work: UnitOfWork) -> int:
         exhausted = unit_of_work.query("exhausted_sources", **which)  # another run may have given some up meanwhile

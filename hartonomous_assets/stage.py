@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
@@ -77,7 +78,6 @@ def hour_table(statement: str) -> Callable[[Work], list[Row]]:
     """The totals of a stage whose rows are in the database: a named statement over the hour."""
 
     def totals(work: Work) -> list[Row]:
-        with work.resources.database.read() as unit_of_work:
-            return unit_of_work.query(statement, hour=work.hour)
+        return query(work.resources.database, statement, hour=work.hour)
 
     return totals

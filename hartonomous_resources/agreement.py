@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from hartonomous_resources.clock import bounds_of
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.protocol import Digest, Graph
 from hartonomous_resources.messages import PROVENANCE_QUEUE
 
@@ -44,25 +45,28 @@ def use_digest(inference_id: str, atom_hash: str, first_ordinal: int, *, produce
 
 def database_digests(database: Database, tenant_id: int, hour: str) -> dict[str, Digest] | None:
     """What the graph must hold of an hour; None while events are waiting to be synced."""
-    with database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> Row | None:
         if unit_of_work.query("queue_has_message", queue=PROVENANCE_QUEUE):
             return None
         since, until = bounds_of(hour)
-        row = unit_of_work.query("hour_digests", tenant_id=tenant_id, hour=hour, since=since, until=until)[0]
+        return unit_of_work.query("hour_digests", tenant_id=tenant_id, hour=hour, since=since, until=until)[0]
+
+    row = ask(database, look)
+    if row is None:
+        return None
     kinds = ("atom", "source", "edge", "inference", "use")
     return {f"{kind}s": Digest(row[f"{kind}Count"], row[f"{kind}Total"]) for kind in kinds}
 
 
 def hours_of(database: Database, tenant_id: int) -> list[str]:
     """Every hour in which a tenant has sources, atoms or inferences."""
-    with database.read() as unit_of_work:
-        return [row["hour"] for row in unit_of_work.query("hours_of_tenant", tenant_id=tenant_id)]
+    return [row["hour"] for row in query(database, "hours_of_tenant", tenant_id=tenant_id)]
 
 
 def tenants_of(database: Database) -> list[int]:
     """Every tenant that has sources, atoms or inferences."""
-    with database.read() as unit_of_work:
-        return [row["tenantId"] for row in unit_of_work.query("database_tenants")]
+    return [row["tenantId"] for row in query(database, "database_tenants")]
 
 
 def disagreements(database: Database, graph: Graph, tenant_id: int, hours: Sequence[str]) -> list[str] | None:

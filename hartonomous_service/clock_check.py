@@ -6,6 +6,7 @@ from hartonomous_assets.source_claims import SLOWEST_BYTES_PER_SECOND
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.pending import first_hour, hours_to_come_with_work
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.settings import Settings
 
 
@@ -24,8 +25,7 @@ def kept_by_the_future(database: Database, settings: Settings) -> str | None:
     longest = settings.lease_seconds + settings.max_source_bytes / SLOWEST_BYTES_PER_SECOND
     if later := hours_to_come_with_work(database, settings, now_hour):
         return f"work waits in the hour {later[0]} (UTC), and this machine's clock says {now_hour}: set the clock right, or wait"
-    with database.read() as unit_of_work:
-        lease = unit_of_work.query("latest_lease")[0]["leaseUntil"]
+    lease = query(database, "latest_lease")[0]["leaseUntil"]
     if lease is not None and (datetime.fromisoformat(lease) - datetime.now(UTC)).total_seconds() > longest:
         return f"a claim holds until {lease}, longer than any made now: the clock was set back since; the work is free then"
     return None

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.messages import IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import INLINE_LIMIT
@@ -13,18 +13,20 @@ from hartonomous_service.errors import CommandError
 
 def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
     """A page of the dead letters, the latest first; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + n)[skip:]
         total = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
-    letters = [_readable(row) for row in rows]
-    return {"deadLetters": letters, "total": total, "truncated": skip + len(rows) < total, "withoutTenant": unknown}
+        letters = [_readable(row) for row in rows]
+        return {"deadLetters": letters, "total": total, "truncated": skip + len(rows) < total, "withoutTenant": unknown}
+
+    return ask(resources.database, look)
 
 
 def show_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
     """One dead letter. Raises CommandError when the tenant has none of that id."""
-    with resources.database.read() as unit_of_work:
-        return _readable(_find(unit_of_work, dead_letter_id, tenant))
+    return _readable(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
 
 
 def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:

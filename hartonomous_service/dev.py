@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 from filelock import Timeout
 
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings, variable_of
@@ -73,9 +74,8 @@ def _free_port(host: str, wanted: int, patience: float) -> int:
 def _serve(settings: Settings, host: str, port: int) -> int:
     from hartonomous_service.dagster_home import open_instance
 
-    with open_database(settings).read() as unit_of_work:
-        # A database that does not answer is said here, once, and not by every tick of the sensor.
-        unit_of_work.query("schema")
+    # A database that does not answer is said here, once, and not by every tick of the sensor.
+    query(open_database(settings), "schema")
     instance = open_instance(settings)  # fails the runs that died with it
     # The socket lies in a folder that only this user enters: whoever reaches it may start runs.
     with tempfile.TemporaryDirectory(prefix="hartonomous-dev-") as folder:

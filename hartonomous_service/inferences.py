@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
-from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
 from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
 from hartonomous_resources.resources import Resources
@@ -124,16 +124,20 @@ def list_inferences(
     resources: Resources, *, tenant: int | None = 0, model: str | None = None, n: int = 100, skip: int = 0
 ) -> dict[str, Any]:
     """A page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + n)[skip:]
         total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"]
-    inferences = [{**row, "metadata": json.loads(row["metadata"])} for row in rows]
-    return {"inferences": inferences, "total": total, "truncated": skip + len(rows) < total}
+        inferences = [{**row, "metadata": json.loads(row["metadata"])} for row in rows]
+        return {"inferences": inferences, "total": total, "truncated": skip + len(rows) < total}
+
+    return ask(resources.database, look)
 
 
 def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) -> dict[str, Any]:
     """One inference with its atoms; the text of one that is not here is None. Raises CommandError when the tenant has none of that id."""
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=inference_id, model=None, n=1)
         if not rows:
             raise CommandError(
@@ -141,7 +145,9 @@ def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) 
             )
         named = unit_of_work.query("inference_atoms", tenant_id=tenant, inference_id=inference_id)
         ids = json.dumps([row["atomId"] for row in named if row["atomId"] is not None])
-        texts = {row["atomId"]: row["text"] for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
+        return rows[0], named, {row["atomId"]: row["text"] for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
+
+    inference, named, texts = ask(resources.database, look)
     atoms = {
         role: [
             {"atomHash": row["atomHash"], "text": texts.get(row["atomId"]), "isHere": row["atomId"] is not None}
@@ -150,8 +156,8 @@ def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) 
         ]
         for role in _ROLES
     }
-    metadata = json.loads(rows[0]["metadata"])
-    return {**rows[0], "metadata": metadata, "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
+    metadata = json.loads(inference["metadata"])
+    return {**inference, "metadata": metadata, "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
 
 
 def _objects(text: str) -> list[tuple[int, str]]:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from hartonomous_assets.atomizers.content_type import scan
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import UnreadableSource, open_source_file
@@ -78,7 +79,7 @@ def ingest(
         report(f"{len(ingestion.uris):,} files enqueued or unchanged")
     stages = see_through(resources, list(ingestion.messages.values()), report) if wait else {}
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
-    sources, refused = _results(resources, ingestion, tenant)
+    sources, refused = ask(resources.database, partial(_results, ingestion=ingestion, tenant=tenant))
     return {
         "sources": sources,
         "failed": unlisted + refused,
@@ -120,8 +121,7 @@ def _enqueue(
 
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
     """The current version by uri; none where a newer one is on its way, for it may have other bytes."""
-    with resources.database.read() as unit_of_work:
-        rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(uris))
+    rows = query(resources.database, "sources_by_uri", tenant_id=tenant, source_uris=json.dumps(uris))
     unfinished = {row["sourceUri"] for row in rows if row["status"] in ("Landed", "Atomizing")}
     return {row["sourceUri"]: row for row in rows if row["status"] == "Atomized" and row["sourceUri"] not in unfinished}
 
@@ -137,28 +137,27 @@ def _has_bytes(resources: Resources, path: Path, uri: str, version: dict[str, An
 
 
 def _results(
-    resources: Resources, ingestion: _Ingestion, tenant: int
+    unit_of_work: UnitOfWork, ingestion: _Ingestion, tenant: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """The sources of the files given, and which of them were refused."""
     failed: list[dict[str, str]] = []
     sources: list[dict[str, Any]] = []
-    with resources.database.read() as unit_of_work:
-        ids = json.dumps(list(ingestion.messages.values()))
-        for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids):
-            failed.append({"sourceUri": row["orderingKey"], "error": row["reason"]})
-        refused = {item["sourceUri"] for item in failed}
-        queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
-        rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
-        current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
-        current.update({row["sourceUri"]: row for row in rows if row["status"] in ("Landed", "Atomizing")})
-        for uri in dict.fromkeys(ingestion.uris):
-            if uri in refused:
-                continue
-            if ingestion.messages.get(uri) in queued:
-                sources.append({**_QUEUED, "sourceUri": uri})
-            elif uri in current:
-                sources.append(dict(current[uri]))
-        counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
+    ids = json.dumps(list(ingestion.messages.values()))
+    for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids):
+        failed.append({"sourceUri": row["orderingKey"], "error": row["reason"]})
+    refused = {item["sourceUri"] for item in failed}
+    queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
+    rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
+    current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
+    current.update({row["sourceUri"]: row for row in rows if row["status"] in ("Landed", "Atomizing")})
+    for uri in dict.fromkeys(ingestion.uris):
+        if uri in refused:
+            continue
+        if ingestion.messages.get(uri) in queued:
+            sources.append({**_QUEUED, "sourceUri": uri})
+        elif uri in current:
+            sources.append(dict(current[uri]))
+    counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
     described = [
         {

@@ -2,12 +2,13 @@
 
 import json
 import uuid
+from functools import partial
 from typing import Any, Literal, get_args
 
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
@@ -47,8 +48,7 @@ def get_job(resources: Resources, job_id: str | uuid.UUID, *, tenant: int | None
 
     With `tenant`, another tenant's job reads as none; without, whoever holds the id may see it.
     """
-    with resources.database.read() as unit_of_work:
-        job = _find(unit_of_work, job_id, tenant)
+    job = ask(resources.database, partial(_find, job_id=job_id, tenant=tenant))
     if job is None:
         LOGGER.warning("Job not found: JobId=%s", job_id)
     return job
@@ -102,10 +102,13 @@ def list_jobs(
     resources: Resources, *, tenant: int | None = 0, status: JobStatus | None = None, n: int = 50, skip: int = 0
 ) -> dict[str, Any]:
     """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=None, status=status, n=skip + n)[skip:]
         total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
-    return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
+        return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
+
+    return ask(resources.database, look)
 
 
 def retry_job(resources: Resources, job_id: str, *, tenant: int = 0) -> None:

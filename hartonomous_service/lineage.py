@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
 from hartonomous_resources.messages import PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
@@ -155,8 +156,7 @@ def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _A
     try:
         return question(resources.graph)
     except KeyError as error:
-        with resources.database.read() as unit_of_work:
-            waiting = unit_of_work.query("queue_has_message", queue=PROVENANCE_QUEUE)
+        waiting = query(resources.database, "queue_has_message", queue=PROVENANCE_QUEUE)
         hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
         then = f" as of {as_of}" if as_of else ""
         raise CommandError(f"{error.args[0]} of the provenance graph{then}{hint}") from error

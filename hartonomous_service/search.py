@@ -9,6 +9,7 @@ import numpy as np
 
 from hartonomous_resources.database.models import active_embedding_model
 from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
@@ -51,8 +52,8 @@ def search(
         raise CommandError("the search text is empty; give some words")
     if not 1 <= k <= _MAX_RESULTS:
         raise CommandError(f"-k {k}: choose 1 to {_MAX_RESULTS}")
-    with resources.database.read() as unit_of_work:
 
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         def live(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
             return _searchable(unit_of_work, ranked, tenant, modality)
 
@@ -67,7 +68,9 @@ def search(
             # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
             by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n), live, depth)
             hits = _fuse(by_meaning, by_words)[:k]
-        found = {"results": _describe(unit_of_work, hits, tenant)}
+        return {"results": _describe(unit_of_work, hits, tenant)}
+
+    found = ask(resources.database, look)
     if record_for is None:
         return found
     given = [hit["atomHash"] for hit in found["results"]]
@@ -179,21 +182,24 @@ def places(resources: Resources, atom_hash: str, *, tenant: int = 0, n: int = 10
     if not re.fullmatch("[0-9a-fA-F]{64}", atom_hash):
         raise CommandError(f"{atom_hash!r} is not a SHA-256 of 64 hex digits, as `hartonomous search` shows it")
     digest = bytes.fromhex(atom_hash)
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         atoms = unit_of_work.query("atom_by_hash", tenant_id=tenant, content_hash=digest)
         if not atoms:
             raise CommandError(f"atom {atom_hash} is not found; `hartonomous search` shows the hashes of atoms")
         atom_id = atoms[0]["atomId"]
         counts = _place_counts(unit_of_work, [atom_id], tenant)[atom_id]
         page = _places(unit_of_work, [atom_id], tenant, n, skip)[atom_id]
-    total = counts["placeCount"]
-    return {
-        "atomHash": digest.hex(),
-        "places": page,
-        "sourceCount": counts["sourceCount"],
-        "total": total,
-        "truncated": skip + len(page) < total,
-    }
+        total = counts["placeCount"]
+        return {
+            "atomHash": digest.hex(),
+            "places": page,
+            "sourceCount": counts["sourceCount"],
+            "total": total,
+            "truncated": skip + len(page) < total,
+        }
+
+    return ask(resources.database, look)
 
 
 def _place_counts(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
 from hartonomous_service.daemon import daemon_fault, daemon_is_running
@@ -108,6 +110,9 @@ def _run(resources: Resources, hour: str) -> dict[str, str]:
 
 def _unfinished(resources: Resources, ids: str) -> int:
     """Of these messages: those still queued, and the sources that they landed and that are not done."""
-    with resources.database.read() as unit_of_work:
+
+    def count(unit_of_work: UnitOfWork) -> int:
         queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
         return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
+
+    return ask(resources.database, count)

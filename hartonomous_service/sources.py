@@ -9,6 +9,7 @@ from hartonomous_assets.atomizers import ChunkAtomizer, atomizer_for
 from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.database.contents import source_bytes, source_contents
 from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.invariants import INVARIANTS
 from hartonomous_resources.resources import Resources
@@ -19,19 +20,25 @@ def list_sources(
     resources: Resources, *, tenant: int | None = 0, status: str | None = None, n: int = 100, skip: int = 0
 ) -> dict[str, Any]:
     """A page of the sources, the latest first; `tenant=None` lists those of all tenants."""
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(
             "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + n
         )[skip:]
         total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
         described = [_described(unit_of_work, row) for row in rows]
-    return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
+        return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
+
+    return ask(resources.database, look)
 
 
 def show_source(resources: Resources, source_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
     """One source with its counts. Raises CommandError when the tenant has none of that id."""
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         return _described(unit_of_work, _find(unit_of_work, source_id, tenant))
+
+    return ask(resources.database, look)
 
 
 def _find(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
@@ -77,8 +84,7 @@ def reconstruct(resources: Resources, source_id: int, *, tenant: int | None = 0)
 
     Raises CommandError at the end when they are not the bytes that came in, or before when there is no such source.
     """
-    with resources.database.read() as unit_of_work:
-        source = _find(unit_of_work, source_id, tenant)
+    source = ask(resources.database, lambda unit_of_work: _find(unit_of_work, source_id, tenant))
     if source["status"] != "Atomized":
         reason = f": {source['errorMessage']}" if source["errorMessage"] else ""
         raise CommandError(f"source {source_id} is {source['status']}{reason}; only an Atomized one can be rebuilt")
@@ -105,13 +111,13 @@ def verify(
     Returns {"checked": sources checked, "failed": [{…, "error"}]}.
     """
     failed: list[dict[str, Any]] = []
-    with resources.database.read() as unit_of_work:
+
+    def chosen(unit_of_work: UnitOfWork) -> list[Row]:
         if source_id is not None:
-            sources = [_find(unit_of_work, source_id, tenant)]
-        else:
-            sources = unit_of_work.query(
-                "sources", tenant_id=tenant, source_id=None, source_uri=None, status="Atomized", n=-1
-            )
+            return [_find(unit_of_work, source_id, tenant)]
+        return unit_of_work.query("sources", tenant_id=tenant, source_id=None, source_uri=None, status="Atomized", n=-1)
+
+    sources = ask(resources.database, chosen)
     for done, source in enumerate(sources):
         progress(done, len(sources))
         error = _wrong_bytes(resources, source)
@@ -140,11 +146,15 @@ def _wrong_bytes(resources: Resources, source: Row) -> str | None:
 
 
 def _broken_invariants(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:
-    failed = []
-    with resources.database.read() as unit_of_work:
-        for invariant in INVARIANTS:
-            for row in unit_of_work.query(invariant.statement, hour=None, tenant_id=tenant):
-                failed.append({"invariant": invariant.name, "error": invariant.rule, **row})
+
+    def broken(unit_of_work: UnitOfWork) -> list[dict[str, Any]]:
+        return [
+            {"invariant": invariant.name, "error": invariant.rule, **row}
+            for invariant in INVARIANTS
+            for row in unit_of_work.query(invariant.statement, hour=None, tenant_id=tenant)
+        ]
+
+    failed = ask(resources.database, broken)
     try:
         for each in tenants_of(resources.database) if tenant is None else [tenant]:
             hours = hours_of(resources.database, each)

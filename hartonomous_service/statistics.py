@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
@@ -13,12 +15,16 @@ def stats(resources: Resources, *, tenant: int | None = 0) -> dict[str, Any]:
 
     `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.
     """
-    with resources.database.read() as unit_of_work:
+
+    def look(unit_of_work: UnitOfWork) -> tuple[Row, dict[str, int], dict[str, int], dict[str, int], int]:
         totals = unit_of_work.query("stats_totals", tenant_id=tenant)[0]
         jobs = {row["status"]: row["n"] for row in unit_of_work.query("stats_jobs", tenant_id=tenant)}
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
         types = {row["contentType"]: row["n"] for row in unit_of_work.query("content_types", tenant_id=tenant)}
         dead = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
+        return totals, jobs, depths, types, dead
+
+    totals, jobs, depths, types, dead = ask(resources.database, look)
     try:
         nodes, edges = resources.graph.counts(tenant)
         graph = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, Row
+from hartonomous_resources.database.transactions import query
 
 _ROWS_PER_READ = 512
 
@@ -24,8 +25,7 @@ def source_contents(database: Database, blobs: Blobs, source_id: int) -> Iterato
     """
     ordinal = 0
     while True:
-        with database.read() as unit_of_work:
-            rows = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=ordinal, n=_ROWS_PER_READ)
+        rows = query(database, "source_contents", source_id=source_id, from_ordinal=ordinal, n=_ROWS_PER_READ)
         for row in rows:
             yield row, read_content(row, blobs)
         if len(rows) < _ROWS_PER_READ:

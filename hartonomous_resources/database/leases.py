@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.processes import ProcessIdentity
 
 
 def release_dead_claims(database: Database) -> int:
     """Expire every claim held by a process that ended without releasing it; returns how many such processes held one."""
-    with database.read() as unit_of_work:
-        owners = {
-            row["owner"]
-            for statement in ("source_lease_owners", "job_lease_owners")
-            for row in unit_of_work.query(statement)
-        }
+    owners = ask(database, _owners)
     dead = [owner for owner in owners if (identity := ProcessIdentity.parse(owner)) and identity.is_gone()]
     if dead:
         transact(database, partial(_expire, owners=dead))
@@ -26,3 +21,8 @@ def _expire(unit_of_work: UnitOfWork, owners: Sequence[str]) -> None:
     for owner in owners:
         unit_of_work.execute("expire_source_leases", owner=owner)
         unit_of_work.execute("expire_job_leases", owner=owner)
+
+
+def _owners(unit_of_work: UnitOfWork) -> set[str]:
+    statements = ("source_lease_owners", "job_lease_owners")
+    return {row["owner"] for statement in statements for row in unit_of_work.query(statement)}

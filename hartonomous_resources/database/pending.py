@@ -4,6 +4,7 @@ import json
 
 from hartonomous_resources.clock import hour_of, timestamp
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.job_handlers import runnable_job_types
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.settings import Settings
@@ -12,8 +13,7 @@ from hartonomous_resources.settings import Settings
 def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
     """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
     hours = _pending_hours(database, settings)
-    with database.read() as unit_of_work:
-        queued = {row["queue"] for row in unit_of_work.query("queue_depths")}
+    queued = {row["queue"] for row in query(database, "queue_depths")}
     if (settings.ingestion_enabled and INGESTION_QUEUE in queued) or (
         settings.provenance_enabled and PROVENANCE_QUEUE in queued
     ):
@@ -30,18 +30,17 @@ def hours_to_come_with_work(database: Database, settings: Settings, now_hour: st
 
 
 def _pending_hours(database: Database, settings: Settings) -> set[str]:
-    with database.read() as unit_of_work:
-        rows = unit_of_work.query(
-            "pending_work",
-            now=timestamp(),
-            ingestion=settings.ingestion_enabled,
-            job_types=json.dumps(runnable_job_types(settings)),
-            projection=settings.projection_enabled,
-        )
+    rows = query(
+        database,
+        "pending_work",
+        now=timestamp(),
+        ingestion=settings.ingestion_enabled,
+        job_types=json.dumps(runnable_job_types(settings)),
+        projection=settings.projection_enabled,
+    )
     return {row["hour"] for row in rows}
 
 
 def first_hour(database: Database) -> str:
     """The hour in which the database was created: the first partition."""
-    with database.read() as unit_of_work:
-        return hour_of(unit_of_work.query("schema")[0]["createdAt"])
+    return hour_of(query(database, "schema")[0]["createdAt"])

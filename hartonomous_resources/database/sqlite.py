@@ -17,6 +17,7 @@ from hartonomous_resources.database.protocol import AtomRow, Delivery, Message, 
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
 
 BUSY_SECONDS = 120.0
@@ -188,8 +189,7 @@ class SqliteDatabase:
             yield received
 
     def _has_message(self, queue: str) -> bool:
-        with self.read() as unit_of_work:
-            return bool(unit_of_work.query("queue_has_message", queue=queue))
+        return bool(query(self, "queue_has_message", queue=queue))
 
     def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
         with self.unit_of_work() as unit_of_work:

@@ -18,7 +18,7 @@ from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver_migrations import Migrator, check_schema
 from hartonomous_resources.database.sqlserver_unit_of_work import Session, SqlServerUnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 
 T = TypeVar("T")
@@ -195,22 +195,20 @@ class SqlServerDatabase:
         return transact(self, lambda unit_of_work: count_failed_receive(unit_of_work, message, reason, dead_letter_at))
 
     def change_token(self) -> int:
-        with self.read() as unit_of_work:
-            return _token(unit_of_work.query("change_token")[0])
+        return _token(query(self, "change_token")[0])
 
     def wait_for_change(self, since: int, timeout: float) -> bool:
-        with self.read() as unit_of_work:
-            rows = unit_of_work.query(
-                "wait_for_change",
-                last_change=since >> 64,
-                oldest_open=since & (2**64 - 1),
-                timeout_ms=round(min(timeout * 1000, _POLL_MILLISECONDS)),
-            )
+        rows = query(
+            self,
+            "wait_for_change",
+            last_change=since >> 64,
+            oldest_open=since & (2**64 - 1),
+            timeout_ms=round(min(timeout * 1000, _POLL_MILLISECONDS)),
+        )
         return _token(rows[0]) != since
 
     def bytes_on_disk(self) -> int:
-        with self.read() as unit_of_work:
-            return int(unit_of_work.query("bytes_on_disk")[0]["bytesOnDisk"])
+        return int(query(self, "bytes_on_disk")[0]["bytesOnDisk"])
 
     def close(self) -> None:
         for purpose in ("writing", "reading"):

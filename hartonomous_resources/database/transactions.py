@@ -1,12 +1,13 @@
-"""A write transaction that is done again when another one was in its way: a deadlock, a snapshot conflict, a dropped connection."""
+"""Transactions that are done again when another one was in the way, or the connection broke: a deadlock, a snapshot conflict, a failover."""
 
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from hartonomous_resources.database.errors import TransactionConflict
-from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.logs import LOGGER
 
 ATTEMPTS = 6
@@ -24,13 +25,30 @@ def transact(database: Database, work: Callable[[UnitOfWork], T]) -> T:
 
     Raises TransactionConflict after the last attempt, and whatever else `work` raises.
     """
+    return _again(database.unit_of_work, work)
+
+
+def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:
+    """Run `question` in a read transaction, on one snapshot, and return what it returns; anew, from its start, as `transact` does.
+
+    Raises TransactionConflict after the last attempt, and whatever else `question` raises.
+    """
+    return _again(database.read, question)
+
+
+def query(database: Database, statement: str, **parameters: object) -> list[Row]:
+    """The rows of one named statement, asked in a read transaction of its own."""
+    return ask(database, lambda unit_of_work: unit_of_work.query(statement, **parameters))
+
+
+def _again(begin: Callable[[], AbstractContextManager[UnitOfWork]], work: Callable[[UnitOfWork], T]) -> T:
     for attempt in range(1, ATTEMPTS):
         try:
-            with database.unit_of_work() as unit_of_work:
+            with begin() as unit_of_work:
                 return work(unit_of_work)
         except TransactionConflict as conflict:
             pause = random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt)
             LOGGER.info("transaction is tried again in %.2f s: %s", pause, conflict)
             time.sleep(pause)
-    with database.unit_of_work() as unit_of_work:
+    with begin() as unit_of_work:
         return work(unit_of_work)

@@ -1,13 +1,16 @@
 """What the product makes of a server that refuses, breaks off or is slow: try again, or one sentence that says what to do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from hartonomous_assets.chain import drive
+from hartonomous_assets.stage import Work
 from hartonomous_resources.database import sqlserver_connection, transactions
 from hartonomous_resources.database.errors import (
     DatabaseError,
@@ -15,12 +18,14 @@ from hartonomous_resources.database.errors import (
     SchemaMismatch,
     TransactionConflict,
 )
+from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.pending import hours_with_work
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.sqlserver import SqlServerDatabase
-from hartonomous_resources.database.transactions import ATTEMPTS, transact
+from hartonomous_resources.database.transactions import ATTEMPTS, ask, query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_service.health import health
-from tests.builders import HOUR, atoms_of
+from tests.builders import GRAPHS, HOUR, atoms_of, open_home, receive_all
 from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
 from tests.tds.protocol import Call, Login, Transaction
 from tests.tds.responses import Failure, Rows
@@ -52,11 +57,6 @@ def touch(unit_of_work: UnitOfWork) -> int:
     """A unit of work of two calls."""
     unit_of_work.execute("renew_source_lease", source_id=1, owner="host/1/2/3", lease_until=NOW)
     return unit_of_work.execute("touch_source", source_id=1, now=NOW)
-
-
-def ask(database: SqlServerDatabase) -> None:
-    with database.read() as unit_of_work:
-        unit_of_work.query("queue_depths")
 
 
 def sentence(error: BaseException) -> str:
@@ -144,12 +144,77 @@ def test_a_connection_that_always_breaks_is_told(answering: TdsServer, database:
     assert transact(database, touch) == 3, "and once the network is back, work goes on"
 
 
-def test_a_connection_that_breaks_while_reading_is_replaced(answering: TdsServer, database: SqlServerDatabase) -> None:
-    answering.answer_next("usp_queue_depths", LARGE, drop_after=5000)
-    with pytest.raises(DatabaseError, match="the connection broke"):
-        ask(database)
-    ask(database)
-    assert len(answering.logged(Login)) == 1
+MOMENT = datetime(2026, 11, 23, 9)
+TOKEN = Rows([("lastChange", "bigint"), ("oldestOpen", "bigint")], [[7, 8]])
+ANSWERS = {
+    "usp_change_token": TOKEN,
+    "usp_wait_for_change": TOKEN,
+    "usp_bytes_on_disk": Rows([("bytesOnDisk", "bigint")], [[4096]]),
+    "usp_pending_work": Rows([("hour", "char(16)")], [[HOUR]]),
+    "usp_queue_depths": Rows([("queue", "nvarchar(100)"), ("depth", "bigint")], []),
+    "usp_schema": Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[MOMENT, 21]]),
+    "usp_source_lease_owners": Rows([("owner", "nvarchar(300)")], []),
+    "usp_job_lease_owners": Rows([("owner", "nvarchar(300)")], []),
+    "usp_await_messages": Rows([("waiting", "bit")], [[False]]),
+}
+READS: dict[str, tuple[tuple[str, ...], Callable[[SqlServerDatabase], object], object]] = {
+    "change token": (("usp_change_token",), lambda database: database.change_token(), 7 << 64 | 8),
+    "wait for a change": (("usp_wait_for_change",), lambda database: database.wait_for_change(1, 0.1), True),
+    "bytes on disk": (("usp_bytes_on_disk",), lambda database: database.bytes_on_disk(), 4096),
+    "hours with work": (
+        ("usp_pending_work", "usp_queue_depths", "usp_schema"),
+        lambda database: hours_with_work(database, Settings(), HOUR),
+        [HOUR],
+    ),
+    "dead claims": (("usp_source_lease_owners", "usp_job_lease_owners"), release_dead_claims, 0),
+    "empty queue": (("usp_await_messages",), lambda database: receive_all(database, "IngestionQueue"), []),
+}
+
+
+@pytest.mark.parametrize("what", READS)
+def test_a_read_whose_connection_breaks_is_asked_again(
+    server: TdsServer, database: SqlServerDatabase, what: str
+) -> None:
+    procedures, read, wanted = READS[what]
+    for procedure in ANSWERS:
+        server.answer(procedure, ANSWERS[procedure])
+    for procedure in procedures:
+        server.answer_next(procedure, drop_after=0)
+
+    assert read(database) == wanted
+
+
+def test_a_read_whose_connection_breaks_within_a_snapshot_begins_anew(
+    server: TdsServer, database: SqlServerDatabase
+) -> None:
+    """Half of the answers from one snapshot and half from another would be a state that never was."""
+    server.answer("usp_queue_depths", ANSWERS["usp_queue_depths"])
+    server.answer("usp_schema", ANSWERS["usp_schema"])
+    server.answer_next("usp_schema", drop_after=0)
+
+    ask(database, lambda unit_of_work: [unit_of_work.query(name) for name in ("queue_depths", "schema")])
+
+    names = [call.name for call in server.logged(Call) if call.name in ANSWERS]
+    assert names == ["usp_queue_depths", "usp_schema"] * 2
+
+
+def test_a_run_whose_connection_breaks_between_two_steps_goes_on(
+    server: TdsServer, database: SqlServerDatabase, tmp_path: Path
+) -> None:
+    server.answer("usp_change_token", TOKEN)
+    server.answer_next("usp_change_token", drop_after=0)
+    resources = open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path))
+
+    assert drive(Work(HOUR, "run", resources), [], 0, lambda *_: None) == {}
+    assert len(server.calls("usp_change_token")) == 2
+
+
+def test_a_read_whose_connection_always_breaks_is_told(server: TdsServer, database: SqlServerDatabase) -> None:
+    for _ in range(ATTEMPTS):
+        server.answer_next("usp_schema", drop_after=0)
+    with pytest.raises(DatabaseError, match="the connection broke") as caught:
+        query(database, "schema")
+    sentence(caught.value)
 
 
 def test_after_a_break_at_the_commit_the_next_unit_of_work_has_another_connection(
@@ -205,7 +270,7 @@ def test_a_login_that_is_refused(
 ) -> None:
     server.answer("login", failure)
     with pytest.raises(kind, match=re.escape(remedy)) as caught:
-        ask(open_database())
+        query(open_database(), "queue_depths")
     text = sentence(caught.value)
     assert failure.message in text
     assert f"127.0.0.1,{server.port}/atoms" in text
@@ -227,9 +292,9 @@ def test_a_call_that_is_refused(
 ) -> None:
     server.answer_next("usp_queue_depths", failure)
     with pytest.raises(kind, match=re.escape(remedy)) as caught:
-        ask(database)
+        query(database, "queue_depths")
     assert failure.message in sentence(caught.value)
-    ask(database)  # set right, it works on the same connection
+    query(database, "queue_depths")  # set right, it works on the same connection
     assert server.logged(Login) == []
 
 
@@ -239,16 +304,16 @@ def test_a_schema_that_nobody_made(server: TdsServer, open_database: Open) -> No
     )
     database = open_database()
     with pytest.raises(SchemaMismatch, match="hartonomous migrate") as caught:
-        ask(database)
+        query(database, "queue_depths")
     sentence(caught.value)
-    ask(database)  # once somebody has migrated
+    query(database, "queue_depths")  # once somebody has migrated
 
 
 def test_a_schema_that_is_half_migrated(server: TdsServer, open_database: Open) -> None:
     whole = journal()
     server.answer("usp_schema_versions", Rows(whole.columns, whole.rows[:3]))
     with pytest.raises(SchemaMismatch, match="hartonomous migrate") as caught:
-        ask(open_database())
+        query(open_database(), "queue_depths")
     sentence(caught.value)
     assert server.calls("usp_queue_depths") == []
 
@@ -257,7 +322,7 @@ def test_a_schema_newer_than_the_program(server: TdsServer, open_database: Open)
     whole = journal()
     server.answer("usp_schema_versions", Rows(whole.columns, [*whole.rows, ["core", 9999, "later", "0" * 64, None]]))
     with pytest.raises(SchemaMismatch, match="upgrade hartonomous") as caught:
-        ask(open_database())
+        query(open_database(), "queue_depths")
     sentence(caught.value)
 
 
@@ -268,14 +333,14 @@ def test_nobody_listens(open_database: Open) -> None:
     with pytest.raises(
         DatabaseUnavailable, match=r"cannot be reached.* check the server in HARTONOMOUS_SQLSERVER_DSN"
     ) as caught:
-        ask(database)
+        query(database, "queue_depths")
     assert f"127.0.0.1,{gone.port}/atoms" in sentence(caught.value)
 
 
 def test_a_token_beside_a_login_in_the_dsn(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlserver_connection, "_entra_token", lambda: b"\2\0\0\0t\0")
     with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login") as caught:
-        ask(open_database(sqlserver_entra_token=True))
+        query(open_database(sqlserver_entra_token=True), "queue_depths")
     sentence(caught.value)
 
 
@@ -283,14 +348,14 @@ def test_a_server_that_does_not_answer_a_login(server: TdsServer, open_database:
     server.answer("login", Failure(1, ""))
     server.answer_next("login", delay=30)
     with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_LOGIN_SECONDS") as caught:
-        ask(open_database(sqlserver_login_seconds=1))
+        query(open_database(sqlserver_login_seconds=1), "queue_depths")
     sentence(caught.value)
 
 
 def test_a_driver_that_is_not_there() -> None:
     database = SqlServerDatabase(settings_for_driver("/nowhere/driver.so"))
     with pytest.raises(DatabaseUnavailable, match=r"hartonomous\[sqlserver\]") as caught:
-        ask(database)
+        query(database, "queue_depths")
     sentence(caught.value)
 
 
@@ -355,14 +420,14 @@ def encrypting() -> Iterator[TdsServer]:
 def test_a_certificate_that_is_not_trusted(server: TdsServer, encrypting: TdsServer) -> None:
     database = SqlServerDatabase(settings_for(encrypting, encrypt="yes"))
     with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_TRUST_CERTIFICATE") as caught:
-        ask(database)
+        query(database, "queue_depths")
     assert "certificate is not trusted" in sentence(caught.value)
     assert encrypting.log == [], "the login and its password were not sent"
 
 
 def test_unless_the_settings_say_so(server: TdsServer, encrypting: TdsServer) -> None:
     database = SqlServerDatabase(settings_for(encrypting, encrypt="yes", sqlserver_trust_certificate=True))
-    ask(database)
+    query(database, "queue_depths")
     database.close()
     assert [login.password for login in encrypting.logged(Login)] == [PASSWORD]
 
@@ -371,7 +436,7 @@ def test_encryption_is_what_is_asked_for_when_nothing_is_said(server: TdsServer,
     """The server here refuses to encrypt: a client that does not insist would log in with its password in the clear."""
     database = SqlServerDatabase(settings_for_parts(server))
     with pytest.raises(DatabaseUnavailable, match="Encryption not supported") as caught:
-        ask(database)
+        query(database, "queue_depths")
     sentence(caught.value)
     assert server.log == []
 
@@ -389,7 +454,7 @@ def settings_for_parts(server: TdsServer) -> Settings:
 def test_the_password_of_the_parts_arrives_whatever_is_in_it(server: TdsServer, encrypting: TdsServer) -> None:
     parts = settings_for_parts(encrypting).model_copy(update={"sqlserver_trust_certificate": True})
     database = SqlServerDatabase(parts)
-    ask(database)
+    query(database, "queue_depths")
     database.close()
     [login] = encrypting.logged(Login)
     assert (login.user, login.password, login.database, login.application) == (
