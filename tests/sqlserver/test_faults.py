@@ -377,6 +377,8 @@ def answer_health(server: TdsServer, *faults: tuple[str, str], dead_letters: int
     server.answer("usp_database_faults", Rows(columns, [list(fault) for fault in faults]))
     server.answer("usp_schema", Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[None, 21]]))
     server.answer("usp_dead_letter_count", Rows([("n", "bigint")], [[dead_letters]]))
+    server.answer("usp_failed_job_count", Rows([("n", "bigint")], [[0]]))
+    server.answer("usp_waiting_job_types", Rows([("jobType", "nvarchar(100)"), ("n", "bigint")], []))
 
 
 def test_health_asks_everything_of_the_database_on_one_connection(server: TdsServer, tmp_path: Path) -> None:
