@@ -24,6 +24,7 @@ from hartonomous_assets.source_claims import (
     hold,
     release,
     release_all,
+    supersede_older_versions,
 )
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.stage_log import log_failure
@@ -34,7 +35,8 @@ from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, Wr
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
-from hartonomous_resources.source_files import UnreadableSource, open_source_file
+from hartonomous_resources.source_files import open_source_file
+from hartonomous_resources.source_uris import UnreadableSource
 
 ROW_LIMIT_BYTES = 64 * 1024
 """Longer atoms lie in the blob store."""
@@ -223,9 +225,7 @@ def _finish(
     atom_count: int,
 ) -> None:
     source_id = source["sourceId"]
-    unit_of_work.execute(
-        "supersede_older_versions", tenant_id=source["tenantId"], source_uri=source["sourceUri"], source_id=source_id
-    )
+    supersede_older_versions(unit_of_work, source)
     unit_of_work.execute(
         "finish_source",
         source_id=source_id,
@@ -237,7 +237,7 @@ def _finish(
     )
     delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
-    for start in range(0, atom_count, ATOMS_PER_EVENT):
+    for start in range(0, max(1, atom_count), ATOMS_PER_EVENT):
         ids = [
             row["atomId"]
             for row in unit_of_work.query(

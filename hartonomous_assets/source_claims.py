@@ -9,7 +9,8 @@ from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
-from hartonomous_resources.messages import PROVENANCE_QUEUE, deletion_events
+from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events, deletion_events
+from hartonomous_resources.source_uris import is_file_uri
 
 SLOWEST_BYTES_PER_SECOND = 5_000_000
 
@@ -122,14 +123,35 @@ def give_up_exhausted(work: Work) -> int:
 
 
 def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
-    """Dead-letter a source; what was written of it goes."""
+    """Dead-letter a source; what was written of it goes, and what was current before it is so no more."""
     _delete_half_written(unit_of_work, source["sourceId"])
     delete_unreferenced(unit_of_work)
+    for older in supersede_older_versions(
+        unit_of_work, source
+    ):  # the new version tells the graph of none: it is not there
+        events = atoms_events("AtomsCreated", source["tenantId"], [], older, work.run_id)
+        unit_of_work.enqueue(PROVENANCE_QUEUE, events)
     dead_letter_source(unit_of_work, source, reason)
     LOGGER.warning(
         "dead-lettered; `hartonomous dead-letters list` says why",
         extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
     )
+
+
+def supersede_older_versions(unit_of_work: UnitOfWork, source: Row) -> list[int]:
+    """A version takes the place of what was current under its uri; returns the ids of that.
+
+    Releases before this one had a file under whatever spelling its message used.
+    """
+    spelled = source["readUri"] if is_file_uri(source["sourceUri"]) else source["sourceUri"]
+    rows = unit_of_work.query(
+        "supersede_older_versions",
+        tenant_id=source["tenantId"],
+        source_uri=source["sourceUri"],
+        spelled=spelled,
+        source_id=source["sourceId"],
+    )
+    return [row["sourceId"] for row in rows]
 
 
 def delete_unreferenced(unit_of_work: UnitOfWork) -> None:

@@ -4,7 +4,6 @@ A file is not copied: the message is a claim check, and the atoms stage reads it
 stored is what it read. Inline bytes lie in the blob store until they are atomized.
 """
 
-import hashlib
 import json
 from collections.abc import Generator
 
@@ -18,7 +17,8 @@ from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.source_files import UnreadableSource, open_source_file
+from hartonomous_resources.source_files import ForbiddenSource, open_source_file
+from hartonomous_resources.source_uris import UnreadableSource, source_uri_of
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -42,23 +42,27 @@ def land(
 ) -> None:
     """Insert the Source row of a request.
 
-    Raises UnreadableSource when its file may not or cannot be read.
+    Raises UnreadableSource when its file may not be read, or cannot be and never could.
     """
+    source_uri = source_uri_of(request)
     blob_key = None
     if request.raw_data is not None:
-        if not request.raw_data:
-            raise UnreadableSource("the message carries no bytes: there is nothing to ingest")
-        byte_length, head = len(request.raw_data), request.raw_data[:HEAD_BYTES]
+        byte_length, content_type = len(request.raw_data), sniff(request.raw_data[:HEAD_BYTES], source_uri)
         unit_of_work.query("lock_blobs")
         blob_key = resources.blobs.put(request.tenant_id, request.raw_data)
-        source_uri = request.source_uri or _uri_of_inline(request)
     else:
-        assert request.uri is not None  # noqa: S101 - the message was validated: exactly one of the two is given
-        granted = unit_of_work.query("path_grant", message_id=message.message_id)
-        with open_source_file(request.uri, resources.settings, granted[0]["uri"] if granted else None) as file:
-            head = file.read(HEAD_BYTES)
-            byte_length = file.seek(0, 2)
-        source_uri = request.source_uri or request.uri
+        try:
+            byte_length, content_type = _look_at(unit_of_work, resources, message, request, source_uri)
+        except ForbiddenSource:
+            raise
+        except UnreadableSource:
+            earlier = unit_of_work.query(
+                "sources_by_uri", tenant_id=request.tenant_id, source_uris=json.dumps([source_uri])
+            )
+            if not earlier:
+                raise
+            # A version that holds nothing: stage `atoms` says so when its turn has come, and what was current is so no more.
+            byte_length, content_type = 0, earlier[-1]["contentType"]
     metadata = dict(request.metadata)
     if request.source_id is not None:
         metadata["sourceId"] = request.source_id
@@ -66,7 +70,7 @@ def land(
         "insert_source",
         tenant_id=request.tenant_id,
         source_uri=source_uri,
-        content_type=request.content_type or sniff(head, source_uri),
+        content_type=request.content_type or content_type,
         byte_length=byte_length,
         hour=hour,
         message_id=message.message_id,
@@ -77,11 +81,15 @@ def land(
     )
 
 
-def _uri_of_inline(request: IngestionRequest) -> str:
-    """Inline bytes without a name: the sender's own id names them, else their hash does."""
-    if request.source_id is not None:
-        return f"source:{request.source_id}"
-    return f"sha256:{hashlib.sha256(request.raw_data or b'').hexdigest()}"
+def _look_at(
+    unit_of_work: UnitOfWork, resources: Resources, message: Message, request: IngestionRequest, source_uri: str
+) -> tuple[int, str]:
+    """Length and content type of the file of a request."""
+    assert request.uri is not None  # noqa: S101 - the message was validated: exactly one of the two is given
+    granted = unit_of_work.query("path_grant", message_id=message.message_id)
+    with open_source_file(request.uri, resources.settings, granted[0]["uri"] if granted else None) as file:
+        head = file.read(HEAD_BYTES)
+        return file.seek(0, 2), sniff(head, source_uri)
 
 
 STAGE = Stage(

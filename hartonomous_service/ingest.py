@@ -17,7 +17,8 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.source_files import UnreadableSource, open_source_file
+from hartonomous_resources.source_files import open_source_file
+from hartonomous_resources.source_uris import UnreadableSource
 from hartonomous_service.errors import CommandError
 from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.seeing_through import Report, see_through

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hartonomous_resources.source_files import local_path
+from hartonomous_resources.source_uris import local_path
 from hartonomous_service.cli.output import err, kept_as_bytes, out, printable, table
 
 _LINES = 50

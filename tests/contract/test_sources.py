@@ -14,11 +14,9 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.chain import StageReport, drive
-from hartonomous_assets.stage import Progress, Stage, Work
+from hartonomous_assets.stage import Progress, Work
 from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.contents import source_bytes
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_provenance_event
@@ -36,57 +34,21 @@ from tests.builders import (
     receive_all,
     request,
     rows,
-    sources,
     start_and_kill,
     without,
 )
+from tests.stages import (
+    ALL_RULES,
+    MakeHome,
+    all_sources,
+    content_of,
+    drive_stages,
+    ingest,
+    put_file,
+    states,
+)
 
-ALL_RULES = ("broken_reference_counts", "broken_coverage", "broken_tenancy", "duplicate_atoms")
 RANDOM_BYTES = random.Random(3).randbytes(300_000)
-
-MakeHome = Callable[..., Resources]
-
-
-def drive_stages(
-    home: Resources, *stages: Stage, hour: str | None = None, owner: str = "test"
-) -> dict[str, StageReport]:
-    """Run stages until nothing is pending; what one raised is raised here."""
-    work = Work(hour or current_hour(), "run", home, owner)
-    reports = drive(work, stages or (landing.STAGE, atoms.STAGE), 0, lambda _stage, _report: None)
-    for report in reports.values():
-        if report.error:
-            raise report.error
-    return reports
-
-
-def ingest(home: Resources, *bodies: bytes) -> dict[str, StageReport]:
-    """Enqueue requests, land them and atomize them."""
-    enqueue(home.database, INGESTION_QUEUE, bodies)
-    return drive_stages(home)
-
-
-def all_sources(home: Resources) -> list[Row]:
-    """Every source, the oldest first."""
-    with home.database.read() as unit_of_work:
-        return sources(unit_of_work)[::-1]
-
-
-def states(home: Resources) -> list[tuple[str, int, int | None]]:
-    """Status, version and successor of every source, the oldest first."""
-    return [(source["status"], source["version"], source["supersededBy"]) for source in all_sources(home)]
-
-
-def content_of(home: Resources, source: Row) -> bytes:
-    return b"".join(source_bytes(home.database, home.blobs, source["sourceId"]))
-
-
-def put_file(home: Resources, name: str, content: bytes) -> Path:
-    """A file that messages may name."""
-    path = home.settings.allowed_roots[0] / name
-    path.write_bytes(content)
-    return path
-
-
 # ---- every byte back
 
 
@@ -95,6 +57,7 @@ CONTENTS = {
     "byte order mark": ("a.txt", b"\xef\xbb\xbfIt begins with a mark. It goes on.\n"),
     "no final newline": ("a.md", b"# Title\n\nLast line has no end"),
     "NUL bytes": ("a.txt", b"A NUL\x00 inside. And \x00\x00 two more.\n"),
+    "nothing": ("a.txt", b""),
     "a separator too long for a suffix": ("a.txt", b"Before." + b" " * 200 + b"After."),
     "white space alone": ("a.txt", b" \n\t\r\n "),
     "one byte": ("a.txt", b"x"),
@@ -132,13 +95,13 @@ def test_a_file_whose_name_is_not_utf8_is_ingested(home: Resources) -> None:
 
 
 def test_bytes_that_a_message_carried_are_kept_once_as_atoms(home: Resources) -> None:
-    ingest(home, request(rawData=b"Only a moment in the blob store.", sourceUri="file:///a.txt"))
+    ingest(home, request(rawData=b"Only a moment in the blob store.", sourceUri="note:a.txt"))
 
     assert list(home.blobs.list_keys()) == []
 
 
 def test_an_atomized_source_is_published_with_its_atoms_run_and_id(home: Resources) -> None:
-    ingest(home, request(rawData=b"One. Two. One.", sourceUri="file:///a.txt"))
+    ingest(home, request(rawData=b"One. Two. One.", sourceUri="note:a.txt"))
 
     events = [parse_provenance_event(m.body) for m in receive_all(home.database, PROVENANCE_QUEUE)]
     (source,) = all_sources(home)
@@ -155,7 +118,7 @@ def test_an_atomized_source_is_published_with_its_atoms_run_and_id(home: Resourc
 
 
 def test_a_source_of_white_space_alone_is_published_too(home: Resources) -> None:
-    ingest(home, request(rawData=b"   \n", sourceUri="file:///blank.txt"))
+    ingest(home, request(rawData=b"   \n", sourceUri="note:blank.txt"))
 
     events = [parse_provenance_event(m.body) for m in receive_all(home.database, PROVENANCE_QUEUE)]
     assert [event.source_id for event in events] == [all_sources(home)[0]["sourceId"]]
@@ -207,7 +170,7 @@ def test_changed_bytes_make_a_second_version_and_supersede_the_first(home: Resou
 
 
 def test_going_back_to_earlier_bytes_is_a_third_version(home: Resources) -> None:
-    ingest(home, *(request(rawData=content, sourceUri="file:///a.txt") for content in (b"A.", b"B.", b"A.")))
+    ingest(home, *(request(rawData=content, sourceUri="note:a.txt") for content in (b"A.", b"B.", b"A.")))
 
     first, second, third = all_sources(home)
     assert states(home) == [
@@ -219,7 +182,7 @@ def test_going_back_to_earlier_bytes_is_a_third_version(home: Resources) -> None
 
 
 def test_the_same_uri_of_two_tenants_is_two_sources(home: Resources) -> None:
-    ingest(home, *(request(rawData=b"Same.", sourceUri="file:///a.txt", tenantId=tenant) for tenant in (1, 2)))
+    ingest(home, *(request(rawData=b"Same.", sourceUri="note:a.txt", tenantId=tenant) for tenant in (1, 2)))
 
     assert states(home) == [("Atomized", 1, None)] * 2
     assert not broken_invariants(home.database, *ALL_RULES)
@@ -451,7 +414,7 @@ def test_a_text_that_stops_being_utf8_while_it_is_read_fails_no_stage(make_home:
 
 # ---- bad input: a dead letter that says why, and the others go on
 
-GOOD = request(rawData=b"A good one.", sourceUri="file:///good.txt")
+GOOD = request(rawData=b"A good one.", sourceUri="note:good")
 
 
 def assert_only_the_bad_one_died(home: Resources, *phrases: str) -> Row:
@@ -459,7 +422,7 @@ def assert_only_the_bad_one_died(home: Resources, *phrases: str) -> Row:
     (letter,) = dead_letters(home.database)
     for phrase in phrases:
         assert phrase in letter["reason"]
-    good = [source for source in all_sources(home) if source["sourceUri"] == "file:///good.txt"]
+    good = [source for source in all_sources(home) if source["sourceUri"] == "note:good"]
     assert [source["status"] for source in good] == ["Atomized"]
     assert receive_all(home.database, INGESTION_QUEUE) == []
     assert not broken_invariants(home.database, *ALL_RULES)
@@ -484,7 +447,6 @@ BAD_MESSAGES = {
     "neither rawData nor uri": (b'{"tenantId": 3}', 3, "exactly one of rawData and uri"),
     "both rawData and uri": (request(tenantId=3, rawData=b"x", uri="file:///a"), 3, "exactly one of rawData and uri"),
     "bad base64": (request(tenantId=3, rawData="not base64!"), 3, "rawData: not base64"),
-    "no bytes": (request(tenantId=3, rawData=b""), 3, "no bytes"),
     "inline above 1 MiB": (request(tenantId=3, rawData=bytes(1024 * 1024 + 1)), 3, "limited to 1048576 bytes"),
     "NUL in the uri": (request(tenantId=3, uri="file:///a\0b"), 3, "NUL"),
     "http uri": (request(tenantId=3, uri="http://host/a.txt"), 3, "only local files"),
@@ -556,7 +518,6 @@ def make_link_to_itself(path: Path) -> Path:
 
 
 BAD_FILES = {
-    "0 bytes": (make_file(b""), "is empty"),
     "missing": (inside, "the file is not there"),
     "directory": (make_directory, "not a regular file"),
     "named pipe": (make_fifo, "not a regular file"),
@@ -611,7 +572,7 @@ def test_a_txt_that_is_not_utf8_becomes_a_dead_letter_that_names_the_byte_and_th
 
 
 def test_bytes_that_a_given_up_message_carried_are_kept_for_its_replay(home: Resources) -> None:
-    ingest(home, request(rawData="Grüße".encode("latin-1"), sourceUri="file:///latin1.txt"), GOOD)
+    ingest(home, request(rawData="Grüße".encode("latin-1"), sourceUri="note:latin1.txt"), GOOD)
 
     letter = assert_only_the_bad_one_died(home, "not UTF-8")
     assert home.blobs.get(json.loads(letter["body"])["blobKey"]) == "Grüße".encode("latin-1")
@@ -621,7 +582,7 @@ def test_a_message_for_whose_bytes_there_is_no_room_is_tried_five_times_and_the_
     home.settings.blob_dir.mkdir()
     (home.settings.blob_dir / "3").write_bytes(b"a file where tenant 3's folder should be")
 
-    ingest(home, request(tenantId=3, rawData=b"x", sourceUri="file:///bad"), GOOD)
+    ingest(home, request(tenantId=3, rawData=b"x", sourceUri="note:bad"), GOOD)
 
     assert assert_only_the_bad_one_died(home)["attemptCount"] == 5
 
@@ -660,14 +621,14 @@ def test_forgetting_a_landed_copy_leaves_the_same_bytes_of_a_message_landed_mean
 ) -> None:
     def land_again() -> None:
         other = DATABASES[store.backend].open(store.location)
-        enqueue(other, INGESTION_QUEUE, [request(rawData=b"Same bytes.", sourceUri="file:///second.txt")])
+        enqueue(other, INGESTION_QUEUE, [request(rawData=b"Same bytes.", sourceUri="note:second.txt")])
         drive_stages(Resources(home.settings, other, home.graph, home.compute, home.blobs), landing.STAGE)
         other.close()
 
     blobs = BlobsWithALateSender(home.settings.blob_dir, land_again)
     racing = Resources(home.settings, database, home.graph, home.compute, blobs)
 
-    ingest(racing, request(rawData=b"Same bytes.", sourceUri="file:///first.txt"))
+    ingest(racing, request(rawData=b"Same bytes.", sourceUri="note:first.txt"))
     assert blobs.late_sender is not None
     blobs.late_sender.join()
     drive_stages(home)

@@ -512,20 +512,20 @@ class DeadLetters:
 
 @pytest.fixture(scope="module")
 def died(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles) -> DeadLetters:
-    """An empty file that gets words and is replayed, one that is no UTF-8 and is discarded, and one that is bad for a while."""
+    """A file too large that gets smaller and is replayed, one that is no UTF-8 and is discarded, and one that is bad for a while."""
     folder = tmp_path_factory.mktemp("folder").resolve()
-    empty, latin, note = (folder / name for name in ("empty.txt", "latin.txt", "note.txt"))
-    empty.write_bytes(b"")
+    large, latin, note = (folder / name for name in ("large.txt", "latin.txt", "note.txt"))
+    large.write_bytes(bytes(101))
     latin.write_bytes(b"caf\xe9\n")
     note.write_bytes(b"A good note.\n")
-    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir)
+    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"max_source_bytes": 100})
     first = home.run("ingest", folder, "--json")
     assert first.code == 1
     listed = home.json("dead-letters", "list")["deadLetters"]
     letters = {letter["orderingKey"].rsplit("/", 1)[1]: letter for letter in listed}
     shown = home.json("dead-letters", "show", str(letters["latin.txt"]["deadLetterId"]))
-    empty.write_text("It has words now.\n")
-    replayed = home.json("dead-letters", "replay", str(letters["empty.txt"]["deadLetterId"]))
+    large.write_text("It has few words now.\n")
+    replayed = home.json("dead-letters", "replay", str(letters["large.txt"]["deadLetterId"]))
     discarded = home.json("dead-letters", "discard", str(letters["latin.txt"]["deadLetterId"]))
     note.write_bytes(b"A bad note: caf\xe9.\n")
     assert home.run("ingest", note, "--json").code == 1  # does what was replayed on the way
@@ -536,7 +536,7 @@ def died(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: 
 
 
 def test_a_dead_letter_says_what_it_was_and_why_it_died(died: DeadLetters) -> None:
-    assert set(died.letters) == {"empty.txt", "latin.txt"}
+    assert set(died.letters) == {"large.txt", "latin.txt"}
     assert died.shown == died.letters["latin.txt"]
     assert died.shown["kind"] == "source"
     assert "not UTF-8 at byte 3" in died.shown["reason"]
@@ -544,9 +544,9 @@ def test_a_dead_letter_says_what_it_was_and_why_it_died(died: DeadLetters) -> No
 
 
 def test_a_replayed_dead_letter_is_gone_and_its_file_is_done_by_the_next_run(died: DeadLetters) -> None:
-    uri = (died.folder / "empty.txt").as_uri()
+    uri = (died.folder / "large.txt").as_uri()
 
-    assert died.replayed["deadLetterId"] == died.letters["empty.txt"]["deadLetterId"]
+    assert died.replayed["deadLetterId"] == died.letters["large.txt"]["deadLetterId"]
     assert died.home.rows("SELECT Status FROM Source WHERE SourceUri = ?", uri) == [("Atomized",)]
     assert died.home.value("SELECT COUNT(*) FROM DeadLetter WHERE OrderingKey = ?", uri) == 0
 
@@ -567,7 +567,8 @@ def test_only_what_may_still_be_read_is_allowed_to_be_read(died: DeadLetters) ->
 def test_a_file_that_is_good_again_is_not_reported_as_the_bad_version_between(died: DeadLetters) -> None:
     [before], [again] = died.good_before, died.good_again["sources"]
 
-    assert (again["sourceId"], again["status"]) == (before["sourceId"], "Atomized")
+    assert (again["contentHash"], again["status"]) == (before["contentHash"], "Atomized")
+    assert died.home.json("sources", "show", str(before["sourceId"]))["supersededBy"] == again["sourceId"]
 
 
 # ---- tenants

@@ -98,8 +98,11 @@ def test_a_link_and_its_target_in_the_folder_are_one_source(fed: Fed) -> None:
     assert fed.home.rows("SELECT 1 FROM Source WHERE SourceUri LIKE '%also%20good%'") == []
 
 
-def test_an_empty_file_is_refused(fed: Fed) -> None:
-    assert "empty" in fed.error_of(fed.folder / "empty.txt")
+def test_an_empty_file_is_a_source_of_no_atoms(fed: Fed) -> None:
+    source = fed.source_of(fed.folder / "empty.txt")
+
+    assert (source["byteLength"], source["atomCount"]) == (0, 0)
+    assert fed.home.json("verify", str(source["sourceId"])) == {"checked": 1, "failed": []}
 
 
 def test_text_that_is_not_utf8_is_refused_with_the_place_of_the_first_bad_byte(fed: Fed) -> None:

@@ -323,6 +323,8 @@ def test_an_upgrade_keeps_every_row_of_the_release_before(name: str, tmp_path: P
 
     upgraded = SqliteDatabase(path, *SERVED_BY[name])
     upgraded.migrate()
+    if name == "database":  # the one thing that is meant to change: see the test of names
+        upgraded.connection().execute("UPDATE Source SET SourceUri = replace(SourceUri, 'claimed:', '')")
     upgraded.close()
 
     after = contents(path, {table: columns for table, (columns, _) in before.items()})
@@ -353,6 +355,20 @@ def test_an_upgraded_database_does_its_work(tmp_path: Path) -> None:
     client.execute("INSERT INTO Atom (TenantId, Modality, ContentHash) VALUES (0, 'text', zeroblob(32))")
     job = client.execute("SELECT AtomId, Status FROM BackgroundJob ORDER BY CreatedAt DESC LIMIT 1").fetchone()
     assert tuple(job) == (7, "Pending")
+    database.close()
+
+
+def test_an_upgrade_gives_no_message_bytes_the_name_of_a_file(tmp_path: Path) -> None:
+    path = released(tmp_path, "database", "UPDATE Source SET ReadUri = NULL WHERE SourceId = 1")
+    database = SqliteDatabase(path, *SERVED_BY["database"])
+    names = "SELECT SourceId, SourceUri, ReadUri FROM Source"
+    before = {row["SourceId"]: row["SourceUri"] for row in database.connection().execute(names)}
+    assert before[1].startswith("file:///")
+
+    database.migrate()
+
+    for source_id, name, read_uri in database.connection().execute(names):
+        assert name == (before[source_id] if read_uri else f"claimed:{before[source_id]}")
     database.close()
 
 

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.source_files import UnreadableSource, local_path, open_source_file
+from hartonomous_resources.source_files import ForbiddenSource, open_source_file
+from hartonomous_resources.source_uris import UnreadableSource, local_path
 
 
 @pytest.fixture
@@ -42,6 +43,11 @@ def read(root: Path) -> Callable[..., bytes]:
         ("file://localhost/a.txt", "/a.txt"),
         ("file:///a%3Fb%23c.txt", "/a?b#c.txt"),
         ("file:///%C3%A4.txt", "/ä.txt"),
+        ("FILE:///a.txt", "/a.txt"),
+        ("file://LOCALHOST/a.txt", "/a.txt"),
+        ("file:////a.txt", "/a.txt"),
+        ("//a.txt", "/a.txt"),
+        ("file:///a.txt?x=1#f", "/a.txt"),
     ],
 )
 def test_a_uri_names_a_path(uri: str, path: str) -> None:
@@ -152,14 +158,13 @@ def test_without_allowed_folders_no_message_may_name_a_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.write_bytes(bytes(101)), r"has 101 bytes, more than HARTONOMOUS_MAX_SOURCE_BYTES \(100\)"),
         (lambda path: path.mkdir(), "not a regular file"),
         (os.mkfifo, "not a regular file"),
         (lambda path: path.symlink_to(path), "cannot be opened"),
         (lambda path: None, "the file is not there"),
     ],
-    ids=["empty", "too large", "directory", "named pipe", "link to itself", "missing"],
+    ids=["too large", "directory", "named pipe", "link to itself", "missing"],
 )
 def test_what_cannot_be_a_source_is_refused_without_waiting(
     root: Path, read: Callable[..., bytes], make: Callable[[Path], object], complaint: str
@@ -168,6 +173,31 @@ def test_what_cannot_be_a_source_is_refused_without_waiting(
 
     with pytest.raises(UnreadableSource, match=f"it: .*{complaint}"):
         read(root / "it")
+
+
+def hard_link(root: Path) -> Path:
+    """A name inside the root of a file outside of it."""
+    (root.parent / "secret.txt").write_bytes(b"secret")
+    (root / "innocent.txt").hardlink_to(root.parent / "secret.txt")
+    return root / "innocent.txt"
+
+
+def test_a_hard_link_is_refused_like_a_link_out_of_the_root(root: Path, read: Callable[..., bytes]) -> None:
+    with pytest.raises(ForbiddenSource, match=r"has 2 names \(hard links\), of which one may lie outside"):
+        read(hard_link(root))
+
+
+def test_a_hard_link_that_is_granted_is_read(root: Path, read: Callable[..., bytes]) -> None:
+    path = hard_link(root)
+
+    assert read(path, granted=path.as_uri()) == b"secret"
+
+
+def test_nobody_learns_whether_a_file_outside_the_allowed_folders_exists(
+    root: Path, read: Callable[..., bytes]
+) -> None:
+    with pytest.raises(ForbiddenSource, match="outside the allowed roots"):
+        read(root.parent / "not there.txt")
 
 
 def test_a_device_is_refused_even_if_granted(read: Callable[..., bytes]) -> None:
@@ -181,19 +211,19 @@ def test_a_file_of_just_the_largest_size_is_read(root: Path, read: Callable[...,
     assert read(root / "a") == bytes(100)
 
 
-@pytest.mark.parametrize("uri", ["file:///a%00b", "file://[bad/a", "/" + "x" * 300])
-def test_a_uri_that_no_file_system_takes_is_refused(read: Callable[..., bytes], uri: str) -> None:
+@pytest.mark.parametrize("uri", ["file://{}/a%00b", "file://[bad/a", "{}/" + "x" * 300])
+def test_a_uri_that_no_file_system_takes_is_refused(root: Path, read: Callable[..., bytes], uri: str) -> None:
     with pytest.raises(UnreadableSource, match="cannot be opened"):
-        read(uri)
+        read(uri.format(root))
 
 
 def test_a_refused_file_is_closed_again(root: Path, read: Callable[..., bytes]) -> None:
-    (root / "empty").write_bytes(b"")
+    (root / "large").write_bytes(bytes(101))
     before = psutil.Process().num_fds()
 
     for _ in range(10):
         with pytest.raises(UnreadableSource):
-            read(root / "empty")
+            read(root / "large")
 
     assert psutil.Process().num_fds() == before
 

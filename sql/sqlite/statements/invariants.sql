@@ -12,11 +12,11 @@ LIMIT 100;
 
 -- name: broken_coverage
 SELECT s.SourceId AS sourceId, s.ByteLength AS byteLength,
-       (SELECT SUM(sa.ByteLength + COALESCE(length(sa.Suffix), 0)) FROM SourceAtom AS sa
+       (SELECT COALESCE(SUM(sa.ByteLength + COALESCE(length(sa.Suffix), 0)), 0) FROM SourceAtom AS sa
         WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS covered
 FROM Source AS s
 WHERE (:hour IS NULL OR s.IngestHour = :hour) AND (:tenant_id IS NULL OR s.TenantId = :tenant_id) AND s.Status = 'Atomized'
-  AND s.ByteLength IS NOT (SELECT SUM(sa.ByteLength + COALESCE(length(sa.Suffix), 0)) FROM SourceAtom AS sa
+  AND s.ByteLength IS NOT (SELECT COALESCE(SUM(sa.ByteLength + COALESCE(length(sa.Suffix), 0)), 0) FROM SourceAtom AS sa
                            WHERE sa.SourceId = s.SourceId AND sa.Role = 'content')
 LIMIT 100;
 

@@ -24,13 +24,14 @@ FROM Source
 WHERE SourceId IN (SELECT value FROM json_each(:source_ids)) AND +TenantId = :tenant_id AND Status = 'Atomized';
 
 -- name: graph_superseded
+-- A version that was given up takes its place, too, but is not in the graph.
 SELECT o.SourceId AS sourceId, o.SupersededBy AS supersededBy, n.ReceivedAt AS receivedAt
 FROM Source AS o JOIN Source AS n ON n.SourceId = o.SupersededBy
-WHERE o.SupersededBy IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId = :tenant_id
+WHERE o.SupersededBy IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId = :tenant_id AND n.Status = 'Atomized'
 UNION
 SELECT o.SourceId, o.SupersededBy, n.ReceivedAt
 FROM Source AS o JOIN Source AS n ON n.SourceId = o.SupersededBy
-WHERE o.SourceId IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId = :tenant_id;
+WHERE o.SourceId IN (SELECT value FROM json_each(:source_ids)) AND +o.TenantId = :tenant_id AND n.Status = 'Atomized';
 
 -- name: graph_embeddings
 SELECT e.AtomId AS atomId, e.RunId AS runId, m.ModelId AS modelId, m.Name AS name, m.Precision AS precision,

@@ -52,9 +52,16 @@ WHERE Status IN ('Landed', 'Atomizing') AND MessageId IN (SELECT value FROM json
 DELETE FROM Source WHERE SourceId = :source_id;
 
 -- name: supersede_older_versions
+-- What is current, and what a version that was given up stands for.
 UPDATE Source SET SupersededBy = :source_id
-WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status = 'Atomized' AND SupersededBy IS NULL
-  AND SourceId < :source_id;
+WHERE SourceId IN (
+  SELECT c.SourceId FROM Source AS c
+  WHERE c.TenantId = :tenant_id AND c.SourceUri IN (:source_uri, :spelled) AND c.SupersededBy IS NULL AND c.Status = 'Atomized'
+    AND c.SourceId < :source_id
+  UNION ALL
+  SELECT o.SourceId FROM Source AS d JOIN Source AS o ON o.SupersededBy = d.SourceId
+  WHERE d.TenantId = :tenant_id AND d.SourceUri IN (:source_uri, :spelled) AND d.Status = 'DeadLettered' AND d.SourceId < :source_id)
+RETURNING SourceId AS sourceId;
 
 -- name: finish_source
 UPDATE Source

@@ -1,0 +1,82 @@
+"""What a source is called. One file has one uri, however it is spelled, and no message gives its bytes the name of another file."""
+
+import hashlib
+import os
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from hartonomous_resources.messages import IngestionRequest
+
+_CLAIMED = "claimed:"
+"""Before the name of a file that a sender gave to bytes of its own."""
+
+
+class UnreadableSource(Exception):
+    """The source cannot be taken in, and no retry will change that; the message names it and says what to do."""
+
+
+def local_path(uri: str) -> Path:
+    """The path that a uri (file://… or a plain absolute path) names.
+
+    Raises UnreadableSource for any other scheme and for relative paths.
+    """
+    if uri[:5].lower() == "file:":
+        parts = urlsplit(uri)
+        if parts.netloc.lower() not in ("", "localhost"):
+            raise UnreadableSource(f"{uri}: names the host {parts.netloc!r}; only local files can be read")
+        path = Path(os.fsdecode(unquote_to_bytes(parts.path)))
+    elif "://" in uri.split("/", 1)[0] + "//" and not uri.startswith("/"):
+        raise UnreadableSource(f"{uri}: only local files can be read; use file:///… or an absolute path")
+    else:
+        path = Path(uri)
+    if not path.is_absolute():
+        raise UnreadableSource(f"{uri}: not an absolute path; a message must name one")
+    return (
+        Path("/", *path.parts[1:]) if path.anchor == "//" else path
+    )  # POSIX gives two leading slashes no meaning here
+
+
+def real_path(uri: str) -> Path:
+    """Where the file of a uri really lies, links followed; it need not be there.
+
+    Raises UnreadableSource where `local_path` does, and for what no file can be called.
+    """
+    try:
+        return local_path(uri).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a link that leads to itself, a NUL, a host like [
+        raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
+
+
+def source_uri_of(request: IngestionRequest) -> str:
+    """The uri of the source that a request brings.
+
+    A file's is `file:///…` of where it really lies. Other sources have the name that the sender gave, their id or their hash; a name that
+    is a file's is kept behind `claimed:`, unless it is that of the very file to read.
+
+    Raises UnreadableSource when the request names no local file and brings no bytes.
+    """
+    if request.uri is not None:
+        own = real_path(request.uri).as_uri()
+        return own if request.source_uri is None or _is_of(own, request.source_uri) else _as_claimed(request.source_uri)
+    if request.source_uri is not None:
+        return _as_claimed(request.source_uri)
+    if request.source_id is not None:
+        return f"source:{request.source_id}"
+    return f"sha256:{hashlib.sha256(request.raw_data or b'').hexdigest()}"
+
+
+def is_file_uri(source_uri: str) -> bool:
+    """Whether a source is a file under its own name."""
+    return source_uri.startswith("file:")
+
+
+def _is_of(file_uri: str, name: str) -> bool:
+    try:
+        return real_path(name).as_uri() == file_uri
+    except UnreadableSource:
+        return False
+
+
+def _as_claimed(name: str) -> str:
+    plain = name.lstrip()
+    return _CLAIMED + name if plain[:5].lower() == "file:" or Path(plain).is_absolute() else name

@@ -1,0 +1,110 @@
+"""The newest version of a source is empty, or cannot be taken in: what was current before is so no more."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_resources.resources import Resources
+from tests.builders import dead_letters, enqueue, request
+from tests.stages import all_sources, content_of, drive_stages, ingest, put_file, states
+
+
+def too_large(path: Path) -> None:
+    path.write_bytes(bytes(1001))
+
+
+def not_utf8(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\xfd")
+
+
+BAD_VERSIONS = {
+    "too large": (too_large, "1,001 bytes, more than"),
+    "gone": (Path.unlink, "not there (any more)"),
+    "not UTF-8": (not_utf8, "not UTF-8"),
+}
+
+
+def test_an_emptied_file_is_current_and_its_text_is_not(home: Resources) -> None:
+    path = put_file(home, "a.txt", b"It held this.")
+    ingest(home, request(uri=path.as_uri()))
+    path.write_bytes(b"")
+
+    ingest(home, request(uri=path.as_uri()))
+
+    _, new = all_sources(home)
+    assert states(home) == [("Atomized", 1, new["sourceId"]), ("Atomized", 2, None)]
+    assert (new["byteLength"], content_of(home, new)) == (0, b"")
+    assert new["contentHash"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.parametrize(("spoil", "reason"), BAD_VERSIONS.values(), ids=BAD_VERSIONS)
+def test_what_was_current_is_so_no_more_when_the_file_cannot_be_taken_in(
+    make_home: Callable[..., Resources], spoil: Callable[[Path], None], reason: str
+) -> None:
+    home = make_home(max_source_bytes=1000)
+    path = put_file(home, "a.txt", b"It held this.")
+    ingest(home, request(uri=path.as_uri()))
+    spoil(path)
+
+    ingest(home, request(uri=path.as_uri()))
+
+    _, new = all_sources(home)
+    assert states(home) == [("Atomized", 1, new["sourceId"]), ("DeadLettered", 2, None)]
+    assert reason in new["errorMessage"]
+    (letter,) = dead_letters(home.database)
+    assert (letter["kind"], letter["sourceId"], letter["reason"]) == ("source", new["sourceId"], new["errorMessage"])
+
+
+def test_a_file_that_can_be_read_again_is_current_and_follows_what_was_last_read(
+    make_home: Callable[..., Resources],
+) -> None:
+    home = make_home(max_source_bytes=1000)
+    path = put_file(home, "a.txt", b"It held this.")
+    for spoil in (lambda path: None, too_large, lambda path: path.write_bytes(b"It held this.")):
+        spoil(path)
+        ingest(home, request(uri=path.as_uri()))
+
+    first, _, third = all_sources(home)
+    assert (first["supersededBy"], third["status"], third["supersededBy"]) == (third["sourceId"], "Atomized", None)
+
+
+def test_a_message_that_may_not_read_the_file_changes_no_version_of_it(home: Resources, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_bytes(b"Given by name.")
+    with home.database.unit_of_work() as unit_of_work:
+        (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, [("key", request(uri=outside.as_uri()))])
+        unit_of_work.execute_many("insert_path_grant", [(message_id, outside.resolve().as_uri())])
+    drive_stages(home)
+
+    ingest(home, request(uri=outside.as_uri()))
+
+    assert states(home) == [("Atomized", 1, None)]
+    (letter,) = dead_letters(home.database)
+    assert letter["kind"] == "message"
+
+
+def test_an_inline_source_that_cannot_be_taken_in_is_not_current_either(home: Resources) -> None:
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"Before.", sourceUri="note:a.txt")])
+    drive_stages(home)
+
+    ingest(home, request(rawData=b"\xff\xfe\xfd", sourceUri="note:a.txt", contentType="text/plain"))
+
+    assert [status for status, _, _ in states(home)] == ["Atomized", "DeadLettered"]
+    assert states(home)[0][2] == all_sources(home)[1]["sourceId"]
+
+
+def test_the_text_of_a_version_that_is_not_current_is_not_found(make_home: Callable[..., Resources]) -> None:
+    home = make_home(max_source_bytes=1000)
+    path = put_file(home, "a.txt", b"It held this.")
+    ingest(home, request(uri=path.as_uri()))
+    too_large(path)
+    ingest(home, request(uri=path.as_uri()))
+
+    with home.database.read() as unit_of_work:
+        found = unit_of_work.query("lexical_matches", words=json.dumps(["held"]), any_word=False, tenant_id=0, n=10)
+        ids = json.dumps([row["atomId"] for row in found])
+        assert unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=0, modality=None) == []
+        assert unit_of_work.query("occurrences", atom_ids=ids, tenant_id=0, skip=0, n=10) == []
