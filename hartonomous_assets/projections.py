@@ -16,7 +16,7 @@ from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.resources import Resources
+from hartonomous_resources.gpu.protocol import Compute
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -29,46 +29,52 @@ def steps(work: Work) -> Generator[Progress]:
 def _project_batch(work: Work) -> int:
     resources = work.resources
 
-    def model_with_work(unit_of_work: UnitOfWork) -> Row | None:
+    def has_work(unit_of_work: UnitOfWork) -> bool:
         model = active_embedding_model(unit_of_work)
-        if model and unit_of_work.query("has_pending_projections", hour=work.hour, model_id=model["modelId"]):
-            return model
-        return None
-
-    model = ask(resources.database, model_with_work)
-    if model is None:
-        return 0
-
-    def place(unit_of_work: UnitOfWork) -> list[dict[str, object]]:
-        projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
-        rows = unit_of_work.query(
-            "pending_projections", hour=work.hour, model_id=model["modelId"], n=resources.settings.projection_batch_size
+        return model is not None and bool(
+            unit_of_work.query("has_pending_projections", hour=work.hour, model_id=model["modelId"])
         )
-        placed: list[dict[str, object]] = []
-        if rows:
-            points = _positions(resources, projection, [row["vector"] for row in rows])
-            values = hilbert.encode(points).tolist()
-            unit_of_work.execute_many(
-                "project_embedding",
-                (
-                    (*point, value, projection["projectionModelId"], row["atomEmbeddingId"])
-                    for point, value, row in zip(points.tolist(), values, rows, strict=True)
-                ),
-            )
-            publish(unit_of_work, "AtomsProjected", rows, work.run_id)
-            placed = [
-                {"AtomId": row["atomId"], "Dimension": model["dimension"], "Hilbert": value}
-                | dict(zip(("BucketX", "BucketY", "BucketZ"), of_row, strict=True))
-                for row, value, of_row in zip(rows, values, bucket(points).tolist(), strict=True)
-            ]
-        return placed
 
-    placed = transact(resources.database, place)
+    if not ask(resources.database, has_work):
+        return 0
+    n = resources.settings.projection_batch_size
+    placed = transact(
+        resources.database,
+        lambda unit_of_work: project_pending(unit_of_work, resources.compute, work.hour, n, work.run_id),
+    )
     log_atoms(work, "atom_projections", CREATED, placed)
     return len(placed)
 
 
-def _positions(resources: Resources, projection: Row, vectors: list[bytes]) -> NDArray[np.float64]:
+def project_pending(
+    unit_of_work: UnitOfWork, compute: Compute, hour: str, n: int, run_id: str | None
+) -> list[dict[str, object]]:
+    """Give up to `n` embeddings of an hour their positions, by the active models; returns what each has got, for the log."""
+    model = active_embedding_model(unit_of_work)
+    if model is None:
+        return []
+    projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+    rows = unit_of_work.query("pending_projections", hour=hour, model_id=model["modelId"], n=n)
+    if not rows:
+        return []
+    points = _positions(compute, projection, [row["vector"] for row in rows])
+    values = hilbert.encode(points).tolist()
+    unit_of_work.execute_many(
+        "project_embedding",
+        (
+            (*point, value, projection["projectionModelId"], row["atomEmbeddingId"])
+            for point, value, row in zip(points.tolist(), values, rows, strict=True)
+        ),
+    )
+    publish(unit_of_work, "AtomsProjected", rows, run_id)
+    return [
+        {"AtomId": row["atomId"], "Dimension": model["dimension"], "Hilbert": value}
+        | dict(zip(("BucketX", "BucketY", "BucketZ"), of_row, strict=True))
+        for row, value, of_row in zip(rows, values, bucket(points).tolist(), strict=True)
+    ]
+
+
+def _positions(compute: Compute, projection: Row, vectors: list[bytes]) -> NDArray[np.float64]:
     parameters = json.loads(projection["parameters"])
     if projection["method"] != LANDMARK_METHOD:
         raise ValueError(
@@ -76,9 +82,7 @@ def _positions(resources: Resources, projection: Row, vectors: list[bytes]) -> N
         )
     dimension = parameters["dimension"]
     matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), dimension)
-    return resources.compute.project(
-        matrix, landmark_axes(dimension), np.array(parameters["mean"]), parameters["scale"]
-    )
+    return compute.project(matrix, landmark_axes(dimension), np.array(parameters["mean"]), parameters["scale"])
 
 
 STAGE = Stage(

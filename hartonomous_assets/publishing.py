@@ -7,7 +7,7 @@ from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.messages import PROVENANCE_QUEUE, AtomsEventType, atoms_events
 
 
-def publish(unit_of_work: UnitOfWork, event_type: AtomsEventType, rows: Iterable[Row], run_id: str) -> None:
+def publish(unit_of_work: UnitOfWork, event_type: AtomsEventType, rows: Iterable[Row], run_id: str | None) -> None:
     """Events of a run that point at the atoms of rows with `tenantId` and `atomId`, a tenant at a time."""
     in_order = sorted((row["tenantId"], row["atomId"]) for row in rows)
     for tenant_id, of_tenant in groupby(in_order, key=lambda ids: ids[0]):

@@ -1,121 +1,135 @@
-"""`sql`: statements against the embedded database, in SQLite's dialect or SQL Server's.
+"""`sql`: statements against the embedded database, in SQLite's dialect or SQL Server's, so that the same quick checks work on both stores.
 
-What people wrote for SQL Server (TOP, dbo., HASHBYTES, CAST … AS VARBINARY, GETUTCDATE, DECLARE @x … = …, geometry::Point) is
-transpiled, so that the same quick checks work on both stores. The file is opened read-only unless writing is asked for.
+The file is opened read-only unless writing is asked for. Rows are read and changed, the schema is not.
 """
 
 import hashlib
 import math
-import re
 import sqlite3
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
 
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.sqlite import BUSY_SECONDS
+from hartonomous_resources.database.sqlite import BUSY_SECONDS, SqliteUnitOfWork, prepare_connection
+from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import CommandError
 from hartonomous_service.sql_functions import add_functions
-
-if TYPE_CHECKING:
-    from sqlglot import exp
+from hartonomous_service.sql_translation import Statement, batches
 
 
 def run_sql(
     settings: Settings, text: str, *, write: bool = False, n: int = 1000, seconds: float = 60.0
 ) -> dict[str, Any]:
-    """Run statements (separated by semicolons) in one transaction; the last one's first `n` rows are returned.
+    """Run statements (separated by semicolons, batches by GO) in one transaction.
 
     A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home.
-    Returns {"columns", "rows", "rowsChanged", "truncated"}; bytes are shown in hex.
+    Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `n` rows, and in `results` of
+    every statement that returned rows; bytes are shown in hex.
 
     Raises CommandError with the database's own words.
     """
     text = text.encode(errors="replace").decode()  # an argument need not be text
-    connection = sqlite3.connect(":memory:", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
-    complaints = add_functions(connection)
+    location = f"{settings.database_path.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
+    complaints: list[str] = []
     try:
+        with closing(sqlite3.connect(location, timeout=BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
+            console = _Console(settings, connection, complaints, n)
+            deadline = time.monotonic() + seconds
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+            connection.execute("BEGIN")
+            for batch in batches(text):
+                console.run(batch)
+            connection.set_authorizer(None)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise CommandError(f"sql: {_explained(error, complaints, seconds)}") from error
+    return {**console.last, "rowsChanged": console.changed, "results": console.results}
+
+
+_NOTHING: dict[str, Any] = {"columns": [], "rows": [], "truncated": False}
+
+
+class _Console:
+    """What the statements of a call have in common: a connection in a transaction, and what they returned."""
+
+    def __init__(self, settings: Settings, connection: sqlite3.Connection, complaints: list[str], n: int) -> None:
+        self._settings = settings
+        self._connection = connection
+        self._complaints = complaints
+        self._n = n
+        self.results: list[dict[str, Any]] = []
+        self.last = _NOTHING
+        self.changed = 0
+        prepare_connection(connection)
+        add_functions(connection, complaints)
         connection.create_function("SHA2", 2, _sha2, deterministic=True)
         connection.create_function("GETUTCDATE", 0, timestamp)
         connection.create_function("SYSUTCDATETIME", 0, timestamp)
-        mode = "rw" if write else "ro"
-        # Attached under SQL Server's schema name, so that dbo.Atom and Atom are the same table.
-        connection.execute("ATTACH DATABASE ? AS dbo", (f"{settings.database_path.absolute().as_uri()}?mode={mode}",))
-        connection.execute("PRAGMA foreign_keys = ON")
-        deadline = time.monotonic() + seconds
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
-        connection.execute("BEGIN")
-        connection.set_authorizer(_refuse)
-        cursor = None
-        changed = 0
+
+    def run(self, batch: Sequence[Statement]) -> None:
+        """The statements of a batch, which share their variables."""
         variables: dict[str, Any] = {}
-        for statement in _to_sqlite(text):
-            _require_declared(statement, variables)
-            if statement.assigns is not None:
-                [variables[statement.assigns]] = connection.execute(statement.text, variables).fetchone()
-                continue
-            cursor = connection.execute(statement.text, variables)
-            changed += max(cursor.rowcount, 0)
-        columns = [item[0] for item in cursor.description] if cursor and cursor.description else []
-        fetched = cursor.fetchmany(n + 1) if cursor and columns else []
-        connection.set_authorizer(None)
-        connection.execute("COMMIT")
-        return {
-            "columns": columns,
-            "rows": [[_shown(value) for value in row] for row in fetched[:n]],
-            "rowsChanged": changed,
-            "truncated": len(fetched) > n,
-        }
-    except sqlite3.Error as error:
-        hint = "; give --write to change data" if "readonly" in str(error) else ""
-        hint = f"; it ran longer than {seconds:g} s, give --seconds for more" if "interrupted" in str(error) else hint
-        hint += "".join(f"; {complaint}" for complaint in complaints[:1])
-        raise CommandError(f"sql: {error}{hint}") from error
-    finally:
-        connection.close()
+        for statement in batch:
+            missing = statement.reads - variables.keys()
+            if missing:
+                raise CommandError(
+                    f"sql: the variable @{min(missing)} was not declared; write DECLARE @{min(missing)} … before its first use"
+                )
+            self._connection.set_authorizer(self._authorize)
+            cursor = self._connection.execute(statement.text, variables)
+            if statement.assigns:
+                for row in cursor:
+                    variables.update(zip(statement.assigns, row, strict=True))
+            elif statement.calls:
+                self._call(statement, cursor.fetchone())
+            else:
+                self._keep(cursor)
 
+    def _call(self, statement: Statement, values: Sequence[Any]) -> None:
+        from hartonomous_service.sql_procedures import call_procedure
 
-def _shown(value: Any) -> Any:
-    """A value as JSON can hold it."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-_TSQL = re.compile(
-    r"\bTOP\b|\bdbo\.|\bUSE\b|HASHBYTES|GETUTCDATE|SYSUTCDATETIME|VARBINARY|NVARCHAR|\bN'|\b0x|\.ToString\(|\bDECLARE\b|geometry::",
-    re.IGNORECASE,
-)
-"""Words that only T-SQL has; without them a text is SQLite's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """One statement in SQLite's dialect. It may read variables (@name); if it assigns one, it is a SELECT of the value."""
-
-    text: str
-    reads: frozenset[str] = frozenset()
-    assigns: str | None = None
-
-
-def _require_declared(statement: _Statement, variables: dict[str, Any]) -> None:
-    missing = statement.reads - variables.keys()
-    if missing:
-        raise CommandError(
-            f"sql: the variable @{min(missing)} was not declared; write DECLARE @{min(missing)} … before its first use"
+        self._connection.set_authorizer(None)  # procedures are ours
+        unit_of_work = SqliteUnitOfWork(
+            self._connection, load_statements(project_file("sql") / "sqlite" / "statements")
         )
+        rows = call_procedure(self._settings, unit_of_work, statement.calls or "", statement.arguments, list(values))
+        self._add(list(rows[0]), [list(row.values()) for row in rows])
+
+    def _keep(self, cursor: sqlite3.Cursor) -> None:
+        if cursor.description:
+            self._add([item[0] for item in cursor.description], cursor.fetchmany(self._n + 1))
+        else:
+            self.last = _NOTHING
+        self.changed += max(cursor.rowcount, 0)
+
+    def _add(self, columns: list[str], rows: Sequence[Sequence[Any]]) -> None:
+        shown = [[_shown(value) for value in row] for row in rows[: self._n]]
+        self.last = {"columns": columns, "rows": shown, "truncated": len(rows) > self._n}
+        self.results.append(self.last)
+
+    def _authorize(self, action: int, subject: str | None, argument: str | None, *_: str | None) -> int:
+        if action in _OF_THE_SCHEMA:
+            self._complaints.append(
+                "tables, indexes, views and triggers are the program's own; only rows are read and changed here"
+            )
+        elif action in _OF_THE_CALL:
+            self._complaints.append("the statements of a call are one transaction on one file")
+        elif not (action == sqlite3.SQLITE_PRAGMA and argument is not None and subject not in _ASKING_PRAGMAS):
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
 
 
-_REFUSED = {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT}
-"""Other files, and the transaction that all statements of a call share."""
-
-
-def _refuse(action: int, subject: str | None, argument: str | None, *_: str | None) -> int:
-    changes_pragma = action == sqlite3.SQLITE_PRAGMA and argument is not None and subject not in _ASKING_PRAGMAS
-    return sqlite3.SQLITE_DENY if action in _REFUSED or changes_pragma else sqlite3.SQLITE_OK
-
-
+_OF_THE_CALL = {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT}
+_OF_THE_SCHEMA = {
+    getattr(sqlite3, f"SQLITE_{verb}_{temporary}{thing}")
+    for verb in ("CREATE", "DROP")
+    for temporary in ("", "TEMP_")
+    for thing in ("INDEX", "TABLE", "TRIGGER", "VIEW")
+} | {sqlite3.SQLITE_ALTER_TABLE, sqlite3.SQLITE_ANALYZE, sqlite3.SQLITE_REINDEX}
 _ASKING_PRAGMAS = {
     "table_info",
     "table_xinfo",
@@ -128,104 +142,30 @@ _ASKING_PRAGMAS = {
 }
 """Pragmas that take an argument and change nothing; one such as writable_schema can ruin the file."""
 
+_MEANT = {
+    "readonly": "; give --write to change data",
+    "Atom.TenantId, Atom.ContentHash": "; the atom exists: this tenant has one with the same ContentHash",
+    "length(CAST(AtomicValue": "; AtomicValue is the content's first 64 bytes, CAST(… AS VARBINARY(64)); CanonicalText keeps all of it",
+}
+"""What a person does about the database's words."""
+
+
+def _explained(error: sqlite3.Error, complaints: list[str], seconds: float) -> str:
+    told = str(error)
+    hint = "".join(meant for words, meant in _MEANT.items() if words in told)
+    if "interrupted" in told:
+        hint = f"; it ran longer than {seconds:g} s, give --seconds for more"
+    return told + hint + "".join(f"; {complaint}" for complaint in complaints[:1])
+
+
+def _shown(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
 
 def _sha2(value: str | bytes | None, bits: int) -> bytes | None:
     if value is None or bits != 256:
         return None
     return hashlib.sha256(value.encode() if isinstance(value, str) else value).digest()
-
-
-def _to_sqlite(text: str) -> list[_Statement]:
-    import sqlglot
-    from sqlglot import exp
-
-    if not _TSQL.search(text):
-        dialect = "sqlite"
-        if ";" not in text.rstrip().rstrip(";"):
-            return [_Statement(text)]  # one statement of SQLite's own: nothing to translate
-    else:
-        dialect = "tsql"
-    try:
-        trees = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None]
-    except sqlglot.errors.SqlglotError:
-        return [_Statement(text)]  # SQLite's own grammar, perhaps: it says what is wrong, if anything is
-    if not trees:
-        raise CommandError("sql: there is no statement in the text")
-    statements: list[_Statement] = []
-    for tree in trees:
-        if isinstance(tree, (exp.Use, exp.Semicolon)):
-            continue  # one database: nothing to switch to; and a comment at the end is no statement
-        if dialect == "sqlite":
-            statements.append(_Statement(tree.sql(dialect="sqlite")))
-        elif isinstance(tree, exp.Declare):
-            statements += [_declaration(item) for item in tree.expressions]
-        elif isinstance(tree, exp.Set):
-            statements += [_assignment(item) for item in tree.expressions]
-        elif isinstance(tree, (exp.WhileBlock, exp.IfBlock, exp.Block)):
-            raise CommandError("sql: WHILE, IF and BEGIN … END are SQL Server's own and not known here")
-        else:
-            statements.append(_translated(tree))
-    return statements
-
-
-def _declaration(item: "exp.DeclareItem") -> _Statement:
-    """DECLARE @name type = value."""
-    from sqlglot import exp
-
-    [parameter] = item.this if isinstance(item.this, list) else [item.this]
-    value = item.args.get("default") or exp.Null()
-    kind = item.args.get("kind")
-    if isinstance(kind, exp.DataType) and not kind.is_type(exp.DType.GEOMETRY):
-        value = exp.Cast(this=value, to=kind)
-    return _translated(exp.select(value), assigns=parameter.name.lower())
-
-
-def _assignment(item: "exp.SetItem") -> _Statement:
-    """SET @name = value."""
-    from sqlglot import exp
-
-    assigned = item.this
-    if not (isinstance(assigned, exp.EQ) and isinstance(assigned.this, exp.Parameter)):
-        raise CommandError(f"sql: SET {assigned.sql()} has no meaning here; SET @name = value has")
-    return _translated(exp.select(assigned.expression), assigns=assigned.this.name.lower())
-
-
-def _translated(tree: "exp.Expr", assigns: str | None = None) -> _Statement:
-    """A statement of SQL Server's as SQLite's."""
-    from sqlglot import exp
-
-    for repeat in tree.find_all(exp.Repeat):
-        # REPLICATE takes text there, so bytes are written as text: here they stay bytes, which text need not be able to hold.
-        while isinstance(repeat.this, (exp.Cast, exp.Convert)) and repeat.this.find(exp.HexString):
-            repeat.this.replace(repeat.this.expression if isinstance(repeat.this, exp.Convert) else repeat.this.this)
-    for resolution in list(tree.find_all(exp.ScopeResolution)):
-        resolution.replace(_geometry(resolution))
-    for dot in list(tree.find_all(exp.Dot)):
-        called = dot.expression
-        if isinstance(called, exp.Func) and called.name.lower() == "tostring":
-            dot.replace(dot.this)  # SpatialKey.ToString(): the column is text here
-        elif isinstance(called, exp.Func):
-            dot.replace(called)  # dbo.some_function(): functions have no schema here
-    for national in list(tree.find_all(exp.National)):
-        national.replace(exp.Literal.string(national.name))  # N'…': all text is Unicode here
-    for type_ in tree.find_all(exp.DataType):
-        type_.set("expressions", [])  # varbinary(max): lengths have no meaning here
-    parameters = list(tree.find_all(exp.Parameter))
-    for parameter in parameters:
-        if isinstance(parameter.this, exp.Parameter):
-            raise CommandError(f"sql: @@{parameter.this.name} is SQL Server's own and not known here")
-        parameter.this.set("this", parameter.name.lower())  # @Vec is @vec there
-    return _Statement(tree.sql(dialect="sqlite"), frozenset(parameter.name for parameter in parameters), assigns)
-
-
-def _geometry(resolution: "exp.ScopeResolution") -> "exp.Expr":
-    """geometry::Point(x, y, srid), and the methods that read well-known text, which is what a geometry is here."""
-    from sqlglot import exp
-
-    call = resolution.expression
-    name = call.name.lower()
-    if name == "point":
-        return exp.Anonymous(this="geometry_point", expressions=call.expressions)
-    if name in ("parse", "stpointfromtext", "stgeomfromtext"):
-        return call.expressions[0]  # type: ignore[no-any-return]
-    raise CommandError(f"sql: geometry::{call.name} is not known here; geometry::Point, Parse and STPointFromText are")

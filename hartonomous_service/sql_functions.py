@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hartonomous_assets.spatial import hilbert
 from hartonomous_assets.spatial.landmarks import landmark_axes, project, scale_for
+from hartonomous_service import sql_types
 
 MAX_DIMENSION = 1998
 """What SQL Server's functions take, and what its VECTOR columns hold."""
@@ -23,12 +24,11 @@ _MAX_BYTES = 100 * 1024 * 1024
 _POINT = re.compile(r"\s*POINT\s*\(\s*(\S+)\s+(\S+?)(?:\s+(\S+?))?\s*\)\s*", re.IGNORECASE)
 
 
-def add_functions(connection: sqlite3.Connection) -> list[str]:
+def add_functions(connection: sqlite3.Connection, complaints: list[str]) -> None:
     """Make the functions known to a connection.
 
-    Returns a list that will hold what a function had against its arguments: SQLite itself says only that one failed.
+    `complaints` gets what a function had against its arguments: SQLite itself says only that one failed.
     """
-    complaints: list[str] = []
     for name, arguments, function in (
         ("fn_ProjectTo3D", 1, project_to_3d),
         ("clr_ComputeHilbertValue", 2, hilbert_value),
@@ -36,9 +36,10 @@ def add_functions(connection: sqlite3.Connection) -> list[str]:
         ("geometry_point", 3, point),
         ("REPLICATE", 2, replicate),
         ("REPEAT", 2, replicate),  # what REPLICATE is called once the text has been translated
+        ("tsql_add", 2, sql_types.add),
+        ("tsql_cast", 5, sql_types.cast),
     ):
         connection.create_function(name, arguments, _complaining(name, function, complaints), deterministic=True)
-    return complaints
 
 
 def project_to_3d(vector: bytes | None) -> str | None:

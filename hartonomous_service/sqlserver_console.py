@@ -12,7 +12,7 @@ from hartonomous_service.errors import CommandError
 def run_sql_on_server(
     settings: Settings, text: str, *, write: bool = False, n: int = 1000, seconds: float = 60.0
 ) -> dict[str, Any]:
-    """Run batches (separated by GO) in one transaction; the first `n` rows of the last result are returned.
+    """Run batches (separated by GO) in one transaction.
 
     Without `write` only what reads is let through, and the transaction is rolled back. The result is that of `sql_console.run_sql`.
 
@@ -24,16 +24,19 @@ def run_sql_on_server(
         _refuse_changes(text)
     connection = connect(settings)
     connection.timeout = max(1, round(seconds))
-    columns: list[str] = []
-    rows: list[list[Any]] = []
+    results: list[dict[str, Any]] = []
+    last: dict[str, Any] = {"columns": [], "rows": [], "truncated": False}
     changed = 0
     try:
         for batch in split_batches(text):
             cursor = connection.execute(batch)
             while True:
                 if cursor.description:
-                    columns = [column[0] for column in cursor.description]
-                    rows = [[_shown(value) for value in row] for row in cursor.fetchmany(n + 1)]
+                    fetched = cursor.fetchmany(n + 1)
+                    rows = [[_shown(value) for value in row] for row in fetched[:n]]
+                    names = [column[0] for column in cursor.description]
+                    last = {"columns": names, "rows": rows, "truncated": len(fetched) > n}
+                    results.append(last)
                 else:
                     changed += max(cursor.rowcount, 0)
                 if not cursor.nextset():
@@ -44,12 +47,14 @@ def run_sql_on_server(
             connection.rollback()
     except pyodbc.Error as error:
         meant = translated(error, settings)
-        raise CommandError(f"sql: {meant if isinstance(meant, DatabaseError) else error.args[-1]}") from error
+        hint = "; the atom exists: this tenant has one with the same ContentHash" if _ATOM_KEY in str(error) else ""
+        raise CommandError(f"sql: {meant if isinstance(meant, DatabaseError) else error.args[-1]}{hint}") from error
     finally:
         connection.close()
-    return {"columns": columns, "rows": rows[:n], "rowsChanged": changed, "truncated": len(rows) > n}
+    return {**last, "rowsChanged": changed, "results": results}
 
 
+_ATOM_KEY = "UQ_Atom_ContentHash"
 _CHANGES = frozenset({
     "ALTER", "BACKUP", "BEGIN", "BULK", "COMMIT", "CREATE", "DBCC", "DELETE", "DENY", "DISABLE", "DROP", "ENABLE", "EXEC", "EXECUTE",
     "GRANT", "INSERT", "INTO", "KILL", "MERGE", "MOVE", "NEXT", "OPENDATASOURCE", "OPENQUERY", "OPENROWSET", "RECEIVE", "RECONFIGURE",

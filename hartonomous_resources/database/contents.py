@@ -1,5 +1,6 @@
 """Reading the bytes of atoms and of whole sources."""
 
+import hashlib
 from collections.abc import Iterator
 
 from hartonomous_resources.blobs import Blobs
@@ -10,12 +11,20 @@ _ROWS_PER_READ = 512
 
 
 def read_content(row: Row, blobs: Blobs) -> bytes:
-    """Bytes of an atom, given its atomicValue, content and blobKey columns: the one place that knows the three places."""
+    """Bytes of an atom, given its contentHash, atomicValue, content, blobKey and text columns: what knows the four places.
+
+    The text counts where an atom was inserted by hand: AtomicValue then holds no more than the first 64 bytes.
+    """
     if row["blobKey"] is not None:
         return blobs.get(row["blobKey"])
     if row["content"] is not None:
         return bytes(row["content"])
-    return row["atomicValue"] or b""
+    value = bytes(row["atomicValue"] or b"")
+    if row["textBytes"] is not None and hashlib.sha256(value).digest() != row["contentHash"]:
+        encoded = bytes(row["textBytes"])
+        if hashlib.sha256(encoded).digest() == row["contentHash"]:
+            return encoded
+    return value
 
 
 def source_contents(database: Database, blobs: Blobs, source_id: int) -> Iterator[tuple[Row, bytes]]:

@@ -24,8 +24,8 @@ class AtomRow:
     byte_length: int
     blob_key: str | None
     modality: str
-    subtype: str
-    content_type: str
+    subtype: str | None
+    content_type: str | None
     text: str | None
     ordinal: int
     byte_offset: int

@@ -80,15 +80,8 @@ class SqliteDatabase:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
-            connection.row_factory = sqlite3.Row
-            connection.text_factory = _readable
-            connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
-            connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
-            connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
-            connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+            prepare_connection(connection)
             _use_write_ahead_log(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(
@@ -213,6 +206,18 @@ class SqliteDatabase:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def prepare_connection(connection: sqlite3.Connection) -> None:
+    """What our statements and the safety of the file expect of every connection that runs them."""
+    connection.row_factory = sqlite3.Row
+    connection.text_factory = _readable
+    connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
+    connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
+    connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+    connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

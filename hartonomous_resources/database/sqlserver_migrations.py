@@ -90,7 +90,7 @@ def in_schema(text: str, schema: str) -> str:
 
 
 _NOT_CODE = re.compile(
-    r"--[^\n]*|/\*.*?\*/|N?'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|^[ \t]*GO[ \t]*$", re.DOTALL | re.MULTILINE
+    r"--[^\n]*|/\*.*?\*/|N?'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|^[ \t]*(?i:GO)[ \t]*$", re.DOTALL | re.MULTILINE
 )
 
 
@@ -98,7 +98,7 @@ def split_batches(text: str) -> Iterator[str]:
     """Batches of a script: GO separates them where it stands alone on a line, outside of strings and comments."""
     start = 0
     for found in _NOT_CODE.finditer(text):
-        if found[0].strip() == "GO":
+        if found[0].strip().upper() == "GO":
             if text[start : found.start()].strip():
                 yield text[start : found.start()].strip()
             start = found.end()

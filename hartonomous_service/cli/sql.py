@@ -1,42 +1,68 @@
 """The command `sql`."""
 
+import codecs
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.output import JsonOption, emit, opened, out, printable, table
+from hartonomous_service.errors import CommandError
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's command."""
-    app.command()(sql)
+    app.command(context_settings={"ignore_unknown_options": True})(sql)  # a text may begin with a comment: -- …
 
 
 def sql(
-    text: Annotated[str, typer.Argument(help="SQL of SQLite, or T-SQL of the kind people use for quick checks.")],
+    text: Annotated[
+        str | None,
+        typer.Argument(help="SQL of SQLite, or T-SQL of the kind people use for quick checks; - reads it from stdin."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Read the text from this file.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Allow the statements to change data.")] = False,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="Rows at the most.")] = 1000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Run SQL against the database, read-only unless --write is given. Sees all tenants."""
+    """Run SQL against the database, read-only unless --write is given. Sees all tenants.
+
+    Semicolons separate statements, a line that holds only GO separates batches.
+    """
+    if (text is None) == (file is None):
+        raise typer.BadParameter("give the text, or - for stdin, or --file FILE")
+    if file is not None:
+        text = _decoded(file.read_bytes(), str(file))
+    elif text == "-":
+        text = _decoded(sys.stdin.buffer.read(), "stdin")
     settings = Settings()
     if settings.uses_sqlserver:
         from hartonomous_service.sqlserver_console import run_sql_on_server
 
-        result = run_sql_on_server(settings, text, write=write, n=limit, seconds=seconds)
+        result = run_sql_on_server(settings, text or "", write=write, n=limit, seconds=seconds)
     else:
         from hartonomous_service.sql_console import run_sql
 
         with opened() as resources:
-            result = run_sql(resources.settings, text, write=write, n=limit, seconds=seconds)
+            result = run_sql(resources.settings, text or "", write=write, n=limit, seconds=seconds)
+    emit(result, as_json, _show)
 
-    def show(document: Any) -> None:
-        if document["columns"]:
-            rows = [dict(zip(document["columns"], row, strict=True)) for row in document["rows"]]
-            table("rows", rows, {name: printable(name) for name in document["columns"]})
-        else:
-            out.print(f"{document['rowsChanged']:,} rows changed")
 
-    emit(result, as_json, show)
+def _decoded(data: bytes, name: str) -> str:
+    """The text of a script; those of SQL Server's tools are often UTF-16 and say so by their first bytes."""
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name}: not {encoding.removesuffix('-sig').upper()} at byte {error.start}") from error
+
+
+def _show(document: Any) -> None:
+    for result in document["results"]:
+        columns = {str(place): printable(name) for place, name in enumerate(result["columns"])}  # two may have one name
+        table("rows", [dict(zip(columns, row, strict=True)) for row in result["rows"]], columns)
+    if not document["columns"]:
+        out.print(f"{document['rowsChanged']:,} rows changed")

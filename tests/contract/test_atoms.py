@@ -14,6 +14,7 @@ from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.contents import read_content
 from hartonomous_resources.database.protocol import Database, WrittenAtoms
+from hartonomous_resources.database.sqlite import SqliteDatabase
 from tests.builders import (
     HOUR,
     Store,
@@ -137,8 +138,15 @@ def test_content_is_read_back_from_whichever_of_the_three_places_it_lies_in(
 
 
 def test_content_that_a_client_inserted_as_characters_is_read_as_utf8(tmp_path: Path) -> None:
-    row = {"atomicValue": "ä€", "content": None, "blobKey": None}
+    database = SqliteDatabase(tmp_path / "hartonomous.db")  # no column of SQL Server's takes characters for bytes
+    database.migrate()
+    values = (0, "binary", "chunk", hashlib.sha256("ä€".encode()).digest(), None, "ä€", timestamp())
+    database.connection().execute(INSERT_BY_HAND, values)
 
+    source_id = write(database, "ä€".encode())
+
+    with database.read() as unit_of_work:
+        (row,) = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=0, n=10)
     assert read_content(row, LocalBlobs(tmp_path)) == "ä€".encode()
 
 
@@ -237,6 +245,19 @@ def test_a_source_that_holds_an_atom_inserted_by_hand_uses_that_atom(database: D
 
     assert reference_counts(client) == {(0, "known"): 1}
     assert len(jobs(client)) == 1
+
+
+def test_a_source_that_holds_a_long_atom_inserted_by_hand_has_all_of_its_bytes(
+    database: Database, client: Any, tmp_path: Path
+) -> None:
+    text = "A sentence that does not fit into the 64 bytes of AtomicValue, with an ä in it."
+    insert_by_hand(client, text)
+
+    source_id = write(database, text)
+
+    with database.read() as unit_of_work:
+        (row,) = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=0, n=10)
+    assert read_content(row, LocalBlobs(tmp_path)) == text.encode()
 
 
 def test_an_atom_that_no_source_holds_goes_with_its_job_unless_inserted_by_hand(

@@ -50,6 +50,7 @@ SQLITE_ONLY = {
     *("turn_into_text", "insert_source_atom"),
     # and usp_enqueue for this
     "insert_message",
+    "insert_batch",  # and sp_IngestAtoms for this
 }
 
 PYTHON = sorted((project_file("hartonomous_resources") / "database").glob("sqlserver*.py"))

@@ -1,5 +1,6 @@
 """The functions of SQL Server in `hartonomous sql` on the embedded store, and the quick checks as people wrote them."""
 
+import hashlib
 import struct
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,170 @@ def test_variables_filter_tables(home: Settings) -> None:
     )
     text = "DECLARE @h VARBINARY(32) = HASHBYTES('SHA2_256', 'a'); SELECT CanonicalText FROM dbo.Atom WHERE ContentHash = @h"
     assert only(home, text) == "a"
+
+
+# ---- texts, types and what is not done here
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'a' + 'b'", "ab"),
+        ("N'a' + 'b' + N'c'", "abc"),
+        ("0x01 + 0x02", "0102"),
+        ("'1' + '2'", "12"),
+        ("'1' + 2", 3),
+        ("1 + 2 + N''", 3),
+        ("NULL + 'x'", None),
+        ("CAST('abcdef' AS VARBINARY(3))", b"abc".hex()),
+        ("CAST('abcdef' AS VARCHAR(3))", "abc"),
+        ("CAST('abcdef' AS NVARCHAR(3))", "abc"),
+        ("CAST(N'a😀b' AS NVARCHAR(3))", "a😀"),
+        ("CAST(N'a😀b' AS NVARCHAR(2))", "a"),
+        ("CONVERT(VARBINARY(2), 'abc')", b"ab".hex()),
+        ("CAST('ab' AS CHAR(3)) + '|'", "ab |"),
+        ("CAST(0x0102 AS BINARY(4))", "01020000"),
+        ("CAST(258 AS VARBINARY(8))", "00000102"),
+        ("CAST(258 AS VARBINARY(1))", "02"),
+        (f"CAST('{'x' * 40}' AS VARCHAR)", "x" * 30),
+        (f"CAST('{'x' * 40}' AS VARCHAR(MAX))", "x" * 40),
+        ("CONVERT(VARCHAR(10), 0x12AB, 2)", "12AB"),
+        ("CONVERT(VARBINARY(8), '0x12ab', 1)", "12ab"),
+        ("TRY_CAST('x' AS INT)", None),
+        ("TRY_CONVERT(INT, N'7')", 7),
+        ("CAST(0x0102 AS INT)", 258),
+        ("CAST(-1.7 AS INT)", -1),
+    ],
+)
+def test_texts_and_types_are_as_on_sql_server(home: Settings, expression: str, value: object) -> None:
+    assert only(home, f"SELECT {expression}") == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "complaint"),
+    [
+        ("'a' + 1", "'a' is no number"),
+        ("0x01 + 'a'", "bytes can only be joined to bytes"),
+        ("CAST('x' AS INT) + N''", "'x' is no number"),
+        ("CAST(300 AS TINYINT) + N''", "out of the range of tinyint"),
+        ("CAST(12345 AS VARCHAR(3))", "does not fit"),
+    ],
+)
+def test_what_cannot_be_converted_is_an_error(home: Settings, expression: str, complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        run_sql(home, f"SELECT {expression}")
+
+
+def test_a_column_without_a_name_has_that_of_its_text(home: Settings) -> None:
+    assert run_sql(home, "SELECT 'a' + 'b', CAST(1 AS VARCHAR(2)) AS x")["columns"] == ["'a' + 'b'", "x"]
+
+
+def test_a_select_assigns_variables_as_the_types_that_they_have(home: Settings) -> None:
+    text = "DECLARE @a NVARCHAR(3), @b INT = 1; SELECT @a = 'abcdef', @b = @b + 1; SELECT @a, @b"
+    assert run_sql(home, text)["rows"] == [["abc", 2]]
+
+
+def test_go_separates_batches_and_ends_variables(home: Settings) -> None:
+    results = run_sql(home, "SELECT 1\nGO\nDECLARE @a INT = 2; SELECT @a\n go \nSELECT 'GO'")["results"]
+    assert [result["rows"] for result in results] == [[[1]], [[2]], [["GO"]]]
+    with pytest.raises(CommandError, match="@a was not declared"):
+        run_sql(home, "DECLARE @a INT = 2\nGO\nSELECT @a")
+
+
+def test_the_tables_of_the_file_can_be_asked_for(home: Settings) -> None:
+    assert only(home, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'Atom'") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE x (a INT)",
+        "CREATE TABLE dbo.x (a VARBINARY(4))",
+        "CREATE TEMP TABLE x (a)",
+        "CREATE TABLE #x (a NVARCHAR(4))",
+        "CREATE VIEW v AS SELECT 1",
+        "DROP TABLE Atom",
+        "DROP TABLE dbo.Atom",
+        "DROP TRIGGER Atom_NeedsEmbedding",
+        "ALTER TABLE Atom ADD COLUMN x",
+        "ALTER TABLE dbo.Atom ADD x INT",
+        "TRUNCATE TABLE dbo.Atom",
+        "SELECT * INTO dbo.x FROM dbo.Atom",
+        "PRINT 'x'",
+        "PRINT N'x'",
+        "WAITFOR DELAY '0:0:1'",
+        "WAITFOR DELAY N'0:0:1'",
+        "IF 1 = 1 SELECT 1",
+        "BEGIN TRAN",
+        "BEGIN TRANSACTION; SELECT TOP 1 1; COMMIT",
+        "GRANT SELECT ON dbo.Atom TO x",
+        "SELECT TOP 5 PERCENT * FROM Atom",
+        "SELECT N'a' AS b FOR JSON PATH",
+        "DECLARE @t TABLE (a INT)",
+        "EXEC ('SELECT 1')",
+        "EXEC sp_executesql N'SELECT 1'",
+        "EXEC @r = dbo.sp_IngestAtoms N'[]', 0",
+        "GO 5",
+        "ANALYZE",
+        "REINDEX",
+    ],
+)
+def test_what_is_not_done_here_is_an_error_and_never_passed_over(home: Settings, text: str) -> None:
+    before = run_sql(home, "SELECT name FROM sqlite_master ORDER BY name")["rows"]
+
+    with pytest.raises(CommandError):
+        run_sql(home, text, write=True)
+
+    assert run_sql(home, "SELECT name FROM sqlite_master ORDER BY name")["rows"] == before
+
+
+def test_a_longer_atomic_value_than_there_can_be_says_what_to_write(home: Settings) -> None:
+    text = "INSERT INTO Atom (TenantId, Modality, ContentHash, AtomicValue) VALUES (0, 'binary', zeroblob(32), zeroblob(65))"
+    with pytest.raises(CommandError, match="first 64 bytes"):
+        run_sql(home, text, write=True)
+
+
+# ---- procedures
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        ("sp_IngestAtoms N'[]', 0", "there are no atoms"),
+        ("sp_IngestAtoms N'{}', 0", "not a JSON array"),
+        ("sp_IngestAtoms N'[', 0", "not JSON"),
+        ("sp_IngestAtoms NULL, 0", "not JSON"),
+        ("sp_IngestAtoms N'[1]', 0", "neither CanonicalText nor Content"),
+        ("""sp_IngestAtoms N'[{"Content": "%"}]', 0""", "not base64"),
+        ("""sp_IngestAtoms N'[{"CanonicalText": "a", "AtomHash": "00"}]', 0""", "not the SHA-256"),
+        ("""sp_IngestAtoms N'[{"CanonicalText": "a", "Modality": "smell"}]', 0""", "modality is none of"),
+        ("""sp_IngestAtoms N'[{"CanonicalText": "a"}]', -1""", "@TenantId is a number"),
+        ("sp_IngestAtoms N'[]'", "needs @TenantId"),
+        ("sp_IngestAtoms N'[]', 0, 1", "has no parameter 3"),
+        ("sp_IngestAtoms @Nothing = 1", "has no parameter @Nothing"),
+        ("sp_EnqueueIngestion 0", "exactly one of rawData and uri"),
+        ("sp_EnqueueIngestion @TenantId = 0, @RawData = 'text'", "@RawData is not bytes"),
+        ("sp_ProjectEmbeddingsToGeometry @BatchSize = 0", "@BatchSize is a number"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_an_error(home: Settings, call: str, complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        run_sql(home, f"EXEC dbo.{call}", write=True)
+
+
+def test_atoms_of_a_procedure_are_one_source_in_their_order(home: Settings) -> None:
+    atoms = """N'[{"CanonicalText": "one"}, {"content": "AAE=", "modality": "binary"}, {"CANONICALTEXT": "one"}]'"""
+    text = f"DECLARE @atoms NVARCHAR(MAX) = {atoms}; EXEC dbo.sp_IngestAtoms @atoms, @TenantId = 2"
+    run_sql(home, text, write=True)
+
+    [[length, digest, status]] = run_sql(home, "SELECT ByteLength, ContentHash, Status FROM Source WHERE TenantId = 2")[
+        "rows"
+    ]
+    assert (length, digest, status) == (8, hashlib.sha256(b"one\0\1one").hexdigest(), "Atomized")
+    assert run_sql(home, "SELECT ReferenceCount FROM Atom ORDER BY AtomId DESC")["rows"] in ([[2], [1]], [[1], [2]])
+    assert only(home, "SELECT COUNT(*) FROM QueueMessage WHERE Queue = 'ProvenanceQueue'") == 1
+
+
+def test_a_procedure_changes_nothing_unless_write_is_given(home: Settings) -> None:
+    with pytest.raises(CommandError, match="give --write"):
+        run_sql(home, """EXEC dbo.sp_IngestAtoms N'[{"CanonicalText": "one"}]', 0""")

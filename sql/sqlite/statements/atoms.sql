@@ -70,9 +70,10 @@ WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_o
   AND a.Subtype IS NOT 'gap';
 
 -- name: source_contents
--- Bytes of a source in order: each atom's content, then its suffix.
+-- Bytes of a source in order: each atom's content, then its suffix. An atom inserted by hand may have its content in its text only.
 SELECT sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
-       a.TenantId AS tenantId, CAST(a.AtomicValue AS BLOB) AS atomicValue, c.Content AS content, c.BlobKey AS blobKey
+       a.TenantId AS tenantId, CAST(a.AtomicValue AS BLOB) AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
+       CASE WHEN a.InsertedByHand = 1 AND c.AtomId IS NULL THEN CAST(a.CanonicalText AS BLOB) END AS textBytes
 FROM SourceAtom AS sa
 JOIN Atom AS a ON a.AtomId = sa.AtomId
 LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId

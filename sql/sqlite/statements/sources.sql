@@ -140,3 +140,11 @@ GROUP BY SourceId;
 -- name: forget_landed_copy
 -- The housekeeping sweep removes the blob once no row names it.
 UPDATE Source SET BlobKey = NULL WHERE SourceId = :source_id AND Status = 'DeadLettered';
+
+-- name: insert_batch
+-- A source that comes with its atoms, from `hartonomous sql`; on SQL Server sp_IngestAtoms writes it itself.
+INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ContentHash, ByteLength, IngestHour, Status, AtomizerVersion, MessageId,
+                    ReceivedAt, LastSeenAt)
+VALUES (:tenant_id, :source_uri, 1, 'application/octet-stream', :content_hash, :byte_length, :hour, 'Atomized', 'sp_IngestAtoms 1',
+        :message_id, :now, :now)
+RETURNING SourceId AS sourceId;
