@@ -375,19 +375,24 @@ def answer_health(server: TdsServer, *faults: tuple[str, str], dead_letters: int
     server.answer("usp_queue_depths", Rows([("queue", "varchar(64)"), ("depth", "bigint")], [["IngestionQueue", 3]]))
     columns = [("fault", "nvarchar(max)"), ("remedy", "nvarchar(max)")]
     server.answer("usp_database_faults", Rows(columns, [list(fault) for fault in faults]))
-    server.answer("usp_schema", Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[None, 21]]))
+    server.answer("usp_schema", Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[MOMENT, 21]]))
     server.answer("usp_dead_letter_count", Rows([("n", "bigint")], [[dead_letters]]))
     server.answer("usp_failed_job_count", Rows([("n", "bigint")], [[0]]))
     server.answer("usp_waiting_job_types", Rows([("jobType", "nvarchar(100)"), ("n", "bigint")], []))
+    server.answer("usp_failed_receives", Rows([("queue", "varchar(64)"), ("lastError", "nvarchar(max)")], []))
+    server.answer("usp_pending_work", Rows([("hour", "char(16)")], []))
+    server.answer("usp_latest_lease", Rows([("leaseUntil", "datetime2(3)")], [[None]]))
 
 
-def test_health_asks_everything_of_the_database_on_one_connection(server: TdsServer, tmp_path: Path) -> None:
+def test_health_opens_a_connection_that_writes_and_one_that_reads_and_no_more(
+    server: TdsServer, tmp_path: Path
+) -> None:
     answer_health(server, dead_letters=2)
     checks = checks_of(server, tmp_path)
     assert (checks["database"]["status"], checks["dead_letters"]["status"]) == ("healthy", "degraded")
     assert "writable, schema version 21, IngestionQueue 3" in checks["database"]["detail"]
     assert "2 dead letters" in checks["dead_letters"]["detail"]
-    assert len(server.logged(Login)) == 1
+    assert len(server.logged(Login)) == 2
 
 
 def test_health_tells_what_is_wrong_with_the_database_and_what_to_do(server: TdsServer, tmp_path: Path) -> None:
