@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver_migrations import split_batches
 from hartonomous_resources.settings import Settings
@@ -46,9 +45,8 @@ def run_sql_on_server(
         else:
             connection.rollback()
     except pyodbc.Error as error:
-        meant = translated(error, settings)
         hint = "; the atom exists: this tenant has one with the same ContentHash" if _ATOM_KEY in str(error) else ""
-        raise CommandError(f"sql: {meant if isinstance(meant, DatabaseError) else error.args[-1]}{hint}") from error
+        raise CommandError(f"sql: {translated(error, settings)}{hint}") from error
     finally:
         connection.close()
     return {**last, "rowsChanged": changed, "results": results}

@@ -96,6 +96,7 @@ class SqlServerDatabase:
     def _transaction(self, purpose: str) -> Iterator[Session]:
         pyodbc = load_pyodbc()
 
+        session: Session | None = None
         try:
             session = self._session(purpose)
             try:
@@ -105,7 +106,7 @@ class SqlServerDatabase:
                 self._undo(session, purpose, error)
                 raise
         except pyodbc.Error as error:
-            raise translated(error, self._settings) from error
+            raise translated(error, self._settings, session.procedure if session else None) from error
 
     def _commit(self, session: Session) -> None:
         """Commit. Raises DatabaseUnavailable where the answer is lost: doing the work again might then do it twice."""

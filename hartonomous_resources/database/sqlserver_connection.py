@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 _ENTRA_SCOPE = "https://database.windows.net/.default"
 _SQL_COPT_SS_ACCESS_TOKEN = 1256
-_NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+_NUMBER = re.compile(r" ?\((-?\d+)\)(?: \(SQL\w+\)| *(?=;|$))")
+_PREFIXES = re.compile(r"(^|; )\[\w{5}\] ?(?:\[(?:Microsoft|unixODBC|Driver Manager|ODBC [^\]]*|SQL Server)\])*")
+"""What stands before each message: its SQLSTATE and who passed it on. Brackets within a message are the message's own."""
+_VALUES = re.compile(r"(Truncated value:|duplicate key value is|n?(?:var)?char value) (?:'.*'|\(.*\))", re.DOTALL)
+"""What the server quotes of a row: a tenant's own, which has no place in a message."""
 
 
 def connect(settings: Settings) -> "pyodbc.Connection":
@@ -170,16 +174,17 @@ _REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
 }
 
 
-def translated(error: Exception, settings: Settings) -> Exception:
-    """What a driver's error means: a DatabaseError of ours with what to do, or the error itself where it is a bug.
+def translated(error: Exception, settings: Settings, procedure: str | None = None) -> DatabaseError:
+    """What a driver's error means, in one line: with what to do, or with all that the server and the driver said.
 
-    `error.args` is (SQLSTATE, text) as pyodbc raises it.
+    `error.args` is (SQLSTATE, text) as pyodbc raises it; `procedure` is what was called.
     """
     state = str(error.args[0]) if error.args else ""
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
     found = _NUMBER.search(text)
     number = int(found[1]) if found else 0
-    words = re.sub(r"\[[^\]]*\]", "", _NUMBER.sub("", text)).strip(" ;")
+    words = _VALUES.sub(r"\1 …", _PREFIXES.sub(r"\1", _NUMBER.sub("", text)))
+    words = " ".join(words.split()).strip(" ;")
     place = f"SQL Server {_place(settings)}"
     if number in _CONFLICTS or state == "40001":
         return TransactionConflict(f"{place}: {words}")
@@ -212,7 +217,8 @@ def translated(error: Exception, settings: Settings) -> Exception:
         return DatabaseUnavailable(f"the ODBC driver cannot be loaded: {words}; pip install 'hartonomous[sqlserver]'")
     if state == "IM002":
         return DatabaseUnavailable(f"the ODBC driver of HARTONOMOUS_SQLSERVER_DSN is not installed: {words}")
-    return error
+    called = f", in {procedure}" if procedure else ""
+    return DatabaseError(f"{place}: {words} (SQLSTATE {state}, error {number}{called})")
 
 
 _PARTS = {

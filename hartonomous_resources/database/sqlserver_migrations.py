@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -241,10 +242,10 @@ class Migrator:
             self._record(migration)
             self._connection.commit()
         except pyodbc.Error as error:
-            self._connection.rollback()
+            with suppress(pyodbc.Error):  # where it fails, the connection is gone, and the server rolls back by itself
+                self._connection.rollback()
             meant = translated(error, self._settings)
-            words = str(meant) if isinstance(meant, DatabaseError) else str(error.args[-1])
-            raise DatabaseError(f"migration {migration.label} failed and was rolled back: {words}") from error
+            raise DatabaseError(f"migration {migration.label} failed and was rolled back: {meant}") from error
 
     def _record(self, migration: Migration) -> None:
         statement = in_schema(self._statements["record"], self._settings.sqlserver_schema)

@@ -32,6 +32,8 @@ class Session:
         self.connection = connection
         self.cursor = connection.cursor()
         self.used_at = time.monotonic()
+        self.procedure: str | None = None
+        """The procedure called last."""
 
     def renew_cursor(self) -> None:
         """Take another cursor; the old one goes with its last reference."""
@@ -88,6 +90,7 @@ class SqlServerUnitOfWork:
     def _call(self, procedure: Procedure, arguments: Sequence[object]) -> list[Row]:
         """One call, one message to the server: the procedure's rows."""
         cursor = self._session.cursor
+        self._session.procedure = procedure.name
         marks = ", ".join("?" * len(arguments))
         values = [self._bound(*pair) for pair in zip(procedure.parameters, arguments, strict=True)]
         try:

@@ -363,6 +363,13 @@ def settings_for_driver(driver: str) -> Settings:
     return Settings(sqlserver_dsn=SecretStr(f"DRIVER={{{driver}}};SERVER=localhost;UID=worker;PWD={{battery}}"))
 
 
+def test_an_error_that_no_table_knows(server: TdsServer, database: SqlServerDatabase) -> None:
+    server.answer("usp_queue_depths", Failure(8144, "Procedure or function usp_queue_depths has too many arguments."))
+    with pytest.raises(DatabaseError) as caught:
+        query(database, "queue_depths")
+    assert "too many arguments. (SQLSTATE 42000, error 8144, in usp_queue_depths)" in sentence(caught.value)
+
+
 # ---- health
 
 
@@ -429,6 +436,7 @@ def test_a_certificate_that_is_not_trusted(server: TdsServer, encrypting: TdsSer
     with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_TRUST_CERTIFICATE") as caught:
         query(database, "queue_depths")
     assert "certificate is not trusted" in sentence(caught.value)
+    assert "self-signed certificate" in str(caught.value), "why not"
     assert encrypting.log == [], "the login and its password were not sent"
 
 

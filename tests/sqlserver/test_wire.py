@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable
 from hartonomous_resources.database.protocol import WrittenAtoms
 from hartonomous_resources.database.sqlserver import SqlServerDatabase
 from hartonomous_resources.database.sqlserver_procedures import Parameter, load_procedures, load_table_types
@@ -16,7 +16,7 @@ from hartonomous_resources.project_files import project_file
 from tests.builders import HOUR, atom, atoms_of
 from tests.sqlserver.conftest import Open, journal
 from tests.tds.protocol import Attention, Batch, Call, Event, Login, Transaction
-from tests.tds.responses import Rows
+from tests.tds.responses import Failure, Rows
 from tests.tds.server import TdsServer
 from tests.tds.session import Reply
 from tests.tds.values import Table
@@ -348,6 +348,27 @@ def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open
     assert "CREATE TABLE [own].Atom\n" in code
     assert not re.search(r"\bdbo\b", code)
     assert requests(server.log).count("commit") >= len(ran)
+
+
+def test_a_migration_that_fails_is_told_even_if_it_cannot_be_rolled_back(
+    server: TdsServer, open_database: Open
+) -> None:
+    def batch(event: Event) -> Reply:
+        assert isinstance(event, Batch)
+        if "CREATE TABLE" in event.text and "SchemaVersion" not in event.text:
+            return Reply([Failure(1750, "Could not create constraint or index.")])
+        return Reply([FACTS] if "AS edition" in event.text else [])
+
+    def prepared(event: Event) -> Reply:
+        assert isinstance(event, Call)
+        is_lock = "locked" in str(event.values[2])
+        return Reply([Rows([("locked", "int")], [[0]]) if is_lock else Rows([("object_id", "int")], [])])
+
+    server.reply("batch", batch)
+    server.reply("sp_prepexec", prepared)
+    server.answer_next("rollback", drop_after=0)
+    with pytest.raises(DatabaseError, match=r"0001_tables failed and was rolled back: .*Could not create constraint"):
+        open_database().migrate()
 
 
 def test_where_nothing_is_new_a_migration_asks_a_few_questions_and_changes_nothing(

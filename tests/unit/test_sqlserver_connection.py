@@ -127,10 +127,50 @@ def test_with_a_dsn_an_error_names_no_variable_that_does_not_count(state: str, n
     assert not re.search("HARTONOMOUS_SQLSERVER_(SERVER|DATABASE|USER)", meant)
 
 
-def test_an_error_that_is_a_bug_is_not_dressed_up() -> None:
-    bug = error("42000", 8144, "has too many arguments specified")
+def test_an_error_that_no_table_knows_is_one_line_with_its_state_its_number_and_the_procedure() -> None:
+    unknown = error("42000", 8144, "Procedure or function usp_x has too many\narguments specified.")
 
-    assert translated(bug, Settings(sqlserver_server="db")) is bug
+    assert str(translated(unknown, Settings(sqlserver_server="db", sqlserver_database="Atoms"), "usp_x")) == (
+        "SQL Server db/Atoms: Procedure or function usp_x has too many arguments specified. (SQLSTATE 42000, error 8144, in usp_x)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[08001] [Microsoft][ODBC Driver 18 for SQL Server]SSL Provider: [error:0A000086:SSL routines::certificate verify failed"
+         ":self-signed certificate] (-1) (SQLDriverConnect)", "[error:0A000086:SSL routines::certificate verify failed:self-signed certificate]"),
+        ("[42000] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]Cannot find [dbo].[usp_x]. (7) (SQLExecDirectW)",
+         "Cannot find [dbo].[usp_x]."),
+        ("[42000] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server][x] is wrong. (7) (SQLExecDirectW)", ": [x] is wrong. ("),
+        ("[42000] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]One. (7) (SQLExecDirectW); [42000] [Microsoft][ODBC Driver "
+         "18 for SQL Server][SQL Server]Two. (8)", ": One.; Two. (SQLSTATE 42000, error 7)"),
+        ("[IM004] [unixODBC][Driver Manager]Driver's SQLAllocHandle failed (0) (SQLDriverConnect)", ": Driver's SQLAllocHandle failed ("),
+    ],
+)  # fmt: skip
+def test_only_what_stands_before_a_message_is_taken_off(text: str, words: str) -> None:
+    meant = str(translated(Exception(text[1:6], text), Settings(sqlserver_server="db")))
+
+    assert words in meant
+    assert "Microsoft" not in meant and "unixODBC" not in meant and "ODBC Driver" not in meant
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (
+            2628,
+            "String or binary data would be truncated in table 'a.dbo.T', column 'C'. Truncated value: 'my secret (a'.",
+        ),
+        (2627, "Cannot insert duplicate key in object 'dbo.T'. The duplicate key value is (0, it's a secret, 1)."),
+        (245, "Conversion failed when converting the nvarchar value 'it's a secret' to data type int."),
+    ],
+)
+def test_a_value_that_the_server_quotes_is_left_out(number: int, words: str) -> None:
+    meant = str(translated(error("22001", number, words), Settings(sqlserver_server="db")))
+
+    assert "secret" not in meant
+    assert words[:20] in meant and "…" in meant
 
 
 @pytest.mark.parametrize("settings", [{"sqlserver_dsn": "SERVER=db;UID=a;PWD=secret"}, {"sqlserver_server": "db"}])
