@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import dagster as dg
 
-from hartonomous_assets.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, atomizer_for
-from hartonomous_assets.atomizers.content_type import Scan, scan
+from hartonomous_assets.atomizers import Atom, Atomizer, NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_assets.atomizers.content_type import Scan, media_type, scan
 from hartonomous_assets.source_claims import (
     SLOWEST_BYTES_PER_SECOND,
     LeaseLost,
@@ -109,9 +109,9 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
         transact(work.resources.database, lambda unit_of_work: hold(unit_of_work, work, source))
     found = scan(stream)
-    if _is_unchanged(work, source, found):
-        return {"unchanged": 1}
     content_type = _content_type_to_use(source, found)
+    if _is_unchanged(work, source, found, content_type):
+        return {"unchanged": 1}
     atomizer = atomizer_for(content_type)
     stream.seek(0)
     written_hash = hashlib.sha256()
@@ -152,8 +152,8 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
         yield Progress(counts)
 
 
-def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
-    """The same bytes again: the current version is seen once more, and the new row is not needed."""
+def _is_unchanged(work: Work, source: Row, found: Scan, content_type: str) -> bool:
+    """The same bytes of the same kind again: the current version is seen once more, and the new row is not needed."""
 
     def see_once_more(unit_of_work: UnitOfWork) -> bool:
         current = unit_of_work.query(
@@ -162,7 +162,7 @@ def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
             source_uri=source["sourceUri"],
             content_hash=found.sha256,
         )
-        if not current:
+        if not current or media_type(current[0]["contentType"]) != media_type(content_type):
             return False
         hold(unit_of_work, work, source)
         unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
@@ -174,13 +174,23 @@ def _is_unchanged(work: Work, source: Row, found: Scan) -> bool:
 
 
 def _content_type_to_use(source: Row, found: Scan) -> str:
-    content_type: str = source["contentType"]
-    if atomizer_for(content_type).name == "text" and found.invalid_utf8_at is not None:
-        raise UnreadableSource(
-            f"{source['sourceUri']}: declared or named as {content_type} but not UTF-8 at byte {found.invalid_utf8_at:,}; convert it to "
-            "UTF-8, or ingest it with --content-type application/octet-stream to keep its bytes as they are"
-        )
-    return content_type
+    """What was declared or sniffed; for text, its bytes say whether it is UTF-8: of another charset, it is kept as bytes."""
+    declared: str = source["contentType"]
+    of_text = media_type(declared)
+    if atomizer_for(of_text).name != TextAtomizer.name:
+        return declared
+    if found.charset is not None:
+        return f"{of_text}; charset={found.charset}"
+    return declared if atomizer_for(declared).name == TextAtomizer.name else of_text
+
+
+def _why_not_searchable(content_type: str, found: Scan) -> str | None:
+    """For text that is kept as bytes because it is not UTF-8."""
+    if found.charset is None or atomizer_for(media_type(content_type)).name != TextAtomizer.name:
+        return None
+    is_named = found.charset.startswith("utf-")
+    what = f"text in {found.charset}" if is_named else f"not UTF-8 at byte {found.invalid_utf8_at:,}"
+    return f"{what}: kept as bytes, not searchable; convert it to UTF-8 and ingest it again"
 
 
 def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:
@@ -234,6 +244,7 @@ def _finish(
         byte_length=found.byte_length,
         content_type=content_type,
         atomizer_version=f"{atomizer.name} {atomizer.version}",
+        note=_why_not_searchable(content_type, found),
     )
     delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
@@ -263,7 +274,6 @@ STAGE = Stage(
         kinds={store_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("Atom"),
-        code_version=", ".join(f"{atomizer.name} {atomizer.version}" for atomizer in ATOMIZERS),
         description="Sources broken into content-addressed atoms, one per tenant and SHA-256, with the order, offsets and separators "
         "that rebuild every source byte for byte.",
     ),

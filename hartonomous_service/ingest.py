@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hartonomous_assets.atomizers.content_type import scan
+from hartonomous_assets.atomizers.content_type import media_type, scan
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
@@ -57,9 +57,9 @@ def ingest(
 ) -> dict[str, Any]:
     """Enqueue every file (folders recursively) and, with `wait`, see them through.
 
-    A file whose bytes are those of its current version is only seen again: no message, no run, no model. Where a daemon
-    runs, it does the work; else the chain runs in this process, through Dagster. Work that an earlier, killed command left
-    is finished on the way. A path that cannot be taken in is named and does not keep the others from it.
+    A file whose bytes and content type, if one is given, are those of its current version is only seen again: no message, no
+    run, no model. Where a daemon runs, it does the work; else the chain runs in this process, through Dagster. Work that an
+    earlier, killed command left is finished on the way. A path that cannot be taken in is named; the others are taken in.
 
     Raises CommandError for a content type that is none.
 
@@ -104,7 +104,7 @@ def _enqueue(
         uri = path.as_uri()
         ingestion.uris.append(uri)
         version = known.get(uri)
-        if version and _has_bytes(resources, path, uri, version):
+        if version and _is_unchanged(resources, path, uri, version, content_type):
             unchanged.append(version["sourceId"])
         else:
             new.append(uri)
@@ -127,7 +127,11 @@ def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dic
     return {row["sourceUri"]: row for row in rows if row["status"] == "Atomized" and row["sourceUri"] not in unfinished}
 
 
-def _has_bytes(resources: Resources, path: Path, uri: str, version: dict[str, Any]) -> bool:
+def _is_unchanged(
+    resources: Resources, path: Path, uri: str, version: dict[str, Any], content_type: str | None
+) -> bool:
+    if content_type and media_type(content_type) != media_type(version["contentType"]):
+        return False
     try:
         if path.stat().st_size != version["byteLength"]:
             return False
@@ -164,6 +168,7 @@ def _results(
         {
             **{key: row[key] for key in _QUEUED},
             "searchable": is_searchable(row["status"], row["contentType"]),
+            "note": row["errorMessage"] if row["status"] == "Atomized" else None,
             **counts.get(row["sourceId"], nothing),
         }
         for row in sources

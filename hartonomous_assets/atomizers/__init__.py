@@ -14,7 +14,7 @@ ATOMIZERS: tuple[Atomizer, ...] = (
 
 
 def atomizer_for(content_type: str) -> Atomizer:
-    """The first registered atomizer that handles `content_type` (parameters and case do not matter)."""
+    """The first registered atomizer that handles `content_type` (case does not matter; of the parameters, charset does)."""
     return next(atomizer for atomizer in ATOMIZERS if atomizer.handles(content_type))
 
 

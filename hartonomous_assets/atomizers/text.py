@@ -33,6 +33,8 @@ _LONG_RUN = re.compile(r"\S{256,}")
 # \n?+ is possessive: the two halves of one \r\n are not two line ends.
 _BLOCK_END = re.compile(r"\s(?:(?:(?<=\n)|(?<=\r)\n?+)[^\S\r\n]*[\r\n]|(?<=\u2029)|\s{64}|(?=\S{256}))")
 
+_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([^\s;"']+)""")
+
 _TEXT_TYPES = {
     "application/javascript",
     "application/json",
@@ -62,8 +64,11 @@ class TextAtomizer:
         return f"1+nupunkt-{version('nupunkt')}"
 
     def handles(self, content_type: str) -> bool:
-        """True for text/*, JSON, NDJSON, XML, YAML, TOML and JavaScript, and for +json and +xml types."""
-        media_type = content_type.partition(";")[0].strip().lower()
+        """True for text/*, JSON, NDJSON, XML, YAML, TOML and JavaScript, and for +json and +xml types, unless of another charset."""
+        media_type, _, parameters = content_type.lower().partition(";")
+        media_type = media_type.strip()
+        if (charset := _CHARSET.search(parameters)) and charset[1] not in ("utf-8", "utf8", "us-ascii"):
+            return False
         return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _TEXT_TYPES
 
     def atomize(self, stream: BinaryIO) -> Iterator[Atom]:

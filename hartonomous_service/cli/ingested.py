@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hartonomous_resources.source_uris import local_path
-from hartonomous_service.cli.output import err, kept_as_bytes, out, printable, table
+from hartonomous_service.cli.output import cell, err, kept_as_bytes, out, printable, table
 
 _LINES = 50
 """Of what is as it should be, on a terminal."""
@@ -49,6 +49,9 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:
         err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
+    for row in odd:
+        if row["note"]:
+            err.print(f"not searchable: {cell(row['path'])}: {row['note']}", soft_wrap=True)
     shown = fine[:_LINES] if sys.stdout.isatty() else fine
     if rows:
         out.print()

@@ -15,7 +15,7 @@ from hartonomous_service.search import places, search
 from hartonomous_service.sources import list_sources
 from hartonomous_service.statistics import stats
 from tests.builders import request
-from tests.contract.test_sources import ingest
+from tests.stages import ingest
 
 SENTENCE = "The harbour lay quiet under the fog."
 HASH = hashlib.sha256(SENTENCE.encode()).hexdigest()

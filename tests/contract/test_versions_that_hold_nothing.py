@@ -3,9 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from hartonomous_assets import atoms
+from hartonomous_assets.atomizers.content_type import Scan
 from hartonomous_resources.messages import INGESTION_QUEUE
 from hartonomous_resources.resources import Resources
 from tests.builders import dead_letters, enqueue, request
@@ -16,14 +19,9 @@ def too_large(path: Path) -> None:
     path.write_bytes(bytes(1001))
 
 
-def not_utf8(path: Path) -> None:
-    path.write_bytes(b"\xff\xfe\xfd")
-
-
 BAD_VERSIONS = {
     "too large": (too_large, "1,001 bytes, more than"),
     "gone": (Path.unlink, "not there (any more)"),
-    "not UTF-8": (not_utf8, "not UTF-8"),
 }
 
 
@@ -86,11 +84,17 @@ def test_a_message_that_may_not_read_the_file_changes_no_version_of_it(home: Res
     assert letter["kind"] == "message"
 
 
-def test_an_inline_source_that_cannot_be_taken_in_is_not_current_either(home: Resources) -> None:
+def test_an_inline_source_that_cannot_be_taken_in_is_not_current_either(
+    home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(stream: BinaryIO) -> Scan:
+        raise OSError("the disk does not answer")
+
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"Before.", sourceUri="note:a.txt")])
     drive_stages(home)
 
-    ingest(home, request(rawData=b"\xff\xfe\xfd", sourceUri="note:a.txt", contentType="text/plain"))
+    monkeypatch.setattr(atoms, "scan", fail)
+    ingest(home, request(rawData=b"After.", sourceUri="note:a.txt"))
 
     assert [status for status, _, _ in states(home)] == ["Atomized", "DeadLettered"]
     assert states(home)[0][2] == all_sources(home)[1]["sourceId"]

@@ -512,22 +512,22 @@ class DeadLetters:
 
 @pytest.fixture(scope="module")
 def died(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles) -> DeadLetters:
-    """A file too large that gets smaller and is replayed, one that is no UTF-8 and is discarded, and one that is bad for a while."""
+    """A file too large that gets smaller and is replayed, one that is and stays so and is discarded, and one that is bad for a while."""
     folder = tmp_path_factory.mktemp("folder").resolve()
-    large, latin, note = (folder / name for name in ("large.txt", "latin.txt", "note.txt"))
+    large, huge, note = (folder / name for name in ("large.txt", "huge.txt", "note.txt"))
     large.write_bytes(bytes(101))
-    latin.write_bytes(b"caf\xe9\n")
+    huge.write_bytes(bytes(1001))
     note.write_bytes(b"A good note.\n")
     home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"max_source_bytes": 100})
     first = home.run("ingest", folder, "--json")
     assert first.code == 1
     listed = home.json("dead-letters", "list")["deadLetters"]
     letters = {letter["orderingKey"].rsplit("/", 1)[1]: letter for letter in listed}
-    shown = home.json("dead-letters", "show", str(letters["latin.txt"]["deadLetterId"]))
+    shown = home.json("dead-letters", "show", str(letters["huge.txt"]["deadLetterId"]))
     large.write_text("It has few words now.\n")
     replayed = home.json("dead-letters", "replay", str(letters["large.txt"]["deadLetterId"]))
-    discarded = home.json("dead-letters", "discard", str(letters["latin.txt"]["deadLetterId"]))
-    note.write_bytes(b"A bad note: caf\xe9.\n")
+    discarded = home.json("dead-letters", "discard", str(letters["huge.txt"]["deadLetterId"]))
+    note.write_bytes(b"A bad note." * 10)
     assert home.run("ingest", note, "--json").code == 1  # does what was replayed on the way
     note.write_bytes(b"A good note.\n")
     return DeadLetters(
@@ -536,11 +536,11 @@ def died(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: 
 
 
 def test_a_dead_letter_says_what_it_was_and_why_it_died(died: DeadLetters) -> None:
-    assert set(died.letters) == {"large.txt", "latin.txt"}
-    assert died.shown == died.letters["latin.txt"]
-    assert died.shown["kind"] == "source"
-    assert "not UTF-8 at byte 3" in died.shown["reason"]
-    assert json.loads(died.shown["body"])["sourceUri"] == (died.folder / "latin.txt").as_uri()
+    assert set(died.letters) == {"large.txt", "huge.txt"}
+    assert died.shown == died.letters["huge.txt"]
+    assert died.shown["kind"] == "message"
+    assert "1,001 bytes, more than HARTONOMOUS_MAX_SOURCE_BYTES" in died.shown["reason"]
+    assert json.loads(died.shown["body"])["uri"] == (died.folder / "huge.txt").as_uri()
 
 
 def test_a_replayed_dead_letter_is_gone_and_its_file_is_done_by_the_next_run(died: DeadLetters) -> None:
@@ -552,7 +552,7 @@ def test_a_replayed_dead_letter_is_gone_and_its_file_is_done_by_the_next_run(die
 
 
 def test_a_discarded_dead_letter_is_gone(died: DeadLetters) -> None:
-    letter = died.letters["latin.txt"]["deadLetterId"]
+    letter = died.letters["huge.txt"]["deadLetterId"]
 
     assert died.discarded["discarded"] is True
     assert died.home.value("SELECT COUNT(*) FROM DeadLetter WHERE DeadLetterId = ?", letter) == 0

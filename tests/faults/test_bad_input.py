@@ -105,8 +105,12 @@ def test_an_empty_file_is_a_source_of_no_atoms(fed: Fed) -> None:
     assert fed.home.json("verify", str(source["sourceId"])) == {"checked": 1, "failed": []}
 
 
-def test_text_that_is_not_utf8_is_refused_with_the_place_of_the_first_bad_byte(fed: Fed) -> None:
-    assert "not UTF-8 at byte 7" in fed.error_of(fed.folder / "latin.txt")
+def test_text_that_is_not_utf8_is_kept_and_says_the_place_of_the_first_bad_byte(fed: Fed) -> None:
+    source = fed.source_of(fed.folder / "latin.txt")
+
+    assert (source["contentType"], source["searchable"]) == ("text/plain; charset=unknown-8bit", False)
+    assert "not UTF-8 at byte 7" in source["note"]
+    assert fed.result.document["notSearchable"]["contentTypes"] == {source["contentType"]: 1}
 
 
 def test_a_single_line_of_100_megabytes_is_one_source_with_few_atoms(fed: Fed) -> None:

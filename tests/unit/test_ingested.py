@@ -21,6 +21,7 @@ def source(name: str, **fields: Any) -> dict[str, Any]:
         "atomCount": 2,
         "newAtomCount": 1,
         "newBytes": 5,
+        "note": None,
     }
     return {**given, **counts, **fields}
 
@@ -83,6 +84,12 @@ def test_a_terminal_gets_all_that_needs_attention_and_at_most_50_lines_of_the_re
     assert sum(line.endswith(".md") for line in lines) == 70
     assert sum(line.endswith(".txt") for line in lines) == 50
     assert lines[-1] == "… and 250 more as they should be; `hartonomous sources list` shows them"
+
+
+def test_why_a_text_is_not_searchable_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show_ingested(document(source("sub/latin.txt", searchable=False, note="not UTF-8 at byte 7: …")), FOLDER)
+
+    assert capsys.readouterr().err == "not searchable: sub/latin.txt: not UTF-8 at byte 7: …\n"
 
 
 def test_a_path_outside_of_what_was_given_is_whole(capsys: pytest.CaptureFixture[str]) -> None:

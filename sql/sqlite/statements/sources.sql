@@ -34,7 +34,7 @@ UPDATE Source SET Status = 'Landed', LeaseOwner = NULL, LeaseUntil = NULL, Attem
 WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
 
 -- name: current_source_with_hash
-SELECT SourceId AS sourceId FROM Source
+SELECT SourceId AS sourceId, ContentType AS contentType FROM Source
 WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND SupersededBy IS NULL AND Status = 'Atomized'
   AND ContentHash = :content_hash;
 
@@ -64,9 +64,10 @@ WHERE SourceId IN (
 RETURNING SourceId AS sourceId;
 
 -- name: finish_source
+-- A note, kept as ErrorMessage, says why what is kept cannot be searched.
 UPDATE Source
 SET Status = 'Atomized', ContentHash = :content_hash, ByteLength = :byte_length, ContentType = :content_type,
-    AtomizerVersion = :atomizer_version, BlobKey = NULL, LeaseOwner = NULL, LeaseUntil = NULL, ErrorMessage = NULL
+    AtomizerVersion = :atomizer_version, BlobKey = NULL, LeaseOwner = NULL, LeaseUntil = NULL, ErrorMessage = :note
 WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
 
 -- name: dead_letter_source
