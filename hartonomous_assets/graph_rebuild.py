@@ -1,14 +1,17 @@
 """Rebuilding an hour of the graph from the tables, a bounded part at a time: what is there already is merged again and unchanged."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 
 from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_inferences
 from hartonomous_resources.agreement import disagreements, tenants_of
 from hartonomous_resources.clock import bounds_of
-from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.queue_leases import hold_queue
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE
+from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 
 _INFERENCES_AT_ONCE = 100
@@ -42,23 +45,24 @@ def owner_of_graph(unit_of_work: UnitOfWork) -> str:
     return str(unit_of_work.query("schema")[0]["createdAt"])
 
 
-@contextmanager
-def without_events(resources: Resources) -> Iterator[UnitOfWork]:
-    """A transaction in which no event is synced: what it reads and writes to the graph does not undo what an event told."""
-    with resources.database.unit_of_work() as unit_of_work:
-        unit_of_work.query("lock_queue", queue=PROVENANCE_QUEUE)
-        yield unit_of_work
+def without_events(resources: Resources) -> AbstractContextManager[None]:
+    """While no event is synced: what is read and written to the graph within does not undo what an event told.
+
+    Raises DatabaseError as `hold_queue` does.
+    """
+    return hold_queue(resources.database, PROVENANCE_QUEUE, str(this_process()), resources.settings.lease_seconds)
 
 
 def _sources(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
+    def describe(unit_of_work: UnitOfWork, source_id: int, after: Row) -> tuple[list[Row], Part]:
+        rows = unit_of_work.query("source_atoms_after", source_id=source_id, **after, n=ATOMS_PER_EVENT)
+        return rows, describe_atoms(unit_of_work, tenant, sorted({row["atomId"] for row in rows}), source_id)
+
     sources = query(resources.database, "atomized_sources_of_hour", tenant_id=tenant, hour=hour)
     for source_id in (row["sourceId"] for row in sources):
-        after: dict[str, object] = {"role": "", "ordinal": -1}
+        after: Row = {"role": "", "ordinal": -1}
         while True:
-            with without_events(resources) as unit_of_work:
-                rows = unit_of_work.query("source_atoms_after", source_id=source_id, **after, n=ATOMS_PER_EVENT)
-                part = describe_atoms(unit_of_work, tenant, sorted({row["atomId"] for row in rows}), source_id)
-                resources.graph.merge(*part)
+            rows, part = _merged(resources, partial(describe, source_id=source_id, after=after))
             yield part
             if len(rows) < ATOMS_PER_EVENT:
                 break
@@ -66,14 +70,13 @@ def _sources(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
 
 
 def _loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
+    def describe(unit_of_work: UnitOfWork, after: int) -> tuple[list[Row], Part]:
+        rows = unit_of_work.query("loose_atoms_of_hour", tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT)
+        return rows, describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
+
     after = 0
     while True:
-        with without_events(resources) as unit_of_work:
-            rows = unit_of_work.query(
-                "loose_atoms_of_hour", tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT
-            )
-            part = describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
-            resources.graph.merge(*part)
+        rows, part = _merged(resources, partial(describe, after=after))
         if not rows:
             break
         yield part
@@ -82,14 +85,24 @@ def _loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[Part]
 
 def _inferences(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
     since, until = bounds_of(hour)
+
+    def describe(unit_of_work: UnitOfWork, after: str) -> tuple[list[Row], Part]:
+        which = {"tenant_id": tenant, "since": since, "until": until, "after": after}
+        rows = unit_of_work.query("inferences_between", **which, n=_INFERENCES_AT_ONCE)
+        return rows, describe_inferences(unit_of_work, tenant, [row["inferenceId"] for row in rows])
+
     after = ""
     while True:
-        with without_events(resources) as unit_of_work:
-            which = {"tenant_id": tenant, "since": since, "until": until, "after": after}
-            rows = unit_of_work.query("inferences_between", **which, n=_INFERENCES_AT_ONCE)
-            part = describe_inferences(unit_of_work, tenant, [row["inferenceId"] for row in rows])
-            resources.graph.merge(*part)
+        rows, part = _merged(resources, partial(describe, after=after))
         if not rows:
             break
         yield part
         after = rows[-1]["inferenceId"]
+
+
+def _merged(resources: Resources, describe: Callable[[UnitOfWork], tuple[list[Row], Part]]) -> tuple[list[Row], Part]:
+    """Rows, and the part of the graph that they are, once it is written; no transaction waits for the graph."""
+    with without_events(resources):
+        rows, part = ask(resources.database, describe)
+        resources.graph.merge(*part)
+    return rows, part

@@ -1,10 +1,12 @@
 """Stage `provenance_graph`: consume ProvenanceQueue into the graph.
 
 Events are pointers. What is written is read from the tables now, so an event that comes late, twice or out of order does no
-harm. A batch is acknowledged only after the graph has committed it.
+harm. The queue is leased while the graph writes: no transaction waits for the graph, and a batch is acknowledged only after the
+graph has committed it.
 """
 
 from collections.abc import Generator
+from functools import partial
 
 import dagster as dg
 
@@ -16,7 +18,7 @@ from hartonomous_assets.provenance_parts import (
     describe_inferences,
     describe_projected,
 )
-from hartonomous_assets.receiving import receive_batches
+from hartonomous_assets.receiving import in_batches, lease_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
 from hartonomous_assets.table_schema import column_schema, graph_kind
 from hartonomous_resources.clock import timestamp
@@ -66,7 +68,7 @@ def steps(work: Work) -> Generator[Progress]:
             raise StageUnavailable(str(error)) from error
 
     rebuild_is_due = work.alone
-    batches = receive_batches(work, PROVENANCE_QUEUE, settings.provenance_batch_size, handle, merge)
+    batches = in_batches(settings.provenance_batch_size, partial(lease_batch, work, PROVENANCE_QUEUE, handle, merge))
     while True:
         nodes.clear()
         edges.clear()

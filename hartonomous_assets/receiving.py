@@ -1,72 +1,106 @@
-"""Receiving a batch of messages: what cannot be understood is put aside, what fails is counted, the rest is acknowledged."""
+"""Batches of messages: what cannot be understood is put aside, what fails is counted, the rest is acknowledged.
 
-from collections.abc import Callable, Iterator
+An InvalidMessage becomes a dead letter at once. Any other failure returns the batch: of several messages it is not known whose
+fault it was, and they come one at a time then; of one, it counts against that message, which is put aside after five times and
+never blocks the queue.
+
+StageUnavailable and DatabaseError are raised: they are no message's fault. A TransactionConflict is treated as any other failure:
+what always conflicts, such as a row that can never be unique, must not hold up the queue for ever.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from hartonomous_assets.stage import IDLE, Progress, StageUnavailable, Work
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.protocol import Message, UnitOfWork
+from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
+from hartonomous_resources.database.queue_messages import queued_messages, take_off
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.messages import InvalidMessage
+
+Handle = Callable[[UnitOfWork, Message], None]
 
 _RETURNED = "returned to the queue"
 
 
-def receive_batches(
-    work: Work,
-    queue: str,
-    n: int,
-    handle: Callable[[UnitOfWork, Message], None],
-    before_commit: Callable[[], None] = lambda: None,
-) -> Iterator[Progress]:
-    """Receive a batch of up to `n` messages each time that one is asked for; those of a batch that failed come one at a time.
-
-    Raises as `receive_batch` does.
-    """
+def in_batches(n: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
+    """A batch of up to `n` messages each time that one is asked for; those of a batch that failed come one at a time."""
     one_at_a_time = 0
     while True:
-        progress = receive_batch(work, queue, 1 if one_at_a_time else n, handle, before_commit)
+        progress = batch(1 if one_at_a_time else n)
         one_at_a_time = progress.counts.get(_RETURNED, max(0, one_at_a_time - 1))
         yield progress
 
 
-def receive_batch(
-    work: Work,
-    queue: str,
-    n: int,
-    handle: Callable[[UnitOfWork, Message], None],
-    before_commit: Callable[[], None],
-) -> Progress:
-    """Hand up to `n` messages to `handle`, in one transaction that acknowledges them all.
+def receive_batch(work: Work, queue: str, handle: Handle, n: int) -> Progress:
+    """Hand up to `n` messages to `handle`, in one transaction that acknowledges them all."""
+    messages: Sequence[Message] = []
+    try:
+        with work.resources.database.receive(queue, n) as delivery:
+            messages = delivery.messages
+            refused = _handle(delivery.unit_of_work, messages, handle)
+    except Exception as error:  # noqa: BLE001 - counted against the message, or raised again
+        return _returned(work, queue, messages, error)
+    return _counted(messages, refused)
 
-    An InvalidMessage becomes a dead letter at once. Any other failure returns the batch: of several messages it is not
-    known whose fault it was, and they should come one at a time then; of one, it counts against that
-    message, which is put aside after five times and never blocks the queue.
 
-    Raises StageUnavailable and DatabaseError: they are no message's fault. A TransactionConflict is treated as any other failure: what
-    always conflicts, such as a row that can never be unique, must not hold up the queue for ever.
+def lease_batch(work: Work, queue: str, handle: Handle, carry_out: Callable[[], None], n: int) -> Progress:
+    """Hand up to `n` messages to `handle` in one transaction, then do what they ask for outside of any, then acknowledge them.
+
+    Whoever is killed in between has done nothing that may not be done again: the messages are still there. Nobody else works on the queue
+    meanwhile; while somebody else does, this is idle.
     """
     database = work.resources.database
-    received = refused = 0
-    current: Message | None = None
+    messages: Sequence[Message] = []
+    lease: QueueLease | None = None
     try:
-        with database.receive(queue, n) as delivery:
-            for current in delivery.messages:
-                try:
-                    handle(delivery.unit_of_work, current)
-                    received += 1
-                except InvalidMessage as error:
-                    dead_letter_received(delivery.unit_of_work, current, str(error), error.tenant_id)
-                    refused += 1
-            before_commit()
-    except Exception as error:
-        outside = isinstance(error, StageUnavailable | DatabaseError) and not isinstance(error, TransactionConflict)
-        if outside or current is None:
+        if not database.await_messages(queue):
+            return IDLE
+        with database.unit_of_work() as unit_of_work:
+            lease = claim_queue(unit_of_work, queue, work.owner, work.resources.settings.lease_seconds)
+            if lease is None:
+                return IDLE
+            messages = queued_messages(unit_of_work, queue, n)
+            refused = _handle(unit_of_work, messages, handle)
+            take_off(unit_of_work, refused)
+        carry_out()
+        understood = [message for message in messages if message not in refused]
+        transact(database, partial(acknowledge, lease=lease, messages=understood))
+    except BaseException as error:
+        if lease is not None:
+            transact(database, partial(release_queue, lease=lease))
+        if not isinstance(error, Exception):
             raise
-        log_failure(work, queue, f"{len(delivery.messages)} messages of {queue} not taken in", error)
-        if len(delivery.messages) > 1:
-            return Progress({_RETURNED: len(delivery.messages)})
-        dead = database.fail(current, f"{type(error).__name__}: {error}")
-        return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
-    counts = {"received": received, "dead-lettered": refused}
-    return Progress({name: count for name, count in counts.items() if count}) if received or refused else IDLE
+        return _returned(work, queue, messages, error)
+    return _counted(messages, refused)
+
+
+def _handle(unit_of_work: UnitOfWork, messages: Sequence[Message], handle: Handle) -> list[Message]:
+    """Returns those that were refused and are dead letters now."""
+    refused = []
+    for message in messages:
+        try:
+            handle(unit_of_work, message)
+        except InvalidMessage as error:
+            dead_letter_received(unit_of_work, message, str(error), error.tenant_id)
+            refused.append(message)
+    return refused
+
+
+def _returned(work: Work, queue: str, messages: Sequence[Message], error: Exception) -> Progress:
+    outside = isinstance(error, StageUnavailable | DatabaseError) and not isinstance(error, TransactionConflict)
+    if outside or not messages:
+        raise error
+    log_failure(work, queue, f"{len(messages)} messages of {queue} not taken in", error)
+    if len(messages) > 1:
+        return Progress({_RETURNED: len(messages)})
+    dead = work.resources.database.fail(messages[0], f"{type(error).__name__}: {error}")
+    return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
+
+
+def _counted(messages: Sequence[Message], refused: Sequence[Message]) -> Progress:
+    counts = {"received": len(messages) - len(refused), "dead-lettered": len(refused)}
+    return Progress({name: count for name, count in counts.items() if count})

@@ -6,11 +6,12 @@ stored is what it read. Inline bytes lie in the blob store until they are atomiz
 
 import json
 from collections.abc import Generator
+from functools import partial
 
 import dagster as dg
 
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
-from hartonomous_assets.receiving import receive_batches
+from hartonomous_assets.receiving import in_batches, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
@@ -32,7 +33,7 @@ def steps(work: Work) -> Generator[Progress]:
         except UnreadableSource as error:
             raise InvalidMessage(str(error), request.tenant_id) from error
 
-    batches = receive_batches(work, INGESTION_QUEUE, settings.ingestion_batch_size, handle)
+    batches = in_batches(settings.ingestion_batch_size, partial(receive_batch, work, INGESTION_QUEUE, handle))
     while True:
         yield next(batches) if work.is_current_hour and settings.ingestion_enabled else IDLE
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from hartonomous_assets.graph_rebuild import claim_graph, rebuild_hour, without_events
 from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
@@ -65,8 +66,8 @@ def _remove_unknown(resources: Resources, tenant: int) -> Iterator[int]:
         after = ""
         while keys := resources.graph.keys(tenant, label, after, _KEYS_AT_ONCE):
             after = keys[-1]
-            with without_events(resources) as unit_of_work:
-                rows = unit_of_work.query(statement, tenant_id=tenant, keys=json.dumps(keys))
+            with without_events(resources):
+                rows = query(resources.database, statement, tenant_id=tenant, keys=json.dumps(keys))
                 gone = sorted(set(keys) - {row["key"] for row in rows})
                 resources.graph.delete([Node(tenant, label, key) for key in gone])
             yield len(gone)

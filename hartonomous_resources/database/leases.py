@@ -21,8 +21,9 @@ def _expire(unit_of_work: UnitOfWork, owners: Sequence[str]) -> None:
     for owner in owners:
         unit_of_work.execute("expire_source_leases", owner=owner)
         unit_of_work.execute("expire_job_leases", owner=owner)
+        unit_of_work.execute("expire_queue_leases", owner=owner)
 
 
 def _owners(unit_of_work: UnitOfWork) -> set[str]:
-    statements = ("source_lease_owners", "job_lease_owners")
+    statements = ("source_lease_owners", "job_lease_owners", "queue_lease_owners")
     return {row["owner"] for statement in statements for row in unit_of_work.query(statement)}

@@ -106,6 +106,9 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """A read transaction: one consistent snapshot, never waits for a writer."""
 
+    def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
+        """Wait up to `timeout` seconds until a message can be received; True if one can."""
+
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
         """Receive up to `n` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
 

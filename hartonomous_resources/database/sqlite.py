@@ -169,12 +169,15 @@ class SqliteDatabase:
             for m in self._migrations
         ]
 
-    @contextmanager
-    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
+    def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
         deadline = time.monotonic() + timeout
         while not (waiting := self._has_message(queue)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
-        if not waiting:
+        return waiting
+
+    @contextmanager
+    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
+        if not self.await_messages(queue, timeout):
             with self.read() as unit_of_work:
                 yield Delivery([], unit_of_work)
             return

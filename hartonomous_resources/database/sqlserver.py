@@ -174,14 +174,14 @@ class SqlServerDatabase:
 
     @contextmanager
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
-        if not self._await(queue, timeout):
+        if not self.await_messages(queue, timeout):
             with self.read() as unit_of_work:
                 yield Delivery([], unit_of_work)
             return
         with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, n) as received:
             yield received
 
-    def _await(self, queue: str, timeout: float) -> bool:
+    def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
         """Wait on the server until a message can be received; in a transaction of its own, which moves what has arrived."""
         deadline = time.monotonic() + timeout
         while True:

@@ -16,6 +16,7 @@ from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import StageUnavailable, Work
 from hartonomous_resources.agreement import database_digests, disagreements, hours_of
 from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.queue_leases import claim_queue, release_queue
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.neo4j_statements import LABELS
 from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
@@ -240,11 +241,15 @@ def test_a_rebuild_waits_for_whoever_syncs_events(home: Resources) -> None:
     """What it has read may not overwrite what an event tells meanwhile."""
     lose_everything(home)
     steps = rebuild_hour(home, current_hour(), 0)
-    with home.database.unit_of_work():
-        done = threading.Event()
-        rebuilding = threading.Thread(target=lambda: (next(steps), done.set()))
-        rebuilding.start()
-        assert not done.wait(0.5)
+    with home.database.unit_of_work() as unit_of_work:
+        lease = claim_queue(unit_of_work, PROVENANCE_QUEUE, "another", 60)
+    assert lease
+    done = threading.Event()
+    rebuilding = threading.Thread(target=lambda: (next(steps), done.set()))
+    rebuilding.start()
+    assert not done.wait(0.5)
+    with home.database.unit_of_work() as unit_of_work:
+        release_queue(unit_of_work, lease)
     rebuilding.join(30)
     assert done.is_set()
 

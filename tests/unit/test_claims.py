@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets import atoms, embeddings, sources
+from hartonomous_assets import atoms, embeddings, provenance, sources
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Stage, Work
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from tests.builders import enqueue, request
 
@@ -63,3 +63,15 @@ def test_a_claim_does_not_outlive_a_signal(
 
     found = resources.database.connection().execute(f"SELECT LeaseOwner, AttemptCount FROM {table}").fetchall()  # type: ignore[attr-defined]
     assert [tuple(row) for row in found] == [(None, 0)]
+
+
+def test_the_lease_of_a_queue_does_not_outlive_a_signal(resources: Resources) -> None:
+    enqueue(resources.database, PROVENANCE_QUEUE, [b'{"eventType": "AtomsCreated", "atomIds": [1]}'])
+    signalled = dataclasses.replace(resources, database=Interrupted(resources.database, "queued_messages"))  # type: ignore[arg-type]
+
+    with pytest.raises(KeyboardInterrupt):
+        next(provenance.STAGE.steps(Work(current_hour(), "run", signalled)))
+
+    left = "SELECT (SELECT COUNT(*) FROM QueueLease), (SELECT COUNT(*) FROM QueueMessage)"
+    found = resources.database.connection().execute(left).fetchall()  # type: ignore[attr-defined]
+    assert [tuple(row) for row in found] == [(0, 1)]

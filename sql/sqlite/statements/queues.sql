@@ -41,3 +41,17 @@ DELETE FROM QueueMessage WHERE Sequence IN (SELECT value FROM json_each(:sequenc
 -- name: lock_queue
 -- Nobody else receives until the transaction ends: here that is so in any of them.
 SELECT :queue AS queue;
+
+-- name: claim_queue
+INSERT INTO QueueLease (Queue, LeaseOwner, LeaseUntil) VALUES (:queue, :owner, :lease_until)
+ON CONFLICT (Queue) DO UPDATE SET LeaseOwner = excluded.LeaseOwner, LeaseUntil = excluded.LeaseUntil
+WHERE QueueLease.LeaseUntil < :now;
+
+-- name: release_queue
+DELETE FROM QueueLease WHERE Queue = :queue AND LeaseOwner = :owner AND LeaseUntil = :lease_until;
+
+-- name: queue_lease_owners
+SELECT LeaseOwner AS owner FROM QueueLease;
+
+-- name: expire_queue_leases
+DELETE FROM QueueLease WHERE LeaseOwner = :owner;

@@ -1,0 +1,80 @@
+"""Leasing a queue: for work that leads out of the database, and during which no transaction may be open.
+
+A queue has one holder at a time, so what its messages ask for is done in their order. The messages stay where they are until they
+are acknowledged; the lease of a process that died is free at once, or when it runs out.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from hartonomous_resources.clock import timestamp
+from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.database.protocol import Database, Message, UnitOfWork
+from hartonomous_resources.database.queue_messages import take_off
+from hartonomous_resources.database.transactions import transact
+
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLease:
+    """A queue is `owner`'s until a time; no two leases of an owner end at the same one."""
+
+    queue: str
+    owner: str
+    until: str
+
+
+def claim_queue(unit_of_work: UnitOfWork, queue: str, owner: str, seconds: float) -> QueueLease | None:
+    """Lease a queue; None while somebody holds it, be it another thread of this process."""
+    lease = QueueLease(queue, owner, timestamp(seconds))
+    claimed = unit_of_work.execute("claim_queue", queue=queue, owner=owner, lease_until=lease.until, now=timestamp())
+    return lease if claimed else None
+
+
+def release_queue(unit_of_work: UnitOfWork, lease: QueueLease) -> bool:
+    """Give a queue back; False when the lease had run out and somebody else has held the queue since."""
+    return unit_of_work.execute("release_queue", queue=lease.queue, owner=lease.owner, lease_until=lease.until) > 0
+
+
+def acknowledge(unit_of_work: UnitOfWork, lease: QueueLease, messages: Sequence[Message]) -> None:
+    """Give the queue back, and take off it the messages that are done.
+
+    Where somebody else has held it since, what was done for them may have overwritten what is newer: they are sent again.
+    """
+    if release_queue(unit_of_work, lease):
+        take_off(unit_of_work, messages)
+    else:
+        unit_of_work.enqueue(lease.queue, [(message.ordering_key, message.body) for message in messages])
+
+
+@contextmanager
+def hold_queue(database: Database, queue: str, owner: str, seconds: float) -> Iterator[None]:
+    """Keep everybody else from working on a queue, once whoever holds it has given it back.
+
+    Raises DatabaseError when that takes longer than `seconds`, or when somebody else has held it before the end: do it again then.
+    """
+    lease = _wait_for(database, queue, owner, seconds)
+    try:
+        yield
+    finally:
+        is_ours = transact(database, partial(release_queue, lease=lease))
+    if not is_ours:
+        raise DatabaseError(
+            f"{database.name}: this took longer than a claim holds, and another process has worked on {queue} meanwhile; "
+            "do it again, or raise HARTONOMOUS_LEASE_SECONDS"
+        )
+
+
+def _wait_for(database: Database, queue: str, owner: str, seconds: float) -> QueueLease:
+    deadline = time.monotonic() + seconds
+    while not (lease := transact(database, partial(claim_queue, queue=queue, owner=owner, seconds=seconds))):
+        if time.monotonic() > deadline:
+            raise DatabaseError(
+                f"{database.name}: another process has worked on {queue} for {seconds:.0f} s; look what it waits for, then try again"
+            )
+        time.sleep(_POLL_SECONDS)
+    return lease
