@@ -3,11 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from hartonomous_resources.credentials import without_credentials
+from hartonomous_resources.database.errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.disk_space import lacks_space
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import open_database, open_graph
@@ -16,7 +19,6 @@ from hartonomous_service.clock_check import kept_by_the_future, made_in_the_futu
 from hartonomous_service.daemon import daemon_fault, daemon_is_running
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
-_LEAST_FREE_BYTES = 1024**3
 
 Outcome = tuple[str, str]
 
@@ -59,7 +61,17 @@ def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
 
 def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
     database = open_database(settings)
-    with database.unit_of_work() as unit_of_work:
+    try:
+        return _look(database, database.unit_of_work(), settings, counted)
+    except ReadOnlyDatabase as error:
+        _look(database, database.read(), settings, counted)
+        return DEGRADED, f"{error}: nothing is taken in, and what waits is not done"
+
+
+def _look(
+    database: Database, transaction: AbstractContextManager[UnitOfWork], settings: Settings, counted: list[_Counts]
+) -> Outcome:
+    with transaction as unit_of_work:
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
         faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
         migrations = unit_of_work.query("schema")[0]["migrations"]
@@ -150,7 +162,7 @@ def _clock(counted: list[_Counts]) -> Outcome:
 
 def _disk(settings: Settings) -> Outcome:
     free = shutil.disk_usage(settings.home).free
-    if free < _LEAST_FREE_BYTES:
+    if lacks_space(settings.home):
         return DEGRADED, f"only {free / 1024**3:.1f} GiB free at {settings.home}"
     return HEALTHY, f"{free / 1024**3:.1f} GiB free at {settings.home}"
 

@@ -9,10 +9,13 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.sqlite import BUSY_SECONDS, SqliteUnitOfWork, prepare_connection
+from hartonomous_resources.database.sqlite import SqliteUnitOfWork, prepare_connection
+from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, only_readable
+from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
@@ -33,7 +36,7 @@ def run_sql(
     Raises CommandError with the database's own words.
     """
     text = text.encode(errors="replace").decode()  # an argument need not be text
-    location = f"{settings.database_path.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
+    location, unchanged = _location(settings.database_path, write)
     complaints: list[str] = []
     try:
         with closing(sqlite3.connect(location, timeout=BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
@@ -45,9 +48,19 @@ def run_sql(
                 console.run(batch)
             connection.set_authorizer(None)
             connection.execute("COMMIT")
+            if unchanged:
+                unchanged.check()
     except sqlite3.Error as error:
         raise CommandError(f"sql: {_explained(error, complaints, seconds)}") from error
     return {**console.last, "rowsChanged": console.changed, "results": console.results}
+
+
+def _location(path: Path, write: bool) -> tuple[str, Unchanged | None]:
+    if not can_only_be_read(path):
+        return f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}", None
+    if write:
+        raise only_readable(path)
+    return way_to_read(path)
 
 
 _NOTHING: dict[str, Any] = {"columns": [], "rows": [], "truncated": False}

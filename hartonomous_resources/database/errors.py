@@ -9,6 +9,10 @@ class DatabaseUnavailable(DatabaseError):
     """The store cannot be reached or opened. Work waits; nothing is lost."""
 
 
+class ReadOnlyDatabase(DatabaseUnavailable):
+    """The store can be read here, and not written."""
+
+
 class SchemaMismatch(DatabaseError):
     """The schema is newer than the program, or a migration that ran has been changed since."""
 

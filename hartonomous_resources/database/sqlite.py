@@ -11,17 +11,16 @@ from pathlib import Path
 
 from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.dead_letters import count_failed_receive
-from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable
+from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import AtomRow, Delivery, Message, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlite_atoms import write_atoms
+from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, only_readable
+from hartonomous_resources.database.sqlite_reading import can_only_be_read, way_to_read
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
-
-BUSY_SECONDS = 120.0
-"""How long a writer waits for the one before it: SQLite has one writer at a time, and a batch takes well under a second."""
 
 _POLL_SECONDS = 0.02
 
@@ -72,32 +71,44 @@ class SqliteDatabase:
     def connection(self) -> sqlite3.Connection:
         """The calling thread's connection, opened at first use.
 
-        Raises DatabaseUnavailable when the file cannot be opened or is not a database.
+        Where nothing can be written, it only reads. Raises DatabaseUnavailable when the file cannot be opened or is not a database.
         """
         existing: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if existing is not None:
-            return existing
+        if existing is None:
+            with explained(self.path):
+                existing = self._local.connection = self._opened()
+        return existing
+
+    def _opened(self) -> sqlite3.Connection:
+        only_reads = self._local.only_reads = can_only_be_read(self.path)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
-            prepare_connection(connection)
-            _use_write_ahead_log(connection)
-            connection.execute("PRAGMA cache_size = -65536")
-            connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute(
-                "PRAGMA wal_autocheckpoint = 16000"
-            )  # rewritten index pages are copied back once, not per batch
-        except (sqlite3.OperationalError, OSError) as error:
+            if only_reads:
+                name, self._local.unchanged = way_to_read(self.path)
+            else:
+                name = str(self.path)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
             raise DatabaseUnavailable(
                 f"cannot open {self.path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise DatabaseUnavailable(f"{self.path}: {error}; restore it from a backup") from error
-        self._local.connection = connection
+        connection = sqlite3.connect(
+            name, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512, uri=only_reads
+        )
+        prepare_connection(connection)
+        if not only_reads:
+            _use_write_ahead_log(connection)
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(
+            "PRAGMA wal_autocheckpoint = 16000"
+        )  # rewritten index pages are copied back once, not per batch
         return connection
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqliteUnitOfWork]:
+        self.connection()
+        if self._local.only_reads:  # SQLite itself would notice at the first change
+            raise only_readable(self.path)
         with self._transaction("BEGIN IMMEDIATE") as unit_of_work:
             yield unit_of_work
 
@@ -109,7 +120,7 @@ class SqliteDatabase:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqliteUnitOfWork]:
         connection = self.connection()
-        try:
+        with explained(self.path):
             connection.execute(begin)
             try:
                 yield SqliteUnitOfWork(connection, self._statements)
@@ -118,12 +129,8 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
-            raise _translated(error, self.path) from error
-        except sqlite3.DatabaseError as error:
-            if type(error) is sqlite3.DatabaseError:  # "file is not a database", "disk image is malformed"
-                raise DatabaseUnavailable(f"{self.path}: {error}; restore it from a backup") from error
-            raise
+        if unchanged := getattr(self._local, "unchanged", None):
+            unchanged.check()
 
     def migrate(self, to: int | None = None) -> list[str]:
         if not self._pending(to):
@@ -151,7 +158,7 @@ class SqliteDatabase:
 
     def _journal(self) -> list[sqlite3.Row]:
         connection = self.connection()
-        try:
+        with explained(self.path):
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS SchemaVersion (Version INTEGER PRIMARY KEY, Name TEXT NOT NULL,"
                 " Sha256 TEXT NOT NULL, AppliedAt TEXT NOT NULL)"
@@ -159,8 +166,6 @@ class SqliteDatabase:
             return connection.execute(
                 "SELECT Version AS version, Sha256 AS sha256, AppliedAt AS appliedAt FROM SchemaVersion"
             ).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise DatabaseUnavailable(f"{self.path}: {error}; restore it from a backup") from error
 
     def migration_status(self) -> list[Row]:
         applied = {row["version"]: row["appliedAt"] for row in self._journal()}
@@ -268,14 +273,3 @@ def split_statements(script: str) -> Iterator[str]:
             statement = ""
     if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):
         raise ValueError(f"unfinished statement at the end of a migration: {statement[:80]!r}")
-
-
-def _translated(error: sqlite3.OperationalError, path: Path) -> Exception:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return DatabaseError(
-            f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
-        )
-    if "unable to open" in text or "disk" in text or "readonly" in text:
-        return DatabaseUnavailable(f"{path}: {text}; check its rights and the free space")
-    return error

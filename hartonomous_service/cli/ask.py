@@ -196,6 +196,8 @@ def reconstruct(
                 file.writelines(pieces)
                 size = file.tell()
             partial.replace(target)  # only bytes that proved right get the name asked for
+        except OSError as error:
+            raise CommandError(f"-o {output}: {error.strerror}") from error
         finally:
             partial.unlink(missing_ok=True)
     emit(

@@ -1,9 +1,11 @@
 """Entry point: the app with its commands, and how errors leave it."""
 
+import errno
 import io
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from types import FrameType
@@ -15,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.disk_space import disk_is_full, is_full
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import LOGGER, configure_logging
@@ -73,14 +76,22 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
     except SQLAlchemyError as error:
-        place = Settings().dagster_home
-        _fail(
-            f"Dagster's storage in {place} cannot be used: {getattr(error, 'orig', None) or error}; make room or grant rights there, or "
-            "delete the folder: it holds only history, and choose a HARTONOMOUS_HOME without ? and %",
-            error,
-        )
+        _fail(about_dagsters_storage(error, Settings().dagster_home), error)
     except OSError as error:
+        if error.errno == errno.ENOSPC and is_full(home := Settings().home):  # else it is the disk of an output
+            _fail(disk_is_full(home), error)
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", error)
+
+
+def about_dagsters_storage(error: SQLAlchemyError, place: Path) -> str:
+    """What to do about a failure of Dagster's own storage, which lies at `place`."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error) and is_full(place):
+        return disk_is_full(place)
+    remedy = "grant rights there, or move the folder away: it holds only history"
+    if {"?", "%"} & set(str(place)):
+        remedy = "choose a HARTONOMOUS_HOME without ? and %"
+    return f"Dagster's storage in {place} cannot be used: {cause}; {remedy}"
 
 
 def _stop(signum: int, frame: FrameType | None) -> NoReturn:

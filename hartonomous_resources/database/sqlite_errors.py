@@ -1,0 +1,56 @@
+"""What SQLite's errors mean to a user."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable, ReadOnlyDatabase
+from hartonomous_resources.disk_space import disk_is_full, is_full
+
+BUSY_SECONDS = 120.0
+"""How long a writer waits for the one before it: SQLite has one writer at a time, and a batch takes well under a second."""
+
+_PRIMARY = 0xFF  # of an extended error code
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Errors of the database at `path` leave as ours, with what to do; one that is a bug, or a conflict of rows, as it is."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        meant = _meant(error, path)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def only_readable(path: Path) -> ReadOnlyDatabase:
+    """The error of whoever wants to write where that cannot be done."""
+    return ReadOnlyDatabase(
+        f"{path} can only be read here: its medium is read-only, or this user may not write it; grant the right to write, or make a "
+        "copy the HARTONOMOUS_HOME"
+    )
+
+
+def _meant(error: sqlite3.Error, path: Path) -> DatabaseError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    if code in _HELD:
+        return DatabaseError(
+            f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
+        )
+    if code == sqlite3.SQLITE_FULL or (code in _NO_ACCESS and path.parent.exists() and is_full(path.parent)):
+        return DatabaseUnavailable(disk_is_full(path.parent))
+    if code == sqlite3.SQLITE_READONLY:
+        return only_readable(path)
+    if code in _NO_ACCESS:
+        return DatabaseUnavailable(
+            f"cannot open {path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
+        )
+    if code in _DAMAGED:
+        return DatabaseUnavailable(f"{path}: {error}; restore it from a backup")
+    return None
