@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import dagster as dg
 
-from hartonomous_assets.atomizers import Atom, Atomizer, NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_assets.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, TextAtomizer, atomizer_for
 from hartonomous_assets.atomizers.content_type import Scan, media_type, scan
 from hartonomous_assets.source_claims import (
     SLOWEST_BYTES_PER_SECOND,
@@ -274,6 +274,7 @@ STAGE = Stage(
         kinds={store_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("Atom"),
+        code_version=", ".join(f"{atomizer.name} {atomizer.version}" for atomizer in ATOMIZERS),
         description="Sources broken into content-addressed atoms, one per tenant and SHA-256, with the order, offsets and separators "
         "that rebuild every source byte for byte.",
     ),

@@ -9,21 +9,24 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from datetime import timedelta
 
 import dagster as dg
 
 from hartonomous_assets import atoms, embeddings, projections, provenance, sources
-from hartonomous_assets.checks import CHECK_SPECS, evaluate
+from hartonomous_assets.checks import CHECK_SPECS, evaluate, in_partition
+from hartonomous_assets.column_lineage import column_lineage
 from hartonomous_assets.lineage_events import run_lineage
 from hartonomous_assets.our_runs import process_tags
 from hartonomous_assets.partitions import INGEST_HOUR
-from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work
+from hartonomous_assets.projection_model import materialize_if_new
+from hartonomous_assets.stage import Progress, Stage, StageReport, StageUnavailable, Work
 from hartonomous_assets.stage_log import described, log_failure, log_started, log_step
+from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.protocol import Database, Row
+from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.gpu.protocol import Compute
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
@@ -31,27 +34,13 @@ from hartonomous_resources.settings import Settings
 
 STAGES: tuple[Stage, ...] = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
 
-_REPORT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 """How often to look for work without a commit that wakes: leases run out, what was down comes back, the hour ends."""
 
+SENSOR_TAG = "dagster/sensor_name"
 
-@dataclass
-class StageReport:
-    """What a stage did in this run."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    steps: int = 0
-    error: Exception | None = None
-
-    def add(self, progress: Progress, seconds: float) -> None:
-        """Count one step."""
-        self.seconds += seconds
-        if progress.counts:
-            self.steps += 1
-        for name, n in progress.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + n
+# A materialisation says that nothing was left to do. At rest the sensor has that confirmed every few hours.
+_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_window=timedelta(hours=12))
 
 
 def drive(
@@ -118,7 +107,7 @@ def drive(
 
 @dg.multi_asset(
     name="chain",
-    specs=[stage.spec for stage in STAGES],
+    specs=[stage.spec.replace_attributes(freshness_policy=_FRESHNESS) for stage in STAGES],
     check_specs=CHECK_SPECS,
     can_subset=True,
     partitions_def=INGEST_HOUR,
@@ -136,12 +125,14 @@ def chain(
     resources = Resources(settings, database, graph, gpu, blobs)
     context.instance.add_run_tags(context.run.run_id, process_tags(context.run.run_id))
     selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
+    # Whoever started a run or a backfill waits for its end; the sensor starts the next one itself.
+    linger_seconds = settings.linger_seconds if SENSOR_TAG in context.run.tags else 0.0
     release_dead_claims(database)
     errors: dict[str, Exception] = {}
     with run_lineage(resources, context.run.run_id, context.partition_keys, selected) as lineage:
         for hour in context.partition_keys:
             work = Work(hour, context.run.run_id, resources, alone=len(selected) == 1)
-            reports = drive(work, selected, settings.linger_seconds, _Reporter(context, work))
+            reports = drive(work, selected, linger_seconds, ProgressObserver(context, work))
             for stage in selected:
                 report = reports[stage.name]
                 told = None if report.error is None else described(report.error)
@@ -151,13 +142,20 @@ def chain(
                     context.log.error(f"{stage.name}, hour {hour}: {told}")
                 else:
                     context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
-                    context.add_asset_metadata(
-                        metadata_of(stage, work, report), asset_key=stage.spec.key, partition_key=hour
-                    )
+                    metadata = {**metadata_of(stage, work, report), **column_lineage(stage)}
+                    context.add_asset_metadata(metadata, asset_key=stage.spec.key, partition_key=hour)
+    if projections.STAGE in selected:
+        materialize_if_new(context, database)
     for stage in selected:
         if stage.name not in errors:
             yield dg.MaterializeResult(asset_key=stage.spec.key)
-    yield from evaluate(set(context.selected_asset_check_keys), context.partition_keys, database, graph)
+    checks = set(context.selected_asset_check_keys)
+    for hour in context.partition_keys:
+        for result in evaluate(checks, hour, database, graph):
+            if context.has_partition_key:
+                yield result
+            else:
+                context.log_event(in_partition(result, hour))
     if errors:
         unexpected = [error for error in errors.values() if not isinstance(error, StageUnavailable)]
         causes = {name: described(error) for name, error in errors.items()}
@@ -167,52 +165,3 @@ def chain(
             metadata=causes,
             allow_retries=not unexpected,
         ) from None
-
-
-class _Reporter:
-    """Logs a materialisation of a stage that is at work, at most every few seconds.
-
-    Counting what the hour holds takes the longer the more it holds: a twentieth of the time may go into it.
-    """
-
-    def __init__(self, context: dg.AssetExecutionContext, work: Work) -> None:
-        self._context = context
-        self._work = work
-        self._next: dict[str, float] = {}
-        self._first = time.monotonic() + _REPORT_SECONDS
-
-    def __call__(self, stage: Stage, report: StageReport) -> None:
-        started = time.monotonic()
-        if started < self._next.get(stage.name, self._first):
-            return
-        metadata = metadata_of(stage, self._work, report)
-        self._context.log_event(
-            dg.AssetMaterialization(asset_key=stage.spec.key, partition=self._work.hour, metadata=metadata)
-        )
-        ended = time.monotonic()
-        self._next[stage.name] = ended + max(_REPORT_SECONDS, 20 * (ended - started))
-
-
-def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.MetadataValue]:
-    """Row counts of the hour, what this run did, how long it took, and a small table. No content and no uri of a tenant."""
-    rows = stage.totals(work)
-    metadata: dict[str, dg.MetadataValue] = {
-        "dagster/partition_row_count": dg.MetadataValue.int(sum(row["rows"] for row in rows)),
-        "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
-        "steps": dg.MetadataValue.int(report.steps),
-        "the hour holds": _table(rows),
-        "this run did": _table([{"what": name, "count": n} for name, n in report.counts.items()]),
-    }
-    done = next(iter(report.counts.values()), 0)  # a stage names first what it is there for
-    if done and report.seconds:
-        metadata["per second"] = dg.MetadataValue.float(round(done / report.seconds, 1))
-    return metadata
-
-
-def _table(rows: Sequence[Row]) -> dg.MetadataValue:
-    if not rows:
-        return dg.MetadataValue.text("nothing")
-    header = "| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]) + "\n"
-    return dg.MetadataValue.md(
-        header + "\n".join("| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows)
-    )

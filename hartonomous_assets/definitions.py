@@ -5,29 +5,10 @@ import dagster as dg
 from hartonomous_assets.chain import chain
 from hartonomous_assets.jobs import JOBS
 from hartonomous_assets.projection_model import projection_model
+from hartonomous_assets.queues import QUEUES
 from hartonomous_assets.schedules import SCHEDULES
 from hartonomous_assets.sensors import service_broker_sensor
-from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.dagster_resources import all_resources
-
-QUEUES = [
-    dg.AssetSpec(
-        "ingestion_queue",
-        group_name="queues",
-        kinds={store_kind()},
-        owners=["team:hartonomous"],
-        metadata=column_schema("QueueMessage"),
-        description="IngestionQueue: requests to ingest a file, its bytes inline or by uri.",
-    ),
-    dg.AssetSpec(
-        "provenance_queue",
-        group_name="queues",
-        kinds={store_kind()},
-        owners=["team:hartonomous"],
-        metadata=column_schema("QueueMessage"),
-        description="ProvenanceQueue: AtomsCreated, AtomsEmbedded and InferenceCompleted events.",
-    ),
-]
 
 defs = dg.Definitions(
     assets=[*QUEUES, chain, projection_model],

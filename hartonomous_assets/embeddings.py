@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 
@@ -18,6 +19,9 @@ from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
+from hartonomous_resources.settings import Settings
+
+_SETTINGS = Settings()
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -143,6 +147,7 @@ STAGE = Stage(
         kinds={"onnx", "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("AtomEmbedding"),
+        code_version=f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision}",
         description="A unit vector for every atom that needs one, from the GenerateEmbedding jobs that a database trigger writes on "
         "every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
     ),

@@ -93,6 +93,7 @@ STAGE = Stage(
         kinds={"numpy", "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("AtomEmbedding"),
+        code_version=LANDMARK_METHOD,
         description="Each embedding's place in 3-D (coordinates in [-1, 1]), its 63-bit Hilbert value and its buckets, by the active "
         "projection model. The same vector has the same place on every machine.",
     ),

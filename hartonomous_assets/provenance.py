@@ -162,6 +162,7 @@ STAGE = Stage(
         kinds={graph_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("GraphNode"),
+        code_version="1",
         description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "
         "after W3C PROV, synced from ProvenanceQueue.",
     ),

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from hartonomous_assets.chain import STAGES
 from hartonomous_assets.jobs import chain_job
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME
 from hartonomous_assets.partitions import INGEST_HOUR
+from hartonomous_assets.queues import observe
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.pending import hours_with_work
@@ -20,6 +22,9 @@ LONG_POLL_SECONDS = 20.0
 
 RETRY_SECONDS = 30.0
 """After a failed run of an hour: what it needs may be down, and asking every second would only fill the page."""
+
+CONFIRM_SECONDS = 6 * 3600.0
+"""After so long at rest a run confirms that nothing waits: the assets stay fresh, and one that cannot work is seen to be stale."""
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -50,29 +55,42 @@ def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: 
     return requests
 
 
+def confirmation(instance: dg.DagsterInstance) -> list[str]:
+    """The running hour, if the last run that did all it was asked for is long ago; nothing in a home that has never worked."""
+    latest = instance.get_latest_materialization_event(STAGES[0].spec.key)
+    return [current_hour()] if latest and time.time() - latest.timestamp > CONFIRM_SECONDS else []
+
+
 @dg.sensor(
     name=SENSOR_NAME,
     job=chain_job,
     minimum_interval_seconds=1,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks at the depth of IngestionQueue and ProvenanceQueue and at pending work, and asks for a run of the hour that "
-    "holds it, unless enough runs of that hour are queued or started.",
+    "holds it, unless enough runs of that hour are queued or started. Observes both queues.",
 )
 def service_broker_sensor(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult:
-    deadline = time.monotonic() + LONG_POLL_SECONDS
     release_dead_claims(database)
+    observations, cursor = observe(database, context.cursor)
+    requests, reason = _look(context.instance, database, settings)
+    return dg.SensorResult(
+        run_requests=requests, skip_reason=None if requests else reason, asset_events=observations, cursor=cursor
+    )
+
+
+def _look(instance: dg.DagsterInstance, database: Database, settings: Settings) -> tuple[list[dg.RunRequest], str]:
+    """Wait for work, but not for long: the runs to ask for, or why none are."""
+    deadline = time.monotonic() + LONG_POLL_SECONDS
     while True:
         token = database.change_token()
         with_work = hours_with_work(database, settings, current_hour())
         hours = [hour for hour in with_work if INGEST_HOUR.has_partition_key(hour)]
-        requests = run_requests(context.instance, hours, settings.runs_per_hour)
-        if requests:
-            return dg.SensorResult(run_requests=requests)
+        requests = run_requests(instance, hours or confirmation(instance), settings.runs_per_hour)
         remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            return dg.SensorResult(skip_reason=_why_nothing(hours, sorted(set(with_work) - set(hours))))
+        if requests or remaining <= 0:
+            return requests, _why_nothing(hours, sorted(set(with_work) - set(hours)))
         if hours:
             time.sleep(
                 min(1.0, remaining)

@@ -101,6 +101,7 @@ STAGE = Stage(
         kinds={store_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("Source"),
+        code_version="1",
         description="Sources landed from IngestionQueue: one row per file and version. A message that cannot be taken in becomes a "
         "dead letter with the reason; nothing is lost and the rest goes on.",
     ),

@@ -74,6 +74,24 @@ class Stage:
         return self.spec.key.path[-1]
 
 
+@dataclass
+class StageReport:
+    """What a stage did in this run."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    steps: int = 0
+    error: Exception | None = None
+
+    def add(self, progress: Progress, seconds: float) -> None:
+        """Count one step."""
+        self.seconds += seconds
+        if progress.counts:
+            self.steps += 1
+        for name, n in progress.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + n
+
+
 def hour_table(statement: str) -> Callable[[Work], list[Row]]:
     """The totals of a stage whose rows are in the database: a named statement over the hour."""
 

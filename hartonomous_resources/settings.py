@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         default=30.0,
         ge=0,
         le=86_400,
-        description="How long a run of the current hour waits for more work, model and connections warm.",
+        description="How long a run of the current hour that the sensor started waits for more work, model and connections warm.",
     )
     runs_per_hour: int = Field(default=1, ge=1, description="Runs of one hour that the sensor lets work side by side.")
     lease_seconds: float = Field(

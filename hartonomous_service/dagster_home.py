@@ -62,9 +62,7 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
     return instance
 
 
-def run_chain(
-    settings: Settings, instance: "dg.DagsterInstance", hour: str, linger_seconds: float = 0.0
-) -> "dg.ExecuteInProcessResult":
+def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> "dg.ExecuteInProcessResult":
     """One run of the chain of an hour, in this process, visible on the page like any other.
 
     The result's `success` says how it ended; errors of a stage do not raise.
@@ -76,7 +74,6 @@ def run_chain(
     marker = settings.dagster_home / "in-process" / quote(str(this_process()), safe="")
     marker.parent.mkdir(exist_ok=True)
     marker.touch()
-    overrides = {"linger_seconds": linger_seconds}
     run_id = str(uuid4())
     result = defs.resolve_job_def(CHAIN_JOB_NAME).execute_in_process(
         instance=instance,
@@ -84,7 +81,6 @@ def run_chain(
         run_id=run_id,
         tags=process_tags(run_id),
         run_config={
-            "resources": {"settings": {"config": {"overrides": overrides}}},
             # The events are in Dagster's storage and on its page; a command's stderr is for people, or for our JSON lines.
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         },

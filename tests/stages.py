@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.chain import StageReport, drive
-from hartonomous_assets.stage import Stage, Work
+from hartonomous_assets.chain import drive
+from hartonomous_assets.stage import Stage, StageReport, Work
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.contents import source_bytes
 from hartonomous_resources.database.protocol import Row

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from hartonomous_assets import atoms, provenance, sources
-from hartonomous_assets.chain import StageReport, drive
+from hartonomous_assets.chain import drive
 from hartonomous_assets.graph_rebuild import rebuild_hour
 from hartonomous_assets.publishing import publish
-from hartonomous_assets.stage import StageUnavailable, Work
+from hartonomous_assets.stage import StageReport, StageUnavailable, Work
 from hartonomous_resources.agreement import database_digests, disagreements, hours_of
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.queue_leases import claim_queue, release_queue

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from hartonomous_assets.chain import StageReport, drive
-from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
+from hartonomous_assets.chain import drive
+from hartonomous_assets.stage import IDLE, Progress, Stage, StageReport, StageUnavailable, Work
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite import SqliteGraph

@@ -37,3 +37,8 @@ SELECT COUNT(*) AS n FROM DeadLetter WHERE TenantId IS NULL;
 
 -- name: delete_dead_letter_of_job
 DELETE FROM DeadLetter WHERE JobId = :job_id;
+
+-- name: dead_letters_of_hour
+-- The latest ones, without what they hold.
+SELECT DeadLetterId AS deadLetterId, Kind AS kind, TenantId AS tenantId, Reason AS reason, AttemptCount AS attemptCount
+FROM DeadLetter WHERE IngestHour = :hour ORDER BY DeadLetterId DESC LIMIT :n;

@@ -63,3 +63,14 @@ SELECT MAX(held.LeaseUntil) AS leaseUntil FROM (
   SELECT LeaseUntil FROM Source WHERE Status = 'Atomizing'
   UNION ALL
   SELECT LeaseUntil FROM BackgroundJob WHERE Status = 'InProgress') AS held;
+
+-- name: oldest_pending
+-- Since when the oldest work of each stage has been waiting; NULL where none waits. Messages on the queues belong to no hour.
+SELECT
+  (SELECT EnqueuedAt FROM QueueMessage WHERE Queue = 'IngestionQueue' ORDER BY Sequence LIMIT 1) AS sources,
+  (SELECT MIN(ReceivedAt) FROM Source WHERE IngestHour = :hour AND Status IN ('Landed', 'Atomizing')) AS atoms,
+  (SELECT MIN(CreatedAt) FROM BackgroundJob
+   WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND JobType = 'GenerateEmbedding') AS atom_embeddings,
+  (SELECT MIN(e.CreatedAt) FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
+   WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND m.Active = 1) AS atom_projections,
+  (SELECT EnqueuedAt FROM QueueMessage WHERE Queue = 'ProvenanceQueue' ORDER BY Sequence LIMIT 1) AS provenance_graph;
