@@ -6,6 +6,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -25,6 +26,9 @@ from hartonomous_resources.dotnet_configuration import (
     settings_of_configuration,
 )
 from hartonomous_resources.text_model_download import MODEL_NAME
+
+_POSTGRES_DRIVER = "postgresql+psycopg2"
+"""Left to itself, SQLAlchemy 2.1 takes psycopg 3, with which Dagster's statements fail."""
 
 INLINE_LIMIT = 1024 * 1024
 """Bytes that a message may carry itself; anything larger is enqueued by uri (claim check)."""
@@ -181,6 +185,10 @@ class Settings(BaseSettings):
     openlineage_namespace: str = Field(
         default="hartonomous", min_length=1, description="OpenLineage: namespace of the job and the datasets."
     )
+    dagster_postgres_url: SecretStr | None = Field(
+        default=None,
+        description="Dagster's storage on PostgreSQL instead of files in the home: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs on stderr: text, or one JSON object a line."
     )
@@ -251,6 +259,23 @@ class Settings(BaseSettings):
         if value and (others.data.get("sqlserver_user") or others.data.get("sqlserver_password")):
             raise ValueError("is the login: unset HARTONOMOUS_SQLSERVER_USER and _PASSWORD")
         return value
+
+    @field_validator("dagster_postgres_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.get_secret_value().partition("://")
+        try:
+            place = urlsplit(f"//{rest}")
+            usable = scheme in ("postgres", "postgresql", _POSTGRES_DRIVER) and place.port != 0 and len(place.path) > 1
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                "expected is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with / @ : of a password as %2F %40 %3A"
+            )
+        return SecretStr(f"{_POSTGRES_DRIVER}://{rest}")
 
     @property
     def uses_sqlserver(self) -> bool:

@@ -11,27 +11,25 @@ from uuid import uuid4
 from filelock import FileLock
 
 from hartonomous_resources.processes import ProcessIdentity, this_process
-from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import PATHS, Settings, variable_of
+from hartonomous_service.dagster_storage import POSTGRES_VARIABLE, place_dagster_yaml, require_postgres
 
 if TYPE_CHECKING:
     import dagster as dg
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make $HARTONOMOUS_HOME/dagster this process's DAGSTER_HOME, with the project's dagster.yaml linked into it."""
+    """Make $HARTONOMOUS_HOME/dagster this process's DAGSTER_HOME, with the dagster.yaml of this installation.
+
+    Raises CommandError when the settings contradict a dagster.yaml of the user's own.
+    """
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
-    link, target = folder / "dagster.yaml", project_file("dagster.yaml")
-    if link.is_symlink() and link.readlink() != target:
-        link.unlink()  # left by another installation
-    if not link.exists():
-        try:
-            link.symlink_to(target)
-        except FileExistsError:
-            pass  # another process was faster
-        except OSError:  # no right to make links (Windows): a copy serves, refreshed whenever it is missing
-            link.write_bytes(target.read_bytes())
+    place_dagster_yaml(settings)
+    if (
+        settings.dagster_postgres_url is not None
+    ):  # dagster.yaml names the variable; processes that we start read it there
+        os.environ[POSTGRES_VARIABLE] = settings.dagster_postgres_url.get_secret_value()
     os.environ["DAGSTER_HOME"] = str(folder)
     # Whatever this process starts runs in another folder: what was given by a relative path is the same there.
     paths = {"home": settings.home} | {name: getattr(settings, name) for name in PATHS & settings.model_fields_set}
@@ -41,8 +39,13 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 
 def instance_of(settings: Settings) -> "dg.DagsterInstance":
-    """The Dagster instance of the home, as it is."""
+    """The Dagster instance of the home, as it is.
+
+    Raises CommandError when its storage is on a PostgreSQL that cannot be used.
+    """
     prepare_dagster_home(settings)
+    if settings.dagster_postgres_url is not None:
+        require_postgres(settings.dagster_postgres_url.get_secret_value())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dagster's own deprecations are not the user's business
         import dagster as dg

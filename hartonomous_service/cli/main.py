@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.errors import DatabaseError
@@ -81,11 +81,20 @@ def main() -> None:
         if error.errno == errno.ENOSPC and is_full(home := Settings().home):  # else it is the disk of an output
             _fail(disk_is_full(home), error)
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", error)
+    except Exception as error:
+        if not isinstance(error.__cause__, SQLAlchemyError):
+            raise
+        _fail(
+            about_dagsters_storage(error.__cause__, Settings().dagster_home), error
+        )  # Dagster has tried several times
 
 
 def about_dagsters_storage(error: SQLAlchemyError, place: Path) -> str:
     """What to do about a failure of Dagster's own storage, which lies at `place`."""
     cause = getattr(error, "orig", None) or error
+    if isinstance(error, DBAPIError) and not isinstance(cause, sqlite3.Error):
+        said = str(cause).strip().partition("\n")[0]
+        return f"Dagster's storage on PostgreSQL: {said}; start the server, or mend HARTONOMOUS_DAGSTER_POSTGRES_URL or the rights there"
     if isinstance(cause, sqlite3.Error) and is_full(place):
         return disk_is_full(place)
     remedy = "grant rights there, or move the folder away: it holds only history"
