@@ -31,6 +31,9 @@ class Blobs(Protocol):
     def delete_partial(self, older_than_seconds: float) -> int:
         """Remove what writers left that were killed in `put`; returns how many files."""
 
+    def close(self) -> None:
+        """Give back connections, where the store has any."""
+
 
 class LocalBlobs:
     """Blobs in a folder: <root>/<tenant>/<first two hex digits>/<sha256 hex>."""
@@ -82,3 +85,6 @@ class LocalBlobs:
         for file in partial:
             file.unlink(missing_ok=True)
         return len(partial)
+
+    def close(self) -> None:
+        """Nothing: every file is closed by the call that opened it."""

@@ -1,7 +1,7 @@
 """The outside as Dagster resources, injected into each asset under the names of `all_resources`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import dagster as dg
@@ -36,11 +36,8 @@ class DatabaseResource(dg.ConfigurableResource[Database]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Database]:
-        database = open_database(self.settings)
-        try:
-            yield database
-        finally:
-            database.close()
+        with closing(open_database(self.settings)) as opened:
+            yield opened
 
 
 class GraphResource(dg.ConfigurableResource[Graph]):
@@ -48,8 +45,10 @@ class GraphResource(dg.ConfigurableResource[Graph]):
 
     settings: dg.ResourceDependency[Settings]
 
-    def create_resource(self, context: dg.InitResourceContext) -> Graph:
-        return open_graph(self.settings)
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Graph]:
+        with closing(open_graph(self.settings)) as opened:
+            yield opened
 
 
 class GpuResource(dg.ConfigurableResource[Compute]):
@@ -57,8 +56,10 @@ class GpuResource(dg.ConfigurableResource[Compute]):
 
     settings: dg.ResourceDependency[Settings]
 
-    def create_resource(self, context: dg.InitResourceContext) -> Compute:
-        return open_compute(self.settings)
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Compute]:
+        with closing(open_compute(self.settings)) as opened:
+            yield opened
 
 
 class BlobsResource(dg.ConfigurableResource[Blobs]):
@@ -66,8 +67,10 @@ class BlobsResource(dg.ConfigurableResource[Blobs]):
 
     settings: dg.ResourceDependency[Settings]
 
-    def create_resource(self, context: dg.InitResourceContext) -> Blobs:
-        return open_blobs(self.settings)
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Blobs]:
+        with closing(open_blobs(self.settings)) as opened:
+            yield opened
 
 
 def all_resources() -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The outside, opened: what every stage and every command works with."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from hartonomous_resources.blobs import Blobs, LocalBlobs
@@ -20,6 +21,12 @@ class Resources:
     graph: Graph
     compute: Compute
     blobs: Blobs
+
+    def close(self) -> None:
+        """Close all four, each even if another one fails to."""
+        with ExitStack() as closing:
+            for opened in (self.database, self.graph, self.compute, self.blobs):
+                closing.callback(opened.close)
 
 
 def open_database(settings: Settings) -> Database:
@@ -68,7 +75,7 @@ def open_blobs(settings: Settings) -> Blobs:
 def open_resources(settings: Settings | None = None) -> Resources:
     """Everything that a home consists of.
 
-    Raises DatabaseUnavailable or SchemaMismatch.
+    Whoever opens them closes them. Raises DatabaseUnavailable or SchemaMismatch.
     """
     settings = settings or Settings()
     return Resources(

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,11 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
             raise CommandError(f"`hartonomous dev` runs on {settings.home}; stop it before --reset")
         shutil.rmtree(settings.home)
     seconds = {"model": _timed(lambda: _get_model(settings))}
-    resources = open_resources(settings)
+    with closing(open_resources(settings)) as resources:
+        return {"home": str(settings.home), **_ingest_and_ask(resources, seconds)}
+
+
+def _ingest_and_ask(resources: Resources, seconds: dict[str, float]) -> dict[str, Any]:
     with as_file(files("hartonomous_service") / "demo_corpus") as corpus, working("ingesting") as report:
         ingested: dict[str, Any] = {}
         seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, [corpus], report=report)))
@@ -67,7 +72,6 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
     shared = max((hit for answer in answers for hit in answer["results"]), key=lambda hit: hit["placeCount"])
     largest = max(ingested["sources"], key=lambda source: source["atomCount"])
     return {
-        "home": str(settings.home),
         "sources": ingested["sources"],
         "stats": stats(resources),
         "answers": answers,

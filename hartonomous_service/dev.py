@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def _serve(settings: Settings, host: str, port: int) -> int:
     from hartonomous_service.dagster_home import open_instance
 
     # A database that does not answer is said here, once, and not by every tick of the sensor.
-    query(open_database(settings), "schema")
+    with closing(open_database(settings)) as database:
+        query(database, "schema")
     instance = open_instance(settings)  # fails the runs that died with it
     # The socket lies in a folder that only this user enters: whoever reaches it may start runs.
     with tempfile.TemporaryDirectory(prefix="hartonomous-dev-") as folder:

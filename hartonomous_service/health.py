@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +60,12 @@ def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
 
 
 def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
-    database = open_database(settings)
-    try:
-        return _look(database, database.unit_of_work(), settings, counted)
-    except ReadOnlyDatabase as error:
-        _look(database, database.read(), settings, counted)
-        return DEGRADED, f"{error}: nothing is taken in, and what waits is not done"
+    with closing(open_database(settings)) as database:
+        try:
+            return _look(database, database.unit_of_work(), settings, counted)
+        except ReadOnlyDatabase as error:
+            _look(database, database.read(), settings, counted)
+            return DEGRADED, f"{error}: nothing is taken in, and what waits is not done"
 
 
 def _look(
@@ -101,12 +101,12 @@ def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[st
 
 
 def _graph(settings: Settings) -> Outcome:
-    graph = open_graph(settings)
-    try:
-        nodes, _ = graph.counts(None)
-    except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy
-        return DEGRADED, f"{error}; events wait on ProvenanceQueue"
-    return HEALTHY, f"{graph.name}: {sum(nodes.values()):,} nodes"
+    with closing(open_graph(settings)) as graph:
+        try:
+            nodes, _ = graph.counts(None)
+        except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy
+            return DEGRADED, f"{error}; events wait on ProvenanceQueue"
+        return HEALTHY, f"{graph.name}: {sum(nodes.values()):,} nodes"
 
 
 def _text_model(settings: Settings) -> Outcome:

@@ -93,7 +93,8 @@ def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:
 
 
 def _run(resources: Resources, hour: str) -> dict[str, str]:
-    result = run_chain(resources.settings, open_instance(resources.settings), hour)
+    with open_instance(resources.settings) as instance:
+        result = run_chain(resources.settings, instance, hour)
     if result.success:
         return {}
     errors: dict[str, str] = {}

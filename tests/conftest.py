@@ -56,4 +56,4 @@ def resources(settings: Settings) -> Iterator[Resources]:
     """Everything of a fresh home, opened."""
     opened = open_resources(settings)
     yield opened
-    opened.database.close()
+    opened.close()

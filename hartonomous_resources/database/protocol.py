@@ -128,4 +128,4 @@ class Database(Protocol):
         """Bytes that the store occupies."""
 
     def close(self) -> None:
-        """Release connections of the calling thread."""
+        """Close the connections of all threads; none of them may be using one. The next use opens another."""

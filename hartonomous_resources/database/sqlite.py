@@ -2,10 +2,10 @@
 
 import hashlib
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +13,19 @@ from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
+from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.protocol import AtomRow, Delivery, Message, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, only_readable
-from hartonomous_resources.database.sqlite_reading import can_only_be_read, way_to_read
+from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
 
 _POLL_SECONDS = 0.02
+_PROCESS_BYTES = 128 * 1024 * 1024
+"""Above that, of all connections of the process together, SQLite uses pages of its caches again instead of adding some."""
 
 
 class SqliteUnitOfWork:
@@ -51,6 +54,15 @@ class SqliteUnitOfWork:
         return [row[0] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A thread's connection; `unchanged` watches a file that is read without locks."""
+
+    connection: sqlite3.Connection
+    only_reads: bool
+    unchanged: Unchanged | None
+
+
 class SqliteDatabase:
     """Any SQLite file with our migrations; also serves the embedded graph, whose folders differ.
 
@@ -62,7 +74,7 @@ class SqliteDatabase:
         self.path = path
         self._migrations: list[Migration] = read_migrations(project_file("sql") / "sqlite" / migrations)
         self._statements = load_statements(project_file("sql") / "sqlite" / statements)
-        self._local = threading.local()
+        self._held: PerThread[_Opened] = PerThread(lambda opened: opened.connection.close())
 
     @property
     def name(self) -> str:
@@ -73,17 +85,22 @@ class SqliteDatabase:
 
         Where nothing can be written, it only reads. Raises DatabaseUnavailable when the file cannot be opened or is not a database.
         """
-        existing: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if existing is None:
-            with explained(self.path):
-                existing = self._local.connection = self._opened()
-        return existing
+        return self._opened().connection
 
-    def _opened(self) -> sqlite3.Connection:
-        only_reads = self._local.only_reads = can_only_be_read(self.path)
+    def _opened(self) -> "_Opened":
+        opened = self._held.get()
+        if opened is None:
+            with explained(self.path):
+                opened = self._open()
+            self._held.keep(opened)
+        return opened
+
+    def _open(self) -> "_Opened":
+        only_reads = can_only_be_read(self.path)
+        unchanged = None
         try:
             if only_reads:
-                name, self._local.unchanged = way_to_read(self.path)
+                name, unchanged = way_to_read(self.path)
             else:
                 name = str(self.path)
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,22 +109,27 @@ class SqliteDatabase:
                 f"cannot open {self.path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
             ) from error
         connection = sqlite3.connect(
-            name, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512, uri=only_reads
+            name,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            cached_statements=512,
+            uri=only_reads,
+            check_same_thread=False,  # each is used by one thread, and may be closed by another
         )
         prepare_connection(connection)
         if not only_reads:
             _use_write_ahead_log(connection)
         connection.execute("PRAGMA cache_size = -65536")
+        connection.execute(f"PRAGMA soft_heap_limit = {_PROCESS_BYTES}")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(
             "PRAGMA wal_autocheckpoint = 16000"
         )  # rewritten index pages are copied back once, not per batch
-        return connection
+        return _Opened(connection, only_reads, unchanged)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqliteUnitOfWork]:
-        self.connection()
-        if self._local.only_reads:  # SQLite itself would notice at the first change
+        if self._opened().only_reads:  # SQLite itself would notice at the first change
             raise only_readable(self.path)
         with self._transaction("BEGIN IMMEDIATE") as unit_of_work:
             yield unit_of_work
@@ -119,7 +141,8 @@ class SqliteDatabase:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqliteUnitOfWork]:
-        connection = self.connection()
+        opened = self._opened()
+        connection = opened.connection
         with explained(self.path):
             connection.execute(begin)
             try:
@@ -129,8 +152,8 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        if unchanged := getattr(self._local, "unchanged", None):
-            unchanged.check()
+        if opened.unchanged is not None:
+            opened.unchanged.check()
 
     def migrate(self, to: int | None = None) -> list[str]:
         if not self._pending(to):
@@ -210,10 +233,7 @@ class SqliteDatabase:
         return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        self._held.close()
 
 
 def prepare_connection(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,6 @@ The application's login needs the right to execute and none on the tables, so a 
 as table-valued parameters: never one at a time.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.protocol import Delivery, Message, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
@@ -40,7 +40,7 @@ class SqlServerDatabase:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._local = threading.local()
+        self._sessions: PerThread[Session] = PerThread(_close)
         self._schema_checked = False
 
     @property
@@ -48,7 +48,7 @@ class SqlServerDatabase:
         return f"SQL Server schema {self._settings.sqlserver_schema}"
 
     def _session(self, purpose: str) -> Session:
-        session: Session | None = getattr(self._local, purpose, None)
+        session = self._sessions.get(purpose)
         if session is not None and self._still_answers(session, purpose):
             return session
         connection = connect(self._settings)
@@ -63,7 +63,7 @@ class SqlServerDatabase:
             connection.close()
             raise
         session = Session(connection)
-        setattr(self._local, purpose, session)
+        self._sessions.keep(session, purpose)
         return session
 
     def _still_answers(self, session: Session, purpose: str) -> bool:
@@ -77,7 +77,7 @@ class SqlServerDatabase:
             session.connection.rollback()
             return True
         except pyodbc.Error:
-            self._drop(session, purpose)
+            self._sessions.drop(purpose)
             return False
 
     @contextmanager
@@ -128,21 +128,12 @@ class SqlServerDatabase:
 
         broken = isinstance(cause, pyodbc.Error) and str(cause.args[0]).startswith("08")
         if broken or isinstance(cause, DatabaseUnavailable):
-            self._drop(session, purpose)
+            self._sessions.drop(purpose)
             return
         try:
             session.connection.rollback()
         except pyodbc.Error:
-            self._drop(session, purpose)
-
-    def _drop(self, session: Session, purpose: str) -> None:
-        import pyodbc
-
-        setattr(self._local, purpose, None)
-        with suppress(pyodbc.Error):  # broken already: the server ends the transaction by itself
-            session.connection.rollback()
-        with suppress(pyodbc.Error):
-            session.connection.close()
+            self._sessions.drop(purpose)
 
     def migrate(self, to: int | None = None) -> list[str]:
         return self._migrating(lambda migrator: migrator.migrate(to))
@@ -212,10 +203,16 @@ class SqlServerDatabase:
         return int(query(self, "bytes_on_disk")[0]["bytesOnDisk"])
 
     def close(self) -> None:
-        for purpose in ("writing", "reading"):
-            session: Session | None = getattr(self._local, purpose, None)
-            if session is not None:
-                self._drop(session, purpose)
+        self._sessions.close()
+
+
+def _close(session: Session) -> None:
+    import pyodbc
+
+    with suppress(pyodbc.Error):  # broken already: the server ends the transaction by itself
+        session.connection.rollback()
+    with suppress(pyodbc.Error):
+        session.connection.close()
 
 
 def _await_messages(unit_of_work: UnitOfWork, queue: str, milliseconds: int) -> list[Row]:

@@ -68,3 +68,7 @@ class InProcessCompute:
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
     ) -> NDArray[np.float64]:
         return project(vectors, axes, mean, scale)
+
+    def close(self) -> None:
+        with self._lock:
+            self.__dict__.pop("_embedder", None)

@@ -48,3 +48,6 @@ class Compute(Protocol):
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
     ) -> NDArray[np.float64]:
         """Coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
+
+    def close(self) -> None:
+        """Give back the model and what it runs on. The next use loads it again."""

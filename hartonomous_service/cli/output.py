@@ -4,7 +4,7 @@ import codecs
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -98,9 +98,5 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def opened() -> Iterator[Resources]:
     """The resources of the home that the settings name."""
-    resources = open_resources(Settings())
-    try:
+    with closing(open_resources(Settings())) as resources:
         yield resources
-    finally:
-        resources.graph.close()
-        resources.database.close()
