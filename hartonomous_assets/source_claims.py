@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from hartonomous_assets.stage import MAX_ATTEMPTS, Work
 from hartonomous_resources.clock import timestamp
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.dead_letters import dead_letter_source
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
@@ -90,7 +91,11 @@ def release(work: Work, source: Row, error: str | None) -> None:
     transact(
         work.resources.database,
         lambda unit_of_work: unit_of_work.execute(
-            "release_source", source_id=source["sourceId"], owner=work.owner, forgiven=0 if error else 1, error=error
+            "release_source",
+            source_id=source["sourceId"],
+            owner=work.owner,
+            forgiven=0 if error else 1,
+            error=error and without_credentials(error),
         ),
     )
 

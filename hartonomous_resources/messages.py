@@ -22,11 +22,15 @@ MAX_INFERENCE_ATOMS = 10_000
 
 
 class InvalidMessage(ValueError):
-    """A message that no retry can mend; `tenant_id` is what it said of itself, if it said so readably."""
+    """A message that no retry can mend.
 
-    def __init__(self, reason: str, tenant_id: int | None) -> None:
+    `tenant_id` is what it said of itself, if it said so readably; `names_file`: the reason is the file that it names.
+    """
+
+    def __init__(self, reason: str, tenant_id: int | None, *, names_file: bool = False) -> None:
         super().__init__(reason)
         self.tenant_id = tenant_id
+        self.names_file = names_file
 
 
 class _Message(BaseModel):

@@ -1,8 +1,10 @@
 """Giving up on a source, a job or a message in hand: what it was is kept, with the reason and the way to replay it."""
 
+import hashlib
 import json
 
 from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import take_off
 from hartonomous_resources.messages import INGESTION_QUEUE, tenant_of
@@ -10,29 +12,61 @@ from hartonomous_resources.messages import INGESTION_QUEUE, tenant_of
 
 def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
     """Count a failed receive of a message that is back on its queue; the `dead_letter_at`-th gives it up, and True is returned."""
-    rows = unit_of_work.query("count_failed_receive", sequence=message.sequence, reason=reason, now=timestamp())
+    rows = unit_of_work.query(
+        "count_failed_receive", sequence=message.sequence, reason=without_credentials(reason), now=timestamp()
+    )
     if not rows or rows[0]["attemptCount"] < dead_letter_at:
         return False
-    _keep(unit_of_work, message, reason, tenant_of(message.body), rows[0]["attemptCount"])
+    _keep(unit_of_work, message, reason, tenant_of(message.body), rows[0]["attemptCount"], _held(message))
     take_off(unit_of_work, [message])
     return True
 
 
-def dead_letter_received(unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None) -> None:
-    """Give up on a message that this very unit of work received."""
-    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1)
+def dead_letter_received(
+    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, *, names_file: bool = False
+) -> None:
+    """Give up on a message that this very unit of work received.
+
+    With `names_file` the reason begins with the uri of a file, and the message holds nothing but that: one for each file and reason is kept.
+    """
+    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1, b"" if names_file else _held(message))
 
 
-def _keep(unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, attempt_count: int) -> None:
+def _held(message: Message) -> bytes:
+    return json.dumps(message.ordering_key).encode() + message.body
+
+
+def _keep(
+    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, attempt_count: int, held: bytes
+) -> None:
+    fingerprint = _fingerprint(tenant_id, message.queue, reason, held)
+    _forget_earlier(unit_of_work, fingerprint, message.message_id)
     unit_of_work.execute(
         "dead_letter_message",
         sequence=message.sequence,
         tenant_id=tenant_id,
         hour=current_hour(),
-        reason=reason,
+        reason=without_credentials(reason),
         attempt_count=attempt_count,
         now=timestamp(),
+        fingerprint=fingerprint,
     )
+
+
+def _fingerprint(tenant_id: int | None, queue: str, reason: str, held: bytes) -> bytes:
+    """What makes two dead letters one: the same reason, and nothing held by the earlier one that would be lost with it."""
+    return hashlib.sha256(json.dumps([tenant_id, queue, reason]).encode() + held).digest()
+
+
+def _forget_earlier(
+    unit_of_work: UnitOfWork, fingerprint: bytes, message_id: str, source_id: int | None = None
+) -> None:
+    """What is given up on again stands for the times before: their grant and their version of the source are not needed."""
+    for earlier in unit_of_work.query("same_dead_letter", fingerprint=fingerprint):
+        if earlier["messageId"] != message_id:
+            unit_of_work.execute("delete_path_grant", message_id=earlier["messageId"])
+        if earlier["sourceId"] not in (None, source_id):
+            unit_of_work.execute("delete_source", source_id=earlier["sourceId"])
 
 
 def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> None:
@@ -47,6 +81,9 @@ def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> No
         body["uri"] = source["readUri"]
     else:
         body["blobKey"] = source["blobKey"]  # the landed bytes stay in the blob store until replayed or discarded
+    fingerprint = _fingerprint(source["tenantId"], INGESTION_QUEUE, reason, str(source["blobKey"] or "").encode())
+    _forget_earlier(unit_of_work, fingerprint, source["messageId"], source["sourceId"])
+    reason = without_credentials(reason)
     unit_of_work.execute("dead_letter_source", source_id=source["sourceId"], reason=reason)
     unit_of_work.execute(
         "insert_dead_letter",
@@ -64,11 +101,13 @@ def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> No
         first_failed_at=source["receivedAt"],
         now=timestamp(),
         replay="lands the source again as a new version",
+        fingerprint=fingerprint,
     )
 
 
 def dead_letter_job(unit_of_work: UnitOfWork, job: Row, reason: str) -> None:
     """Give up on a job."""
+    reason = without_credentials(reason)
     now = timestamp()
     unit_of_work.execute("dead_letter_job", job_id=job["jobId"], reason=reason, now=now)
     unit_of_work.execute(
@@ -87,4 +126,5 @@ def dead_letter_job(unit_of_work: UnitOfWork, job: Row, reason: str) -> None:
         first_failed_at=job["startedAt"] or now,
         now=now,
         replay="sets the job to Pending with no attempts counted",
+        fingerprint=None,
     )

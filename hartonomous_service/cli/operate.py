@@ -72,6 +72,7 @@ def dead_letters_list(
         "kind": "kind",
         "tenantId": "tenant",
         "attemptCount": "attempts",
+        "seenCount": "seen",
         "lastFailedAt": "last failed",
         "reason": "reason",
     }

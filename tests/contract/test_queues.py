@@ -288,7 +288,7 @@ class Queues(RuleBasedStateMachine):
 
     @rule(queue=queues, key=st.sampled_from("abc"), n=st.integers(1, 3), commits=st.booleans())
     def send(self, queue: str, key: str, n: int, commits: bool) -> None:
-        new = [str(self.sent + i).encode() for i in range(n)]
+        new = [f"{self.dead_before}/{self.sent + i}".encode() for i in range(n)]  # of no letter of an earlier example
         self.sent += n
         try:
             with self.database.unit_of_work() as unit_of_work:

@@ -1,22 +1,33 @@
+-- name: same_dead_letter
+SELECT MessageId AS messageId, SourceId AS sourceId FROM DeadLetter WHERE Fingerprint = :fingerprint;
+
 -- name: insert_dead_letter
 INSERT INTO DeadLetter (Kind, TenantId, IngestHour, Queue, OrderingKey, MessageId, SourceId, JobId, Reason, Body, AttemptCount,
-                        FirstFailedAt, LastFailedAt, Replay)
+                        FirstFailedAt, LastFailedAt, Replay, Fingerprint)
 VALUES (:kind, :tenant_id, :hour, :queue, :ordering_key, :message_id, :source_id, :job_id, :reason, :body, :attempt_count,
-        :first_failed_at, :now, :replay);
+        :first_failed_at, :now, :replay, :fingerprint)
+ON CONFLICT (Fingerprint) DO UPDATE
+SET Kind = excluded.Kind, IngestHour = excluded.IngestHour, MessageId = excluded.MessageId, SourceId = excluded.SourceId,
+    Body = excluded.Body, AttemptCount = excluded.AttemptCount, LastFailedAt = excluded.LastFailedAt, Replay = excluded.Replay,
+    SeenCount = SeenCount + 1;
 
 -- name: dead_letter_message
 -- As it is, whatever it is: nobody reads what is given up on.
 INSERT INTO DeadLetter (Kind, TenantId, IngestHour, Queue, OrderingKey, MessageId, Reason, Body, AttemptCount,
-                        FirstFailedAt, LastFailedAt, Replay)
+                        FirstFailedAt, LastFailedAt, Replay, Fingerprint)
 SELECT 'message', :tenant_id, :hour, Queue, OrderingKey, MessageId, :reason, COALESCE(Body, x''), :attempt_count,
-       CASE typeof(FirstFailedAt) WHEN 'text' THEN FirstFailedAt ELSE :now END, :now, 'puts the message back on ' || Queue
-FROM QueueMessage WHERE Sequence = :sequence;
+       CASE typeof(FirstFailedAt) WHEN 'text' THEN FirstFailedAt ELSE :now END, :now, 'puts the message back on ' || Queue, :fingerprint
+FROM QueueMessage WHERE Sequence = :sequence
+ON CONFLICT (Fingerprint) DO UPDATE
+SET Kind = excluded.Kind, IngestHour = excluded.IngestHour, MessageId = excluded.MessageId, SourceId = NULL, Body = excluded.Body,
+    AttemptCount = excluded.AttemptCount, LastFailedAt = excluded.LastFailedAt, Replay = excluded.Replay, SeenCount = SeenCount + 1;
 
 -- name: dead_letters
 -- A message was kept as it was: its columns come as what they are read for.
 SELECT DeadLetterId AS deadLetterId, Kind AS kind, TenantId AS tenantId, IngestHour AS ingestHour, Queue AS queue,
        CAST(OrderingKey AS TEXT) AS orderingKey, CAST(MessageId AS TEXT) AS messageId, SourceId AS sourceId, JobId AS jobId,
-       Reason AS reason, CAST(Body AS BLOB) AS body, AttemptCount AS attemptCount, FirstFailedAt AS firstFailedAt, LastFailedAt AS lastFailedAt, Replay AS replay
+       Reason AS reason, CAST(Body AS BLOB) AS body, AttemptCount AS attemptCount, FirstFailedAt AS firstFailedAt, LastFailedAt AS lastFailedAt, Replay AS replay,
+       SeenCount AS seenCount
 FROM DeadLetter
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:dead_letter_id IS NULL OR DeadLetterId = :dead_letter_id)
 ORDER BY DeadLetterId DESC LIMIT :n;

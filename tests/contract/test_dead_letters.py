@@ -1,0 +1,176 @@
+"""What is given up on again is one dead letter with a count, and none of them quotes a password."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hartonomous_assets import sources as landing
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.resources import Resources
+from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
+from tests.builders import dead_letters, enqueue, receive_and_return, request, rows
+from tests.stages import MakeHome, all_sources, drive_stages, ingest, put_file
+
+
+@pytest.fixture
+def home(make_home: MakeHome) -> Resources:
+    """A home that takes in files of up to 100 bytes."""
+    return make_home(max_source_bytes=100)
+
+
+def seen(home: Resources) -> list[tuple[str, int]]:
+    """Kind and count of every dead letter, the oldest first."""
+    return [(letter["kind"], letter["seenCount"]) for letter in dead_letters(home.database)[::-1]]
+
+
+def never_good(home: Resources) -> bytes:
+    return request(uri=put_file(home, "large.txt", bytes(101)).as_uri())
+
+
+def good_before(home: Resources) -> bytes:
+    """A file that has a version, and then is too large."""
+    path = put_file(home, "a.txt", b"It held this.")
+    if not all_sources(home):
+        ingest(home, request(uri=path.as_uri()))
+    path.write_bytes(bytes(101))
+    return request(uri=path.as_uri())
+
+
+def forbidden(home: Resources) -> bytes:
+    return request(uri="file:///etc/hostname")
+
+
+def http(home: Resources) -> bytes:
+    return request(uri="http://host/a.txt")
+
+
+def broken(home: Resources) -> bytes:
+    return b"{"
+
+
+@pytest.mark.parametrize("make", [never_good, good_before, forbidden, http, broken])
+def test_what_is_refused_again_for_the_same_reason_is_one_dead_letter(
+    home: Resources, make: Callable[[Resources], bytes]
+) -> None:
+    for _ in range(3):
+        ingest(home, make(home))
+
+    assert [count for _, count in seen(home)] == [3]
+
+
+def test_a_version_given_up_again_stands_for_the_one_before_it(home: Resources) -> None:
+    for _ in range(3):
+        ingest(home, good_before(home))
+
+    (good, bad), (letter,) = all_sources(home), dead_letters(home.database)
+    assert (good["supersededBy"], bad["status"]) == (bad["sourceId"], "DeadLettered")
+    assert (letter["sourceId"], letter["messageId"]) == (bad["sourceId"], bad["messageId"])
+
+
+def test_another_file_another_reason_and_another_tenant_are_dead_letters_of_their_own(home: Resources) -> None:
+    path, other = (put_file(home, name, bytes(101)) for name in ("a.txt", "b.txt"))
+    ingest(home, request(uri=path.as_uri()), request(uri=other.as_uri()), request(uri=path.as_uri(), tenantId=7))
+    path.write_bytes(bytes(102))
+
+    ingest(home, request(uri=path.as_uri()))
+
+    assert seen(home) == [("message", 1)] * 4
+
+
+def test_messages_that_hold_other_bytes_are_all_kept(home: Resources) -> None:
+    ingest(home, b'{"a"', b'{"b"', b'{"a"')
+
+    assert sorted(seen(home)) == [("message", 1), ("message", 2)]
+
+
+def test_inline_sources_of_other_bytes_are_all_kept(home: Resources, client: Any) -> None:
+    for content in (b"One.", b"Two.", b"One."):
+        enqueue(home.database, INGESTION_QUEUE, [request(rawData=content, sourceUri="note:a.txt")])
+        drive_stages(home, landing.STAGE)
+        client.cursor().execute("UPDATE Source SET AttemptCount = 5 WHERE Status = 'Landed'")
+        client.commit()
+        drive_stages(home)
+
+    assert seen(home) == [("source", 2), ("source", 1)]
+    assert [source["version"] for source in all_sources(home)] == [2, 3]
+
+
+def test_the_same_bytes_on_the_other_queue_are_a_dead_letter_of_their_own(home: Resources) -> None:
+    for queue in (INGESTION_QUEUE, PROVENANCE_QUEUE):
+        enqueue(home.database, queue, [b"{"])
+        (message,) = receive_and_return(home.database, queue)
+        for _ in range(5):
+            home.database.fail(message, "no")
+
+    assert seen(home) == [("message", 1)] * 2
+
+
+def test_the_first_failure_stays_and_the_rest_is_as_of_the_last(home: Resources) -> None:
+    ingest(home, forbidden(home))
+    (first,) = dead_letters(home.database)
+
+    ingest(home, forbidden(home))
+
+    (again,) = dead_letters(home.database)
+    assert (again["deadLetterId"], again["firstFailedAt"]) == (first["deadLetterId"], first["firstFailedAt"])
+    assert again["lastFailedAt"] >= first["lastFailedAt"]
+    assert again["messageId"] != first["messageId"]
+
+
+def test_the_grant_of_an_earlier_message_goes(home: Resources, tmp_path: Path, client: Any) -> None:
+    path = tmp_path / "given.txt"
+    path.write_bytes(bytes(101))
+    for _ in range(2):
+        with home.database.unit_of_work() as unit_of_work:
+            (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, [("key", request(uri=path.as_uri()))])
+            unit_of_work.execute_many("insert_path_grant", [(message_id, path.as_uri())])
+        drive_stages(home)
+
+    assert rows(client, "SELECT MessageId AS id FROM PathGrant") == [{"id": message_id}]
+
+
+@pytest.mark.parametrize("make", [never_good, good_before])
+def test_one_that_was_seen_again_is_replayed_once_and_done(home: Resources, make: Callable[[Resources], bytes]) -> None:
+    for _ in range(2):
+        ingest(home, make(home))
+    for path in home.settings.allowed_roots[0].iterdir():
+        path.write_bytes(b"It is good again.")
+
+    replay_dead_letter(home, dead_letters(home.database)[0]["deadLetterId"])
+    drive_stages(home)
+
+    assert dead_letters(home.database) == []
+    assert all_sources(home)[-1]["status"] == "Atomized"
+
+
+def test_one_that_was_discarded_and_comes_again_counts_from_one(home: Resources) -> None:
+    ingest(home, good_before(home))
+    discard_dead_letter(home, dead_letters(home.database)[0]["deadLetterId"])
+
+    ingest(home, good_before(home))
+
+    assert seen(home) == [("source", 1)]
+
+
+@pytest.mark.parametrize("uri", ["http://user:pw@host/a.txt", "https://user:p/w@host/a.txt", "ftp://host/a?token=pw"])
+def test_a_reason_quotes_no_password(home: Resources, uri: str) -> None:
+    ingest(home, request(uri=uri))
+
+    (letter,) = dead_letters(home.database)
+    assert "pw" not in letter["reason"].replace("p/w", "pw")
+    assert "only local files" in letter["reason"]
+
+
+def test_an_error_message_of_a_source_quotes_no_password(home: Resources, client: Any) -> None:
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"x", sourceUri="http://user:pw@host/a.txt")])
+    drive_stages(home, landing.STAGE)
+    client.cursor().execute("UPDATE Source SET AttemptCount = 5")
+    client.commit()
+
+    drive_stages(home)
+
+    (source,), (letter,) = all_sources(home), dead_letters(home.database)
+    assert source["errorMessage"] == letter["reason"]
+    assert "given up" in letter["reason"] and "pw" not in letter["reason"]
