@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +47,7 @@ def reference_counts(client: Any) -> dict[tuple[int, str], int]:
 
 
 def jobs(client: Any) -> list[dict[str, Any]]:
-    return rows(client, "SELECT * FROM BackgroundJob ORDER BY JobId")
+    return rows(client, "SELECT * FROM BackgroundJob ORDER BY AtomId")
 
 
 def test_content_that_repeats_within_a_batch_is_one_atom_counted_each_time(database: Database, client: Any) -> None:
@@ -197,21 +195,6 @@ def test_an_insert_by_hand_from_any_client_has_a_job_at_once(database: Database,
     assert found["IngestHour"] == job["IngestHour"] == current_hour()
 
 
-def test_job_ids_are_time_ordered_version_7_uuids(database: Database, client: Any) -> None:
-    before = time.time() * 1000
-    write(database, *(f"sentence {n}" for n in range(200)))
-    for n in range(20):
-        insert_by_hand(client, f"by hand {n}")
-    after = time.time() * 1000
-
-    found = jobs(client)
-    ids = [uuid.UUID(job["JobId"]) for job in found]
-    assert {(i.version, i.variant) for i in ids} == {(7, uuid.RFC_4122)}
-    assert all(before - 2 <= i.int >> 80 <= after + 2 for i in ids)
-    assert [job["AtomId"] for job in found] == sorted(job["AtomId"] for job in found), "JobId order is insertion order"
-    assert len(ids) == 220
-
-
 def test_bytes_first_seen_as_a_binary_chunk_turn_into_text_when_they_come_as_a_sentence(
     database: Database, client: Any
 ) -> None:
@@ -270,7 +253,7 @@ def test_an_atom_that_no_source_holds_goes_with_its_job_unless_inserted_by_hand(
     with database.unit_of_work() as unit_of_work:
         unit_of_work.execute("remove_references", source_id=gone)
         unit_of_work.execute("delete_source_atoms", source_id=gone)
-        unit_of_work.execute("delete_unreferenced_atoms")
+        unit_of_work.query("delete_unreferenced_atoms")
 
     assert reference_counts(client) == {(0, "by hand"): 0, (0, "shared"): 1}
     assert len(jobs(client)) == 2

@@ -1,12 +1,15 @@
 """What is the embedded database's own: the file it lies in."""
 
 import sqlite3
+import time
+import uuid
 from pathlib import Path
 
 import pytest
 
 from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from tests.builders import rows, write
 
 
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
@@ -70,3 +73,21 @@ def test_a_constraint_that_a_client_breaks_is_refused_by_the_database_itself(tmp
         with pytest.raises(sqlite3.IntegrityError):
             client.execute(insert, (content_hash, value))
     client.close()
+
+
+def test_job_ids_are_time_ordered_version_7_uuids(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate()
+    before = time.time() * 1000
+    write(database, *(f"sentence {n}" for n in range(200)))
+    for n in range(20):
+        write(database, f"one more {n}", uri=f"file:///{n}")
+    after = time.time() * 1000
+
+    found = rows(database.connection(), "SELECT JobId, AtomId FROM BackgroundJob ORDER BY JobId")
+    ids = [uuid.UUID(job["JobId"]) for job in found]
+    assert {(i.version, i.variant) for i in ids} == {(7, uuid.RFC_4122)}
+    assert all(before - 2 <= i.int >> 80 <= after + 2 for i in ids)
+    assert [job["AtomId"] for job in found] == sorted(job["AtomId"] for job in found), "JobId order is insertion order"
+    assert len(ids) == 220
+    database.close()

@@ -117,7 +117,7 @@ def test_atoms_that_another_run_removes_while_their_jobs_are_claimed_do_no_harm(
     def claim_and_then_the_other_run_finishes_its_source(work: Work) -> list[Row]:
         jobs = claim(work)
         with resources.database.unit_of_work() as unit_of_work:
-            unit_of_work.execute("delete_unreferenced_atoms")
+            unit_of_work.query("delete_unreferenced_atoms")
         return jobs
 
     monkeypatch.setattr(embeddings, "_claim", claim_and_then_the_other_run_finishes_its_source)

@@ -3,6 +3,7 @@
 No server runs here: what these tests say is that the T-SQL is well formed, names what exists and has the shape Python expects.
 """
 
+import ast
 import dataclasses
 import re
 import sqlite3
@@ -258,6 +259,40 @@ def test_a_named_statement_has_its_procedure(name: str, embedded: sqlite3.Connec
         assert returned is not None and len(returned) == 1  # asked only whether there is a row
     else:
         assert sorted(returned or []) == sorted(wanted)
+
+
+CALLERS = [*PYTHON, *(project_file("hartonomous_assets")).rglob("*.py"), *Path(__file__).parent.parent.rglob("*.py")]
+
+
+def test_a_statement_that_returns_rows_is_queried_and_one_that_changes_some_is_executed() -> None:
+    """SQLite takes either for either; on SQL Server `execute` asks for rowsChanged."""
+    counts = {name for name, procedure in procedures().items() if result_columns(procedure) == ["rowsChanged"]}
+    wrong = [
+        f"{file.name}:{call.lineno} {name}"
+        for file in CALLERS
+        for call, name in statement_calls(file)
+        if f"usp_{name}" in procedures() and (f"usp_{name}" in counts) != (ast.unparse(call.func).endswith(".execute"))
+    ]
+    assert wrong == []
+
+
+def statement_calls(file: Path) -> Iterator[tuple[ast.Call, str]]:
+    """Calls of `query` and `execute` with the name of a statement."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".query", ".execute")) and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and first.value in STATEMENTS:
+                yield node, str(first.value)
+
+
+CONTRACTS = sorted((Path(__file__).parent.parent / "contract").glob("test_*.py"))
+
+
+@pytest.mark.parametrize("file", [f for f in CONTRACTS if "sqlite3" not in f.read_text("utf-8")], ids=lambda f: f.name)
+def test_what_a_contract_test_asks_as_a_client_is_t_sql_too(file: Path) -> None:
+    results = [(line, checker().parse(readable(text), file.name)) for line, text in statements_in(file)]
+    found = [f"{line}: {result[0]}" for line, result in results if isinstance(result, list)]
+    assert found == []
 
 
 def test_atoms_are_sent_in_the_order_of_their_table_type(monkeypatch: pytest.MonkeyPatch) -> None:
