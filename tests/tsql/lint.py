@@ -224,6 +224,14 @@ def _built_in_functions(script: Script) -> Iterator[Finding]:
             )
 
 
+def _large_numbers(script: Script) -> Iterator[Finding]:
+    """9223372036854775807 is numeric(19, 0): TOP and & refuse it, and sums with it are no bigint any more."""
+    converted = {id(call["Parameter"]) for call in script.tree.walk("ConvertCall", "CastCall")}
+    for number in script.tree.walk("IntegerLiteral", "NumericLiteral"):
+        if id(number) not in converted and number["Value"].isdigit() and int(number["Value"]) >= 2**31:
+            yield script.finding(number, f"{number['Value']} is numeric: CONVERT(bigint, {number['Value']})")
+
+
 def _sequences(script: Script) -> Iterator[Finding]:
     forbidden = (
         *_SUBQUERIES,
@@ -285,5 +293,5 @@ def _triggered_outputs(script: Script) -> Iterator[Finding]:
 _RULES = (
     *(_inserts, _outputs, _queries, _grouping, _receives, _types, _words_read_as_names, _throws),
     _unended_statements,
-    *(_built_in_functions, _sequences, _variables, _cursors, _triggered_outputs),
+    *(_built_in_functions, _large_numbers, _sequences, _variables, _cursors, _triggered_outputs),
 )
