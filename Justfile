@@ -2,7 +2,11 @@
 
 # Install for work on the code, into the active environment.
 install:
-    pip install -e '.[test]'
+    pip install -c constraints.txt -e '.[test]'
+
+# Write the versions of the active environment, after CI has passed in it.
+constraints:
+    (head -1 constraints.txt && pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt
 
 test *args:
     pytest {{ args }}

@@ -1,4 +1,4 @@
-"""Resolve our dependencies from wheels alone for each supported Python; downloads no package."""
+"""Resolve our dependencies, as constraints.txt has them, from wheels alone for each supported Python; downloads no package."""
 
 import subprocess
 import sys
@@ -6,11 +6,12 @@ import tomllib
 from pathlib import Path
 
 PYTHONS = ("3.11", "3.12", "3.13")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
     """Exit code 1 when a Python version has a dependency without a wheel."""
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     failed = 0
     for python in PYTHONS:
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input"]
@@ -31,6 +32,7 @@ def main() -> int:
             "--platform",
             "manylinux1_x86_64",
         ]
+        command += ["--constraint", str(ROOT / "constraints.txt")]
         result = subprocess.run([*command, *project["dependencies"]], capture_output=True, text=True, check=False)  # noqa: S603
         print(f"Python {python}: {'all wheels found' if result.returncode == 0 else result.stderr.strip()[-600:]}")  # noqa: T201
         failed += result.returncode != 0

@@ -60,7 +60,7 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
 def _ingest_and_ask(resources: Resources, seconds: dict[str, float]) -> dict[str, Any]:
     with as_file(files("hartonomous_service") / "demo_corpus") as corpus, working("ingesting") as report:
         ingested: dict[str, Any] = {}
-        seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, [corpus], report=report)))
+        seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, corpus_files(corpus), report=report)))
     if ingested["failed"] or ingested["stages"]:
         raise CommandError(
             f"the demo's chain failed: {ingested['failed'] or ingested['stages']}; `hartonomous demo --reset` starts over"
@@ -79,6 +79,11 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float]) -> dict[str
         "reconstruction": _prove(resources, largest),
         "seconds": seconds,
     }
+
+
+def corpus_files(corpus: Path) -> list[Path]:
+    """The documents of the corpus: pip compiles the Python file among them, and leaves what it compiled beside it."""
+    return [path for path in sorted(corpus.rglob("*")) if path.is_file() and path.parent.name != "__pycache__"]
 
 
 def _timed(action: Any) -> float:

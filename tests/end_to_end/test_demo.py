@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_service.demo import corpus_files
 from tests.cli import Home
 
 ANSWERS = {
@@ -43,6 +44,14 @@ def test_the_corpus_has_about_thirty_documents_with_deliberate_duplicates(first:
     hashes = [source["contentHash"] for source in first["sources"]]
     assert len(set(hashes)) < len(hashes)
     assert first["stats"]["dedupRatio"] > 1
+
+
+def test_what_pip_compiles_beside_a_document_is_no_document(tmp_path: Path) -> None:
+    (tmp_path / "computing" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "computing" / "__pycache__" / "words.cpython-311.pyc").write_bytes(b"compiled")
+    (tmp_path / "computing" / "words.py").write_text("print()")
+
+    assert corpus_files(tmp_path) == [tmp_path / "computing" / "words.py"]
 
 
 def test_each_question_is_answered_right_at_rank_1_with_the_place_where_it_stands(first: Any) -> None:
