@@ -14,7 +14,10 @@ from hartonomous_service.clock_check import kept_by_the_future, made_in_the_futu
 from hartonomous_service.daemon import daemon_fault, daemon_is_running
 from hartonomous_service.dagster_home import instance_of, open_instance, run_chain, run_was_killed
 
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
+_PAUSES_PER_LOOK = 20
+"""Looking takes the longer the more is left: a twentieth of the time may go into it."""
+
 _PATIENCE_SECONDS = 60.0
 """Without a source done for so long it is asked whether anything works on them; a large one may take hours."""
 
@@ -42,7 +45,12 @@ def see_through(resources: Resources, message_ids: Sequence[str], report: Report
 def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | None:
     """Wait while a daemon runs and something is left. Returns what is wrong where nothing works on it."""
     left_before, since = 0, time.monotonic()
-    while (left := _unfinished(resources, ids)) and daemon_is_running(resources.settings):
+    while True:
+        looked_at = time.monotonic()
+        left = _unfinished(resources, ids)
+        if not left or not daemon_is_running(resources.settings):
+            return None
+        pause = max(_LOOK_SECONDS, min(_LONGEST_PAUSE_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at)))
         report(f"waiting for the running daemon: {left:,} sources left")
         if left != left_before:
             left_before, since = left, time.monotonic()
@@ -50,8 +58,7 @@ def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | No
             if fault := _why_nothing_works(resources):
                 return f"{left:,} sources are left: {fault}"
             since = time.monotonic()
-        time.sleep(_LOOK_SECONDS)
-    return None
+        time.sleep(pause)
 
 
 def _why_nothing_works(resources: Resources) -> str | None:

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -249,3 +250,23 @@ def test_the_clock_is_healthy_on_a_home_at_work(resources: Resources, tmp_path: 
     ingest_one(resources, tmp_path)
 
     assert check(resources, "clock")[0] == "healthy"
+
+
+def test_looking_at_very_many_sources_takes_little_of_the_time(
+    daemon: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slept = [0.0], []
+    looks = iter(
+        [(100_000, 0.25), (50_000, 60.0), (10, 0.001), (0, 0.001)]
+    )  # how many are left, how long it took to see
+
+    def look(_resources: Resources, ids: str) -> int:
+        left, seconds = next(looks)
+        clock[0] += seconds
+        return left
+
+    monkeypatch.setattr(seeing_through, "_unfinished", look)
+    monkeypatch.setattr(seeing_through, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append))
+
+    assert seeing_through._wait_for_daemon(daemon, "[]", lambda message: None) is None
+    assert slept == [5.0, 10.0, 0.2]
