@@ -3,13 +3,11 @@
 A reason quotes the uri and may quote content. Of one that is known, the words that are always the same are told; of any other nothing is.
 """
 
-_KNOWN = (
+KNOWN = (
     "lies outside the allowed roots",
+    "may lie outside the allowed roots",
     "not UTF-8",
-    "is empty",
-    "there is nothing to ingest",
     "not a regular file",
-    "a symbolic link",
     "the file is not there (any more)",
     "cannot be opened",
     "more than HARTONOMOUS_MAX_SOURCE_BYTES",
@@ -17,6 +15,13 @@ _KNOWN = (
     "only local files can be read",
     "not an absolute path",
     "not JSON",
+    "not a JSON object",
+    "is nested more than",
+    "it is given more than once",
+    "a key is there twice in one object",
+    "eventType: it is none of",
+    "Field required",
+    "Input should be",
     "exactly one of rawData and uri must be given",
     "inline data is limited",
     "was written to while it was read",
@@ -29,4 +34,4 @@ _OTHER = "see `hartonomous dead-letters show`"
 
 def tellable(reason: str) -> str:
     """The part of a reason that quotes nobody."""
-    return next((known for known in _KNOWN if known in reason), _OTHER)
+    return next((known for known in KNOWN if known in reason), _OTHER)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.text_model import TextModelFiles
-from tests.cli import Home
+from tests.cli import Home, hour_with_room
 from tests.faults import soak
 from tests.faults.conftest import SMALL
 from tests.faults.state import differences, loose_ends, state_of
@@ -39,6 +39,7 @@ STEPS = {"sources": 2, "atoms": 3, "atom_embeddings": 3, "atom_projections": 3, 
 def test_killed_at_the_boundary_of_a_stage_the_next_command_finishes_the_work(
     home: Home, files: Path, undisturbed: dict[str, Counter[Any]], stage: str
 ) -> None:
+    hour_with_room(90)  # what is landed before and after the kill belongs to one hour, as in the undisturbed home
     small = home.with_settings(**SMALL)
 
     killed = small.run(stage, str(STEPS[stage]), "SIGKILL", "ingest", files, program=HURT)
