@@ -3,6 +3,7 @@
 They belong to the chain's own step: as steps of their own, a run in which one stage fails would skip the checks of all others.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
@@ -87,11 +88,13 @@ def _check_dead_letters(hour: str, database: Database) -> dg.AssetCheckResult:
         return n, unit_of_work.query("dead_letters_of_hour", hour=hour, n=_LISTED)
 
     n, letters = ask(database, of_hour)
+    reasons = Counter(tellable(letter["reason"]) for letter in letters)
     return dg.AssetCheckResult(
         asset_key=_DEAD_LETTERS_SPEC.asset_key,
         check_name=_DEAD_LETTERS_SPEC.name,
         passed=not n,
         severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{count} x {reason}" for reason, count in reasons.most_common()) or None,
         metadata={
             "dead letters": dg.MetadataValue.int(n),
             f"the latest {_LISTED}" if n > _LISTED else "which": table([_told(letter) for letter in letters]),
