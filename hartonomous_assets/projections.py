@@ -1,7 +1,7 @@
 """Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model; publish AtomsProjected."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import dagster as dg
 import numpy as np
@@ -16,7 +16,9 @@ from hartonomous_assets.table_schema import column_schema
 from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.database.vectors import vectors_of
 from hartonomous_resources.gpu.protocol import Compute
+from hartonomous_resources.logs import LOGGER
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -54,10 +56,14 @@ def project_pending(
     if model is None:
         return []
     projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
-    rows = unit_of_work.query("pending_projections", hour=hour, model_id=model["modelId"], n=n)
+    found = unit_of_work.query("pending_projections", hour=hour, model_id=model["modelId"], n=n)
+    vectors, usable = vectors_of(found, model["dimension"])
+    rows = [row for row, is_usable in zip(found, usable, strict=True) if is_usable]
+    if len(rows) < len(found):
+        _embed_again(unit_of_work, [row for row, is_usable in zip(found, usable, strict=True) if not is_usable])
     if not rows:
         return []
-    points = _positions(compute, projection, [row["vector"] for row in rows])
+    points = _positions(compute, projection, vectors)
     values = hilbert.encode(points).tolist()
     unit_of_work.execute_many(
         "project_embedding",
@@ -74,15 +80,22 @@ def project_pending(
     ]
 
 
-def _positions(compute: Compute, projection: Row, vectors: list[bytes]) -> NDArray[np.float64]:
+def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[Row]) -> None:
+    """Rows that somebody wrote by hand and that are no vectors: their atoms get embeddings of ours."""
+    ids = [row["atomEmbeddingId"] for row in rows]
+    unit_of_work.execute("embed_again", embedding_ids=json.dumps(ids))
+    unit_of_work.execute("delete_embeddings", embedding_ids=json.dumps(ids))
+    LOGGER.warning("AtomEmbedding %s: no vectors of their model; their atoms are embedded again", ids)
+
+
+def _positions(compute: Compute, projection: Row, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     parameters = json.loads(projection["parameters"])
     if projection["method"] != LANDMARK_METHOD:
         raise ValueError(
             f"projection model {projection['projectionModelId']}: method {projection['method']!r} is unknown"
         )
-    dimension = parameters["dimension"]
-    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), dimension)
-    return compute.project(matrix, landmark_axes(dimension), np.array(parameters["mean"]), parameters["scale"])
+    axes = landmark_axes(parameters["dimension"])
+    return compute.project(vectors, axes, np.array(parameters["mean"]), parameters["scale"])
 
 
 STAGE = Stage(

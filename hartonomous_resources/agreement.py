@@ -8,7 +8,7 @@ A sum of 2^31 of them fits 64 bits.
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from hartonomous_resources.clock import bounds_of
+from hartonomous_resources.clock import bounds_of, is_hour
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.protocol import Digest, Graph
@@ -61,7 +61,7 @@ def database_digests(database: Database, tenant_id: int, hour: str) -> dict[str,
 
 def hours_of(database: Database, tenant_id: int) -> list[str]:
     """Every hour in which a tenant has sources, atoms or inferences."""
-    return [row["hour"] for row in query(database, "hours_of_tenant", tenant_id=tenant_id)]
+    return [row["hour"] for row in query(database, "hours_of_tenant", tenant_id=tenant_id) if is_hour(row["hour"])]
 
 
 def tenants_of(database: Database) -> list[int]:

@@ -24,6 +24,14 @@ def hour_of(time: str) -> str:
     return f"{time[:10]}-{time[11:13]}:00"
 
 
+def is_hour(value: object) -> bool:
+    """Whether a value is a partition key."""
+    try:
+        return isinstance(value, str) and datetime.strptime(value, HOUR_FORMAT).strftime(HOUR_FORMAT) == value
+    except ValueError:
+        return False
+
+
 def bounds_of(hour: str) -> tuple[str, str]:
     """When the hour of a partition key begins, and when it is over."""
     begin = datetime.strptime(hour, HOUR_FORMAT)

@@ -29,6 +29,12 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("atoms_are_unique", "atoms", "duplicate_atoms", "One atom per tenant and content hash."),
     Invariant("tenants_are_apart", "atoms", "broken_tenancy", "A source holds only atoms of its own tenant."),
     Invariant(
+        "atoms_are_readable",
+        "atoms",
+        "unreadable_atoms",
+        "What was inserted by hand has an AtomId below 2^53, an IngestHour that is one, and text in UTF-8.",
+    ),
+    Invariant(
         "embedded_or_explained",
         "atom_embeddings",
         "unexplained_missing_embeddings",

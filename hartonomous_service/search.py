@@ -10,6 +10,7 @@ import numpy as np
 from hartonomous_resources.database.models import active_embedding_model
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.database.vectors import vectors_of
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
@@ -105,8 +106,9 @@ def _semantic(
         if not rows:
             break
         after = rows[-1]["atomEmbeddingId"]
-        block = np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), len(query))
-        ids = np.concatenate([ids, np.fromiter((row["atomId"] for row in rows), dtype=np.int64, count=len(rows))])
+        block, usable = vectors_of(rows, len(query))
+        of_rows = np.fromiter((row["atomId"] for row in rows), dtype=np.int64, count=len(rows))
+        ids = np.concatenate([ids, of_rows[usable]])
         scores = np.concatenate([scores, block @ query])
         best = np.lexsort((ids, -scores))[:n]  # ties by id, so that the order is stable
         ids, scores = ids[best], scores[best]

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from hartonomous_resources.clock import timestamp
@@ -26,6 +28,7 @@ from hartonomous_resources.database.protocol import AtomRow, Database, Message, 
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver import SqlServerDatabase
 from hartonomous_resources.database.sqlserver_connection import connect
+from hartonomous_resources.gpu.protocol import Embeddings, ModelIdentity
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.resources import Resources, open_blobs, open_compute
@@ -311,6 +314,27 @@ def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})
     return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen))
+
+
+class SmallCompute:
+    """A text model of three dimensions that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def text_model(self) -> ModelIdentity:
+        return ModelIdentity("text", "small", 3, "0" * 64, "fp32", "{}")
+
+    def embed_texts(self, texts: list[str]) -> Embeddings:
+        self.texts += texts
+        return Embeddings(
+            np.tile(np.array([1, 0, 0], dtype=np.float32), (len(texts), 1)), np.ones(len(texts), dtype=np.int64)
+        )
+
+    def project(
+        self, vectors: NDArray[np.float32], _axes: NDArray[np.float64], _mean: NDArray[np.float64], _scale: float
+    ) -> NDArray[np.float64]:
+        return vectors.astype(np.float64)
 
 
 def request(**fields: object) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hartonomous_resources.clock import time_ordered_uuid, timestamp
+from hartonomous_resources.clock import is_hour, time_ordered_uuid, timestamp
 from hartonomous_resources.database.dead_letters import count_failed_receive
 from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
@@ -244,6 +244,7 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+    connection.create_function("is_hour", 1, _is_hour, deterministic=True)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -281,6 +282,10 @@ def _is_utf8(value: bytes | None) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_hour(value: bytes | None) -> bool:
+    return is_hour((value or b"").decode(errors="replace"))
 
 
 def split_statements(script: str) -> Iterator[str]:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 
 from hartonomous_assets import embeddings
@@ -15,29 +14,12 @@ from hartonomous_assets.stage import Work
 from hartonomous_resources import job_handlers
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.database.pending import hours_with_work
-from hartonomous_resources.gpu.protocol import Embeddings, ModelIdentity
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 from hartonomous_service.jobs import create_job, get_job, retry_job, update_job_status
-from tests.builders import dead_letters, rows, write
+from tests.builders import SmallCompute, dead_letters, rows, write
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
-
-
-class SmallCompute:
-    """A text model of three dimensions that remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def text_model(self) -> ModelIdentity:
-        return ModelIdentity("text", "small", 3, "0" * 64, "fp32", "{}")
-
-    def embed_texts(self, texts: list[str]) -> Embeddings:
-        self.texts += texts
-        return Embeddings(
-            np.tile(np.array([1, 0, 0], dtype=np.float32), (len(texts), 1)), np.ones(len(texts), dtype=np.int64)
-        )
 
 
 @pytest.fixture
@@ -164,6 +146,14 @@ def test_a_job_that_is_tied_to_an_atom_of_another_tenant_fails(home: Resources, 
     run(home)
 
     assert outcome(home, job_id)[:2] == ("Failed", "its Parameters name no AtomId")
+
+
+def test_an_atom_of_an_hour_before_the_grid_is_done_in_the_running_hour(home: Resources, client: Any) -> None:
+    write(home.database, "of long ago", hour="1970-01-01-00:00")
+
+    assert wakes(home) == [current_hour()]
+    assert run(home) == {"embedded": 1}
+    assert rows(client, "SELECT IngestHour FROM AtomEmbedding") == [{"IngestHour": current_hour()}]
 
 
 def test_a_job_whose_lease_somebody_else_never_gave_is_free(home: Resources, client: Any) -> None:

@@ -16,7 +16,7 @@ CREATE TABLE NewBackgroundJob (
                CONSTRAINT "TenantId is a number from 0 to 2147483647" CHECK (typeof(TenantId) = 'integer' AND TenantId BETWEEN 0 AND 2147483647),
   IngestHour   TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%d-%H:00', 'now'))
                CONSTRAINT "IngestHour is an hour such as 2026-11-23-09:00"
-               CHECK (strftime('%Y-%m-%d-%H:00', substr(IngestHour, 1, 10) || ' ' || substr(IngestHour, 12)) IS IngestHour),
+               CHECK (strftime('%Y-%m-%d-%H:00', substr(IngestHour, 1, 10) || ' ' || substr(IngestHour, 12), '+0 days') IS IngestHour),
   Status       TEXT    NOT NULL DEFAULT 'Pending'
                CONSTRAINT "Status is Pending, InProgress, Completed, Failed or DeadLettered"
                CHECK (Status IN ('Pending', 'InProgress', 'Completed', 'Failed', 'DeadLettered')),
@@ -36,7 +36,7 @@ INSERT INTO NewBackgroundJob (JobId, JobType, Parameters, AtomId, TenantId, Inge
 SELECT CASE typeof(JobId) WHEN 'blob' THEN lower(hex(JobId)) ELSE JobId END, JobType,
        CASE WHEN typeof(Parameters) = 'text' AND json_valid(Parameters) THEN Parameters ELSE json_quote(CAST(Parameters AS TEXT)) END,
        AtomId, CASE WHEN typeof(TenantId) = 'integer' AND TenantId BETWEEN 0 AND 2147483647 THEN TenantId ELSE 0 END,
-       CASE WHEN strftime('%Y-%m-%d-%H:00', substr(IngestHour, 1, 10) || ' ' || substr(IngestHour, 12)) IS IngestHour THEN IngestHour
+       CASE WHEN strftime('%Y-%m-%d-%H:00', substr(IngestHour, 1, 10) || ' ' || substr(IngestHour, 12), '+0 days') IS IngestHour THEN IngestHour
             ELSE strftime('%Y-%m-%d-%H:00', 'now') END,
        Status, max(0, CAST(AttemptCount AS INTEGER)), max(1, CAST(MaxAttempts AS INTEGER)), LeaseOwner, LeaseUntil, Result, CreatedAt,
        StartedAt, CompletedAt

@@ -14,7 +14,9 @@ FROM temp.StagedHash AS h CROSS JOIN Atom AS a
 WHERE a.TenantId = :tenant_id AND a.ContentHash = h.ContentHash;
 
 -- name: next_atom_id
-SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'Atom'), 0) + 1 AS atomId;
+-- An id of 2^53 or more is one that somebody wrote by hand: after the highest of all there is none.
+SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'Atom' AND seq < 9007199254740992),
+                (SELECT MAX(AtomId) FROM Atom WHERE AtomId < 9007199254740992), 0) + 1 AS atomId;
 
 -- name: create_staged_atom
 CREATE TEMP TABLE IF NOT EXISTS StagedAtom (

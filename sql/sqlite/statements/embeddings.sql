@@ -50,6 +50,16 @@ LIMIT :n;
 -- name: project_embedding
 UPDATE AtomEmbedding SET X = ?, Y = ?, Z = ?, HilbertValue = ?, ProjectionModelId = ? WHERE AtomEmbeddingId = ?;
 
+-- name: embed_again
+-- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand.
+UPDATE BackgroundJob
+SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL
+WHERE JobType = 'GenerateEmbedding' AND Status IN ('Completed', 'Failed')
+  AND AtomId IN (SELECT AtomId FROM AtomEmbedding WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)));
+
+-- name: delete_embeddings
+DELETE FROM AtomEmbedding WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids));
+
 -- name: active_projection_model
 SELECT ProjectionModelId AS projectionModelId, Method AS method, Parameters AS parameters, ArtifactHash AS artifactHash
 FROM ProjectionModel WHERE ModelId = :model_id AND Active = 1;

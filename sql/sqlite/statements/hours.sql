@@ -74,3 +74,22 @@ SELECT
   (SELECT MIN(e.CreatedAt) FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
    WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND m.Active = 1) AS atom_projections,
   (SELECT EnqueuedAt FROM QueueMessage WHERE Queue = 'ProvenanceQueue' ORDER BY Sequence LIMIT 1) AS provenance_graph;
+
+-- Work in an hour that is none, or before the grid, is moved to the running hour: see stray_hours.py.
+
+-- name: move_stray_sources
+UPDATE Source SET IngestHour = :to
+WHERE Status IN ('Landed', 'Atomizing') AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+
+-- name: move_stray_atoms
+UPDATE Atom SET IngestHour = :to
+WHERE AtomId IN (SELECT AtomId FROM BackgroundJob WHERE Status IN ('Pending', 'InProgress'))
+  AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+
+-- name: move_stray_jobs
+UPDATE BackgroundJob SET IngestHour = :to
+WHERE Status IN ('Pending', 'InProgress') AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+
+-- name: move_stray_embeddings
+UPDATE AtomEmbedding SET IngestHour = :to
+WHERE ProjectionModelId IS NULL AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);

@@ -52,3 +52,14 @@ GROUP BY TenantId, ContentHash HAVING COUNT(*) > 1 LIMIT 100;
 -- name: database_tenants
 SELECT DISTINCT TenantId AS tenantId FROM Source UNION SELECT DISTINCT TenantId FROM Atom
 UNION SELECT DISTINCT TenantId FROM Inference;
+
+-- name: unreadable_atoms
+-- What only an insert by hand can have brought.
+SELECT AtomId AS atomId,
+       CASE WHEN AtomId >= 9007199254740992 THEN 'AtomId'
+            WHEN typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) THEN 'IngestHour' ELSE 'CanonicalText' END AS fault
+FROM Atom
+WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND InsertedByHand = 1
+  AND (AtomId >= 9007199254740992 OR typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB))
+       OR typeof(CanonicalText) NOT IN ('text', 'null') OR NOT is_utf8(CAST(CanonicalText AS BLOB)))
+LIMIT 100;

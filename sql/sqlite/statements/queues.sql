@@ -22,7 +22,9 @@ FROM QueueMessage AS m WHERE AttemptCount > 0 GROUP BY Queue;
 
 -- name: database_faults
 -- What is wrong with the database, a row each, with what to do. A file that cannot be written is not opened for writing at all.
-SELECT '' AS fault, '' AS remedy WHERE 0;
+SELECT 'atom ' || MAX(AtomId) || ' has the last id that there can be, so nobody can insert a further one by hand' AS fault,
+       'delete that atom, and insert it without an AtomId' AS remedy
+FROM Atom HAVING MAX(AtomId) = 9223372036854775807;
 
 -- name: queued_message_ids
 SELECT MessageId AS messageId FROM QueueMessage

@@ -1,0 +1,23 @@
+"""Vectors as rows hold them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hartonomous_resources.database.protocol import Row
+
+
+def vectors_of(rows: Sequence[Row], dimension: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The `vector` column of rows as float32 (m, dimension), and of which rows they are, as bool (n,).
+
+    Left out is what only an insert by hand can have brought: another length, text, NaN, infinity.
+    """
+    usable = np.array(
+        [isinstance(row["vector"], bytes) and len(row["vector"]) == 4 * dimension for row in rows], dtype=bool
+    )
+    data = b"".join(row["vector"] for row, is_usable in zip(rows, usable, strict=True) if is_usable)
+    matrix = np.frombuffer(data, dtype="<f4").reshape(-1, dimension)
+    finite = np.isfinite(matrix).all(axis=1)
+    usable[usable] = finite
+    return matrix[finite], usable
