@@ -62,7 +62,7 @@ def drive(
     try:
         while True:
             token = database.change_token()
-            worked = False
+            worked = waits = False
             for stage in stages:
                 if retry_at.get(stage.name, math.inf) <= time.monotonic():
                     del retry_at[stage.name]
@@ -82,12 +82,16 @@ def drive(
                     continue
                 stage_report.error = None
                 stage_report.add(progress, time.monotonic() - started)
+                waits = waits or progress.others_are_at_it
                 if progress.counts:
                     worked = True
                     log_step(work, stage, progress.counts)
                     report(stage, stage_report)
             if worked:
                 quiet_since = time.monotonic()
+                continue
+            if waits:
+                database.wait_for_change(token, _LOOK_SECONDS)
                 continue
             if quiet_since is None or not work.is_current_hour:
                 break

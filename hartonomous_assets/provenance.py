@@ -80,7 +80,7 @@ def steps(work: Work) -> Generator[Progress]:
             rebuild_is_due = False
             yield from _rebuild(work)
         else:
-            yield IDLE
+            yield progress
 
 
 def _rebuild(work: Work) -> Generator[Progress]:

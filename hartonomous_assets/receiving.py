@@ -15,6 +15,7 @@ from hartonomous_assets.stage import IDLE, Progress, StageUnavailable, Work
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
+from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from hartonomous_resources.database.queue_messages import queued_messages, take_off
@@ -24,6 +25,7 @@ from hartonomous_resources.messages import InvalidMessage
 Handle = Callable[[UnitOfWork, Message], None]
 
 _RETURNED = "returned to the queue"
+_HELD = Progress(others_are_at_it=True)
 
 
 def in_batches(n: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
@@ -51,7 +53,7 @@ def lease_batch(work: Work, queue: str, handle: Handle, carry_out: Callable[[], 
     """Hand up to `n` messages to `handle` in one transaction, then do what they ask for outside of any, then acknowledge them.
 
     Whoever is killed in between has done nothing that may not be done again: the messages are still there. Nobody else works on the queue
-    meanwhile; while somebody else does, this is idle.
+    meanwhile.
     """
     database = work.resources.database
     messages: Sequence[Message] = []
@@ -61,11 +63,13 @@ def lease_batch(work: Work, queue: str, handle: Handle, carry_out: Callable[[], 
             return IDLE
         with database.unit_of_work() as unit_of_work:
             lease = claim_queue(unit_of_work, queue, work.owner, work.resources.settings.lease_seconds)
-            if lease is None:
-                return IDLE
-            messages = queued_messages(unit_of_work, queue, n)
-            refused = _handle(unit_of_work, messages, handle)
-            take_off(unit_of_work, refused)
+            if lease is not None:
+                messages = queued_messages(unit_of_work, queue, n)
+                refused = _handle(unit_of_work, messages, handle)
+                take_off(unit_of_work, refused)
+        if lease is None:
+            release_dead_claims(database)  # the next look may find it free
+            return _HELD
         carry_out()
         understood = [message for message in messages if message not in refused]
         transact(database, partial(acknowledge, lease=lease, messages=understood))

@@ -26,6 +26,8 @@ class Progress:
     """What one bounded step did: counts by name. No counts: there is nothing to do now."""
 
     counts: dict[str, int] = field(default_factory=dict)
+    others_are_at_it: bool = False
+    """What there is to do is in the hands of another run: this one is not over before that has done it, or has died."""
 
 
 IDLE = Progress()

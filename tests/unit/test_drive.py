@@ -88,6 +88,14 @@ def test_a_stage_that_was_idle_works_again_when_an_earlier_one_made_work_for_it(
     assert reports["consume"].counts == {"received": 3}
 
 
+def test_a_run_is_not_over_while_another_one_is_at_what_there_is_to_do(work: Work) -> None:
+    held = Progress(others_are_at_it=True)
+
+    reports = run(work, Scripted("it", [], held, held, DONE).stage)
+
+    assert reports["it"].counts == {"done": 1}
+
+
 def test_counts_of_the_steps_add_up_by_name(work: Work) -> None:
     script = Progress({"atoms": 2, "sources": 1}), Progress({"atoms": 3})
 
