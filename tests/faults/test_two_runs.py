@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets import embeddings
+from hartonomous_assets import embeddings, job_claims
 from hartonomous_assets.stage import Work
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.protocol import Row
@@ -112,15 +112,15 @@ def test_atoms_that_another_run_removes_while_their_jobs_are_claimed_do_no_harm(
                 "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText, InsertedByHand) VALUES (0, 'text', ?, 'words', ?)",
                 (digest, by_hand),
             )
-    claim = embeddings._claim
+    claim = job_claims._claim
 
-    def claim_and_then_the_other_run_finishes_its_source(work: Work) -> list[Row]:
-        jobs = claim(work)
+    def claim_and_then_the_other_run_finishes_its_source(work: Work, job_type: str, n: int) -> list[Row]:
+        jobs = claim(work, job_type, n)
         with resources.database.unit_of_work() as unit_of_work:
             unit_of_work.query("delete_unreferenced_atoms")
         return jobs
 
-    monkeypatch.setattr(embeddings, "_claim", claim_and_then_the_other_run_finishes_its_source)
+    monkeypatch.setattr(job_claims, "_claim", claim_and_then_the_other_run_finishes_its_source)
 
     progress = next(iter(embeddings.STAGE.steps(Work(current_hour(), "run", resources))))
 

@@ -14,11 +14,14 @@ CONSTRAINTS = {
     if line and not line.startswith("#")
     for requirement in [Requirement(line)]
 }
-EXTRAS = [line for name in ("sqlserver", "openlineage", "prov", "test") for line in PROJECT["optional-dependencies"][name]]
+EXTRAS = [
+    line for name in ("sqlserver", "openlineage", "prov", "test") for line in PROJECT["optional-dependencies"][name]
+]
 REQUIREMENTS = [
     requirement
     for requirement in map(Requirement, [*PROJECT["dependencies"], *EXTRAS])
-    if requirement.name != PROJECT["name"] and (requirement.marker is None or requirement.marker.evaluate({"sys_platform": "linux"}))
+    if requirement.name != PROJECT["name"]
+    and (requirement.marker is None or requirement.marker.evaluate({"sys_platform": "linux"}))
 ]
 
 
