@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MOST_ROWS = 100
+"""That a statement of an invariant returns: where it returns as many, there may be more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Invariant:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from hartonomous_resources.database.contents import source_bytes, source_content
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
-from hartonomous_resources.invariants import INVARIANTS
+from hartonomous_resources.invariants import INVARIANTS, MOST_ROWS
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
@@ -108,7 +109,7 @@ def verify(
 ) -> dict[str, Any]:
     """Check what one pass can check: every source's bytes and atoms by hash and, without `source_id`, all invariants.
 
-    Returns {"checked": sources checked, "failed": [{…, "error"}]}.
+    Returns {"checked": sources checked, "failed": [{…, "error"}], "truncated"}: of what breaks an invariant, the first 100 rows.
     """
     failed: list[dict[str, Any]] = []
 
@@ -125,7 +126,8 @@ def verify(
             failed.append({"sourceId": source["sourceId"], "error": error})
     if source_id is None:
         failed += _broken_invariants(resources, tenant)
-    return {"checked": len(sources), "failed": failed}
+    broken = Counter(item["invariant"] for item in failed if "invariant" in item)
+    return {"checked": len(sources), "failed": failed, "truncated": MOST_ROWS in broken.values()}
 
 
 def _wrong_bytes(resources: Resources, source: Row) -> str | None:

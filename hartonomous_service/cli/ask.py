@@ -260,6 +260,7 @@ def _show_verified(result: Any) -> None:
         what = f"source {item['sourceId']}" if "sourceId" in item and "invariant" not in item else item["invariant"]
         err.print(f"failed: {what}: {printable(item['error'])}", soft_wrap=True)
     what = "hours of the graph" if "repaired" in result else "sources"
-    out.print(f"{result['checked']:,} {what} checked, {len(result['failed']):,} failed")
+    failed = f"{'at least ' if result.get('truncated') else ''}{len(result['failed']):,} failed"
+    out.print(f"{result['checked']:,} {what} checked, {failed}")
     if any(result.get("repaired", {}).values()):
         out.print("repaired: " + ", ".join(f"{n:,} {kind}" for kind, n in result["repaired"].items()))

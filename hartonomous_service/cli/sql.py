@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli.output import JsonOption, emit, opened, out, printable, table
+from hartonomous_service.cli.output import JsonOption, emit, err, opened, out, printable, table
 from hartonomous_service.errors import CommandError
 
 
@@ -64,5 +64,7 @@ def _show(document: Any) -> None:
     for result in document["results"]:
         columns = {str(place): printable(name) for place, name in enumerate(result["columns"])}  # two may have one name
         table("rows", [dict(zip(columns, row, strict=True)) for row in result["rows"]], columns)
+    if document["truncated"]:
+        err.print("there are more rows: --limit shows them")
     if not document["columns"]:
         out.print(f"{document['rowsChanged']:,} rows changed")

@@ -12,9 +12,9 @@ from hartonomous_service.errors import CommandError
 from hartonomous_service.inferences import list_inferences, record_inference
 from hartonomous_service.jobs import list_jobs
 from hartonomous_service.search import places, search
-from hartonomous_service.sources import list_sources
+from hartonomous_service.sources import list_sources, verify
 from hartonomous_service.statistics import stats
-from tests.builders import request
+from tests.builders import request, write
 from tests.stages import ingest
 
 SENTENCE = "The harbour lay quiet under the fog."
@@ -113,3 +113,15 @@ def test_a_source_says_whether_it_can_be_searched(many: Resources) -> None:
     assert found["0", 2] is False
     assert found["0", 1] is False, "superseded: search shows the current version only"
     assert found["1", 1] is True
+
+
+def test_a_check_that_stops_at_100_broken_rows_says_so(many: Resources, client: Any) -> None:
+    assert verify(many)["truncated"] is False
+    client.execute("UPDATE Atom SET ReferenceCount = ReferenceCount + 1 WHERE TenantId = 0")
+    client.commit()
+    assert verify(many)["truncated"] is False
+    write(many.database, *(f"Number {i}" for i in range(101)))
+    client.execute("UPDATE Atom SET ReferenceCount = ReferenceCount + 1 WHERE TenantId = 0")
+    client.commit()
+
+    assert verify(many)["truncated"] is True

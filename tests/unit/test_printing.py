@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hartonomous_service.cli.ask import show_fields, show_results
 from hartonomous_service.cli.lineage import show_impact, show_lineage, show_path
 from hartonomous_service.cli.output import emit, page, table
+from hartonomous_service.cli.sql import _show as show_rows
 from hartonomous_service.lineage_text import node_name
 from hartonomous_service.printable import printable
 
@@ -115,6 +116,14 @@ def test_a_page_of_a_list_says_on_stderr_how_long_the_list_is(capsys: pytest.Cap
     shown = capsys.readouterr()
     assert shown.out == "job\na\n"
     assert shown.err == "1,234 in all: --skip and --limit show the others\n"
+
+
+def test_rows_that_sql_cuts_off_are_mentioned(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {"columns": ["a"], "rows": [[1]], "truncated": True}
+
+    show_rows({**rows, "rowsChanged": 0, "results": [rows]})
+
+    assert capsys.readouterr() == ("a\n1\n", "there are more rows: --limit shows them\n")
 
 
 # ---- tables
