@@ -9,9 +9,10 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets.atomizers.content_type import Scan
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_assets.provenance import describe
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
-from tests.builders import dead_letters, enqueue, request
+from tests.builders import dead_letters, enqueue, receive_all, request
 from tests.stages import all_sources, content_of, drive_stages, ingest, put_file, states
 
 
@@ -112,3 +113,22 @@ def test_the_text_of_a_version_that_is_not_current_is_not_found(make_home: Calla
         ids = json.dumps([row["atomId"] for row in found])
         assert unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=0, modality=None) == []
         assert unit_of_work.query("occurrences", atom_ids=ids, tenant_id=0, skip=0, n=10) == []
+
+
+def test_the_graph_is_told_that_what_was_current_is_so_no_more(make_home: Callable[..., Resources]) -> None:
+    home = make_home(max_source_bytes=1000)
+    path = put_file(home, "a.txt", b"It held this.")
+    ingest(home, request(uri=path.as_uri()))
+    receive_all(home.database, PROVENANCE_QUEUE)
+    too_large(path)
+    ingest(home, request(uri=path.as_uri()))
+    old, new = all_sources(home)
+
+    (event,) = [parse_provenance_event(message.body) for message in receive_all(home.database, PROVENANCE_QUEUE)]
+
+    assert isinstance(event, AtomsEvent)
+    with home.database.read() as unit_of_work:
+        nodes, edges = describe(unit_of_work, event)
+    assert [node.properties["supersededBy"] for node in nodes if node.label == "Source"] == [new["sourceId"]]
+    assert [edge.start for edge in edges if edge.type == "BELONGS_TO"] == [("Source", str(old["sourceId"]))]
+    assert "SUPERSEDES" not in {edge.type for edge in edges}, "the version that was given up is not in the graph"
