@@ -240,7 +240,7 @@ def test_stats_counts_what_the_folder_holds(ingested: Ingested) -> None:
 
 
 def test_verify_checks_every_source_and_finds_nothing(ingested: Ingested) -> None:
-    assert ingested.home.json("verify") == {"checked": len(FILES) + 1, "failed": []}
+    assert ingested.home.json("verify") == {"checked": len(FILES) + 1, "failed": [], "truncated": False}
 
 
 def test_jobs_list_shows_a_job_that_jobs_show_knows(ingested: Ingested) -> None:

@@ -139,7 +139,7 @@ def test_a_long_text_inserted_by_hand_is_kept_whole_and_the_source_that_holds_it
     )
 
     assert (digest, value, references) == (hashlib.sha256(LONG.encode()).digest(), LONG.encode()[:64], 1)
-    assert home.json("verify") == {"checked": 1, "failed": []}
+    assert home.json("verify") == {"checked": 1, "failed": [], "truncated": False}
     home.json("reconstruct", str(source_id), "-o", tmp_path / "rebuilt")
     assert (tmp_path / "rebuilt").read_text() == f"{LONG} And another one.\n"
     assert home.json("search", LONG)["results"][0]["text"] == LONG
@@ -173,7 +173,7 @@ def test_exec_runs_a_procedure_and_the_chain_goes_on_from_there(home: Home) -> N
     home.json("ingest")
 
     assert home.json("search", "procedure", "--tenant", "4")["results"][0]["text"] == "Said by a procedure."
-    assert home.json("verify", "--tenant", "4") == {"checked": 2, "failed": []}
+    assert home.json("verify", "--tenant", "4") == {"checked": 2, "failed": [], "truncated": False}
     assert (
         home.json("sources", "show", str(batch["sourceId"]), "--tenant", "4")["sourceUri"]
         == f"batch:{batch['batchId']}"

@@ -102,7 +102,7 @@ def test_an_empty_file_is_a_source_of_no_atoms(fed: Fed) -> None:
     source = fed.source_of(fed.folder / "empty.txt")
 
     assert (source["byteLength"], source["atomCount"]) == (0, 0)
-    assert fed.home.json("verify", str(source["sourceId"])) == {"checked": 1, "failed": []}
+    assert fed.home.json("verify", str(source["sourceId"])) == {"checked": 1, "failed": [], "truncated": False}
 
 
 def test_text_that_is_not_utf8_is_kept_and_says_the_place_of_the_first_bad_byte(fed: Fed) -> None:
