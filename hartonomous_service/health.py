@@ -3,13 +3,15 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.disk_space import lacks_space
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
@@ -61,29 +63,33 @@ def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
 
 def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
     with closing(open_database(settings)) as database:
+        look = partial(_look, clock=_clock_of(database, settings))
+        unable: ReadOnlyDatabase | None = None
         try:
-            return _look(database, database.unit_of_work(), settings, counted)
+            counts, faults, state = transact(database, look)
         except ReadOnlyDatabase as error:
-            _look(database, database.read(), settings, counted)
-            return DEGRADED, f"{error}: nothing is taken in, and what waits is not done"
-
-
-def _look(
-    database: Database, transaction: AbstractContextManager[UnitOfWork], settings: Settings, counted: list[_Counts]
-) -> Outcome:
-    with transaction as unit_of_work:
-        depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
-        faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
-        migrations = unit_of_work.query("schema")[0]["migrations"]
-        dead_letters = unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"]
-        failed_jobs = unit_of_work.query("failed_job_count")[0]["n"]
-        waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
-        messages = _stuck_messages(unit_of_work, depths)
-    counted.append(_Counts(dead_letters, failed_jobs, waiting_jobs, _clock_of(database, settings), messages))
+            counts, faults, state = ask(database, look)
+            unable = error
+    counted.append(counts)
     if faults:
         return UNHEALTHY, f"{database.name}: {'; '.join(faults)}"
+    if unable:
+        return DEGRADED, f"{unable}: nothing is taken in, and what waits is not done; {state}"
+    return HEALTHY, f"{database.name}: writable, {state}"
+
+
+def _look(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, list[str], str]:
+    """What needs attention, what is wrong with the database, and its state in words."""
+    depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
+    faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
+    migrations = unit_of_work.query("schema")[0]["migrations"]
+    dead_letters = unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"]
+    failed_jobs = unit_of_work.query("failed_job_count")[0]["n"]
+    waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
+    messages = _stuck_messages(unit_of_work, depths)
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
-    return HEALTHY, f"{database.name}: writable, schema version {migrations}, {waiting}"
+    counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages)
+    return counts, faults, f"schema version {migrations}, {waiting}"
 
 
 def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[str]:
