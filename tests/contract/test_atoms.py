@@ -273,6 +273,7 @@ def write_with_others(index: int, store: Store, texts: Sequence[str]) -> None:
             unit_of_work.write_atoms(0, source_id, HOUR, batch)
 
 
+@pytest.mark.slow
 def test_processes_that_write_the_same_atoms_at_once_end_with_one_atom_each_rightly_counted(
     store: Store, database: Database, client: Any
 ) -> None:

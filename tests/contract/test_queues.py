@@ -235,6 +235,7 @@ def receive_with_others(index: int, store: Store) -> list[bytes]:
         time.sleep(0.002)  # as if working: gives the others their turn
 
 
+@pytest.mark.slow
 def test_processes_that_receive_at_once_share_the_messages_without_loss_or_repetition(
     store: Store, database: Database
 ) -> None:

@@ -74,6 +74,7 @@ def write_many(index: int, store: Store) -> None:
         enqueue(database, QUEUE, [f"{index} {n}".encode()], key=str(index))
 
 
+@pytest.mark.slow
 def test_writers_in_several_processes_all_succeed(store: Store, database: Database) -> None:
     in_processes(4, write_many, store)
 

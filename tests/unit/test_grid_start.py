@@ -22,6 +22,8 @@ from tests.sqlserver.driver import driver_or_skip
 from tests.tds.responses import Rows
 from tests.tds.server import TdsServer
 
+pytestmark = pytest.mark.slow
+
 MADE = "2026-11-23-09:00"
 
 

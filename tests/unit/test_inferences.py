@@ -271,6 +271,7 @@ def record_the_same(index: int, store: Any, folder: Any) -> dict[str, Any]:
         opened.database.close()
 
 
+@pytest.mark.slow
 def test_the_same_inference_from_several_processes_at_once_is_one(home: Resources, store: Any, tmp_path: Any) -> None:
     answers = in_processes(4, record_the_same, store, tmp_path)
 

@@ -14,6 +14,8 @@ from tokenizers import Tokenizer
 
 from hartonomous_assets.embedders.minilm_graph import build_fp32, build_int8
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = [
     "Hello",
     "?",

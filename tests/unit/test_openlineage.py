@@ -28,6 +28,8 @@ from tests.cli import Home
 from tests.end_to_end.test_dagster import hour, instance, put
 from tests.openlineage_spec import violations
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["hour", "instance", "put"]
 
 RUN_ID = "5b0f1d3c-6d0e-4a8e-9a0f-6d3f8a1c2b4d"

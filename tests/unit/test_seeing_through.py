@@ -35,6 +35,8 @@ from hartonomous_service.dagster_home import instance_of
 from hartonomous_service.health import health
 from hartonomous_service.ingest import ingest
 
+pytestmark = pytest.mark.slow
+
 HOURS = 3600.0
 
 

@@ -13,6 +13,8 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.project_files import project_file
 from tests.cli import Home
 
+pytestmark = pytest.mark.slow
+
 TABLES = list(described_columns())
 ARCHITECTURE = (Path(__file__).resolve().parents[2] / "docs" / "architecture.md").read_text("utf-8")
 ON_SQLSERVER = {"sqlserver_server": "db.example", "sqlserver_database": "atoms"}

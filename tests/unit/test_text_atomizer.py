@@ -266,6 +266,7 @@ def test_windows_do_not_change_the_sentences_of_a_long_paragraph(window: int) ->
         assert sentences_of(paragraph) == expected
 
 
+@pytest.mark.slow
 def test_where_windows_begin_does_not_depend_on_how_the_stream_is_read() -> None:
     # At the start of what it is given, nupunkt takes "1." for an item number; elsewhere, for a sentence end.
     data = b"1. " * 100_000
@@ -275,6 +276,7 @@ def test_where_windows_begin_does_not_depend_on_how_the_stream_is_read() -> None
         assert atoms_of(data) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [b"x", b"never any end of this "], ids=["one word", "one sentence"])
 def test_a_line_of_100_mb_needs_little_memory(piece: bytes) -> None:
     atoms_of("Load the model. Then measure.")
@@ -289,6 +291,7 @@ def test_a_line_of_100_mb_needs_little_memory(piece: bytes) -> None:
     assert peak < 16_000_000
 
 
+@pytest.mark.slow
 def test_sentences_of_many_different_words_need_bounded_memory() -> None:
     rng = random.Random(5)
     data = "".join(f"{rng.randbytes(8).hex()} ends {rng.randbytes(8).hex()}. " for _ in range(70_000)).encode()

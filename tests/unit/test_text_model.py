@@ -21,6 +21,8 @@ from hartonomous_resources import text_model as text_model_module
 from hartonomous_resources import text_model_download
 from hartonomous_resources.text_model import TextModelError, ensure_text_model, text_model_is_ready
 
+pytestmark = pytest.mark.slow
+
 NAME = "all-MiniLM-L6-v2"
 
 

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from hartonomous_assets.embedders import text_onnx
 from hartonomous_assets.embedders.text_onnx import EmbeddingError, TextEmbedder
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["cat", "dog", "house", "tree", "river", "mountain", "car", "book", "music", "winter"]
 """One token each."""
 
