@@ -243,7 +243,7 @@ def test_the_check_of_dead_letters_tells_why_and_how_to_replay_them_and_quotes_n
     letters = {letter["tenantId"]: letter["deadLetterId"] for letter in dead_letters(resources.database)}
     text = check.metadata["which"].value
     assert check.metadata["dead letters"].value == 3
-    assert "1 x not UTF-8" in str(check.description)
+    assert "1 x the file is not there (any more)" in str(check.description)
     assert f"| lies outside the allowed roots | `hartonomous dead-letters replay {letters[7]} --tenant 7` |" in text
     assert f"| the file is not there (any more) | `hartonomous dead-letters replay {letters[0]}` |" in text
     assert f"| not JSON | `hartonomous dead-letters replay {letters[None]} --all-tenants` |" in text
