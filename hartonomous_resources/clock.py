@@ -10,8 +10,12 @@ HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 def timestamp(seconds_from_now: float = 0.0) -> str:
     """UTC time as the tables hold it, 2026-11-23T09:44:16.123Z; text order is time order."""
-    moment = datetime.now(UTC) + timedelta(seconds=seconds_from_now)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return time_text(datetime.now(UTC) + timedelta(seconds=seconds_from_now))
+
+
+def time_text(moment: datetime) -> str:
+    """A moment of any zone as the tables hold it, to the millisecond."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def current_hour() -> str:

@@ -6,11 +6,12 @@ Keys are read in any letter case, for .NET's serializer writes `TenantId`; a mes
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hartonomous_resources.clock import time_text
 from hartonomous_resources.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
 from hartonomous_resources.settings import INLINE_LIMIT
 
@@ -174,7 +175,7 @@ class InferenceEvent(_Message):
         if moment.tzinfo is None:
             raise ValueError(f"{value!r} does not say in which time zone; write it as in 2026-11-23T09:44:16Z")
         try:
-            return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return time_text(moment)
         except OverflowError as error:  # of the year 1, in a zone east of Greenwich
             raise ValueError(f"{value!r} is out of range") from error
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from hartonomous_resources.clock import time_text
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
 from hartonomous_resources.messages import PROVENANCE_QUEUE
@@ -144,12 +145,11 @@ def parse_time(text: str | None) -> str | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-        moment = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        return time_text(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise CommandError(
             f"{text!r} is no time: give ISO 8601, as in 2026-11-23T09:44:16Z; without a zone it is UTC"
         ) from error
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _Answer]) -> _Answer:

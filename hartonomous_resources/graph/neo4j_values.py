@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from hartonomous_resources.clock import time_text
 from hartonomous_resources.graph.protocol import Node
 
 # A node's own, beside the properties it was given. Neo4j holds no null and no map, and drops the first silently: what it cannot
@@ -13,6 +15,9 @@ _TENANT, _KEY, _TENANT_ADDED, _OTHER = "tenantId", "key", "tenantIdAdded", "othe
 _OWN = frozenset((_TENANT, _KEY, _TENANT_ADDED, _OTHER))
 _SCALARS = {str, bool, int, float}
 _LONGEST_KEY = 4000
+
+_TIMES = frozenset(("createdAt", "receivedAt", "since", "startedAt"))
+"""Properties that are datetimes in Neo4j, as the .NET worker's were, so that Cypher compares and subtracts them."""
 
 
 def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
@@ -47,18 +52,42 @@ def stored(properties: Mapping[str, Any]) -> dict[str, Any]:
     Raises TypeError for a property that is no JSON.
     """
     if _are_names(tuple(properties)) and all(map(_fits, properties.values())):
-        return dict(properties)
-    plain = {name: value for name, value in properties.items() if _are_names((name,)) and _fits(value)}
+        return {name: as_time(value) if name in _TIMES else value for name, value in properties.items()}
+    plain = {
+        name: as_time(value) if name in _TIMES else value
+        for name, value in properties.items()
+        if _are_names((name,)) and _fits(value)
+    }
     other = {name: value for name, value in properties.items() if name not in plain}
     return plain | {_OTHER: json.dumps(other, ensure_ascii=False)}
 
 
 def given(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that `stored` was given, by name."""
-    found = dict(properties)
+    from neo4j.time import DateTime
+
+    found = {
+        name: time_text(value.to_native()) if isinstance(value, DateTime) else value
+        for name, value in properties.items()
+    }
     if other := found.pop(_OTHER, None):
         found |= json.loads(other)
     return dict(sorted(found.items()))
+
+
+def as_time(value: Any) -> Any:
+    """A time as the tables hold it as what Neo4j compares with its datetimes; anything else as it is."""
+    return _moment(value) if type(value) is str else value
+
+
+@lru_cache(maxsize=10_000)
+def _moment(text: str) -> datetime | str:
+    """The atoms of a source came to be at a few moments."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo and time_text(moment) == text else text
+    except (ValueError, OverflowError):
+        return text
 
 
 @lru_cache(maxsize=1000)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hartonomous_resources.graph.neo4j_connection import value
 from hartonomous_resources.graph.neo4j_statements import LABELS, statement
-from hartonomous_resources.graph.neo4j_values import given, node_properties
+from hartonomous_resources.graph.neo4j_values import as_time, given, node_properties
 from hartonomous_resources.graph.protocol import Direction, Edge, Node
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class View:
     as_of: str | None = None
 
     def query(self, name: str, label: str = "", **parameters: Any) -> Any:
-        always = {"tenant_id": self.tenant_id, "as_of": self.as_of, "labels": list(LABELS)}
+        always = {"tenant_id": self.tenant_id, "as_of": as_time(self.as_of), "labels": list(LABELS)}
         return value(self.transaction, statement(name, label=label), **always, **parameters)
 
     def id_of(self, label: str, key: str) -> str:

@@ -378,3 +378,87 @@ def test_an_operators_constraint_that_two_tenants_cannot_meet_is_named(graph: Ne
     finally:
         run_cypher(address, "DROP CONSTRAINT of_somebody")
         run_cypher(address, "CREATE INDEX hartonomous_atom_hash FOR (n:Atom) ON (n.atomHash)")
+
+
+# ---- times
+
+
+MOMENT, LATER = "2026-11-23T09:44:16.123Z", "2026-11-23T10:00:00.000Z"
+
+
+def test_times_are_datetimes_as_the_net_worker_wrote_them(graph: Neo4jGraph, address: Address) -> None:
+    node = Node(0, *A, {"atomHash": A[1], "createdAt": MOMENT, "since": MOMENT})
+    source = Node(0, *SOURCE, {"receivedAt": MOMENT, "since": MOMENT})
+    answer = Node(0, "Inference", "42", {"startedAt": MOMENT, "since": MOMENT})
+    graph.merge([node, source, answer], [Edge(0, A, "INGESTED_FROM", SOURCE, {"since": MOMENT})])
+
+    asked = """MATCH (a:Atom)-[r:INGESTED_FROM]->(s:Source), (i:Inference)
+        WHERE a.createdAt = datetime('2026-11-23T09:44:16.123Z') AND a.createdAt < datetime('2026-11-23T10:00:00Z')
+        AND s.receivedAt = a.createdAt AND i.startedAt = a.createdAt AND r.since = a.since AND s.since = i.since
+        RETURN duration.between(a.createdAt, datetime('2026-11-23T09:45:16.123Z')).seconds AS seconds"""
+    assert run_cypher(address, asked) == [{"seconds": 60}]
+    found = graph.lineage(0, *A, 2, 10)
+    assert {
+        name: value for n in found.nodes for name, value in n.properties.items() if name in ("createdAt", "receivedAt")
+    } == {
+        "createdAt": MOMENT,
+        "receivedAt": MOMENT,
+    }
+    assert [edge.properties for edge in found.edges] == [{"since": MOMENT}]
+
+
+@pytest.mark.parametrize("as_of", [None, MOMENT, LATER])
+def test_what_the_net_worker_wrote_is_there_as_of_its_time(
+    graph: Neo4jGraph, address: Address, as_of: str | None
+) -> None:
+    run_cypher(
+        address,
+        "CREATE (:Atom {tenantId: 0, key: $key, since: datetime('2026-11-23T09:44:16.123000Z')})",
+        key=A[1],
+    )
+
+    assert len(graph.lineage(0, *A, 2, 10, as_of=as_of).nodes) == 1
+    with pytest.raises(KeyError):
+        graph.lineage(0, *A, 2, 10, as_of="2026-11-23T09:44:16.122Z")
+
+
+TIMES = [MOMENT, "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]
+OTHER_TEXTS = ["", "yesterday", "2026-11-23", "2026-11-23T09:44:16Z", "2026-11-23T09:44:16.123+01:00", "2026-02-30T00:00:00.000Z",
+               "2026-11-23T09:44:16.123456Z", "2026-11-23T09:44:16.123"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*TIMES, *OTHER_TEXTS])
+def test_a_text_comes_back_as_it_was_given_time_or_not(graph: Neo4jGraph, address: Address, text: str) -> None:
+    graph.merge([Node(0, *A, {"createdAt": text, "startedAt": text, "name": text})], [])
+
+    [node] = graph.lineage(0, *A, 1, 1).nodes
+    assert node.properties == {"createdAt": text, "name": text, "startedAt": text}
+    [kept] = run_cypher(address, "MATCH (a:Atom) RETURN a.createdAt =~ '.*' AS isText, a.name =~ '.*' AS nameIsText")
+    assert kept == {"isText": None if text in TIMES else True, "nameIsText": True}
+
+
+def test_a_graph_of_the_release_before_gets_datetimes(fresh_schema: None, address: Address) -> None:
+    Neo4jGraph(address.settings()).counts(0)
+    run_cypher(address, "MATCH (v:SchemaVersion {version: 4}) DELETE v")
+    before = """CREATE (a:Atom {tenantId: 0, key: $key, createdAt: $time, since: $time})
+        CREATE (s:Source {tenantId: 0, key: '1', receivedAt: $time, since: $time})
+        CREATE (:Inference {tenantId: 0, key: '42', createdAt: $time, startedAt: 'noon'})
+        CREATE (:Atom {tenantId: 0, key: 'new', createdAt: datetime($time)})
+        CREATE (a)-[:INGESTED_FROM {since: $time, digest: 7}]->(s)"""
+    run_cypher(address, before, key=A[1], time=MOMENT)
+
+    graph = Neo4jGraph(address.settings())
+    graph.counts(0)
+
+    asked = """MATCH (n) WHERE n.key IS NOT NULL OPTIONAL MATCH (n)-[r]->() WITH n, r, datetime($time) AS time
+        RETURN n.key AS key, n.createdAt = time AS created, n.since = time AS since, n.receivedAt = time AS received,
+               n.startedAt AS started, r.since = time AS edge, r.digest AS digest ORDER BY key"""
+    nothing = dict.fromkeys(("created", "since", "received", "started", "edge", "digest"))
+    assert run_cypher(address, asked, time=MOMENT) == [
+        {"key": "1", **nothing, "since": True, "received": True},
+        {"key": "42", **nothing, "created": True, "started": "noon"},
+        {"key": A[1], **nothing, "created": True, "since": True, "edge": True, "digest": 7},
+        {"key": "new", **nothing, "created": True},
+    ]
+    assert len(graph.lineage(0, *A, 1, 10, as_of=MOMENT).nodes) == 2
+    graph.close()
