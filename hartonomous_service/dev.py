@@ -178,11 +178,13 @@ def _cancel_runs(instance: "dg.DagsterInstance", code_socket: Path) -> None:
 
     unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
     ours = [run.run_id for run in instance.get_runs(unfinished) if str(code_socket) in run.tags.get(GRPC_INFO_TAG, "")]
+    if not ours:
+        return
     for run_id in ours:
         instance.run_launcher.terminate(run_id)
     deadline = time.monotonic() + _STOP_SECONDS
     canceling = dg.RunsFilter(run_ids=ours, statuses=[dg.DagsterRunStatus.CANCELING])
-    while ours and instance.get_runs_count(canceling) and time.monotonic() < deadline:
+    while instance.get_runs_count(canceling) and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

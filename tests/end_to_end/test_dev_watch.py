@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from hartonomous_resources.text_model import TextModelFiles
-from tests.cli import Home, wait_until
+from tests.cli import Home, finish, wait_until
 from tests.dev import Dev, make_sure_it_ended, start_dev
 
 DEAD_PROXY = "http://127.0.0.1:9"
@@ -62,3 +62,13 @@ def test_after_a_kill_the_next_one_has_the_same_port_at_once(home: Home, dev: De
         dev = start_dev(home, "--port", port)
         assert dev.address.endswith(f":{port}")
     make_sure_it_ended(dev)
+
+
+def test_one_that_has_nothing_to_do_is_stopped_with_exit_code_0_and_no_word(home: Home) -> None:
+    dev = start_dev(home)
+    dev.process.send_signal(signal.SIGTERM)
+
+    result = finish(dev.process, 60)
+
+    assert result.code == 0
+    assert dev.log.read_text() == ""
