@@ -10,6 +10,7 @@ import pytest
 from hartonomous_assets.table_schema import column_schema, described_columns
 from hartonomous_resources.database.migrations import CORE, read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.graph.neo4j_values import _TIMES
 from hartonomous_resources.project_files import project_file
 from tests.cli import Home
 
@@ -89,6 +90,7 @@ def test_the_properties_shown_on_neo4j_are_those_of_the_page_of_the_graph(monkey
 
     assert len(rows) == 6
     assert set(shown("GraphNode")) == written | {"key", "since", "digest"}
+    assert {name for name, (kind, _) in shown("GraphNode").items() if kind == "datetime"} == _TIMES
 
 
 # ---- on the page
