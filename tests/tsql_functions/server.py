@@ -99,10 +99,16 @@ class Server:
             case "CreateTypeTableStatement":
                 name = last_name(node["Name"])
                 self._types[name.lower()] = Table.of(name, node["Definition"], scope)
-            case "InsertStatement" | "UpdateStatement" | "DeleteStatement":
+            case "InsertStatement":
                 statement(node, scope)({RESULTS: []})
+            case "UpdateStatement" | "DeleteStatement" if not self._target(node).rows:
+                pass  # it moves along the rows that are there: a new database has none
             case kind if kind not in _IGNORED:
                 raise Unsupported(f"{kind} in a migration")
+
+    def _target(self, node: Node) -> Table:
+        change = node[node.kind.replace("Statement", "Specification")]
+        return self.table(last_name(change["Target"]["SchemaObject"]))
 
     # ---- what a program may ask
 
