@@ -273,7 +273,8 @@ class Settings(BaseSettings):
             usable = False
         if not usable:
             raise ValueError(
-                "expected is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with / @ : of a password as %2F %40 %3A"
+                # without_credentials would take the two from the address
+                "expected is postgresql://HOST:PORT/DATABASE with USER:PASSWORD@ before HOST, and / @ : of a password as %2F %40 %3A"
             )
         return SecretStr(f"{_POSTGRES_DRIVER}://{rest}")
 

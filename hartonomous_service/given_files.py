@@ -56,6 +56,7 @@ class GivenFiles:
         """What is to be met in a folder, with its kind, in the order of the names. Not recursive: a folder may lie at any depth."""
         entries: list[os.DirEntry[str]] = []
         try:
+            owner = folder.stat().st_uid
             with os.scandir(folder) as listing:
                 entries.extend(listing)
         except OSError as error:
@@ -65,8 +66,16 @@ class GivenFiles:
             path = Path(entry.path)
             try:
                 target = self._followed(path, root) if entry.is_symlink() else None if self._is_ours(path) else path
-                if target is not None:
-                    found.append((target, stat.S_IFMT(entry.stat().st_mode)))
+                if target is None:
+                    continue
+                status = entry.stat()
+                kind = stat.S_IFMT(status.st_mode)
+                if kind == stat.S_IFREG and status.st_nlink > 1 and status.st_uid != owner:
+                    self._fail(
+                        path, "a hard link to a file of another owner than its folder's; give it itself to ingest it"
+                    )
+                else:
+                    found.append((target, kind))
             except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
                 self._fail(path, error)
         return found

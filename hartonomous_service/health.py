@@ -1,6 +1,5 @@
 """`health`: is what this home needs there, and if not, what to do."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.disk_space import lacks_space
+from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import open_database, open_graph
@@ -167,7 +166,7 @@ def _clock(counted: list[_Counts]) -> Outcome:
 
 
 def _disk(settings: Settings) -> Outcome:
-    free = shutil.disk_usage(settings.home).free
+    free = free_bytes(settings.home)
     if lacks_space(settings.home):
         return DEGRADED, f"only {free / 1024**3:.1f} GiB free at {settings.home}"
     return HEALTHY, f"{free / 1024**3:.1f} GiB free at {settings.home}"

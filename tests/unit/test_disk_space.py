@@ -10,7 +10,9 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from hartonomous_resources.database import sqlite_errors
 from hartonomous_resources.database.errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.main import about_dagsters_storage
+from hartonomous_service.health import health
 
 FULL = r"the disk of {} is full \([\d,.]+ MiB free\): make room there, 1 GiB at least, then try again"
 
@@ -19,6 +21,17 @@ def sqlite_error(code: int, words: str) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError(words)
     error.sqlite_errorcode = code
     return error
+
+
+def test_a_home_that_is_not_made_yet_has_the_room_of_the_disk_on_which_it_will_lie(tmp_path: Path) -> None:
+    home = tmp_path / "not" / "made"
+    elsewhere = Settings(home=home, sqlserver_server="127.0.0.1,1", neo4j_uri="bolt://127.0.0.1:1")
+    limits = {"sqlserver_login_seconds": 1, "neo4j_connection_seconds": 0.1}
+
+    [disk] = [check for check in health(elsewhere.model_copy(update=limits))["checks"] if check["name"] == "disk"]
+
+    assert not home.exists()
+    assert disk["detail"].endswith(f" GiB free at {home}")
 
 
 def of_dagster(cause: Exception) -> SQLAlchemyError:

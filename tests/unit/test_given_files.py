@@ -67,6 +67,23 @@ def test_a_bad_path_beside_a_good_one_is_named_and_the_good_one_taken(folder: Pa
     assert list(given.failed) == [folder / bad]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to somebody else")
+def test_a_hard_link_to_a_file_of_somebody_else_is_refused_as_a_link_out_of_the_folder_is(folder: Path) -> None:
+    own, foreign = folder.parent / "own.txt", folder.parent / "foreign.txt"
+    for outside in (own, foreign):
+        outside.write_text(outside.name)
+        (folder / outside.name).hardlink_to(outside)
+    os.chown(foreign, 65534, 65534)
+    (folder / "link.txt").symlink_to("foreign.txt")
+
+    given = walk(folder)
+
+    assert names(given, folder) == ["good.txt", "own.txt"]
+    assert list(given.failed) == [folder / "foreign.txt", folder / "link.txt"]
+    assert "a hard link to a file of another owner" in given.failed[folder / "foreign.txt"]
+    assert list(walk(foreign)) == [foreign], "itself it may be given"
+
+
 def test_1100_nested_folders_are_walked(folder: Path) -> None:
     deep = folder
     for _ in range(1100):
