@@ -5,7 +5,8 @@ fault it was, and they come one at a time then; of one, it counts against that m
 never blocks the queue.
 
 StageUnavailable and DatabaseError are raised: they are no message's fault. A TransactionConflict is treated as any other failure:
-what always conflicts, such as a row that can never be unique, must not hold up the queue for ever.
+what always conflicts, such as a row that can never be unique, must not hold up the queue for ever. Before any message was received
+it is nobody's, and the batch is tried again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from hartonomous_resources.database.queue_messages import queued_messages, take_off
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import again, transact
 from hartonomous_resources.messages import InvalidMessage
 
 Handle = Callable[[UnitOfWork, Message], None]
@@ -32,7 +33,7 @@ def in_batches(n: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
     """A batch of up to `n` messages each time that one is asked for; those of a batch that failed come one at a time."""
     one_at_a_time = 0
     while True:
-        progress = batch(1 if one_at_a_time else n)
+        progress = again(partial(batch, 1 if one_at_a_time else n))
         one_at_a_time = progress.counts.get(_RETURNED, max(0, one_at_a_time - 1))
         yield progress
 

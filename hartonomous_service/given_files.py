@@ -8,7 +8,9 @@ from pathlib import Path
 
 from hartonomous_resources.settings import Settings
 
-_OF_A_HOME = re.compile(r"(hartonomous|graph)\.db(-wal|-shm|-journal)?|blobs|dagster|dev\.(lock|process|session)")
+_OF_A_HOME = re.compile(
+    r"(hartonomous|graph)\.db(-wal|-shm|-journal)?|blobs|dagster|first_hours|dev\.(lock|process|session)"
+)
 
 
 class GivenFiles:

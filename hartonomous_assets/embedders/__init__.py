@@ -1,1 +1,6 @@
 """Embedding models: arrays in, unit vectors out. Nothing here knows Dagster or a database."""
+
+import os
+
+# ONNX Runtime 1.29 and later keeps an identity of the machine for its telemetry as soon as it is imported: no call comes early enough.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

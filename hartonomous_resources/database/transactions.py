@@ -25,7 +25,7 @@ def transact(database: Database, work: Callable[[UnitOfWork], T]) -> T:
 
     Raises TransactionConflict after the last attempt, and whatever else `work` raises.
     """
-    return _again(database.unit_of_work, work)
+    return again(lambda: _within(database.unit_of_work, work))
 
 
 def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:
@@ -33,7 +33,7 @@ def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:
 
     Raises TransactionConflict after the last attempt, and whatever else `question` raises.
     """
-    return _again(database.read, question)
+    return again(lambda: _within(database.read, question))
 
 
 def query(database: Database, statement: str, **parameters: object) -> list[Row]:
@@ -41,14 +41,18 @@ def query(database: Database, statement: str, **parameters: object) -> list[Row]
     return ask(database, lambda unit_of_work: unit_of_work.query(statement, **parameters))
 
 
-def _again(begin: Callable[[], AbstractContextManager[UnitOfWork]], work: Callable[[UnitOfWork], T]) -> T:
+def again(transaction: Callable[[], T]) -> T:
+    """What `transaction` returns; it is tried anew, as `transact` does, where another one was in its way."""
     for attempt in range(1, ATTEMPTS):
         try:
-            with begin() as unit_of_work:
-                return work(unit_of_work)
+            return transaction()
         except TransactionConflict as conflict:
             pause = random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt)
             LOGGER.info("transaction is tried again in %.2f s: %s", pause, conflict)
             time.sleep(pause)
+    return transaction()
+
+
+def _within(begin: Callable[[], AbstractContextManager[UnitOfWork]], work: Callable[[UnitOfWork], T]) -> T:
     with begin() as unit_of_work:
         return work(unit_of_work)

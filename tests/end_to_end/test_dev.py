@@ -13,7 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
+from hartonomous_resources.settings import Settings
 from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_service.given_files import GivenFiles
 from tests.cli import Home, finish, wait_until
 from tests.dev import Dev, make_sure_it_ended, start_dev
 
@@ -148,6 +150,10 @@ def test_the_page_answers_graphql_with_the_assets_and_the_running_sensor(dev: De
     assert names >= {"sources", "atoms", "atom_embeddings", "atom_projections", "provenance_graph", "projection_model"}
     [sensor] = data["sensorsOrError"]["results"]
     assert (sensor["name"], sensor["sensorState"]["status"]) == ("service_broker_sensor", "RUNNING")
+
+
+def test_all_that_it_wrote_into_the_home_is_left_out_of_an_ingest(home: Home, dev: Dev) -> None:
+    assert list(GivenFiles([home.path], Settings(home=home.path))) == []
 
 
 def test_health_knows_that_it_runs(dev: Dev) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from hartonomous_assets.chain import drive
-from hartonomous_assets.stage import Work
+from hartonomous_assets.receiving import in_batches, lease_batch, receive_batch
+from hartonomous_assets.stage import Progress, Work
 from hartonomous_resources.database import sqlserver_connection, transactions
 from hartonomous_resources.database.errors import (
     DatabaseError,
@@ -144,6 +146,13 @@ def test_a_connection_that_always_breaks_is_told(answering: TdsServer, database:
     assert transact(database, touch) == 3, "and once the network is back, work goes on"
 
 
+QUEUED = [
+    ("sequence", "bigint"),
+    ("messageId", "nvarchar(100)"),
+    ("orderingKey", "nvarchar(100)"),
+    ("body", "varbinary(max)"),
+    ("attemptCount", "int"),
+]
 MOMENT = datetime(2026, 11, 23, 9)
 TOKEN = Rows([("lastChange", "bigint"), ("oldestOpen", "bigint")], [[7, 8]])
 ANSWERS = {
@@ -207,6 +216,31 @@ def test_a_run_whose_connection_breaks_between_two_steps_goes_on(
 
     assert drive(Work(HOUR, "run", resources), [], 0, lambda *_: None) == {}
     assert len(server.calls("usp_change_token")) == 2
+
+
+@pytest.mark.parametrize(
+    ("batch", "procedure"),
+    [
+        (partial(receive_batch, queue="IngestionQueue"), "usp_lock_queue"),
+        (partial(receive_batch, queue="IngestionQueue"), "usp_queued_messages"),
+        (partial(lease_batch, queue="ProvenanceQueue", carry_out=lambda: None), "usp_claim_queue"),
+        (partial(lease_batch, queue="ProvenanceQueue", carry_out=lambda: None), "usp_queued_messages"),
+    ],
+)
+def test_a_connection_that_breaks_before_a_message_was_received_ends_no_run(
+    server: TdsServer, database: SqlServerDatabase, tmp_path: Path, batch: Callable[..., Progress], procedure: str
+) -> None:
+    server.answer("usp_await_messages", Rows([("waiting", "bit")], [[True]]))
+    server.answer("usp_lock_queue", Rows([("locked", "int")], [[0]]))
+    for name in ("usp_claim_queue", "usp_release_queue", "usp_delete_messages"):
+        server.answer(name, CHANGED)
+    server.answer("usp_queued_messages", Rows(QUEUED, []))
+    server.answer_next(procedure, drop_after=0)
+    work = Work(HOUR, "run", open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path)))
+
+    next(in_batches(10, lambda n: batch(work, handle=lambda _unit_of_work, _message: None, n=n)))
+
+    assert len(server.calls(procedure)) == 2
 
 
 def test_a_read_whose_connection_always_breaks_is_told(server: TdsServer, database: SqlServerDatabase) -> None:

@@ -203,6 +203,7 @@ def test_names_that_are_no_text_or_have_a_line_end_are_met(folder: Path) -> None
 def make_home(path: Path) -> Path:
     (path / "dagster" / "storage").mkdir(parents=True)
     (path / "blobs" / "0").mkdir(parents=True)
+    (path / "first_hours").mkdir()
     for name in (
         "hartonomous.db",
         "hartonomous.db-wal",
@@ -211,6 +212,7 @@ def make_home(path: Path) -> Path:
         "dev.lock",
         "dagster/a",
         "blobs/0/b",
+        "first_hours/c",
     ):
         (path / name).write_text("ours")
     return path

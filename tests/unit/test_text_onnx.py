@@ -1,6 +1,8 @@
 """Sentence vectors: independent of each other, of threads and of slices; long texts are split and marked."""
 
+import os
 import resource
+import subprocess
 import sys
 
 import numpy as np
@@ -32,6 +34,25 @@ def test_the_runtimes_telemetry_is_switched_off_before_a_model_is_loaded(text_mo
     TextEmbedder(text_model.onnx_path, text_model.tokenizer_path)
 
     assert calls == ["off", "session"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "from hartonomous_assets.embedders.text_onnx import TextEmbedder; TextEmbedder(*paths)",
+        "from hartonomous_assets.embedders import minilm_graph; from onnxruntime import quantization",
+    ],
+)
+def test_the_runtime_keeps_no_identity_of_the_machine(text_model, tmp_path, use):
+    """It writes one, and opens its store of events, when it is imported: before it can be told by a call."""
+    paths = [str(text_model.onnx_path), str(text_model.tokenizer_path)]
+    program = f"from pathlib import Path; paths = [Path(path) for path in {paths!r}]; {use}"
+    others = ("HOME", "XDG_CACHE_HOME", "CI", "ORT_DISABLE_TELEMETRY")
+    kept = {name: value for name, value in os.environ.items() if name not in others}
+
+    subprocess.run([sys.executable, "-c", program], env=kept | {"HOME": str(tmp_path)}, check=True)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.fixture
