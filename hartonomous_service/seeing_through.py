@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
@@ -13,6 +14,9 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
 from hartonomous_service.daemon import daemon_fault, daemon_is_running
 from hartonomous_service.dagster_home import instance_of, open_instance, run_chain, run_was_killed
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
 
 _LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
 _PAUSES_PER_LOOK = 20
@@ -112,8 +116,15 @@ def _run(resources: Resources, hour: str) -> dict[str, str]:
         else:
             if data.error and data.error.cls_name == "DagsterExecutionInterruptedError":
                 raise KeyboardInterrupt
-            errors[event.step_key or "run"] = data.error.message.strip() if data.error else "failed"
+            errors[event.step_key or "run"] = _cause_of(data.error) if data.error else "failed"
     return errors or {"run": "failed before its first step; see the page"}
+
+
+def _cause_of(error: "SerializableErrorInfo") -> str:
+    """The words of what was raised first: Dagster's own around it only say where."""
+    while error.cause:
+        error = error.cause
+    return error.message.strip()
 
 
 def _unfinished(resources: Resources, ids: str) -> int:

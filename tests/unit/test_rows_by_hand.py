@@ -187,6 +187,17 @@ def test_text_that_is_no_utf8_fails_its_own_job_only_and_is_named(
     assert (jobs["status"], jobs["detail"].partition(":")[0]) == ("degraded", "2 failed")
 
 
+def test_a_job_whose_id_is_no_utf8_is_done_once_under_its_bytes_in_hex(home: Resources) -> None:
+    """What is read of such an id is not what stands in the row: the row must be found all the same."""
+    client = sqlite3.connect(home.settings.database_path, isolation_level=None)
+    insert(client, "a text")
+    client.execute("UPDATE BackgroundJob SET JobId = CAST(x'6aff' AS TEXT)")
+
+    run(home)
+
+    assert [(job["jobId"], job["status"]) for job in list_jobs(home)["jobs"]] == [("6aff", "Completed")]
+
+
 def test_an_atom_of_the_last_id_keeps_no_source_out_and_is_named(
     home: Resources, unchecked: sqlite3.Connection
 ) -> None:

@@ -25,6 +25,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
+from hartonomous_assets import checks
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NAME
 from hartonomous_resources.clock import hour_of, timestamp
 from hartonomous_resources.processes import this_process
@@ -190,6 +191,17 @@ def test_ingest_waits_while_a_run_works(
 
     with pytest.raises(KeyboardInterrupt):
         ingest_one(daemon, tmp_path)
+
+
+def test_a_run_that_fails_outside_of_its_stages_says_why(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disagreements(*_: object) -> None:
+        raise OSError("the graph cannot be compared")
+
+    monkeypatch.setattr(checks, "disagreements", disagreements)
+
+    assert ingest_one(resources, tmp_path)["stages"] == {"chain": "OSError: the graph cannot be compared"}
 
 
 # ---- the clock

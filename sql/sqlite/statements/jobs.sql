@@ -8,8 +8,9 @@ LIMIT 1;
 
 -- name: claim_jobs
 -- A job that somebody else inserted names its atom in Parameters, in whatever case; only one of the job's own tenant counts.
+-- An id that is not of printable ASCII, such as bytes that are no UTF-8, is its bytes in hex from here on: others must be able to name it.
 UPDATE BackgroundJob
-SET Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
+SET JobId = CASE WHEN JobId GLOB '*[^ -~]*' THEN lower(hex(JobId)) ELSE JobId END, Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
     StartedAt = COALESCE(StartedAt, :now),
     AtomId = COALESCE(AtomId, (
       SELECT a.AtomId
