@@ -34,3 +34,7 @@ demo:
 
 dev:
     hartonomous dev
+
+# The pictures of the documentation, from a demo home in headless Chromium (apt-get install chromium).
+pictures:
+    pip install --quiet -e '.[pictures]' && python docs/pictures.py
