@@ -133,6 +133,19 @@ def test_every_check_is_explained() -> None:
         assert f"| `{name}` |" in OPERATIONS
 
 
+def test_decisions_are_numbered_once_and_in_order() -> None:
+    files = sorted((DOCS / "decisions").glob("*.md"))
+    headings = [file.read_text("utf-8").partition(". ")[0] for file in files]
+    assert headings == [f"# {number}" for number in range(1, len(files) + 1)]
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def test_the_files_that_the_page_of_the_architecture_names_are_there() -> None:
     spans = re.findall(r"`([^`\s]+/[^`\s]*)`", ARCHITECTURE)
     named = {span for span in spans if (CHECKOUT / span.split("/")[0]).is_dir()}
