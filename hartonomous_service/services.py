@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from hartonomous_resources.logs import LOGGER
 
+_STDERR = 2
 _LOOK_SECONDS = 2.0
 _LEAST_LIFE_SECONDS = 10.0
 """A process that cannot start is tried again no more often than this."""
@@ -31,9 +32,12 @@ class Service:
     heard: float = field(init=False)
 
     def start(self) -> None:
-        """Start it in a session of its own: Ctrl-C reaches `dev` alone, which stops the others in their order."""
+        """Start it in a session of its own: Ctrl-C reaches `dev` alone, which stops the others in their order.
+
+        Dagster logs on stdout; that of `dev` is for the address of the page.
+        """
         self.process = subprocess.Popen(  # noqa: S603 - our own words
-            self.command, cwd=self.folder, env=dict(self.environment), start_new_session=True
+            self.command, cwd=self.folder, env=dict(self.environment), stdout=_STDERR, start_new_session=True
         )
         self.started = self.heard = time.monotonic()
 

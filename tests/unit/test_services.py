@@ -112,3 +112,11 @@ def test_one_that_ignores_the_request_to_end_is_ended(started: Callable[..., Ser
     service.stop(0.2)
 
     assert service.process.returncode == -9
+
+
+def test_what_one_says_on_stdout_is_on_stderr(
+    started: Callable[..., Service], capfd: pytest.CaptureFixture[str]
+) -> None:
+    started("print('a line of the log')").process.wait()
+
+    assert capfd.readouterr() == ("", "a line of the log\n")
