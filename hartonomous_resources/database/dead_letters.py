@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import re
 
 from hartonomous_resources.clock import current_hour, timestamp
 from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import take_off
 from hartonomous_resources.messages import INGESTION_QUEUE, tenant_of
+
+_COUNT = re.compile(r" has [\d,]+ ")
+"""How large a file is, or how many names it has: it may be another one each time. No uri holds a space."""
 
 
 def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
@@ -54,8 +58,8 @@ def _keep(
 
 
 def _fingerprint(tenant_id: int | None, queue: str, reason: str, held: bytes) -> bytes:
-    """What makes two dead letters one: the same reason, and nothing held by the earlier one that would be lost with it."""
-    return hashlib.sha256(json.dumps([tenant_id, queue, reason]).encode() + held).digest()
+    """What makes two dead letters one: the same reason, whatever its count, and nothing held by the earlier one that would be lost with it."""
+    return hashlib.sha256(json.dumps([tenant_id, queue, _COUNT.sub(" has … ", reason)]).encode() + held).digest()
 
 
 def _forget_earlier(

@@ -72,11 +72,20 @@ def test_a_version_given_up_again_stands_for_the_one_before_it(home: Resources) 
 def test_another_file_another_reason_and_another_tenant_are_dead_letters_of_their_own(home: Resources) -> None:
     path, other = (put_file(home, name, bytes(101)) for name in ("a.txt", "b.txt"))
     ingest(home, request(uri=path.as_uri()), request(uri=other.as_uri()), request(uri=path.as_uri(), tenantId=7))
-    path.write_bytes(bytes(102))
+    path.unlink()
 
     ingest(home, request(uri=path.as_uri()))
 
     assert seen(home) == [("message", 1)] * 4
+
+
+def test_a_file_that_is_too_large_and_grows_is_one_dead_letter_with_its_latest_size(home: Resources) -> None:
+    for size in (101, 102, 1030):
+        ingest(home, request(uri=put_file(home, "log.txt", bytes(size)).as_uri()))
+
+    [letter] = dead_letters(home.database)
+    assert letter["seenCount"] == 3
+    assert "has 1,030 bytes, more than" in letter["reason"]
 
 
 def test_messages_that_hold_other_bytes_are_all_kept(home: Resources) -> None:

@@ -8,8 +8,8 @@ VALUES (:kind, :tenant_id, :hour, :queue, :ordering_key, :message_id, :source_id
         :first_failed_at, :now, :replay, :fingerprint)
 ON CONFLICT (Fingerprint) DO UPDATE
 SET Kind = excluded.Kind, IngestHour = excluded.IngestHour, MessageId = excluded.MessageId, SourceId = excluded.SourceId,
-    Body = excluded.Body, AttemptCount = excluded.AttemptCount, LastFailedAt = excluded.LastFailedAt, Replay = excluded.Replay,
-    SeenCount = SeenCount + 1;
+    Body = excluded.Body, AttemptCount = excluded.AttemptCount, LastFailedAt = excluded.LastFailedAt, Reason = excluded.Reason,
+    Replay = excluded.Replay, SeenCount = SeenCount + 1;
 
 -- name: dead_letter_message
 -- As it is, whatever it is: nobody reads what is given up on.
@@ -20,7 +20,8 @@ SELECT 'message', :tenant_id, :hour, Queue, OrderingKey, MessageId, :reason, COA
 FROM QueueMessage WHERE Sequence = :sequence
 ON CONFLICT (Fingerprint) DO UPDATE
 SET Kind = excluded.Kind, IngestHour = excluded.IngestHour, MessageId = excluded.MessageId, SourceId = NULL, Body = excluded.Body,
-    AttemptCount = excluded.AttemptCount, LastFailedAt = excluded.LastFailedAt, Replay = excluded.Replay, SeenCount = SeenCount + 1;
+    AttemptCount = excluded.AttemptCount, LastFailedAt = excluded.LastFailedAt, Reason = excluded.Reason,
+    Replay = excluded.Replay, SeenCount = SeenCount + 1;
 
 -- name: dead_letters
 -- A message was kept as it was: its columns come as what they are read for.
