@@ -40,10 +40,10 @@ def see_through(resources: Resources, message_ids: Sequence[str], report: Report
     if run_was_killed(resources.settings):
         open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
     release_dead_claims(resources.database)
-    stages = _work(resources, ids, report)
-    if not stages and _unfinished(resources, ids) and (problem := _clock_problem(resources)):
-        return {"clock": problem}
-    return stages
+    if stages := _work(resources, ids, report):
+        return stages
+    problem = _clock_problem(resources) if _unfinished(resources, ids) else made_in_the_future(resources.database)
+    return {"clock": problem} if problem else {}
 
 
 def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | None:

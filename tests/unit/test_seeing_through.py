@@ -217,6 +217,14 @@ def test_ingest_names_the_clock_when_the_database_was_made_at_a_later_time(
     assert hour_of(timestamp(2 * HOURS)) in problem and "this machine's clock says" in problem
 
 
+def test_ingest_of_what_waits_names_the_clock_too(resources: Resources, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("It waits since yesterday.")
+    ingest(resources, [tmp_path / "file.txt"], wait=False)
+    set_back(resources, 2)
+
+    assert "this machine's clock says" in ingest(resources, [])["stages"]["clock"]
+
+
 def test_ingest_names_the_clock_while_a_daemon_runs(daemon: Resources, tmp_path: Path) -> None:
     set_back(daemon, 2)
 
