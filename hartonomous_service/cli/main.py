@@ -72,6 +72,8 @@ def main() -> None:
             raise
         field, problem = next(iter(problems_of(error).items()))
         _fail(f"setting {variable_of(field)}: {problem}; `hartonomous config show` lists what can be set", error)
+    except UnicodeEncodeError as error:  # bytes of the command line that are no text reach us as half surrogate pairs
+        _fail(f"{error.object}: not UTF-8", error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
