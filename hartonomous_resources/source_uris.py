@@ -23,7 +23,8 @@ def local_path(uri: str) -> Path:
     if uri[:5].lower() == "file:":
         parts = urlsplit(uri)
         if parts.netloc.lower() not in ("", "localhost"):
-            raise UnreadableSource(f"{uri}: names the host {parts.netloc!r}; only local files can be read")
+            host = parts.netloc.rpartition("@")[2]  # without user and password
+            raise UnreadableSource(f"{uri}: names the host {host!r}; only local files can be read")
         path = Path(os.fsdecode(unquote_to_bytes(parts.path)))
     elif "://" in uri.split("/", 1)[0] + "//" and not uri.startswith("/"):
         raise UnreadableSource(f"{uri}: only local files can be read; use file:///… or an absolute path")

@@ -63,6 +63,7 @@ def test_a_uri_names_a_path(uri: str, path: str) -> None:
         ("../a.txt", "not an absolute path"),
         ("file:a.txt", "not an absolute path"),
         ("file://host/a.txt", "names the host 'host'"),
+        ("file://user:hunter2@host:1/a.txt", "names the host 'host:1'"),
     ],
 )
 def test_a_uri_that_names_no_local_file_is_refused_with_the_reason(uri: str, complaint: str) -> None:
