@@ -168,18 +168,3 @@ def test_the_sql_runs_on_a_fresh_home(tmp_path: Path, text: str) -> None:
     SqliteDatabase(settings.database_path).migrate()
 
     run_sql(settings, text, write="INSERT" in text)
-
-
-# ---- decisions
-
-
-def test_each_decision_has_a_number_of_its_own_which_its_heading_says() -> None:
-    decisions = sorted((DOCS / "decisions").glob("*.md"))
-
-    numbers = [int(page.name[:4]) for page in decisions]
-    assert numbers == list(range(1, len(decisions) + 1))
-    assert [
-        page.name
-        for page, n in zip(decisions, numbers, strict=True)
-        if not page.read_text("utf-8").startswith(f"# {n}. ")
-    ] == []
