@@ -117,7 +117,7 @@ def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tu
         "NO_PROXY": direct,
         variable_of("log_level"): settings.log_level if "log_level" in settings.model_fields_set else "info",
         "PYTHONWARNINGS": "ignore",  # Dagster's deprecations and previews are not the user's business
-        _CHILD_MARK: str(settings.home),
+        _CHILD_MARK: str(settings.home.resolve()),
     }
     python = [sys.executable, "-m"]
     code = [*python, "dagster", "api", "grpc", *_CODE, "--socket", str(code_socket), "--log-level", "warning"]
@@ -193,10 +193,11 @@ def _end_children(settings: Settings) -> bool:
 
     Its children carry the home in their environment.
     """
+    home = str(settings.home.resolve())
     children = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(_CHILD_MARK) == str(settings.home):
+            if process.pid != os.getpid() and process.environ().get(_CHILD_MARK) == home:
                 process.kill()
                 children.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):

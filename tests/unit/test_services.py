@@ -1,14 +1,17 @@
 """The processes of `dev`: what ends or falls silent is started again, what works is left alone."""
 
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from hartonomous_service import services
+from hartonomous_resources.settings import Settings
+from hartonomous_service import dev, services
 from hartonomous_service.services import Service, watch
 from tests.cli import wait_until
 
@@ -120,3 +123,17 @@ def test_what_one_says_on_stdout_is_on_stderr(
     started("print('a line of the log')").process.wait()
 
     assert capfd.readouterr() == ("", "a line of the log\n")
+
+
+def test_what_a_killed_dev_left_is_ended_however_its_home_is_spelled(tmp_path: Path) -> None:
+    home, link = tmp_path / "home", tmp_path / "link"
+    home.mkdir()
+    link.symlink_to(home)
+    code_server, *_ = dev._services(Settings(home=home), "127.0.0.1", 1, tmp_path / "code")
+    left = subprocess.Popen([sys.executable, "-c", SLEEP], env=dict(code_server.environment))
+    try:
+        assert dev._end_children(Settings(home=link / ".." / "link"))
+        assert not psutil.pid_exists(left.pid)
+    finally:
+        left.kill()
+        left.wait()
