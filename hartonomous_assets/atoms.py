@@ -35,7 +35,7 @@ from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, Wr
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
-from hartonomous_resources.source_files import open_source_file
+from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
 
 ROW_LIMIT_BYTES = 64 * 1024
@@ -74,11 +74,11 @@ def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, di
             with _open(work, source) as stream:
                 counts = yield from _atomize(work, source, stream)
         except UnreadableSource as problem:
-            reason = str(problem)
+            reason, is_forbidden = str(problem), isinstance(problem, ForbiddenSource)
 
             def put_aside(unit_of_work: UnitOfWork) -> None:
                 hold(unit_of_work, work, source)
-                give_up(unit_of_work, work, source, reason)
+                give_up(unit_of_work, work, source, reason, supersede=not is_forbidden)
 
             transact(work.resources.database, put_aside)
             return {"dead-lettered": 1}

@@ -127,13 +127,12 @@ def give_up_exhausted(work: Work) -> int:
     return transact(work.resources.database, give_up_those_left)
 
 
-def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str) -> None:
-    """Dead-letter a source; what was written of it goes, and what was current before it is so no more."""
+def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str, *, supersede: bool = True) -> None:
+    """Dead-letter a source; what was written of it goes, and what was current before it is so no more, unless `supersede` is false."""
     _delete_half_written(unit_of_work, source["sourceId"])
     delete_unreferenced(unit_of_work)
-    for older in supersede_older_versions(
-        unit_of_work, source
-    ):  # the new version tells the graph of none: it is not there
+    # The new version tells the graph of none: it is not there.
+    for older in supersede_older_versions(unit_of_work, source) if supersede else []:
         events = atoms_events("AtomsCreated", source["tenantId"], [], older, work.run_id)
         unit_of_work.enqueue(PROVENANCE_QUEUE, events)
     dead_letter_source(unit_of_work, source, reason)

@@ -8,12 +8,13 @@ from typing import BinaryIO
 import pytest
 
 from hartonomous_assets import atoms
+from hartonomous_assets import sources as landing
 from hartonomous_assets.atomizers.content_type import Scan
 from hartonomous_assets.provenance import describe
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
 from tests.builders import dead_letters, enqueue, receive_all, request
-from tests.stages import all_sources, content_of, drive_stages, ingest, put_file, states
+from tests.stages import MakeHome, all_sources, content_of, drive_stages, ingest, put_file, states
 
 
 def too_large(path: Path) -> None:
@@ -83,6 +84,23 @@ def test_a_message_that_may_not_read_the_file_changes_no_version_of_it(home: Res
     assert states(home) == [("Atomized", 1, None)]
     (letter,) = dead_letters(home.database)
     assert letter["kind"] == "message"
+
+
+def test_a_file_that_is_forbidden_only_when_its_turn_comes_changes_no_version_of_it_either(
+    make_home: MakeHome,
+) -> None:
+    home = make_home()
+    path = put_file(home, "a.txt", b"It held this.")
+    ingest(home, request(uri=path.as_uri()))
+    path.write_bytes(b"It holds that.")
+    enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri())])
+    drive_stages(home, landing.STAGE)
+
+    drive_stages(make_home(allowed_roots=[]), atoms.STAGE)
+
+    assert states(home) == [("Atomized", 1, None), ("DeadLettered", 2, None)]
+    (letter,) = dead_letters(home.database)
+    assert (letter["kind"], "outside the allowed roots" in letter["reason"]) == ("source", True)
 
 
 def test_an_inline_source_that_cannot_be_taken_in_is_not_current_either(
