@@ -11,6 +11,8 @@ from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database, Row
+from hartonomous_resources.database.queue_leases import claim_queue
+from hartonomous_resources.messages import PROVENANCE_QUEUE
 from hartonomous_resources.processes import this_process
 from tests.builders import HOUR, Store, claim_sources, dead_letters, in_processes, start_and_kill, write
 
@@ -243,3 +245,11 @@ def test_the_latest_lease_is_that_of_the_longest_claim(one_job: Database) -> Non
 
     [row] = query(one_job, "latest_lease")
     assert before <= row["leaseUntil"] <= timestamp(60)
+
+
+def test_the_lease_of_a_queue_may_be_the_latest_one(one_job: Database) -> None:
+    claim(one_job, "me")
+    with one_job.unit_of_work() as unit_of_work:
+        lease = claim_queue(unit_of_work, PROVENANCE_QUEUE, "me", 120)
+
+    assert lease and query(one_job, "latest_lease") == [{"leaseUntil": lease.until}]

@@ -19,6 +19,7 @@ from hartonomous_assets.stage import Progress, Work
 from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.database.pending import hours_with_work
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.processes import this_process
@@ -291,6 +292,16 @@ def start(home: Resources, owner: str) -> Generator[Progress]:
 def expire_leases(client: Any) -> None:
     client.cursor().execute("UPDATE Source SET LeaseUntil = ''")
     client.commit()
+
+
+def test_a_source_whose_claim_says_no_end_asks_for_a_run(large: Resources, client: Any) -> None:
+    steps = start(large, "gone")
+    client.cursor().execute("UPDATE Source SET LeaseUntil = NULL")
+    client.commit()
+    others = dict.fromkeys(["embedding_enabled", "projection_enabled", "provenance_enabled"], False)
+
+    assert hours_with_work(large.database, large.settings.model_copy(update=others), current_hour()) == [current_hour()]
+    steps.close()
 
 
 def assert_whole(home: Resources) -> None:

@@ -24,7 +24,7 @@ FROM AtomEmbedding WHERE IngestHour = :hour AND ProjectionModelId IS NOT NULL GR
 -- name: pending_work
 -- Hours that hold work of the stages that are enabled, for the sensor: it looks, it takes nothing.
 SELECT s.IngestHour AS hour FROM Source AS s
-WHERE :ingestion AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR s.LeaseUntil < :now)
+WHERE :ingestion AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR COALESCE(s.LeaseUntil, '') < :now)
   AND NOT EXISTS (SELECT 1 FROM Source AS e
                   WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
                     AND e.Status IN ('Landed', 'Atomizing'))
@@ -58,11 +58,13 @@ SELECT
 SELECT Status AS status, COUNT(*) AS n FROM BackgroundJob WHERE :tenant_id IS NULL OR TenantId = :tenant_id GROUP BY Status;
 
 -- name: latest_lease
--- Until when the longest claim of a source or job holds; NULL without one.
+-- Until when the longest claim of a source, job or queue holds; NULL without one.
 SELECT MAX(held.LeaseUntil) AS leaseUntil FROM (
   SELECT LeaseUntil FROM Source WHERE Status = 'Atomizing'
   UNION ALL
-  SELECT LeaseUntil FROM BackgroundJob WHERE Status = 'InProgress') AS held;
+  SELECT LeaseUntil FROM BackgroundJob WHERE Status = 'InProgress'
+  UNION ALL
+  SELECT LeaseUntil FROM QueueLease) AS held;
 
 -- name: oldest_pending
 -- Since when the oldest work of each stage has been waiting; NULL where none waits. Messages on the queues belong to no hour.
