@@ -90,7 +90,7 @@ def _handle(unit_of_work: UnitOfWork, messages: Sequence[Message], handle: Handl
         try:
             handle(unit_of_work, message)
         except InvalidMessage as error:
-            dead_letter_received(unit_of_work, message, str(error), error.tenant_id, names_file=error.names_file)
+            dead_letter_received(unit_of_work, message, str(error), error.tenant_id, held=error.held)
             refused.append(message)
     return refused
 

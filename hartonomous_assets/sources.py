@@ -31,7 +31,7 @@ def steps(work: Work) -> Generator[Progress]:
         try:
             land(unit_of_work, work.resources, message, request, work.hour)
         except UnreadableSource as error:
-            raise InvalidMessage(str(error), request.tenant_id, names_file=True) from error
+            raise InvalidMessage(str(error), request.tenant_id, held=request.to_body()) from error
 
     batches = in_batches(settings.ingestion_batch_size, partial(receive_batch, work, INGESTION_QUEUE, handle))
     while True:

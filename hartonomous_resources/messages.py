@@ -25,13 +25,13 @@ MAX_INFERENCE_ATOMS = 10_000
 class InvalidMessage(ValueError):
     """A message that no retry can mend.
 
-    `tenant_id` is what it said of itself, if it said so readably; `names_file`: the reason is the file that it names.
+    `tenant_id` is what it said of itself, if it said so readably; `held`: all that it says, one form for one meaning, if it was read.
     """
 
-    def __init__(self, reason: str, tenant_id: int | None, *, names_file: bool = False) -> None:
+    def __init__(self, reason: str, tenant_id: int | None, *, held: bytes | None = None) -> None:
         super().__init__(reason)
         self.tenant_id = tenant_id
-        self.names_file = names_file
+        self.held = held
 
 
 class _Message(BaseModel):
@@ -84,11 +84,11 @@ class IngestionRequest(_Message):
         return self
 
     def to_body(self) -> bytes:
-        """The message as it goes onto IngestionQueue."""
+        """The message as it goes onto IngestionQueue: requests that say the same are the same bytes."""
         fields = self.model_dump(by_alias=True, exclude_none=True, exclude={"raw_data"})
         if self.raw_data is not None:
             fields["rawData"] = base64.b64encode(self.raw_data).decode()
-        return json.dumps(fields, ensure_ascii=False).encode()
+        return json.dumps(fields, ensure_ascii=False, sort_keys=True).encode()
 
 
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]

@@ -27,13 +27,13 @@ def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str
 
 
 def dead_letter_received(
-    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, *, names_file: bool = False
+    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, *, held: bytes | None = None
 ) -> None:
     """Give up on a message that this very unit of work received.
 
-    With `names_file` the reason begins with the uri of a file, and the message holds nothing but that: one for each file and reason is kept.
+    Of those that hold the same, one for each reason is kept; `held` is what this one holds, if it is less than the message as it is.
     """
-    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1, b"" if names_file else _held(message))
+    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1, _held(message) if held is None else held)
 
 
 def _held(message: Message) -> bytes:
@@ -65,7 +65,10 @@ def _fingerprint(tenant_id: int | None, queue: str, reason: str, held: bytes) ->
 def _forget_earlier(
     unit_of_work: UnitOfWork, fingerprint: bytes, message_id: str, source_id: int | None = None
 ) -> None:
-    """What is given up on again stands for the times before: their grant and their version of the source are not needed."""
+    """What is given up on again stands for the times before: their grant and their version of the source are not needed.
+
+    A version that another one points at stays all the same.
+    """
     for earlier in unit_of_work.query("same_dead_letter", fingerprint=fingerprint):
         if earlier["messageId"] != message_id:
             unit_of_work.execute("delete_path_grant", message_id=earlier["messageId"])
@@ -85,7 +88,8 @@ def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> No
         body["uri"] = source["readUri"]
     else:
         body["blobKey"] = source["blobKey"]  # the landed bytes stay in the blob store until replayed or discarded
-    fingerprint = _fingerprint(source["tenantId"], INGESTION_QUEUE, reason, str(source["blobKey"] or "").encode())
+    held = json.dumps(body, sort_keys=True).encode()
+    fingerprint = _fingerprint(source["tenantId"], INGESTION_QUEUE, reason, held)
     _forget_earlier(unit_of_work, fingerprint, source["messageId"], source["sourceId"])
     reason = without_credentials(reason)
     unit_of_work.execute("dead_letter_source", source_id=source["sourceId"], reason=reason)

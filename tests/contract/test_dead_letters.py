@@ -69,6 +69,16 @@ def test_a_version_given_up_again_stands_for_the_one_before_it(home: Resources) 
     assert (letter["sourceId"], letter["messageId"]) == (bad["sourceId"], bad["messageId"])
 
 
+def test_a_version_that_another_one_points_at_stays(home: Resources) -> None:
+    ingest(home, good_before(home))
+    good, given_up = all_sources(home)
+
+    with home.database.unit_of_work() as unit_of_work:
+        assert unit_of_work.execute("delete_source", source_id=given_up["sourceId"]) == 0
+
+    assert all_sources(home) == [good, given_up]
+
+
 def test_another_file_another_reason_and_another_tenant_are_dead_letters_of_their_own(home: Resources) -> None:
     path, other = (put_file(home, name, bytes(101)) for name in ("a.txt", "b.txt"))
     ingest(home, request(uri=path.as_uri()), request(uri=other.as_uri()), request(uri=path.as_uri(), tenantId=7))
@@ -86,6 +96,33 @@ def test_a_file_that_is_too_large_and_grows_is_one_dead_letter_with_its_latest_s
     [letter] = dead_letters(home.database)
     assert letter["seenCount"] == 3
     assert "has 1,030 bytes, more than" in letter["reason"]
+
+
+def test_messages_that_say_different_things_of_one_missing_file_are_all_kept(home: Resources) -> None:
+    missing = (home.settings.allowed_roots[0] / "missing.txt").as_uri()
+    said = [
+        {"sourceUri": "mail:1"},
+        {"sourceUri": "mail:2"},
+        {"sourceId": 1},
+        {"contentType": "text/plain"},
+        {"metadata": {"a": 1, "b": 2}},
+        {"metadata": {"b": 2, "a": 1}, "unknown": "is not read"},
+    ]
+
+    ingest(home, *(request(uri=missing, **fields) for fields in said))
+
+    assert seen(home) == [("message", 1)] * 4 + [("message", 2)]
+
+
+def test_sources_of_one_file_that_say_different_things_of_it_are_all_kept(home: Resources) -> None:
+    path = put_file(home, "a.txt", b"It held this.")
+    said = [{"sourceUri": "mail:1"}, {"sourceUri": "mail:2"}, {"sourceUri": "mail:2", "metadata": {"a": 1}}]
+    ingest(home, *(request(uri=path.as_uri(), **fields) for fields in said[:2]))
+    path.write_bytes(bytes(101))
+
+    ingest(home, *(request(uri=path.as_uri(), **fields) for fields in said))
+
+    assert seen(home) == [("source", 1)] * 3
 
 
 def test_messages_that_hold_other_bytes_are_all_kept(home: Resources) -> None:

@@ -49,7 +49,9 @@ SELECT COUNT(*) AS n FROM Source
 WHERE Status IN ('Landed', 'Atomizing') AND MessageId IN (SELECT value FROM json_each(:message_ids));
 
 -- name: delete_source
-DELETE FROM Source WHERE SourceId = :source_id;
+-- One that took the place of another stays: that one points at it.
+DELETE FROM Source
+WHERE SourceId = :source_id AND NOT EXISTS (SELECT 1 FROM Source AS o WHERE o.SupersededBy = :source_id);
 
 -- name: supersede_older_versions
 -- What is current, and what a version that was given up stands for.
