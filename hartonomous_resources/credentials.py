@@ -5,7 +5,7 @@ import re
 _USER_INFO = re.compile(r"://(?:[^/\s?#]*|[^/\s:@]+:(?!\d+(?:[/?#]|$))[^\s@]*)@")
 """`user:password@` of an address, also where a password holds a slash that should have been escaped; not a port and a path with an @."""
 _KEYWORD = re.compile(
-    r"""(?i)\b((?:password|pwd|passwd|secret|token|access_?token|api[-_]?key|sig)\s*=\s*)(?:\{(?:[^}]|\}\})*\}|"[^"]*"|'[^']*'|[^&;\s,]+)"""
+    r"""(?i)\b((?:password|pwd|passwd|secret|token|access_?token|api[-_]?key|sig)\s*=\s*)(?:\{(?:[^}]|\}\})*\}|"[^"]*"|'[^']*'|[^&;\s,]+?(?=:?(?:[&;\s,]|$)))"""
 )
 
 

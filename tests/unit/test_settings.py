@@ -90,6 +90,7 @@ def test_paths_do_not_depend_on_the_folder_of_the_process_that_reads_them(
         ("Server=db;Password='hun;ter2';x=1", "Server=db;Password=***;x=1"),
         ("https://host/lineage?api_key=hunter2&b=2", "https://host/lineage?api_key=***&b=2"),
         ("https://host/?access_token=hunter2", "https://host/?access_token=***"),
+        ("https://host/?sig=hun:ter2: only local files", "https://host/?sig=***: only local files"),
     ],
 )
 def test_credentials_are_taken_out(text: str, expected: str) -> None:
