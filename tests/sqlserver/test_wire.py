@@ -279,7 +279,6 @@ def test_each_thread_has_connections_of_its_own(server: TdsServer, database: Sql
     def work() -> None:
         with database.unit_of_work() as unit_of_work:
             unit_of_work.query("queue_depths")
-        database.close()
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
