@@ -1,4 +1,7 @@
-"""The one sensor: it looks at queues and pending work and asks for runs. It takes nothing; only runs consume."""
+"""The one sensor: it looks at queues and pending work and asks for runs. It takes nothing; only runs consume.
+
+Once a tick it puts right what would keep work from being seen: claims of dead processes, and work in an hour that no run is asked for.
+"""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.queues import observe
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.database.pending import adopt_strays, hours_with_work
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.settings import Settings
 
@@ -73,6 +76,7 @@ def service_broker_sensor(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult:
     release_dead_claims(database)
+    adopt_strays(database, settings, current_hour())
     observations, cursor = observe(database, context.cursor)
     requests, reason = _look(context.instance, database, settings)
     return dg.SensorResult(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hartonomous_resources.clock import current_hour
 from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.database.pending import adopt_strays, hours_with_work
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
@@ -89,6 +89,7 @@ def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:
     """Run the chain in this process until nothing is pending, or nothing more can be done."""
     stages: dict[str, str] = {}
     without_progress = 0
+    adopt_strays(resources.database, resources.settings, current_hour())
     while (
         hours := hours_with_work(resources.database, resources.settings, current_hour())
     ) and without_progress < _RUNS_WITHOUT_PROGRESS:

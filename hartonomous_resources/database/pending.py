@@ -1,4 +1,4 @@
-"""Which hours hold work."""
+"""Which hours hold work, and work in an hour that no run is asked for."""
 
 import json
 
@@ -12,22 +12,20 @@ from hartonomous_resources.settings import Settings
 
 
 def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
-    """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour.
-
-    Work that somebody wrote by hand into an hour that is none, or before the grid, is moved to the running hour.
-    """
+    """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
     hours = _pending_hours(database, settings)
-    queued = {row["queue"] for row in query(database, "queue_depths")}
-    if (settings.ingestion_enabled and INGESTION_QUEUE in queued) or (
-        settings.provenance_enabled and PROVENANCE_QUEUE in queued
-    ):
+    if _messages_wait(database, settings):
         hours.add(now_hour)
     first = first_hour(database)
-    strays = {hour for hour in hours if is_stray(hour, first)}
+    return sorted(hour for hour in hours if not is_stray(hour, first) and hour <= now_hour)
+
+
+def adopt_strays(database: Database, settings: Settings, now_hour: str) -> None:
+    """Move work that somebody wrote by hand into an hour that is none, or before the grid, to the running hour."""
+    first = first_hour(database)
+    strays = {hour for hour in _pending_hours(database, settings) if is_stray(hour, first)}
     if strays and first <= now_hour:  # else the clock is wrong, and nothing can be said of hours
         move_strays(database, strays, first, now_hour)
-        hours.add(now_hour)
-    return sorted(hour for hour in hours - strays if hour <= now_hour)
 
 
 def hours_to_come_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
@@ -45,6 +43,11 @@ def _pending_hours(database: Database, settings: Settings) -> set[str]:
         projection=settings.projection_enabled,
     )
     return {row["hour"] for row in rows}
+
+
+def _messages_wait(database: Database, settings: Settings) -> bool:
+    enabled = {INGESTION_QUEUE: settings.ingestion_enabled, PROVENANCE_QUEUE: settings.provenance_enabled}
+    return any(query(database, "queue_has_message", queue=queue) for queue, is_enabled in enabled.items() if is_enabled)
 
 
 def first_hour(database: Database) -> str:

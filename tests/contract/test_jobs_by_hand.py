@@ -13,7 +13,7 @@ from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Work
 from hartonomous_resources import job_handlers
 from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.database.pending import adopt_strays, hours_with_work
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 from hartonomous_service.jobs import create_job, get_job, retry_job, update_job_status
@@ -54,9 +54,11 @@ def forget_jobs(client: Any) -> None:
 
 
 def wakes(home: Resources) -> list[str]:
-    """The hours whose jobs ask for a run."""
+    """The hours whose jobs ask for a run, once those that no run is asked for are moved."""
     others = dict.fromkeys(["ingestion_enabled", "projection_enabled", "provenance_enabled"], False)
-    return hours_with_work(home.database, home.settings.model_copy(update=others), current_hour())
+    settings = home.settings.model_copy(update=others)
+    adopt_strays(home.database, settings, current_hour())
+    return hours_with_work(home.database, settings, current_hour())
 
 
 def run(home: Resources) -> dict[str, int]:

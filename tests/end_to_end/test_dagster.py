@@ -352,6 +352,14 @@ def test_the_sensor_asks_for_the_running_hour_when_a_message_waits(
     assert count(resources, "QueueMessage") == 1  # it looks and takes nothing
 
 
+def test_the_sensor_asks_for_the_running_hour_when_work_lies_in_one_before_the_grid(
+    tick: Callable[[], list[str]], hour: str, resources: Resources
+) -> None:
+    write(resources.database, "A sentence.", hour="1970-01-01-00:00")
+
+    assert tick() == [hour]
+
+
 def test_the_sensor_asks_for_nothing_once_the_run_has_done_the_work(
     tick: Callable[[], list[str]], clean_run: dg.ExecuteInProcessResult
 ) -> None:

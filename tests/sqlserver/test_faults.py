@@ -161,6 +161,7 @@ ANSWERS = {
     "usp_bytes_on_disk": Rows([("bytesOnDisk", "bigint")], [[4096]]),
     "usp_pending_work": Rows([("hour", "char(16)")], [[HOUR]]),
     "usp_queue_depths": Rows([("queue", "nvarchar(100)"), ("depth", "bigint")], []),
+    "usp_queue_has_message": Rows([("waiting", "int")], []),
     "usp_schema": Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[MOMENT, 21]]),
     "usp_source_lease_owners": Rows([("owner", "nvarchar(300)")], []),
     "usp_job_lease_owners": Rows([("owner", "nvarchar(300)")], []),
@@ -171,7 +172,7 @@ READS: dict[str, tuple[tuple[str, ...], Callable[[SqlServerDatabase], object], o
     "wait for a change": (("usp_wait_for_change",), lambda database: database.wait_for_change(1, 0.1), True),
     "bytes on disk": (("usp_bytes_on_disk",), lambda database: database.bytes_on_disk(), 4096),
     "hours with work": (
-        ("usp_pending_work", "usp_queue_depths", "usp_schema"),
+        ("usp_pending_work", "usp_queue_has_message", "usp_schema"),
         lambda database: hours_with_work(database, Settings(), HOUR),
         [HOUR],
     ),
@@ -191,6 +192,17 @@ def test_a_read_whose_connection_breaks_is_asked_again(
         server.answer_next(procedure, drop_after=0)
 
     assert read(database) == wanted
+
+
+def test_a_look_for_work_counts_no_queue(server: TdsServer, database: SqlServerDatabase) -> None:
+    """It is asked once a second, and a queue may be long."""
+    for procedure in ANSWERS:
+        server.answer(procedure, ANSWERS[procedure])
+
+    hours_with_work(database, Settings(), HOUR)
+
+    assert len(server.calls("usp_queue_has_message")) == 2
+    assert server.calls("usp_queue_depths") == []
 
 
 def test_a_read_whose_connection_breaks_within_a_snapshot_begins_anew(

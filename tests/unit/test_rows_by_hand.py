@@ -13,7 +13,7 @@ from hartonomous_assets import embeddings, projections
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Work
 from hartonomous_resources.clock import current_hour, is_hour
-from hartonomous_resources.database.pending import hours_with_work
+from hartonomous_resources.database.pending import adopt_strays, hours_with_work
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.resources import Resources
@@ -74,6 +74,7 @@ def insert(client: sqlite3.Connection, text: str, **columns: str) -> None:
 def run(home: Resources) -> None:
     """Everything that asks for a run, until nothing does."""
     for _ in range(5):
+        adopt_strays(home.database, home.settings, current_hour())
         hours = hours_with_work(home.database, home.settings, current_hour())
         for hour in hours:
             reports = drive(
@@ -161,6 +162,15 @@ def test_work_in_an_hour_that_no_run_is_for_is_done_in_the_running_hour(
     assert hours == [(current_hour(),)]
     assert "which no run works on" in caplog.text
     assert verify(home)["failed"] == []
+
+
+def test_a_look_for_work_changes_nothing(home: Resources) -> None:
+    write(home.database, "a text", hour="1970-01-01-00:00")
+
+    hours = hours_with_work(home.database, home.settings, current_hour())
+
+    assert hours == []
+    assert [job["ingestHour"] for job in list_jobs(home)["jobs"]] == ["1970-01-01-00:00"]
 
 
 def test_text_that_is_no_utf8_fails_its_own_job_only_and_is_named(
