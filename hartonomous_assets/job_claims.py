@@ -8,6 +8,7 @@ from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import Progress, StageUnavailable, Work
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.clock import timestamp
+from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -93,11 +94,10 @@ def _release(work: Work, jobs: Sequence[Row]) -> None:
 
 
 def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progress:
+    reason = without_credentials(f"{type(error).__name__}: {error}")
     transact(
         work.resources.database,
-        lambda unit_of_work: unit_of_work.execute(
-            "return_jobs", job_ids=_ids(jobs), owner=work.owner, reason=str(error)
-        ),
+        lambda unit_of_work: unit_of_work.execute("return_jobs", job_ids=_ids(jobs), owner=work.owner, reason=reason),
     )
     return Progress({"failed attempts": len(jobs)})
 

@@ -284,8 +284,19 @@ def test_a_handler_that_fails_five_times_is_given_up_with_its_reason(home: Resou
 
     assert run(home) == {"failed attempts": 5, "dead-lettered": 1}
 
-    assert outcome(home, job_id)[:2] == ("DeadLettered", "given up after 5 attempts: no such printer")
+    assert outcome(home, job_id)[:2] == ("DeadLettered", "given up after 5 attempts: ValueError: no such printer")
     assert len(dead_letters(home.database)) == 1
+
+
+def test_a_failed_attempt_says_of_which_class_it_was_and_quotes_no_password(
+    home: Resources, handlers: dict[str, Any]
+) -> None:
+    handlers["Print"] = lambda *_: {}["token=abc for x"]
+    job_id = create_job(home, "Print", "{}", 0)
+
+    next(embeddings.steps(Work(current_hour(), "run", home)))
+
+    assert outcome(home, job_id)[:2] == ("Pending", "KeyError: 'token=*** for x'")
 
 
 def test_a_job_without_a_handler_waits_and_wakes_nobody(home: Resources, handlers: dict[str, Any]) -> None:
