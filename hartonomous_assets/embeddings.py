@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from hartonomous_assets.handled_jobs import WrongParameters, do_one_of_each_type, parameters_of
+from hartonomous_assets.handled_jobs import do_one_of_each_type
 from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
 from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work, hour_table
@@ -19,6 +19,7 @@ from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
+from hartonomous_resources.json_objects import UnreadableJson, read_object, spelled
 from hartonomous_resources.settings import Settings
 
 _SETTINGS = Settings()
@@ -126,12 +127,12 @@ def _why_refused(job: Row, atom: Row | None) -> str | None:
     """Why a job can never succeed; None where it can. Another tenant's atom reads as one that is not there."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:
-            named = {name.lower(): value for name, value in parameters_of(job).items()}
-        except WrongParameters as error:
-            return str(error)
-        if "atomid" not in named:
+            parameters = spelled(read_object(job["parameters"]), ["AtomId"])
+        except UnreadableJson as error:
+            return f"its Parameters: {error}"
+        if "AtomId" not in parameters:
             return "its Parameters name no AtomId"
-        return f"tenant {job['tenantId']} has no atom {json.dumps(named['atomid'])[:40]}"
+        return f"tenant {job['tenantId']} has no atom {json.dumps(parameters['AtomId'])[:40]}"
     if atom["modality"] != "text":
         return f"no embedding model is active for modality {atom['modality']!r}"
     if atom["text"] and not atom["textIsValid"]:

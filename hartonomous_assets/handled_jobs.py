@@ -1,33 +1,14 @@
 """Background jobs of the types that installed packages bring, one at a time: see `job_handlers`."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
 from hartonomous_assets.stage import IDLE, Progress, Work
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.job_handlers import handled_job_types, job_handler
-
-
-class WrongParameters(ValueError):
-    """A job's Parameters are not what a job can be done by."""
-
-
-def parameters_of(job: Row) -> Mapping[str, Any]:
-    """The Parameters of a job.
-
-    Raises WrongParameters, in words for the job's Result.
-    """
-    try:
-        parameters = json.loads(job["parameters"])
-    except (ValueError, TypeError, RecursionError) as error:
-        raise WrongParameters("its Parameters are not JSON") from error
-    if not isinstance(parameters, dict):
-        raise WrongParameters("its Parameters are not a JSON object")
-    return parameters
+from hartonomous_resources.json_objects import UnreadableJson, read_object
 
 
 def do_one_of_each_type(work: Work) -> Progress:
@@ -43,9 +24,9 @@ def do_one_of_each_type(work: Work) -> Progress:
 def _handle(work: Work, job_type: str, jobs: Sequence[Row]) -> Progress:
     [job] = jobs
     try:
-        parameters = parameters_of(job)
-    except WrongParameters as error:
-        reason = str(error)
+        parameters = read_object(job["parameters"])
+    except UnreadableJson as error:
+        reason = f"its Parameters: {error}"
 
         def refuse_it(unit_of_work: UnitOfWork) -> None:
             refuse(unit_of_work, work, jobs, reason)

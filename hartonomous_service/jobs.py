@@ -1,6 +1,5 @@
 """Background jobs: created, shown and marked as IBackgroundJobService of the .NET system does it; listed and retried."""
 
-import json
 import uuid
 from functools import partial
 from typing import Any, Literal, get_args
@@ -9,28 +8,32 @@ from hartonomous_resources.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_job
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 
 JobStatus = Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"]
 
+_LONGEST_TYPE = 64
+"""Characters that a type of SQL Server's column has: it would cut off what is longer, without a word."""
+
 
 def create_job(resources: Resources, job_type: str, parameters: str, tenant_id: int) -> str:
     """Insert a Pending job and return its id; `parameters` is a JSON object, for GenerateEmbedding `{"AtomId": 5}`.
 
-    Raises CommandError for an empty type, parameters that are no JSON object, or a tenant out of range.
+    Raises CommandError for a type or parameters that not every store holds, or a tenant out of range.
     """
-    if not job_type.strip():
-        raise CommandError("the type of the job is empty; GenerateEmbedding is built in, packages bring others")
+    if not (job_type.strip() and job_type.isascii() and len(job_type) <= _LONGEST_TYPE):
+        raise CommandError(
+            f"the type of a job is 1 to {_LONGEST_TYPE} ASCII characters; GenerateEmbedding is built in, packages bring others"
+        )
     if not 0 <= tenant_id < 2**31:
         raise CommandError(f"tenant {tenant_id}: choose 0 to {2**31 - 1}")
     try:
-        is_object = isinstance(json.loads(parameters), dict)
-    except (ValueError, RecursionError):
-        is_object = False
-    if not is_object:
-        raise CommandError('the parameters are not a JSON object such as {"AtomId": 5}')
+        refuse_what_no_store_holds(read_object(parameters))
+    except UnreadableJson as error:
+        raise CommandError(f'the parameters are not a JSON object such as {{"AtomId": 5}}: {error}') from error
     job_id = time_ordered_uuid()
 
     def insert(unit_of_work: UnitOfWork) -> None:

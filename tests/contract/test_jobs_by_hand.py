@@ -115,9 +115,14 @@ def test_a_second_job_beside_the_triggers_completes_as_already_done(home: Resour
     [
         ("{}", "its Parameters name no AtomId"),
         ('{"Atom": 1}', "its Parameters name no AtomId"),
-        ("[1]", "its Parameters are not a JSON object"),
-        ("null", "its Parameters are not a JSON object"),
-        ('{"AtomId": null}', "tenant 0 has no atom null"),
+        ("[1]", "its Parameters: not a JSON object"),
+        ("null", "its Parameters: not a JSON object"),
+        ('{"AtomId": null}', "its Parameters name no AtomId"),
+        (
+            '{"AtomId": 99999, "atomid": 99998}',
+            "its Parameters: AtomId: it is given more than once, in several spellings",
+        ),
+        ('{"AtomId": 99999, "AtomId": 99998}', "its Parameters: a key is there twice in one object"),
         ('{"AtomId": true}', "tenant 0 has no atom true"),
         ('{"AtomId": 99999}', "tenant 0 has no atom 99999"),
         ('{"AtomId": "OTHER"}', 'tenant 0 has no atom "OTHER"'),
@@ -186,6 +191,35 @@ def test_a_created_job_is_pending_and_then_done(home: Resources, client: Any) ->
 def test_parameters_that_are_no_json_object_are_refused_at_once(home: Resources, parameters: str) -> None:
     with pytest.raises(CommandError, match="not a JSON object"):
         create_job(home, "GenerateEmbedding", parameters, 0)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '{"a": "\ud800"}',
+        '{"a": "\\ud800"}',
+        '{"a": 1, "a": 2}',
+        '{"a": ' + "[" * 100 + "]" * 100 + "}",
+    ],
+)
+def test_parameters_that_not_every_store_holds_are_refused_at_once(home: Resources, parameters: str) -> None:
+    with pytest.raises(CommandError, match=r"not a JSON object such as .*: "):
+        create_job(home, "GenerateEmbedding", parameters, 0)
+
+
+@pytest.mark.parametrize("job_type", ["", " ", "x" * 65, "Überwachung", "\udc80"])
+def test_a_type_that_not_every_store_holds_is_refused_at_once(home: Resources, job_type: str) -> None:
+    with pytest.raises(CommandError, match="1 to 64 ASCII characters"):
+        create_job(home, job_type, "{}", 0)
+
+
+def test_the_longest_type_is_kept_whole(home: Resources) -> None:
+    job = get_job(home, create_job(home, "x" * 64, "{}", 0))
+
+    assert job is not None
+    assert job["jobType"] == "x" * 64
 
 
 @pytest.mark.parametrize(
