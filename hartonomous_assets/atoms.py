@@ -26,7 +26,7 @@ from hartonomous_assets.source_claims import (
     release_all,
     supersede_older_versions,
 )
-from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_of_the_outside, machine_permitting
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
@@ -71,7 +71,7 @@ def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, di
     """Yields between two batches; returns what the last one did."""
     try:
         try:
-            with _open(work, source) as stream:
+            with machine_permitting(), _open(work, source) as stream:
                 counts = yield from _atomize(work, source, stream)
         except UnreadableSource as problem:
             reason, is_forbidden = str(problem), isinstance(problem, ForbiddenSource)
@@ -86,13 +86,14 @@ def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, di
         return counts
     except LeaseLost:
         return {"taken over by another run": 1}
-    except (ChangedWhileRead, NotUtf8Error, OSError) as problem:
-        log_failure(work, "atoms", f"source {source['sourceId']}: attempt failed", problem)
-        release(work, source, error=f"{source['sourceUri']}: {problem}")
-        return {"failed attempts": 1}
     except Exception as problem:
-        release(work, source, error=f"{source['sourceUri']}: {type(problem).__name__}: {problem}")
-        raise
+        if is_of_the_outside(problem):
+            release(work, source, error=None)
+            raise
+        log_failure(work, "atoms", f"source {source['sourceId']}: attempt failed", problem)
+        what = "" if isinstance(problem, ChangedWhileRead | NotUtf8Error | OSError) else f"{type(problem).__name__}: "
+        release(work, source, error=f"{source['sourceUri']}: {what}{problem}")
+        return {"failed attempts": 1}
     except BaseException:  # the loop stops, or a signal arrived within a step
         release(work, source, error=None)
         raise

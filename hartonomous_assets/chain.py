@@ -20,11 +20,10 @@ from hartonomous_assets.lineage_events import run_lineage
 from hartonomous_assets.our_runs import process_tags
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.projection_model import materialize_if_new
-from hartonomous_assets.stage import Progress, Stage, StageReport, StageUnavailable, Work
+from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_pass
 from hartonomous_assets.stage_log import described, log_failure, log_started, log_step
 from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.gpu.protocol import Compute
@@ -77,7 +76,7 @@ def drive(
                     log_failure(work, stage.name, "stage failed", error, logging.ERROR)
                     stage_report.error = error
                     del running[stage.name]
-                    if isinstance(error, StageUnavailable | DatabaseError):
+                    if may_pass(error):
                         retry_at[stage.name] = time.monotonic() + work.resources.settings.retry_delay_seconds
                     continue
                 stage_report.error = None
@@ -161,7 +160,7 @@ def chain(
             else:
                 context.log_event(in_partition(result, hour))
     if errors:
-        unexpected = [error for error in errors.values() if not isinstance(error, StageUnavailable)]
+        unexpected = [error for error in errors.values() if not may_pass(error)]
         causes = {name: described(error) for name, error in errors.items()}
         summary = "; ".join(f"{name}: {text}" for name, text in causes.items())
         raise dg.Failure(

@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from hartonomous_assets.publishing import publish
-from hartonomous_assets.stage import Progress, StageUnavailable, Work
+from hartonomous_assets.stage import Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.credentials import without_credentials
 from hartonomous_resources.database.dead_letters import dead_letter_job
-from hartonomous_resources.database.errors import DatabaseError
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
@@ -35,10 +34,11 @@ def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]]
         return Progress({"dead-lettered": given_up} if given_up else {})
     try:
         return do(jobs)
-    except (StageUnavailable, DatabaseError):
-        _release(work, jobs)
-        raise
-    except Exception as error:  # noqa: BLE001 - of some job of the batch: counted, and soon taken one at a time
+    except Exception as error:
+        if is_of_the_outside(error):
+            _release(work, jobs)
+            raise
+        # It is of some job of the batch: counted, and soon taken one at a time.
         log_failure(work, "atom_embeddings", f"{len(jobs)} jobs of type {job_type}: attempt failed", error)
         return _return_failed(work, jobs, error)
     except BaseException:  # a signal: the jobs are free again at once

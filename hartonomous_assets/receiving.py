@@ -4,18 +4,16 @@ An InvalidMessage becomes a dead letter at once. Any other failure returns the b
 fault it was, and they come one at a time then; of one, it counts against that message, which is put aside after five times and
 never blocks the queue.
 
-StageUnavailable and DatabaseError are raised: they are no message's fault. A TransactionConflict is treated as any other failure:
-what always conflicts, such as a row that can never be unique, must not hold up the queue for ever. Before any message was received
-it is nobody's, and the batch is tried again.
+What is of the outside is raised: it is no message's fault. A conflict is one, unless no message was received yet: then it is nobody's, and
+the batch is tried again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from hartonomous_assets.stage import IDLE, Progress, StageUnavailable, Work
+from hartonomous_assets.stage import IDLE, Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.database.dead_letters import dead_letter_received
-from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
@@ -96,8 +94,7 @@ def _handle(unit_of_work: UnitOfWork, messages: Sequence[Message], handle: Handl
 
 
 def _returned(work: Work, queue: str, messages: Sequence[Message], error: Exception) -> Progress:
-    outside = isinstance(error, StageUnavailable | DatabaseError) and not isinstance(error, TransactionConflict)
-    if outside or not messages:
+    if is_of_the_outside(error) or not messages:
         raise error
     log_failure(work, queue, f"{len(messages)} messages of {queue} not taken in", error)
     if len(messages) > 1:

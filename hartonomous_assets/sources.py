@@ -12,7 +12,7 @@ import dagster as dg
 
 from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
 from hartonomous_assets.receiving import in_batches, receive_batch
-from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, machine_permitting
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import Message, UnitOfWork
@@ -29,7 +29,8 @@ def steps(work: Work) -> Generator[Progress]:
     def handle(unit_of_work: UnitOfWork, message: Message) -> None:
         request = parse_ingestion_request(message.body)
         try:
-            land(unit_of_work, work.resources, message, request, work.hour)
+            with machine_permitting():
+                land(unit_of_work, work.resources, message, request, work.hour)
         except UnreadableSource as error:
             raise InvalidMessage(str(error), request.tenant_id, held=request.to_body()) from error
 

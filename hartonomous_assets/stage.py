@@ -1,15 +1,19 @@
 """What a stage is, and what it is given. The loop in chain.py drives stages and knows nothing of what they do."""
 
-from collections.abc import Callable, Generator
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.source_files import OF_THE_MACHINE
 
 if TYPE_CHECKING:
     from dagster import AssetSpec
@@ -19,6 +23,30 @@ MAX_ATTEMPTS = 5
 
 class StageUnavailable(Exception):
     """What the stage needs outside is down: its asset fails, its work waits, the other stages go on."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same may succeed later: something outside is down, or others were in the way."""
+    return isinstance(error, StageUnavailable | DatabaseError)
+
+
+def is_of_the_outside(error: BaseException) -> bool:
+    """Whether what was worked on has no part in it, so that no attempt is counted.
+
+    A conflict is counted: what always conflicts, such as a row that can never be unique, must not hold up the others for ever.
+    """
+    return may_pass(error) and not isinstance(error, TransactionConflict)
+
+
+@contextmanager
+def machine_permitting() -> Iterator[None]:
+    """Work with files. Raises StageUnavailable where the machine or a network drive is what keeps it from being done."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        raise StageUnavailable(f"files cannot be read or kept now: {os.strerror(error.errno)}") from error
 
 
 @dataclass(frozen=True, slots=True)

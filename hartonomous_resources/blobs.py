@@ -50,11 +50,15 @@ class LocalBlobs:
             return key
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{digest}.{time_ordered_uuid()}")
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        try:
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        except BaseException:  # on a full disk it is tried again and again
+            partial.unlink(missing_ok=True)
+            raise
         if os.name != "nt":  # the name, too, must survive a power cut: a message may be acknowledged for it
             folder = os.open(target.parent, os.O_RDONLY)
             os.fsync(folder)

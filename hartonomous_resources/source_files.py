@@ -9,8 +9,16 @@ from typing import BinaryIO
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_uris import UnreadableSource, local_path, real_path
 
-_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
-"""The machine's or the network drive's fault and not the file's: worth another attempt."""
+_OF_A_NETWORK_DRIVE = {errno.ESTALE, errno.ETIMEDOUT}
+OF_THE_MACHINE = _OF_A_NETWORK_DRIVE | {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.ENOSPC,
+    errno.EDQUOT,
+}
+"""The machine's or the network drive's fault and not the file's: every file waits until it has passed."""
 
 
 class ForbiddenSource(UnreadableSource):
@@ -42,7 +50,9 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
     except FileNotFoundError as error:
         raise UnreadableSource(f"{uri}: the file is not there (any more); put it back and replay") from error
     except OSError as error:
-        if error.errno in _PASSING:
+        if (
+            error.errno in OF_THE_MACHINE or error.errno == errno.EIO
+        ):  # a damaged place of the disk may be this file's alone
             raise
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
     status = os.fstat(descriptor)

@@ -1,5 +1,6 @@
 """Blobs: content-addressed per tenant, durable, and never outside their folder."""
 
+import errno
 import hashlib
 import os
 import time
@@ -36,6 +37,18 @@ def test_no_bytes_at_all_are_a_blob_too(blobs: LocalBlobs) -> None:
 def test_the_same_bytes_are_stored_once(blobs: LocalBlobs) -> None:
     assert blobs.put(0, CONTENT) == blobs.put(0, CONTENT)
     assert len(files(blobs)) == 1
+
+
+def test_what_could_not_be_stored_leaves_nothing(blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(OSError, match="no room"):
+        blobs.put(0, CONTENT)
+
+    assert files(blobs) == []
 
 
 def test_tenants_share_no_blob(blobs: LocalBlobs) -> None:

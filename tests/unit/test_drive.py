@@ -1,5 +1,6 @@
 """The loop that drives the stages: in turn, until nothing is pending; one that fails takes no other with it."""
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -8,9 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from hartonomous_assets import chain
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageReport, StageUnavailable, Work
 from hartonomous_resources.clock import current_hour
+from hartonomous_resources.database.errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite import SqliteGraph
 from hartonomous_resources.messages import INGESTION_QUEUE
@@ -247,3 +250,48 @@ def test_an_hour_that_is_over_is_not_lingered_in(work: Work) -> None:
     run(Work("2026-01-01-01:00", "run", work.resources), Scripted("it", [], DONE).stage, linger=60)
 
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (StageUnavailable("the graph is down"), True),
+        (DatabaseUnavailable("the database is down"), True),
+        (TransactionConflict("another one was in the way"), True),
+        (ValueError("a mistake"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_passes_is_tried_again_by_the_loop_and_may_be_by_dagster(
+    work: Work, monkeypatch: pytest.MonkeyPatch, error: Exception, passes: bool
+) -> None:
+    failing = iter([DONE, error])
+
+    def steps(work: Work) -> Iterator[Progress]:
+        for step in failing:
+            if isinstance(step, Exception):
+                raise step
+            yield step
+        while True:
+            yield IDLE
+
+    settings = work.resources.settings.model_copy(update={"retry_delay_seconds": 0.0})
+    at_once = dataclasses.replace(work, resources=dataclasses.replace(work.resources, settings=settings))
+    reports = run(at_once, stage("it", steps), linger=0.3)
+    assert (reports["it"].error is None) is passes
+
+    monkeypatch.setattr(chain, "drive", lambda _work, stages, *_: {s.name: StageReport(error=error) for s in stages})
+    resources = work.resources
+    with pytest.raises(dg.Failure) as failure:
+        dg.materialize(
+            [chain.chain],
+            partition_key=work.hour,
+            resources={
+                "settings": resources.settings,
+                "database": resources.database,
+                "graph": resources.graph,
+                "gpu": resources.compute,
+                "blobs": resources.blobs,
+            },
+        )
+    assert failure.value.allow_retries is passes
