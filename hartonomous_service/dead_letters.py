@@ -32,10 +32,22 @@ def show_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int |
 def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
     rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=dead_letter_id, n=1)
     if not rows:
-        raise CommandError(
-            f"dead letter {dead_letter_id} is not found; `hartonomous dead-letters list --all-tenants` shows what is there"
-        )
+        raise _not_found(dead_letter_id)
     return rows[0]
+
+
+def _take(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
+    """The dead letter, gone in this transaction: of two that act on it at once, one finds it."""
+    row = _find(unit_of_work, dead_letter_id, tenant)
+    if not unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id, tenant_id=tenant):
+        raise _not_found(dead_letter_id)
+    return row
+
+
+def _not_found(dead_letter_id: int) -> CommandError:
+    return CommandError(
+        f"dead letter {dead_letter_id} is not found; `hartonomous dead-letters list --all-tenants` shows what is there"
+    )
 
 
 def _readable(row: Row) -> dict[str, Any]:
@@ -46,12 +58,17 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
     """Give it another try: a message goes back on its queue, a source is landed again, a job is pending again.
 
     The dead letter is gone in the same transaction. The file that it names is allowed again if it was before.
+
+    Raises CommandError when the tenant has none of that id, or what it was cannot have another try.
     """
 
     def replay(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        row = _find(unit_of_work, dead_letter_id, tenant)
+        row = _take(unit_of_work, dead_letter_id, tenant)
         if row["kind"] == "job":
-            unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"])
+            if not unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"]):
+                raise CommandError(
+                    f"dead letter {dead_letter_id} cannot be replayed: its job did not fail, or is gone; discard it"
+                )
             replayed = {"jobId": row["jobId"]}
         else:
             body = row["body"] if row["kind"] == "message" else _request_of_source(resources, row)
@@ -59,7 +76,6 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
             unit_of_work.execute("move_path_grant", old=row["messageId"], new=message_id)
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
             replayed = {"messageId": message_id}
-        unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id)
         return {"deadLetterId": dead_letter_id, **replayed}
 
     return transact(resources.database, replay)
@@ -78,6 +94,8 @@ def _request_of_source(resources: Resources, row: Row) -> bytes:
             uri=kept.get("uri"),
             raw_data=raw_data,
         )
+    except FileNotFoundError as error:
+        raise CommandError(f"{name} cannot be replayed: its bytes are not there any more; discard it") from error
     except (ValueError, KeyError, TypeError) as error:  # somebody else wrote the row: ours hold what was landed
         raise CommandError(f"{name} cannot be replayed: its body says nothing of a source; discard it") from error
     if raw_data is not None and len(raw_data) > INLINE_LIMIT:
@@ -89,8 +107,7 @@ def discard_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: in
     """Give it up for good, with the bytes that were kept for a replay."""
 
     def discard(unit_of_work: UnitOfWork) -> None:
-        row = _find(unit_of_work, dead_letter_id, tenant)
-        unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id)
+        row = _take(unit_of_work, dead_letter_id, tenant)
         unit_of_work.execute("delete_path_grant", message_id=row["messageId"])
         if row["kind"] == "source":
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])

@@ -148,7 +148,7 @@ def _results(
     failed: list[dict[str, str]] = []
     sources: list[dict[str, Any]] = []
     ids = json.dumps(list(ingestion.messages.values()))
-    for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids):
+    for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids, tenant_id=tenant):
         failed.append({"sourceUri": row["orderingKey"], "error": row["reason"]})
     refused = {item["sourceUri"] for item in failed}
     queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}

@@ -78,7 +78,7 @@ def update_job_status(
         job = _find(unit_of_work, job_id, tenant)
         if job is None:
             return None
-        unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"])
+        unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"], tenant_id=job["tenantId"])
         if status == "DeadLettered":
             dead_letter_job(unit_of_work, job, result or "given up by hand")
         else:
@@ -86,6 +86,7 @@ def update_job_status(
             unit_of_work.execute(
                 "set_job_status",
                 job_id=job["jobId"],
+                tenant_id=job["tenantId"],
                 status=status,
                 result=result,
                 lease_until=lease_until,
@@ -123,7 +124,7 @@ def retry_job(resources: Resources, job_id: str, *, tenant: int = 0) -> None:
             raise CommandError(
                 f"job {job_id} is not found among those that failed; `hartonomous jobs list --status Failed`"
             )
-        unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"])
+        unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"], tenant_id=tenant)
 
     transact(resources.database, retry)
 

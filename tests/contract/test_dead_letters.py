@@ -1,16 +1,22 @@
 """What is given up on again is one dead letter with a count, and none of them quotes a password."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
+from hartonomous_assets.atomizers.content_type import Scan
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_service import dead_letters as service
 from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
-from tests.builders import dead_letters, enqueue, receive_and_return, request, rows
+from hartonomous_service.errors import CommandError
+from hartonomous_service.jobs import create_job, update_job_status
+from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request, rows
 from tests.stages import MakeHome, all_sources, drive_stages, ingest, put_file
 
 
@@ -189,6 +195,81 @@ def test_one_that_was_seen_again_is_replayed_once_and_done(home: Resources, make
 
     assert dead_letters(home.database) == []
     assert all_sources(home)[-1]["status"] == "Atomized"
+
+
+def test_of_two_replays_at_once_one_acts_and_the_other_is_told(
+    home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(home, forbidden(home))
+    (letter,) = dead_letters(home.database)
+    monkeypatch.setattr(service, "_find", lambda *_: letter)  # both have read it before one of them acts
+
+    replay_dead_letter(home, letter["deadLetterId"])
+    with pytest.raises(CommandError, match="is not found"):
+        replay_dead_letter(home, letter["deadLetterId"])
+    with pytest.raises(CommandError, match="is not found"):
+        discard_dead_letter(home, letter["deadLetterId"])
+
+    assert len(receive_all(home.database, INGESTION_QUEUE)) == 1
+
+
+def test_a_job_that_was_done_meanwhile_is_not_replayed(home: Resources, client: Any) -> None:
+    job_id = create_job(home, "Print", "{}", 0)
+    update_job_status(home, job_id, "DeadLettered")
+    (letter,) = dead_letters(home.database)
+    client.cursor().execute("UPDATE BackgroundJob SET Status = 'Completed'")
+    client.commit()
+
+    with pytest.raises(CommandError, match="cannot be replayed: its job did not fail"):
+        replay_dead_letter(home, letter["deadLetterId"])
+
+    assert dead_letters(home.database) == [letter]
+
+
+def test_a_source_whose_bytes_are_gone_is_not_replayed(home: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_stream: BinaryIO) -> Scan:
+        raise OSError("the disk does not answer")
+
+    monkeypatch.setattr(atoms, "scan", fail)
+    ingest(home, request(rawData=b"Bytes.", sourceUri="note:a.txt"))
+    (letter,) = dead_letters(home.database)
+    home.blobs.delete(json.loads(letter["body"])["blobKey"])
+
+    with pytest.raises(CommandError, match="cannot be replayed: its bytes are not there any more; discard it"):
+        replay_dead_letter(home, letter["deadLetterId"])
+
+    assert dead_letters(home.database) == [letter]
+
+
+def test_a_dead_letter_is_found_and_deleted_for_its_own_tenant_only(home: Resources) -> None:
+    ingest(home, forbidden(home))
+    (letter,) = dead_letters(home.database)
+    ids = json.dumps([letter["messageId"]])
+
+    with home.database.unit_of_work() as unit_of_work:
+        found = {
+            tenant: [
+                len(unit_of_work.query("dead_letters_of_messages", message_ids=ids, tenant_id=tenant)),
+                unit_of_work.execute("delete_dead_letter", dead_letter_id=letter["deadLetterId"], tenant_id=tenant),
+            ]
+            for tenant in (1, 0)
+        }
+
+    assert found == {1: [0, 0], 0: [1, 1]}
+
+
+def test_a_dead_letter_of_no_tenant_is_deleted_for_all_tenants_only(home: Resources) -> None:
+    ingest(home, broken(home))
+    (letter,) = dead_letters(home.database)
+    assert letter["tenantId"] is None
+
+    with home.database.unit_of_work() as unit_of_work:
+        deleted = [
+            unit_of_work.execute("delete_dead_letter", dead_letter_id=letter["deadLetterId"], tenant_id=tenant)
+            for tenant in (0, None)
+        ]
+
+    assert deleted == [0, 1]
 
 
 def test_one_that_was_discarded_and_comes_again_counts_from_one(home: Resources) -> None:

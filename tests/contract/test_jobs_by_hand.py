@@ -275,6 +275,23 @@ def test_another_tenants_job_reads_as_none(home: Resources) -> None:
     assert outcome(home, job_id)[0] == "Pending"
 
 
+def test_a_job_and_its_dead_letter_are_changed_for_their_own_tenant_only(home: Resources) -> None:
+    job_id = create_job(home, "GenerateEmbedding", "{}", 5)
+    update_job_status(home, job_id, "DeadLettered", "enough")
+    status = {"status": "Completed", "result": None, "lease_until": None, "now": timestamp()}
+
+    with home.database.unit_of_work() as unit_of_work:
+        changed = {
+            tenant: [
+                unit_of_work.execute("set_job_status", job_id=job_id, tenant_id=tenant, **status),
+                unit_of_work.execute("delete_dead_letter_of_job", job_id=job_id, tenant_id=tenant),
+            ]
+            for tenant in (0, 5)
+        }
+
+    assert changed == {0: [0, 0], 5: [1, 1]}
+
+
 def test_a_status_that_there_is_not_is_refused(home: Resources) -> None:
     with pytest.raises(CommandError, match="no status of a job; there are Pending, InProgress"):
         update_job_status(home, UNKNOWN, "Done")  # type: ignore[arg-type]

@@ -35,10 +35,10 @@ ORDER BY DeadLetterId DESC LIMIT :n;
 
 -- name: dead_letters_of_messages
 SELECT MessageId AS messageId, CAST(OrderingKey AS TEXT) AS orderingKey, Reason AS reason FROM DeadLetter
-WHERE MessageId IN (SELECT value FROM json_each(:message_ids));
+WHERE MessageId IN (SELECT value FROM json_each(:message_ids)) AND +TenantId = :tenant_id;
 
 -- name: delete_dead_letter
-DELETE FROM DeadLetter WHERE DeadLetterId = :dead_letter_id;
+DELETE FROM DeadLetter WHERE DeadLetterId = :dead_letter_id AND (:tenant_id IS NULL OR TenantId = :tenant_id);
 
 -- name: dead_letter_count
 SELECT COUNT(*) AS n FROM DeadLetter
@@ -48,7 +48,7 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:hour IS NULL OR Ingest
 SELECT COUNT(*) AS n FROM DeadLetter WHERE TenantId IS NULL;
 
 -- name: delete_dead_letter_of_job
-DELETE FROM DeadLetter WHERE JobId = :job_id;
+DELETE FROM DeadLetter WHERE JobId = :job_id AND TenantId = :tenant_id;
 
 -- name: dead_letters_of_hour
 -- The latest ones, without what they hold.

@@ -67,7 +67,7 @@ UPDATE BackgroundJob
 SET Status = :status, Result = :result, LeaseOwner = NULL, LeaseUntil = :lease_until,
     AttemptCount = CASE :status WHEN 'Pending' THEN 0 ELSE AttemptCount END,
     CompletedAt = CASE WHEN :status IN ('Pending', 'InProgress') THEN NULL ELSE :now END
-WHERE JobId = :job_id;
+WHERE JobId = :job_id AND TenantId = :tenant_id;
 
 -- name: failed_job_count
 SELECT COUNT(*) AS n FROM BackgroundJob WHERE Status = 'Failed';
