@@ -36,6 +36,8 @@ _QUEUED: dict[str, Any] = {
 }
 """A file whose message no run has received yet."""
 
+_NOWHERE = "it is not in the store, and no longer on its way; `hartonomous dead-letters list` shows what was refused"
+
 
 @dataclass
 class _Ingestion:
@@ -144,7 +146,7 @@ def _is_unchanged(
 def _results(
     unit_of_work: UnitOfWork, ingestion: _Ingestion, tenant: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """The sources of the files given, and which of them were refused."""
+    """The sources of the files given, and which of them were refused: each file is in one of the two."""
     failed: list[dict[str, str]] = []
     sources: list[dict[str, Any]] = []
     ids = json.dumps(list(ingestion.messages.values()))
@@ -155,6 +157,7 @@ def _results(
     rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
     current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
     current.update({row["sourceUri"]: row for row in rows if row["status"] in ("Landed", "Atomizing")})
+    given_up = {row["sourceUri"]: row["errorMessage"] for row in rows if row["status"] == "DeadLettered"}
     for uri in dict.fromkeys(ingestion.uris):
         if uri in refused:
             continue
@@ -162,6 +165,8 @@ def _results(
             sources.append({**_QUEUED, "sourceUri": uri})
         elif uri in current:
             sources.append(dict(current[uri]))
+        else:  # its dead letter is that of a later message by now, or discarded
+            failed.append({"sourceUri": uri, "error": given_up.get(uri) or _NOWHERE})
     counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
     described = [

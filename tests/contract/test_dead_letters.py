@@ -15,6 +15,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service import dead_letters as service
 from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
 from hartonomous_service.errors import CommandError
+from hartonomous_service.ingest import ingest as ingest_paths
 from hartonomous_service.jobs import create_job, update_job_status
 from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request, rows
 from tests.stages import MakeHome, all_sources, drive_stages, ingest, put_file
@@ -270,6 +271,29 @@ def test_a_dead_letter_of_no_tenant_is_deleted_for_all_tenants_only(home: Resour
         ]
 
     assert deleted == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("make", "known"), [(never_good, "it is not in the store, and no longer on its way"), (good_before, "more than")]
+)
+def test_a_file_whose_refusal_counts_for_another_message_is_still_named(
+    home: Resources, monkeypatch: pytest.MonkeyPatch, make: Callable[[Resources], bytes], known: str
+) -> None:
+    message = make(home)
+    path = next(home.settings.allowed_roots[0].iterdir())
+
+    def see_through(*_: object) -> dict[str, str]:
+        drive_stages(home)
+        ingest(home, message)
+        return {}
+
+    monkeypatch.setattr("hartonomous_service.ingest.see_through", see_through)
+
+    found = ingest_paths(home, [path])
+
+    assert [failed["sourceUri"] for failed in found["failed"]] == [path.as_uri()]
+    assert known in found["failed"][0]["error"]
+    assert found["sources"] == []
 
 
 def test_one_that_was_discarded_and_comes_again_counts_from_one(home: Resources) -> None:
