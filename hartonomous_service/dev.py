@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,13 +80,18 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         query(database, "schema")
     instance = open_instance(settings)  # fails the runs that died with it
     # The socket lies in a folder that only this user enters: whoever reaches it may start runs.
-    with tempfile.TemporaryDirectory(prefix="hartonomous-dev-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hartonomous-dev-") as folder, ExitStack() as stopping:
         code_socket = Path(folder, "code")
         services = _services(settings, host, port, code_socket)
         code_server, page, daemon = services
+        stopping.callback(_end_children, settings)
         try:
-            for service in services:
+            for service in (code_server, page):
                 service.start()
+                stopping.callback(service.stop, _STOP_SECONDS)
+            stopping.callback(_cancel_runs, instance, code_socket)
+            daemon.start()
+            stopping.callback(daemon.stop, _STOP_SECONDS)  # the first to be stopped: it would start further runs
             _wait_for_page(page)
             daemon_identity_file(settings).write_text(str(this_process()))
             print(  # noqa: T201
@@ -95,14 +100,6 @@ def _serve(settings: Settings, host: str, port: int) -> int:
             watch(services)
         except KeyboardInterrupt:
             return 0
-        finally:
-            try:
-                daemon.stop(_STOP_SECONDS)  # first: it would start further runs
-                _cancel_runs(instance, code_socket)
-            finally:
-                for service in (page, code_server):
-                    service.stop(_STOP_SECONDS)
-                _end_children(settings)
 
 
 def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tuple[Service, Service, Service]:

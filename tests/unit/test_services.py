@@ -137,3 +137,17 @@ def test_what_a_killed_dev_left_is_ended_however_its_home_is_spelled(tmp_path: P
     finally:
         left.kill()
         left.wait()
+
+
+def test_one_that_cannot_be_started_is_told_and_those_before_it_are_stopped(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code_server = Service("the code server", [sys.executable, "-c", SLEEP], tmp_path, {})
+    page = Service("the page", [str(tmp_path / "no program")], tmp_path, {})
+    daemon = Service("the daemon", [sys.executable, "-c", SLEEP], tmp_path, {})
+    monkeypatch.setattr(dev, "_services", lambda *_: (code_server, page, daemon))
+
+    with pytest.raises(FileNotFoundError, match="no program"):
+        dev.run_dev("127.0.0.1", 0)
+
+    assert code_server.process.poll() is not None
