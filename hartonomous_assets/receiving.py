@@ -32,7 +32,8 @@ def in_batches(n: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
     one_at_a_time = 0
     while True:
         progress = again(partial(batch, 1 if one_at_a_time else n))
-        one_at_a_time = progress.counts.get(_RETURNED, max(0, one_at_a_time - 1))
+        if progress.counts:
+            one_at_a_time = progress.counts.get(_RETURNED, max(0, one_at_a_time - 1))
         yield progress
 
 
