@@ -282,4 +282,5 @@ STAGE = Stage(
     steps=steps,
     totals=hour_table("hour_atoms"),
     batch_size=lambda settings: settings.atom_batch_size,
+    main_count="atoms",
 )

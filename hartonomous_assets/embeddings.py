@@ -155,4 +155,5 @@ STAGE = Stage(
     steps=steps,
     totals=hour_table("hour_embeddings"),
     batch_size=lambda settings: settings.embedding_batch_size,
+    main_count="embedded",
 )

@@ -113,4 +113,5 @@ STAGE = Stage(
     steps=steps,
     totals=hour_table("hour_projections"),
     batch_size=lambda settings: settings.projection_batch_size,
+    main_count="projected",
 )

@@ -75,7 +75,8 @@ def steps(work: Work) -> Generator[Progress]:
         gone.clear()
         progress = next(batches) if settings.provenance_enabled else IDLE
         if progress.counts:
-            yield Progress({**progress.counts, "nodes": len(nodes), "edges": len(edges)})
+            merged = {"nodes": len(nodes), "edges": len(edges)} if "received" in progress.counts else {}
+            yield Progress({**progress.counts, **merged})
         elif rebuild_is_due:
             rebuild_is_due = False
             yield from _rebuild(work)
@@ -169,4 +170,5 @@ STAGE = Stage(
     steps=steps,
     totals=_totals,
     batch_size=lambda settings: settings.provenance_batch_size,
+    main_count="received",
 )

@@ -109,4 +109,5 @@ STAGE = Stage(
     steps=steps,
     totals=hour_table("hour_sources"),
     batch_size=lambda settings: settings.ingestion_batch_size,
+    main_count="received",
 )

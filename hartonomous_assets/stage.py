@@ -99,6 +99,9 @@ class Stage:
     batch_size: Callable[[Settings], int] = lambda _settings: 1
     """How many it takes at a time."""
 
+    main_count: str = ""
+    """Which of its counts says how fast it is."""
+
     @property
     def name(self) -> str:
         return self.spec.key.path[-1]

@@ -52,7 +52,7 @@ def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.M
         "the hour holds": table(rows),
         "this run did": table([{"what": name, "count": n} for name, n in report.counts.items()]),
     }
-    done = next(iter(report.counts.values()), 0)  # a stage names first what it is there for
+    done = report.counts.get(stage.main_count, 0)
     if done and report.seconds:
         metadata["per second"] = dg.MetadataValue.float(round(done / report.seconds, 1))
     return metadata

@@ -303,6 +303,28 @@ def test_a_message_that_the_graph_never_takes_is_put_aside_and_the_others_are_do
     assert home.graph.keys(0, "Inference", "", 10) == ["good"]
 
 
+def test_what_the_graph_did_not_take_is_not_counted_as_written(
+    home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge, refusals = SqliteGraph.merge, iter([ValueError("a mistake")] * 2)
+    written: dict[str, list[int]] = {"nodes": [], "edges": []}
+
+    def refuse_at_first(self: SqliteGraph, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        for refusal in refusals:
+            raise refusal
+        merge(self, nodes, edges)
+        written["nodes"].append(len(nodes))
+        written["edges"].append(len(edges))
+
+    monkeypatch.setattr(SqliteGraph, "merge", refuse_at_first)
+    enqueue(home.database, QUEUE, [INFERENCE % b"a", INFERENCE % b"b"])
+
+    counts = sync(home)["provenance_graph"].counts
+
+    assert (counts["returned to the queue"], counts["failed receives"], counts["received"]) == (2, 1, 2)
+    assert (counts["nodes"], counts["edges"]) == (sum(written["nodes"]), sum(written["edges"]))
+
+
 def test_what_is_no_event_is_put_aside_and_does_not_come_again(home: Resources) -> None:
     enqueue(home.database, QUEUE, [b"no event", INFERENCE % b"good", b"nor this"])
 

@@ -1,10 +1,13 @@
 """What Dagster's page asks a store about an hour."""
 
-from hartonomous_assets.stage_metadata import seconds_since
+from hartonomous_assets import atoms
+from hartonomous_assets.stage import StageReport, Work
+from hartonomous_assets.stage_metadata import metadata_of, seconds_since
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.resources import Resources
 from tests.builders import HOUR, dead_letters, enqueue, land_source, write
 
 OTHER_HOUR = "2026-11-23-10:00"
@@ -52,3 +55,13 @@ def test_the_dead_letters_of_an_hour_are_the_latest_first_and_without_their_bodi
 def test_a_time_that_is_none_or_lies_ahead_is_no_wait() -> None:
     assert [seconds_since(time) for time in (None, "", "yesterday", timestamp(3600))] == [0.0] * 4
     assert seconds_since("2026-11-23 09:00:00") > 0  # as somebody may write it by hand
+
+
+def test_how_fast_a_stage_is_counts_what_it_is_there_for_and_nothing_else(home: Resources) -> None:
+    work = Work(HOUR, "run", home)
+
+    busy = metadata_of(atoms.STAGE, work, StageReport({"unchanged": 3, "dead-lettered": 1, "atoms": 8}, seconds=2.0))
+    idle = metadata_of(atoms.STAGE, work, StageReport({"unchanged": 3}, seconds=2.0))
+
+    assert busy["per second"].value == 4.0
+    assert "per second" not in idle
