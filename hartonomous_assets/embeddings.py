@@ -74,10 +74,10 @@ def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
         work,
         "atom_embeddings",
         GENERATING,
-        [
+        (
             {"AtomId": job["atomId"], "Modality": atoms[job["atomId"]]["modality"], "TenantId": job["tenantId"]}
             for job in ready
-        ],
+        ),
     )
     try:
         embedded = (

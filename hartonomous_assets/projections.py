@@ -1,7 +1,7 @@
 """Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model; publish AtomsProjected."""
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import dagster as dg
 import numpy as np
@@ -40,21 +40,21 @@ def _project_batch(work: Work) -> int:
     if not ask(resources.database, has_work):
         return 0
     n = resources.settings.projection_batch_size
-    placed = transact(
+    count, placed = transact(
         resources.database,
         lambda unit_of_work: project_pending(unit_of_work, resources.compute, work.hour, n, work.run_id),
     )
     log_atoms(work, "atom_projections", CREATED, placed)
-    return len(placed)
+    return count
 
 
 def project_pending(
     unit_of_work: UnitOfWork, compute: Compute, hour: str, n: int, run_id: str | None
-) -> list[dict[str, object]]:
-    """Give up to `n` embeddings of an hour their positions, by the active models; returns what each has got, for the log."""
+) -> tuple[int, Iterable[dict[str, object]]]:
+    """Give up to `n` embeddings of an hour their positions, by the active models; returns how many, and for the log what each has got."""
     model = active_embedding_model(unit_of_work)
     if model is None:
-        return []
+        return 0, ()
     projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
     found = unit_of_work.query("pending_projections", hour=hour, model_id=model["modelId"], n=n)
     vectors, usable = vectors_of(found, model["dimension"])
@@ -62,7 +62,7 @@ def project_pending(
     if len(rows) < len(found):
         _embed_again(unit_of_work, [row for row, is_usable in zip(found, usable, strict=True) if not is_usable])
     if not rows:
-        return []
+        return 0, ()
     points = _positions(compute, projection, vectors)
     values = hilbert.encode(points).tolist()
     unit_of_work.execute_many(
@@ -73,11 +73,21 @@ def project_pending(
         ),
     )
     publish(unit_of_work, "AtomsProjected", rows, run_id)
-    return [
-        {"AtomId": row["atomId"], "Dimension": model["dimension"], "Hilbert": value}
-        | dict(zip(("BucketX", "BucketY", "BucketZ"), of_row, strict=True))
-        for row, value, of_row in zip(rows, values, bucket(points).tolist(), strict=True)
-    ]
+    return len(rows), _placed(rows, model["dimension"], values, points)
+
+
+def _placed(
+    rows: Sequence[Row], dimension: int, values: Sequence[int], points: NDArray[np.float64]
+) -> Iterator[dict[str, object]]:
+    for row, value, (x, y, z) in zip(rows, values, bucket(points).tolist(), strict=True):
+        yield {
+            "AtomId": row["atomId"],
+            "Dimension": dimension,
+            "Hilbert": value,
+            "BucketX": x,
+            "BucketY": y,
+            "BucketZ": z,
+        }
 
 
 def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[Row]) -> None:

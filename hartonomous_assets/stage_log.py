@@ -6,7 +6,7 @@ No text and no uri of a tenant is in them: a run's stderr ends up in Dagster's s
 import logging
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hartonomous_assets.stage import Stage, StageUnavailable, Work
@@ -45,10 +45,14 @@ def log_step(work: Work, stage: Stage, counts: Mapping[str, int]) -> None:
     LOGGER.info(line, counts, extra=work.log_fields(stage.name))
 
 
-def log_atoms(work: Work, stage: str, line: str, atoms: Sequence[Mapping[str, object]]) -> None:
-    """A line for each atom of a small batch, else one for all; `line` is a message about one, up to its colon about several."""
+def log_atoms(work: Work, stage: str, line: str, described: Iterable[Mapping[str, object]]) -> None:
+    """A line for each atom of a small batch, else one for all; `line` is a message about one, up to its colon about several.
+
+    What is to be said of the atoms is not asked for where nobody reads it.
+    """
     if not LOGGER.isEnabledFor(logging.INFO):
         return
+    atoms = list(described)
     if len(atoms) > _LINE_BY_LINE:
         ids = sorted(int(str(atom["AtomId"])) for atom in atoms)
         line = f"{line.partition(':')[0]}: {_SEVERAL}"

@@ -136,7 +136,8 @@ def sp_ProjectEmbeddingsToGeometry(
     done = 0
     for row in waiting:
         if hour in (None, row["hour"]):
-            done += len(project_pending(unit_of_work, compute, row["hour"], batch_size - done, run_id=None))
+            count, _ = project_pending(unit_of_work, compute, row["hour"], batch_size - done, run_id=None)
+            done += count
         if done >= batch_size:
             break
     return [{"rowsChanged": done}]

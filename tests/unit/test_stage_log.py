@@ -1,13 +1,20 @@
-"""Why something failed, in words that quote no content of a tenant."""
+"""Lines of the log: why something failed, in words that quote no content of a tenant, and none that nobody reads."""
 
+import dataclasses
 import errno
 import sqlite3
 
 import pytest
 
+from hartonomous_assets import projections
+from hartonomous_assets.chain import STAGES
 from hartonomous_assets.stage import StageUnavailable
 from hartonomous_assets.stage_log import described
 from hartonomous_resources.database.errors import DatabaseUnavailable, TransactionConflict
+from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_resources.resources import Resources
+from tests.builders import SmallCompute, enqueue, request
+from tests.stages import drive_stages
 
 
 def raised(error: Exception) -> Exception:
@@ -42,3 +49,16 @@ def test_an_error_of_sqlite_is_told_by_its_name() -> None:
 
 def test_what_is_down_is_told_in_its_own_sentence() -> None:
     assert described(raised(StageUnavailable("the graph is down"))) == "the graph is down"
+
+
+def test_no_bucket_is_reckoned_for_lines_that_nobody_reads(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reckoned: list[object] = []
+    monkeypatch.setattr(projections, "bucket", reckoned.append)
+    small = dataclasses.replace(resources, compute=SmallCompute())  # type: ignore[arg-type]
+
+    enqueue(resources.database, INGESTION_QUEUE, [request(rawData=b"One sentence.")])
+    reports = drive_stages(small, *STAGES)
+
+    assert (reports["atom_projections"].counts, reckoned) == ({"projected": 1}, [])
