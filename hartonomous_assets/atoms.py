@@ -130,7 +130,7 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
         batch = next(batches, [])
         last = not batch
         if last and written_hash.digest() != found.sha256:
-            raise ChangedWhileRead("was written to while it was read; it will be read again")
+            raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
 
         def write(
             unit_of_work: UnitOfWork, rows: list[AtomRow] = rows, last: bool = last, count: int = ordinal

@@ -18,7 +18,9 @@ GIVEN = {
     "ingest": [str(CHECKOUT / "README.md")],
     "infer record": ["--file", str(CHECKOUT / "tests/end_to_end/inference.json")],
     "jobs set-status": ["1", "Failed"],
+    "places": ["0" * 64],
     "reconstruct": ["1", "-o", "-"],
+    "sql": ["SELECT 1"],
 }
 
 
