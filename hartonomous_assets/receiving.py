@@ -16,7 +16,7 @@ from hartonomous_assets.stage_log import log_failure
 from hartonomous_resources.database.dead_letters import dead_letter_received
 from hartonomous_resources.database.leases import release_dead_claims
 from hartonomous_resources.database.protocol import Message, UnitOfWork
-from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
+from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue, renewed
 from hartonomous_resources.database.queue_messages import queued_messages, take_off
 from hartonomous_resources.database.transactions import again, transact
 from hartonomous_resources.messages import InvalidMessage
@@ -53,7 +53,7 @@ def lease_batch(work: Work, queue: str, handle: Handle, carry_out: Callable[[], 
     """Hand up to `n` messages to `handle` in one transaction, then do what they ask for outside of any, then acknowledge them.
 
     Whoever is killed in between has done nothing that may not be done again: the messages are still there. Nobody else works on the queue
-    meanwhile.
+    meanwhile, however long it takes.
     """
     database = work.resources.database
     messages: Sequence[Message] = []
@@ -70,7 +70,8 @@ def lease_batch(work: Work, queue: str, handle: Handle, carry_out: Callable[[], 
         if lease is None:
             release_dead_claims(database)  # the next look may find it free
             return _HELD
-        carry_out()
+        with renewed(database, lease, work.resources.settings.lease_seconds):
+            carry_out()
         understood = [message for message in messages if message not in refused]
         transact(database, partial(acknowledge, lease=lease, messages=understood))
     except BaseException as error:

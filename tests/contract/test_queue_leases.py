@@ -139,6 +139,14 @@ def test_what_is_acknowledged_too_late_is_sent_again(database: Database) -> None
 # ---- the stage
 
 
+class Slow(SqliteGraph):
+    """A graph that takes a second and a half to write."""
+
+    def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        time.sleep(1.5)
+        super().merge(nodes, edges)
+
+
 class Hanging(SqliteGraph):
     """A graph that takes long to write; it says when it has begun, and goes on when it is told to."""
 
@@ -172,7 +180,7 @@ def in_a_thread(home: Resources, action: Callable[[], Any]) -> threading.Thread:
         home.database.close()
         home.graph.close()
 
-    thread = threading.Thread(target=act)
+    thread = threading.Thread(target=act, daemon=True)
     thread.start()
     return thread
 
@@ -214,6 +222,41 @@ def test_while_the_graph_hangs_in_one_run_another_one_waits_and_both_end_when_al
     syncing.join(30)
     assert [(report.counts, report.error) for report in reports.values()] == [({}, None)]
     assert bodies(database) == []
+
+
+def test_two_runs_whose_graph_takes_longer_than_a_lease_send_nothing_again(
+    store: Store, database: Database, tmp_path: Path
+) -> None:
+    """Each would take the queue over from the other, and both would send their events again, for ever."""
+    enqueue(database, QUEUE, [INFERENCE % b"a"])
+    homes = [open_home(tmp_path, store.open(), Slow(tmp_path / "graph.db"), lease_seconds=0.6) for _ in "ab"]
+    reports: list[dict[str, StageReport]] = []
+    runs = [
+        in_a_thread(home, lambda home=home, owner=owner: reports.append(sync(home, owner)))
+        for home, owner in zip(homes, ("one", "other"), strict=True)
+    ]
+    for run in runs:
+        run.join(20)
+
+    assert bodies(database) == []
+    counts = [report.counts for of_run in reports for report in of_run.values()]
+    assert sorted(count.get("received", 0) for count in counts) == [0, 1]
+
+
+def test_a_rebuild_whose_graph_takes_longer_than_a_lease_keeps_the_queue(make_home: MakeHome) -> None:
+    home = make_home(lease_seconds=0.3)
+
+    with without_events(home):
+        time.sleep(1)
+        assert claim(home.database, "another") is None
+
+
+def test_a_rebuild_does_not_wait_for_a_run_that_died(store: Store, make_home: MakeHome) -> None:
+    start_and_kill(claim_and_hang, store)
+    home = make_home(lease_seconds=5)
+
+    with without_events(home):
+        assert claim(home.database, "another") is None
 
 
 def test_a_run_that_waits_for_one_that_dies_does_its_work(store: Store, home: Resources, tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ INSERT INTO QueueLease (Queue, LeaseOwner, LeaseUntil) VALUES (:queue, :owner, :
 ON CONFLICT (Queue) DO UPDATE SET LeaseOwner = excluded.LeaseOwner, LeaseUntil = excluded.LeaseUntil
 WHERE QueueLease.LeaseUntil < :now;
 
+-- name: renew_queue
+UPDATE QueueLease SET LeaseUntil = :renewed_until WHERE Queue = :queue AND LeaseOwner = :owner AND LeaseUntil = :lease_until;
+
 -- name: release_queue
 DELETE FROM QueueLease WHERE Queue = :queue AND LeaseOwner = :owner AND LeaseUntil = :lease_until;
 
