@@ -16,15 +16,17 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
+from hartonomous_resources.clock import current_hour
+
 IMAGES = Path(__file__).parent / "images"
-WIDTH, HEIGHT = 1180, 760
+WIDTH, HEIGHT = 1280, 860
 """Of the page in CSS pixels: about what a README shows, so that the page's letters stay legible."""
 GROUPS = ("queues", "ingestion", "vectors", "provenance")
 MARGIN = 12
 
 PAGES = {
     "columns": "/assets/atoms?view=overview",
-    "partitions": "/assets/atoms?view=partitions",
+    "partitions": f"/assets/atoms?view=partitions&partition={current_hour()}",
     "materialization": "/assets/atoms?view=events",
     "checks": "/assets/atoms?view=checks",
 }
