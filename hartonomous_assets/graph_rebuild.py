@@ -20,14 +20,13 @@ _INFERENCES_AT_ONCE = 100
 def rebuild_hour(
     resources: Resources, hour: str, tenant_id: int | None = None, *, everything: bool = False
 ) -> Iterator[Part]:
-    """Merge what the graph lacks of an hour, of one tenant or of all; yields each part that was merged.
+    """Merge what the graph, which is claimed, lacks of an hour, of one tenant or of all; yields each part that was merged.
 
     A tenant whose hour agrees is left alone unless `everything` is asked for, so an interrupted rebuild of many hours goes on where
     it was. Inferences are written last: until they are, the hour does not agree.
 
     Raises GraphUnavailable.
     """
-    claim_graph(resources)
     for tenant in tenants_of(resources.database) if tenant_id is None else [tenant_id]:
         if everything or disagreements(resources.database, resources.graph, tenant, [hour]) != []:
             yield from _sources(resources, tenant, hour)

@@ -5,12 +5,13 @@ harm. The queue is leased while the graph writes: no transaction waits for the g
 graph has committed it.
 """
 
-from collections.abc import Generator
-from functools import partial
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 
 import dagster as dg
 
-from hartonomous_assets.graph_rebuild import owner_of_graph, rebuild_hour
+from hartonomous_assets.graph_rebuild import claim_graph, rebuild_hour
 from hartonomous_assets.provenance_parts import (
     Part,
     describe_atoms,
@@ -23,7 +24,7 @@ from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Wo
 from hartonomous_assets.table_schema import column_schema, graph_kind
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
-from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
+from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
 from hartonomous_resources.messages import (
     PROVENANCE_QUEUE,
     AtomsEvent,
@@ -34,58 +35,58 @@ from hartonomous_resources.messages import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What an event does to the graph."""
+
+    nodes: Sequence[Node] = ()
+    edges: Sequence[Edge] = ()
+    gone: Sequence[Node] = ()
+
+
 def steps(work: Work) -> Generator[Progress]:
     """Sync batches of events until the queue is empty; a run of this stage alone then rebuilds what the graph lacks of its hour."""
-    settings, graph = work.resources.settings, work.resources.graph
-    nodes: list[Node] = []
-    edges: list[Edge] = []
-    gone: list[Node] = []
-    owner = ""
-    is_claimed = False
-
-    def handle(unit_of_work: UnitOfWork, message: Message) -> None:
-        nonlocal owner
-        owner = owner or owner_of_graph(unit_of_work)
-        event = parse_provenance_event(message.body)
-        if isinstance(event, DeletionEvent):
-            gone.extend(_gone(unit_of_work, event))
-            return
-        part = describe(unit_of_work, event)
-        nodes.extend(part[0])
-        edges.extend(part[1])
-
-    def merge() -> None:
-        nonlocal is_claimed
-        try:
-            if owner and not is_claimed:
-                graph.claim(owner)
-                is_claimed = True
-            if nodes or edges:
-                graph.merge(nodes, edges)
-            if gone:
-                graph.delete(gone)
-        except GraphUnavailable as error:
-            raise StageUnavailable(str(error)) from error
-
+    settings = work.resources.settings
+    claim = cache(partial(claim_graph, work.resources))  # once, when something is to be written
     rebuild_is_due = work.alone
-    batches = in_batches(settings.provenance_batch_size, partial(lease_batch, work, PROVENANCE_QUEUE, handle, merge))
+    batch = partial(lease_batch, work, PROVENANCE_QUEUE, _change, partial(_merge, work.resources.graph, claim))
+    batches = in_batches(settings.provenance_batch_size, batch)
     while True:
-        nodes.clear()
-        edges.clear()
-        gone.clear()
         progress = next(batches) if settings.provenance_enabled else IDLE
-        if progress.counts:
-            merged = {"nodes": len(nodes), "edges": len(edges)} if "received" in progress.counts else {}
-            yield Progress({**progress.counts, **merged})
-        elif rebuild_is_due:
+        if not progress.counts and rebuild_is_due:
             rebuild_is_due = False
-            yield from _rebuild(work)
+            yield from _rebuild(work, claim)
         else:
             yield progress
 
 
-def _rebuild(work: Work) -> Generator[Progress]:
+def _change(unit_of_work: UnitOfWork, message: Message) -> _Change:
+    event = parse_provenance_event(message.body)
+    if isinstance(event, DeletionEvent):
+        return _Change(gone=_gone(unit_of_work, event))
+    return _Change(*describe(unit_of_work, event))
+
+
+def _merge(graph: Graph, claim: Callable[[], None], changes: Sequence[_Change]) -> dict[str, int]:
+    """Write changes, additions first; returns how many nodes and edges these have."""
+    nodes = [node for change in changes for node in change.nodes]
+    edges = [edge for change in changes for edge in change.edges]
+    gone = [node for change in changes for node in change.gone]
     try:
+        if changes:
+            claim()
+        if nodes or edges:
+            graph.merge(nodes, edges)
+        if gone:
+            graph.delete(gone)
+    except GraphUnavailable as error:
+        raise StageUnavailable(str(error)) from error
+    return {"nodes": len(nodes), "edges": len(edges)}
+
+
+def _rebuild(work: Work, claim: Callable[[], None]) -> Generator[Progress]:
+    try:
+        claim()
         for nodes, edges in rebuild_hour(work.resources, work.hour):
             yield Progress({"rebuilt nodes": len(nodes), "rebuilt edges": len(edges)})
     except GraphUnavailable as error:

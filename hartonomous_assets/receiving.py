@@ -8,8 +8,10 @@ What is of the outside is raised: it is no message's fault. A conflict is one, u
 the batch is tried again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Generic, TypeVar
 
 from hartonomous_assets.stage import IDLE, Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
@@ -22,6 +24,7 @@ from hartonomous_resources.database.transactions import again, transact
 from hartonomous_resources.messages import InvalidMessage
 
 Handle = Callable[[UnitOfWork, Message], None]
+T = TypeVar("T")
 
 _RETURNED = "returned to the queue"
 _HELD = Progress(others_are_at_it=True)
@@ -43,56 +46,77 @@ def receive_batch(work: Work, queue: str, handle: Handle, n: int) -> Progress:
     try:
         with work.resources.database.receive(queue, n) as delivery:
             messages = delivery.messages
-            refused = _handle(delivery.unit_of_work, messages, handle)
+            _, refused = _handle(delivery.unit_of_work, messages, handle)
     except Exception as error:  # noqa: BLE001 - counted against the message, or raised again
         return _returned(work, queue, messages, error)
     return _counted(messages, refused)
 
 
-def lease_batch(work: Work, queue: str, handle: Handle, carry_out: Callable[[], None], n: int) -> Progress:
-    """Hand up to `n` messages to `handle` in one transaction, then do what they ask for outside of any, then acknowledge them.
+@dataclass
+class _Leased(Generic[T]):
+    """What a transaction that leases a queue has taken; it may be run anew."""
 
-    Whoever is killed in between has done nothing that may not be done again: the messages are still there. Nobody else works on the queue
-    meanwhile, however long it takes.
-    """
-    database = work.resources.database
-    messages: Sequence[Message] = []
     lease: QueueLease | None = None
+    messages: Sequence[Message] = ()
+    handled: list[T] = field(default_factory=list)
+    refused: list[Message] = field(default_factory=list)
+
+
+def lease_batch(
+    work: Work,
+    queue: str,
+    handle: Callable[[UnitOfWork, Message], T],
+    carry_out: Callable[[list[T]], dict[str, int]],
+    n: int,
+) -> Progress:
+    """Hand up to `n` messages to `handle` in one transaction, carry out what it returned for them outside of any, then acknowledge them.
+
+    `carry_out` counts what it did. Whoever is killed in between has done nothing that may not be done again: the messages are still there.
+    Nobody else works on the queue meanwhile, however long it takes.
+    """
+    database, seconds = work.resources.database, work.resources.settings.lease_seconds
+    taken: _Leased[T] = _Leased()
+
+    def take(unit_of_work: UnitOfWork) -> None:
+        taken.lease = claim_queue(unit_of_work, queue, work.owner, seconds)
+        if taken.lease is None:
+            return
+        taken.messages = queued_messages(unit_of_work, queue, n)
+        taken.handled, taken.refused = _handle(unit_of_work, taken.messages, handle)
+        take_off(unit_of_work, taken.refused)
+
     try:
         if not database.await_messages(queue):
             return IDLE
-        with database.unit_of_work() as unit_of_work:
-            lease = claim_queue(unit_of_work, queue, work.owner, work.resources.settings.lease_seconds)
-            if lease is not None:
-                messages = queued_messages(unit_of_work, queue, n)
-                refused = _handle(unit_of_work, messages, handle)
-                take_off(unit_of_work, refused)
-        if lease is None:
+        transact(database, take)
+        if taken.lease is None:
             release_dead_claims(database)  # the next look may find it free
             return _HELD
-        with renewed(database, lease, work.resources.settings.lease_seconds):
-            carry_out()
-        understood = [message for message in messages if message not in refused]
-        transact(database, partial(acknowledge, lease=lease, messages=understood))
+        with renewed(database, taken.lease, seconds):
+            counts = carry_out(taken.handled)
+        understood = [message for message in taken.messages if message not in taken.refused]
+        transact(database, partial(acknowledge, lease=taken.lease, messages=understood))
     except BaseException as error:
-        if lease is not None:
-            transact(database, partial(release_queue, lease=lease))
+        if taken.lease is not None:
+            transact(database, partial(release_queue, lease=taken.lease))
         if not isinstance(error, Exception):
             raise
-        return _returned(work, queue, messages, error)
-    return _counted(messages, refused)
+        return _returned(work, queue, taken.messages, error)
+    return _counted(taken.messages, taken.refused, counts)
 
 
-def _handle(unit_of_work: UnitOfWork, messages: Sequence[Message], handle: Handle) -> list[Message]:
-    """Returns those that were refused and are dead letters now."""
-    refused = []
+def _handle(
+    unit_of_work: UnitOfWork, messages: Sequence[Message], handle: Callable[[UnitOfWork, Message], T]
+) -> tuple[list[T], list[Message]]:
+    """What `handle` returned, and the messages that were refused and are dead letters now."""
+    handled, refused = [], []
     for message in messages:
         try:
-            handle(unit_of_work, message)
+            handled.append(handle(unit_of_work, message))
         except InvalidMessage as error:
             dead_letter_received(unit_of_work, message, str(error), error.tenant_id, held=error.held)
             refused.append(message)
-    return refused
+    return handled, refused
 
 
 def _returned(work: Work, queue: str, messages: Sequence[Message], error: Exception) -> Progress:
@@ -105,6 +129,8 @@ def _returned(work: Work, queue: str, messages: Sequence[Message], error: Except
     return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
 
 
-def _counted(messages: Sequence[Message], refused: Sequence[Message]) -> Progress:
-    counts = {"received": len(messages) - len(refused), "dead-lettered": len(refused)}
+def _counted(
+    messages: Sequence[Message], refused: Sequence[Message], carried_out: Mapping[str, int] | None = None
+) -> Progress:
+    counts = {"received": len(messages) - len(refused), **(carried_out or {}), "dead-lettered": len(refused)}
     return Progress({name: count for name, count in counts.items() if count})

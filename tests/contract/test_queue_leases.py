@@ -11,16 +11,17 @@ import pytest
 from hartonomous_assets import provenance
 from hartonomous_assets.chain import StageReport, drive
 from hartonomous_assets.graph_rebuild import without_events
+from hartonomous_assets.provenance_parts import Part
 from hartonomous_assets.stage import Work
 from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from hartonomous_resources.database.queue_messages import queued_messages
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.graph.sqlite import SqliteGraph
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, InferenceEvent
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from tests.builders import Store, dead_letters, enqueue, open_home, start_and_kill
@@ -257,6 +258,26 @@ def test_a_rebuild_does_not_wait_for_a_run_that_died(store: Store, make_home: Ma
 
     with without_events(home):
         assert claim(home.database, "another") is None
+
+
+def test_a_transaction_that_another_one_was_in_the_way_of_is_no_messages_fault(
+    home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe, conflicts = provenance.describe, iter([TransactionConflict("deadlock")])
+
+    def conflict_once(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Part:
+        part = describe(unit_of_work, event)
+        for conflict in conflicts:
+            raise conflict
+        return part
+
+    monkeypatch.setattr(provenance, "describe", conflict_once)
+    enqueue(home.database, QUEUE, [INFERENCE % b"a"])
+
+    [report] = sync(home).values()
+
+    assert report.counts == {"received": 1, "nodes": 2, "edges": 1}
+    assert home.graph.keys(0, "Inference", "", 10) == ["a"]
 
 
 def test_a_run_that_waits_for_one_that_dies_does_its_work(store: Store, home: Resources, tmp_path: Path) -> None:

@@ -235,8 +235,8 @@ def test_a_run_whose_connection_breaks_between_two_steps_goes_on(
     [
         (partial(receive_batch, queue="IngestionQueue"), "usp_lock_queue"),
         (partial(receive_batch, queue="IngestionQueue"), "usp_queued_messages"),
-        (partial(lease_batch, queue="ProvenanceQueue", carry_out=lambda: None), "usp_claim_queue"),
-        (partial(lease_batch, queue="ProvenanceQueue", carry_out=lambda: None), "usp_queued_messages"),
+        (partial(lease_batch, queue="ProvenanceQueue", carry_out=lambda _handled: {}), "usp_claim_queue"),
+        (partial(lease_batch, queue="ProvenanceQueue", carry_out=lambda _handled: {}), "usp_queued_messages"),
     ],
 )
 def test_a_connection_that_breaks_before_a_message_was_received_ends_no_run(
