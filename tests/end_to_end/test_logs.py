@@ -84,7 +84,7 @@ def test_none_of_them_is_in_dagsters_storage_as_an_event(home: Home, lines: list
         events = [str(entry) for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
 
     assert events
-    assert [event for event in events if "AtomId" in event or "Atomized source" in event] == []
+    assert [event for event in events if "AtomId=" in event or "Atomized source" in event] == []
 
 
 def test_in_json_the_values_are_fields_of_their_own(home: Home, lines: list[str], tmp_path: Path) -> None:
