@@ -19,7 +19,7 @@ _RECEIVERS = {INGESTION_QUEUE: "sources", PROVENANCE_QUEUE: "provenance_graph"}
 _ASSETS = {INGESTION_QUEUE: "ingestion_queue", PROVENANCE_QUEUE: "provenance_queue"}
 _DESCRIPTIONS = {
     INGESTION_QUEUE: "IngestionQueue: requests to ingest a file, its bytes inline or by uri.",
-    PROVENANCE_QUEUE: "ProvenanceQueue: AtomsCreated, AtomsEmbedded and InferenceCompleted events.",
+    PROVENANCE_QUEUE: "ProvenanceQueue: AtomsCreated, AtomsEmbedded, AtomsProjected, AtomsDeleted and InferenceCompleted events.",
 }
 
 QUEUES = [

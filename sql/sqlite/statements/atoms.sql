@@ -1,3 +1,5 @@
+-- `+s.TenantId = …`: the sign keeps SQLite from the index by tenant, which finds all of a tenant; the few ids find less.
+
 -- name: create_staged_hash
 CREATE TEMP TABLE IF NOT EXISTS StagedHash (ContentHash BLOB NOT NULL);
 

@@ -22,7 +22,8 @@ SELECT (CASE WHEN X < 0 THEN '-' ELSE '+' END) || (CASE WHEN Y < 0 THEN '-' ELSE
 FROM AtomEmbedding WHERE IngestHour = :hour AND ProjectionModelId IS NOT NULL GROUP BY octant ORDER BY octant;
 
 -- name: pending_work
--- Hours that hold work of the stages that are enabled, for the sensor: it looks, it takes nothing.
+-- Hours that hold work of the stages that are enabled, for the sensor: it looks, it takes nothing. Each `Status IN` repeats the condition
+-- of an index, which SQLite uses only then.
 SELECT s.IngestHour AS hour FROM Source AS s
 WHERE :ingestion AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR COALESCE(s.LeaseUntil, '') < :now)
   AND NOT EXISTS (SELECT 1 FROM Source AS e

@@ -1,4 +1,6 @@
--- An InProgress row without a lease is one that somebody wrote by hand: it is free.
+-- An InProgress row without a lease is one that somebody wrote by hand: it is free. `Status IN ('Pending', 'InProgress')` is said even where
+-- one of the two is meant: SQLite uses the index of what is open only for a condition that repeats the index's own. `+a.TenantId` keeps it
+-- from the index by tenant.
 
 -- name: has_claimable_jobs
 SELECT 1 FROM BackgroundJob

@@ -1,3 +1,5 @@
+-- `+s.TenantId = …`: the sign keeps SQLite from the index by tenant, which finds all of a tenant; the few ids find less.
+
 -- name: graph_atoms
 -- What the graph holds of these atoms now; those erased since are simply not there. One in no atomized source has no first one.
 SELECT a.AtomId AS atomId, lower(hex(a.ContentHash)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,
