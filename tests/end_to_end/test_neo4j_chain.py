@@ -229,7 +229,8 @@ def test_the_chain_brings_to_neo4j_what_plain_cypher_and_every_command_then_find
     [agreement] = [check for check in checks if check.check_name == "graph_agrees"]
     assert agreement.passed
     assert {name: value.value for name, value in agreement.metadata.items()} == {
-        "differences": [],
+        "differences": 0,
+        "which": "nothing",
         "events waiting": False,
     }
     assert_in_sync(server, home, resources, 0)
