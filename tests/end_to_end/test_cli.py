@@ -651,10 +651,11 @@ def test_an_error_is_one_line_that_names_the_input(ingested: Ingested) -> None:
 
 def test_an_argument_that_is_no_text_is_named(home: Home) -> None:
     no_text = os.fsdecode(b"a\xff")
-    commands = [["jobs", "show", no_text], ["jobs", "create", no_text], ["infer", "list", "--model", no_text]]
+    commands = [["jobs", "show", no_text], ["infer", "list", "--model", no_text], ["infer", "show", no_text]]
 
-    for result in home.run_all(*commands, ["infer", "show", no_text], ["--config", no_text, "stats"]):
+    for result in home.run_all(*commands, ["--config", no_text, "stats"]):
         failing(result, r"a\xff", "not UTF-8")
+    failing(home.run("jobs", "create", no_text), "1 to 64 ASCII characters")
 
 
 def test_debug_shows_the_traceback(ingested: Ingested) -> None:
