@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,19 +11,13 @@ import platformdirs
 from pydantic import (
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     field_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hartonomous_resources.dotnet_configuration import (
-    read_configuration,
-    remarks_on_configuration,
-    settings_of_configuration,
-)
+from hartonomous_resources.dotnet_configuration import read_configuration, settings_of_configuration
 from hartonomous_resources.text_model_download import MODEL_NAME
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
@@ -34,9 +27,7 @@ INLINE_LIMIT = 1024 * 1024
 """Bytes that a message may carry itself; anything larger is enqueued by uri (claim check)."""
 
 
-_PREFIX = "HARTONOMOUS_"
-_NOT_SETTINGS = {f"{_PREFIX}{name}" for name in ("DEBUG", "DEV_OF_HOME", "MIGRATION_PASSWORD", "WORKER_PASSWORD")}
-_TESTS = f"{_PREFIX}TEST_"
+PREFIX = "HARTONOMOUS_"
 PATHS = {"home", "config", "model_dir", "text_model", "openlineage_file"}
 """Settings that are absolute paths, however they were given; the text model may be a name instead."""
 
@@ -59,7 +50,7 @@ class Settings(BaseSettings):
     """All that a user can set. `hartonomous config show` prints it with these descriptions."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+        env_prefix=PREFIX, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
     home: Path = Field(
@@ -306,47 +297,7 @@ class Settings(BaseSettings):
 
 def variable_of(field: str) -> str:
     """The environment variable of a setting."""
-    return f"{_PREFIX}{field.upper()}"
-
-
-def problems_of(error: ValidationError) -> dict[str, str]:
-    """What is wrong with which setting, by field name; no value is quoted."""
-    return {
-        str(item["loc"][0]) if item["loc"] else "": item["msg"].removeprefix("Value error, ")
-        for item in error.errors(include_url=False, include_input=False)
-    }
-
-
-class _WithDefaults(Settings):
-    """Settings in which the default stands in for whatever is wrong."""
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _or_default(cls, value: object, validate: ValidatorFunctionWrapHandler, field: ValidationInfo) -> object:
-        try:
-            return validate(value)
-        except ValueError:
-            return cls.model_fields[str(field.field_name)].get_default(call_default_factory=True)
-
-
-def usable_settings() -> tuple[Settings, dict[str, str]]:
-    """The settings, with the default in place of each that is wrong, and what is wrong, by field name."""
-    try:
-        return Settings(), {}
-    except ValidationError as error:
-        return _WithDefaults(), problems_of(error)
-
-
-def remarks_on_settings(settings: Settings) -> list[str]:
-    """A sentence about each variable HARTONOMOUS_* that is no setting, and each key of the .NET configuration that has no effect."""
-    known = [variable_of(field) for field in Settings.model_fields]
-    remarks = []
-    for name in sorted(os.environ):
-        upper = name.upper()
-        if upper.startswith(_PREFIX) and not upper.startswith(_TESTS) and upper not in {*known, *_NOT_SETTINGS}:
-            nearest = get_close_matches(upper, known, n=1, cutoff=0.0)[0]
-            remarks.append(f"{name} is no setting and has no effect: is {nearest} meant?")
-    return remarks + remarks_on_configuration(read_configuration(settings.config, os.environ))
+    return f"{PREFIX}{field.upper()}"
 
 
 def _folder_of_user(find: Callable[[str], Path]) -> Path:

@@ -21,7 +21,8 @@ from hartonomous_resources.disk_space import disk_is_full, is_full
 from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import LOGGER, configure_logging
-from hartonomous_resources.settings import Settings, problems_of, remarks_on_settings, usable_settings, variable_of
+from hartonomous_resources.settings import Settings, variable_of
+from hartonomous_resources.settings_problems import problems_of, remarks_on_settings, usable_settings
 from hartonomous_service.cli import ask, infer, jobs, operate, run, sql
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.errors import CommandError

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.settings import Settings, usable_settings, variable_of
+from hartonomous_resources.settings import Settings, variable_of
+from hartonomous_resources.settings_problems import usable_settings
 from hartonomous_service.cli.ask import show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,

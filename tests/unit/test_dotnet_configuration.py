@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from hartonomous_resources.dotnet_configuration import FIELDS, NOT_NEEDED, SQL_SERVER_KEY
-from hartonomous_resources.settings import Settings, problems_of, remarks_on_settings
+from hartonomous_resources.settings import Settings
+from hartonomous_resources.settings_problems import problems_of, remarks_on_settings
 
 SEED = """{
   "ConnectionStrings": {
