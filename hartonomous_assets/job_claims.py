@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from hartonomous_assets.claiming import claim_rows
 from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
@@ -48,11 +49,10 @@ def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]]
 
 def _claim(work: Work, job_type: str, n: int) -> list[Row]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
-    claimed: list[Row] = []
 
-    def take(unit_of_work: UnitOfWork) -> None:
+    def take(unit_of_work: UnitOfWork) -> list[Row]:
         for least, most, at_most in ((0, 1, n), (2, _ANY_NUMBER, 1)):
-            claimed[:] = unit_of_work.query(
+            claimed = unit_of_work.query(
                 "claim_jobs",
                 hour=work.hour,
                 job_type=job_type,
@@ -64,16 +64,10 @@ def _claim(work: Work, job_type: str, n: int) -> list[Row]:
                 n=at_most,
             )
             if claimed:
-                return
+                return claimed
+        return []
 
-    try:
-        transact(work.resources.database, take)
-    except Exception:
-        raise
-    except BaseException:  # a signal, perhaps just after the commit: the jobs are free again at once
-        _release(work, claimed)
-        raise
-    return claimed
+    return claim_rows(work.resources.database, take, partial(_release, work))
 
 
 def complete(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row], result: str | None = None) -> None:

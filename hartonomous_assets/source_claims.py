@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 
+from hartonomous_assets.claiming import claim_rows
 from hartonomous_assets.stage import MAX_ATTEMPTS, Work
 from hartonomous_resources.clock import timestamp
 from hartonomous_resources.credentials import without_credentials
@@ -29,15 +31,13 @@ def claim(work: Work) -> list[Row]:
     Several at once if they are small and nothing of them was tried before; others come alone, so that one that kills its process
     takes no other along.
     """
-    claimed: list[Row] = []
 
-    def take(unit_of_work: UnitOfWork) -> None:
+    def take(unit_of_work: UnitOfWork) -> list[Row]:
         now = timestamp()
         n = work.resources.settings.ingestion_batch_size
         chosen = _together(unit_of_work.query("claimable_sources", hour=work.hour, now=now, n=n))
         if not chosen:
-            claimed.clear()
-            return
+            return []
         rows = unit_of_work.query(
             "claim_sources",
             source_ids=json.dumps(chosen),
@@ -45,18 +45,11 @@ def claim(work: Work) -> list[Row]:
             run_id=work.run_id,
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
-        claimed[:] = sorted(rows, key=lambda row: int(row["sourceId"]))
         for source_id in chosen:
             _delete_half_written(unit_of_work, source_id)
+        return sorted(rows, key=lambda row: int(row["sourceId"]))
 
-    try:
-        transact(work.resources.database, take)
-    except Exception:
-        raise
-    except BaseException:  # a signal, perhaps just after the commit: the sources are free again at once
-        release_all(work, claimed)
-        raise
-    return claimed
+    return claim_rows(work.resources.database, take, partial(release_all, work))
 
 
 def _together(claimable: Sequence[Row]) -> list[int]:

@@ -1,0 +1,25 @@
+"""How a stage claims: in one transaction, and for no longer than it lives."""
+
+from collections.abc import Callable
+
+from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.transactions import transact
+
+
+def claim_rows(
+    database: Database, take: Callable[[UnitOfWork], list[Row]], give_back: Callable[[list[Row]], None]
+) -> list[Row]:
+    """What `take` claims. A signal, perhaps just after the commit, leaves nothing claimed: it is given back, and free at once."""
+    claimed: list[Row] = []
+
+    def keep(unit_of_work: UnitOfWork) -> None:
+        claimed[:] = take(unit_of_work)
+
+    try:
+        transact(database, keep)
+    except Exception:
+        raise
+    except BaseException:
+        give_back(claimed)
+        raise
+    return claimed
