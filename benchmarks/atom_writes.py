@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common import Figure, arguments, count, finish, note, sentences, temporary_home
 
-from hartonomous_resources.clock import current_hour, timestamp
+from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_resources.database.protocol import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 

@@ -102,8 +102,8 @@ def main() -> int:
     parser.add_argument("--generated", type=int, default=0, help="so many more sentences, of drawn EWT words (0)")
     options = parser.parse_args()
     with temporary_home(threads=options.threads) as folder:
+        from hartonomous_resources.compute.text_model import ensure_text_model
         from hartonomous_resources.settings import Settings
-        from hartonomous_resources.text_model import ensure_text_model
 
         ensure_text_model(Settings().model_dir)
         seconds, start_seconds, texts, vectors = run_product(folder, options.data, options.generated)

@@ -53,7 +53,7 @@ def main() -> int:
     with temporary_home(max_source_bytes=16 * 1024 * MIB) as folder:
         from hartonomous_assets import atoms, chain, sources
         from hartonomous_assets.stage import Work
-        from hartonomous_resources.clock import current_hour
+        from hartonomous_core.clock import current_hour
         from hartonomous_resources.resources import open_resources
         from hartonomous_service.ingest import ingest
         from hartonomous_service.statistics import stats

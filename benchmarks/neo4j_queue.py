@@ -22,9 +22,9 @@ def synced_from_queue(graph: Any) -> list[Figure]:
     """Relationships a second of new events, and of the same events again."""
     from hartonomous_assets import provenance
     from hartonomous_assets.stage import Work
-    from hartonomous_resources.clock import current_hour
+    from hartonomous_core.clock import current_hour
+    from hartonomous_core.messages import PROVENANCE_QUEUE
     from hartonomous_resources.database.sqlite import SqliteDatabase
-    from hartonomous_resources.messages import PROVENANCE_QUEUE
     from tests.builders import open_home
 
     with tempfile.TemporaryDirectory(prefix="hartonomous-benchmark-") as folder:
@@ -70,10 +70,10 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
     import numpy as np
 
     from hartonomous_assets import atoms, projections, sources
-    from hartonomous_resources.clock import timestamp
-    from hartonomous_resources.database.models import activate_embedding_model
-    from hartonomous_resources.gpu.protocol import ModelIdentity
-    from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, atoms_events
+    from hartonomous_core.clock import timestamp
+    from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, atoms_events
+    from hartonomous_resources.compute.protocol import ModelIdentity
+    from hartonomous_resources.work.models import activate_embedding_model
     from tests.builders import enqueue, receive_all, request
 
     database = work.resources.database

@@ -49,8 +49,8 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=4, help="transactions of 20 events that are timed in each graph")
     options = parser.parse_args()
     sys.path.insert(0, str(REPOSITORY))
-    from hartonomous_resources.graph.neo4j import Neo4jGraph
-    from tests.neo4j.server import TEST_URI, Address, shared_address, start_server
+    from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
+    from tests.tools.neo4j.server import TEST_URI, Address, shared_address, start_server
 
     own = start_server(JAVA, {"server.memory.pagecache.size": "1g"}) if TEST_URI not in os.environ else None
     address = Address(own.uri) if own else shared_address()

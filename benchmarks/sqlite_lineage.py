@@ -35,7 +35,7 @@ def main() -> int:
 
 def measure(path: Path, relationships: int, rounds: int) -> list[Figure]:
     from hartonomous_resources.graph.protocol import Digest
-    from hartonomous_resources.graph.sqlite import SqliteGraph
+    from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 
     graph = SqliteGraph(path)
     draw = random.Random(5)

@@ -22,18 +22,18 @@ from pydantic import SecretStr
 
 sys.path.insert(0, str(REPOSITORY))  # the TDS server belongs to the tests
 
-from hartonomous_resources.clock import current_hour
+from hartonomous_core.clock import current_hour
 from hartonomous_resources.database.migrations import CORE, read_migrations
 from hartonomous_resources.database.protocol import AtomRow
-from hartonomous_resources.database.sqlserver import SqlServerDatabase
-from hartonomous_resources.database.sqlserver_connection import connect
-from hartonomous_resources.database.sqlserver_unit_of_work import ATOMS_PER_CALL
+from hartonomous_resources.database.sqlserver.connection import connect
+from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
+from hartonomous_resources.database.sqlserver.unit_of_work import ATOMS_PER_CALL
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
-from tests.tds.responses import Rows, call_result
-from tests.tds.server import TdsServer
-from tests.tds.session import Reply
-from tests.tds.values import Table
+from tests.tools.tds.responses import Rows, call_result
+from tests.tools.tds.server import TdsServer
+from tests.tools.tds.session import Reply
+from tests.tools.tds.values import Table
 
 MIB = 1024 * 1024
 ROW_BYTES = 300

@@ -11,13 +11,13 @@ from common import REPOSITORY, Figure, arguments, finish
 
 sys.path.insert(0, str(REPOSITORY))  # the TDS server belongs to the tests
 
-from hartonomous_resources.database.sqlserver import SqlServerDatabase
+from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from tests.sqlserver.conftest import journal, settings_for
 from tests.sqlserver.test_wire import FACTS
-from tests.tds.protocol import Batch, Call, Event
-from tests.tds.responses import Rows
-from tests.tds.server import TdsServer
-from tests.tds.session import Reply
+from tests.tools.tds.protocol import Batch, Call, Event
+from tests.tools.tds.responses import Rows
+from tests.tools.tds.server import TdsServer
+from tests.tools.tds.session import Reply
 
 ROUNDS = 21
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
-from hartonomous_resources.clock import current_hour
+from hartonomous_core.clock import current_hour
 
 IMAGES = Path(__file__).parent / "images"
 WIDTH, HEIGHT = 1280, 860

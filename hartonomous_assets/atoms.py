@@ -12,8 +12,6 @@ from typing import BinaryIO
 
 import dagster as dg
 
-from hartonomous_assets.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, TextAtomizer, atomizer_for
-from hartonomous_assets.atomizers.content_type import Scan, media_type, scan
 from hartonomous_assets.source_claims import (
     SLOWEST_BYTES_PER_SECOND,
     LeaseLost,
@@ -29,14 +27,16 @@ from hartonomous_assets.source_claims import (
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_of_the_outside, machine_permitting
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
+from hartonomous_core.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers.content_type import Scan, media_type, scan
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, WrittenAtoms
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
-from hartonomous_resources.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
+from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 ROW_LIMIT_BYTES = 64 * 1024
 """Longer atoms lie in the blob store."""

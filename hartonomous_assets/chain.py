@@ -24,12 +24,12 @@ from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_pas
 from hartonomous_assets.stage_log import described, log_failure, log_started, log_step
 from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.gpu.protocol import Compute
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.leases import release_dead_claims
 
 STAGES: tuple[Stage, ...] = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from hartonomous_assets.dead_letter_reasons import tellable
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.stage_metadata import table
-from hartonomous_resources.agreement import disagreements, tenants_of
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.protocol import Graph, GraphUnavailable
-from hartonomous_resources.invariants import INVARIANTS, Invariant
+from hartonomous_resources.work.agreement import disagreements, tenants_of
+from hartonomous_resources.work.dead_letter_reasons import tellable
+from hartonomous_resources.work.invariants import INVARIANTS, Invariant
 
 _LISTED = 50
 

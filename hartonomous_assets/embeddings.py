@@ -9,18 +9,18 @@ import dagster as dg
 
 from hartonomous_assets.handled_jobs import do_one_of_each_type
 from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
-from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work, hour_table
 from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.models import activate_embedding_model
+from hartonomous_core.clock import timestamp
+from hartonomous_core.json_objects import UnreadableJson, read_object, spelled
+from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
-from hartonomous_resources.gpu.protocol import ComputeUnavailable
-from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
-from hartonomous_resources.json_objects import UnreadableJson, read_object, spelled
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
+from hartonomous_resources.work.models import activate_embedding_model
+from hartonomous_resources.work.publishing import publish
 
 _SETTINGS = Settings()
 

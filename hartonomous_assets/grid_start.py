@@ -10,11 +10,11 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hartonomous_resources.clock import HOUR_FORMAT, current_hour
-from hartonomous_resources.database.pending import first_hour
+from hartonomous_core.clock import HOUR_FORMAT, current_hour
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import database_of
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.pending import first_hour
 
 ANSWER_SECONDS = 1.0
 """How long the page waits for the database; one that answers later is known the next time."""

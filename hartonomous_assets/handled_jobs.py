@@ -5,10 +5,10 @@ from functools import partial
 
 from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
 from hartonomous_assets.stage import IDLE, Progress, Work
+from hartonomous_core.json_objects import UnreadableJson, read_object
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.job_handlers import handled_job_types, job_handler
-from hartonomous_resources.json_objects import UnreadableJson, read_object
+from hartonomous_resources.work.job_handlers import handled_job_types, job_handler
 
 
 def do_one_of_each_type(work: Work) -> Progress:

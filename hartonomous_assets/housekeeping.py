@@ -6,8 +6,8 @@ import dagster as dg
 
 from hartonomous_assets.our_runs import HOUSEKEEPING_JOB_NAME, our_runs, process_tags
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.database.landed_blobs import delete_unreferenced_blob
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 KEEP_RUN_DAYS = 7
 ORPHAN_SECONDS = 24 * 3600.0

@@ -4,16 +4,16 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from hartonomous_assets.claiming import claim_rows
-from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.dead_letters import dead_letter_job
+from hartonomous_core.clock import timestamp
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
-from hartonomous_resources.job_handlers import GENERATE_EMBEDDING
+from hartonomous_resources.work.claiming import claim_rows
+from hartonomous_resources.work.giving_up import dead_letter_job
+from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
+from hartonomous_resources.work.publishing import publish
 
 _ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
 

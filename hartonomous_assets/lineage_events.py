@@ -11,8 +11,8 @@ from urllib.parse import quote
 import dagster as dg
 
 from hartonomous_assets.stage import Stage
-from hartonomous_resources.clock import HOUR_FORMAT, timestamp
-from hartonomous_resources.credentials import without_credentials
+from hartonomous_core.clock import HOUR_FORMAT, timestamp
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.openlineage import open_sender
 from hartonomous_resources.resources import Resources
 

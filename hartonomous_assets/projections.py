@@ -7,18 +7,18 @@ import dagster as dg
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_assets.publishing import publish
-from hartonomous_assets.spatial import hilbert
-from hartonomous_assets.spatial.landmarks import bucket, landmark_axes
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.stage_log import CREATED, log_atoms
 from hartonomous_assets.table_schema import column_schema
-from hartonomous_resources.database.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
+from hartonomous_core.spatial import hilbert
+from hartonomous_core.spatial.landmarks import bucket, landmark_axes
+from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.database.vectors import vectors_of
-from hartonomous_resources.gpu.protocol import Compute
 from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.vectors.stored_vectors import vectors_of
+from hartonomous_resources.work.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
+from hartonomous_resources.work.publishing import publish
 
 
 def steps(work: Work) -> Generator[Progress]:

@@ -11,27 +11,27 @@ from functools import cache, partial
 
 import dagster as dg
 
-from hartonomous_assets.graph_rebuild import claim_graph, rebuild_hour
-from hartonomous_assets.provenance_parts import (
-    Part,
-    describe_atoms,
-    describe_embedded,
-    describe_inferences,
-    describe_projected,
-)
 from hartonomous_assets.receiving import in_batches, lease_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
 from hartonomous_assets.table_schema import column_schema, graph_kind
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
-from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
-from hartonomous_resources.messages import (
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import (
     PROVENANCE_QUEUE,
     AtomsEvent,
     DeletionEvent,
     InferenceEvent,
     InvalidMessage,
     parse_provenance_event,
+)
+from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
+from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour
+from hartonomous_resources.work.provenance_parts import (
+    Part,
+    describe_atoms,
+    describe_embedded,
+    describe_inferences,
+    describe_projected,
 )
 
 

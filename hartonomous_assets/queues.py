@@ -8,9 +8,9 @@ import dagster as dg
 
 from hartonomous_assets.stage_metadata import seconds_since
 from hartonomous_assets.table_schema import column_schema, store_kind
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 
 OBSERVE_SECONDS = 60.0
 """Least time between two observations; ten times that while messages wait and no fewer or more of them."""

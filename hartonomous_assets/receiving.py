@@ -15,13 +15,13 @@ from typing import Generic, TypeVar
 
 from hartonomous_assets.stage import IDLE, Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
-from hartonomous_resources.database.dead_letters import dead_letter_received
-from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_core.messages import InvalidMessage
 from hartonomous_resources.database.protocol import Message, UnitOfWork
-from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue, renewed
 from hartonomous_resources.database.queue_messages import queued_messages, take_off
 from hartonomous_resources.database.transactions import again, transact
-from hartonomous_resources.messages import InvalidMessage
+from hartonomous_resources.work.giving_up import dead_letter_received
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue, renewed
 
 Handle = Callable[[UnitOfWork, Message], None]
 T = TypeVar("T")

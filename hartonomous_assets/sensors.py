@@ -14,11 +14,11 @@ from hartonomous_assets.jobs import chain_job
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.queues import observe
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import adopt_strays, hours_with_work
+from hartonomous_core.clock import current_hour
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.pending import adopt_strays, hours_with_work
 
 LONG_POLL_SECONDS = 20.0
 """Waiting inside a tick, below Dagster's limit of 60 s, sees new work at once instead of at the next tick."""

@@ -4,16 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from hartonomous_assets.claiming import claim_rows
 from hartonomous_assets.stage import MAX_ATTEMPTS, Work
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.dead_letters import dead_letter_source
+from hartonomous_core.clock import timestamp
+from hartonomous_core.credentials import without_credentials
+from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events, deletion_events
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
-from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events, deletion_events
 from hartonomous_resources.source_uris import is_file_uri
+from hartonomous_resources.work.claiming import claim_rows
+from hartonomous_resources.work.giving_up import dead_letter_source
 
 SLOWEST_BYTES_PER_SECOND = 5_000_000
 

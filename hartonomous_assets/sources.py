@@ -10,13 +10,13 @@ from functools import partial
 
 import dagster as dg
 
-from hartonomous_assets.atomizers.content_type import HEAD_BYTES, sniff
 from hartonomous_assets.receiving import in_batches, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, machine_permitting
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_resources.clock import timestamp
+from hartonomous_core.atomizers.content_type import HEAD_BYTES, sniff
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.database.protocol import Message, UnitOfWork
-from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, source_uri_of

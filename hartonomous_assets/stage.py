@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
+from hartonomous_core.clock import current_hour
+from hartonomous_resources.database.database_errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.processes import this_process

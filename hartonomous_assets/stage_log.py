@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hartonomous_assets.stage import Stage, StageUnavailable, Work
-from hartonomous_resources.database.errors import DatabaseUnavailable, SchemaMismatch
-from hartonomous_resources.gpu.protocol import ComputeUnavailable
+from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.database.database_errors import DatabaseUnavailable, SchemaMismatch
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import LOGGER
 

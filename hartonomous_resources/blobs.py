@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from hartonomous_resources.clock import time_ordered_uuid
+from hartonomous_core.clock import time_ordered_uuid
 
 
 class Blobs(Protocol):

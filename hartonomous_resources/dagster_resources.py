@@ -8,8 +8,8 @@ import dagster as dg
 from pydantic import Field
 
 from hartonomous_resources.blobs import Blobs
+from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.gpu.protocol import Compute
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.logs import configure_logging
 from hartonomous_resources.resources import open_blobs, open_compute, open_database, open_graph

@@ -10,8 +10,8 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.credentials import without_credentials
+from hartonomous_core.clock import timestamp
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.settings import Settings
 
 LOGGER = logging.getLogger("hartonomous")

@@ -5,7 +5,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from hartonomous_resources.credentials import without_credentials
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
 

@@ -4,11 +4,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from hartonomous_resources.blobs import Blobs, LocalBlobs
+from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.gpu.protocol import Compute
 from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.settings import Settings
 
 
@@ -43,7 +43,7 @@ def open_database(settings: Settings) -> Database:
 def database_of(settings: Settings) -> Database:
     """The database of a home as it is. It is not touched until used."""
     if settings.uses_sqlserver:
-        from hartonomous_resources.database.sqlserver import SqlServerDatabase
+        from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
         return SqlServerDatabase(settings)
     return SqliteDatabase(settings.database_path)
@@ -52,7 +52,7 @@ def database_of(settings: Settings) -> Database:
 def open_graph(settings: Settings) -> Graph:
     """The graph of a home. It is not touched until used, so that a broken graph fails only what needs it."""
     if settings.neo4j_uri is not None:
-        from hartonomous_resources.graph.neo4j import Neo4jGraph
+        from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 
         return Neo4jGraph(settings)
     return SqliteGraph(settings.graph_path)
@@ -60,7 +60,7 @@ def open_graph(settings: Settings) -> Graph:
 
 def open_compute(settings: Settings) -> Compute:
     """The compute of a home; models are loaded at first use."""
-    from hartonomous_resources.gpu.in_process import (
+    from hartonomous_resources.compute.in_process import (
         InProcessCompute,
     )  # imports NumPy: not for commands that only read rows
 

@@ -17,15 +17,11 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hartonomous_resources.compute.text_model_download import MODEL_NAME
 from hartonomous_resources.dotnet_configuration import read_configuration, settings_of_configuration
-from hartonomous_resources.text_model_download import MODEL_NAME
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
 """Left to itself, SQLAlchemy 2.1 takes psycopg 3, with which Dagster's statements fail."""
-
-INLINE_LIMIT = 1024 * 1024
-"""Bytes that a message may carry itself; anything larger is enqueued by uri (claim check)."""
-
 
 PREFIX = "HARTONOMOUS_"
 PATHS = {"home", "config", "model_dir", "text_model", "openlineage_file"}

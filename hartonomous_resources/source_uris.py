@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from hartonomous_resources.messages import IngestionRequest
+from hartonomous_core.messages import IngestionRequest
 
 _CLAIMED = "claimed:"
 """Before the name of a file that a sender gave to bytes of its own."""

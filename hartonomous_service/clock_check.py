@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from hartonomous_assets.source_claims import SLOWEST_BYTES_PER_SECOND
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.pending import first_hour, hours_to_come_with_work
+from hartonomous_core.clock import current_hour
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.pending import first_hour, hours_to_come_with_work
 
 
 def made_in_the_future(database: Database) -> str | None:

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
+from hartonomous_core.limits import INLINE_LIMIT
+from hartonomous_core.messages import IngestionRequest
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.messages import IngestionRequest
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.settings import INLINE_LIMIT
 from hartonomous_service.errors import CommandError
 
 

@@ -12,17 +12,17 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.text_model import TextModelError, ensure_text_model
 from hartonomous_service.cli.ask import show_lineage, show_results
 from hartonomous_service.cli.output import err, out, working
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.errors import CommandError
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage import lineage
+from hartonomous_service.lineage.queries import lineage
 from hartonomous_service.search import search
-from hartonomous_service.sources import reconstruct
+from hartonomous_service.source_records import reconstruct
 from hartonomous_service.statistics import stats
 
 QUESTIONS = (

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hartonomous_assets.graph_rebuild import claim_graph, rebuild_hour, without_events
-from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
+from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour, without_events
 from hartonomous_service.errors import CommandError
 
 _KNOWN = {"Atom": "known_atoms", "Source": "known_sources", "Inference": "known_inferences"}

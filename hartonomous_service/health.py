@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.errors import ReadOnlyDatabase
+from hartonomous_core.credentials import without_credentials
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.disk_space import free_bytes, lacks_space
-from hartonomous_resources.job_handlers import GENERATE_EMBEDDING, handled_job_types
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import open_database, open_graph
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
 from hartonomous_service.daemon import daemon_fault, daemon_is_running
 
@@ -115,7 +115,7 @@ def _graph(settings: Settings) -> Outcome:
 
 
 def _text_model(settings: Settings) -> Outcome:
-    from hartonomous_resources.text_model import text_model_is_ready
+    from hartonomous_resources.compute.text_model import text_model_is_ready
 
     ready, detail = text_model_is_ready(
         settings.model_dir, model=settings.text_model, precision=settings.text_precision

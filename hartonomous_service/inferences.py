@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
 
-from hartonomous_resources.clock import time_ordered_uuid, timestamp
+from hartonomous_core.clock import time_ordered_uuid, timestamp
+from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
+from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
-from hartonomous_resources.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 

@@ -11,18 +11,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hartonomous_assets.atomizers.content_type import media_type, scan
-from hartonomous_resources.clock import timestamp
+from hartonomous_core.atomizers.content_type import media_type, scan
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
-from hartonomous_resources.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
 from hartonomous_service.errors import CommandError
 from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.seeing_through import Report, see_through
-from hartonomous_service.sources import is_searchable, not_searchable, source_counts
+from hartonomous_service.source_records import is_searchable, not_searchable, source_counts
 
 _FILES_PER_BATCH = 500
 

@@ -20,7 +20,7 @@ def migrate_schema(
     """
     adopted: list[str] = []
     if settings.uses_sqlserver:
-        from hartonomous_resources.database.sqlserver import SqlServerDatabase
+        from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
         server = SqlServerDatabase(settings)
         if adopt and not status:

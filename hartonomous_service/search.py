@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hartonomous_resources.database.models import active_embedding_model
+from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
-from hartonomous_resources.database.vectors import vectors_of
-from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.vectors.stored_vectors import vectors_of
+from hartonomous_resources.work.models import active_embedding_model
 from hartonomous_service.errors import CommandError
 from hartonomous_service.inferences import record_inference
 

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import adopt_strays, hours_with_work
+from hartonomous_core.clock import current_hour
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.pending import adopt_strays, hours_with_work
 from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
 from hartonomous_service.daemon import daemon_fault, daemon_is_running
 from hartonomous_service.dagster_home import instance_of, open_instance, run_chain, run_was_killed

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_assets.spatial import hilbert
-from hartonomous_assets.spatial.landmarks import landmark_axes, project, scale_for
+from hartonomous_core.spatial import hilbert
+from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
 from hartonomous_service import sql_types
 
 MAX_DIMENSION = 1998

@@ -14,15 +14,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from hartonomous_assets.projections import project_pending
-from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
-from hartonomous_resources.messages import (
+from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.messages import (
     INGESTION_QUEUE,
     PROVENANCE_QUEUE,
     IngestionRequest,
     atoms_events,
     first_complaint,
 )
+from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
 from hartonomous_resources.resources import open_compute
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import CommandError

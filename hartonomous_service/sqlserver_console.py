@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from hartonomous_resources.database.sqlserver_connection import connect, load_pyodbc, translated
-from hartonomous_resources.database.sqlserver_migrations import split_batches
+from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
+from hartonomous_resources.database.sqlserver.migrator import split_batches
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import CommandError
 

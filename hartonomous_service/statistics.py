@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
-from hartonomous_service.sources import not_searchable
+from hartonomous_service.source_records import not_searchable
 
 
 def stats(resources: Resources, *, tenant: int | None = 0) -> dict[str, Any]:

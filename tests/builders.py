@@ -23,17 +23,17 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from hartonomous_resources.clock import timestamp
+from hartonomous_core.clock import timestamp
+from hartonomous_resources.compute.protocol import Embeddings, ModelIdentity
 from hartonomous_resources.database.protocol import AtomRow, Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.database.sqlserver import SqlServerDatabase
-from hartonomous_resources.database.sqlserver_connection import connect
-from hartonomous_resources.gpu.protocol import Embeddings, ModelIdentity
+from hartonomous_resources.database.sqlserver.connection import connect
+from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources, open_blobs, open_compute
 from hartonomous_resources.settings import Settings
-from tests.neo4j.server import open_empty_graph
+from tests.tools.neo4j.server import open_empty_graph
 
 HOUR = "2026-11-23-09:00"
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from hartonomous_resources.clock import HOUR_FORMAT, current_hour
+from hartonomous_core.clock import HOUR_FORMAT, current_hour
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -11,8 +11,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from hartonomous_assets.embedders.text_onnx import TextEmbedder
-from hartonomous_resources.text_model import TextModelFiles, ensure_text_model
+from hartonomous_core.embedders.text_onnx import TextEmbedder
+from hartonomous_resources.compute.text_model import TextModelFiles, ensure_text_model
 
 
 @pytest.fixture(scope="session")

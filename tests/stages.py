@@ -7,11 +7,11 @@ from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Stage, StageReport, Work
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.contents import source_bytes
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.protocol import Row
-from hartonomous_resources.messages import INGESTION_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.contents import source_bytes
 from tests.builders import enqueue, sources
 
 ALL_RULES = ("broken_reference_counts", "broken_coverage", "broken_tenancy", "duplicate_atoms")

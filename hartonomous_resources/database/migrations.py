@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hartonomous_resources.database.errors import SchemaMismatch
+from hartonomous_resources.database.database_errors import SchemaMismatch
 
 CORE = "core"
 """What every database has; other features are a server's own."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hartonomous_resources.clock import is_hour, time_ordered_uuid, timestamp
-from hartonomous_resources.database.dead_letters import count_failed_receive
-from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_core.clock import is_hour, time_ordered_uuid, timestamp
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.protocol import AtomRow, Delivery, Message, Row, WrittenAtoms
@@ -22,6 +21,7 @@ from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
+from hartonomous_resources.work.giving_up import count_failed_receive
 
 _POLL_SECONDS = 0.02
 _PROCESS_BYTES = 128 * 1024 * 1024

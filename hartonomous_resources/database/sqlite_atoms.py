@@ -7,9 +7,9 @@ only writer, so new AtomIds can be handed out here and every later insert knows 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hartonomous_resources.clock import timestamp
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, AtomRow, WrittenAtoms
-from hartonomous_resources.messages import PROVENANCE_QUEUE, atoms_events
 
 if TYPE_CHECKING:
     from hartonomous_resources.database.sqlite import SqliteUnitOfWork

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable, ReadOnlyDatabase
+from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable, ReadOnlyDatabase
 from hartonomous_resources.disk_space import disk_is_full, is_full
 
 BUSY_SECONDS = 120.0

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
 
 
 def can_only_be_read(path: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from hartonomous_resources.database.errors import TransactionConflict
+from hartonomous_resources.database.database_errors import TransactionConflict
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.logs import LOGGER
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_core.credentials import without_credentials
+from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.graph.neo4j_migrations import migrate
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.settings import Settings

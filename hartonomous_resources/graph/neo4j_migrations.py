@@ -7,7 +7,7 @@ runs alone, and the journal is written last: a migration that was interrupted si
 import re
 from typing import TYPE_CHECKING
 
-from hartonomous_resources.clock import timestamp
+from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.migrations import pending_migrations, read_migrations
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.project_files import project_file

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from hartonomous_resources.clock import time_text
+from hartonomous_core.clock import time_text
 from hartonomous_resources.graph.protocol import Node
 
 # A node's own, beside the properties it was given. Neo4j holds no null and no map, and drops the first silently: what it cannot

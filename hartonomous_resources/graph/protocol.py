@@ -54,7 +54,7 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """How many, and a sum over them that does not depend on their order: see hartonomous_resources/agreement.py."""
+    """How many, and a sum over them that does not depend on their order: see hartonomous_resources/work/agreement.py."""
 
     count: int
     total: int

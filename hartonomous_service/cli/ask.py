@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import Progress
 
-from hartonomous_service.cli.lineage import lineage
-from hartonomous_service.cli.lineage import show_lineage as show_lineage
+from hartonomous_service.cli.lineage_commands import lineage
+from hartonomous_service.cli.lineage_commands import show_lineage as show_lineage
 from hartonomous_service.cli.output import (
     AllTenantsOption,
     JsonOption,
@@ -122,7 +122,7 @@ def sources_list(
     as_json: JsonOption = False,
 ) -> None:
     """List sources, the latest first."""
-    from hartonomous_service.sources import list_sources
+    from hartonomous_service.source_records import list_sources
 
     with opened() as resources:
         result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit, skip=skip)
@@ -153,7 +153,7 @@ def sources_show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one source."""
-    from hartonomous_service.sources import show_source
+    from hartonomous_service.source_records import show_source
 
     with opened() as resources:
         result = show_source(resources, source_id, tenant=tenant_of(tenant, all_tenants))
@@ -174,7 +174,7 @@ def reconstruct(
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild a source byte for byte from its atoms, proven by its hash."""
-    from hartonomous_service.sources import reconstruct as rebuild
+    from hartonomous_service.source_records import reconstruct as rebuild
 
     if as_json and output == "-":
         raise CommandError("-o - and --json both want stdout; choose a file for one of them")
@@ -231,7 +231,7 @@ def verify(
 ) -> None:
     """Check that sources rebuild to their hashes and that the invariants hold."""
     from hartonomous_service.graph_repair import verify_graph
-    from hartonomous_service.sources import verify as verify_sources
+    from hartonomous_service.source_records import verify as verify_sources
 
     if repair and not graph:
         raise typer.BadParameter("--repair is for the graph: give --graph, too")

@@ -15,15 +15,16 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hartonomous_resources.credentials import without_credentials
-from hartonomous_resources.database.errors import DatabaseError
+from hartonomous_core.credentials import without_credentials
+from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.disk_space import disk_is_full, is_full
-from hartonomous_resources.gpu.protocol import ComputeUnavailable
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import LOGGER, configure_logging
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_resources.settings_problems import problems_of, remarks_on_settings, usable_settings
-from hartonomous_service.cli import ask, infer, jobs, operate, run, sql
+from hartonomous_service.cli import ask, infer, operate, run, sql
+from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.errors import CommandError
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hartonomous_resources.credentials import without_credentials
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_resources.settings_problems import usable_settings
 from hartonomous_service.cli.ask import show_fields

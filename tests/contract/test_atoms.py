@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_resources.blobs import LocalBlobs
-from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.contents import read_content
 from hartonomous_resources.database.protocol import Database, WrittenAtoms
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.work.contents import read_content
 from tests.builders import (
     HOUR,
     Store,

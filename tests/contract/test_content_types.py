@@ -9,7 +9,7 @@ import pytest
 from hartonomous_resources.resources import Resources
 from hartonomous_service.ingest import ingest as ingest_paths
 from hartonomous_service.search import search
-from hartonomous_service.sources import list_sources, reconstruct, verify
+from hartonomous_service.source_records import list_sources, reconstruct, verify
 from tests.builders import request
 from tests.stages import drive_stages, ingest
 

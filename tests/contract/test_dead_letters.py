@@ -9,14 +9,14 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.atomizers.content_type import Scan
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_core.atomizers.content_type import Scan
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_service import dead_letters as service
+from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
 from hartonomous_service.errors import CommandError
 from hartonomous_service.ingest import ingest as ingest_paths
-from hartonomous_service.jobs import create_job, update_job_status
 from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request, rows
 from tests.stages import MakeHome, all_sources, drive_stages, ingest, put_file
 

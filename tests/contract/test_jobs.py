@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.dead_letters import dead_letter_job
-from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Row
-from hartonomous_resources.database.queue_leases import claim_queue
-from hartonomous_resources.messages import PROVENANCE_QUEUE
 from hartonomous_resources.processes import this_process
+from hartonomous_resources.work.giving_up import dead_letter_job
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.queue_leases import claim_queue
 from tests.builders import HOUR, Store, claim_sources, dead_letters, in_processes, start_and_kill, write
 
 EXPIRED = -1.0

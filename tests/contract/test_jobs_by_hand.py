@@ -11,12 +11,12 @@ import pytest
 from hartonomous_assets import embeddings
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Work
-from hartonomous_resources import job_handlers
-from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.pending import adopt_strays, hours_with_work
+from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work import job_handlers
+from hartonomous_resources.work.pending import adopt_strays, hours_with_work
+from hartonomous_service.background_jobs import create_job, get_job, retry_job, update_job_status
 from hartonomous_service.errors import CommandError
-from hartonomous_service.jobs import create_job, get_job, retry_job, update_job_status
 from tests.builders import SmallCompute, dead_letters, rows, write
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
@@ -305,7 +305,7 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[...
     """Handlers by job type, to be filled."""
     registered: dict[str, Callable[..., str | None]] = {}
     monkeypatch.setattr("hartonomous_assets.handled_jobs.handled_job_types", lambda: sorted(registered))
-    monkeypatch.setattr("hartonomous_resources.job_handlers.handled_job_types", lambda: sorted(registered))
+    monkeypatch.setattr("hartonomous_resources.work.job_handlers.handled_job_types", lambda: sorted(registered))
     monkeypatch.setattr("hartonomous_assets.handled_jobs.job_handler", registered.__getitem__)
     yield registered
 

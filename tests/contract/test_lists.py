@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.resources import Resources
+from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters
 from hartonomous_service.errors import CommandError
 from hartonomous_service.inferences import list_inferences, record_inference
-from hartonomous_service.jobs import list_jobs
 from hartonomous_service.search import places, search
-from hartonomous_service.sources import list_sources, verify
+from hartonomous_service.source_records import list_sources, verify
 from hartonomous_service.statistics import stats
 from tests.builders import request, write
 from tests.stages import ingest

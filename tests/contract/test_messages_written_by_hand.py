@@ -15,10 +15,10 @@ from hartonomous_assets import provenance
 from hartonomous_assets import sources as landing
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Work
-from hartonomous_resources.clock import current_hour
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, tenant_of
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite import SqliteGraph
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, tenant_of
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_service.dead_letters import discard_dead_letter, list_dead_letters, replay_dead_letter
 from hartonomous_service.errors import CommandError

@@ -5,11 +5,11 @@ from typing import Any
 
 from hartonomous_assets import atoms, sources
 from hartonomous_assets.chain import drive
-from hartonomous_assets.provenance_parts import Part, describe_atoms, describe_embedded, describe_inferences
 from hartonomous_assets.stage import Work
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.provenance_parts import Part, describe_atoms, describe_embedded, describe_inferences
 from hartonomous_service.inferences import record_inference
 from tests.builders import enqueue, receive_all, request
 

@@ -10,20 +10,20 @@ import pytest
 
 from hartonomous_assets import provenance
 from hartonomous_assets.chain import StageReport, drive
-from hartonomous_assets.graph_rebuild import without_events
-from hartonomous_assets.provenance_parts import Part
 from hartonomous_assets.stage import Work
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.errors import DatabaseError, TransactionConflict
-from hartonomous_resources.database.leases import release_dead_claims
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, InferenceEvent
+from hartonomous_resources.database.database_errors import DatabaseError, TransactionConflict
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from hartonomous_resources.database.queue_messages import queued_messages
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
-from hartonomous_resources.graph.sqlite import SqliteGraph
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, InferenceEvent
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.graph_rebuild import without_events
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.provenance_parts import Part
+from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from tests.builders import Store, dead_letters, enqueue, open_home, start_and_kill
 
 QUEUE = PROVENANCE_QUEUE

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Message
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from tests.builders import (
     Store,
     dead_letters,

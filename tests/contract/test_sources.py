@@ -14,16 +14,16 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.atomizers.content_type import Scan
 from hartonomous_assets.stage import Progress, Work
+from hartonomous_core.atomizers.content_type import Scan
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.blobs import LocalBlobs
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import hours_with_work
 from hartonomous_resources.database.protocol import Database, Row
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.pending import hours_with_work
 from tests.builders import (
     DATABASES,
     GRAPHS,

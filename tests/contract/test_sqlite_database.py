@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from tests.builders import rows, write
 

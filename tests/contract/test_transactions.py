@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from hartonomous_core.messages import INGESTION_QUEUE as QUEUE
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.messages import INGESTION_QUEUE as QUEUE
 from tests.builders import Store, enqueue, in_processes, land_source, receive_all, sources
 
 

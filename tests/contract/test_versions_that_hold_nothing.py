@@ -9,9 +9,9 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.atomizers.content_type import Scan
 from hartonomous_assets.provenance import describe
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
+from hartonomous_core.atomizers.content_type import Scan
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
 from tests.builders import dead_letters, enqueue, receive_all, request
 from tests.stages import MakeHome, all_sources, content_of, drive_stages, ingest, put_file, states

@@ -3,11 +3,11 @@
 from hartonomous_assets import atoms
 from hartonomous_assets.stage import StageReport, Work
 from hartonomous_assets.stage_metadata import metadata_of, seconds_since
-from hartonomous_resources.clock import timestamp
-from hartonomous_resources.database.dead_letters import dead_letter_received
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.giving_up import dead_letter_received
 from tests.builders import HOUR, dead_letters, enqueue, land_source, write
 
 OTHER_HOUR = "2026-11-23-10:00"

@@ -10,10 +10,10 @@ import pytest
 from hartonomous_assets import atoms, embeddings, source_claims
 from hartonomous_assets import sources as landing
 from hartonomous_assets.stage import StageUnavailable
+from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.database import transactions
-from hartonomous_resources.database.errors import DatabaseUnavailable, TransactionConflict
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.resources import Resources
 from tests.builders import SmallCompute, dead_letters, enqueue, request, rows
 from tests.stages import drive_stages, ingest, put_file, states

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_service.cli.output import out, printable
 from tests.cli import Home, Result
 

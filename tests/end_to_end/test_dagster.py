@@ -16,14 +16,14 @@ from hartonomous_assets.chain import STAGES
 from hartonomous_assets.definitions import defs
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME
 from hartonomous_assets.sensors import service_broker_sensor
-from hartonomous_resources.clock import HOUR_FORMAT
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_core.clock import HOUR_FORMAT
+from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import open_instance, run_chain
 from hartonomous_service.dead_letters import replay_dead_letter
 from hartonomous_service.ingest import ingest
-from hartonomous_service.sources import verify
+from hartonomous_service.source_records import verify
 from tests.builders import dead_letters, enqueue, request, write
 from tests.cli import CHECKOUT, Home, Result, hour_with_room
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_core.clock import current_hour
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home, wait_until
 from tests.dev import Dev, make_sure_it_ended, start_dev
-from tests.neo4j.server import free_port
-from tests.postgres import PASSWORD, QUOTED_PASSWORD, Postgres, running_postgres
+from tests.tools.neo4j.server import free_port
+from tests.tools.postgres import PASSWORD, QUOTED_PASSWORD, Postgres, running_postgres
 
 BACKFILL = """mutation($hours: [String!]!) { launchPartitionBackfill(backfillParams: {
   assetSelection: [{path: ["sources"]}, {path: ["atoms"]}], partitionNames: $hours}) {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_service.demo import corpus_files
 from tests.cli import Home
 

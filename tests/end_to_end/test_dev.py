@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.text_model import TextModelFiles
 from hartonomous_service.given_files import GivenFiles
 from tests.cli import Home, finish, wait_until
 from tests.dev import Dev, make_sure_it_ended, start_dev

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home, finish, wait_until
 from tests.dev import Dev, make_sure_it_ended, start_dev
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.messages import PROVENANCE_QUEUE
+from hartonomous_core.messages import PROVENANCE_QUEUE
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.text_model import TextModelFiles
 from hartonomous_service.inferences import record_inference
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage import impact, lineage
+from hartonomous_service.lineage.queries import impact, lineage
 from hartonomous_service.search import search
 from tests.builders import enqueue
 from tests.cli import Home, Result, finish

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from prov.model import ProvDocument
 
-from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from tests.cli import Home
 from tests.graph.parts import INFERENCE, MODEL, RUN, SOURCE, A, B, edge, nodes
 

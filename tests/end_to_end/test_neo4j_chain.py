@@ -13,18 +13,18 @@ import pytest
 
 from hartonomous_assets.chain import STAGES, drive
 from hartonomous_assets.stage import Work
-from hartonomous_resources.agreement import disagreements, hours_of, tenants_of
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_service.errors import CommandError
 from hartonomous_service.inferences import record_inference
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage import impact, lineage
+from hartonomous_service.lineage.queries import impact, lineage
 from tests.builders import dead_letters, enqueue, in_processes, request, wait_for_the_others
 from tests.cli import Home, finish, hour_with_room, wait_until
-from tests.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, empty, required, run_cypher
+from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, empty, required, run_cypher
 
 FOG = "The harbour lay quiet under the fog."
 LANTERN = "A lantern swung above the customs house."

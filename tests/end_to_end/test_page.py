@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from hartonomous_assets import queues, sensors, stage_metadata
-from hartonomous_assets.atomizers import ATOMIZERS
 from hartonomous_assets.chain import SENSOR_TAG, STAGES
 from hartonomous_assets.definitions import defs
 from hartonomous_assets.sensors import service_broker_sensor
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_core.atomizers import ATOMIZERS
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import run_chain

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home, finish
 
 INSERT_AND_SELECT = """USE Hartonomous;

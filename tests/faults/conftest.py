@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home
 from tests.faults.files import write_files
 from tests.faults.state import loose_ends, state_of

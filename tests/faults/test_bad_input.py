@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
+from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.messages import INGESTION_QUEUE
-from hartonomous_resources.text_model import TextModelFiles
 from tests.builders import enqueue, request
 from tests.cli import Home, Result
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home, hour_with_room
 from tests.faults import soak
 from tests.faults.conftest import SMALL

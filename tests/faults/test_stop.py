@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.text_model import TextModelFiles
+from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home, Result
 from tests.faults.state import loose_ends
 
@@ -15,7 +15,7 @@ HURT = (sys.executable, "-m", "tests.faults.hurt")
 STOPPED_INSIDE = """
 import os, signal
 from hartonomous_assets import atoms
-from hartonomous_resources.gpu.in_process import InProcessCompute
+from hartonomous_resources.compute.in_process import InProcessCompute
 
 def stopped(function):
     def call(*arguments):

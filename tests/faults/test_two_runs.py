@@ -11,10 +11,10 @@ import pytest
 
 from hartonomous_assets import embeddings, job_claims
 from hartonomous_assets.stage import Work
-from hartonomous_resources.clock import current_hour
+from hartonomous_core.clock import current_hour
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.text_model import TextModelFiles
 from tests.cli import Home, Result, finish, hour_with_room
 from tests.faults.conftest import SMALL
 from tests.faults.state import differences, loose_ends, state_of

@@ -11,17 +11,17 @@ import pytest
 
 from hartonomous_assets import atoms, provenance, sources
 from hartonomous_assets.chain import drive
-from hartonomous_assets.graph_rebuild import rebuild_hour
-from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import StageReport, StageUnavailable, Work
-from hartonomous_resources.agreement import database_digests, disagreements, hours_of
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.queue_leases import claim_queue, release_queue
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.neo4j_statements import LABELS
 from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.agreement import database_digests, disagreements, hours_of
+from hartonomous_resources.work.graph_rebuild import rebuild_hour
+from hartonomous_resources.work.publishing import publish
+from hartonomous_resources.work.queue_leases import claim_queue, release_queue
 from hartonomous_service.errors import CommandError
 from hartonomous_service.graph_repair import verify_graph
 from hartonomous_service.inferences import record_inference

@@ -16,13 +16,13 @@ import pytest
 from pydantic import SecretStr
 
 from hartonomous_resources.database.migrations import read_migrations
-from hartonomous_resources.graph.neo4j import Neo4jGraph
+from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
 from tests.builders import in_processes, wait_for_the_others
-from tests.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, free_port, required, run_cypher
+from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, free_port, required, run_cypher
 
 N = 5_000
 COUNTS = ({"Atom": N, "Source": 1}, {"INGESTED_FROM": N})

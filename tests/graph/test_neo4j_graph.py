@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from hartonomous_assets.provenance_parts import describe_atoms
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.graph import neo4j_migrations
-from hartonomous_resources.graph.neo4j import Neo4jGraph
+from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.neo4j_statements import LABELS, TYPES, statement
 from hartonomous_resources.graph.neo4j_values import given, node_properties, node_row, stored
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.provenance_parts import describe_atoms
 from tests.builders import write
-from tests.neo4j.server import Address, open_empty_graph, required, run_cypher, shared_address
+from tests.tools.neo4j.server import Address, open_empty_graph, required, run_cypher, shared_address
 
 A, SOURCE = ("Atom", "a" * 64), ("Source", "1")
 SLOW = {"Eager", "AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
@@ -132,7 +132,7 @@ def plan_operators(plan: Any) -> Iterator[str]:
 
 
 def test_the_module_is_imported_without_the_driver() -> None:
-    program = "import sys, hartonomous_resources.graph.neo4j; sys.exit('neo4j' in sys.modules)"
+    program = "import sys, hartonomous_resources.graph.neo4j_graph; sys.exit('neo4j' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 

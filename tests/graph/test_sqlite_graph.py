@@ -8,7 +8,7 @@ import pytest
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.graph.protocol import Digest, Edge, GraphUnavailable, Node
-from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.project_files import project_file
 from tests.builders import HOUR
 

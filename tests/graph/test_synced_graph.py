@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from hartonomous_assets import atoms, projections, provenance, sources
-from hartonomous_assets.graph_rebuild import rebuild_hour
-from hartonomous_assets.publishing import publish
 from hartonomous_assets.stage import Work
-from hartonomous_resources.agreement import hours_of
-from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.models import activate_embedding_model
+from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.gpu.protocol import ModelIdentity
-from hartonomous_resources.graph.sqlite import SqliteGraph
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
+from hartonomous_resources.work.agreement import hours_of
+from hartonomous_resources.work.graph_rebuild import rebuild_hour
+from hartonomous_resources.work.models import activate_embedding_model
+from hartonomous_resources.work.publishing import publish
 from hartonomous_service.inferences import record_inference
 from tests.builders import enqueue, open_home, request
 from tests.graph.test_agreement import differences, hash_of, run, whole

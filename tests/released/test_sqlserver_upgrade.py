@@ -1,6 +1,6 @@
 """A database of the release before, on a server: its rows and the shape of its schema after an upgrade.
 
-Without a server, tests/tsql replays the migrations in the order of an upgrade and compares what they leave.
+Without a server, tests/sqlserver/test_sqlserver_sql.py replays the migrations in the order of an upgrade and compares what they leave.
 """
 
 import sqlite3
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.database import sqlserver_migrations
 from hartonomous_resources.database.migrations import Migration, read_migrations
-from hartonomous_resources.database.sqlserver_procedures import converted
+from hartonomous_resources.database.sqlserver import migrator
+from hartonomous_resources.database.sqlserver.procedures import converted
 from tests.builders import DATABASES, Store, require, rows
 from tests.released import FOLDER, SQLSERVER
 
@@ -83,7 +83,7 @@ def test_an_upgrade_keeps_every_row_and_leaves_the_schema_of_a_new_database(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(sqlserver_migrations, "read_migrations", only_released)
+        patched.setattr(migrator, "read_migrations", only_released)
         store.open().migrate()
     client = store.connect()
     columns = {}

@@ -7,12 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from hartonomous_resources.database.migrations import CORE, read_migrations
-from hartonomous_resources.database.sqlserver import SqlServerDatabase
+from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 from tests.sqlserver.driver import driver_or_skip
-from tests.tds.responses import Rows
-from tests.tds.server import TdsServer
+from tests.tools.tds.responses import Rows
+from tests.tools.tds.server import TdsServer
 
 PASSWORD = "correct horse; battery}staple"  # noqa: S105 - opens nothing
 FEATURES = {CORE: "migrations", "table_broker": "table_broker", "spatial": "spatial"}

@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
-from hartonomous_resources.database.errors import DatabaseUnavailable
-from hartonomous_resources.database.sqlserver_connection import odbc_driver
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_resources.database.sqlserver.connection import odbc_driver
 
 
 @cache

@@ -13,25 +13,26 @@ from pydantic import SecretStr
 from hartonomous_assets.chain import drive
 from hartonomous_assets.receiving import in_batches, lease_batch, receive_batch
 from hartonomous_assets.stage import Progress, Work
-from hartonomous_resources.database import sqlserver_connection, transactions
-from hartonomous_resources.database.errors import (
+from hartonomous_resources.database import transactions
+from hartonomous_resources.database.database_errors import (
     DatabaseError,
     DatabaseUnavailable,
     SchemaMismatch,
     TransactionConflict,
 )
-from hartonomous_resources.database.leases import release_dead_claims
-from hartonomous_resources.database.pending import hours_with_work
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.sqlserver import SqlServerDatabase
+from hartonomous_resources.database.sqlserver import connection
+from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from hartonomous_resources.database.transactions import ATTEMPTS, ask, query, transact
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.pending import hours_with_work
 from hartonomous_service.health import health
 from tests.builders import GRAPHS, HOUR, atoms_of, open_home, receive_all
 from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
-from tests.tds.protocol import Call, Login, Transaction
-from tests.tds.responses import Failure, Rows
-from tests.tds.server import SELF_SIGNED, TdsServer
+from tests.tools.tds.protocol import Call, Login, Transaction
+from tests.tools.tds.responses import Failure, Rows
+from tests.tools.tds.server import SELF_SIGNED, TdsServer
 
 NOW = "2026-11-23T09:30:15.678Z"
 CHANGED = Rows([("rowsChanged", "bigint")], [[3]])
@@ -384,7 +385,7 @@ def test_nobody_listens(open_database: Open) -> None:
 
 
 def test_a_token_beside_a_login_in_the_dsn(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlserver_connection, "_entra_token", lambda: b"\2\0\0\0t\0")
+    monkeypatch.setattr(connection, "_entra_token", lambda: b"\2\0\0\0t\0")
     with pytest.raises(DatabaseUnavailable, match="HARTONOMOUS_SQLSERVER_ENTRA_TOKEN is the login") as caught:
         query(open_database(sqlserver_entra_token=True), "queue_depths")
     sentence(caught.value)

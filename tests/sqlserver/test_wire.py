@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.database.errors import DatabaseError, DatabaseUnavailable
+from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable
 from hartonomous_resources.database.protocol import WrittenAtoms
-from hartonomous_resources.database.sqlserver import SqlServerDatabase
-from hartonomous_resources.database.sqlserver_procedures import Parameter, load_procedures, load_table_types
+from hartonomous_resources.database.sqlserver.procedures import Parameter, load_procedures, load_table_types
+from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from hartonomous_resources.project_files import project_file
 from tests.builders import HOUR, atom, atoms_of
 from tests.sqlserver.conftest import Open, journal
-from tests.tds.protocol import Attention, Batch, Call, Event, Login, Transaction
-from tests.tds.responses import Failure, Rows
-from tests.tds.server import TdsServer
-from tests.tds.session import Reply
-from tests.tds.values import Table
+from tests.tools.tds.protocol import Attention, Batch, Call, Event, Login, Transaction
+from tests.tools.tds.responses import Failure, Rows
+from tests.tools.tds.server import TdsServer
+from tests.tools.tds.session import Reply
+from tests.tools.tds.values import Table
 
 FOLDER = project_file("sql") / "sqlserver"
 PROCEDURES = {name: found for name, found in load_procedures(FOLDER).items() if name.startswith("usp_")}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_assets.atomizers import ChunkAtomizer
-from hartonomous_assets.atomizers.chunks import AVERAGE_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
+from hartonomous_core.atomizers import ChunkAtomizer
+from hartonomous_core.atomizers.chunks import AVERAGE_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
 
 RANDOM_BYTES = random.Random(7).randbytes(400_000)
 

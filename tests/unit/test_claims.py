@@ -10,9 +10,9 @@ import pytest
 from hartonomous_assets import atoms, embeddings, provenance, sources
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Stage, Work
-from hartonomous_resources.clock import current_hour
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from tests.builders import enqueue, request
 

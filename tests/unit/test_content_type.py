@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_assets.atomizers import NotUtf8Error, TextAtomizer, atomizer_for
-from hartonomous_assets.atomizers import content_type as content_type_module
-from hartonomous_assets.atomizers.content_type import READ_BYTES, scan, sniff
+from hartonomous_core.atomizers import NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers import content_type as content_type_module
+from hartonomous_core.atomizers.content_type import READ_BYTES, scan, sniff
 
 modest = settings(derandomize=True, deadline=None, max_examples=150)
 LATIN_1 = "Grüße aus Köln".encode("latin-1")

@@ -8,7 +8,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 from sqlalchemy.exc import OperationalError
 
-from hartonomous_resources.credentials import without_credentials
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.main import about_dagsters_storage

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_assets.dead_letter_reasons import KNOWN, tellable
+from hartonomous_resources.work.dead_letter_reasons import KNOWN, tellable
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MADE_BY_PYDANTIC = {"Field required", "Input should be"}
@@ -13,7 +13,7 @@ MADE_BY_PYDANTIC = {"Field required", "Input should be"}
 def test_every_known_reason_is_one_that_the_product_gives() -> None:
     product = "".join(
         path.read_text("utf-8")
-        for package in ("hartonomous_assets", "hartonomous_resources")
+        for package in ("hartonomous_core", "hartonomous_resources", "hartonomous_assets")
         for path in (CHECKOUT / package).rglob("*.py")
         if path.name != "dead_letter_reasons.py"
     )

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from hartonomous_resources.database import sqlite_errors
-from hartonomous_resources.database.errors import DatabaseUnavailable
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.main import about_dagsters_storage

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import typer
 
+from hartonomous_core.messages import parse_ingestion_request, parse_provenance_event
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.dotnet_configuration import FIELDS, NOT_NEEDED, SQL_SERVER_KEY
-from hartonomous_resources.invariants import INVARIANTS
-from hartonomous_resources.messages import parse_ingestion_request, parse_provenance_event
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.invariants import INVARIANTS
 from hartonomous_service.cli import app
 from hartonomous_service.sql_console import run_sql
 

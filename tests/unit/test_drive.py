@@ -12,11 +12,11 @@ import pytest
 from hartonomous_assets import chain
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageReport, StageUnavailable, Work
-from hartonomous_resources.clock import current_hour
-from hartonomous_resources.database.errors import DatabaseUnavailable, TransactionConflict
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite import SqliteGraph
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from tests.builders import enqueue, open_home, receive_all
 
 Steps = Callable[[Work], Iterator[Progress]]

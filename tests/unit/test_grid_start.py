@@ -13,14 +13,14 @@ import pytest
 from pydantic import SecretStr
 
 from hartonomous_assets.grid_start import EARLIEST, grid_start
-from hartonomous_resources.clock import HOUR_FORMAT, current_hour
+from hartonomous_core.clock import HOUR_FORMAT, current_hour
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
 from tests.cli import Home
 from tests.sqlserver.conftest import journal, settings_for
 from tests.sqlserver.driver import driver_or_skip
-from tests.tds.responses import Rows
-from tests.tds.server import TdsServer
+from tests.tools.tds.responses import Rows
+from tests.tools.tds.server import TdsServer
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hartonomous_assets.spatial.hilbert import decode, encode
+from hartonomous_core.spatial.hilbert import decode, encode
 
 
 def skilling(point: list[int], bits: int) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from hartonomous_core.messages import PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.database.protocol import Row
-from hartonomous_resources.messages import PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import CommandError
 from hartonomous_service.inferences import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hartonomous_assets.spatial.landmarks import bucket, landmark_axes, project, scale_for
+from hartonomous_core.spatial.landmarks import bucket, landmark_axes, project, scale_for
 
 NO_MEAN = np.zeros(3)
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from prov.model import ProvDocument
 
 from hartonomous_service.errors import CommandError
-from hartonomous_service.lineage_formats import dot, mermaid, prov_json, render
-from hartonomous_service.lineage_layout import columns_of, lay_out
-from hartonomous_service.lineage_svg import svg
-from hartonomous_service.lineage_text import shortened, text_width
+from hartonomous_service.lineage.formats import dot, mermaid, prov_json, render
+from hartonomous_service.lineage.layout import columns_of, lay_out
+from hartonomous_service.lineage.node_text import shortened, text_width
+from hartonomous_service.lineage.svg import svg
 
 ATOM, ANSWER_ATOM = "Atom:" + "a" * 64, "Atom:" + "b" * 64
 HOSTILE = 'file:///tmp/"a\\" [b](c) <i>&amp; --> #quot; `x`\n end; }\x00\u202e |'

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_resources.json_objects import MAX_DEPTH
-from hartonomous_resources.messages import (
+from hartonomous_core.json_objects import MAX_DEPTH
+from hartonomous_core.messages import (
     AtomsEvent,
     InferenceEvent,
     IngestionRequest,

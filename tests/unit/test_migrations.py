@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.clock import current_hour, timestamp
-from hartonomous_resources.database.errors import SchemaMismatch
+from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_resources.database.database_errors import SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
 from hartonomous_resources.database.statements import load_statements
-from hartonomous_resources.invariants import INVARIANTS
 from hartonomous_resources.project_files import project_file
+from hartonomous_resources.work.invariants import INVARIANTS
 from tests.builders import broken_invariants, in_processes, rows, wait_for_the_others
 from tests.released import FOLDER
 

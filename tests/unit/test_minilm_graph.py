@@ -12,7 +12,7 @@ from scipy.special import erf
 from scipy.stats import spearmanr
 from tokenizers import Tokenizer
 
-from hartonomous_assets.embedders.minilm_graph import build_fp32, build_int8
+from hartonomous_core.embedders.minilm_graph import build_fp32, build_int8
 
 pytestmark = pytest.mark.slow
 

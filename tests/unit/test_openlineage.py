@@ -20,7 +20,7 @@ from hartonomous_assets.chain import STAGES
 from hartonomous_assets.lineage_events import RunLineage, run_lineage
 from hartonomous_resources import openlineage as sending
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import run_chain
 from tests.builders import HOUR, open_home

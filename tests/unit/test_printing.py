@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hartonomous_service.cli.ask import show_fields, show_results
-from hartonomous_service.cli.lineage import show_impact, show_lineage, show_path
+from hartonomous_service.cli.lineage_commands import show_impact, show_lineage, show_path
 from hartonomous_service.cli.output import emit, page, table
 from hartonomous_service.cli.sql import _show as show_rows
-from hartonomous_service.lineage_text import node_name
+from hartonomous_service.lineage.node_text import node_name
 from hartonomous_service.printable import printable
 
 MARKUP = r"no markup: \[/a] [/a] [b]bold[/b] [link=x] :smile: 10:ok:20"
@@ -180,7 +180,7 @@ def test_json_on_a_utf8_stdout_is_readable(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_a_format_for_programs_is_utf8_whatever_stdout_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from hartonomous_service.cli.lineage import _write
+    from hartonomous_service.cli.lineage_commands import _write
 
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "latin-1"))

@@ -12,15 +12,15 @@ import pytest
 from hartonomous_assets import embeddings, projections
 from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import Work
-from hartonomous_resources.clock import current_hour, is_hour
-from hartonomous_resources.database.pending import adopt_strays, hours_with_work
+from hartonomous_core.clock import current_hour, is_hour
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite import SqliteGraph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.pending import adopt_strays, hours_with_work
+from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.health import health
-from hartonomous_service.jobs import list_jobs
 from hartonomous_service.search import search
-from hartonomous_service.sources import verify
+from hartonomous_service.source_records import verify
 from tests.builders import SmallCompute, open_home, write
 
 NOT_HOURS = [

@@ -27,7 +27,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from hartonomous_assets import checks
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NAME
-from hartonomous_resources.clock import hour_of, timestamp
+from hartonomous_core.clock import hour_of, timestamp
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_service import seeing_through

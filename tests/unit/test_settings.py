@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from hartonomous_resources.credentials import without_credentials
+from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.settings_problems import problems_of, remarks_on_settings, usable_settings
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hartonomous_assets.spatial.hilbert import encode
-from hartonomous_assets.spatial.landmarks import landmark_axes, project, scale_for
+from hartonomous_core.spatial.hilbert import encode
+from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import CommandError

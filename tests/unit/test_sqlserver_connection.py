@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from hartonomous_resources.database import sqlserver_connection
-from hartonomous_resources.database.errors import (
+from hartonomous_resources.database.database_errors import (
     DatabaseError,
     DatabaseUnavailable,
     SchemaMismatch,
     TransactionConflict,
 )
-from hartonomous_resources.database.sqlserver_connection import connection_string, translated
+from hartonomous_resources.database.sqlserver import connection
+from hartonomous_resources.database.sqlserver.connection import connection_string, translated
 from hartonomous_resources.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def _driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlserver_connection, "odbc_driver", lambda: "a driver")
+    monkeypatch.setattr(connection, "odbc_driver", lambda: "a driver")
 
 
 def test_parts_become_a_connection_that_is_encrypted_and_verifies_the_certificate() -> None:

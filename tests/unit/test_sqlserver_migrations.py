@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.database.errors import DatabaseError, SchemaMismatch
+from hartonomous_resources.database.database_errors import DatabaseError, SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
-from hartonomous_resources.database.sqlserver_migrations import (
+from hartonomous_resources.database.sqlserver.migrator import (
     _NOT_CODE,
     Server,
     choose_features,

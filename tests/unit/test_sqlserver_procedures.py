@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.database.sqlserver_procedures import (
+from hartonomous_resources.database.sqlserver.procedures import (
     Parameter,
     converted,
     converted_rows,

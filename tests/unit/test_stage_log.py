@@ -10,8 +10,8 @@ from hartonomous_assets import projections
 from hartonomous_assets.chain import STAGES
 from hartonomous_assets.stage import StageUnavailable
 from hartonomous_assets.stage_log import described
-from hartonomous_resources.database.errors import DatabaseUnavailable, TransactionConflict
-from hartonomous_resources.messages import INGESTION_QUEUE
+from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.resources import Resources
 from tests.builders import SmallCompute, enqueue, request
 from tests.stages import drive_stages

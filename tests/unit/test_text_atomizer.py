@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_assets.atomizers import Atom, NotUtf8Error, TextAtomizer, atomizer_for
-from hartonomous_assets.atomizers import text as text_module
+from hartonomous_core.atomizers import Atom, NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers import text as text_module
 
 MAX_ATOM_BYTES = 8192
 PARAGRAPH_BREAK = re.compile(r"(\r\n|\r(?!\n)|\n)[^\S\r\n]*(\r\n|\r|\n)|\u2029")

@@ -17,9 +17,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from hartonomous_resources import text_model as text_model_module
-from hartonomous_resources import text_model_download
-from hartonomous_resources.text_model import TextModelError, ensure_text_model, text_model_is_ready
+from hartonomous_resources.compute import text_model as text_model_module
+from hartonomous_resources.compute import text_model_download
+from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model, text_model_is_ready
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def built(fetched, text_model):
 def start(model_dir, source="auto", **environment):
     """Call ensure_text_model in a process of its own: the hub's client reads its settings when imported."""
     script = (
-        "import sys; from pathlib import Path; from hartonomous_resources.text_model import *\n"
+        "import sys; from pathlib import Path; from hartonomous_resources.compute.text_model import *\n"
         "try: print(ensure_text_model(Path(sys.argv[1]), source=sys.argv[2], progress=print).artifact_hash)\n"
         "except TextModelError as error: print(error)"
     )

@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from hartonomous_assets.embedders import text_onnx
-from hartonomous_assets.embedders.text_onnx import EmbeddingError, TextEmbedder
+from hartonomous_core.embedders import text_onnx
+from hartonomous_core.embedders.text_onnx import EmbeddingError, TextEmbedder
 
 pytestmark = pytest.mark.slow
 
@@ -39,8 +39,8 @@ def test_the_runtimes_telemetry_is_switched_off_before_a_model_is_loaded(text_mo
 @pytest.mark.parametrize(
     "use",
     [
-        "from hartonomous_assets.embedders.text_onnx import TextEmbedder; TextEmbedder(*paths)",
-        "from hartonomous_assets.embedders import minilm_graph; from onnxruntime import quantization",
+        "from hartonomous_core.embedders.text_onnx import TextEmbedder; TextEmbedder(*paths)",
+        "from hartonomous_core.embedders import minilm_graph; from onnxruntime import quantization",
     ],
 )
 def test_the_runtime_keeps_no_identity_of_the_machine(text_model, tmp_path, use):

@@ -10,7 +10,7 @@ import pytest
 import hartonomous_assets
 import hartonomous_service
 from hartonomous_resources.database import transactions
-from hartonomous_resources.database.errors import TransactionConflict
+from hartonomous_resources.database.database_errors import TransactionConflict
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.sqlite import SqliteDatabase, SqliteUnitOfWork
 from hartonomous_resources.database.transactions import ATTEMPTS, query, transact

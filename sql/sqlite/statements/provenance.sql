@@ -85,7 +85,7 @@ FROM Inference WHERE TenantId = :tenant_id AND InferenceId IN (SELECT value FROM
 -- name: hour_digests
 -- Of an hour: the atoms, sources and inferences that the graph must hold, the pairs of those sources with their atoms, and what those
 -- inferences used and produced. Each row counts with a number below 2^32, so that a sum of up to 2^31 rows is exact;
--- hartonomous_resources/agreement.py has the same arithmetic.
+-- hartonomous_resources/work/agreement.py has the same arithmetic.
 WITH atoms AS (
   SELECT hash_prefix(a.ContentHash) AS digest FROM Atom AS a
   WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.Subtype IS NOT 'gap'

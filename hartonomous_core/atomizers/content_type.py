@@ -1,0 +1,198 @@
+"""What kind of content a file holds, and in what encoding, if it is text. Neither function raises on bad bytes."""
+
+import re
+import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder, utf_8_decode
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import BinaryIO
+
+from hartonomous_core.atomizers.text import TextAtomizer
+
+HEAD_BYTES = 8 * 1024
+READ_BYTES = 256 * 1024
+
+_TEXT_TYPES = {
+    extension: content_type
+    for content_type, extensions in {
+        "application/json": "json ipynb webmanifest",
+        "application/ld+json": "jsonld",
+        "application/geo+json": "geojson",
+        "application/toml": "toml",
+        "application/x-ndjson": "jsonl ndjson",
+        "application/xml": "xml xsd xsl xslt",
+        "application/yaml": "yaml yml",
+        "image/svg+xml": "svg",
+        "text/css": "css",
+        "text/csv": "csv",
+        "text/html": "html htm",
+        "text/javascript": "js mjs cjs",
+        "text/markdown": "md markdown",
+        "text/plain": "txt text log ini cfg conf rst tex",
+        "text/tab-separated-values": "tsv tab",
+        "text/x-c": "c h",
+        "text/x-c++": "cc cpp cxx hh hpp",
+        "text/x-csharp": "cs",
+        "text/x-go": "go",
+        "text/x-java": "java",
+        "text/x-python": "py pyi",
+        "text/x-rust": "rs",
+        "text/x-shellscript": "sh bash",
+        "text/x-sql": "sql",
+        "text/x-typescript": "ts tsx",
+    }.items()
+    for extension in extensions.split()
+}
+"""By file-name extension. Not the module `mimetypes`: it reads the machine's own tables."""
+
+_MARKUP_SIGNATURES = {
+    re.compile(rb"%PDF-\d\.\d\s*[\r\n]"): "application/pdf",
+    re.compile(rb"\{\\rtf\d*\\"): "application/rtf",
+}
+"""Formats that may be all text but are not to be read as sentences, unless the name says so: notes on PDF may begin like one."""
+
+_BYTE_ORDER_MARKS = (
+    (BOM_UTF32_LE, "utf-32"),  # it begins with that of UTF-16
+    (BOM_UTF32_BE, "utf-32"),
+    (BOM_UTF16_LE, "utf-16"),
+    (BOM_UTF16_BE, "utf-16"),
+)
+
+_SHARED_SIGNATURES = {
+    b"PK\x03\x04": "application/zip",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
+    b"ELF": "application/x-executable",
+}
+"""Signatures that puremagic lists under each of many formats, of which it then names any one."""
+
+_TEXT = TextAtomizer()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass over a stream tells: `invalid_utf8_at` is a byte offset, None if all of it is UTF-8.
+
+    `charset` is the encoding of the text that it would be, by its IANA name; None for UTF-8.
+    """
+
+    sha256: bytes
+    byte_length: int
+    invalid_utf8_at: int | None
+    charset: str | None
+
+
+def scan(stream: BinaryIO) -> Scan:
+    """Read to the end: SHA-256 (32 bytes), length and the offset of the first invalid UTF-8 sequence."""
+    digest = sha256()
+    length = 0
+    invalid_at: int | None = None
+    head = incomplete = b""
+    while block := stream.read(READ_BYTES):
+        digest.update(block)
+        head += block[: HEAD_BYTES - len(head)]
+        if invalid_at is None and (incomplete or not block.isascii()):
+            data = incomplete + block
+            try:
+                incomplete = data[utf_8_decode(data, "strict", False)[1] :]
+            except UnicodeDecodeError as error:
+                invalid_at = length - len(incomplete) + error.start
+        length += len(block)
+    if invalid_at is None and incomplete:
+        invalid_at = length - len(incomplete)
+    charset = _wide_charset(head) or (None if invalid_at is None else "unknown-8bit")
+    return Scan(digest.digest(), length, invalid_at, charset)
+
+
+def media_type(content_type: str) -> str:
+    """A content type without its parameters, in lower case: what kind of thing it is, by which two are compared."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def sniff(head: bytes, name: str = "") -> str:
+    """Content type by the first 8 KiB of a file, refined by the extension of its name. Never raises.
+
+    Bytes that are UTF-8 without NUL are text, of the kind that the extension says, else text/plain; so is text in UTF-16
+    or UTF-32, with its charset. Other bytes are what their signature says; without one, an extension that promises text is
+    believed (so that a .txt in another encoding is said to be one), else application/octet-stream.
+    """
+    head = head[:HEAD_BYTES]
+    named_text = _TEXT_TYPES.get(name.rpartition(".")[2].lower())
+    if charset := _wide_charset(head):
+        return f"{named_text or 'text/plain'}; charset={charset}"
+    is_text = _is_text(head)
+    if is_text and named_text:
+        return named_text
+    for signature, content_type in _MARKUP_SIGNATURES.items():
+        if signature.match(head):
+            return content_type
+    if is_text:
+        return "text/plain"
+    return _binary_type(head, name) or named_text or "application/octet-stream"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        utf_8_decode(head, "strict", False)  # not final: the head may end inside a code point
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in head
+
+
+def _wide_charset(head: bytes) -> str | None:
+    """The IANA name of UTF-16 or UTF-32, where the first 8 KiB are text in it.
+
+    Without a byte order mark only for text of at most one script beside Latin-1: of others the bytes tell too little.
+    """
+    for mark, charset in _BYTE_ORDER_MARKS:
+        if head.startswith(mark) and _is_text_in(head, charset):
+            return charset
+    if b"\0" in head:
+        for order, high_byte in (("le", 1), ("be", 0)):
+            if _is_text_in(head, f"utf-32-{order}"):
+                return f"utf-32{order}"
+            if _is_one_script(head[high_byte::2]) and _is_text_in(head, f"utf-16-{order}"):
+                return f"utf-16{order}"
+    return None
+
+
+def _is_one_script(high_bytes: bytes) -> bool:
+    """Whether the high bytes of UTF-16 are those of Latin-1 and, in text long enough to tell, at most one more block."""
+    if len(high_bytes) < 16:
+        return not any(high_bytes)
+    usual = dict(Counter(high_bytes).most_common(2))
+    return 0 in usual and sum(usual.values()) >= 0.9 * len(high_bytes)
+
+
+def _is_text_in(head: bytes, encoding: str) -> bool:
+    try:
+        text = getincrementaldecoder(encoding)().decode(
+            head, len(head) < HEAD_BYTES
+        )  # else it may end inside a code point
+    except UnicodeDecodeError:
+        return False
+    is_text = all(c.isprintable() or c.isspace() or unicodedata.category(c) == "Cf" for c in text)
+    return is_text and any(map(str.isprintable, text))
+
+
+def _binary_type(head: bytes, name: str) -> str | None:
+    """The type by signature; None where there is none that could not as well be chance."""
+    from puremagic import PureError, magic_string
+
+    if head[:4] == b"GGUF":
+        return "application/vnd.gguf"
+    if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100_000_000:
+        return "application/vnd.safetensors"  # header length (at most 100 MB, by its specification), then JSON
+    if head[:1] == head[188:189] == b"G":
+        return "video/mp2t"  # else the extension .ts would make it TypeScript
+    try:
+        found = magic_string(head, name)
+    except PureError:
+        return None
+    # 0.3 stands for three bytes of signature, 0.9 for one that the extension agrees with.
+    sure = [match for match in found if match.confidence >= 0.3 and match.mime_type]
+    if not sure or any(_TEXT.handles(match.mime_type) for match in sure):
+        return None  # a text format in another encoding than UTF-8 is nothing else either
+    best = min(sure, key=lambda m: (-m.confidence, -len(m.byte_match), m.mime_type))
+    content_type: str = best.mime_type.lower()
+    return content_type if best.confidence == 0.9 else _SHARED_SIGNATURES.get(best.byte_match, content_type)

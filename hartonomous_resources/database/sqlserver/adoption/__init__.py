@@ -1,0 +1,1 @@
+"""Adopt the database of the .NET system. Nothing else imports it but the command that migrates."""

@@ -1,0 +1,223 @@
+"""SQL Server: the same promises as the embedded database, by stored procedures alone.
+
+The application's login needs the right to execute and none on the tables, so a named statement is a procedure here, and rows go in
+as table-valued parameters: never one at a time.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_resources.database.per_thread import PerThread
+from hartonomous_resources.database.protocol import Delivery, Message, Row, UnitOfWork
+from hartonomous_resources.database.queue_messages import delivery
+from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
+from hartonomous_resources.database.sqlserver.migrator import Migrator, check_schema
+from hartonomous_resources.database.sqlserver.unit_of_work import Session, SqlServerUnitOfWork
+from hartonomous_resources.database.transactions import query, transact
+from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.giving_up import count_failed_receive
+
+T = TypeVar("T")
+
+_IDLE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.02
+
+_POLL_MILLISECONDS = 20_000
+"""The longest single wait on the server, below the time after which a call is cancelled."""
+
+
+class SqlServerDatabase:
+    """A schema of a SQL Server database.
+
+    Each thread keeps a connection for writes (READ COMMITTED, row versions) and one for reads (SNAPSHOT); nothing else pools them, for a
+    pooled connection would keep the isolation level of whoever had it before. One that failed is closed, and the next transaction
+    opens another.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sessions: PerThread[Session] = PerThread(_close)
+        self._schema_checked = False
+
+    @property
+    def name(self) -> str:
+        return f"SQL Server schema {self._settings.sqlserver_schema}"
+
+    def _session(self, purpose: str) -> Session:
+        session = self._sessions.get(purpose)
+        if session is not None and self._still_answers(session, purpose):
+            return session
+        connection = connect(self._settings)
+        try:
+            if not self._schema_checked:
+                check_schema(connection, self._settings)
+                self._schema_checked = True
+            if purpose == "reading":
+                connection.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+                connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        session = Session(connection)
+        self._sessions.keep(session, purpose)
+        return session
+
+    def _still_answers(self, session: Session, purpose: str) -> bool:
+        """A connection that lay idle may have been dropped on the way: a failover, a firewall. Then another one is opened."""
+        import pyodbc
+
+        if time.monotonic() - session.used_at < _IDLE_SECONDS:
+            return True
+        try:
+            session.connection.execute("SELECT 1").fetchall()
+            session.connection.rollback()
+            return True
+        except pyodbc.Error:
+            self._sessions.drop(purpose)
+            return False
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[SqlServerUnitOfWork]:
+        with self._transaction("writing") as session:
+            yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
+            self._commit(session)
+
+    @contextmanager
+    def read(self) -> Iterator[SqlServerUnitOfWork]:
+        with self._transaction("reading") as session:
+            yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
+            session.connection.rollback()  # ends the snapshot
+
+    @contextmanager
+    def _transaction(self, purpose: str) -> Iterator[Session]:
+        pyodbc = load_pyodbc()
+
+        session: Session | None = None
+        try:
+            session = self._session(purpose)
+            try:
+                yield session
+                session.used_at = time.monotonic()
+            except BaseException as error:
+                self._undo(session, purpose, error)
+                raise
+        except pyodbc.Error as error:
+            raise translated(error, self._settings, session.procedure if session else None) from error
+
+    def _commit(self, session: Session) -> None:
+        """Commit. Raises DatabaseUnavailable where the answer is lost: doing the work again might then do it twice."""
+        import pyodbc
+
+        try:
+            session.connection.commit()
+        except pyodbc.Error as error:
+            if str(error.args[0]).startswith(("08", "HYT")):
+                raise DatabaseUnavailable(
+                    f"{self.name}: the connection broke while committing, and it is not known whether the server has done it; "
+                    "look at what is there before you do it again"
+                ) from error
+            raise
+
+    def _undo(self, session: Session, purpose: str, cause: BaseException) -> None:
+        """Roll back; a connection that broke is given up, also one on which the rollback seems to work after a lost commit."""
+        import pyodbc
+
+        broken = isinstance(cause, pyodbc.Error) and str(cause.args[0]).startswith("08")
+        if broken or isinstance(cause, DatabaseUnavailable):
+            self._sessions.drop(purpose)
+            return
+        try:
+            session.connection.rollback()
+        except pyodbc.Error:
+            self._sessions.drop(purpose)
+
+    def migrate(self, to: int | None = None) -> list[str]:
+        return self._migrating(lambda migrator: migrator.migrate(to))
+
+    def pending_migrations(self, to: int | None = None) -> list[str]:
+        return self._migrating(lambda migrator: [migration.label for migration in migrator.pending(to)])
+
+    def migration_status(self) -> list[Row]:
+        return self._migrating(lambda migrator: migrator.status())
+
+    def adopt(self, dry_run: bool) -> list[str]:
+        """Take over the tables of the .NET system; see adoption/plan.py.
+
+        Returns what differs, a sentence each. Raises SchemaMismatch for what cannot be mapped.
+        """
+        return self._migrating(lambda migrator: migrator.adopt(dry_run))
+
+    def _migrating(self, action: Callable[[Migrator], T]) -> T:
+        pyodbc = load_pyodbc()
+
+        connection = connect(self._settings)
+        connection.timeout = 0  # building an index over many rows takes as long as it takes
+        try:
+            return action(Migrator(connection, self._settings))
+        except pyodbc.Error as error:
+            raise translated(error, self._settings) from error
+        finally:
+            connection.close()
+
+    @contextmanager
+    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
+        if not self.await_messages(queue, timeout):
+            with self.read() as unit_of_work:
+                yield Delivery([], unit_of_work)
+            return
+        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, n) as received:
+            yield received
+
+    def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
+        """Wait on the server until a message can be received; in a transaction of its own, which moves what has arrived."""
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0, round((deadline - time.monotonic()) * 1000))
+            wait = min(left, _POLL_MILLISECONDS)
+            rows = transact(self, partial(_await_messages, queue=queue, milliseconds=wait))
+            if rows[0]["waiting"] or time.monotonic() >= deadline:
+                return bool(rows[0]["waiting"])
+            time.sleep(_PAUSE_SECONDS)  # woken by what was no message, or somebody else was faster
+
+    def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
+        return transact(self, lambda unit_of_work: count_failed_receive(unit_of_work, message, reason, dead_letter_at))
+
+    def change_token(self) -> int:
+        return _token(query(self, "change_token")[0])
+
+    def wait_for_change(self, since: int, timeout: float) -> bool:
+        rows = query(
+            self,
+            "wait_for_change",
+            last_change=since >> 64,
+            oldest_open=since & (2**64 - 1),
+            timeout_ms=round(min(timeout * 1000, _POLL_MILLISECONDS)),
+        )
+        return _token(rows[0]) != since
+
+    def bytes_on_disk(self) -> int:
+        return int(query(self, "bytes_on_disk")[0]["bytesOnDisk"])
+
+    def close(self) -> None:
+        self._sessions.close()
+
+
+def _close(session: Session) -> None:
+    import pyodbc
+
+    with suppress(pyodbc.Error):  # broken already: the server ends the transaction by itself
+        session.connection.rollback()
+    with suppress(pyodbc.Error):
+        session.connection.close()
+
+
+def _await_messages(unit_of_work: UnitOfWork, queue: str, milliseconds: int) -> list[Row]:
+    return unit_of_work.query("await_messages", queue=queue, timeout_ms=milliseconds)
+
+
+def _token(row: Mapping[str, Any]) -> int:
+    return int(row["lastChange"]) << 64 | int(row["oldestOpen"])

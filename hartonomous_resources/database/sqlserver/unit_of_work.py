@@ -1,0 +1,125 @@
+"""A transaction on SQL Server: named statements are procedures, rows go in as table-valued parameters."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from hartonomous_core.clock import time_ordered_uuid
+from hartonomous_resources.database.protocol import AtomRow, Row, WrittenAtoms
+from hartonomous_resources.database.sqlserver.procedures import (
+    Parameter,
+    Procedure,
+    converted,
+    converted_rows,
+    input_sizes,
+    load_procedures,
+    load_table_types,
+)
+from hartonomous_resources.project_files import project_file
+
+if TYPE_CHECKING:
+    import pyodbc
+
+ATOMS_PER_CALL = 4000
+"""From about 5,000 locks of one statement on, SQL Server locks the whole table, also for other tenants."""
+
+
+class Session:
+    """A connection with the cursor that is used for all calls: closing one would be a message to the server each time."""
+
+    def __init__(self, connection: "pyodbc.Connection") -> None:
+        self.connection = connection
+        self.cursor = connection.cursor()
+        self.used_at = time.monotonic()
+        self.procedure: str | None = None
+        """The procedure called last."""
+
+    def renew_cursor(self) -> None:
+        """Take another cursor; the old one goes with its last reference."""
+        self.cursor = self.connection.cursor()
+
+
+class SqlServerUnitOfWork:
+    """One transaction on the calling thread's connection."""
+
+    def __init__(self, session: Session, schema: str) -> None:
+        self._session = session
+        self._schema = schema
+        self._procedures = load_procedures(project_file("sql") / "sqlserver")
+        self._table_types = load_table_types(project_file("sql") / "sqlserver")
+
+    def query(self, statement: str, **parameters: object) -> list[Row]:
+        procedure = self._procedures[f"usp_{statement}"]
+        return self._call(procedure, procedure.arguments(parameters))
+
+    def execute(self, statement: str, **parameters: object) -> int:
+        return int(self.query(statement, **parameters)[0]["rowsChanged"])
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        given = [tuple(row) for row in rows]
+        if given:  # the driver cannot send an empty table
+            self._call(self._procedures[f"usp_{statement}"], [given])
+
+    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
+        new_atoms = new_bytes = 0
+        for start in range(0, len(atoms), ATOMS_PER_CALL):
+            part = atoms[start : start + ATOMS_PER_CALL]
+            rows = [
+                (
+                    atom.role, atom.ordinal, atom.content_hash, atom.byte_offset, atom.byte_length, atom.modality,
+                    atom.subtype, atom.content_type, atom.text, atom.content, atom.blob_key, atom.suffix, atom.locator,
+                )
+                for atom in part
+            ]  # fmt: skip
+            written = self.query(
+                "write_atoms", tenant_id=tenant_id, source_id=source_id, ingest_hour=ingest_hour, atoms=rows
+            )
+            new = {row["contentHash"] for row in written if row["isNew"]}
+            sizes = {atom.content_hash: atom.byte_length for atom in part if atom.content_hash in new}
+            new_atoms += len(new)
+            new_bytes += sum(sizes.values())
+        return WrittenAtoms(new_atoms, new_bytes)
+
+    def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
+        rows = [(ordinal, time_ordered_uuid(), key, body) for ordinal, (key, body) in enumerate(messages)]
+        if rows:
+            self.query("enqueue", queue=queue, messages=rows)
+        return [row[1] for row in rows]
+
+    def _call(self, procedure: Procedure, arguments: Sequence[object]) -> list[Row]:
+        """One call, one message to the server: the procedure's rows."""
+        cursor = self._session.cursor
+        self._session.procedure = procedure.name
+        marks = ", ".join("?" * len(arguments))
+        values = [self._bound(*pair) for pair in zip(procedure.parameters, arguments, strict=True)]
+        try:
+            cursor.setinputsizes(input_sizes(procedure.parameters))
+            cursor.execute(f"{{CALL [{self._schema}].{procedure.name} ({marks})}}", values)
+            rows = _rows(cursor)
+            while cursor.nextset():  # an error after the first rows arrives here
+                rows = rows or _rows(cursor)
+            return rows
+        except Exception:
+            self._session.renew_cursor()  # after a binding error the old one is of no more use
+            raise
+
+    def _bound(self, parameter: Parameter, value: Any) -> object:
+        if not parameter.is_table:
+            return converted(parameter.type, value)
+        return [parameter.type, self._schema, *converted_rows(self._table_types[parameter.type], value)]
+
+
+def _rows(cursor: "pyodbc.Cursor") -> list[Row]:
+    if cursor.description is None:
+        return []
+    names = [column[0] for column in cursor.description]
+    moments = [place for place, column in enumerate(cursor.description) if column[1] is datetime]
+    rows: list[Row] = []
+    for row in cursor.fetchall():
+        values = list(row)
+        for place in moments:
+            if values[place] is not None:
+                values[place] = values[place].isoformat(timespec="milliseconds") + "Z"
+        rows.append(dict(zip(names, values, strict=True)))
+    return rows

@@ -1,0 +1,138 @@
+"""Giving up on a source, a job or a message in hand: what it was is kept, with the reason and the way to replay it."""
+
+import hashlib
+import json
+import re
+
+from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.credentials import without_credentials
+from hartonomous_core.messages import INGESTION_QUEUE, tenant_of
+from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.database.queue_messages import take_off
+
+_COUNT = re.compile(r" has [\d,]+ ")
+"""How large a file is, or how many names it has: it may be another one each time. No uri holds a space."""
+
+
+def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
+    """Count a failed receive of a message that is back on its queue; the `dead_letter_at`-th gives it up, and True is returned."""
+    rows = unit_of_work.query(
+        "count_failed_receive", sequence=message.sequence, reason=without_credentials(reason), now=timestamp()
+    )
+    if not rows or rows[0]["attemptCount"] < dead_letter_at:
+        return False
+    _keep(unit_of_work, message, reason, tenant_of(message.body), rows[0]["attemptCount"], _held(message))
+    take_off(unit_of_work, [message])
+    return True
+
+
+def dead_letter_received(
+    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, *, held: bytes | None = None
+) -> None:
+    """Give up on a message that this very unit of work received.
+
+    Of those that hold the same, one for each reason is kept; `held` is what this one holds, if it is less than the message as it is.
+    """
+    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1, _held(message) if held is None else held)
+
+
+def _held(message: Message) -> bytes:
+    return json.dumps(message.ordering_key).encode() + message.body
+
+
+def _keep(
+    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, attempt_count: int, held: bytes
+) -> None:
+    fingerprint = _fingerprint(tenant_id, message.queue, reason, held)
+    _forget_earlier(unit_of_work, fingerprint, message.message_id)
+    unit_of_work.execute(
+        "dead_letter_message",
+        sequence=message.sequence,
+        tenant_id=tenant_id,
+        hour=current_hour(),
+        reason=without_credentials(reason),
+        attempt_count=attempt_count,
+        now=timestamp(),
+        fingerprint=fingerprint,
+    )
+
+
+def _fingerprint(tenant_id: int | None, queue: str, reason: str, held: bytes) -> bytes:
+    """What makes two dead letters one: the same reason, whatever its count, and nothing held by the earlier one that would be lost with it."""
+    return hashlib.sha256(json.dumps([tenant_id, queue, _COUNT.sub(" has … ", reason)]).encode() + held).digest()
+
+
+def _forget_earlier(
+    unit_of_work: UnitOfWork, fingerprint: bytes, message_id: str, source_id: int | None = None
+) -> None:
+    """What is given up on again stands for the times before: their grant and their version of the source are not needed.
+
+    A version that another one points at stays all the same.
+    """
+    for earlier in unit_of_work.query("same_dead_letter", fingerprint=fingerprint):
+        if earlier["messageId"] != message_id:
+            unit_of_work.execute("delete_path_grant", message_id=earlier["messageId"])
+        if earlier["sourceId"] not in (None, source_id):
+            unit_of_work.execute("delete_source", source_id=earlier["sourceId"])
+
+
+def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> None:
+    """Give up on a landed source; its half-written atoms must be gone already."""
+    body = {
+        "tenantId": source["tenantId"],
+        "sourceUri": source["sourceUri"],
+        "contentType": source["contentType"],
+        "metadata": json.loads(source["metadata"]),
+    }
+    if source["blobKey"] is None:
+        body["uri"] = source["readUri"]
+    else:
+        body["blobKey"] = source["blobKey"]  # the landed bytes stay in the blob store until replayed or discarded
+    held = json.dumps(body, sort_keys=True).encode()
+    fingerprint = _fingerprint(source["tenantId"], INGESTION_QUEUE, reason, held)
+    _forget_earlier(unit_of_work, fingerprint, source["messageId"], source["sourceId"])
+    reason = without_credentials(reason)
+    unit_of_work.execute("dead_letter_source", source_id=source["sourceId"], reason=reason)
+    unit_of_work.execute(
+        "insert_dead_letter",
+        kind="source",
+        tenant_id=source["tenantId"],
+        hour=source["ingestHour"],
+        queue=INGESTION_QUEUE,
+        ordering_key=source["sourceUri"],
+        message_id=source["messageId"],
+        source_id=source["sourceId"],
+        job_id=None,
+        reason=reason,
+        body=json.dumps(body).encode(),
+        attempt_count=source["attemptCount"],
+        first_failed_at=source["receivedAt"],
+        now=timestamp(),
+        replay="lands the source again as a new version",
+        fingerprint=fingerprint,
+    )
+
+
+def dead_letter_job(unit_of_work: UnitOfWork, job: Row, reason: str) -> None:
+    """Give up on a job."""
+    reason = without_credentials(reason)
+    now = timestamp()
+    unit_of_work.execute("dead_letter_job", job_id=job["jobId"], reason=reason, now=now)
+    unit_of_work.execute(
+        "insert_dead_letter",
+        kind="job",
+        tenant_id=job["tenantId"],
+        hour=job["ingestHour"],
+        queue=None,
+        ordering_key=None,
+        message_id=None,
+        source_id=None,
+        job_id=job["jobId"],
+        reason=reason,
+        body=job["parameters"].encode(),
+        attempt_count=job["attemptCount"],
+        first_failed_at=job["startedAt"] or now,
+        now=now,
+        replay="sets the job to Pending with no attempts counted",
+        fingerprint=None,
+    )

@@ -1,0 +1,55 @@
+"""Which hours hold work, and work in an hour that no run is asked for."""
+
+import json
+
+from hartonomous_core.clock import hour_of, is_hour, timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.transactions import query
+from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.job_handlers import runnable_job_types
+from hartonomous_resources.work.stray_hours import is_stray, move_strays
+
+
+def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
+    """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
+    hours = _pending_hours(database, settings)
+    if _messages_wait(database, settings):
+        hours.add(now_hour)
+    first = first_hour(database)
+    return sorted(hour for hour in hours if not is_stray(hour, first) and hour <= now_hour)
+
+
+def adopt_strays(database: Database, settings: Settings, now_hour: str) -> None:
+    """Move work that somebody wrote by hand into an hour that is none, or before the grid, to the running hour."""
+    first = first_hour(database)
+    strays = {hour for hour in _pending_hours(database, settings) if is_stray(hour, first)}
+    if strays and first <= now_hour:  # else the clock is wrong, and nothing can be said of hours
+        move_strays(database, strays, first, now_hour)
+
+
+def hours_to_come_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
+    """Hours after this one that hold work all the same, oldest first: the clock was ahead, or somebody wrote the row by hand."""
+    return sorted(hour for hour in _pending_hours(database, settings) if is_hour(hour) and hour > now_hour)
+
+
+def _pending_hours(database: Database, settings: Settings) -> set[str]:
+    rows = query(
+        database,
+        "pending_work",
+        now=timestamp(),
+        ingestion=settings.ingestion_enabled,
+        job_types=json.dumps(runnable_job_types(settings)),
+        projection=settings.projection_enabled,
+    )
+    return {row["hour"] for row in rows}
+
+
+def _messages_wait(database: Database, settings: Settings) -> bool:
+    enabled = {INGESTION_QUEUE: settings.ingestion_enabled, PROVENANCE_QUEUE: settings.provenance_enabled}
+    return any(query(database, "queue_has_message", queue=queue) for queue, is_enabled in enabled.items() if is_enabled)
+
+
+def first_hour(database: Database) -> str:
+    """The hour in which the database was created: the first partition."""
+    return hour_of(query(database, "schema")[0]["createdAt"])

@@ -1,0 +1,134 @@
+"""Background jobs: created, shown and marked as IBackgroundJobService of the .NET system does it; listed and retried."""
+
+import uuid
+from functools import partial
+from typing import Any, Literal, get_args
+
+from hartonomous_core.clock import time_ordered_uuid, timestamp
+from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.giving_up import dead_letter_job
+from hartonomous_service.errors import CommandError
+
+JobStatus = Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"]
+
+_LONGEST_TYPE = 64
+"""Characters that a type of SQL Server's column has: it would cut off what is longer, without a word."""
+
+
+def create_job(resources: Resources, job_type: str, parameters: str, tenant_id: int) -> str:
+    """Insert a Pending job and return its id; `parameters` is a JSON object, for GenerateEmbedding `{"AtomId": 5}`.
+
+    Raises CommandError for a type or parameters that not every store holds, or a tenant out of range.
+    """
+    if not (job_type.strip() and job_type.isascii() and len(job_type) <= _LONGEST_TYPE):
+        raise CommandError(
+            f"the type of a job is 1 to {_LONGEST_TYPE} ASCII characters; GenerateEmbedding is built in, packages bring others"
+        )
+    if not 0 <= tenant_id < 2**31:
+        raise CommandError(f"tenant {tenant_id}: choose 0 to {2**31 - 1}")
+    try:
+        refuse_what_no_store_holds(read_object(parameters))
+    except UnreadableJson as error:
+        raise CommandError(f'the parameters are not a JSON object such as {{"AtomId": 5}}: {error}') from error
+    job_id = time_ordered_uuid()
+
+    def insert(unit_of_work: UnitOfWork) -> None:
+        unit_of_work.execute(
+            "insert_job", job_id=job_id, job_type=job_type, parameters=parameters, tenant_id=tenant_id, now=timestamp()
+        )
+
+    transact(resources.database, insert)
+    LOGGER.info("Created background job: JobId=%s, Type=%s, TenantId=%s", job_id, job_type, tenant_id)
+    return job_id
+
+
+def get_job(resources: Resources, job_id: str | uuid.UUID, *, tenant: int | None = None) -> Row | None:
+    """A job by its id, in either case; None, with a warning in the log, where there is none.
+
+    With `tenant`, another tenant's job reads as none; without, whoever holds the id may see it.
+    """
+    job = ask(resources.database, partial(_find, job_id=job_id, tenant=tenant))
+    if job is None:
+        LOGGER.warning("Job not found: JobId=%s", job_id)
+    return job
+
+
+def update_job_status(
+    resources: Resources,
+    job_id: str | uuid.UUID,
+    status: JobStatus,
+    result: str | None = None,
+    *,
+    tenant: int | None = None,
+) -> Row | None:
+    """Set a job's status and result and return the job; None, with a warning in the log, where there is none.
+
+    Pending counts attempts from the start; InProgress holds for the time of a lease; DeadLettered has a dead letter.
+
+    Raises CommandError for a status that there is not.
+    """
+    if status not in get_args(JobStatus):
+        raise CommandError(f"{status!r} is no status of a job; there are {', '.join(get_args(JobStatus))}")
+
+    def update(unit_of_work: UnitOfWork) -> Row | None:
+        job = _find(unit_of_work, job_id, tenant)
+        if job is None:
+            return None
+        unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"], tenant_id=job["tenantId"])
+        if status == "DeadLettered":
+            dead_letter_job(unit_of_work, job, result or "given up by hand")
+        else:
+            lease_until = timestamp(resources.settings.lease_seconds) if status == "InProgress" else None
+            unit_of_work.execute(
+                "set_job_status",
+                job_id=job["jobId"],
+                tenant_id=job["tenantId"],
+                status=status,
+                result=result,
+                lease_until=lease_until,
+                now=timestamp(),
+            )
+        return _find(unit_of_work, job_id, tenant)
+
+    job = transact(resources.database, update)
+    if job is None:
+        LOGGER.warning("Job not found: JobId=%s", job_id)
+    else:
+        LOGGER.info("Updated job status: JobId=%s, Status=%s", job["jobId"], status)
+    return job
+
+
+def list_jobs(
+    resources: Resources, *, tenant: int | None = 0, status: JobStatus | None = None, n: int = 50, skip: int = 0
+) -> dict[str, Any]:
+    """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=None, status=status, n=skip + n)[skip:]
+        total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
+        return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
+
+    return ask(resources.database, look)
+
+
+def retry_job(resources: Resources, job_id: str, *, tenant: int = 0) -> None:
+    """Set a Failed or DeadLettered job to Pending again, with no attempts counted. Raises CommandError when it is neither."""
+
+    def retry(unit_of_work: UnitOfWork) -> None:
+        job = _find(unit_of_work, job_id, tenant)
+        if job is None or not unit_of_work.execute("retry_job", job_id=job["jobId"], tenant_id=tenant):
+            raise CommandError(
+                f"job {job_id} is not found among those that failed; `hartonomous jobs list --status Failed`"
+            )
+        unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"], tenant_id=tenant)
+
+    transact(resources.database, retry)
+
+
+def _find(unit_of_work: UnitOfWork, job_id: str | uuid.UUID, tenant: int | None) -> Row | None:
+    rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=str(job_id), status=None, n=1)
+    return rows[0] if rows else None

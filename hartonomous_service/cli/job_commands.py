@@ -1,0 +1,109 @@
+"""Commands about background jobs: list, show, create, set-status, retry."""
+
+from typing import Annotated
+
+import typer
+
+from hartonomous_service.background_jobs import JobStatus, create_job, get_job, list_jobs, retry_job, update_job_status
+from hartonomous_service.cli.ask import show_fields
+from hartonomous_service.cli.output import (
+    AllTenantsOption,
+    JsonOption,
+    LimitOption,
+    SkipOption,
+    TenantOption,
+    emit,
+    opened,
+    page,
+    tenant_of,
+)
+from hartonomous_service.errors import CommandError
+
+JobArgument = Annotated[str, typer.Argument(help="Id of a job, in either case.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    jobs = typer.Typer(help="List, show, create and retry background jobs, and set their status.", no_args_is_help=True)
+    jobs.command("list")(jobs_list)
+    jobs.command("show")(jobs_show)
+    jobs.command("create")(jobs_create)
+    jobs.command("set-status")(jobs_set_status)
+    jobs.command("retry")(jobs_retry)
+    app.add_typer(jobs, name="jobs")
+
+
+def jobs_list(
+    status: Annotated[JobStatus | None, typer.Option(help="Only those of this status.")] = None,
+    limit: LimitOption = 50,
+    skip: SkipOption = 0,
+    tenant: TenantOption = 0,
+    all_tenants: AllTenantsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List jobs, the latest first."""
+    with opened() as resources:
+        result = list_jobs(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit, skip=skip)
+    columns = {
+        "jobId": "job",
+        "jobType": "type",
+        "status": "status",
+        "attemptCount": "attempts",
+        "atomId": "atom",
+        "ingestHour": "hour",
+        "result": "result",
+    }
+    emit(result, as_json, lambda document: page("jobs", document, "jobs", columns))
+
+
+def jobs_show(job_id: JobArgument, tenant: TenantOption = 0, as_json: JsonOption = False) -> None:
+    """Show one job."""
+    with opened() as resources:
+        job = get_job(resources, job_id, tenant=tenant)
+    if job is None:
+        raise _not_found(job_id)
+    emit(job, as_json, show_fields)
+
+
+def jobs_create(
+    job_type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="GenerateEmbedding, or a type that an installed package brings.")
+    ],
+    parameters: Annotated[str, typer.Option(help='A JSON object; of GenerateEmbedding: {"AtomId": 5}.')] = "{}",
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a job; the next run does it. A job of a type that nothing here can do waits."""
+    with opened() as resources:
+        job_id = create_job(resources, job_type, parameters, tenant)
+    emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
+
+
+def jobs_set_status(
+    job_id: JobArgument,
+    status: Annotated[JobStatus, typer.Argument(help="What it is from now on.")],
+    result: Annotated[str | None, typer.Option(help="What came of it.")] = None,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the status of a job that something else does, or that is to be tried again or no more."""
+    with opened() as resources:
+        job = update_job_status(resources, job_id, status, result, tenant=tenant)
+    if job is None:
+        raise _not_found(job_id)
+    emit(job, as_json, show_fields)
+
+
+def jobs_retry(
+    job_id: Annotated[str, typer.Argument(help="Id of a job that failed or was dead-lettered.")],
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Set a job to Pending again, with no attempts counted."""
+    with opened() as resources:
+        retry_job(resources, job_id, tenant=tenant)
+    emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
+
+
+def _not_found(job_id: str) -> CommandError:
+    return CommandError(f"job {job_id} is not found; `hartonomous jobs list` shows what is there")

@@ -1,0 +1,152 @@
+"""The command that asks the graph: lineage, impact, and the path between two things."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from hartonomous_service.cli.output import JsonOption, TenantOption, emit, opened, out, printable
+from hartonomous_service.errors import CommandError
+from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
+
+if TYPE_CHECKING:
+    from hartonomous_resources.graph.protocol import Direction
+
+NAME = "HASH|SOURCE_ID|LABEL:KEY"
+LIMIT = 1000
+LIMIT_OF_PICTURES = 100
+"""What a person can still look at; Mermaid refuses more than 500 edges."""
+_PATH_DEPTH = 20
+
+
+def lineage(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar=NAME, help="SHA-256 of an atom (or its beginning), id of a source, or any node, as in Run:KEY."
+        ),
+    ],
+    upstream: Annotated[bool, typer.Option("--upstream", help="Only where it came from.")] = False,
+    downstream: Annotated[bool, typer.Option("--downstream", help="Only what came of it.")] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=1, max=20, help=f"Edges to follow in each direction; 4, and for a path {_PATH_DEPTH}."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help=f"Nodes at the most; {LIMIT:,}, and for pictures {LIMIT_OF_PICTURES}."),
+    ] = None,
+    skip: Annotated[int, typer.Option(min=0, max=10_000_000, help="Nodes to leave out: where the page begins.")] = 0,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was there at this ISO 8601 time, UTC without a zone.")
+    ] = None,
+    impact: Annotated[
+        bool, typer.Option("--impact", help="What would be affected if it went or were replaced, at any distance.")
+    ] = False,
+    to: Annotated[str | None, typer.Option(metavar=NAME, help="The shortest path to this.")] = None,
+    how: Annotated[
+        Literal["text", "json", "mermaid", "dot", "prov-json", "svg"] | None,
+        typer.Option("--format", help="text for people, svg for a picture, the others for programs."),
+    ] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="File to write instead of stdout.")] = None,
+    tenant: TenantOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Where an atom, a source or an answer came from, and what came of it."""
+    if as_json and how not in (None, "json"):
+        raise typer.BadParameter(f"--json and --format {how} want different things: give one of them")
+    how = "json" if as_json else how or "text"
+    if upstream and downstream:
+        raise typer.BadParameter(
+            "--upstream and --downstream together are what is asked without them: give one, or none"
+        )
+    if output is not None and how == "text":
+        raise typer.BadParameter("-o takes a format for programs or a picture: give --format, too")
+    if impact and (upstream or downstream or depth or skip or as_of or to):
+        raise typer.BadParameter(
+            "--impact is all that is downstream now: of the other questions only --limit goes with it"
+        )
+    if impact and how not in ("text", "json"):
+        raise typer.BadParameter(f"--impact gives counts and nodes without edges: text or json, not {how}")
+    if to is not None and (upstream or downstream or limit or skip):
+        raise typer.BadParameter("--to asks for a path: only --depth and --as-of go with it")
+
+    from hartonomous_service.lineage import queries as ask
+
+    direction: Direction = "upstream" if upstream else "downstream" if downstream else "both"
+    limit = limit or (LIMIT if how in ("text", "json", "prov-json") else LIMIT_OF_PICTURES)
+    with opened() as resources:
+        if impact:
+            result = ask.impact(resources, name, tenant=tenant, limit=limit)
+        elif to is not None:
+            result = ask.path_between(resources, name, to, tenant=tenant, depth=depth or _PATH_DEPTH, as_of=as_of)
+        else:
+            result = ask.lineage(
+                resources,
+                name,
+                tenant=tenant,
+                depth=depth or 4,
+                limit=limit,
+                direction=direction,
+                as_of=as_of,
+                skip=skip,
+            )
+    if how == "text":
+        (show_impact if impact else show_path if to is not None else show_lineage)(result)
+    elif how == "json" and output is None:
+        emit(result, True, show_lineage)
+    else:
+        from hartonomous_service.lineage.formats import render
+
+        _write(render(result, how), output)
+
+
+def _write(text: str, output: str | None) -> None:
+    if output is None or output == "-":
+        typer.echo(text.encode(), nl=False)  # what reads a format expects UTF-8, whatever stdout is
+        return
+    target = Path(output)
+    if not target.parent.is_dir() or target.is_dir():
+        raise CommandError(f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout")
+    target.write_text(text, encoding="utf-8")
+
+
+def show_lineage(result: Any) -> None:
+    """Print lineage for people: every edge as a line."""
+    names = {node["id"]: node_name(node) for node in nodes_and_ends(result)}
+    for edge in result["edges"][:50]:
+        out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
+    if len(result["edges"]) > 50:
+        out.print(
+            f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has as many as --limit says"
+        )
+    if result["truncated"]:
+        out.print(f"… and there are more: --skip {result['next']} shows the next, --limit more of them")
+    if not result["nodes"]:
+        out.print("nothing is left to show")
+    elif not result["edges"]:
+        out.print(f"{next(iter(names.values()))}: nothing is linked to it")
+
+
+def show_path(result: Any) -> None:
+    """Print a path for people: a node a line, and how it is joined to the one before."""
+    if not result["nodes"]:
+        out.print("no path joins them within --depth")
+    for node, edge in zip(result["nodes"], [None, *result["edges"]], strict=False):
+        if edge is not None:
+            out.print(f"  {'<--' if edge['from'] == node['id'] else '-->'} {edge['type']}")
+        out.print(node_name(node))
+
+
+def show_impact(result: Any) -> None:
+    """Print an impact for people: the counts, then the nearest."""
+    if not result["counts"]:
+        out.print(f"{printable(result['node'])}: nothing depends on it")
+        return
+    out.print("affected: " + ", ".join(f"{n:,} {label}" for label, n in result["counts"].items()))
+    if result["node"].startswith("Source:"):
+        out.print(f"atoms that no other source holds: {result['onlyHere']:,}")
+    for node in result["nodes"][:50]:
+        out.print(f"  {node_name(node)}")
+    if len(result["nodes"]) > 50 or result["truncated"]:
+        out.print("  … --json --limit N has more")

@@ -1,0 +1,176 @@
+"""Questions to the graph: where something came from, what came of it, what depends on it, and what joins two things."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from hartonomous_core.clock import time_text
+from hartonomous_core.messages import PROVENANCE_QUEUE
+from hartonomous_resources.database.transactions import query
+from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
+from hartonomous_resources.resources import Resources
+from hartonomous_service.errors import CommandError
+
+LABELS = ("Atom", "Source", "Run", "Model", "Inference", "Tenant")
+
+_SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
+"""Labels whose keys people see shortened, with the length of a whole key."""
+_SHORTEST = 8
+
+Name = tuple[str, str]
+_Answer = TypeVar("_Answer")
+
+
+def lineage(
+    resources: Resources,
+    name: str,
+    *,
+    tenant: int = 0,
+    depth: int = 4,
+    limit: int = 1000,
+    direction: Direction = "both",
+    as_of: str | None = None,
+    skip: int = 0,
+) -> dict[str, Any]:
+    """Nodes and edges upstream (sources, models, runs) and downstream (what was made of it) of something, the nearest first.
+
+    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened. `as_of` is
+    an ISO 8601 time, UTC unless it says otherwise: what came later is left out. `truncated` says that `limit` cut something off; the
+    next page then begins at `next`.
+
+    Raises CommandError when the tenant has no such thing, or the graph cannot be reached.
+    """
+    time = parse_time(as_of)
+
+    def ask(graph: Graph) -> tuple[Name, Subgraph]:
+        node = _whole(graph, tenant, parse_name(name))
+        return node, graph.lineage(tenant, *node, depth, limit, direction=direction, as_of=time, skip=skip)
+
+    node, found = _ask(resources, time, ask)
+    return {
+        "tenant": tenant,
+        "node": ":".join(node),
+        **_document(found),
+        "truncated": found.truncated,
+        "next": skip + limit if found.truncated else None,
+    }
+
+
+def path_between(
+    resources: Resources, start: str, end: str, *, tenant: int = 0, depth: int = 20, as_of: str | None = None
+) -> dict[str, Any]:
+    """One shortest path of at most `depth` edges between two things, its nodes in order; no nodes when there is none.
+
+    Raises CommandError as `lineage` does.
+    """
+    time = parse_time(as_of)
+
+    def ask(graph: Graph) -> Subgraph:
+        first, last = (_whole(graph, tenant, parse_name(name)) for name in (start, end))
+        return graph.path(tenant, first, last, depth, as_of=time)
+
+    return {"tenant": tenant, **_document(_ask(resources, time, ask)), "truncated": False}
+
+
+def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 1000) -> dict[str, Any]:
+    """Everything that depends on something, at any distance: what would be affected if it went or were replaced.
+
+    `counts` are of all of it, by label; `nodes` are the first `limit`, the nearest first. `onlyHere` counts the atoms of a source
+    that no other source holds.
+
+    Raises CommandError as `lineage` does.
+    """
+
+    def ask(graph: Graph) -> tuple[Name, Impact]:
+        node = _whole(graph, tenant, parse_name(name))
+        return node, graph.impact(tenant, *node, limit)
+
+    node, found = _ask(resources, None, ask)
+    return {
+        "tenant": tenant,
+        "node": ":".join(node),
+        "counts": dict(found.counts),
+        "onlyHere": found.only_here,
+        "nodes": [_node(node) for node in found.nodes],
+        "truncated": found.truncated,
+    }
+
+
+def parse_name(name: str) -> Name:
+    """Label and key of the SHA-256 of an atom or its first 8 digits or more, of a source id, or of `label:key`.
+
+    Raises CommandError.
+    """
+    if name.isascii() and name.isdigit() and len(name) < 64:
+        return "Source", str(int(name))
+    if len(name) == 64 and ":" not in name:
+        return "Atom", name.lower()
+    if _SHORTEST <= len(name) < 64 and set(name.lower()) <= set("0123456789abcdef"):
+        return "Atom", name.lower()
+    label, colon, key = name.partition(":")
+    if not (colon and key and label.capitalize() in LABELS):
+        raise CommandError(
+            f"{name!r} is neither the SHA-256 of an atom (64 hex digits, or the first 8 or more) nor a source id (a number) nor label:key "
+            f"with one of the labels {', '.join(LABELS)}"
+        )
+    if label.capitalize() == "Source" and key.isascii() and key.isdigit():
+        return "Source", str(int(key))
+    return label.capitalize(), key.lower() if label.capitalize() == "Atom" else key
+
+
+def _whole(graph: Graph, tenant: int, name: Name) -> Name:
+    """The name of the only node whose key begins so, where people see keys shortened; else the name itself.
+
+    Raises CommandError when there are several.
+    """
+    label, key = name
+    if not _SHORTEST <= len(key) < _SHORTENED.get(label, 0):
+        return name
+    try:
+        graph.lineage(tenant, label, key, 0, 1)  # a model may be called like the beginning of another
+        return name
+    except KeyError:
+        begin_so = [longer for longer in graph.keys(tenant, label, key, 2) if longer.startswith(key)]
+    if len(begin_so) > 1:
+        raise CommandError(f"the keys of several {label} nodes begin with {key}: give more of it")
+    return (label, begin_so[0]) if begin_so else name
+
+
+def parse_time(text: str | None) -> str | None:
+    """A time as the tables hold it, of ISO 8601 text with or without a zone.
+
+    Raises CommandError.
+    """
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return time_text(time if time.tzinfo else time.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        raise CommandError(
+            f"{text!r} is no time: give ISO 8601, as in 2026-11-23T09:44:16Z; without a zone it is UTC"
+        ) from error
+
+
+def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _Answer]) -> _Answer:
+    try:
+        return question(resources.graph)
+    except KeyError as error:
+        waiting = query(resources.database, "queue_has_message", queue=PROVENANCE_QUEUE)
+        hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
+        then = f" as of {as_of}" if as_of else ""
+        raise CommandError(f"{error.args[0]} of the provenance graph{then}{hint}") from error
+    except GraphUnavailable as error:
+        raise CommandError(str(error)) from error
+
+
+def _document(found: Subgraph) -> dict[str, Any]:
+    return {"nodes": [_node(node) for node in found.nodes], "edges": [_edge(edge) for edge in found.edges]}
+
+
+def _node(node: Node) -> dict[str, Any]:
+    return {"id": f"{node.label}:{node.key}", "label": node.label, **node.properties}
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    return {"from": ":".join(edge.start), "to": ":".join(edge.end), "type": edge.type, **edge.properties}

@@ -1,0 +1,167 @@
+"""Sources as people ask for them: listed, shown, rebuilt byte for byte, verified."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from hartonomous_core.atomizers import ChunkAtomizer, atomizer_for
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.graph.protocol import GraphUnavailable
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
+from hartonomous_resources.work.contents import source_bytes, source_contents
+from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
+from hartonomous_service.errors import CommandError
+
+
+def list_sources(
+    resources: Resources, *, tenant: int | None = 0, status: str | None = None, n: int = 100, skip: int = 0
+) -> dict[str, Any]:
+    """A page of the sources, the latest first; `tenant=None` lists those of all tenants."""
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        rows = unit_of_work.query(
+            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + n
+        )[skip:]
+        total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
+        described = [_described(unit_of_work, row) for row in rows]
+        return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
+
+    return ask(resources.database, look)
+
+
+def show_source(resources: Resources, source_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+    """One source with its counts. Raises CommandError when the tenant has none of that id."""
+
+    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        return _described(unit_of_work, _find(unit_of_work, source_id, tenant))
+
+    return ask(resources.database, look)
+
+
+def _find(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
+    rows = unit_of_work.query("sources", tenant_id=tenant, source_id=source_id, source_uri=None, status=None, n=1)
+    if not rows:
+        raise CommandError(f"source {source_id} is not found; `hartonomous sources list` shows what is there")
+    return rows[0]
+
+
+def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
+    return {
+        **row,
+        "metadata": json.loads(row["metadata"]),
+        "searchable": is_searchable(row["status"], row["contentType"]) and row["supersededBy"] is None,
+        **source_counts(unit_of_work, [row["sourceId"]])[row["sourceId"]],
+    }
+
+
+def is_searchable(status: str, content_type: str | None) -> bool:
+    """Whether a search can find what a source says; what is no text is kept as bytes."""
+    return status == "Atomized" and content_type is not None and atomizer_for(content_type).name != ChunkAtomizer.name
+
+
+def not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:
+    """Of so many sources by content type, those kept as bytes: {"sources": n, "contentTypes": {type: n}}."""
+    kept = {name: n for name, n in sorted(content_types.items()) if not is_searchable("Atomized", name)}
+    return {"sources": sum(kept.values()), "contentTypes": kept}
+
+
+def source_counts(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, dict[str, int]]:
+    """atomCount, newAtomCount and newBytes of sources; new are atoms that no earlier source holds."""
+    ids = json.dumps(source_ids)
+    counts = {source_id: {"atomCount": 0, "newAtomCount": 0, "newBytes": 0} for source_id in source_ids}
+    for row in unit_of_work.query("source_atom_totals", source_ids=ids):
+        counts[row["sourceId"]]["atomCount"] = row["atomCount"]
+    for row in unit_of_work.query("source_new_atoms", source_ids=ids):
+        counts[row["sourceId"]].update(newAtomCount=row["newAtomCount"], newBytes=row["newBytes"])
+    return counts
+
+
+def reconstruct(resources: Resources, source_id: int, *, tenant: int | None = 0) -> Iterator[bytes]:
+    """The bytes of a source, piece by piece, hashed on the way.
+
+    Raises CommandError at the end when they are not the bytes that came in, or before when there is no such source.
+    """
+    source = ask(resources.database, lambda unit_of_work: _find(unit_of_work, source_id, tenant))
+    if source["status"] != "Atomized":
+        reason = f": {source['errorMessage']}" if source["errorMessage"] else ""
+        raise CommandError(f"source {source_id} is {source['status']}{reason}; only an Atomized one can be rebuilt")
+    digest = hashlib.sha256()
+    for piece in source_bytes(resources.database, resources.blobs, source_id):
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != source["contentHash"]:
+        raise CommandError(
+            f"source {source_id}: rebuilt bytes have SHA-256 {digest.hexdigest()}, {source['contentHash']} came in; "
+            "`hartonomous verify` names the atoms at fault"
+        )
+
+
+def verify(
+    resources: Resources,
+    source_id: int | None = None,
+    *,
+    tenant: int | None = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Check what one pass can check: every source's bytes and atoms by hash and, without `source_id`, all invariants.
+
+    Returns {"checked": sources checked, "failed": [{…, "error"}], "truncated"}: of what breaks an invariant, the first 100 rows.
+    """
+    failed: list[dict[str, Any]] = []
+
+    def chosen(unit_of_work: UnitOfWork) -> list[Row]:
+        if source_id is not None:
+            return [_find(unit_of_work, source_id, tenant)]
+        return unit_of_work.query("sources", tenant_id=tenant, source_id=None, source_uri=None, status="Atomized", n=-1)
+
+    sources = ask(resources.database, chosen)
+    for done, source in enumerate(sources):
+        progress(done, len(sources))
+        error = _wrong_bytes(resources, source)
+        if error:
+            failed.append({"sourceId": source["sourceId"], "error": error})
+    if source_id is None:
+        failed += _broken_invariants(resources, tenant)
+    broken = Counter(item["invariant"] for item in failed if "invariant" in item)
+    return {"checked": len(sources), "failed": failed, "truncated": MOST_ROWS in broken.values()}
+
+
+def _wrong_bytes(resources: Resources, source: Row) -> str | None:
+    if source["status"] != "Atomized":
+        return f"its status is {source['status']}: {source['errorMessage']}"
+    digest = hashlib.sha256()
+    try:
+        for row, content in source_contents(resources.database, resources.blobs, source["sourceId"]):
+            if hashlib.sha256(content).digest() != row["contentHash"]:
+                return f"the atom at byte {row['byteOffset']} does not have the hash that names it"
+            digest.update(content)
+            digest.update(row["suffix"] or b"")
+    except FileNotFoundError as error:
+        return f"a blob is missing: {error.filename}"
+    if digest.hexdigest() != source["contentHash"]:
+        return f"its atoms rebuild SHA-256 {digest.hexdigest()}, {source['contentHash']} came in"
+    return None
+
+
+def _broken_invariants(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:
+
+    def broken(unit_of_work: UnitOfWork) -> list[dict[str, Any]]:
+        return [
+            {"invariant": invariant.name, "error": invariant.rule, **row}
+            for invariant in INVARIANTS
+            for row in unit_of_work.query(invariant.statement, hour=None, tenant_id=tenant)
+        ]
+
+    failed = ask(resources.database, broken)
+    try:
+        for each in tenants_of(resources.database) if tenant is None else [tenant]:
+            hours = hours_of(resources.database, each)
+            for difference in disagreements(resources.database, resources.graph, each, hours) or []:
+                failed.append({"invariant": "graph_agrees", "error": difference})
+    except GraphUnavailable as error:
+        failed.append({"invariant": "graph_agrees", "error": str(error)})
+    return failed
