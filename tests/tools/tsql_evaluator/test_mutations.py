@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.sqlserver.functions.conftest import server_with
 from tests.sqlserver.functions import expectations
+from tests.sqlserver.functions.conftest import server_with
 from tests.tools.tsql_evaluator.server import Server
 from tests.tools.tsql_evaluator.values import SqlError
 
