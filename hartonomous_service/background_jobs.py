@@ -11,7 +11,7 @@ from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import dead_letter_job
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Invalid, NotFound
 
 JobStatus = Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"]
 
@@ -22,18 +22,18 @@ _LONGEST_TYPE = 64
 def create_job(resources: Resources, job_type: str, parameters: str, tenant_id: int) -> str:
     """Insert a Pending job and return its id; `parameters` is a JSON object, for GenerateEmbedding `{"AtomId": 5}`.
 
-    Raises CommandError for a type or parameters that not every store holds, or a tenant out of range.
+    Raises Invalid for a type or parameters that not every store holds, or a tenant out of range.
     """
     if not (job_type.strip() and job_type.isascii() and len(job_type) <= _LONGEST_TYPE):
-        raise CommandError(
+        raise Invalid(
             f"the type of a job is 1 to {_LONGEST_TYPE} ASCII characters; GenerateEmbedding is built in, packages bring others"
         )
     if not 0 <= tenant_id < 2**31:
-        raise CommandError(f"tenant {tenant_id}: choose 0 to {2**31 - 1}")
+        raise Invalid(f"{tenant_id}: choose 0 to {2**31 - 1}", argument="tenant_id")
     try:
         refuse_what_no_store_holds(read_object(parameters))
     except UnreadableJson as error:
-        raise CommandError(f'the parameters are not a JSON object such as {{"AtomId": 5}}: {error}') from error
+        raise Invalid(f'the parameters are not a JSON object such as {{"AtomId": 5}}: {error}') from error
     job_id = time_ordered_uuid()
 
     def insert(unit_of_work: UnitOfWork) -> None:
@@ -69,10 +69,10 @@ def update_job_status(
 
     Pending counts attempts from the start; InProgress holds for the time of a lease; DeadLettered has a dead letter.
 
-    Raises CommandError for a status that there is not.
+    Raises Invalid for a status that there is not.
     """
     if status not in get_args(JobStatus):
-        raise CommandError(f"{status!r} is no status of a job; there are {', '.join(get_args(JobStatus))}")
+        raise Invalid(f"{status!r} is no status of a job; there are {', '.join(get_args(JobStatus))}")
 
     def update(unit_of_work: UnitOfWork) -> Row | None:
         job = _find(unit_of_work, job_id, tenant)
@@ -116,17 +116,21 @@ def list_jobs(
 
 
 def retry_job(resources: Resources, job_id: str, *, tenant: int = 0) -> None:
-    """Set a Failed or DeadLettered job to Pending again, with no attempts counted. Raises CommandError when it is neither."""
+    """Set a Failed or DeadLettered job to Pending again, with no attempts counted. Raises NotFound, Conflict when it is neither."""
 
     def retry(unit_of_work: UnitOfWork) -> None:
         job = _find(unit_of_work, job_id, tenant)
-        if job is None or not unit_of_work.execute("retry_job", job_id=job["jobId"], tenant_id=tenant):
-            raise CommandError(
-                f"job {job_id} is not found among those that failed; `hartonomous jobs list --status Failed`"
-            )
+        if job is None:
+            raise _not_found(job_id)
+        if not unit_of_work.execute("retry_job", job_id=job["jobId"], tenant_id=tenant):
+            raise Conflict(f"job {job_id} did not fail: it is {job['status']}", remedy="list_failed_jobs")
         unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"], tenant_id=tenant)
 
     transact(resources.database, retry)
+
+
+def _not_found(job_id: str | uuid.UUID) -> NotFound:
+    return NotFound(f"job {job_id} is not found", remedy="list_jobs")
 
 
 def _find(unit_of_work: UnitOfWork, job_id: str | uuid.UUID, tenant: int | None) -> Row | None:

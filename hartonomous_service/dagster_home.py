@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make $HARTONOMOUS_HOME/dagster this process's DAGSTER_HOME, with the dagster.yaml of this installation.
 
-    Raises CommandError when the settings contradict a dagster.yaml of the user's own.
+    Raises Conflict when the settings contradict a dagster.yaml of the user's own.
     """
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def instance_of(settings: Settings) -> "dg.DagsterInstance":
     """The Dagster instance of the home, as it is.
 
-    Raises CommandError when its storage is on a PostgreSQL that cannot be used.
+    Raises Unavailable when its storage is on a PostgreSQL that cannot be used.
     """
     prepare_dagster_home(settings)
     if settings.dagster_postgres_url is not None:

@@ -3,7 +3,7 @@
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings, variable_of
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Unavailable
 
 POSTGRES_VARIABLE = variable_of("dagster_postgres_url")
 
@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 10
 def place_dagster_yaml(settings: Settings) -> None:
     """Link the installed dagster.yaml into the home, or write it there with a storage on PostgreSQL.
 
-    The password stays in the environment. Raises CommandError for a file of the user's own that the settings contradict.
+    The password stays in the environment. Raises Conflict for a file of the user's own that the settings contradict.
     """
     place, installed = settings.dagster_home / "dagster.yaml", project_file("dagster.yaml")
     text = installed.read_text("utf-8")
@@ -31,7 +31,7 @@ def place_dagster_yaml(settings: Settings) -> None:
     partial = place.with_name(f".dagster.yaml.{this_process().pid}")  # renamed at the end: others may read it now
     if settings.dagster_postgres_url is not None:
         if not is_ours:
-            raise CommandError(
+            raise Conflict(
                 f"{place} is your own: name the storage there, or remove it to have {POSTGRES_VARIABLE} used"
             )
         if there != written:
@@ -46,7 +46,7 @@ def place_dagster_yaml(settings: Settings) -> None:
 
 
 def require_postgres(url: str) -> None:
-    """Raises CommandError, one sentence that names the cause, when the server cannot be used; Dagster would try for a while."""
+    """Raises Unavailable, one sentence that names the cause, when the server cannot be used; Dagster would try for a while."""
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
@@ -57,6 +57,6 @@ def require_postgres(url: str) -> None:
         create_engine(place, poolclass=NullPool, connect_args=timeout).connect().close()
     except DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0]  # names host, user and database, and never the password
-        raise CommandError(
+        raise Unavailable(
             f"Dagster's storage on PostgreSQL cannot be used: {reason}; start the server, or mend {POSTGRES_VARIABLE}"
         ) from error

@@ -8,7 +8,7 @@ from hartonomous_core.messages import IngestionRequest
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, NotFound
 
 
 def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 
 
 
 def show_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
-    """One dead letter. Raises CommandError when the tenant has none of that id."""
+    """One dead letter. Raises NotFound when the tenant has none of that id."""
     return _readable(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
 
 
@@ -44,10 +44,8 @@ def _take(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> 
     return row
 
 
-def _not_found(dead_letter_id: int) -> CommandError:
-    return CommandError(
-        f"dead letter {dead_letter_id} is not found; `hartonomous dead-letters list --all-tenants` shows what is there"
-    )
+def _not_found(dead_letter_id: int) -> NotFound:
+    return NotFound(f"dead letter {dead_letter_id} is not found", remedy="list_dead_letters")
 
 
 def _readable(row: Row) -> dict[str, Any]:
@@ -59,14 +57,14 @@ def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int
 
     The dead letter is gone in the same transaction. The file that it names is allowed again if it was before.
 
-    Raises CommandError when the tenant has none of that id, or what it was cannot have another try.
+    Raises NotFound when the tenant has none of that id, Conflict when what it was cannot have another try.
     """
 
     def replay(unit_of_work: UnitOfWork) -> dict[str, Any]:
         row = _take(unit_of_work, dead_letter_id, tenant)
         if row["kind"] == "job":
             if not unit_of_work.execute("retry_job", job_id=row["jobId"], tenant_id=row["tenantId"]):
-                raise CommandError(
+                raise Conflict(
                     f"dead letter {dead_letter_id} cannot be replayed: its job did not fail, or is gone; discard it"
                 )
             replayed = {"jobId": row["jobId"]}
@@ -95,16 +93,16 @@ def _request_of_source(resources: Resources, row: Row) -> bytes:
             raw_data=raw_data,
         )
     except FileNotFoundError as error:
-        raise CommandError(f"{name} cannot be replayed: its bytes are not there any more; discard it") from error
+        raise Conflict(f"{name} cannot be replayed: its bytes are not there any more; discard it") from error
     except (ValueError, KeyError, TypeError) as error:  # somebody else wrote the row: ours hold what was landed
-        raise CommandError(f"{name} cannot be replayed: its body says nothing of a source; discard it") from error
+        raise Conflict(f"{name} cannot be replayed: its body says nothing of a source; discard it") from error
     if raw_data is not None and len(raw_data) > INLINE_LIMIT:
-        raise CommandError(f"{name}: its bytes exceed what a message may carry")
+        raise Conflict(f"{name}: its bytes exceed what a message may carry")
     return request.to_body()
 
 
 def discard_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
-    """Give it up for good, with the bytes that were kept for a replay."""
+    """Give it up for good, with the bytes that were kept for a replay. Raises NotFound when the tenant has none of that id."""
 
     def discard(unit_of_work: UnitOfWork) -> None:
         row = _take(unit_of_work, dead_letter_id, tenant)

@@ -18,7 +18,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.ask import show_lineage, show_results
 from hartonomous_service.cli.output import err, out, working
 from hartonomous_service.daemon import daemon_is_running
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.ingest import ingest
 from hartonomous_service.lineage.queries import lineage
 from hartonomous_service.search import search
@@ -41,7 +41,7 @@ def demo_home() -> Path:
 def run_demo(*, reset: bool = False) -> dict[str, Any]:
     """Ingest the corpus through Dagster, ask, trace, rebuild. Returns all that `show_demo` prints.
 
-    Raises CommandError when the text model cannot be had or the chain fails.
+    Raises Unavailable when the text model cannot be had or the chain fails, Conflict to reset a home that is in use.
     """
     # Embedded, whatever the environment says: the demo's files have no business in anybody's server.
     foreign = ("HARTONOMOUS_SQLSERVER_", "HARTONOMOUS_NEO4J_", "HARTONOMOUS_CONFIG", "CONNECTIONSTRINGS__")
@@ -50,7 +50,7 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
     settings = Settings(home=demo_home())
     if reset and settings.home.exists():
         if daemon_is_running(settings):
-            raise CommandError(f"`hartonomous dev` runs on {settings.home}; stop it before --reset")
+            raise Conflict(f"`hartonomous dev` runs on {settings.home}; stop it before its home is reset")
         shutil.rmtree(settings.home)
     seconds = {"model": _timed(lambda: _get_model(settings))}
     with closing(open_resources(settings)) as resources:
@@ -62,9 +62,7 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float]) -> dict[str
         ingested: dict[str, Any] = {}
         seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, corpus_files(corpus), report=report)))
     if ingested["failed"] or ingested["stages"]:
-        raise CommandError(
-            f"the demo's chain failed: {ingested['failed'] or ingested['stages']}; `hartonomous demo --reset` starts over"
-        )
+        raise Unavailable(f"the demo's chain failed: {ingested['failed'] or ingested['stages']}", remedy="reset_demo")
     answers: list[dict[str, Any]] = []
     seconds["searches"] = _timed(
         lambda: answers.extend({"question": q, **search(resources, q, k=2, mode="semantic")} for q in QUESTIONS)
@@ -111,7 +109,7 @@ def _get_model(settings: Settings) -> None:
                 progress=show,
             )
         except TextModelError as error:
-            raise CommandError(str(error)) from error
+            raise Unavailable(str(error)) from error
 
 
 def _prove(resources: Resources, source: Mapping[str, Any]) -> dict[str, Any]:

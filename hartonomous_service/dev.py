@@ -19,7 +19,7 @@ from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_service.daemon import daemon_identity_file, daemon_lock
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.services import Service, watch
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _LOOPBACK = "localhost,127.0.0.1,::1"
 def run_dev(host: str, port: int) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code.
 
-    Raises CommandError when another one runs on this home, or the page does not come up.
+    Raises Conflict when another one runs on this home or has the port, Unavailable when the page does not come up.
     """
     settings = Settings()
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
@@ -50,7 +50,7 @@ def run_dev(host: str, port: int) -> int:
             finally:
                 daemon_identity_file(settings).unlink(missing_ok=True)
     except Timeout as error:
-        raise CommandError(
+        raise Conflict(
             f"`hartonomous dev` already runs on {settings.home}; stop it, or set HARTONOMOUS_HOME"
         ) from error
 
@@ -66,8 +66,8 @@ def _free_port(host: str, wanted: int, patience: float) -> int:
                 return int(probe.getsockname()[1])
             except OSError as error:
                 if time.monotonic() >= deadline:
-                    raise CommandError(
-                        f"port {wanted} of {host} cannot be used: {error.strerror}; choose another --port, or 0"
+                    raise Conflict(
+                        f"port {wanted} of {host} cannot be used: {error.strerror}; choose another port, or 0"
                     ) from error
         time.sleep(0.1)
 
@@ -161,11 +161,11 @@ def _wait_for_page(page: Service) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if (code := page.process.poll()) is not None:
-            raise CommandError(f"the Dagster page ended while starting, with exit code {code}; see its words above")
+            raise Unavailable(f"the Dagster page ended while starting, with exit code {code}; see its words above")
         if page.answers():
             return
         time.sleep(0.2)
-    raise CommandError(f"the Dagster page did not answer within {_START_SECONDS:.0f} s; see the lines above")
+    raise Unavailable(f"the Dagster page did not answer within {_START_SECONDS:.0f} s; see the lines above")
 
 
 def _cancel_runs(instance: "dg.DagsterInstance", code_socket: Path) -> None:

@@ -1,4 +1,4 @@
-"""`verify --graph`: hold the graph against the database, hour by hour; `--repair` makes it what the tables say."""
+"""Hold the graph against the database, hour by hour, and make it what the tables say where that is wanted."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour, without_events
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Unavailable
 
 _KNOWN = {"Atom": "known_atoms", "Source": "known_sources", "Inference": "known_inferences"}
 _KEYS_AT_ONCE = 1000
@@ -29,7 +29,7 @@ def verify_graph(
 
     Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": {"nodes", "edges", "removed"}}.
 
-    Raises CommandError when the graph cannot be reached.
+    Raises Unavailable when the graph cannot be reached, Conflict while events wait to be synced.
     """
     repaired = {"nodes": 0, "edges": 0, "removed": 0}
     failed: list[dict[str, Any]] = []
@@ -51,12 +51,10 @@ def verify_graph(
             progress(done, len(hours))
             found = disagreements(resources.database, resources.graph, each, [hour])
             if found is None:
-                raise CommandError(
-                    "events are waiting to be synced: run `hartonomous ingest` or the daemon first, then verify again"
-                )
+                raise Conflict("events are waiting to be synced", remedy="sync_events")
             failed += [{"invariant": "graph_agrees", "error": text} for text in found]
     except GraphUnavailable as error:
-        raise CommandError(str(error)) from error
+        raise Unavailable(str(error)) from error
     return {"checked": len(hours), "failed": failed, "repaired": repaired}
 
 

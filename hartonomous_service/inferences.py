@@ -15,7 +15,7 @@ from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, Inferenc
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Invalid, NotFound, ServiceError
 
 MAX_ANSWER_BYTES = 64 * 1024
 """Longer texts are not one fragment: they are ingested as sources."""
@@ -77,7 +77,7 @@ def record_inference(
 
     Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}.
 
-    Raises CommandError for what is not valid, or differs from what is recorded under this id.
+    Raises Invalid for what is not valid, Conflict for what differs from what is recorded under this id.
     """
     fields = {
         "model": model,
@@ -104,7 +104,7 @@ def record_lines(resources: Resources, text: str, *, tenant: int = 0) -> dict[st
     for number, line in _objects(text):
         try:
             recordings.append((number, _read(_json(line), tenant)))
-        except CommandError as error:
+        except ServiceError as error:
             refused.append({"line": number, "error": str(error)})
 
     def record(unit_of_work: UnitOfWork) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -112,7 +112,7 @@ def record_lines(resources: Resources, text: str, *, tenant: int = 0) -> dict[st
         for number, recording in recordings:
             try:
                 recorded.append(_record(unit_of_work, recording))
-            except CommandError as error:
+            except ServiceError as error:
                 different.append({"line": number, "error": str(error)})
         return recorded, different
 
@@ -135,14 +135,12 @@ def list_inferences(
 
 
 def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) -> dict[str, Any]:
-    """One inference with its atoms; the text of one that is not here is None. Raises CommandError when the tenant has none of that id."""
+    """One inference with its atoms; the text of one that is not here is None. Raises NotFound when the tenant has none of that id."""
 
     def look(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=inference_id, model=None, n=1)
         if not rows:
-            raise CommandError(
-                f"inference {inference_id} is not found; `hartonomous infer list` shows what is recorded"
-            )
+            raise NotFound(f"inference {inference_id} is not found", remedy="list_inferences")
         named = unit_of_work.query("inference_atoms", tenant_id=tenant, inference_id=inference_id)
         ids = json.dumps([row["atomId"] for row in named if row["atomId"] is not None])
         return rows[0], named, {row["atomId"]: row["text"] for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
@@ -165,7 +163,7 @@ def _objects(text: str) -> list[tuple[int, str]]:
     # A line ends where a file's does: what str.splitlines takes for an end too, such as U+2028, may stand in a JSON string.
     lines = [(n, line) for n, line in enumerate(io.StringIO(text, newline=None), start=1) if line.strip(_JSON_SPACE)]
     if not lines:
-        raise CommandError("there is nothing to record: give one JSON object, or one a line")
+        raise Invalid("there is nothing to record: give one JSON object, or one a line")
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -177,21 +175,21 @@ def _json(text: str) -> dict[str, object]:
     try:
         return read_object(text)
     except UnreadableJson as error:
-        raise CommandError(str(error)) from error
+        raise Invalid(str(error)) from error
 
 
 def _read(document: Mapping[str, object], tenant: int) -> _Recording:
-    """A valid inference of this tenant; keys are read as those of every message. Raises CommandError."""
+    """A valid inference of this tenant; keys are read as those of every message. Raises Invalid."""
     try:
         given = spelled(document, _Recording.keys())
         if given.get("tenantId", tenant) != tenant:
-            raise CommandError(f"tenantId: {given['tenantId']!r} is not the tenant recorded for, {tenant}")
+            raise Invalid(f"tenantId: {given['tenantId']!r} is not the tenant recorded for, {tenant}")
         refuse_what_no_store_holds(given)
         return _Recording.model_validate({"eventType": "InferenceCompleted", "tenantId": tenant, **given})
     except ValidationError as error:
-        raise CommandError(_complaint(error)) from error
+        raise Invalid(_complaint(error)) from error
     except (TypeError, ValueError) as error:
-        raise CommandError(f"not valid as JSON: {error}") from error
+        raise Invalid(f"not valid as JSON: {error}") from error
 
 
 def _complaint(error: ValidationError) -> str:
@@ -262,7 +260,7 @@ def _refuse_what_differs(before: Mapping[str, Any], recording: _Recording) -> No
     not_yet: tuple[object, ...] = (None, "{}", [])
     for name, value in given.items():
         if value not in not_yet and before[name] not in not_yet and value != before[name]:
-            raise CommandError(
+            raise Conflict(
                 f"inference {recording.inference_id} is recorded already, with another {name}; "
                 "give what was recorded, or another inferenceId"
             )

@@ -19,7 +19,7 @@ from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.seeing_through import Report, see_through
 from hartonomous_service.source_records import is_searchable, not_searchable, source_counts
@@ -63,7 +63,7 @@ def ingest(
     run, no model. Where a daemon runs, it does the work; else the chain runs in this process, through Dagster. Work that an
     earlier, killed command left is finished on the way. A path that cannot be taken in is named; the others are taken in.
 
-    Raises CommandError for a content type that is none.
+    Raises Invalid for a content type that is none.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
     "notSearchable": {"sources", "contentTypes"}}; left out is what is the program's own, not searchable what is kept as bytes.
@@ -71,8 +71,8 @@ def ingest(
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
     except ValidationError as error:
-        raise CommandError(
-            f"--content-type {content_type!r} is not a content type; give one such as text/plain"
+        raise Invalid(
+            f"{content_type!r} is not a content type; give one such as text/plain", argument="content_type"
         ) from error
     ingestion = _Ingestion()
     given = GivenFiles(paths, resources.settings)

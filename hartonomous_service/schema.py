@@ -6,7 +6,7 @@ from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import prepare_dagster_home
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid, NotFound
 
 
 def migrate_schema(
@@ -16,7 +16,7 @@ def migrate_schema(
 
     `adopt` first takes over the tables of the .NET system on SQL Server. Returns {"ran": [name], "adopted": [sentence], "migrations"}.
 
-    Raises CommandError for what does not go together, DatabaseError for a schema that cannot be migrated.
+    Raises Invalid for what does not go together, NotFound where there is no database to look at, DatabaseError for a schema that cannot be migrated.
     """
     adopted: list[str] = []
     if settings.uses_sqlserver:
@@ -28,11 +28,12 @@ def migrate_schema(
         database: Database = server
     else:
         if adopt:
-            raise CommandError(
-                "--adopt is for SQL Server: set HARTONOMOUS_SQLSERVER_DSN or HARTONOMOUS_SQLSERVER_SERVER"
+            raise Invalid(
+                "only SQL Server has such tables: set HARTONOMOUS_SQLSERVER_DSN or HARTONOMOUS_SQLSERVER_SERVER",
+                argument="adopt",
             )
         if (status or dry_run) and not settings.database_path.exists():
-            raise CommandError(f"there is no database at {settings.database_path} yet; `hartonomous migrate` makes it")
+            raise NotFound(f"there is no database at {settings.database_path} yet", remedy="migrate")
         database = SqliteDatabase(settings.database_path)
     if dry_run and adopt:
         return {"ran": [], "adopted": adopted, "migrations": []}  # what would run then depends on what would be adopted

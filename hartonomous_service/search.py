@@ -13,7 +13,7 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.stored_vectors import vectors_of
 from hartonomous_resources.work.models import active_embedding_model
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.inferences import record_inference
 
 Mode = Literal["hybrid", "semantic", "lexical"]
@@ -46,13 +46,14 @@ def search(
     With `record_for`, the name of a model, an inference is recorded that was given these atoms; under its `inferenceId`, which
     is returned, `record_inference` adds the answer.
 
-    Raises CommandError for an empty text, a k out of range or when the text model cannot be loaded.
+    Raises Invalid for an empty text or a k out of range, Unavailable when the text model cannot be loaded, Conflict when it is another than
+    that of the embeddings.
     """
     text = text.replace("\0", " ").encode(errors="replace").decode()
     if not text.strip():
-        raise CommandError("the search text is empty; give some words")
+        raise Invalid("the search text is empty; give some words")
     if not 1 <= k <= _MAX_RESULTS:
-        raise CommandError(f"-k {k}: choose 1 to {_MAX_RESULTS}")
+        raise Invalid(f"{k}: choose 1 to {_MAX_RESULTS}", argument="k")
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         def live(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -89,13 +90,13 @@ def _semantic(
     try:
         loaded = resources.compute.text_model()
         if loaded.artifact_hash != model["artifactHash"]:
-            raise CommandError(
+            raise Conflict(
                 f"the settings name the text model {loaded.name} ({loaded.precision}), the embeddings here are by {model['name']} "
                 f"({model['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
             )
         query = resources.compute.embed_texts([text]).vectors[0]
     except ComputeUnavailable as error:
-        raise CommandError(f"semantic search needs the text model: {error}; --mode lexical works without") from error
+        raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
     ids = np.empty(0, dtype=np.int64)
     scores = np.empty(0, dtype=np.float32)
     after = 0
@@ -179,16 +180,16 @@ def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenan
 def places(resources: Resources, atom_hash: str, *, tenant: int = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
     """A page of the places where an atom stands in current sources, and how many there are.
 
-    Raises CommandError when the hash (64 hex digits, in either case) is that of no atom of the tenant.
+    Raises Invalid for a hash that is not 64 hex digits, in either case, NotFound when the tenant has no such atom.
     """
     if not re.fullmatch("[0-9a-fA-F]{64}", atom_hash):
-        raise CommandError(f"{atom_hash!r} is not a SHA-256 of 64 hex digits, as `hartonomous search` shows it")
+        raise Invalid(f"{atom_hash!r} is not a SHA-256 of 64 hex digits", argument="atom_hash", remedy="find_atoms")
     digest = bytes.fromhex(atom_hash)
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         atoms = unit_of_work.query("atom_by_hash", tenant_id=tenant, content_hash=digest)
         if not atoms:
-            raise CommandError(f"atom {atom_hash} is not found; `hartonomous search` shows the hashes of atoms")
+            raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
         atom_id = atoms[0]["atomId"]
         counts = _place_counts(unit_of_work, [atom_id], tenant)[atom_id]
         page = _places(unit_of_work, [atom_id], tenant, n, skip)[atom_id]

@@ -14,7 +14,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.work.contents import source_bytes, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, NotFound, Unavailable
 
 
 def list_sources(
@@ -34,7 +34,7 @@ def list_sources(
 
 
 def show_source(resources: Resources, source_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
-    """One source with its counts. Raises CommandError when the tenant has none of that id."""
+    """One source with its counts. Raises NotFound when the tenant has none of that id."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         return _described(unit_of_work, _find(unit_of_work, source_id, tenant))
@@ -45,7 +45,7 @@ def show_source(resources: Resources, source_id: int, *, tenant: int | None = 0)
 def _find(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
     rows = unit_of_work.query("sources", tenant_id=tenant, source_id=source_id, source_uri=None, status=None, n=1)
     if not rows:
-        raise CommandError(f"source {source_id} is not found; `hartonomous sources list` shows what is there")
+        raise NotFound(f"source {source_id} is not found", remedy="list_sources")
     return rows[0]
 
 
@@ -83,20 +83,21 @@ def source_counts(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, 
 def reconstruct(resources: Resources, source_id: int, *, tenant: int | None = 0) -> Iterator[bytes]:
     """The bytes of a source, piece by piece, hashed on the way.
 
-    Raises CommandError at the end when they are not the bytes that came in, or before when there is no such source.
+    Raises Unavailable at the end when they are not the bytes that came in; before, NotFound when there is no such source, Conflict when
+    it is not Atomized.
     """
     source = ask(resources.database, lambda unit_of_work: _find(unit_of_work, source_id, tenant))
     if source["status"] != "Atomized":
         reason = f": {source['errorMessage']}" if source["errorMessage"] else ""
-        raise CommandError(f"source {source_id} is {source['status']}{reason}; only an Atomized one can be rebuilt")
+        raise Conflict(f"source {source_id} is {source['status']}{reason}; only an Atomized one can be rebuilt")
     digest = hashlib.sha256()
     for piece in source_bytes(resources.database, resources.blobs, source_id):
         digest.update(piece)
         yield piece
     if digest.hexdigest() != source["contentHash"]:
-        raise CommandError(
-            f"source {source_id}: rebuilt bytes have SHA-256 {digest.hexdigest()}, {source['contentHash']} came in; "
-            "`hartonomous verify` names the atoms at fault"
+        raise Unavailable(
+            f"source {source_id}: rebuilt bytes have SHA-256 {digest.hexdigest()}, {source['contentHash']} came in",
+            remedy="verify",
         )
 
 

@@ -19,7 +19,7 @@ from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid, Remedy, ServiceError, Unavailable
 from hartonomous_service.sql_functions import add_functions
 from hartonomous_service.sql_translation import Statement, batches
 
@@ -33,7 +33,7 @@ def run_sql(
     Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `n` rows, and in `results` of
     every statement that returned rows; bytes are shown in hex.
 
-    Raises CommandError with the database's own words.
+    Raises Invalid with the database's own words, Unavailable when it cannot be used.
     """
     text = text.encode(errors="replace").decode()  # an argument need not be text
     location, unchanged = _location(settings.database_path, write)
@@ -51,7 +51,7 @@ def run_sql(
             if unchanged:
                 unchanged.check()
     except sqlite3.Error as error:
-        raise CommandError(f"sql: {_explained(error, complaints, seconds)}") from error
+        raise _explained(error, complaints, seconds) from error
     return {**console.last, "rowsChanged": console.changed, "results": console.results}
 
 
@@ -89,7 +89,7 @@ class _Console:
         for statement in batch:
             missing = statement.reads - variables.keys()
             if missing:
-                raise CommandError(
+                raise Invalid(
                     f"sql: the variable @{min(missing)} was not declared; write DECLARE @{min(missing)} … before its first use"
                 )
             self._connection.set_authorizer(self._authorize)
@@ -156,19 +156,33 @@ _ASKING_PRAGMAS = {
 """Pragmas that take an argument and change nothing; one such as writable_schema can ruin the file."""
 
 _MEANT = {
-    "readonly": "; give --write to change data",
     "Atom.TenantId, Atom.ContentHash": "; the atom exists: this tenant has one with the same ContentHash",
     "length(CAST(AtomicValue": "; AtomicValue is the content's first 64 bytes, CAST(… AS VARBINARY(64)); CanonicalText keeps all of it",
 }
 """What a person does about the database's words."""
 
 
-def _explained(error: sqlite3.Error, complaints: list[str], seconds: float) -> str:
-    told = str(error)
-    hint = "".join(meant for words, meant in _MEANT.items() if words in told)
-    if "interrupted" in told:
-        hint = f"; it ran longer than {seconds:g} s, give --seconds for more"
-    return told + hint + "".join(f"; {complaint}" for complaint in complaints[:1])
+_OUT_OF_ORDER = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+}
+"""What is wrong with the file, not with the text; the low byte of SQLite's codes."""
+
+
+def _explained(error: sqlite3.Error, complaints: list[str], seconds: float) -> ServiceError:
+    told = f"sql: {error}" + "".join(meant for words, meant in _MEANT.items() if words in str(error))
+    remedy: Remedy | None = None
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # sqlite3's own complaints have none
+    if code == sqlite3.SQLITE_READONLY:
+        remedy = "write"
+    elif code == sqlite3.SQLITE_INTERRUPT:
+        told, remedy = f"{told}; it ran longer than {seconds:g} s", "give_more_time"
+    kind = Unavailable if code in _OUT_OF_ORDER else Invalid
+    return kind(told + "".join(f"; {complaint}" for complaint in complaints[:1]), remedy=remedy)
 
 
 def _shown(value: Any) -> Any:

@@ -25,7 +25,7 @@ from hartonomous_core.messages import (
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
 from hartonomous_resources.resources import open_compute
 from hartonomous_resources.settings import Settings
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 
 _MODALITIES = ("text", "code", "image", "audio", "video", "tensor", "binary")
 
@@ -35,14 +35,14 @@ def call_procedure(
 ) -> list[Row]:
     """The rows that a procedure returns; `names` are those of the arguments, None where one is given by its position.
 
-    Raises CommandError for a procedure that is not known here, and for arguments that do not fit.
+    Raises Invalid for a procedure that is not known here, and for arguments that do not fit.
     """
     key = name.lower()
     if instead := _TAKES_A_TABLE.get(key):
-        raise CommandError(f"sql: {name} takes a table as a parameter, which only SQL Server has; {instead}")
+        raise Invalid(f"sql: {name} takes a table as a parameter, which only SQL Server has; {instead}")
     if key not in _PROCEDURES:
         known = ", ".join(each.__name__ for each in _PROCEDURES.values())
-        raise CommandError(f"sql: procedure {name} is not known here; there are {known}")
+        raise Invalid(f"sql: procedure {name} is not known here; there are {known}")
     procedure = _PROCEDURES[key]
     _, _, *parameters = inspect.signature(procedure).parameters.values()
     by_name = {parameter.name.replace("_", "").lower(): parameter.name for parameter in parameters}
@@ -50,11 +50,11 @@ def call_procedure(
     for place, (argument, value) in enumerate(zip(names, values, strict=False)):
         found = by_name.get(argument.lower()) if argument else [*by_name.values(), None][min(place, len(by_name))]
         if found is None or found in given:
-            raise CommandError(f"sql: {name} has no parameter {'@' + argument if argument else place + 1}")
+            raise Invalid(f"sql: {name} has no parameter {'@' + argument if argument else place + 1}")
         given[found] = value
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in given]
     if missing:
-        raise CommandError(f"sql: {name} needs @{_as_in_sql(missing[0])}")
+        raise Invalid(f"sql: {name} needs @{_as_in_sql(missing[0])}")
     return procedure(settings, unit_of_work, **given)
 
 
@@ -86,7 +86,7 @@ def sp_EnqueueIngestion(
     try:
         request = IngestionRequest.model_validate(document)
     except ValidationError as error:
-        raise CommandError(f"sql: sp_EnqueueIngestion: {first_complaint(error)}") from error
+        raise Invalid(f"sql: sp_EnqueueIngestion: {first_complaint(error)}") from error
     key = str(source_uri or uri or source_id or uuid.uuid4())
     [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, [(key, request.to_body())])
     return [{"messageId": message_id}]
@@ -95,7 +95,7 @@ def sp_EnqueueIngestion(
 def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any, tenant_id: Any) -> list[Row]:
     """Ready atoms in, as a source whose bytes are theirs in order; returns the batch's id."""
     if type(tenant_id) is not int or not 0 <= tenant_id < 2**31:
-        raise CommandError("sql: sp_IngestAtoms: @TenantId is a number from 0 to 2147483647")
+        raise Invalid("sql: sp_IngestAtoms: @TenantId is a number from 0 to 2147483647")
     rows: list[AtomRow] = []
     digest = hashlib.sha256()
     offset = 0
@@ -105,7 +105,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
         offset += row.byte_length
         rows.append(row)
     if not rows:
-        raise CommandError("sql: sp_IngestAtoms: there are no atoms")
+        raise Invalid("sql: sp_IngestAtoms: there are no atoms")
     batch = str(uuid.uuid4())
     hour = current_hour()
     [source] = unit_of_work.query(
@@ -131,7 +131,7 @@ def sp_ProjectEmbeddingsToGeometry(
     """Positions for up to so many embeddings that have none; returns how many: call it until that is 0."""
     waiting = unit_of_work.query("pending_work", now=timestamp(), ingestion=False, job_types="[]", projection=True)
     if type(batch_size) is not int or batch_size < 1:
-        raise CommandError("sql: sp_ProjectEmbeddingsToGeometry: @BatchSize is a number from 1 on")
+        raise Invalid("sql: sp_ProjectEmbeddingsToGeometry: @BatchSize is a number from 1 on")
     compute = open_compute(settings)
     done = 0
     for row in waiting:
@@ -156,15 +156,15 @@ def _json(parameter: str, text: Any, kind: type) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise CommandError(f"sql: @{parameter} is not JSON") from error
+        raise Invalid(f"sql: @{parameter} is not JSON") from error
     if not isinstance(value, kind):
-        raise CommandError(f"sql: @{parameter} is not a JSON {'object' if kind is dict else 'array of atoms'}")
+        raise Invalid(f"sql: @{parameter} is not a JSON {'object' if kind is dict else 'array of atoms'}")
     return value
 
 
 def _bytes_of(parameter: str, value: Any) -> bytes:
     if not isinstance(value, bytes):
-        raise CommandError(f"sql: @{parameter} is not bytes: write 0x48656C6C6F or CAST(… AS VARBINARY(MAX))")
+        raise Invalid(f"sql: @{parameter} is not bytes: write 0x48656C6C6F or CAST(… AS VARBINARY(MAX))")
     return value
 
 
@@ -180,15 +180,15 @@ def _atom_row(atom: Any, ordinal: int, offset: int) -> AtomRow:
         content = base64.b64decode(coded, validate=True) if coded else str(text).encode()
         named = bytes.fromhex(fields.get("contenthash") or fields.get("atomhash") or "")
     except (ValueError, TypeError) as error:
-        raise CommandError(f"sql: atom {ordinal}: its content is not base64, or its hash not hex") from error
+        raise Invalid(f"sql: atom {ordinal}: its content is not base64, or its hash not hex") from error
     if text is None and not coded:
-        raise CommandError(f"sql: atom {ordinal} has neither CanonicalText nor Content nor AtomicValue")
+        raise Invalid(f"sql: atom {ordinal} has neither CanonicalText nor Content nor AtomicValue")
     content_hash = hashlib.sha256(content).digest()
     if named not in (b"", content_hash):
-        raise CommandError(f"sql: atom {ordinal}: its hash is not the SHA-256 of its content")
+        raise Invalid(f"sql: atom {ordinal}: its hash is not the SHA-256 of its content")
     modality = fields.get("modality") or "text"
     if modality not in _MODALITIES:
-        raise CommandError(f"sql: atom {ordinal}: its modality is none of {', '.join(_MODALITIES)}")
+        raise Invalid(f"sql: atom {ordinal}: its modality is none of {', '.join(_MODALITIES)}")
     return AtomRow(
         content_hash,
         content,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hartonomous_resources.database.sqlserver.migrator import split_batches
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -36,7 +36,7 @@ class Statement:
 def batches(text: str) -> Iterator[list[Statement]]:
     """The statements of each batch: a line that holds only GO ends one, and its variables with it.
 
-    Raises CommandError for what has no meaning here, and for a text without a statement.
+    Raises Invalid for what has no meaning here, and for a text without a statement.
     """
     found = False
     for batch in split_batches(text):
@@ -44,7 +44,7 @@ def batches(text: str) -> Iterator[list[Statement]]:
         found = found or bool(statements)
         yield statements
     if not found:
-        raise CommandError("sql: there is no statement in the text")
+        raise Invalid("sql: there is no statement in the text")
 
 
 _TSQL = re.compile(
@@ -94,7 +94,7 @@ def _translated(batch: str) -> list[Statement]:
             statements.append(_query(tree, types))
         else:
             what = tree.sql(dialect="tsql").split(maxsplit=2)
-            raise CommandError(
+            raise Invalid(
                 f"sql: {' '.join(what[:2])[:40]} is not done here; this is for SELECT, INSERT, UPDATE, DELETE, DECLARE, SET @name = value "
                 "and EXEC"
             )
@@ -108,7 +108,7 @@ def _declaration(item: "exp.DeclareItem", types: "dict[str, exp.DataType]") -> S
     [parameter] = item.this if isinstance(item.this, list) else [item.this]
     kind = item.args.get("kind")
     if not isinstance(kind, exp.DataType) or kind.is_type(exp.DType.USERDEFINED):
-        raise CommandError(f"sql: @{parameter.name} is a table; tables in variables are SQL Server's own")
+        raise Invalid(f"sql: @{parameter.name} is a table; tables in variables are SQL Server's own")
     if not kind.expressions:
         kind.append("expressions", exp.DataTypeParam(this=exp.Literal.number(1)))  # VARCHAR is VARCHAR(1) here
     types[parameter.name.lower()] = kind
@@ -121,7 +121,7 @@ def _assignment(item: "exp.SetItem", types: "dict[str, exp.DataType]") -> Statem
 
     assigned = item.this
     if not (isinstance(assigned, exp.EQ) and isinstance(assigned.this, exp.Parameter)):
-        raise CommandError(f"sql: SET {assigned.sql()} has no meaning here; SET @name = value has")
+        raise Invalid(f"sql: SET {assigned.sql()} has no meaning here; SET @name = value has")
     return _assigning([(assigned.this.name, assigned.expression)], exp.select(), types)
 
 
@@ -147,9 +147,9 @@ def _call(tree: "exp.Execute") -> Statement:
     from sqlglot import exp
 
     if not isinstance(tree.this, exp.Table) or isinstance(tree, exp.ExecuteSql):
-        raise CommandError("sql: EXEC of a text is not done here; give the text itself")
+        raise Invalid("sql: EXEC of a text is not done here; give the text itself")
     if tree.args.get("return_status"):
-        raise CommandError("sql: EXEC @name = … is not done here; a procedure returns rows")
+        raise Invalid("sql: EXEC @name = … is not done here; a procedure returns rows")
     names: list[str | None] = []
     values: list[exp.Expr] = []
     for argument in tree.expressions:
@@ -165,7 +165,7 @@ def _query(tree: "exp.Expr", types: "dict[str, exp.DataType]") -> Statement:
     from sqlglot import exp
 
     if tree.args.get("into"):
-        raise CommandError("sql: SELECT … INTO makes a table, which is not done here")
+        raise Invalid("sql: SELECT … INTO makes a table, which is not done here")
     if not isinstance(tree, exp.Select):
         return _in_sqlite(tree)
     assigned = [
@@ -177,7 +177,7 @@ def _query(tree: "exp.Expr", types: "dict[str, exp.DataType]") -> Statement:
         tree.set("expressions", [_named(each) for each in tree.expressions])
         return _in_sqlite(tree)
     if len(assigned) != len(tree.expressions):
-        raise CommandError("sql: a SELECT either assigns variables or returns rows")
+        raise Invalid("sql: a SELECT either assigns variables or returns rows")
     return _assigning(assigned, tree, types)
 
 
@@ -222,14 +222,14 @@ def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
     parameters = list(tree.find_all(exp.Parameter))
     for parameter in parameters:
         if isinstance(parameter.this, exp.Parameter):
-            raise CommandError(f"sql: @@{parameter.this.name} is SQL Server's own and not known here")
+            raise Invalid(f"sql: @@{parameter.this.name} is SQL Server's own and not known here")
         parameter.this.set("this", parameter.name.lower())  # @Vec is @vec there
     if any(each.args.get("with_ties") or each.args.get("percent") for each in tree.find_all(exp.LimitOptions)):
-        raise CommandError("sql: TOP … PERCENT and WITH TIES are SQL Server's own; TOP n is known")
+        raise Invalid("sql: TOP … PERCENT and WITH TIES are SQL Server's own; TOP n is known")
     try:
         text = tree.sql(dialect="sqlite", unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
-        raise CommandError(f"sql: SQL Server's own and not known here: {error}") from error
+        raise Invalid(f"sql: SQL Server's own and not known here: {error}") from error
     return Statement(text, frozenset(parameter.name for parameter in parameters), assigns)
 
 
@@ -274,4 +274,4 @@ def _geometry(resolution: "exp.ScopeResolution") -> "exp.Expr":
         return exp.Anonymous(this="geometry_point", expressions=call.expressions)
     if name in ("parse", "stpointfromtext", "stgeomfromtext"):
         return call.expressions[0]  # type: ignore[no-any-return]
-    raise CommandError(f"sql: geometry::{call.name} is not known here; geometry::Point, Parse and STPointFromText are")
+    raise Invalid(f"sql: geometry::{call.name} is not known here; geometry::Point, Parse and STPointFromText are")

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver.migrator import split_batches
 from hartonomous_resources.settings import Settings
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid, Unavailable
 
 
 def run_sql_on_server(
@@ -15,7 +16,7 @@ def run_sql_on_server(
 
     Without `write` only what reads is let through, and the transaction is rolled back. The result is that of `sql_console.run_sql`.
 
-    Raises CommandError with the server's own words.
+    Raises Invalid with the server's own words, Unavailable when it cannot be used.
     """
     pyodbc = load_pyodbc()
 
@@ -46,7 +47,9 @@ def run_sql_on_server(
             connection.rollback()
     except pyodbc.Error as error:
         hint = "; the atom exists: this tenant has one with the same ContentHash" if _ATOM_KEY in str(error) else ""
-        raise CommandError(f"sql: {translated(error, settings)}{hint}") from error
+        meant = translated(error, settings)
+        kind = Unavailable if isinstance(meant, DatabaseUnavailable | TransactionConflict) else Invalid
+        raise kind(f"sql: {meant}{hint}") from error
     finally:
         connection.close()
     return {**last, "rowsChanged": changed, "results": results}
@@ -69,12 +72,12 @@ def _refuse_changes(text: str) -> None:
     try:
         tokens = [token for batch in split_batches(text) for token in tokenize(batch, read="tsql")]
     except errors.TokenError as error:
-        raise CommandError("sql: cannot tell that this only reads; give --write to run it as it is") from error
+        raise Invalid("sql: cannot tell that this only reads", remedy="write") from error
     quoted = (TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.IDENTIFIER)
     for token in tokens:
         if token.token_type not in quoted and token.text.upper() in _CHANGES:
-            raise CommandError(
-                f"sql: {token.text} is more than SELECT; give --write to change data, or write a name as [{token.text}]"
+            raise Invalid(
+                f"sql: {token.text} is more than SELECT (a name is written as [{token.text}])", remedy="write"
             )
 
 

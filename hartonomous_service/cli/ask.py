@@ -25,7 +25,7 @@ from hartonomous_service.cli.output import (
     printable,
     tenant_of,
 )
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 
 SourceArgument = Annotated[
     int, typer.Argument(max=2**63 - 1, help="Id of a source, as `hartonomous sources list` shows it.")
@@ -177,7 +177,7 @@ def reconstruct(
     from hartonomous_service.source_records import reconstruct as rebuild
 
     if as_json and output == "-":
-        raise CommandError("-o - and --json both want stdout; choose a file for one of them")
+        raise Invalid("-o - and --json both want stdout; choose a file for one of them")
     with opened() as resources:
         pieces = rebuild(resources, source_id, tenant=tenant)
         if output == "-":
@@ -187,9 +187,7 @@ def reconstruct(
             return
         target = Path(output).resolve()  # a link stays a link: what it leads to is written
         if not target.parent.is_dir() or (target.exists() and not target.is_file()):
-            raise CommandError(
-                f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout"
-            )
+            raise Invalid(f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout")
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             with partial.open("wb") as file:
@@ -197,7 +195,7 @@ def reconstruct(
                 size = file.tell()
             partial.replace(target)  # only bytes that proved right get the name asked for
         except OSError as error:
-            raise CommandError(f"-o {output}: {error.strerror}") from error
+            raise Invalid(f"-o {output}: {error.strerror}") from error
         finally:
             partial.unlink(missing_ok=True)
     emit(

@@ -21,7 +21,7 @@ from hartonomous_service.cli.output import (
     printable,
     tenant_of,
 )
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def infer_record(
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CommandError(f"{file or 'stdin'}: not UTF-8 at byte {error.start}; give JSON in UTF-8") from error
+        raise Invalid(f"{file or 'stdin'}: not UTF-8 at byte {error.start}; give JSON in UTF-8") from error
     with opened() as resources:
         result = record_lines(resources, text, tenant=tenant)
     emit(result, as_json, _show_recorded)

@@ -17,7 +17,7 @@ from hartonomous_service.cli.output import (
     page,
     tenant_of,
 )
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import NotFound
 
 JobArgument = Annotated[str, typer.Argument(help="Id of a job, in either case.")]
 
@@ -105,5 +105,5 @@ def jobs_retry(
     emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
 
 
-def _not_found(job_id: str) -> CommandError:
-    return CommandError(f"job {job_id} is not found; `hartonomous jobs list` shows what is there")
+def _not_found(job_id: str) -> NotFound:
+    return NotFound(f"job {job_id} is not found", remedy="list_jobs")

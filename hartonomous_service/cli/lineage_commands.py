@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hartonomous_service.cli.output import JsonOption, TenantOption, emit, opened, out, printable
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _write(text: str, output: str | None) -> None:
         return
     target = Path(output)
     if not target.parent.is_dir() or target.is_dir():
-        raise CommandError(f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout")
+        raise Invalid(f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout")
     target.write_text(text, encoding="utf-8")
 
 

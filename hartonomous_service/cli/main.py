@@ -16,17 +16,15 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hartonomous_core.credentials import without_credentials
-from hartonomous_resources.compute.protocol import ComputeUnavailable
-from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.disk_space import disk_is_full, is_full
-from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.logs import LOGGER, configure_logging
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_resources.settings_problems import problems_of, remarks_on_settings, usable_settings
 from hartonomous_service.cli import ask, infer, operate, run, sql
 from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli.output import err, printable
-from hartonomous_service.errors import CommandError
+from hartonomous_service.cli.remedies import in_words
+from hartonomous_service.errors import OUTAGES, ServiceError, service_error
 
 app = typer.Typer(
     help="Say where every fragment that your AI used came from.",
@@ -67,8 +65,8 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text
     try:
         app()
-    except (CommandError, DatabaseError, GraphUnavailable, ComputeUnavailable) as error:
-        _fail(str(error), error)
+    except (ServiceError, *OUTAGES) as error:
+        _fail(in_words(service_error(error)), error)
     except ValidationError as error:
         if error.title != "Settings":
             raise

@@ -7,7 +7,7 @@ import typer
 
 from hartonomous_service.cli.ingested import base_of, show_ingested
 from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, printable, working
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid, ServiceError
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def ingest(
 
     paths = paths or []
     if "" in paths:  # an unset variable of a script, perhaps; as a path it would be the current folder
-        raise CommandError("a path is empty; give . for the current folder")
+        raise Invalid("a path is empty; give . for the current folder")
     with opened() as resources, working("enqueueing") as report:
         try:
             result = ingest_files(
@@ -45,7 +45,7 @@ def ingest(
                 report=report,
             )
         except KeyboardInterrupt as interruption:
-            raise CommandError(
+            raise ServiceError(
                 "interrupted; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
             ) from interruption
     emit(result, as_json, lambda document: show_ingested(document, base_of(paths)))

@@ -9,7 +9,7 @@ import typer
 
 from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.output import JsonOption, emit, err, opened, out, printable, table
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def _decoded(data: bytes, name: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise CommandError(f"{name}: not {encoding.removesuffix('-sig').upper()} at byte {error.start}") from error
+        raise Invalid(f"{name}: not {encoding.removesuffix('-sig').upper()} at byte {error.start}") from error
 
 
 def _show(document: Any) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Unavailable
 from hartonomous_service.lineage.node_text import FILL, STROKE, node_name, nodes_and_ends
 from hartonomous_service.lineage.svg import svg
 from hartonomous_service.printable import printable
@@ -28,7 +28,7 @@ _MERMAID_SAFE = frozenset(" .,:/-")
 def render(document: Document, how: DocumentFormat) -> str:
     """A lineage or a path, as `hartonomous_service.lineage.queries` returns it, in a format.
 
-    Raises CommandError when the library of a format is not installed.
+    Raises Unavailable when the library of a format is not installed.
     """
     renderers = {"json": _json, "mermaid": mermaid, "dot": dot, "prov-json": prov_json, "svg": svg}
     return renderers[how](document)
@@ -85,7 +85,7 @@ def prov_json(document: Document) -> str:
     try:
         from prov.model import ProvDocument
     except ImportError as error:
-        raise CommandError("prov-json needs the library prov: pip install 'hartonomous[prov]'") from error
+        raise Unavailable("prov-json needs the library prov: pip install 'hartonomous[prov]'") from error
     prov = ProvDocument()
     # A tenant's names are its own: the same bytes of two tenants are two entities.
     ours = prov.add_namespace("hartonomous", f"urn:hartonomous:tenant:{document['tenant']}:")

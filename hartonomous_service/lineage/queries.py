@@ -9,7 +9,7 @@ from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
 from hartonomous_resources.resources import Resources
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
 LABELS = ("Atom", "Source", "Run", "Model", "Inference", "Tenant")
 
@@ -38,7 +38,7 @@ def lineage(
     an ISO 8601 time, UTC unless it says otherwise: what came later is left out. `truncated` says that `limit` cut something off; the
     next page then begins at `next`.
 
-    Raises CommandError when the tenant has no such thing, or the graph cannot be reached.
+    Raises NotFound when the tenant has no such thing, Invalid for a name or a time that is none, Unavailable when the graph cannot be reached.
     """
     time = parse_time(as_of)
 
@@ -61,7 +61,7 @@ def path_between(
 ) -> dict[str, Any]:
     """One shortest path of at most `depth` edges between two things, its nodes in order; no nodes when there is none.
 
-    Raises CommandError as `lineage` does.
+    Raises what `lineage` raises.
     """
     time = parse_time(as_of)
 
@@ -78,7 +78,7 @@ def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 100
     `counts` are of all of it, by label; `nodes` are the first `limit`, the nearest first. `onlyHere` counts the atoms of a source
     that no other source holds.
 
-    Raises CommandError as `lineage` does.
+    Raises what `lineage` raises.
     """
 
     def ask(graph: Graph) -> tuple[Name, Impact]:
@@ -99,7 +99,7 @@ def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 100
 def parse_name(name: str) -> Name:
     """Label and key of the SHA-256 of an atom or its first 8 digits or more, of a source id, or of `label:key`.
 
-    Raises CommandError.
+    Raises Invalid.
     """
     if name.isascii() and name.isdigit() and len(name) < 64:
         return "Source", str(int(name))
@@ -109,7 +109,7 @@ def parse_name(name: str) -> Name:
         return "Atom", name.lower()
     label, colon, key = name.partition(":")
     if not (colon and key and label.capitalize() in LABELS):
-        raise CommandError(
+        raise Invalid(
             f"{name!r} is neither the SHA-256 of an atom (64 hex digits, or the first 8 or more) nor a source id (a number) nor label:key "
             f"with one of the labels {', '.join(LABELS)}"
         )
@@ -121,7 +121,7 @@ def parse_name(name: str) -> Name:
 def _whole(graph: Graph, tenant: int, name: Name) -> Name:
     """The name of the only node whose key begins so, where people see keys shortened; else the name itself.
 
-    Raises CommandError when there are several.
+    Raises Invalid when there are several.
     """
     label, key = name
     if not _SHORTEST <= len(key) < _SHORTENED.get(label, 0):
@@ -132,14 +132,14 @@ def _whole(graph: Graph, tenant: int, name: Name) -> Name:
     except KeyError:
         begin_so = [longer for longer in graph.keys(tenant, label, key, 2) if longer.startswith(key)]
     if len(begin_so) > 1:
-        raise CommandError(f"the keys of several {label} nodes begin with {key}: give more of it")
+        raise Invalid(f"the keys of several {label} nodes begin with {key}: give more of it")
     return (label, begin_so[0]) if begin_so else name
 
 
 def parse_time(text: str | None) -> str | None:
     """A time as the tables hold it, of ISO 8601 text with or without a zone.
 
-    Raises CommandError.
+    Raises Invalid.
     """
     if text is None:
         return None
@@ -147,7 +147,7 @@ def parse_time(text: str | None) -> str | None:
         time = datetime.fromisoformat(text)
         return time_text(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
-        raise CommandError(
+        raise Invalid(
             f"{text!r} is no time: give ISO 8601, as in 2026-11-23T09:44:16Z; without a zone it is UTC"
         ) from error
 
@@ -159,9 +159,9 @@ def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _A
         waiting = query(resources.database, "queue_has_message", queue=PROVENANCE_QUEUE)
         hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
         then = f" as of {as_of}" if as_of else ""
-        raise CommandError(f"{error.args[0]} of the provenance graph{then}{hint}") from error
+        raise NotFound(f"{error.args[0]} of the provenance graph{then}{hint}") from error
     except GraphUnavailable as error:
-        raise CommandError(str(error)) from error
+        raise Unavailable(str(error)) from error
 
 
 def _document(found: Subgraph) -> dict[str, Any]:

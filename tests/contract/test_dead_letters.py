@@ -15,7 +15,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service import dead_letters as service
 from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, NotFound
 from hartonomous_service.ingest import ingest as ingest_paths
 from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request, rows
 from tests.stages import MakeHome, all_sources, drive_stages, ingest, put_file
@@ -206,9 +206,9 @@ def test_of_two_replays_at_once_one_acts_and_the_other_is_told(
     monkeypatch.setattr(service, "_find", lambda *_: letter)  # both have read it before one of them acts
 
     replay_dead_letter(home, letter["deadLetterId"])
-    with pytest.raises(CommandError, match="is not found"):
+    with pytest.raises(NotFound, match="is not found"):
         replay_dead_letter(home, letter["deadLetterId"])
-    with pytest.raises(CommandError, match="is not found"):
+    with pytest.raises(NotFound, match="is not found"):
         discard_dead_letter(home, letter["deadLetterId"])
 
     assert len(receive_all(home.database, INGESTION_QUEUE)) == 1
@@ -221,7 +221,7 @@ def test_a_job_that_was_done_meanwhile_is_not_replayed(home: Resources, client: 
     client.cursor().execute("UPDATE BackgroundJob SET Status = 'Completed'")
     client.commit()
 
-    with pytest.raises(CommandError, match="cannot be replayed: its job did not fail"):
+    with pytest.raises(Conflict, match="cannot be replayed: its job did not fail"):
         replay_dead_letter(home, letter["deadLetterId"])
 
     assert dead_letters(home.database) == [letter]
@@ -236,7 +236,7 @@ def test_a_source_whose_bytes_are_gone_is_not_replayed(home: Resources, monkeypa
     (letter,) = dead_letters(home.database)
     home.blobs.delete(json.loads(letter["body"])["blobKey"])
 
-    with pytest.raises(CommandError, match="cannot be replayed: its bytes are not there any more; discard it"):
+    with pytest.raises(Conflict, match="cannot be replayed: its bytes are not there any more; discard it"):
         replay_dead_letter(home, letter["deadLetterId"])
 
     assert dead_letters(home.database) == [letter]

@@ -16,7 +16,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import job_handlers
 from hartonomous_resources.work.pending import adopt_strays, hours_with_work
 from hartonomous_service.background_jobs import create_job, get_job, retry_job, update_job_status
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 from tests.builders import SmallCompute, dead_letters, rows, write
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
@@ -189,7 +189,7 @@ def test_a_created_job_is_pending_and_then_done(home: Resources, client: Any) ->
 
 @pytest.mark.parametrize("parameters", ["", "x", "[]", "5", '"text"', "{" * 100_000])
 def test_parameters_that_are_no_json_object_are_refused_at_once(home: Resources, parameters: str) -> None:
-    with pytest.raises(CommandError, match="not a JSON object"):
+    with pytest.raises(Invalid, match="not a JSON object"):
         create_job(home, "GenerateEmbedding", parameters, 0)
 
 
@@ -205,13 +205,13 @@ def test_parameters_that_are_no_json_object_are_refused_at_once(home: Resources,
     ],
 )
 def test_parameters_that_not_every_store_holds_are_refused_at_once(home: Resources, parameters: str) -> None:
-    with pytest.raises(CommandError, match=r"not a JSON object such as .*: "):
+    with pytest.raises(Invalid, match=r"not a JSON object such as .*: "):
         create_job(home, "GenerateEmbedding", parameters, 0)
 
 
 @pytest.mark.parametrize("job_type", ["", " ", "x" * 65, "Überwachung", "\udc80"])
 def test_a_type_that_not_every_store_holds_is_refused_at_once(home: Resources, job_type: str) -> None:
-    with pytest.raises(CommandError, match="1 to 64 ASCII characters"):
+    with pytest.raises(Invalid, match="1 to 64 ASCII characters"):
         create_job(home, job_type, "{}", 0)
 
 
@@ -293,7 +293,7 @@ def test_a_job_and_its_dead_letter_are_changed_for_their_own_tenant_only(home: R
 
 
 def test_a_status_that_there_is_not_is_refused(home: Resources) -> None:
-    with pytest.raises(CommandError, match="no status of a job; there are Pending, InProgress"):
+    with pytest.raises(Invalid, match="no status of a job; there are Pending, InProgress"):
         update_job_status(home, UNKNOWN, "Done")  # type: ignore[arg-type]
 
 

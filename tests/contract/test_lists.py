@@ -9,7 +9,7 @@ import pytest
 from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.inferences import list_inferences, record_inference
 from hartonomous_service.search import places, search
 from hartonomous_service.source_records import list_sources, verify
@@ -60,9 +60,12 @@ def test_every_place_of_an_atom_can_be_paged_through(many: Resources) -> None:
 
 
 def test_an_atom_that_the_tenant_does_not_have_is_not_found(many: Resources) -> None:
-    for tenant, name in ((0, "00" * 32), (7, HASH), (0, "no hash"), (0, HASH[:10])):
-        with pytest.raises(CommandError, match=r"not found|64 hex"):
+    for tenant, name in ((0, "00" * 32), (7, HASH)):
+        with pytest.raises(NotFound, match=f"atom {name} is not found"):
             places(many, name, tenant=tenant)
+    for name in ("no hash", HASH[:10]):
+        with pytest.raises(Invalid, match="64 hex digits"):
+            places(many, name)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_service.dead_letters import discard_dead_letter, list_dead_letters, replay_dead_letter
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict
 from hartonomous_service.health import health
 from hartonomous_service.statistics import stats
 from tests.builders import dead_letters, enqueue, open_home, receive_all, receive_and_return, request, sources
@@ -204,7 +204,7 @@ def test_a_dead_source_written_by_hand_is_refused_with_a_reason_when_it_is_repla
         f" Replay) VALUES ('source', 0, '2026-11-23-09:00', 'IngestionQueue', 'key', 'why', {body}, 1, '', '', '')"
     )
 
-    with pytest.raises(CommandError, match="cannot be replayed"):
+    with pytest.raises(Conflict, match="cannot be replayed"):
         replay_dead_letter(home, 1)
 
 

@@ -18,7 +18,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import ServiceError
 from hartonomous_service.inferences import record_inference
 from hartonomous_service.ingest import ingest
 from hartonomous_service.lineage.queries import impact, lineage
@@ -388,6 +388,6 @@ def test_what_looks_like_cypher_comes_out_as_the_text_that_it_is(
     for text in HOSTILE:
         assert {f"Inference:{text}", f"Model:{text}"} <= ids(lineage(resources, f"Inference:{text}"))
         assert ids(impact(resources, f"Model:{text}")) == {f"Inference:{text}"}
-        with pytest.raises(CommandError):
+        with pytest.raises(ServiceError):
             lineage(resources, f"Run:{text}")
     assert_in_sync(server, home, resources, 0)

@@ -22,7 +22,7 @@ from hartonomous_resources.work.agreement import database_digests, disagreements
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
 from hartonomous_resources.work.publishing import publish
 from hartonomous_resources.work.queue_leases import claim_queue, release_queue
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.graph_repair import verify_graph
 from hartonomous_service.inferences import record_inference
 from tests.builders import enqueue, open_home, request
@@ -181,7 +181,7 @@ def test_nothing_is_said_while_events_wait(home: Resources) -> None:
     run(home, sources.STAGE, atoms.STAGE)
 
     assert differences(home) is None
-    with pytest.raises(CommandError, match="events are waiting"):
+    with pytest.raises(Conflict, match="events are waiting"):
         verify_graph(home)
 
 
@@ -273,7 +273,7 @@ def test_a_graph_that_is_down_fails_the_stage_and_the_command_with_its_name(
 
     with pytest.raises(StageUnavailable, match="no answer"):
         run(home, provenance.STAGE, alone=True)
-    with pytest.raises(CommandError, match="no answer"):
+    with pytest.raises(Unavailable, match="no answer"):
         verify_graph(home)
 
 

@@ -13,7 +13,7 @@ from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.main import about_dagsters_storage
 from hartonomous_service.dagster_home import prepare_dagster_home
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict
 
 URL = "postgresql://dagster:s3cret@db.example/dagster"
 WITH_DRIVER = "postgresql+psycopg2://dagster:s3cret@db.example/dagster"
@@ -105,7 +105,7 @@ def test_a_file_of_the_users_own_and_the_setting_are_a_contradiction(tmp_path: P
     (tmp_path / "dagster").mkdir()
     (tmp_path / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
 
-    with pytest.raises(CommandError, match=f"dagster.yaml is your own.*{VARIABLE}"):
+    with pytest.raises(Conflict, match=f"dagster.yaml is your own.*{VARIABLE}"):
         prepared(on_postgres(tmp_path))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hartonomous_core.messages import PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Conflict, Invalid, NotFound
 from hartonomous_service.inferences import (
     MAX_ANSWER_BYTES,
     list_inferences,
@@ -166,7 +166,7 @@ def test_something_else_under_the_same_id_is_refused_and_leaves_no_trace(
     record(home, **fields)
     shown, _ = show_inference(home, "it"), events(home)
 
-    with pytest.raises(CommandError, match=f"inference it is recorded already, with another {what}"):
+    with pytest.raises(Conflict, match=f"inference it is recorded already, with another {what}"):
         record(home, **fields | changed)
 
     assert show_inference(home, "it") == shown
@@ -185,7 +185,7 @@ def test_the_same_id_belongs_to_each_tenant_alone(home: Resources) -> None:
     assert show_inference(home, "it", tenant=1)["model"] == "writer-7b"
     assert atom_of(home, ANSWER, tenant=1) is None
     assert [row["inferenceId"] for row in list_inferences(home, tenant=2)["inferences"]] == ["it"]
-    with pytest.raises(CommandError, match="inference it is not found"):
+    with pytest.raises(NotFound, match="inference it is not found"):
         show_inference(home, "it", tenant=0)
 
 
@@ -303,7 +303,7 @@ def test_the_same_inference_from_several_processes_at_once_is_one(home: Resource
     ids=lambda value: None if isinstance(value, str) else next(iter(value)),
 )
 def test_what_is_not_valid_is_refused_by_name(home: Resources, fields: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(CommandError, match=complaint):
+    with pytest.raises(Invalid, match=complaint):
         record(home, **fields)
 
     assert list_inferences(home)["inferences"] == []
@@ -397,5 +397,5 @@ def test_what_is_read_differently_elsewhere_is_refused(home: Resources, text: st
 
 @pytest.mark.parametrize("text", ["", " \n\n"])
 def test_nothing_to_record_is_an_error(home: Resources, text: str) -> None:
-    with pytest.raises(CommandError, match="nothing to record"):
+    with pytest.raises(Invalid, match="nothing to record"):
         record_lines(home, text)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prov.model import ProvDocument
 
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Unavailable
 from hartonomous_service.lineage.formats import dot, mermaid, prov_json, render
 from hartonomous_service.lineage.layout import columns_of, lay_out
 from hartonomous_service.lineage.node_text import shortened, text_width
@@ -254,5 +254,5 @@ def test_a_shortened_text_fits_and_a_short_one_stays(text: str, width: int, keep
 def test_without_the_library_prov_json_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prov.model", None)
 
-    with pytest.raises(CommandError, match=r"pip install 'hartonomous\[prov\]'"):
+    with pytest.raises(Unavailable, match=r"pip install 'hartonomous\[prov\]'"):
         prov_json(lineage_of(EDGES))

@@ -7,7 +7,7 @@ import pytest
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 from hartonomous_service.sql_console import run_sql
 from hartonomous_service.sqlserver_console import run_sql_on_server
 
@@ -42,7 +42,7 @@ def depth(settings: Settings) -> int:
     ],
 )
 def test_on_sql_server_what_changes_something_is_refused_before_anything_is_sent(settings: Settings, text: str) -> None:
-    with pytest.raises(CommandError, match="is more than SELECT; give --write"):
+    with pytest.raises(Invalid, match="is more than SELECT"):
         run_sql_on_server(settings, text)
 
 
@@ -64,7 +64,7 @@ def test_on_sql_server_what_only_reads_is_sent(settings: Settings, text: str) ->
     "end", ["COMMIT", "ROLLBACK", "END", "DETACH dbo", "SAVEPOINT a", "PRAGMA writable_schema = 1"]
 )
 def test_one_call_is_one_transaction_whatever_the_text_says(settings: Settings, end: str) -> None:
-    with pytest.raises(CommandError, match=r"not authorized|syntax"):
+    with pytest.raises(Invalid, match=r"not authorized|syntax"):
         run_sql(settings, f"DELETE FROM QueueMessage; {end}; SELECT 1", write=True)
 
     assert depth(settings) == 1
@@ -82,5 +82,5 @@ def test_an_argument_that_is_no_text_is_no_crash(settings: Settings) -> None:
     "text", ["DECLARE @i INT = 0; WHILE @i < 3 SET @i = @i + 1; SELECT @i", "DECLARE @i INT = 0; IF @i=0 SELECT 1"]
 )
 def test_control_flow_is_refused_and_not_passed_over(settings: Settings, text: str) -> None:
-    with pytest.raises(CommandError):
+    with pytest.raises(Invalid):
         run_sql(settings, text)

@@ -12,7 +12,7 @@ from hartonomous_core.spatial.hilbert import encode
 from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
-from hartonomous_service.errors import CommandError
+from hartonomous_service.errors import Invalid
 from hartonomous_service.sql_console import run_sql
 
 PROJECTION = """-- Call CLR function directly
@@ -130,7 +130,7 @@ def test_what_has_no_answer_is_null_as_on_sql_server(home: Settings, call: str) 
     ],
 )
 def test_a_wrong_argument_is_an_error_that_says_so(home: Settings, call: str, complaint: str) -> None:
-    with pytest.raises(CommandError, match=complaint):
+    with pytest.raises(Invalid, match=complaint):
         run_sql(home, call)
 
 
@@ -160,14 +160,14 @@ def test_a_geometry_can_be_kept_in_a_variable(home: Settings) -> None:
 
 
 def test_a_variable_that_was_not_declared_is_named(home: Settings) -> None:
-    with pytest.raises(CommandError, match="@b was not declared"):
+    with pytest.raises(Invalid, match="@b was not declared"):
         run_sql(home, "DECLARE @a INT = 1; SELECT @a + @b")
 
 
 def test_what_only_sql_server_knows_is_named(home: Settings) -> None:
-    with pytest.raises(CommandError, match="@@VERSION"):
+    with pytest.raises(Invalid, match="@@VERSION"):
         run_sql(home, "SELECT TOP 1 @@VERSION")
-    with pytest.raises(CommandError, match="SET"):
+    with pytest.raises(Invalid, match="SET"):
         run_sql(home, "DECLARE @a INT; SET NOCOUNT ON; SELECT @a")
 
 
@@ -229,7 +229,7 @@ def test_texts_and_types_are_as_on_sql_server(home: Settings, expression: str, v
     ],
 )
 def test_what_cannot_be_converted_is_an_error(home: Settings, expression: str, complaint: str) -> None:
-    with pytest.raises(CommandError, match=complaint):
+    with pytest.raises(Invalid, match=complaint):
         run_sql(home, f"SELECT {expression}")
 
 
@@ -245,7 +245,7 @@ def test_a_select_assigns_variables_as_the_types_that_they_have(home: Settings) 
 def test_go_separates_batches_and_ends_variables(home: Settings) -> None:
     results = run_sql(home, "SELECT 1\nGO\nDECLARE @a INT = 2; SELECT @a\n go \nSELECT 'GO'")["results"]
     assert [result["rows"] for result in results] == [[[1]], [[2]], [["GO"]]]
-    with pytest.raises(CommandError, match="@a was not declared"):
+    with pytest.raises(Invalid, match="@a was not declared"):
         run_sql(home, "DECLARE @a INT = 2\nGO\nSELECT @a")
 
 
@@ -290,7 +290,7 @@ def test_the_tables_of_the_file_can_be_asked_for(home: Settings) -> None:
 def test_what_is_not_done_here_is_an_error_and_never_passed_over(home: Settings, text: str) -> None:
     before = run_sql(home, "SELECT name FROM sqlite_master ORDER BY name")["rows"]
 
-    with pytest.raises(CommandError):
+    with pytest.raises(Invalid):
         run_sql(home, text, write=True)
 
     assert run_sql(home, "SELECT name FROM sqlite_master ORDER BY name")["rows"] == before
@@ -298,7 +298,7 @@ def test_what_is_not_done_here_is_an_error_and_never_passed_over(home: Settings,
 
 def test_a_longer_atomic_value_than_there_can_be_says_what_to_write(home: Settings) -> None:
     text = "INSERT INTO Atom (TenantId, Modality, ContentHash, AtomicValue) VALUES (0, 'binary', zeroblob(32), zeroblob(65))"
-    with pytest.raises(CommandError, match="first 64 bytes"):
+    with pytest.raises(Invalid, match="first 64 bytes"):
         run_sql(home, text, write=True)
 
 
@@ -326,7 +326,7 @@ def test_a_longer_atomic_value_than_there_can_be_says_what_to_write(home: Settin
     ],
 )
 def test_arguments_that_do_not_fit_are_an_error(home: Settings, call: str, complaint: str) -> None:
-    with pytest.raises(CommandError, match=complaint):
+    with pytest.raises(Invalid, match=complaint):
         run_sql(home, f"EXEC dbo.{call}", write=True)
 
 
@@ -344,5 +344,5 @@ def test_atoms_of_a_procedure_are_one_source_in_their_order(home: Settings) -> N
 
 
 def test_a_procedure_changes_nothing_unless_write_is_given(home: Settings) -> None:
-    with pytest.raises(CommandError, match="give --write"):
+    with pytest.raises(Invalid, match="readonly"):
         run_sql(home, """EXEC dbo.sp_IngestAtoms N'[{"CanonicalText": "one"}]', 0""")

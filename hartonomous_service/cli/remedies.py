@@ -1,0 +1,32 @@
+"""How an error of the service reads on the command line: with the option that was wrong, and the command that helps."""
+
+from collections.abc import Mapping
+
+from hartonomous_service.errors import Remedy, ServiceError
+
+REMEDIES: Mapping[Remedy, str] = {
+    "find_atoms": "`hartonomous search` shows the hashes of atoms",
+    "give_more_time": "give --seconds for more",
+    "list_dead_letters": "`hartonomous dead-letters list --all-tenants` shows what is there",
+    "list_failed_jobs": "`hartonomous jobs list --status Failed` shows those that did",
+    "list_inferences": "`hartonomous infer list` shows what is recorded",
+    "list_jobs": "`hartonomous jobs list` shows what is there",
+    "list_sources": "`hartonomous sources list` shows what is there",
+    "migrate": "`hartonomous migrate` makes it",
+    "reset_demo": "`hartonomous demo --reset` starts over",
+    "search_by_words": "--mode lexical works without",
+    "sync_events": "run `hartonomous ingest` or the daemon first, then verify again",
+    "verify": "`hartonomous verify` names the atoms at fault",
+    "write": "give --write to change data",
+}
+
+_OPTIONS = {"adopt": "--adopt", "content_type": "--content-type", "output": "-o", "port": "--port"}
+"""Arguments of calls that are options of commands and that no command checks itself."""
+
+
+def in_words(error: ServiceError) -> str:
+    """The one line that people read."""
+    said = str(error)
+    if error.argument in _OPTIONS:
+        said = f"{_OPTIONS[error.argument]}: {error.problem}"
+    return f"{said}; {REMEDIES[error.remedy]}" if error.remedy else said
