@@ -1,6 +1,7 @@
 """Microsoft's parser and model in a process of their own, asked by tests."""
 
 import atexit
+import hashlib
 import json
 import os
 import re
@@ -50,8 +51,10 @@ class Checker:
     """The process that has .NET loaded; one for all tests of a session."""
 
     def __init__(self, toolchain: Toolchain) -> None:
+        script = Path(__file__).with_name("dotnet.py")
+        self._answers = toolchain.folder / "answers" / hashlib.sha256(script.read_bytes()).hexdigest()[:16]
         self._process = subprocess.Popen(
-            [toolchain.python, Path(__file__).with_name("dotnet.py"), toolchain.assemblies],
+            [toolchain.python, script, toolchain.assemblies],
             env=toolchain.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -76,10 +79,23 @@ class Checker:
         text = _BEYOND_BASIC_PLANE.sub(
             "\ufffd\ufffd", text
         )  # .NET counts in UTF-16: what takes two units there takes two here
-        answer = self._ask({"parse": text})
+        answer = self._parsed(text)
         if answer["errors"]:
             return [Finding(place, *error) for error in answer["errors"]]
         return Script(place, text, node_from(answer["tree"]))
+
+    def _parsed(self, text: str) -> dict[str, Any]:
+        """The parser's answer, kept beside the toolchain: to parse every migration takes it half a minute, in each process of tests."""
+        file = self._answers / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+        if file.exists():
+            kept: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            return kept
+        answer = self._ask({"parse": text})
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half = file.with_suffix(f".{os.getpid()}")
+        half.write_text(json.dumps(answer), "utf-8")
+        half.replace(file)  # whole or not there: other processes read it
+        return answer
 
     def model_findings(self, units: Iterable[tuple[str, str]]) -> list[str]:
         """What DacFx has against these objects together: references and types that do not resolve. Names must differ."""

@@ -1,330 +1,173 @@
-"""Expressions of T-SQL, from their tree to closures: types are settled once, values many times."""
+"""Expressions and conditions of T-SQL, from their tree to closures over a frame."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.tools.tsql.tree import Node, last_name
-from tests.tools.tsql_evaluator.operators import (
-    arithmetic,
-    built_in,
-    comparison,
-    negation,
-    point_property,
-    static_method,
-)
+import numpy as np
+
+from tests.tools.tsql.tree import Node
 from tests.tools.tsql_evaluator.values import (
-    BIT,
-    FLOAT,
-    INT,
-    NULL,
-    SqlError,
-    SqlType,
+    FUNCTIONS,
+    NText,
+    Type,
     Unsupported,
     Value,
-    common_type,
-    converter,
-    decimal_literal,
+    binary_operator,
+    comparison,
+    concat,
 )
 
 if TYPE_CHECKING:
     from tests.tools.tsql_evaluator.server import Server
 
 Frame = dict[Any, Value]
-"""Values of variables (by their lower-case names, with @) and of the current row's columns (by their keys)."""
+"""Values by name: variables (@x), columns (alias.x and x, an inner query's hide an outer's), aggregates by the id of their node."""
 Run = Callable[[Frame], Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """An expression: its type, and how its value is found."""
-
-    type: SqlType
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table in FROM; the key is its own, also where a table is named twice."""
-
-    name: str
-    type: SqlType
-    key: object
 
 
 @dataclass
 class Scope:
-    """What names mean at one place: variables of the batch, columns of FROM, common table expressions, and the query around."""
+    """What a body knows: the server, the types of its variables, its common table expressions."""
 
     server: "Server"
-    variables: dict[str, Any]
-    tables: dict[str, list[Column]] = field(default_factory=dict)
+    types: dict[str, Type] = field(default_factory=dict)
     ctes: dict[str, Any] = field(default_factory=dict)
-    computed: dict[int, Column] = field(default_factory=dict)
-    """Aggregates and window functions of this query, by the id of their node: their values stand in the frame."""
-    outer: "Scope | None" = None
-
-    def inside(self) -> "Scope":
-        return Scope(self.server, self.variables, {}, dict(self.ctes), {}, self)
-
-    def column(self, names: list[str]) -> Column:
-        *qualifier, name = (part.lower() for part in names)
-        for alias, columns in self.tables.items():
-            if not qualifier or qualifier[-1] == alias:
-                for column in columns:
-                    if column.name.lower() == name:
-                        return column
-        if self.outer is None:
-            raise SqlError(207, f"invalid column name {'.'.join(names)}")
-        return self.outer.column(names)
 
 
-def data_type(node: Node) -> SqlType:
-    """A type as it is written: varbinary(max), dbo.ScoreRows is not one."""
-    name = last_name(node["Name"]).lower()
-    parameters = [part["Value"] for part in node.all("Parameters")]
-    if name in ("varchar", "char", "nvarchar", "nchar", "varbinary", "binary"):
-        length = parameters[0] if parameters else "1"
-        return SqlType(name, None if str(length).lower() == "max" else int(length))
-    return SqlType({"rowversion": "timestamp", "numeric": "decimal"}.get(name, name))
-
-
-def expression(node: Node, scope: Scope) -> Typed:
-    """The closure of a scalar expression."""
-    if column := scope.computed.get(id(node)):
-        return Typed(column.type, lambda frame, key=column.key: frame[key])  # type: ignore[misc]
-    compile_ = _SCALARS.get(node.kind)
-    if compile_ is None:
-        raise Unsupported(f"{node.kind} at {node.line}:{node.column}")
-    return compile_(node, scope)
-
-
-def converted(typed: Typed, target: SqlType, style: int = 0) -> Run:
-    """The value of an expression as another type."""
-    run = typed.run
-    if typed.type == target:
-        return run
-    convert = converter(typed.type, target, style)
-    return lambda frame: convert(run(frame))
-
-
-def _literal(type_: SqlType, value: Value) -> Typed:
-    return Typed(type_, lambda frame: value)
-
-
-def _integer(node: Node, scope: Scope) -> Typed:
-    value = int(node["Value"])
-    return _literal(INT, value) if value < 2**31 else _literal(*decimal_literal(node["Value"]))
-
-
-def _string(node: Node, scope: Scope) -> Typed:
-    return _literal(
-        SqlType("nvarchar" if node.get("IsNational") else "varchar", len(node["Value"]) or 1), node["Value"]
-    )
-
-
-def _hexadecimal(node: Node, scope: Scope) -> Typed:
-    digits = node["Value"][2:]
-    value = bytes.fromhex(digits if len(digits) % 2 == 0 else f"0{digits}")
-    return _literal(SqlType("varbinary", len(value) or 1), value)
-
-
-def _variable(node: Node, scope: Scope) -> Typed:
-    name = node["Name"].lower()
-    type_ = INT if name == "@@rowcount" else scope.variables[name]
-    return Typed(type_, lambda frame: frame[name])
-
-
-def _column(node: Node, scope: Scope) -> Typed:
-    column = scope.column([part["Value"] for part in node["MultiPartIdentifier"].all("Identifiers")])
-    key = column.key
-    return Typed(column.type, lambda frame: frame[key])
-
-
-def _null_in_null_out(type_: SqlType, implementation: Callable[..., Value], arguments: list[Run]) -> Typed:
-    if len(arguments) == 1:
-        [only] = arguments
-        return Typed(type_, lambda frame: None if (x := only(frame)) is None else implementation(x))
+def null_in_null_out(implementation: Callable[..., Value], arguments: list[Run]) -> Run:
     if len(arguments) == 2:
         left, right = arguments
 
-        def of_two(frame: Frame) -> Value:
+        def run(frame: Frame) -> Value:
             if (x := left(frame)) is None or (y := right(frame)) is None:
                 return None
             return implementation(x, y)
 
-        return Typed(type_, of_two)
+        return run
 
-    def of_many(frame: Frame) -> Value:
+    def run_many(frame: Frame) -> Value:
         values = [argument(frame) for argument in arguments]
-        return None if None in values else implementation(*values)
+        return None if any(value is None for value in values) else implementation(*values)
 
-    return Typed(type_, of_many)
-
-
-def _binary(node: Node, scope: Scope) -> Typed:
-    left, right = (expression(node[side], scope) for side in ("FirstExpression", "SecondExpression"))
-    type_, implementation = arithmetic(node["BinaryExpressionType"], left.type, right.type)
-    return _null_in_null_out(type_, implementation, [left.run, right.run])
+    return run_many
 
 
-def _unary(node: Node, scope: Scope) -> Typed:
-    operand = expression(node["Expression"], scope)
+def expression(node: Node, scope: Scope) -> Run:
+    """The closure of a scalar expression."""
+    if node.kind not in _SCALARS:
+        raise Unsupported(f"{node.kind} at {node.line}:{node.column}")
+    return _SCALARS[node.kind](node, scope)
+
+
+def _literal(value: Value) -> Run:
+    return lambda frame: value
+
+
+def _hexadecimal(node: Node, scope: Scope) -> Run:
+    digits = node["Value"][2:]
+    return _literal(bytes.fromhex(digits.rjust(len(digits) + len(digits) % 2, "0")))
+
+
+def _variable(node: Node, scope: Scope) -> Run:
+    name = node["Name"].lower()
+    return lambda frame: frame[name]
+
+
+def _column(node: Node, scope: Scope) -> Run:
+    name = ".".join(part["Value"] for part in node["MultiPartIdentifier"].all("Identifiers")).lower()
+    return lambda frame: frame[name]
+
+
+def _sides(node: Node, scope: Scope) -> list[Run]:
+    return [expression(node[side], scope) for side in ("FirstExpression", "SecondExpression")]
+
+
+def _unary(node: Node, scope: Scope) -> Run:
     if node["UnaryExpressionType"] != "Negative":
         raise Unsupported(node["UnaryExpressionType"])
-    type_, implementation = negation(operand.type)
-    return _null_in_null_out(type_, implementation, [operand.run])
+    return null_in_null_out(lambda x: -x, [expression(node["Expression"], scope)])
 
 
-def _cast(node: Node, scope: Scope) -> Typed:
+def _convert(node: Node, scope: Scope) -> Run:
+    target, value = Type.of(node["DataType"]), expression(node["Parameter"], scope)
     style = int(node["Style"]["Value"]) if node.get("Style") else 0
-    target = data_type(node["DataType"])
-    return Typed(target, converted(expression(node["Parameter"], scope), target, style))
+    return lambda frame: target.convert(value(frame), style)
 
 
-def _case(node: Node, scope: Scope) -> Typed:
-    clauses = node.all("WhenClauses")
-    results = [expression(clause["ThenExpression"], scope) for clause in clauses]
-    otherwise = expression(node["ElseExpression"], scope) if node.get("ElseExpression") else _literal(NULL, None)
-    type_ = common_type(otherwise.type, *(result.type for result in results))
-    conditions: list[Run] = []
-    for clause in clauses:
+def _case(node: Node, scope: Scope) -> Run:
+    branches = []
+    for clause in node.all("WhenClauses"):
         if node.kind == "SearchedCaseExpression":
-            conditions.append(condition(clause["WhenExpression"], scope))
+            holds = condition(clause["WhenExpression"], scope)
         else:
-            conditions.append(_compared("Equals", node["InputExpression"], clause["WhenExpression"], scope))
-    branches = list(zip(conditions, (converted(result, type_) for result in results), strict=True))
-    final = converted(otherwise, type_)
-
-    def run(frame: Frame) -> Value:
-        for holds, result in branches:
-            if holds(frame):
-                return result(frame)
-        return final(frame)
-
-    return Typed(type_, run)
+            sides = [expression(part, scope) for part in (node["InputExpression"], clause["WhenExpression"])]
+            holds = null_in_null_out(comparison("Equals"), sides)
+        branches.append((holds, expression(clause["ThenExpression"], scope)))
+    otherwise = expression(node["ElseExpression"], scope) if node.get("ElseExpression") else _literal(None)
+    return lambda frame: next((result for holds, result in branches if holds(frame)), otherwise)(frame)
 
 
-def _coalesce(node: Node, scope: Scope) -> Typed:
-    parts = [expression(part, scope) for part in node.all("Expressions")]
-    type_ = common_type(*(part.type for part in parts))
-    runs = [converted(part, type_) for part in parts]
-    return Typed(type_, lambda frame: next((v for run in runs if (v := run(frame)) is not None), None))
+def _coalesce(node: Node, scope: Scope) -> Run:
+    runs = [expression(part, scope) for part in node.all("Expressions")]
+    return lambda frame: next((value for run in runs if (value := run(frame)) is not None), None)
 
 
-def _null_if(node: Node, scope: Scope) -> Typed:
-    first = expression(node["FirstExpression"], scope)
-    equal = _compared("Equals", node["FirstExpression"], node["SecondExpression"], scope)
-    return Typed(first.type, lambda frame: None if equal(frame) else first.run(frame))
+def _null_if(node: Node, scope: Scope) -> Run:
+    first, second = _sides(node, scope)
+    equal = null_in_null_out(comparison("Equals"), [first, second])
+    return lambda frame: None if equal(frame) else first(frame)
 
 
-def _call(node: Node, scope: Scope) -> Typed:
+def _call(node: Node, scope: Scope) -> Run:
+    if node.get("OverClause") or node["FunctionName"]["Value"].upper() in ("SUM", "COUNT"):
+        return lambda frame: frame[id(node)]  # the query has computed it
     name, target = node["FunctionName"]["Value"], node.get("CallTarget")
     arguments = [expression(argument, scope) for argument in node.all("Parameters")]
-    types, runs = [argument.type for argument in arguments], [argument.run for argument in arguments]
-    if node.get("OverClause"):
-        raise Unsupported(f"{name} OVER outside a SELECT list")
-    if target is None and name.upper() == "CONCAT":
-        texts = [
-            converted(argument, SqlType("nvarchar" if argument.type.name.startswith("n") else "varchar"))
-            for argument in arguments
-        ]
-        national = any(type_.name.startswith("n") and type_ != NULL for type_ in types)
-        return Typed(
-            SqlType("nvarchar" if national else "varchar", 8000), lambda f: "".join(text(f) or "" for text in texts)
-        )
-    if target is None:
-        return _null_in_null_out(*built_in(name.upper(), types), runs)
-    if target.kind == "UserDefinedTypeCallTarget":
-        return _null_in_null_out(*static_method(name, types), runs)
-    return scope.server.scalar_function(name).call(arguments)
+    if target and target.kind == "MultiPartIdentifierCallTarget":
+        function = scope.server.function(name)
+        return lambda frame: function.value([argument(frame) for argument in arguments])
+    if name.upper() == "CONCAT":
+        return lambda frame: concat([argument(frame) for argument in arguments])
+    if name not in FUNCTIONS:
+        raise Unsupported(name)
+    return null_in_null_out(FUNCTIONS[name], arguments)
 
 
-def _property(node: Node, scope: Scope) -> Typed:
-    owner = expression(node["CallTarget"]["Expression"], scope)
-    return _null_in_null_out(*point_property(node["PropertyName"]["Value"]), [owner.run])
+def _property(node: Node, scope: Scope) -> Run:
+    name = {"STX": "x", "STY": "y", "Z": "z"}[node["PropertyName"]["Value"]]
+    return null_in_null_out(lambda point: getattr(point, name), [expression(node["CallTarget"]["Expression"], scope)])
 
 
-def _scalar_subquery(node: Node, scope: Scope) -> Typed:
-    query = scope.server.query(node["QueryExpression"], scope.inside())
-    [column] = query.columns
+def _scalar_subquery(node: Node, scope: Scope) -> Run:
+    query = scope.server.query(node["QueryExpression"], scope)
 
     def run(frame: Frame) -> Value:
         rows = query.run(frame)
-        if len(rows) > 1:
-            raise SqlError(512, "a subquery returned more than one value")
+        assert len(rows) <= 1, "512: a subquery returned more than one value"
         return rows[0][0] if rows else None
 
-    return Typed(column[1], run)
-
-
-def condition(node: Node, scope: Scope) -> Run:
-    """The closure of a condition: True, False, or None for unknown."""
-    if node.kind == "BooleanComparisonExpression":
-        return _compared(node["ComparisonType"], node["FirstExpression"], node["SecondExpression"], scope)
-    if node.kind == "BooleanParenthesisExpression":
-        return condition(node["Expression"], scope)
-    if node.kind == "BooleanNotExpression":
-        inner = condition(node["Expression"], scope)
-        return lambda frame: None if (x := inner(frame)) is None else not x
-    if node.kind == "BooleanIsNullExpression":
-        value, wanted = expression(node["Expression"], scope).run, not node.get("IsNot")
-        return lambda frame: (value(frame) is None) == wanted
-    if node.kind == "ExistsPredicate":
-        query = scope.server.query(node["Subquery"]["QueryExpression"], scope.inside())
-        return lambda frame: bool(query.run(frame))
-    if node.kind == "BooleanBinaryExpression":
-        left, right = (condition(node[side], scope) for side in ("FirstExpression", "SecondExpression"))
-        return _both(left, right) if node["BinaryExpressionType"] == "And" else _either(left, right)
-    if node.kind == "BooleanTernaryExpression":
-        first = _compared("GreaterThanOrEqualTo", node["FirstExpression"], node["SecondExpression"], scope)
-        last = _compared("LessThanOrEqualTo", node["FirstExpression"], node["ThirdExpression"], scope)
-        between = _both(first, last)
-        if node["TernaryExpressionType"] == "Between":
-            return between
-        return lambda frame: None if (x := between(frame)) is None else not x
-    raise Unsupported(f"{node.kind} at {node.line}:{node.column}")
-
-
-def _compared(operator: str, first: Node, second: Node, scope: Scope) -> Run:
-    left, right = expression(first, scope), expression(second, scope)
-    compare = comparison(operator, left.type, right.type)
-    return _null_in_null_out(BIT, compare, [left.run, right.run]).run
-
-
-def _both(left: Run, right: Run) -> Run:
-    def run(frame: Frame) -> bool | None:
-        if (x := left(frame)) is False or (y := right(frame)) is False:
-            return False
-        return None if x is None or y is None else True
-
     return run
 
 
-def _either(left: Run, right: Run) -> Run:
-    def run(frame: Frame) -> bool | None:
-        if (x := left(frame)) or (y := right(frame)):
-            return True
-        return None if x is None or y is None else False
-
-    return run
-
-
-_SCALARS: dict[str, Callable[[Node, Scope], Typed]] = {
-    "IntegerLiteral": _integer,
-    "NumericLiteral": lambda node, scope: _literal(*decimal_literal(node["Value"])),
-    "RealLiteral": lambda node, scope: _literal(FLOAT, float(node["Value"])),
-    "StringLiteral": _string,
+_SCALARS: dict[str, Callable[[Node, Scope], Run]] = {
+    # an integer that is no int is numeric
+    "IntegerLiteral": lambda node, scope: _literal(np.int32(v) if (v := int(node["Value"])) < 2**31 else Decimal(v)),
+    "NumericLiteral": lambda node, scope: _literal(Decimal(node["Value"])),
+    "RealLiteral": lambda node, scope: _literal(np.float64(node["Value"])),
+    "StringLiteral": lambda node, scope: _literal(NText(node["Value"]) if node.get("IsNational") else node["Value"]),
     "BinaryLiteral": _hexadecimal,
-    "NullLiteral": lambda node, scope: _literal(NULL, None),
+    "NullLiteral": lambda node, scope: _literal(None),
     "VariableReference": _variable,
     "GlobalVariableExpression": _variable,
     "ColumnReferenceExpression": _column,
     "ParenthesisExpression": lambda node, scope: expression(node["Expression"], scope),
-    "BinaryExpression": _binary,
+    "BinaryExpression": lambda node, scope: null_in_null_out(
+        binary_operator(node["BinaryExpressionType"]), _sides(node, scope)
+    ),
     "UnaryExpression": _unary,
-    "ConvertCall": _cast,
-    "CastCall": _cast,
+    "ConvertCall": _convert,
     "SearchedCaseExpression": _case,
     "SimpleCaseExpression": _case,
     "CoalesceExpression": _coalesce,
@@ -333,3 +176,38 @@ _SCALARS: dict[str, Callable[[Node, Scope], Typed]] = {
     "UserDefinedTypePropertyAccess": _property,
     "ScalarSubquery": _scalar_subquery,
 }
+
+
+def condition(node: Node, scope: Scope) -> Run:
+    """The closure of a condition: True, False, or None for unknown."""
+    match node.kind:
+        case "BooleanComparisonExpression":
+            return null_in_null_out(comparison(node["ComparisonType"]), _sides(node, scope))
+        case "BooleanParenthesisExpression":
+            return condition(node["Expression"], scope)
+        case "BooleanIsNullExpression":
+            value, wanted = expression(node["Expression"], scope), not node.get("IsNot")
+            return lambda frame: (value(frame) is None) == wanted
+        case "ExistsPredicate":
+            query = scope.server.query(node["Subquery"]["QueryExpression"], scope)
+            return lambda frame: bool(query.run(frame))
+        case "BooleanBinaryExpression":
+            left, right = (condition(node[side], scope) for side in ("FirstExpression", "SecondExpression"))
+            return _combined(left, right, decisive=node["BinaryExpressionType"] == "Or")
+        case "BooleanTernaryExpression" if node["TernaryExpressionType"] == "NotBetween":
+            names = ("FirstExpression", "SecondExpression", "ThirdExpression")
+            value, low, high = (expression(node[name], scope) for name in names)
+            below = null_in_null_out(comparison("LessThan"), [value, low])
+            return _combined(below, null_in_null_out(comparison("GreaterThan"), [value, high]), decisive=True)
+    raise Unsupported(f"{node.kind} at {node.line}:{node.column}")
+
+
+def _combined(left: Run, right: Run, decisive: bool) -> Run:
+    """OR is decided by True, AND by False; else one unknown side makes the whole unknown."""
+
+    def run(frame: Frame) -> bool | None:
+        if (x := left(frame)) is decisive or (y := right(frame)) is decisive:
+            return decisive
+        return None if x is None or y is None else not decisive
+
+    return run

@@ -1,17 +1,25 @@
-"""Values and types of T-SQL as SQL Server computes with them: ranges, precedence, conversions.
+"""Values of T-SQL as NumPy's scalars, which overflow and promote as the server's do: int is int32, bigint int64, float float64.
 
-What is not needed to execute this project's functions raises Unsupported: nothing is guessed.
+Text is str (NText where it is national), binary is bytes, NULL is None. What this project's T-SQL does not use raises Unsupported:
+nothing is guessed.
 """
 
+import hashlib
 import math
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
+from tests.tools.tsql.tree import Node, last_name
+
 Value = Any
-"""int, float, str, bytes, Decimal (literals only), Point, or None for NULL."""
+_INTEGERS = {"bigint": np.int64, "int": np.int32, "smallint": np.int16, "tinyint": np.uint8, "bit": np.int8}
+_KEPT = ("datetime2", "uniqueidentifier", "geometry", "timestamp", "rowversion", "decimal")
 
 
 class Unsupported(Exception):
@@ -26,24 +34,8 @@ class SqlError(Exception):
         self.number = number
 
 
-@dataclass(frozen=True, slots=True)
-class SqlType:
-    """A type; `length` is None for max and for types that have none."""
-
-    name: str
-    length: int | None = None
-
-    @property
-    def is_integer(self) -> bool:
-        return self.name in _RANGES
-
-    @property
-    def is_text(self) -> bool:
-        return self.name in ("varchar", "char", "nvarchar", "nchar")
-
-    @property
-    def is_binary(self) -> bool:
-        return self.name in ("varbinary", "binary", "timestamp")
+class NText(str):
+    """nvarchar: two bytes a character where it is hashed or measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,142 +49,158 @@ class Point:
 
     @classmethod
     def from_text(cls, text: str, srid: int) -> "Point":
-        match = re.fullmatch(r"\s*POINT\s*\(\s*(\S+)\s+(\S+?)(?:\s+(\S+?))?\s*\)\s*", text)
-        if not match:
-            raise SqlError(24114, f"no point in well-known text: {text!r}")
-        x, y, z = (None if part is None else float(part) for part in match.groups())
-        assert x is not None and y is not None
+        x, y, z = map(float, re.fullmatch(r"POINT\((\S+) (\S+) (\S+)\)", text).groups())  # type: ignore[union-attr]
         return cls(x, y, z, srid)
 
 
-_RANGES = {
-    "bigint": (-(2**63), 2**63 - 1),
-    "int": (-(2**31), 2**31 - 1),
-    "smallint": (-(2**15), 2**15 - 1),
-    "tinyint": (0, 255),
-    "bit": (0, 1),
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type as it is written; `length` is None for max and for types that have none."""
+
+    name: str
+    length: int | None = None
+
+    @classmethod
+    def of(cls, node: Node) -> "Type":
+        name, parameters = last_name(node["Name"]).lower(), node.all("Parameters")
+        sized = "char" in name or "binary" in name
+        length = str(parameters[0].get("Value") or "max").lower() if parameters else "1"
+        return cls(name, int(length) if sized and length != "max" else None)
+
+    def convert(self, value: Value, style: int = 0) -> Value:
+        """The value as one of this type. NULL stays NULL; what does not fit is error 8115, as on the server."""
+        if value is None or self.name in _KEPT:
+            return value
+        if self.name in _INTEGERS:
+            return self._integer(value)
+        if self.name == "float" and not isinstance(value, bytes):
+            return np.float64(value)
+        if "binary" in self.name and isinstance(value, bytes):
+            fitted = value[: self.length]
+            return fitted.ljust(self.length or 0, b"\0") if self.name == "binary" else fitted
+        if "char" in self.name:
+            return self._text(value, style)
+        raise Unsupported(f"conversion of {type(value).__name__} to {self.name}")
+
+    def _integer(self, value: Value) -> Value:
+        kind = _INTEGERS[self.name]
+        if isinstance(
+            value, bytes
+        ):  # the last bytes count, most significant first; a shorter value has zeros before it
+            size = np.dtype(kind).itemsize
+            return kind(int.from_bytes(value[-size:].rjust(size, b"\0"), "big", signed=True))
+        number = int(value != 0) if self.name == "bit" else int(value)  # of a float, toward zero
+        if not np.iinfo(kind).min <= number <= np.iinfo(kind).max:
+            raise SqlError(8115, f"arithmetic overflow: {number} is no {self.name}")
+        return kind(number)
+
+    def _text(self, value: Value, style: int) -> str:
+        if isinstance(value, str):
+            text = value[: self.length]
+        elif isinstance(value, bytes) and style == 2:
+            text = value.hex().upper()
+        elif isinstance(value, np.floating) and style == 3:  # 17 digits
+            mantissa, exponent = f"{value:.16e}".split("e")
+            text = f"{mantissa}e{exponent[0]}{int(exponent[1:]):03d}"
+        elif isinstance(value, np.integer):
+            text = str(value)
+        else:
+            raise Unsupported(f"conversion of {type(value).__name__} to {self.name} with style {style}")
+        if self.length is not None and len(text) > self.length:
+            raise SqlError(8115, f"{text!r} does not fit {self.name}({self.length})")
+        text = text.ljust(self.length or 0) if self.name in ("char", "nchar") else text
+        return NText(text) if self.name.startswith("n") else text
+
+
+def _divide(x: Value, y: Value) -> Value:
+    if y == 0:
+        raise SqlError(8134, "divide by zero")
+    if isinstance(x, np.floating) or isinstance(y, np.floating):
+        return x / y
+    quotient = abs(int(x)) // abs(int(y))  # toward zero
+    return np.result_type(x, y).type(-quotient if (x < 0) != (y < 0) else quotient)
+
+
+_ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
+    "Add": operator.add,
+    "Subtract": operator.sub,
+    "Multiply": operator.mul,
+    "Divide": _divide,
+    "Modulo": lambda x, y: x - y * _divide(x, y),
 }
-_PRECEDENCE = ["geometry", "datetime2", "float", "decimal", "bigint", "int", "smallint", "tinyint", "bit"]
-_PRECEDENCE += ["uniqueidentifier", "nvarchar", "nchar", "varchar", "char", "timestamp", "varbinary", "binary", "null"]
-_SIZES = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "float": 8, "bit": 1}
-
-NULL = SqlType("null")
-BIT = SqlType("bit")
-INT = SqlType("int")
-BIGINT = SqlType("bigint")
-FLOAT = SqlType("float")
-DECIMAL = SqlType("decimal")
-GEOMETRY = SqlType("geometry")
+_BITWISE = {"BitwiseAnd": operator.and_, "BitwiseOr": operator.or_, "BitwiseXor": operator.xor}
+_COMPARISONS = {
+    "Equals": operator.eq,
+    "NotEqualToBrackets": operator.ne,
+    "LessThan": operator.lt,
+    "LessThanOrEqualTo": operator.le,
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqualTo": operator.ge,
+}
 
 
-def common_type(*types: SqlType) -> SqlType:
-    """The type that values of these types are converted to where they meet: that of the highest precedence."""
-    highest = min(types, key=lambda type_: _PRECEDENCE.index(type_.name))
-    alike = [type_.length for type_ in types if type_.name == highest.name or type_.is_text or type_.is_binary]
-    if highest.is_text or highest.is_binary:
-        return SqlType(highest.name, None if None in alike else max(length for length in alike if length is not None))
-    return highest
+def binary_operator(name: str) -> Callable[[Value, Value], Value]:
+    """An operator for two values that are not NULL."""
+    if name in _BITWISE:
+        return _BITWISE[name]  # NumPy refuses floats
+    compute = _ARITHMETIC[name]
+
+    def run(x: Value, y: Value) -> Value:
+        if isinstance(x, Decimal) or isinstance(y, Decimal):
+            raise Unsupported("arithmetic of decimals: write floats with an exponent (1.5E0)")
+        result = compute(x, y)
+        return NText(result) if isinstance(x, NText) or isinstance(y, NText) else result
+
+    return run
 
 
-def in_range(value: int, type_: SqlType) -> int:
-    """The integer itself, or what the server says to one that does not fit."""
-    low, high = _RANGES[type_.name]
-    if not low <= value <= high:
-        raise SqlError(8115, f"arithmetic overflow: {value} is no {type_.name}")
-    return value
+def comparison(name: str) -> Callable[[Value, Value], bool]:
+    """A comparison of two values that are not NULL; text as the usual collations compare it."""
+    compare = _COMPARISONS[name]
+
+    def run(x: Value, y: Value) -> bool:
+        if isinstance(x, str):
+            x, y = x.rstrip(" ").casefold(), y.rstrip(" ").casefold()
+        return bool(compare(x, y))
+
+    return run
 
 
-def finite(value: float) -> float:
-    """The float itself: SQL Server has neither infinity nor NaN, and no subnormal numbers."""
-    if not math.isfinite(value):
-        raise SqlError(8115, "arithmetic overflow: float")
-    return 0.0 if 0.0 < abs(value) < 2.2250738585072014e-308 else value
+def _power(x: Value, y: Value) -> Value:
+    """Of the type of the first argument: POWER(2, 31) overflows and POWER(2, -1) is 0."""
+    power = math.pow(x, y)
+    kind = {np.float64: "float", np.int64: "bigint"}.get(type(x), "int")
+    return Type(kind).convert(np.float64(power))
 
 
-def data_length(value: Value, type_: SqlType) -> int:
-    if isinstance(value, bytes):
-        return len(value)
-    if isinstance(value, str):
-        return len(value.encode("utf-16-le" if type_.name.startswith("n") else "cp1252"))
-    if type_.name in _SIZES:
-        return _SIZES[type_.name]
-    raise Unsupported(f"DATALENGTH of {type_.name}")
+def _substring(value: bytes | str, start: int, length: int) -> bytes | str:
+    return value[max(start - 1, 0) : max(start - 1 + length, 0)]
 
 
-def converter(source: SqlType, target: SqlType, style: int = 0) -> Callable[[Value], Value]:
-    """How a value of one type becomes one of another; NULL stays NULL."""
-    if source == target or source.name == "null":
-        return lambda value: value
-    convert = _conversion(source, target, style)
-    return lambda value: None if value is None else convert(value)
+def _sha256(algorithm: str, value: str | bytes) -> bytes:
+    if algorithm != "SHA2_256":
+        raise Unsupported(algorithm)
+    return hashlib.sha256(_encoded(value)).digest()
 
 
-def _conversion(source: SqlType, target: SqlType, style: int) -> Callable[[Value], Value]:
-    if target.name == "bit":
-        return lambda value: int(value != 0)
-    if target.is_integer:
-        return _to_integer(source, target)
-    if target.name == "float" and not source.is_binary:
-        return lambda value: finite(float(value))
-    if target.is_binary:
-        return _to_binary(source, target)
-    if target.is_text:
-        return _to_text(source, target, style)
-    if source.name == target.name or (target.name in ("datetime2", "uniqueidentifier") and source.is_text):
-        return lambda value: value
-    raise Unsupported(f"conversion of {source.name} to {target.name}")
+def _encoded(value: str | bytes) -> bytes:
+    return value.encode("utf-16-le" if isinstance(value, NText) else "cp1252") if isinstance(value, str) else value
 
 
-def _to_integer(source: SqlType, target: SqlType) -> Callable[[Value], Value]:
-    if source.is_binary:
-        size = _SIZES[target.name]
-
-        # The last bytes count, most significant first; a shorter value has zeros before it, so it is never negative.
-        def from_bytes(value: bytes) -> int:
-            return int.from_bytes(value[-size:].rjust(size, b"\0"), "big", signed=target.name != "tinyint")
-
-        return from_bytes
-    if source.is_integer or source.name in ("float", "decimal"):
-        return lambda value: in_range(math.trunc(value), target)
-    if source.is_text:
-        return lambda value: in_range(int(value), target)
-    raise Unsupported(f"conversion of {source.name} to {target.name}")
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "POWER": _power,
+    "SQRT": lambda x: np.float64(math.sqrt(x)),
+    "FLOOR": lambda x: np.float64(math.floor(x)),
+    "DATALENGTH": lambda x: np.int32(len(_encoded(x))),
+    "SUBSTRING": _substring,
+    "HASHBYTES": _sha256,
+    "LOWER": str.lower,
+    "STPointFromText": Point.from_text,
+}
+"""Built-in functions that are NULL as soon as an argument is."""
 
 
-def _to_binary(source: SqlType, target: SqlType) -> Callable[[Value], Value]:
-    if not source.is_binary:
-        raise Unsupported(f"conversion of {source.name} to {target.name}")
-    length = target.length
-    if length is None:
-        return lambda value: value
-    if target.name == "binary":
-        return lambda value: value[:length].ljust(length, b"\0")
-    return lambda value: value[:length]
-
-
-def _to_text(source: SqlType, target: SqlType, style: int) -> Callable[[Value], Value]:
-    def fitted(text: str) -> str:
-        if target.length is not None and not source.is_text and len(text) > target.length:
-            raise SqlError(8115, f"{text!r} does not fit {target.name}({target.length})")
-        text = text if target.length is None else text[: target.length]
-        return text.ljust(target.length or 0) if target.name in ("char", "nchar") else text
-
-    if source.is_text:
-        return fitted
-    if source.is_integer:
-        return lambda value: fitted(str(value))
-    if source.name == "float" and style == 3:
-        return lambda value: fitted(_seventeen_digits(value))
-    if source.is_binary and style == 2:
-        return lambda value: fitted(value.hex().upper())
-    raise Unsupported(f"conversion of {source.name} to {target.name} with style {style}")
-
-
-def _seventeen_digits(value: float) -> str:
-    mantissa, exponent = f"{value:.16e}".split("e")
-    return f"{mantissa}e{exponent[0]}{int(exponent[1:]):03d}"
-
-
-def decimal_literal(text: str) -> tuple[SqlType, Value]:
-    """1.5, and an integer that is no int."""
-    return DECIMAL, Decimal(text)
+def concat(values: list[Value]) -> str:
+    """CONCAT: NULL counts as nothing."""
+    texts = [value if isinstance(value, str) else str(value) for value in values if value is not None]
+    return NText("".join(texts)) if any(isinstance(text, NText) for text in texts) else "".join(texts)
