@@ -13,7 +13,7 @@ test *args:
 
 # What to run after each change: lint, types, and the tests without servers that take no seconds. About a minute on two cores.
 quick:
-    ruff check . && ruff format --check . && mypy && pytest -q -n 2 -m 'not slow' tests/unit tests/contract
+    ruff check . && ruff format --check . && mypy && pytest -q -n 2 -m 'not slow' --durations=5 tests/unit tests/contract
 
 lint:
     ruff check . && ruff format --check . && mypy

@@ -8,6 +8,7 @@ import dataclasses
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,7 +117,12 @@ def statement_findings(place: str, text: str) -> list[Finding]:
     found = [*lint(result), *statement_rules(result)]
     if f"[{PLACEHOLDER}].{PLACEHOLDER}" in text:  # which procedure is called, only the run says
         return found
-    return found + call_findings(result, Definitions.of(file_set(BROKERS[0])))
+    return found + call_findings(result, definitions())
+
+
+@cache
+def definitions() -> Definitions:
+    return Definitions.of(file_set(BROKERS[0]))
 
 
 # ---- each installation
@@ -138,8 +144,8 @@ def test_every_name_and_type_resolves(broker: str) -> None:
 @pytest.mark.parametrize("broker", BROKERS)
 def test_every_call_fits_what_it_calls(broker: str) -> None:
     scripts = installed(broker)
-    definitions = Definitions.of(scripts)
-    found = [str(finding) for script in scripts for finding in call_findings(script, definitions)]
+    all_of_them = Definitions.of(scripts)
+    found = [str(finding) for script in scripts for finding in call_findings(script, all_of_them)]
     assert found == []
 
 
@@ -289,10 +295,11 @@ def test_a_statement_that_returns_rows_is_queried_and_one_that_changes_some_is_e
 def statement_calls(file: Path) -> Iterator[tuple[ast.Call, str]]:
     """Calls of `query` and `execute` with the name of a statement."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".query", ".execute")) and node.args:
-            first = node.args[0]
-            if isinstance(first, ast.Constant) and first.value in STATEMENTS:
-                yield node, str(first.value)
+        name = node.args[0] if isinstance(node, ast.Call) and node.args else None
+        if isinstance(name, ast.Constant) and name.value in STATEMENTS:
+            assert isinstance(node, ast.Call)
+            if ast.unparse(node.func).endswith((".query", ".execute")):
+                yield node, str(name.value)
 
 
 CONTRACTS = sorted((Path(__file__).parent.parent / "contract").glob("test_*.py"))

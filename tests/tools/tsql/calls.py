@@ -45,7 +45,6 @@ def call_findings(script: Script, definitions: Definitions) -> list[Finding]:
     found: list[Finding] = []
     for batch in script.tree.all("Batches"):
         variables = _table_typed_variables(batch)
-        found += _unknown_types(script, batch, definitions)
         for execute in batch.walk("ExecuteSpecification"):
             found += _execute(script, execute, variables, definitions)
         for insert in batch.walk("InsertSpecification"):
@@ -62,21 +61,6 @@ def _table_typed_variables(batch: Node) -> dict[str, str]:
         for node in declared
         if node.get("DataType") and node["DataType"].kind == "UserDataTypeReference"
     }
-
-
-def _unknown_types(script: Script, batch: Node, definitions: Definitions) -> Iterator[Finding]:
-    for node in batch.walk("ProcedureParameter", "DeclareVariableElement"):
-        type_ = node.get("DataType")
-        if not type_ or type_.kind != "UserDataTypeReference" or (name := type_name(type_).lower()).startswith("sys."):
-            continue
-        if name.removeprefix("dbo.") not in definitions.table_types and name not in (
-            "geometry",
-            "geography",
-            "sysname",
-        ):
-            yield script.finding(node, f"there is no type {type_name(type_)}")
-        elif name.removeprefix("dbo.") in definitions.table_types and not name.startswith("dbo."):
-            yield script.finding(node, f"{type_name(type_)} has no schema")
 
 
 def _called(execute: Node) -> Node | None:

@@ -145,11 +145,13 @@ def table_types_in(scripts: Iterable[Script]) -> dict[str, list[tuple[str, str]]
     }
 
 
+@cache
 def procedures(broker: str = "table_broker") -> dict[str, Procedure]:
     """The procedures of an installation, by name."""
     return procedures_in(file_set(broker))
 
 
+@cache
 def table_types(broker: str = "table_broker") -> dict[str, list[tuple[str, str]]]:
     """The table types of an installation, by name: (column, type) in order."""
     return table_types_in(file_set(broker))
