@@ -5,9 +5,10 @@ from functools import partial
 import dagster as dg
 
 from hartonomous_assets.table_schema import column_schema
+from hartonomous_core.spatial.landmarks import LANDMARK_METHOD
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.work.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
+from hartonomous_resources.work.models import active_embedding_model, ensure_projection_model
 
 _ARTEFACT = "artefact"
 

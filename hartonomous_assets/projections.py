@@ -11,13 +11,13 @@ from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.stage_log import CREATED, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.spatial import hilbert
-from hartonomous_core.spatial.landmarks import bucket, landmark_axes
+from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, bucket, landmark_axes
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.vectors.stored_vectors import vectors_of
-from hartonomous_resources.work.models import LANDMARK_METHOD, active_embedding_model, ensure_projection_model
+from hartonomous_resources.work.models import active_embedding_model, ensure_projection_model
 from hartonomous_resources.work.publishing import publish
 
 

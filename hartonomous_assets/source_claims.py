@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from hartonomous_assets.stage import MAX_ATTEMPTS, Work
+from hartonomous_assets.stage import Work
 from hartonomous_core.clock import timestamp
 from hartonomous_core.credentials import without_credentials
+from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events, deletion_events
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import query, transact

@@ -18,8 +18,6 @@ from hartonomous_resources.source_files import OF_THE_MACHINE
 if TYPE_CHECKING:
     from dagster import AssetSpec
 
-MAX_ATTEMPTS = 5
-
 
 class StageUnavailable(Exception):
     """What the stage needs outside is down: its asset fails, its work waits, the other stages go on."""

@@ -2,18 +2,17 @@
 
 import uuid
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
+from hartonomous_core.vocabulary import JOB_STATUSES, JobStatus
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import dead_letter_job
 from hartonomous_service.errors import Conflict, Invalid, NotFound
-
-JobStatus = Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"]
 
 _LONGEST_TYPE = 64
 """Characters that a type of SQL Server's column has: it would cut off what is longer, without a word."""
@@ -71,8 +70,8 @@ def update_job_status(
 
     Raises Invalid for a status that there is not.
     """
-    if status not in get_args(JobStatus):
-        raise Invalid(f"{status!r} is no status of a job; there are {', '.join(get_args(JobStatus))}")
+    if status not in JOB_STATUSES:
+        raise Invalid(f"{status!r} is no status of a job; there are {', '.join(JOB_STATUSES)}")
 
     def update(unit_of_work: UnitOfWork) -> Row | None:
         job = _find(unit_of_work, job_id, tenant)

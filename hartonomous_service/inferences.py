@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_valida
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
 from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
+from hartonomous_core.vocabulary import INFERENCE_ROLES
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
@@ -20,7 +21,6 @@ from hartonomous_service.errors import Conflict, Invalid, NotFound, ServiceError
 MAX_ANSWER_BYTES = 64 * 1024
 """Longer texts are not one fragment: they are ingested as sources."""
 
-_ROLES = ("input", "output")
 _JSON_SPACE = " \t\r\n"
 
 
@@ -152,7 +152,7 @@ def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) 
             for row in named
             if row["role"] == role
         ]
-        for role in _ROLES
+        for role in INFERENCE_ROLES
     }
     metadata = json.loads(inference["metadata"])
     return {**inference, "metadata": metadata, "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
@@ -220,7 +220,7 @@ def _record(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
         "insert_inference_atom",
         [
             (recording.tenant_id, recording.inference_id, role, ordinal, bytes.fromhex(digest))
-            for role in _ROLES
+            for role in INFERENCE_ROLES
             for ordinal, digest in enumerate(recording.atoms(role))
         ],
     )
@@ -243,7 +243,7 @@ def _recorded(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]
     unknown = (row["atomHash"] for row in atoms if row["role"] == "input" and row["atomId"] is None)
     return {
         **rows[0],
-        **{f"{role}Atoms": [row["atomHash"] for row in atoms if row["role"] == role] for role in _ROLES},
+        **{f"{role}Atoms": [row["atomHash"] for row in atoms if row["role"] == role] for role in INFERENCE_ROLES},
         "unknownAtoms": list(dict.fromkeys(unknown)),
     }
 
@@ -255,7 +255,7 @@ def _refuse_what_differs(before: Mapping[str, Any], recording: _Recording) -> No
         "startedAt": recording.started_at,
         "durationMs": recording.duration_ms,
         "metadata": _sorted_json(recording.metadata),
-        **{f"{role}Atoms": recording.atoms(role) for role in _ROLES},
+        **{f"{role}Atoms": recording.atoms(role) for role in INFERENCE_ROLES},
     }
     not_yet: tuple[object, ...] = (None, "{}", [])
     for name, value in given.items():

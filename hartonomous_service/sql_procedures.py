@@ -22,12 +22,11 @@ from hartonomous_core.messages import (
     atoms_events,
     first_complaint,
 )
+from hartonomous_core.vocabulary import MODALITIES
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
 from hartonomous_resources.resources import open_compute
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Invalid
-
-_MODALITIES = ("text", "code", "image", "audio", "video", "tensor", "binary")
 
 
 def call_procedure(
@@ -187,8 +186,8 @@ def _atom_row(atom: Any, ordinal: int, offset: int) -> AtomRow:
     if named not in (b"", content_hash):
         raise Invalid(f"sql: atom {ordinal}: its hash is not the SHA-256 of its content")
     modality = fields.get("modality") or "text"
-    if modality not in _MODALITIES:
-        raise Invalid(f"sql: atom {ordinal}: its modality is none of {', '.join(_MODALITIES)}")
+    if modality not in MODALITIES:
+        raise Invalid(f"sql: atom {ordinal}: its modality is none of {', '.join(MODALITIES)}")
     return AtomRow(
         content_hash,
         content,

@@ -12,7 +12,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-_SEED = "hartonomous-landmark-v1"
+LANDMARK_METHOD = "landmark"
+LANDMARK_SEED = "hartonomous-landmark-v1"
 _BLOCK = 4 * 1024
 """Rows projected at once, so that the intermediate arrays stay in the processor's cache."""
 
@@ -49,6 +50,11 @@ def scale_for(dimension: int) -> float:
     return 4.0 / sqrt(dimension)
 
 
+def landmark_parameters(dimension: int) -> dict[str, object]:
+    """What defines the landmark projection, as ProjectionModel keeps it: seed, dimension, mean (3 numbers) and scale."""
+    return {"seed": LANDMARK_SEED, "dimension": dimension, "mean": [0.0, 0.0, 0.0], "scale": scale_for(dimension)}
+
+
 def project(
     vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
 ) -> NDArray[np.float64]:
@@ -81,7 +87,7 @@ def bucket(coordinates: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _uniform(axis: int, component: int) -> float:
-    digest = sha256(f"{_SEED}|{axis}|{component}".encode()).digest()
+    digest = sha256(f"{LANDMARK_SEED}|{axis}|{component}".encode()).digest()
     return (int.from_bytes(digest[:7], "big") >> 3) / 2**53 * 2 - 1
 
 

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hartonomous_core.limits import MAX_ATTEMPTS
+
 Row = Mapping[str, Any]
 
 ATOMIC_VALUE_BYTES = 64
@@ -112,7 +114,7 @@ class Database(Protocol):
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
         """Receive up to `n` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
 
-    def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
+    def fail(self, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
         """Count a failed receive, in a transaction of its own; the `dead_letter_at`-th moves the message to DeadLetter.
 
         Returns True when it was dead-lettered.

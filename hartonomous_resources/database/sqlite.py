@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hartonomous_core.clock import is_hour, time_ordered_uuid, timestamp
+from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.per_thread import PerThread
@@ -215,7 +216,7 @@ class SqliteDatabase:
     def _has_message(self, queue: str) -> bool:
         return bool(query(self, "queue_has_message", queue=queue))
 
-    def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
+    def fail(self, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
         with self.unit_of_work() as unit_of_work:
             return count_failed_receive(unit_of_work, message, reason, dead_letter_at)
 

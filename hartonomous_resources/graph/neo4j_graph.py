@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from hartonomous_core.vocabulary import EDGE_TYPES, LABELS
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
-from hartonomous_resources.graph.neo4j_statements import LABELS, TYPES, statement
+from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row, stored
 from hartonomous_resources.graph.neo4j_walks import View, count_downstream, nearest, shortest_path
 from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Node, Subgraph, of_another
@@ -115,7 +116,7 @@ class Neo4jGraph:
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
         def work(transaction: "neo4j.ManagedTransaction") -> tuple[dict[str, int], dict[str, int]]:
-            nodes = {label: value(transaction, statement("all_nodes", label=label)) for label in LABELS}
+            nodes: dict[str, int] = {label: value(transaction, statement("all_nodes", label=label)) for label in LABELS}
             if tenant_id is not None:
                 of_all, nodes = nodes, {label: 0 for label in LABELS}
                 for label in filter(of_all.get, LABELS):
@@ -124,7 +125,7 @@ class Neo4jGraph:
                 if nodes != of_all:
                     return _positive(nodes), _edges_of_tenant(transaction, tenant_id, _positive(nodes))
             # The server keeps count of all edges; where no other tenant has a node, they are this tenant's.
-            edges = {name: value(transaction, statement("all_edges", type=name)) for name in TYPES}
+            edges: dict[str, int] = {name: value(transaction, statement("all_edges", type=name)) for name in EDGE_TYPES}
             return _positive(nodes), _positive(edges)
 
         return self._connection.read(work)

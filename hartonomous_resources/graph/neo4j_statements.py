@@ -1,33 +1,19 @@
 """Cypher statements by name, from sql/neo4j/statements, with labels and types put in.
 
-Cypher binds values, never labels and types. So these come from the fixed sets here, and a name that is in neither never gets
+Cypher binds values, never labels and types. So these come from the vocabulary, and a name that is in neither never gets
 into a statement.
 """
 
 from functools import cache
 
+from hartonomous_core.vocabulary import DOWNSTREAM_TYPES, EDGE_TYPES, LABELS, UPSTREAM_TYPES
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 
-LABELS = ("Atom", "Source", "Run", "Model", "Inference", "Tenant")
-TYPES = (
-    "INGESTED_FROM",
-    "DERIVED_FROM",
-    "GENERATED_BY",
-    "EMBEDDED_BY",
-    "PROJECTED_BY",
-    "USED_ATOM",
-    "PRODUCED_ATOM",
-    "USED_MODEL",
-    "BELONGS_TO",
-    "SUPERSEDES",
-)
-
-# The graph's protocol says why.
-_LEFT_OUT = {
-    "__TYPES__": (),
-    "__UPSTREAM__": ("PRODUCED_ATOM",),
-    "__DOWNSTREAM__": ("PRODUCED_ATOM", "SUPERSEDES"),
+_TYPES_OF_PLACEHOLDER = {
+    "__TYPES__": EDGE_TYPES,
+    "__UPSTREAM__": UPSTREAM_TYPES,
+    "__DOWNSTREAM__": DOWNSTREAM_TYPES,
 }
 
 
@@ -38,7 +24,7 @@ def statement(name: str, *, label: str = "", start: str = "", type: str = "", en
     Raises ValueError for a label or type that the graph does not have.
     """
     text = load_statements(project_file("sql") / "neo4j" / "statements")[name]
-    known_labels, known_types = set(LABELS), set(TYPES)
+    known_labels, known_types = set(LABELS), set(EDGE_TYPES)
     for placeholder, chosen, known in (
         ("__LABEL__", label, known_labels),
         ("__START__", start, known_labels),
@@ -50,6 +36,6 @@ def statement(name: str, *, label: str = "", start: str = "", type: str = "", en
                 kind = "relationship type" if known is known_types else "label"
                 raise ValueError(f"the graph has no {kind} {chosen!r}: it has {', '.join(sorted(known))}")
             text = text.replace(placeholder, chosen)
-    for placeholder, left_out in _LEFT_OUT.items():
-        text = text.replace(placeholder, "|".join(type for type in TYPES if type not in left_out))
+    for placeholder, types in _TYPES_OF_PLACEHOLDER.items():
+        text = text.replace(placeholder, "|".join(types))
     return text

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.graph.neo4j_connection import value
-from hartonomous_resources.graph.neo4j_statements import LABELS, statement
+from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import as_time, given, node_properties
 from hartonomous_resources.graph.protocol import Direction, Edge, Node
 

@@ -4,11 +4,9 @@ import hashlib
 import json
 
 from hartonomous_core.clock import timestamp
+from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_parameters
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-
-LANDMARK_METHOD = "landmark"
-_LANDMARK_SEED = "hartonomous-landmark-v1"
 
 
 def activate_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
@@ -53,10 +51,7 @@ def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: 
     active = unit_of_work.query("active_projection_model", model_id=model_id)
     if active:
         return active[0]
-    parameters = json.dumps(
-        {"seed": _LANDMARK_SEED, "dimension": dimension, "mean": [0.0, 0.0, 0.0], "scale": 4 / dimension**0.5},
-        sort_keys=True,
-    )
+    parameters = json.dumps(landmark_parameters(dimension), sort_keys=True)
     activate_projection_model(unit_of_work, model_id, LANDMARK_METHOD, parameters, trained_on=0)
     return unit_of_work.query("active_projection_model", model_id=model_id)[0]
 

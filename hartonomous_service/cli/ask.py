@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import Progress
 
+from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service.cli.lineage_commands import lineage
 from hartonomous_service.cli.lineage_commands import show_lineage as show_lineage
 from hartonomous_service.cli.output import (
@@ -112,7 +113,7 @@ def places(
 
 def sources_list(
     status: Annotated[
-        Literal["Landed", "Atomizing", "Atomized", "DeadLettered", "Erased"] | None,
+        SourceStatus | None,
         typer.Option(help="Only those of this status."),
     ] = None,
     limit: LimitOption = 100,

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from hartonomous_service.background_jobs import JobStatus, create_job, get_job, list_jobs, retry_job, update_job_status
+from hartonomous_core.vocabulary import JobStatus
+from hartonomous_service.background_jobs import create_job, get_job, list_jobs, retry_job, update_job_status
 from hartonomous_service.cli.ask import show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,

@@ -6,12 +6,11 @@ from typing import Any, TypeVar
 
 from hartonomous_core.clock import time_text
 from hartonomous_core.messages import PROVENANCE_QUEUE
+from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
-
-LABELS = ("Atom", "Source", "Run", "Model", "Inference", "Tenant")
 
 _SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
 """Labels whose keys people see shortened, with the length of a whole key."""

@@ -14,8 +14,8 @@ from hartonomous_assets.chain import drive
 from hartonomous_assets.stage import StageReport, StageUnavailable, Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.neo4j_statements import LABELS
 from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import database_digests, disagreements, hours_of

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
+from hartonomous_core.vocabulary import EDGE_TYPES, LABELS
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.graph import neo4j_migrations
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
-from hartonomous_resources.graph.neo4j_statements import LABELS, TYPES, statement
+from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import given, node_properties, node_row, stored
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
@@ -51,15 +52,15 @@ def every_statement() -> Iterator[tuple[str, str]]:
     """Each named statement with each label and type, and each pair of labels, that it is asked with."""
     for name, text in load_statements(NEO4J / "statements").items():
         if "__START__" in text:
-            named = [{"start": start, "type": TYPES[0], "end": end} for start in LABELS for end in LABELS]
-            named += [{"start": "Atom", "type": kind, "end": "Source"} for kind in TYPES]
+            named = [{"start": start, "type": EDGE_TYPES[0], "end": end} for start in LABELS for end in LABELS]
+            named += [{"start": "Atom", "type": kind, "end": "Source"} for kind in EDGE_TYPES]
         elif "__LABEL__" in text:
             named = [
                 {"label": label}
                 for label in (("Atom", "Source", "Inference") if name == "digests_of_nodes" else LABELS)
             ]
         else:
-            named = [{"type": kind} for kind in TYPES] if "__TYPE__" in text else [{}]
+            named = [{"type": kind} for kind in EDGE_TYPES] if "__TYPE__" in text else [{}]
         yield from ((name, statement(name, **names)) for names in named)
 
 
@@ -69,7 +70,7 @@ def test_labels_and_types_are_those_of_the_embedded_graph(tmp_path: Path) -> Non
     tables = embedded.connection().execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'Graph%'")
     sql = {row["name"]: row["sql"] for row in tables}
 
-    for table, column, names in (("GraphNode", "Label", LABELS), ("GraphEdge", "Type", TYPES)):
+    for table, column, names in (("GraphNode", "Label", LABELS), ("GraphEdge", "Type", EDGE_TYPES)):
         listed = sql[table].split(f"CHECK ({column} IN (")[1].split("))")[0]
         assert {name.strip(" '\n") for name in listed.split(",")} == set(names)
 
@@ -77,7 +78,7 @@ def test_labels_and_types_are_those_of_the_embedded_graph(tmp_path: Path) -> Non
 def test_no_place_for_a_name_is_left_open_in_any_statement() -> None:
     texts = [text for _, text in every_statement()]
 
-    assert len(texts) > len(LABELS) ** 2 + len(TYPES)
+    assert len(texts) > len(LABELS) ** 2 + len(EDGE_TYPES)
     assert [text for text in texts if "__" in text] == []
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.protocol import Delivery, Message, Row, UnitOfWork
@@ -183,7 +184,7 @@ class SqlServerDatabase:
                 return bool(rows[0]["waiting"])
             time.sleep(_PAUSE_SECONDS)  # woken by what was no message, or somebody else was faster
 
-    def fail(self, message: Message, reason: str, dead_letter_at: int = 5) -> bool:
+    def fail(self, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
         return transact(self, lambda unit_of_work: count_failed_receive(unit_of_work, message, reason, dead_letter_at))
 
     def change_token(self) -> int:

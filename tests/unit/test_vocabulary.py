@@ -1,0 +1,205 @@
+"""The words that SQL and Cypher repeat are those of the vocabulary.
+
+Migrations are frozen, so what counts is the schema that they leave behind: SQLite says it itself, and of SQL Server's objects
+the last definition counts.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from math import sqrt
+from pathlib import Path
+
+import pytest
+
+from hartonomous_core.limits import MAX_ATTEMPTS
+from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, LANDMARK_SEED, landmark_parameters
+from hartonomous_core.vocabulary import (
+    DEAD_LETTER_KINDS,
+    DOWNSTREAM_TYPES,
+    EDGE_KINDS,
+    EDGE_TYPES,
+    EMBEDDED_MODALITIES,
+    GAP,
+    INFERENCE_ROLES,
+    JOB_STATUSES,
+    LABELS,
+    MODALITIES,
+    OPEN_JOB_STATUSES,
+    ROLES,
+    SOURCE_STATUSES,
+    UNFINISHED_SOURCE_STATUSES,
+    UPSTREAM_TYPES,
+)
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.project_files import project_file
+
+SQL = project_file("sql")
+SQLITE_STATEMENTS = load_statements(SQL / "sqlite" / "statements") | load_statements(
+    SQL / "sqlite" / "graph_statements"
+)
+CYPHER = load_statements(SQL / "neo4j" / "statements")
+
+WORDS = {
+    "Status": {*SOURCE_STATUSES, *JOB_STATUSES},
+    "Role": {*ROLES, *INFERENCE_ROLES},
+    "Modality": set(MODALITIES),
+    "Kind": set(DEAD_LETTER_KINDS),
+    "Label": set(LABELS),
+    "Type": set(EDGE_TYPES),
+}
+"""Columns with fixed words."""
+
+_COMPARED = re.compile(rf"\b({'|'.join(WORDS)})\s*(?:=|<>|(?:NOT )?IN|IS(?: NOT)?)\s*(\([^()]*\)|N?'[^']*')")
+_OBJECT = re.compile(r"^CREATE (?:OR ALTER )?(?:PROCEDURE|TRIGGER|VIEW|FUNCTION|TABLE)\s+(?:dbo\.)?(\w+)", re.MULTILINE)
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(re.findall("'([^']*)'", text))
+
+
+def _compared(text: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each column with fixed words that a text compares with words, and these."""
+    for column, words in _COMPARED.findall(text):
+        if listed := _listed(words):
+            yield column, listed
+
+
+def _sqlserver_objects() -> dict[str, str]:
+    """The last definition of each object that the migrations make."""
+    batches = [
+        batch
+        for file in sorted((SQL / "sqlserver" / "migrations").glob("*.sql"))
+        for batch in re.split(r"^GO\s*$", file.read_text("utf-8"), flags=re.MULTILINE)
+    ]
+    return {name: batch for batch in batches for name in _OBJECT.findall(batch)}
+
+
+SQLSERVER = _sqlserver_objects()
+
+
+@pytest.fixture(scope="module")
+def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The SQL of each table, index, view and trigger of both databases."""
+    folder = tmp_path_factory.mktemp("schema")
+    database = SqliteDatabase(folder / "hartonomous.db")
+    graph = SqliteDatabase(folder / "graph.db", "graph_migrations", "graph_statements")
+    found = {}
+    for each in (database, graph):
+        each.migrate()
+        rows = each.connection().execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        found.update({row["name"]: row["sql"] for row in rows})
+        each.close()
+    return found
+
+
+def _checked(table: str, column: str) -> frozenset[str]:
+    """The words that a CHECK of a column lists."""
+    return _listed(re.search(rf"CHECK \({column} IN \(([^)]*)\)\)", table)[1])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("file", sorted(SQL.rglob("*.sql")), ids=lambda file: str(Path(file).relative_to(SQL)))
+def test_words_that_sql_compares_with_are_known(file: Path) -> None:
+    unknown = {(column, word) for column, words in _compared(file.read_text("utf-8")) for word in words - WORDS[column]}
+
+    assert unknown == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "words"),
+    [
+        ("Source", "Status", SOURCE_STATUSES),
+        ("BackgroundJob", "Status", JOB_STATUSES),
+        ("SourceAtom", "Role", ROLES),
+        ("InferenceAtom", "Role", INFERENCE_ROLES),
+        ("DeadLetter", "Kind", DEAD_LETTER_KINDS),
+        ("GraphNode", "Label", LABELS),
+        ("GraphEdge", "Type", EDGE_TYPES),
+    ],
+)
+def test_tables_take_these_words_and_no_others(
+    sqlite_schema: Mapping[str, str], table: str, column: str, words: Collection[str]
+) -> None:
+    assert _checked(sqlite_schema[table], column) == set(words)
+    if not table.startswith("Graph"):
+        assert _checked(SQLSERVER[table], column) == set(words)
+
+
+def test_modalities_are_those_that_sql_server_takes() -> None:
+    assert _checked(SQLSERVER["Atom"], "Modality") == set(MODALITIES)
+    assert set(EMBEDDED_MODALITIES) < set(MODALITIES)
+
+
+def test_who_needs_an_embedding_is_the_same_wherever_sql_says_it(sqlite_schema: Mapping[str, str]) -> None:
+    texts = {**sqlite_schema, **SQLITE_STATEMENTS, **SQLSERVER}
+    texts["adoption"] = (SQL / "sqlserver" / "adoption" / "rows.sql").read_text("utf-8")
+    saying = {
+        name: words
+        for name, text in texts.items()
+        for column, words in _compared(text)
+        if column == "Modality" and len(words) > 1 and name != "Atom"
+    }
+
+    assert set(saying.values()) == {frozenset(EMBEDDED_MODALITIES)}
+    assert [
+        name
+        for name in saying
+        if f"Subtype IS NOT '{GAP}'" not in texts[name] and f"Subtype <> '{GAP}'" not in texts[name]
+    ] == []
+
+
+def test_unfinished_work_is_the_same_wherever_sql_says_it(sqlite_schema: Mapping[str, str]) -> None:
+    indexes = [sqlite_schema["Source_Open"], sqlite_schema["Source_Unfinished"], sqlite_schema["BackgroundJob_Open"]]
+
+    assert [words for index in indexes for _, words in _compared(index)] == [
+        frozenset(UNFINISHED_SOURCE_STATUSES),
+        frozenset(UNFINISHED_SOURCE_STATUSES),
+        frozenset(OPEN_JOB_STATUSES),
+    ]
+
+
+def test_jobs_have_as_many_attempts_as_everything_else(sqlite_schema: Mapping[str, str]) -> None:
+    [here] = re.findall(r"MaxAttempts\s+INTEGER NOT NULL DEFAULT (\d+)", sqlite_schema["BackgroundJob"])
+    [there] = re.findall(r"DF_BackgroundJob_MaxAttempts DEFAULT \((\d+)\)", SQLSERVER["BackgroundJob"])
+
+    assert int(here) == int(there) == MAX_ATTEMPTS
+
+
+def test_landmarks_of_sql_server_have_the_seed_and_scale() -> None:
+    assert re.findall("'(hartonomous-landmark-[^|']*)", SQLSERVER["fn_LandmarkDraw"]) == [LANDMARK_SEED]
+    [method] = re.findall(r"Method <> '(\w+)'", SQLSERVER["sp_ProjectEmbeddingsToGeometry"])
+    assert method == LANDMARK_METHOD
+    [scale] = re.findall(r"SELECT (\S+) / SQRT\(CONVERT\(float, s\.Dimension\)\) AS Scale", SQLSERVER["fn_Project"])
+    assert landmark_parameters(384)["scale"] == float(scale.removesuffix("E0")) / sqrt(384)
+
+
+# ---- the graph
+
+
+def test_each_edge_type_says_what_it_joins() -> None:
+    assert tuple(EDGE_KINDS) == EDGE_TYPES
+    assert {label for kind in EDGE_KINDS.values() for ends in kind.joins for label in ends} == set(LABELS)
+
+
+def test_the_embedded_graph_follows_the_same_types() -> None:
+    left_out = {
+        name: {*words}
+        for name in SQLITE_STATEMENTS
+        for column, words in _compared(SQLITE_STATEMENTS[name])
+        if column == "Type"
+    }
+
+    assert left_out["level_upstream"] == set(EDGE_TYPES) - set(UPSTREAM_TYPES)
+    assert left_out["level_downstream"] == left_out["impact_counts"] == set(EDGE_TYPES) - set(DOWNSTREAM_TYPES)
+
+
+@pytest.mark.parametrize(
+    "text", [*CYPHER.values(), *(f.read_text("utf-8") for f in sorted((SQL / "neo4j" / "migrations").glob("*")))]
+)
+def test_cypher_names_labels_and_types_that_there_are(text: str) -> None:
+    code = re.sub(r"//.*", "", text)
+    named = {name for names in re.findall(r"\[\w*:([A-Z_|]+)", code) for name in names.split("|")} - {""}
+    labels = {name for names in re.findall(r"\(\w*:(\w+(?:\|\w+)*)", code) for name in names.split("|")}
+
+    assert {name for name in named if not name.startswith("__")} <= set(EDGE_TYPES)
+    assert {name for name in labels if not name.startswith("__")} <= {*LABELS, "SchemaVersion"}
