@@ -14,7 +14,6 @@ import dagster as dg
 from hartonomous_assets.receiving import in_batches, lease_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
 from hartonomous_assets.table_schema import column_schema, graph_kind
-from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import (
     PROVENANCE_QUEUE,
     AtomsEvent,
@@ -26,6 +25,7 @@ from hartonomous_core.messages import (
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour
+from hartonomous_resources.work.inference_recording import RecordedOtherwise, write_inference
 from hartonomous_resources.work.provenance_parts import (
     Part,
     describe_atoms,
@@ -115,35 +115,10 @@ def _gone(unit_of_work: UnitOfWork, event: DeletionEvent) -> list[Node]:
 
 
 def _record_inference(unit_of_work: UnitOfWork, event: InferenceEvent) -> None:
-    """Raises InvalidMessage for an id under which something else is recorded: mixing both would be an inference that never was."""
-    key = {"tenant_id": event.tenant_id, "inference_id": event.inference_id}
-    recorded: dict[str, list[str]] = {"input": [], "output": []}
-    for row in unit_of_work.query("inference_atoms", **key):
-        recorded[row["role"]].append(row["atomHash"])
-    told = {"input": event.input_atoms, "output": event.output_atoms}
-    models = [row["model"] for row in unit_of_work.query("inference_to_record", **key)]
-    if models not in ([], [event.model]) or any(
-        told[role] not in ([], there) for role, there in recorded.items() if there
-    ):
-        raise InvalidMessage(f"inference {event.inference_id} is recorded already, otherwise", event.tenant_id)
-    unit_of_work.execute(
-        "merge_inference",
-        inference_id=event.inference_id,
-        tenant_id=event.tenant_id,
-        model=event.model,
-        task=event.task,
-        started_at=event.started_at,
-        duration_ms=event.duration_ms,
-        now=timestamp(),
-    )
-    for role, hashes in told.items():
-        unit_of_work.execute_many(
-            "insert_inference_atom",
-            (
-                (event.tenant_id, event.inference_id, role, ordinal, bytes.fromhex(digest))
-                for ordinal, digest in enumerate(hashes)
-            ),
-        )
+    try:
+        write_inference(unit_of_work, event)
+    except RecordedOtherwise as error:
+        raise InvalidMessage(str(error), event.tenant_id) from error
 
 
 def _totals(work: Work) -> list[Row]:

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from hartonomous_core.clock import time_ordered_uuid, timestamp
+from hartonomous_core.clock import time_ordered_uuid
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
-from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, atoms_events, first_complaint
+from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_complaint
 from hartonomous_core.vocabulary import INFERENCE_ROLES
-from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.inference_recording import RecordedOtherwise, read_inference, write_inference
 from hartonomous_service.errors import Conflict, Invalid, NotFound, ServiceError
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -43,16 +44,15 @@ class _Recording(InferenceEvent):
                 raise ValueError(f"an answer has {size:,} bytes, more than {MAX_ANSWER_BYTES:,}; ingest it as a source")
         return texts
 
+    @model_validator(mode="after")
+    def _name_answers(self) -> "_Recording":
+        self.output_atoms = [*self.output_atoms, *map(_text_hash, self.output_texts)]
+        return self
+
     @property
     def answers(self) -> dict[str, bytes]:
         """The bytes of the answers by their hash."""
-        return {hashlib.sha256(content).hexdigest(): content for content in map(str.encode, self.output_texts)}
-
-    def atoms(self, role: str) -> list[str]:
-        """Hashes of what was given to the model, or of what it produced."""
-        if role == "input":
-            return self.input_atoms
-        return [*self.output_atoms, *(hashlib.sha256(text.encode()).hexdigest() for text in self.output_texts)]
+        return {_text_hash(text): text.encode() for text in self.output_texts}
 
 
 def record_inference(
@@ -158,6 +158,10 @@ def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) 
     return {**inference, "metadata": metadata, "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
 
 
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _objects(text: str) -> list[tuple[int, str]]:
     """The JSON objects in a text, each with the number of its first line."""
     # A line ends where a file's does: what str.splitlines takes for an end too, such as U+2028, may stand in a JSON string.
@@ -201,83 +205,17 @@ def _complaint(error: ValidationError) -> str:
 
 
 def _record(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
-    before = _recorded(unit_of_work, recording)
-    if before:
-        _refuse_what_differs(before, recording)
-    unit_of_work.execute(
-        "record_inference",
-        inference_id=recording.inference_id,
-        tenant_id=recording.tenant_id,
-        model=recording.model,
-        task=recording.task,
-        started_at=recording.started_at,
-        duration_ms=recording.duration_ms,
-        metadata=_sorted_json(recording.metadata),
-        now=timestamp(),
-    )
-    _insert_answers(unit_of_work, recording)
-    unit_of_work.execute_many(
-        "insert_inference_atom",
-        [
-            (recording.tenant_id, recording.inference_id, role, ordinal, bytes.fromhex(digest))
-            for role in INFERENCE_ROLES
-            for ordinal, digest in enumerate(recording.atoms(role))
-        ],
-    )
-    after = _recorded(unit_of_work, recording)
-    if after != before:
-        unit_of_work.enqueue(PROVENANCE_QUEUE, [(str(recording.tenant_id), _event(recording, after))])
+    try:
+        is_new = write_inference(unit_of_work, recording, answers=recording.answers, metadata=recording.metadata)
+    except RecordedOtherwise as error:
+        raise Conflict(f"{error}; give what was recorded, or another inferenceId") from error
+    recorded = read_inference(unit_of_work, recording.tenant_id, recording.inference_id)
+    if is_new:
+        unit_of_work.enqueue(PROVENANCE_QUEUE, [(str(recording.tenant_id), _event(recording, recorded))])
     return {
         "inferenceId": recording.inference_id,
-        **{key: after[key] for key in ("model", "task", "inputAtoms", "outputAtoms", "unknownAtoms")},
+        **{key: recorded[key] for key in ("model", "task", "inputAtoms", "outputAtoms", "unknownAtoms")},
     }
-
-
-def _recorded(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
-    """What is recorded under this id; nothing where nothing is."""
-    key = {"tenant_id": recording.tenant_id, "inference_id": recording.inference_id}
-    rows = unit_of_work.query("inference_to_record", **key)
-    if not rows:
-        return {}
-    atoms = unit_of_work.query("inference_atoms", **key)
-    unknown = (row["atomHash"] for row in atoms if row["role"] == "input" and row["atomId"] is None)
-    return {
-        **rows[0],
-        **{f"{role}Atoms": [row["atomHash"] for row in atoms if row["role"] == role] for role in INFERENCE_ROLES},
-        "unknownAtoms": list(dict.fromkeys(unknown)),
-    }
-
-
-def _refuse_what_differs(before: Mapping[str, Any], recording: _Recording) -> None:
-    given = {
-        "model": recording.model,
-        "task": recording.task,
-        "startedAt": recording.started_at,
-        "durationMs": recording.duration_ms,
-        "metadata": _sorted_json(recording.metadata),
-        **{f"{role}Atoms": recording.atoms(role) for role in INFERENCE_ROLES},
-    }
-    not_yet: tuple[object, ...] = (None, "{}", [])
-    for name, value in given.items():
-        if value not in not_yet and before[name] not in not_yet and value != before[name]:
-            raise Conflict(
-                f"inference {recording.inference_id} is recorded already, with another {name}; "
-                "give what was recorded, or another inferenceId"
-            )
-
-
-def _insert_answers(unit_of_work: UnitOfWork, recording: _Recording) -> None:
-    for digest, content in recording.answers.items():
-        key = {"tenant_id": recording.tenant_id, "content_hash": bytes.fromhex(digest)}
-        is_short = len(content) <= ATOMIC_VALUE_BYTES
-        changed = unit_of_work.execute(
-            "insert_produced_atom", **key, text=content.decode(), atomic_value=content if is_short else None
-        )
-        if not is_short:
-            unit_of_work.execute("insert_produced_content", **key, byte_length=len(content), content=content)
-        if changed:  # inferences may have named it before it was here, or while it was a chunk or a gap
-            ids = [row["atomId"] for row in unit_of_work.query("atom_by_hash", **key)]
-            unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", recording.tenant_id, ids))
 
 
 def _event(recording: _Recording, recorded: Mapping[str, Any]) -> bytes:
@@ -289,7 +227,3 @@ def _event(recording: _Recording, recorded: Mapping[str, Any]) -> bytes:
         **{name: recorded[name] for name in names if recorded[name] is not None},
     }
     return json.dumps(event, ensure_ascii=False).encode()
-
-
-def _sorted_json(metadata: Mapping[str, object]) -> str:
-    return json.dumps(metadata, sort_keys=True, ensure_ascii=False)

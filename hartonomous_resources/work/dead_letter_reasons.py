@@ -27,7 +27,7 @@ KNOWN = (
     "was written to while it was read",
     "the process that worked on it died each time",
     "no embedding model is active",
-    "is recorded already, otherwise",
+    "is recorded already, with another",
 )
 _OTHER = "see `hartonomous dead-letters show`"
 

@@ -48,11 +48,6 @@ WHERE e.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +e.TenantId = :te
 SELECT ModelId AS modelId, Name AS name, Precision AS precision, ArtifactHash AS artifactHash, Dimension AS dimension
 FROM EmbeddingModel WHERE ArtifactHash IN (SELECT value FROM json_each(:artifact_hashes));
 
--- name: merge_inference
-INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, CreatedAt)
-VALUES (:inference_id, :tenant_id, :model, :task, :started_at, :duration_ms, :now)
-ON CONFLICT (TenantId, InferenceId) DO NOTHING;
-
 -- name: insert_inference_atom
 INSERT INTO InferenceAtom (TenantId, InferenceId, Role, Ordinal, AtomHash) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (TenantId, InferenceId, Role, Ordinal) DO NOTHING;
