@@ -9,15 +9,15 @@ from hartonomous_core.vocabulary import EDGE_TYPES, LABELS
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row, stored
-from hartonomous_resources.graph.neo4j_walks import View, count_downstream, nearest, shortest_path
+from hartonomous_resources.graph.neo4j_view import Neo4jView, count_downstream
 from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Node, Subgraph, of_another
+from hartonomous_resources.graph.walks import ANY_DISTANCE, edges_along, nearest, shortest_path
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
     import neo4j
 
 _ROWS_AT_ONCE = 10_000
-_ANY_DISTANCE = 2**63 - 1
 
 
 class Rows(list[Any]):
@@ -82,7 +82,7 @@ class Neo4jGraph:
         skip: int = 0,
     ) -> Subgraph:
         def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
-            view = View(transaction, tenant_id, as_of)
+            view = Neo4jView(transaction, tenant_id, as_of)
             start = view.id_of(label, key), (label, key)
             found = nearest(view, start, direction, depth, skip + limit + 1)
             truncated = len(found) > skip + limit
@@ -96,18 +96,18 @@ class Neo4jGraph:
         self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
     ) -> Subgraph:
         def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
-            view = View(transaction, tenant_id, as_of)
+            view = Neo4jView(transaction, tenant_id, as_of)
             path = shortest_path(view, (view.id_of(*start), start), (view.id_of(*end), end), depth)
-            return Subgraph(view.nodes(path), view.edges_along(path), False)
+            return Subgraph(view.nodes(path), edges_along(view, path), False)
 
         return self._connection.read(work)
 
     def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
         def work(transaction: "neo4j.ManagedTransaction") -> Impact:
-            view = View(transaction, tenant_id)
+            view = Neo4jView(transaction, tenant_id)
             node_id = view.id_of(label, key)
             counts = count_downstream(view, node_id)
-            first = nearest(view, (node_id, (label, key)), "downstream", _ANY_DISTANCE, limit + 1)
+            first = nearest(view, (node_id, (label, key)), "downstream", ANY_DISTANCE, limit + 1)
             del first[node_id]
             only_here = view.query("atoms_only_here", id=node_id)
             return Impact(counts, only_here, view.nodes(first), sum(counts.values()) > len(first))

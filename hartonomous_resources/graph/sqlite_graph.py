@@ -1,11 +1,10 @@
 """The embedded provenance graph: a SQLite file of its own."""
 
 import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,9 @@ from hartonomous_resources.graph.protocol import (
     Subgraph,
     of_another,
 )
+from hartonomous_resources.graph.walks import ANY_DISTANCE, Name, Way, edges_along, nearest, shortest_path
 
-_ANY_DISTANCE = sys.maxsize
-# Edges point from what was made to what it was made from: along them is upstream.
-_LEVELS = {
-    "upstream": ("level_upstream",),
-    "downstream": ("level_downstream",),
-    "both": ("level_upstream", "level_downstream"),
-}
+_LEVEL: dict[Way, str] = {"upstream": "level_upstream", "downstream": "level_downstream"}
 
 
 class SqliteGraph:
@@ -89,8 +83,8 @@ class SqliteGraph:
         skip: int = 0,
     ) -> Subgraph:
         with self._view(tenant_id, as_of) as view:
-            start = view.id_of(label, key)
-            found = _nearest(view, start, _LEVELS[direction], depth, skip + limit + 1)
+            start = view.id_of(label, key), (label, key)
+            found = list(nearest(view, start, direction, depth, skip + limit + 1))
             page = found[skip : skip + limit]
             return Subgraph(view.nodes(page), view.edges_within(found[: skip + limit], page), len(found) > skip + limit)
 
@@ -98,16 +92,15 @@ class SqliteGraph:
         self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
     ) -> Subgraph:
         with self._view(tenant_id, as_of) as view:
-            path = _shortest_path(view, view.id_of(*start), view.id_of(*end), depth)
-            nodes = view.nodes(path)
-            return Subgraph(nodes, view.edges_along(path, nodes), False)
+            path = shortest_path(view, (view.id_of(*start), start), (view.id_of(*end), end), depth)
+            return Subgraph(view.nodes(list(path)), edges_along(view, path), False)
 
     def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
         with self._view(tenant_id) as view:
             node_id = view.id_of(label, key)
             counts = {row["label"]: row["n"] for row in view.query("impact_counts", node_id=node_id)}
             [only_here] = view.query("atoms_only_here", node_id=node_id)
-            _, *first = _nearest(view, node_id, _LEVELS["downstream"], _ANY_DISTANCE, limit + 1)
+            _, *first = nearest(view, (node_id, (label, key)), "downstream", ANY_DISTANCE, limit + 1)
             return Impact(counts, only_here["n"], view.nodes(first), sum(counts.values()) > len(first))
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
@@ -142,14 +135,11 @@ class _View:
     def query(self, statement: str, **parameters: object) -> list[Row]:
         return self.unit_of_work.query(statement, tenant_id=self.tenant_id, as_of=self.as_of, **parameters)
 
-    def ids(self, statement: str, **parameters: object) -> list[int]:
-        return [row["nodeId"] for row in self.query(statement, **parameters)]
-
     def id_of(self, label: str, key: str) -> int:
-        found = self.ids("node_by_key", label=label, key=key)
+        found = self.query("node_by_key", label=label, key=key)
         if not found:
             raise KeyError(f"no {label} {key} in tenant {self.tenant_id}")
-        return found[0]
+        return int(found[0]["nodeId"])
 
     def nodes(self, node_ids: Sequence[int]) -> list[Node]:
         """Nodes, in the order of their ids here."""
@@ -172,60 +162,33 @@ class _View:
             for row in self.query("edges_within", found=_ids(found), page=_ids(page))
         ]
 
-    def edges_along(self, path: Sequence[int], nodes: Sequence[Node]) -> list[Edge]:
-        """An edge for each step of a path, whose nodes are given as ids and as nodes."""
-        names = {node_id: (node.label, node.key) for node_id, node in zip(path, nodes, strict=True)}
-        edges = []
-        for a, b in pairwise(path):
-            [row] = self.query("edge_between", a=a, b=b)
-            start, end = names[row["fromId"]], names[row["toId"]]
-            edges.append(Edge(self.tenant_id, start, row["type"], end, json.loads(row["properties"])))
-        return edges
+    def levels(
+        self, frontiers: Mapping[Way, Sequence[int]], seen: Mapping[Way, AbstractSet[int]], n: int
+    ) -> Mapping[Way, Sequence[tuple[int, Name, bool]]]:
+        return {
+            way: [
+                (row["nodeId"], (row["label"], row["key"]), True)
+                for row in self.query(_LEVEL[way], frontier=_ids(frontier), seen=_ids(seen[way]), n=n)
+            ]
+            for way, frontier in frontiers.items()
+            if frontier
+        }
 
+    def neighbours(self, frontier: AbstractSet[int], seen: AbstractSet[int]) -> set[int]:
+        rows = self.query("neighbours", frontier=_ids(frontier), seen=_ids(seen))
+        return {row["nodeId"] for row in rows}
 
-def _nearest(view: _View, start: int, levels: Sequence[str], depth: int, n: int) -> list[int]:
-    """The first `n` nodes by distance, label and key, beginning with the start; a statement per level and direction.
+    def neighbours_among(self, frontier: Collection[int], among: Collection[int], n: int) -> dict[int, Name]:
+        rows = self.query("neighbours_among", frontier=_ids(frontier), among=_ids(among), n=n)
+        return {row["nodeId"]: (row["label"], row["key"]) for row in rows}
 
-    A level is asked for `n` nodes at most. Where that cuts it off, the search ends with it: of `n` nodes no more than `len(found)` can
-    have been found before, from the other direction.
-    """
-    found = {start: None}
-    seen = {statement: [start] for statement in levels}
-    frontiers = {statement: [start] for statement in levels}
-    for _ in range(depth):
-        reached: dict[int, tuple[str, str]] = {}
-        for statement, frontier in frontiers.items():
-            rows = view.query(statement, frontier=_ids(frontier), seen=_ids(seen[statement]), n=n) if frontier else []
-            frontiers[statement] = [row["nodeId"] for row in rows]
-            seen[statement] += frontiers[statement]
-            reached |= {row["nodeId"]: (row["label"], row["key"]) for row in rows}
-        found |= dict.fromkeys(sorted(reached, key=reached.__getitem__))
-        if len(found) >= n or not any(frontiers.values()):
-            break
-    return list(found)[:n]
+    def cost(self, level: AbstractSet[int]) -> int:
+        """How many nodes they are: counting their edges would take as long as following them."""
+        return len(level)
 
-
-def _shortest_path(view: _View, start: int, end: int, depth: int) -> list[int]:
-    """Of the shortest paths the one whose nodes are first by name, step by step; empty when there is none within the depth.
-
-    Levels grow from both ends, each time at the smaller one, until they meet: a hub is not opened up unless the path leads through it.
-    """
-    from_start, from_end = [{start}], [{end}]  # nodes by their distance from either end
-    while not (middle := from_start[-1] & from_end[-1]):
-        side = min(from_start, from_end, key=lambda levels: len(levels[-1]))
-        if len(from_start) + len(from_end) - 2 >= depth or not side[-1]:
-            return []
-        # What is further back than one level is no neighbour of the last.
-        seen = set().union(*side[-2:])
-        side.append(set(view.ids("neighbours", frontier=_ids(side[-1]), seen=_ids(seen))))
-    steps = [middle]  # the nodes of all shortest paths, by their distance from the start
-    for level in reversed(from_start[:-1]):
-        steps.insert(0, set(view.ids("neighbours_among", frontier=_ids(steps[0]), among=_ids(level), n=-1)))
-    steps += reversed(from_end[:-1])
-    path = [start]
-    for among in steps[1:]:
-        path += view.ids("neighbours_among", frontier=_ids(path[-1:]), among=_ids(among), n=1)
-    return path
+    def edge_between(self, a: int, b: int) -> tuple[str, bool, dict[str, Any]]:
+        [row] = self.query("edge_between", a=a, b=b)
+        return row["type"], row["fromId"] == a, json.loads(row["properties"])
 
 
 def _ids(node_ids: Iterable[int]) -> str:

@@ -74,9 +74,8 @@ WHERE n.NodeId IN (SELECT e.ToId FROM GraphEdge AS e
   AND +n.TenantId = :tenant_id AND (:as_of IS NULL OR n.Since IS NULL OR n.Since <= :as_of);
 
 -- name: neighbours_among
--- Those of some nodes that are one edge away from the frontier, the first by name first; n = -1 for all. Looked up from the start
--- of each edge, as above.
-SELECT n.NodeId AS nodeId FROM GraphNode AS n
+-- Those of some nodes that are one edge away from the frontier, the first by name first. Looked up from the start of each edge, as above.
+SELECT n.NodeId AS nodeId, n.Label AS label, n.Key AS key FROM GraphNode AS n
 WHERE n.NodeId IN (SELECT e.ToId FROM GraphEdge AS e
                    WHERE e.FromId IN (SELECT value FROM json_each(:frontier))
                      AND +e.ToId IN (SELECT value FROM json_each(:among))
