@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prov.model import ProvDocument
 
@@ -96,6 +96,7 @@ def test_no_text_breaks_a_picture(text: str) -> None:
     )
 
 
+@settings(deadline=None)  # the first example imports prov
 @given(anything)
 def test_no_text_breaks_prov_json(text: str) -> None:
     read = ProvDocument.deserialize(content=prov_json(hostile_lineage(text)), format="json")
