@@ -1,7 +1,7 @@
 """The fixed words of tables, messages and graph, each written once in Python.
 
 Migrations are frozen once they are released, so constraints and triggers of the databases repeat some of these words:
-tests/unit/test_vocabulary.py holds them against this module.
+tests/unit/test_vocabulary.py holds them, and what docs/architecture.md says of them, against this module.
 """
 
 from typing import Final, Literal, NamedTuple, get_args

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
@@ -11,7 +12,7 @@ from hartonomous_resources.work.agreement import disagreements, hours_of, tenant
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour, without_events
 from hartonomous_service.errors import Conflict, Unavailable
 
-_KNOWN = {"Atom": "known_atoms", "Source": "known_sources", "Inference": "known_inferences"}
+_KNOWN: dict[Label, str] = {"Atom": "known_atoms", "Source": "known_sources", "Inference": "known_inferences"}
 _KEYS_AT_ONCE = 1000
 
 

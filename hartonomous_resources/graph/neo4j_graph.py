@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from hartonomous_core.vocabulary import EDGE_TYPES, LABELS
+from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, EdgeType, Label
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row, stored
 from hartonomous_resources.graph.neo4j_view import Neo4jView, count_downstream
-from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Node, Subgraph, of_another
+from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Name, Node, Subgraph, of_another
 from hartonomous_resources.graph.walks import ANY_DISTANCE, edges_along, nearest, shortest_path
 from hartonomous_resources.settings import Settings
 
@@ -72,7 +72,7 @@ class Neo4jGraph:
     def lineage(
         self,
         tenant_id: int,
-        label: str,
+        label: Label,
         key: str,
         depth: int,
         limit: int,
@@ -92,9 +92,7 @@ class Neo4jGraph:
 
         return self._connection.read(work)
 
-    def path(
-        self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
-    ) -> Subgraph:
+    def path(self, tenant_id: int, start: Name, end: Name, depth: int, *, as_of: str | None = None) -> Subgraph:
         def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
             view = Neo4jView(transaction, tenant_id, as_of)
             path = shortest_path(view, (view.id_of(*start), start), (view.id_of(*end), end), depth)
@@ -102,7 +100,7 @@ class Neo4jGraph:
 
         return self._connection.read(work)
 
-    def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
+    def impact(self, tenant_id: int, label: Label, key: str, limit: int) -> Impact:
         def work(transaction: "neo4j.ManagedTransaction") -> Impact:
             view = Neo4jView(transaction, tenant_id)
             node_id = view.id_of(label, key)
@@ -146,7 +144,7 @@ class Neo4jGraph:
 
         return self._connection.read(work)
 
-    def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
+    def keys(self, tenant_id: int, label: Label, after: str, n: int) -> list[str]:
         text = statement("keys", label=label)
 
         def work(transaction: "neo4j.ManagedTransaction") -> list[str]:
@@ -178,7 +176,7 @@ def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
 
     The edges that end at the same node are one row.
     """
-    by_ends: defaultdict[tuple[str, str, str], defaultdict[tuple[int, str], dict[str, Any]]]
+    by_ends: defaultdict[tuple[Label, EdgeType, Label], defaultdict[tuple[int, str], dict[str, Any]]]
     by_ends = defaultdict(lambda: defaultdict(dict))
     for edge in edges:
         (start_label, start), (end_label, end) = edge.start, edge.end

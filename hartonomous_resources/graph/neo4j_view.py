@@ -6,12 +6,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hartonomous_core.vocabulary import LABELS
+from hartonomous_core.vocabulary import LABELS, EdgeType, Label
 from hartonomous_resources.graph.neo4j_connection import value
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import as_time, given, node_properties
-from hartonomous_resources.graph.protocol import Edge, Node
-from hartonomous_resources.graph.walks import Name, Way
+from hartonomous_resources.graph.protocol import Edge, Name, Node
+from hartonomous_resources.graph.walks import Way
 
 if TYPE_CHECKING:
     import neo4j
@@ -32,7 +32,7 @@ class Neo4jView:
         always = {"tenant_id": self.tenant_id, "as_of": as_time(self.as_of), "labels": list(LABELS)}
         return value(self.transaction, statement(name, label=label), **always, **parameters)
 
-    def id_of(self, label: str, key: str) -> str:
+    def id_of(self, label: Label, key: str) -> str:
         found = self.query("node_by_key", label, key=key) if label in LABELS else None
         if found is None:
             raise KeyError(f"no {label} {key} in tenant {self.tenant_id}")
@@ -82,7 +82,7 @@ class Neo4jView:
         """How many edges the nodes have."""
         return int(self.query("degree", frontier=list(level)))
 
-    def edge_between(self, a: str, b: str) -> tuple[str, bool, dict[str, Any]]:
+    def edge_between(self, a: str, b: str) -> tuple[EdgeType, bool, dict[str, Any]]:
         kind, along, held = self.query("edge_between", a=a, b=b)
         return kind, along, given(held)
 

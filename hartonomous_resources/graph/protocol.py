@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from hartonomous_core.vocabulary import EdgeType, Label
+
+Name = tuple[Label, str]
+"""Label and key: what names a node within its tenant."""
+
 
 class GraphUnavailable(Exception):
     """The graph, which the message names, cannot be reached or belongs to another database. Events wait and nothing is lost."""
@@ -14,19 +19,19 @@ class Node:
     """A node, named by label and key within its tenant. Keys: an atom's hash in lower-case hex, else an id as text."""
 
     tenant_id: int
-    label: str
+    label: Label
     key: str
     properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A typed edge between two nodes of one tenant, each given as (label, key)."""
+    """A typed edge between two nodes of one tenant, each given by its name."""
 
     tenant_id: int
-    start: tuple[str, str]
-    type: str
-    end: tuple[str, str]
+    start: Name
+    type: EdgeType
+    end: Name
     properties: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -98,7 +103,7 @@ class Graph(Protocol):
     def lineage(
         self,
         tenant_id: int,
-        label: str,
+        label: Label,
         key: str,
         depth: int,
         limit: int,
@@ -116,9 +121,7 @@ class Graph(Protocol):
         Raises KeyError when the tenant has no such node.
         """
 
-    def path(
-        self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
-    ) -> Subgraph:
+    def path(self, tenant_id: int, start: Name, end: Name, depth: int, *, as_of: str | None = None) -> Subgraph:
         """One shortest path of at most `depth` edges between two nodes, along edges in either direction; empty when there is none.
 
         Nodes are in the order of the path. Of several shortest paths it is always the same one.
@@ -126,7 +129,7 @@ class Graph(Protocol):
         Raises KeyError when the tenant has no such node.
         """
 
-    def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
+    def impact(self, tenant_id: int, label: Label, key: str, limit: int) -> Impact:
         """Everything downstream of a node at any distance: what would be affected if it went or were replaced.
 
         Raises KeyError when the tenant has no such node.
@@ -140,7 +143,7 @@ class Graph(Protocol):
         edges to those sources, and `uses`, the USED_ATOM and PRODUCED_ATOM edges of those inferences. The sums are of the property
         `digest` of each."""
 
-    def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
+    def keys(self, tenant_id: int, label: Label, after: str, n: int) -> list[str]:
         """The next `n` keys of a label in text order, for a walk over all of them."""
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hartonomous_core.vocabulary import EdgeType, Label
 from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlite import SqliteDatabase, SqliteUnitOfWork
@@ -17,11 +18,12 @@ from hartonomous_resources.graph.protocol import (
     Edge,
     GraphUnavailable,
     Impact,
+    Name,
     Node,
     Subgraph,
     of_another,
 )
-from hartonomous_resources.graph.walks import ANY_DISTANCE, Name, Way, edges_along, nearest, shortest_path
+from hartonomous_resources.graph.walks import ANY_DISTANCE, Way, edges_along, nearest, shortest_path
 
 _LEVEL: dict[Way, str] = {"upstream": "level_upstream", "downstream": "level_downstream"}
 
@@ -73,7 +75,7 @@ class SqliteGraph:
     def lineage(
         self,
         tenant_id: int,
-        label: str,
+        label: Label,
         key: str,
         depth: int,
         limit: int,
@@ -88,14 +90,12 @@ class SqliteGraph:
             page = found[skip : skip + limit]
             return Subgraph(view.nodes(page), view.edges_within(found[: skip + limit], page), len(found) > skip + limit)
 
-    def path(
-        self, tenant_id: int, start: tuple[str, str], end: tuple[str, str], depth: int, *, as_of: str | None = None
-    ) -> Subgraph:
+    def path(self, tenant_id: int, start: Name, end: Name, depth: int, *, as_of: str | None = None) -> Subgraph:
         with self._view(tenant_id, as_of) as view:
             path = shortest_path(view, (view.id_of(*start), start), (view.id_of(*end), end), depth)
             return Subgraph(view.nodes(list(path)), edges_along(view, path), False)
 
-    def impact(self, tenant_id: int, label: str, key: str, limit: int) -> Impact:
+    def impact(self, tenant_id: int, label: Label, key: str, limit: int) -> Impact:
         with self._view(tenant_id) as view:
             node_id = view.id_of(label, key)
             counts = {row["label"]: row["n"] for row in view.query("impact_counts", node_id=node_id)}
@@ -113,7 +113,7 @@ class SqliteGraph:
         with self._view(tenant_id) as view:
             return {row["what"]: Digest(row["n"], row["total"]) for row in view.query("digests", hour=hour)}
 
-    def keys(self, tenant_id: int, label: str, after: str, n: int) -> list[str]:
+    def keys(self, tenant_id: int, label: Label, after: str, n: int) -> list[str]:
         with self._view(tenant_id) as view:
             return [row["key"] for row in view.query("keys", label=label, after=after, n=n)]
 
@@ -135,7 +135,7 @@ class _View:
     def query(self, statement: str, **parameters: object) -> list[Row]:
         return self.unit_of_work.query(statement, tenant_id=self.tenant_id, as_of=self.as_of, **parameters)
 
-    def id_of(self, label: str, key: str) -> int:
+    def id_of(self, label: Label, key: str) -> int:
         found = self.query("node_by_key", label=label, key=key)
         if not found:
             raise KeyError(f"no {label} {key} in tenant {self.tenant_id}")
@@ -186,7 +186,7 @@ class _View:
         """How many nodes they are: counting their edges would take as long as following them."""
         return len(level)
 
-    def edge_between(self, a: int, b: int) -> tuple[str, bool, dict[str, Any]]:
+    def edge_between(self, a: int, b: int) -> tuple[EdgeType, bool, dict[str, Any]]:
         [row] = self.query("edge_between", a=a, b=b)
         return row["type"], row["fromId"] == a, json.loads(row["properties"])
 

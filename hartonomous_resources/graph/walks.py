@@ -6,10 +6,9 @@ from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from hartonomous_resources.graph.protocol import Direction, Edge
+from hartonomous_core.vocabulary import EdgeType
+from hartonomous_resources.graph.protocol import Direction, Edge, Name
 
-Name = tuple[str, str]
-"""Label and key of a node."""
 Way = Literal["upstream", "downstream"]
 Id = TypeVar("Id", int, str)
 """What a backend calls a node within one transaction."""
@@ -42,7 +41,7 @@ class View(Protocol[Id]):
     def cost(self, level: AbstractSet[Id]) -> int:
         """What it costs to go on from a level, in any unit."""
 
-    def edge_between(self, a: Id, b: Id) -> tuple[str, bool, dict[str, Any]]:
+    def edge_between(self, a: Id, b: Id) -> tuple[EdgeType, bool, dict[str, Any]]:
         """Of the edges between two neighbours the first by type, then the one from `a`: type, whether it is from `a`, properties."""
 
 

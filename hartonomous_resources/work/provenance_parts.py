@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 
 from hartonomous_core.clock import hour_of
+from hartonomous_core.vocabulary import EdgeType
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.graph.protocol import Edge, Node
+from hartonomous_resources.graph.protocol import Edge, Name, Node
 from hartonomous_resources.work.agreement import (
     atom_digest,
     edge_digest,
@@ -99,11 +100,11 @@ def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
     """Edges between inferences and the atoms that they were given or produced."""
     edges = []
     for row in rows:
-        inference, atom = ("Inference", row["inferenceId"]), ("Atom", row["atomHash"])
+        inference, atom = _inference(row), _atom(row["atomHash"])
         since, ordinal = {"since": row["createdAt"]}, row["firstOrdinal"]
         produced = row["role"] == "output"
         digest = use_digest(row["inferenceId"], row["atomHash"], ordinal, produced=produced)
-        kind = "PRODUCED_ATOM" if produced else "USED_ATOM"
+        kind: EdgeType = "PRODUCED_ATOM" if produced else "USED_ATOM"
         edges.append(Edge(tenant, inference, kind, atom, {"firstOrdinal": ordinal, **since, "digest": digest}))
         if produced:
             edges.append(Edge(tenant, atom, "GENERATED_BY", inference, since))
@@ -195,7 +196,7 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
         for row in superseded
     ]
     for row in pairs:
-        atom = ("Atom", atoms[row["atomId"]]["atomHash"])
+        atom = _atom(atoms[row["atomId"]]["atomHash"])
         edges.append(
             Edge(
                 tenant,
@@ -211,8 +212,8 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
             )
         )
         if row["sourceId"] in run_of:
-            run = ("Run", run_of[row["sourceId"]])
-            edges.append(Edge(tenant, atom, "GENERATED_BY", run, {"since": since_of[row["sourceId"]]}))
+            run = run_of[row["sourceId"]]
+            edges.append(Edge(tenant, atom, "GENERATED_BY", ("Run", run), {"since": since_of[row["sourceId"]]}))
     return nodes, edges
 
 
@@ -231,7 +232,7 @@ def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[s
     return nodes, [
         Edge(
             tenant,
-            ("Inference", row["inferenceId"]),
+            _inference(row),
             "USED_MODEL",
             ("Model", row["model"]),
             {"since": row["createdAt"]},
@@ -245,8 +246,16 @@ def _embedding_model(tenant: int, row: Row) -> Node:
     return Node(tenant, "Model", row["artifactHash"], properties)
 
 
-def _source(row: Row) -> tuple[str, str]:
+def _atom(atom_hash: str) -> Name:
+    return "Atom", atom_hash
+
+
+def _source(row: Row) -> Name:
     return "Source", str(row["sourceId"])
+
+
+def _inference(row: Row) -> Name:
+    return "Inference", row["inferenceId"]
 
 
 def _run(tenant: int, run_id: str) -> Node:

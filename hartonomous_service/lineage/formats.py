@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from hartonomous_service.errors import Unavailable
-from hartonomous_service.lineage.node_text import FILL, STROKE, node_name, nodes_and_ends
+from hartonomous_service.lineage.colours import FILL, STROKE
+from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
 from hartonomous_service.lineage.svg import svg
 from hartonomous_service.printable import printable
 

@@ -1,4 +1,4 @@
-"""What people read of the nodes of a lineage, and the colours by which they know them."""
+"""What people read of the nodes of a lineage."""
 
 import re
 import unicodedata
@@ -6,23 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from hartonomous_service.printable import printable
-
-FILL = {
-    "Tenant": "#f3e8ff",
-    "Run": "#e5e7eb",
-    "Model": "#fae8d4",
-    "Source": "#dbeafe",
-    "Atom": "#dcfce7",
-    "Inference": "#fef9c3",
-}
-STROKE = {
-    "Tenant": "#9333ea",
-    "Run": "#6b7280",
-    "Model": "#c2620a",
-    "Source": "#2563eb",
-    "Atom": "#16a34a",
-    "Inference": "#a16207",
-}
 
 _HASH = re.compile("[0-9a-f]{64}")
 

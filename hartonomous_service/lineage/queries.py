@@ -8,15 +8,15 @@ from hartonomous_core.clock import time_text
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.transactions import query
-from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Node, Subgraph
+from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Name, Node, Subgraph
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
+_LABELS_IN_LOWER_CASE = {label.lower(): label for label in LABELS}
 _SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
 """Labels whose keys people see shortened, with the length of a whole key."""
 _SHORTEST = 8
 
-Name = tuple[str, str]
 _Answer = TypeVar("_Answer")
 
 
@@ -106,15 +106,16 @@ def parse_name(name: str) -> Name:
         return "Atom", name.lower()
     if _SHORTEST <= len(name) < 64 and set(name.lower()) <= set("0123456789abcdef"):
         return "Atom", name.lower()
-    label, colon, key = name.partition(":")
-    if not (colon and key and label.capitalize() in LABELS):
+    before, _, key = name.partition(":")
+    label = _LABELS_IN_LOWER_CASE.get(before.lower())
+    if not (label and key):
         raise Invalid(
             f"{name!r} is neither the SHA-256 of an atom (64 hex digits, or the first 8 or more) nor a source id (a number) nor label:key "
             f"with one of the labels {', '.join(LABELS)}"
         )
-    if label.capitalize() == "Source" and key.isascii() and key.isdigit():
+    if label == "Source" and key.isascii() and key.isdigit():
         return "Source", str(int(key))
-    return label.capitalize(), key.lower() if label.capitalize() == "Atom" else key
+    return label, key.lower() if label == "Atom" else key
 
 
 def _whole(graph: Graph, tenant: int, name: Name) -> Name:

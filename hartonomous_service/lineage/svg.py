@@ -6,10 +6,10 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
+from hartonomous_core.vocabulary import EDGE_KINDS, EdgeType
+from hartonomous_service.lineage.colours import EDGE_COLOURS, FILL, STROKE
 from hartonomous_service.lineage.layout import lay_out
 from hartonomous_service.lineage.node_text import (
-    FILL,
-    STROKE,
     node_detail,
     node_title,
     nodes_and_ends,
@@ -25,19 +25,6 @@ _COLUMNS_OF_TEXT = 31
 """Characters of the smaller type that fit into a box."""
 _MANY = 12
 """So many nodes that are joined alike become one box."""
-
-_EDGE_COLOURS = {
-    "INGESTED_FROM": "#2563eb",
-    "DERIVED_FROM": "#16a34a",
-    "GENERATED_BY": "#9ca3af",
-    "EMBEDDED_BY": "#d9a066",
-    "PROJECTED_BY": "#84cc16",
-    "USED_ATOM": "#a16207",
-    "PRODUCED_ATOM": "#dc2626",
-    "USED_MODEL": "#c2620a",
-    "BELONGS_TO": "#9333ea",
-    "SUPERSEDES": "#0e7490",
-}
 
 
 def svg(document: Mapping[str, Any]) -> str:
@@ -103,7 +90,7 @@ def _folded(
 def _right_and_left(edge: Mapping[str, Any]) -> tuple[str, str]:
     """The ends of an edge as they stand: an origin is left of what came of it, and what an inference produced came of it."""
     ends = edge["from"], edge["to"]
-    return ends[::-1] if edge["type"] == "PRODUCED_ATOM" else ends
+    return ends if EDGE_KINDS[edge["type"]].is_followed_upstream else ends[::-1]
 
 
 def _node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
@@ -156,26 +143,26 @@ def _edge(edge: Mapping[str, Any], route: Sequence[tuple[float, float]]) -> str:
     kind = edge["type"]
     tooltip = printable(f"{edge['from']} {kind} {edge['to']}")
     return (
-        f'<path d="{line}" fill="none" stroke="{_EDGE_COLOURS[kind]}" stroke-width="1.4" stroke-opacity="0.8" '
+        f'<path d="{line}" fill="none" stroke="{EDGE_COLOURS[kind]}" stroke-width="1.4" stroke-opacity="0.8" '
         f'marker-end="url(#{kind})"><title>{escape(tooltip)}</title></path>'
     )
 
 
-def _arrowhead(kind: str) -> str:
+def _arrowhead(kind: EdgeType) -> str:
     return (
         f'<marker id="{kind}" viewBox="0 0 8 8" refX="3" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
-        f'<path d="M0 0L8 4L0 8z" fill="{_EDGE_COLOURS[kind]}"/></marker>'
+        f'<path d="M0 0L8 4L0 8z" fill="{EDGE_COLOURS[kind]}"/></marker>'
     )
 
 
-def _legend(kinds: Sequence[str]) -> tuple[list[str], float]:
+def _legend(kinds: Sequence[EdgeType]) -> tuple[list[str], float]:
     """A line of every kind of edge with its name, and where they end."""
     x, y = float(_MARGIN), _MARGIN + 4
     drawn = []
     for kind in kinds:
         name = kind.lower().replace("_", " ")
         drawn.append(
-            f'<path d="M{x + 22:.1f} {y}H{x + 5:.1f}" stroke="{_EDGE_COLOURS[kind]}" stroke-width="2" marker-end="url(#{kind})"/>'
+            f'<path d="M{x + 22:.1f} {y}H{x + 5:.1f}" stroke="{EDGE_COLOURS[kind]}" stroke-width="2" marker-end="url(#{kind})"/>'
             f'<text x="{x + 28:.1f}" y="{y + 4}" {_DETAIL_STYLE}>{name}</text>'
         )
         x += 52 + 6.2 * text_width(name)

@@ -1,4 +1,4 @@
-"""The words that SQL and Cypher repeat are those of the vocabulary.
+"""The words that SQL, Cypher, pictures and pages repeat are those of the vocabulary.
 
 Migrations are frozen, so what counts is the schema that they leave behind: SQLite says it itself, and of SQL Server's objects
 the last definition counts.
@@ -33,8 +33,10 @@ from hartonomous_core.vocabulary import (
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
+from hartonomous_service.lineage.colours import EDGE_COLOURS, FILL, STROKE
 
 SQL = project_file("sql")
+ARCHITECTURE = (Path(__file__).resolve().parents[2] / "docs" / "architecture.md").read_text("utf-8")
 SQLITE_STATEMENTS = load_statements(SQL / "sqlite" / "statements") | load_statements(
     SQL / "sqlite" / "graph_statements"
 )
@@ -203,3 +205,52 @@ def test_cypher_names_labels_and_types_that_there_are(text: str) -> None:
 
     assert {name for name in named if not name.startswith("__")} <= set(EDGE_TYPES)
     assert {name for name in labels if not name.startswith("__")} <= {*LABELS, "SchemaVersion"}
+
+
+# ---- pictures and pages
+
+
+def test_every_label_and_edge_type_has_its_colours() -> None:
+    assert tuple(sorted(FILL)) == tuple(sorted(STROKE)) == tuple(sorted(LABELS))
+    assert set(EDGE_COLOURS) == set(EDGE_TYPES)
+
+
+def _table(first_column: str) -> list[list[str]]:
+    """The cells of the table of docs/architecture.md that begins with this column."""
+    _, _, rest = ARCHITECTURE.partition(f"| {first_column} |")
+    rows = rest.partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_page_has_the_labels_and_edges() -> None:
+    assert [label for label, *_ in _table("Label")] == list(LABELS)
+    ways = {(True, True): "both ways", (True, False): "upstream", (False, False): "no"}
+    assert [row[:3] for row in _table("Edge")] == [
+        [
+            name,
+            ", ".join(f"{start} to {end}" for start, end in kind.joins),
+            ways[kind.is_followed_upstream, kind.is_followed_downstream],
+        ]
+        for name, kind in EDGE_KINDS.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("Source", f"`Status`: {', '.join(SOURCE_STATUSES[:-1])} ({SOURCE_STATUSES[-1]} is reserved)"),
+        (
+            "Atom",
+            f"`Modality`: {', '.join(MODALITIES[:-1])} or {MODALITIES[-1]}; all but tensor and binary need an embedding",
+        ),
+        ("SourceAtom", f"`Role` {ROLES[0]} or {ROLES[1]}"),
+        (
+            "BackgroundJob",
+            f"`Status`: {', '.join(JOB_STATUSES[:3])}, {JOB_STATUSES[3]} (can never succeed), {JOB_STATUSES[4]} (given up)",
+        ),
+        ("DeadLetter", f"`Kind`: {', '.join(DEAD_LETTER_KINDS)}."),
+    ],
+)
+def test_the_page_has_the_words_of_the_tables(table: str, words: str) -> None:
+    assert words in dict(_table("Table"))[f"`{table}`"]
+    assert set(MODALITIES) - set(EMBEDDED_MODALITIES) == {"tensor", "binary"}
