@@ -6,8 +6,9 @@ must agree before the source becomes Atomized, so a file that changed in between
 
 import hashlib
 import io
+import json
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import BinaryIO
 
 import dagster as dg
@@ -27,10 +28,11 @@ from hartonomous_assets.source_claims import (
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_of_the_outside, machine_permitting
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_core.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, atomizer_for
 from hartonomous_core.atomizers.content_type import Scan, media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
+from hartonomous_core.vocabulary import ROLES, Role
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, WrittenAtoms
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
@@ -116,29 +118,30 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
     atomizer = atomizer_for(content_type)
     stream.seek(0)
     written_hash = hashlib.sha256()
-    ordinal = offset = 0
+    ordinals = dict.fromkeys(ROLES, 0)
+    offset = 0
     batches = _batches(atomizer.atomize(stream), work.resources.settings.atom_batch_size)
     batch = next(batches, [])
     while True:
         rows = []
         for atom in batch:
-            rows.append(_row(work, source, atom, ordinal, offset))
-            written_hash.update(atom.content)
-            written_hash.update(atom.suffix)
-            ordinal += 1
-            offset += len(atom.content) + len(atom.suffix)
+            rows.append(_row(work, source, atom, ordinals[atom.role], offset))
+            ordinals[atom.role] += 1
+            if atom.role == "content":
+                written_hash.update(atom.content)
+                written_hash.update(atom.suffix)
+                offset += len(atom.content) + len(atom.suffix)
         batch = next(batches, [])
         last = not batch
         if last and written_hash.digest() != found.sha256:
             raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
 
-        def write(
-            unit_of_work: UnitOfWork, rows: list[AtomRow] = rows, last: bool = last, count: int = ordinal
-        ) -> WrittenAtoms:
+        def write(unit_of_work: UnitOfWork, rows: list[AtomRow] = rows, last: bool = last) -> WrittenAtoms:
             hold(unit_of_work, work, source)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
-                _finish(unit_of_work, work, source, found, content_type, atomizer, count)
+                _finish(unit_of_work, work, source, found, content_type, atomizer)
+                _announce(unit_of_work, work, source, ordinals)
             return written
 
         written = transact(work.resources.database, write)
@@ -146,7 +149,7 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
         if last:
             LOGGER.info(
                 "Atomized source %(SourceId)s: %(AtomCount)s atoms created",
-                {"SourceId": source["sourceId"], "AtomCount": ordinal},
+                {"SourceId": source["sourceId"], "AtomCount": sum(ordinals.values())},
                 extra=work.log_fields("atoms", source["tenantId"], source["sourceId"]),
             )
             return {**counts, "sources": 1, "bytes": found.byte_length}
@@ -178,16 +181,16 @@ def _content_type_to_use(source: Row, found: Scan) -> str:
     """What was declared or sniffed; for text, its bytes say whether it is UTF-8: of another charset, it is kept as bytes."""
     declared: str = source["contentType"]
     of_text = media_type(declared)
-    if atomizer_for(of_text).name != TextAtomizer.name:
+    if not atomizer_for(of_text).needs_utf8:
         return declared
     if found.charset is not None:
         return f"{of_text}; charset={found.charset}"
-    return declared if atomizer_for(declared).name == TextAtomizer.name else of_text
+    return declared if atomizer_for(declared).needs_utf8 else of_text
 
 
 def _why_not_searchable(content_type: str, found: Scan) -> str | None:
     """For text that is kept as bytes because it is not UTF-8."""
-    if found.charset is None or atomizer_for(media_type(content_type)).name != TextAtomizer.name:
+    if found.charset is None or not atomizer_for(media_type(content_type)).needs_utf8:
         return None
     is_named = found.charset.startswith("utf-")
     what = f"text in {found.charset}" if is_named else f"not UTF-8 at byte {found.invalid_utf8_at:,}"
@@ -208,6 +211,9 @@ def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:
 
 
 def _row(work: Work, source: Row, atom: Atom, ordinal: int, offset: int) -> AtomRow:
+    """Raises ValueError for a derived atom with a suffix: it stands nowhere in the source, so nothing can follow it there."""
+    if atom.role == "derived" and atom.suffix:
+        raise ValueError(f"derived atom {ordinal} has a suffix")
     blob_key = None
     if len(atom.content) > ROW_LIMIT_BYTES:
         blob_key = work.resources.blobs.put(source["tenantId"], atom.content)  # before the row that names it
@@ -221,8 +227,10 @@ def _row(work: Work, source: Row, atom: Atom, ordinal: int, offset: int) -> Atom
         atom.content_type,
         atom.text,
         ordinal,
-        offset,
+        offset if atom.role == "content" else None,
         atom.suffix,
+        atom.role,
+        None if atom.locator is None else json.dumps(atom.locator),
     )
 
 
@@ -233,7 +241,6 @@ def _finish(
     found: Scan,
     content_type: str,
     atomizer: Atomizer,
-    atom_count: int,
 ) -> None:
     source_id = source["sourceId"]
     supersede_older_versions(unit_of_work, source)
@@ -249,13 +256,15 @@ def _finish(
     )
     delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
-    for start in range(0, max(1, atom_count), ATOMS_PER_EVENT):
-        ids = [
-            row["atomId"]
-            for row in unit_of_work.query(
-                "source_atom_ids", source_id=source_id, from_ordinal=start, to_ordinal=start + ATOMS_PER_EVENT
-            )
-        ]
+
+
+def _announce(unit_of_work: UnitOfWork, work: Work, source: Row, counts: Mapping[Role, int]) -> None:
+    """Tell the graph of the source and its atoms, of which there may be none; `counts` says how many there are of each role."""
+    source_id = source["sourceId"]
+    starts = [(role, start) for role, count in counts.items() for start in range(0, count, ATOMS_PER_EVENT)]
+    for role, start in starts or [("content", 0)]:
+        which = {"role": role, "from_ordinal": start, "to_ordinal": start + ATOMS_PER_EVENT}
+        ids = [row["atomId"] for row in unit_of_work.query("source_atom_ids", source_id=source_id, **which)]
         events = atoms_events("AtomsCreated", source["tenantId"], ids, source_id, work.run_id)
         unit_of_work.enqueue(PROVENANCE_QUEUE, events)
 

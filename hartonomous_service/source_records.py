@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hartonomous_core.atomizers import ChunkAtomizer, atomizer_for
+from hartonomous_core.atomizers import atomizer_for
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
@@ -60,7 +60,7 @@ def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
 
 def is_searchable(status: str, content_type: str | None) -> bool:
     """Whether a search can find what a source says; what is no text is kept as bytes."""
-    return status == "Atomized" and content_type is not None and atomizer_for(content_type).name != ChunkAtomizer.name
+    return status == "Atomized" and content_type is not None and atomizer_for(content_type).gives_text
 
 
 def not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:
@@ -141,6 +141,9 @@ def _wrong_bytes(resources: Resources, source: Row) -> str | None:
                 return f"the atom at byte {row['byteOffset']} does not have the hash that names it"
             digest.update(content)
             digest.update(row["suffix"] or b"")
+        for row, content in source_contents(resources.database, resources.blobs, source["sourceId"], "derived"):
+            if hashlib.sha256(content).digest() != row["contentHash"]:
+                return f"derived atom {row['ordinal']} does not have the hash that names it"
     except FileNotFoundError as error:
         return f"a blob is missing: {error.filename}"
     if digest.hexdigest() != source["contentHash"]:

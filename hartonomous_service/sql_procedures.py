@@ -118,7 +118,8 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
         now=timestamp(),
     )
     unit_of_work.write_atoms(tenant_id, source["sourceId"], hour, rows)
-    found = unit_of_work.query("source_atom_ids", source_id=source["sourceId"], from_ordinal=0, to_ordinal=len(rows))
+    which = {"role": "content", "from_ordinal": 0, "to_ordinal": len(rows)}
+    found = unit_of_work.query("source_atom_ids", source_id=source["sourceId"], **which)
     events = atoms_events("AtomsCreated", tenant_id, [row["atomId"] for row in found], source["sourceId"])
     unit_of_work.enqueue(PROVENANCE_QUEUE, events)
     return [{"batchId": batch, "sourceId": source["sourceId"]}]

@@ -20,6 +20,8 @@ class ChunkAtomizer:
     """Handles every content type: modality 'binary', subtype 'chunk', no suffix, no text."""
 
     name = "chunks"
+    needs_utf8 = False
+    gives_text = False
 
     @cached_property
     def version(self) -> str:

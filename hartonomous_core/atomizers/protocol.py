@@ -1,8 +1,10 @@
 """What every atomizer takes and gives: a seekable byte stream in, an iterator of atoms out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+from hartonomous_core.vocabulary import Modality, Role
 
 MAX_SUFFIX_BYTES = 64
 """Longest separator that travels with the atom before it (column `SourceAtom.Suffix`)."""
@@ -10,22 +12,26 @@ MAX_SUFFIX_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One fragment of a source. Over all atoms in order, content + suffix are exactly the source's bytes.
+    """One fragment of a source. Over all atoms of role 'content' in order, content + suffix are exactly the source's bytes.
 
     content: what is hashed, stored once and embedded; never empty.
-    suffix: the separator that follows in this source (spaces, line ends), at most `MAX_SUFFIX_BYTES`.
-    modality: 'text' or 'binary'.
-    subtype: 'sentence', 'chunk', or 'gap' for a separator that no suffix can hold.
+    suffix: the separator that follows in this source (spaces, line ends), at most `MAX_SUFFIX_BYTES`; empty if derived.
+    modality: what kind of model embeds it; 'binary' is embedded by none.
+    subtype: what the atomizer calls it, such as 'sentence' or 'chunk'; 'gap' for a separator that no suffix can hold.
     content_type: of this fragment, not of the source.
-    text: the content as characters; None for gaps and chunks, which are never embedded as text.
+    text: what is searched by words, and embedded where the modality is text; None for gaps and chunks.
+    role: 'derived' for what was made out of the bytes, such as the text of a page: any number may come, at any point, beside the bytes.
+    locator: where in the source it is, in the words of its format, such as {"page": 3}; must be JSON. Bytes have an offset besides.
     """
 
     content: bytes
     suffix: bytes
-    modality: str
+    modality: Modality
     subtype: str
     content_type: str
     text: str | None
+    role: Role = "content"
+    locator: Mapping[str, object] | None = None
 
 
 class Atomizer(Protocol):
@@ -38,6 +44,14 @@ class Atomizer(Protocol):
     @property
     def version(self) -> str:
         """Changes whenever the same bytes may give other atoms than before."""
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether it refuses bytes that are not UTF-8; a source that is not goes to the atomizer of its type with its charset."""
+
+    @property
+    def gives_text(self) -> bool:
+        """Whether its atoms can be found by a search; if not, the source is kept as bytes and people are told so."""
 
     def handles(self, content_type: str) -> bool:
         """Whether this atomizer is meant for a content type such as 'text/plain; charset=utf-8'."""

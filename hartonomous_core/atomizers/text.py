@@ -57,6 +57,8 @@ class TextAtomizer:
     """Sentences of UTF-8 text: modality 'text', subtype 'sentence' or 'gap'."""
 
     name = "text"
+    needs_utf8 = True
+    gives_text = True
 
     @cached_property
     def version(self) -> str:

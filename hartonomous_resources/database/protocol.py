@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hartonomous_core.limits import MAX_ATTEMPTS
+from hartonomous_core.vocabulary import Role
 
 Row = Mapping[str, Any]
 
@@ -18,7 +19,8 @@ class AtomRow:
     """One atom as it occurs in a source, ready to be written.
 
     `content_hash` is SHA-256 (32 bytes) of `content`; bytes above 64 KiB lie in the blob store under `blob_key` and
-    `content` is then empty. `byte_offset` counts from the start of the source.
+    `content` is then empty. `ordinal` counts the atoms of its role. `byte_offset` counts from the start of the source; what is
+    derived lies nowhere in it, and its row has neither offset nor length.
     """
 
     content_hash: bytes
@@ -30,9 +32,9 @@ class AtomRow:
     content_type: str | None
     text: str | None
     ordinal: int
-    byte_offset: int
+    byte_offset: int | None
     suffix: bytes
-    role: str = "content"
+    role: Role = "content"
     locator: str | None = None
 
 

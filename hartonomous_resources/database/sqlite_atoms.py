@@ -23,7 +23,8 @@ def write_atoms(
     first: dict[bytes, AtomRow] = {}
     for atom in atoms:
         occurrences[atom.content_hash] = occurrences.get(atom.content_hash, 0) + 1
-        first.setdefault(atom.content_hash, atom)
+        if first.setdefault(atom.content_hash, atom).text is None and atom.text is not None:
+            first[atom.content_hash] = atom  # the same bytes as a chunk, or a gap, and as text: it is text
     hashes = sorted(first)
 
     unit_of_work.execute("create_staged_hash")
@@ -73,7 +74,7 @@ def write_atoms(
                 atom.ordinal,
                 ids[atom.content_hash],
                 atom.byte_offset,
-                atom.byte_length,
+                atom.byte_length if atom.role == "content" else None,
                 atom.suffix or None,
                 atom.locator,
             )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
+from hartonomous_core.vocabulary import Role
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.database.transactions import query
@@ -27,14 +28,18 @@ def read_content(row: Row, blobs: Blobs) -> bytes:
     return value
 
 
-def source_contents(database: Database, blobs: Blobs, source_id: int) -> Iterator[tuple[Row, bytes]]:
-    """Each content occurrence of a source in order, with the atom's bytes; the row's `suffix` follows them in the source.
+def source_contents(
+    database: Database, blobs: Blobs, source_id: int, role: Role = "content"
+) -> Iterator[tuple[Row, bytes]]:
+    """Each occurrence of that role in a source in order, with the atom's bytes; of content, the row's `suffix` follows them in the source.
 
     Read in blocks of rows, so memory is bounded by the largest atoms and not by the source.
     """
     ordinal = 0
     while True:
-        rows = query(database, "source_contents", source_id=source_id, from_ordinal=ordinal, n=_ROWS_PER_READ)
+        rows = query(
+            database, "source_contents", source_id=source_id, role=role, from_ordinal=ordinal, n=_ROWS_PER_READ
+        )
         for row in rows:
             yield row, read_content(row, blobs)
         if len(rows) < _ROWS_PER_READ:

@@ -91,7 +91,7 @@ def test_every_occurrence_is_a_row_with_its_place_in_the_source(database: Databa
     occurrences = [
         atom("One.", 0, suffix=b" "),
         atom("One.", 1, byte_offset=5, suffix=b"\r\n"),
-        atom("derived", 0, role="derived", locator=json.dumps({"page": 3})),
+        atom("derived", 0, role="derived", byte_offset=None, locator=json.dumps({"page": 3})),
     ]
     with database.unit_of_work() as unit_of_work:
         unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, occurrences)
@@ -104,7 +104,7 @@ def test_every_occurrence_is_a_row_with_its_place_in_the_source(database: Databa
     assert [tuple(row.values()) for row in found] == [
         ("content", 0, "One.", 0, 4, b" ", None),
         ("content", 1, "One.", 5, 4, b"\r\n", None),
-        ("derived", 0, "derived", 0, 7, None, '{"page": 3}'),
+        ("derived", 0, "derived", None, None, None, '{"page": 3}'),
     ]
 
 
@@ -130,7 +130,7 @@ def test_content_is_read_back_from_whichever_of_the_three_places_it_lies_in(
         unit_of_work.write_atoms(0, source_id, HOUR, [atom(content, blob_key=key)])
 
     with database.read() as unit_of_work:
-        (row,) = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=0, n=10)
+        (row,) = unit_of_work.query("source_contents", source_id=source_id, role="content", from_ordinal=0, n=10)
     assert row["blobKey"] == key
     assert read_content(row, blobs) == content
 
@@ -144,7 +144,7 @@ def test_content_that_a_client_inserted_as_characters_is_read_as_utf8(tmp_path: 
     source_id = write(database, "ä€".encode())
 
     with database.read() as unit_of_work:
-        (row,) = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=0, n=10)
+        (row,) = unit_of_work.query("source_contents", source_id=source_id, role="content", from_ordinal=0, n=10)
     assert read_content(row, LocalBlobs(tmp_path)) == "ä€".encode()
 
 
@@ -239,7 +239,7 @@ def test_a_source_that_holds_a_long_atom_inserted_by_hand_has_all_of_its_bytes(
     source_id = write(database, text)
 
     with database.read() as unit_of_work:
-        (row,) = unit_of_work.query("source_contents", source_id=source_id, from_ordinal=0, n=10)
+        (row,) = unit_of_work.query("source_contents", source_id=source_id, role="content", from_ordinal=0, n=10)
     assert read_content(row, LocalBlobs(tmp_path)) == text.encode()
 
 

@@ -67,21 +67,22 @@ DELETE FROM Atom WHERE ReferenceCount = 0 AND InsertedByHand = 0
 RETURNING TenantId AS tenantId, lower(hex(ContentHash)) AS atomHash;
 
 -- name: source_atom_ids
--- What the graph holds of a source, a range of ordinals at a time; gaps are not in the graph.
+-- What the graph holds of a source, of one role and a range of its ordinals at a time; gaps are not in the graph.
 SELECT DISTINCT sa.AtomId AS atomId
 FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId
-WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_ordinal AND sa.Ordinal < :to_ordinal
+WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordinal AND sa.Ordinal < :to_ordinal
   AND a.Subtype IS NOT 'gap';
 
 -- name: source_contents
--- Bytes of a source in order: each atom's content, then its suffix. An atom inserted by hand may have its content in its text only.
+-- Bytes of a source in order, for role content: each atom's content, then its suffix. An atom inserted by hand may have its content in
+-- its text only.
 SELECT sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
        a.TenantId AS tenantId, CAST(a.AtomicValue AS BLOB) AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
        CASE WHEN a.InsertedByHand = 1 AND c.AtomId IS NULL THEN CAST(a.CanonicalText AS BLOB) END AS textBytes
 FROM SourceAtom AS sa
 JOIN Atom AS a ON a.AtomId = sa.AtomId
 LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
-WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_ordinal
+WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordinal
 ORDER BY sa.Ordinal LIMIT :n;
 
 -- name: atoms_by_id
@@ -98,7 +99,7 @@ SELECT AtomId AS atomId, TenantId AS tenantId FROM Atom WHERE TenantId = :tenant
 SELECT atomId, sourceId, sourceUri, byteOffset, byteLength, locator
 FROM (SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
              sa.ByteLength AS byteLength, sa.Locator AS locator,
-             ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Ordinal) AS place
+             ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS place
       FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
       WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id
         AND s.Status = 'Atomized' AND s.SupersededBy IS NULL)

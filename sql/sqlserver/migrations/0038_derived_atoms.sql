@@ -1,0 +1,169 @@
+-- Derived atoms beside the bytes of a source: what is written, announced and read goes by role. The same bytes as a chunk and as derived
+-- text are one atom, and it is text. A derived atom stands nowhere in the file: its row has neither offset nor length.
+
+CREATE OR ALTER PROCEDURE dbo.usp_write_atoms
+    @tenant_id int, @source_id bigint, @ingest_hour char(16), @atoms dbo.AtomRows READONLY
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SET XACT_ABORT ON;
+    DECLARE @known TABLE
+    (
+        ContentHash binary(32) NOT NULL PRIMARY KEY,
+        AtomId bigint NOT NULL,
+        IsNew bit NOT NULL,
+        IsPlain bit NOT NULL
+    );
+    DECLARE @turned TABLE (AtomId bigint NOT NULL PRIMARY KEY, Position bigint NOT NULL);
+
+    -- One writer of a tenant at a time: batches of many random hashes would meet crosswise and deadlock nearly every time. A client that
+    -- inserts an atom by hand holds no such lock; then the unique key decides, and the program does the batch again.
+    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/atoms/', @tenant_id), @locked int;
+    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+        @LockTimeout = 120000;
+    IF @locked < 0
+        THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
+
+    -- UPDLOCK: an atom that is found must not be deleted before it is counted.
+    INSERT INTO @known (ContentHash, AtomId, IsNew, IsPlain)
+    SELECT a.ContentHash, a.AtomId, 0,
+        CASE WHEN a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') THEN 1 ELSE 0 END
+    FROM (SELECT DISTINCT r.ContentHash FROM @atoms AS r) AS d
+    INNER JOIN dbo.Atom AS a WITH (UPDLOCK) ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash;
+
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText, r.Content, r.ByteLength,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
+                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position,
+            COUNT_BIG(*) OVER (PARTITION BY r.ContentHash) AS Occurrences
+        FROM @atoms AS r
+    )
+    INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
+                          InsertedByHand, IngestHour)
+    OUTPUT inserted.ContentHash, inserted.AtomId, 1, 0 INTO @known (ContentHash, AtomId, IsNew, IsPlain)
+    SELECT @tenant_id, r.Modality, r.Subtype, r.ContentHash, r.CanonicalText,
+        CASE WHEN r.ByteLength <= 64 THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, r.Occurrences, 0, @ingest_hour
+    FROM ranked AS r
+    WHERE r.Position = 1 AND NOT EXISTS (SELECT 1 FROM @known AS k WHERE k.ContentHash = r.ContentHash)
+    ORDER BY r.ContentHash;
+
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Content, r.BlobKey, r.ByteLength,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position
+        FROM @atoms AS r
+        WHERE r.ByteLength > 64
+    )
+    INSERT INTO dbo.AtomContent (AtomId, ByteLength, Content, BlobKey)
+    SELECT k.AtomId, r.ByteLength, CASE WHEN r.BlobKey IS NULL THEN r.Content END, r.BlobKey
+    FROM ranked AS r
+    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+    WHERE r.Position = 1 AND k.IsNew = 1
+    ORDER BY k.AtomId;
+
+    UPDATE a
+    SET a.ReferenceCount = a.ReferenceCount + n.Occurrences
+    FROM dbo.Atom AS a
+    INNER JOIN (SELECT k.AtomId, COUNT_BIG(*) AS Occurrences
+                FROM @atoms AS r INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+                WHERE k.IsNew = 0
+                GROUP BY k.AtomId) AS n ON n.AtomId = a.AtomId;
+
+    -- The same bytes first seen as a chunk or a gap, now as text: the atom turns into one that is embedded and in the graph.
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
+                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position
+        FROM @atoms AS r
+    )
+    UPDATE a
+    SET a.Modality = r.Modality, a.Subtype = r.Subtype, a.ContentType = r.ContentType, a.CanonicalText = r.CanonicalText
+    FROM dbo.Atom AS a
+    INNER JOIN @known AS k ON k.AtomId = a.AtomId
+    INNER JOIN ranked AS r ON r.ContentHash = k.ContentHash
+    WHERE k.IsNew = 0 AND k.IsPlain = 1 AND r.Position = 1 AND r.CanonicalText IS NOT NULL;
+
+    INSERT INTO @turned (AtomId, Position)
+    SELECT a.AtomId, ROW_NUMBER() OVER (ORDER BY a.AtomId) - 1
+    FROM @known AS k
+    INNER JOIN dbo.Atom AS a ON a.AtomId = k.AtomId
+    WHERE k.IsPlain = 1 AND a.CanonicalText IS NOT NULL;
+
+    INSERT INTO dbo.SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
+    SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, CASE r.Role WHEN 'content' THEN r.ByteLength END,
+        NULLIF(r.Suffix, 0x), r.Locator
+    FROM @atoms AS r
+    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+    ORDER BY r.Role, r.Ordinal;
+
+    IF EXISTS (SELECT 1 FROM @turned)
+    BEGIN
+        DECLARE @events dbo.MessageRows;
+        INSERT INTO @events (Ordinal, MessageId, OrderingKey, Body)
+        SELECT t.Position / 1000, LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), @tenant_id),
+            CONVERT(varbinary(max), CONCAT('{"eventType":"AtomsCreated","tenantId":', @tenant_id, ',"atomIds":[',
+                                           STRING_AGG(CONVERT(varchar(max), t.AtomId), ','), ']}'))
+        FROM @turned AS t
+        GROUP BY t.Position / 1000;
+        EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
+    END;
+
+    SELECT k.ContentHash AS contentHash, k.AtomId AS atomId, k.IsNew AS isNew FROM @known AS k;
+END;
+GO
+-- What the graph holds of a source, of one role and a range of its ordinals at a time; gaps are not in the graph.
+CREATE OR ALTER PROCEDURE dbo.usp_source_atom_ids @source_id bigint, @role varchar(8), @from_ordinal bigint, @to_ordinal bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT DISTINCT sa.AtomId AS atomId
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    WHERE sa.SourceId = @source_id AND sa.Role = @role AND sa.Ordinal >= @from_ordinal AND sa.Ordinal < @to_ordinal
+        AND (a.Subtype IS NULL OR a.Subtype <> 'gap');
+END;
+GO
+-- Bytes of a source in order, for role content: each atom's content, then its suffix. An atom inserted by hand may have its content in its
+-- text only.
+CREATE OR ALTER PROCEDURE dbo.usp_source_contents @source_id bigint, @role varchar(8), @from_ordinal bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
+        a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
+        CASE WHEN a.InsertedByHand = 1 AND c.AtomId IS NULL
+            THEN CONVERT(varbinary(max), CONVERT(varchar(max), a.CanonicalText COLLATE Latin1_General_100_CI_AS_SC_UTF8)) END AS textBytes
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
+    WHERE sa.SourceId = @source_id AND sa.Role = @role AND sa.Ordinal >= @from_ordinal
+    ORDER BY sa.Ordinal;
+END;
+GO
+-- Where atoms occur in sources that count for search, current versions only: for each atom a page of its places.
+CREATE OR ALTER PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int, @skip int, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    WITH placed AS
+    (
+        SELECT sa.AtomId, s.SourceId, s.SourceUri, sa.ByteOffset, sa.ByteLength, sa.Locator,
+            ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS Place
+        FROM dbo.SourceAtom AS sa
+        INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+        WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
+            AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+    )
+    SELECT p.AtomId AS atomId, p.SourceId AS sourceId, p.SourceUri AS sourceUri, p.ByteOffset AS byteOffset,
+        p.ByteLength AS byteLength, p.Locator AS locator
+    FROM placed AS p
+    WHERE p.Place > @skip AND p.Place <= @skip + @n
+    ORDER BY p.AtomId, p.Place;
+END;
+GO
