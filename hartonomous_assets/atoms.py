@@ -138,6 +138,7 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
 
         def write(unit_of_work: UnitOfWork, rows: list[AtomRow] = rows, last: bool = last) -> WrittenAtoms:
             hold(unit_of_work, work, source)
+            unit_of_work.execute("record_source_run", source_id=source["sourceId"], run_id=work.run_id)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
                 _finish(unit_of_work, work, source, found, content_type, atomizer)

@@ -45,7 +45,7 @@ _COMES_FROM: dict[str, dict[str, tuple[str, ...]]] = {
         "receivedAt": ("sources.ReceivedAt",),
         "supersededBy": ("sources.SupersededBy",),
         "contentType": ("sources.ContentType", "atoms.ContentType"),
-        "runId": ("sources.RunId", "atom_embeddings.RunId"),
+        "runId": ("atom_embeddings.RunId",),
         "modelId": ("atom_embeddings.ModelId",),
         "projectionModelId": ("atom_projections.ProjectionModelId",),
     },

@@ -43,11 +43,9 @@ def claim(work: Work) -> list[Row]:
             "claim_sources",
             source_ids=json.dumps(chosen),
             owner=work.owner,
-            run_id=work.run_id,
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
-        for source_id in chosen:
-            _delete_half_written(unit_of_work, source_id)
+        _delete_half_written(unit_of_work, chosen)
         return sorted(rows, key=lambda row: int(row["sourceId"]))
 
     return claim_rows(work.resources.database, take, partial(release_all, work))
@@ -123,7 +121,7 @@ def give_up_exhausted(work: Work) -> int:
 
 def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str, *, supersede: bool = True) -> None:
     """Dead-letter a source; what was written of it goes, and what was current before it is so no more, unless `supersede` is false."""
-    _delete_half_written(unit_of_work, source["sourceId"])
+    _delete_half_written(unit_of_work, [source["sourceId"]])
     delete_unreferenced(unit_of_work)
     # The new version tells the graph of none: it is not there.
     for older in supersede_older_versions(unit_of_work, source) if supersede else []:
@@ -161,7 +159,12 @@ def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
         unit_of_work.enqueue(PROVENANCE_QUEUE, deletion_events(tenant, of_tenant))
 
 
-def _delete_half_written(unit_of_work: UnitOfWork, source_id: int) -> None:
-    """Atoms that only this source held stay until it is finished: most of them, with their embeddings, are needed again."""
-    unit_of_work.execute("remove_references", source_id=source_id)
-    unit_of_work.execute("delete_source_atoms", source_id=source_id)
+def _delete_half_written(unit_of_work: UnitOfWork, source_ids: Sequence[int]) -> None:
+    """Atoms that only these sources held stay until they are finished: most of them, with their embeddings, are needed again.
+
+    The runs that wrote them stay for good: they had a part in it.
+    """
+    ids = json.dumps(source_ids)
+    unit_of_work.execute("remove_references", source_ids=ids)
+    unit_of_work.execute("delete_source_atoms", source_ids=ids)
+    unit_of_work.execute("delete_source_derivations", source_ids=ids)

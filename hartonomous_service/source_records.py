@@ -54,6 +54,9 @@ def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
         **row,
         "metadata": json.loads(row["metadata"]),
         "searchable": is_searchable(row["status"], row["contentType"]) and row["supersededBy"] is None,
+        "runIds": [
+            each["runId"] for each in unit_of_work.query("source_runs", source_ids=json.dumps([row["sourceId"]]))
+        ],
         **source_counts(unit_of_work, [row["sourceId"]])[row["sourceId"]],
     }
 

@@ -283,7 +283,6 @@ def claim_sources(unit_of_work: UnitOfWork, owner: str, hour: str = HOUR, lease_
         "claim_sources",
         source_ids=json.dumps([row["sourceId"] for row in chosen]),
         owner=owner,
-        run_id="run",
         lease_until=timestamp(lease_seconds),
     )
 

@@ -164,7 +164,10 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
     superseded = unit_of_work.query("graph_superseded", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
     source_ids |= {row["sourceId"] for row in superseded}  # they say by whom
     sources = unit_of_work.query("graph_sources", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
-    run_of = {row["sourceId"]: row["runId"] for row in sources if row["runId"]}
+    runs = unit_of_work.query("source_runs", source_ids=json.dumps([row["sourceId"] for row in sources]))
+    runs_of: dict[int, list[str]] = {}
+    for row in runs:
+        runs_of.setdefault(row["sourceId"], []).append(row["runId"])
     since_of = {row["sourceId"]: row["receivedAt"] for row in sources}
 
     nodes = [Node(tenant, "Tenant", str(tenant), {"tenantId": tenant})] if sources else []
@@ -182,14 +185,14 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
         )
         for row in sources
     ]
-    nodes += [_run(tenant, run) for run in sorted(set(run_of.values()))]
+    nodes += [_run(tenant, run) for run in sorted({row["runId"] for row in runs})]
     edges = [
         Edge(tenant, _source(row), "BELONGS_TO", ("Tenant", str(tenant)), {"since": row["receivedAt"]})
         for row in sources
     ]
     edges += [
-        Edge(tenant, ("Source", str(source)), "GENERATED_BY", ("Run", run), {"since": since_of[source]})
-        for source, run in run_of.items()
+        Edge(tenant, _source(row), "GENERATED_BY", ("Run", row["runId"]), {"since": since_of[row["sourceId"]]})
+        for row in runs
     ]
     edges += [
         Edge(tenant, ("Source", str(row["supersededBy"])), "SUPERSEDES", _source(row), {"since": row["receivedAt"]})
@@ -211,8 +214,7 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
                 },
             )
         )
-        if row["sourceId"] in run_of:
-            run = run_of[row["sourceId"]]
+        for run in runs_of.get(row["sourceId"], []):
             edges.append(Edge(tenant, atom, "GENERATED_BY", ("Run", run), {"since": since_of[row["sourceId"]]}))
     return nodes, edges
 

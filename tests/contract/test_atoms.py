@@ -251,8 +251,8 @@ def test_an_atom_that_no_source_holds_goes_with_its_job_unless_inserted_by_hand(
     gone = write(database, "by hand", "shared", "only here", "only here", b"x" * 100, uri="file:///gone")
 
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.execute("remove_references", source_id=gone)
-        unit_of_work.execute("delete_source_atoms", source_id=gone)
+        unit_of_work.execute("remove_references", source_ids=json.dumps([gone]))
+        unit_of_work.execute("delete_source_atoms", source_ids=json.dumps([gone]))
         unit_of_work.query("delete_unreferenced_atoms")
 
     assert reference_counts(client) == {(0, "by hand"): 0, (0, "shared"): 1}

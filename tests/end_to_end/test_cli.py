@@ -93,7 +93,8 @@ def footprint(home: Home) -> dict[str, Any]:
         "atoms": home.rows("SELECT * FROM Atom ORDER BY AtomId"),
         "jobs": home.rows("SELECT * FROM BackgroundJob ORDER BY JobId"),
         "messages ever sent": home.rows("SELECT seq FROM sqlite_sequence WHERE name = 'QueueMessage'"),
-        "sources": home.rows("SELECT SourceId, Version, Status, AttemptCount, RunId FROM Source ORDER BY SourceId"),
+        "sources": home.rows("SELECT SourceId, Version, Status, AttemptCount FROM Source ORDER BY SourceId"),
+        "runs of sources": home.rows("SELECT SourceId, RunId FROM SourceRun ORDER BY SourceId, RunId"),
         "runs": home.run_statuses(),
         "seen": dict(home.rows("SELECT SourceId, LastSeenAt FROM Source WHERE SupersededBy IS NULL AND TenantId = 0")),
     }

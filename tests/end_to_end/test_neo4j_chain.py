@@ -59,14 +59,14 @@ MALFORMED = [
 # What the graph of a home must hold, by the tables: each node and each edge once.
 EXPECTED = """
     WITH InGraph AS (SELECT AtomId, TenantId, ContentHash FROM Atom WHERE Subtype IS NOT 'gap'),
-         Pair AS (SELECT DISTINCT a.TenantId, a.AtomId, s.SourceId, s.RunId
-                  FROM SourceAtom AS sa JOIN InGraph AS a USING (AtomId) JOIN Source AS s USING (SourceId)),
+         Pair AS (SELECT DISTINCT a.TenantId, a.AtomId, sa.SourceId FROM SourceAtom AS sa JOIN InGraph AS a USING (AtomId)),
          Named AS (SELECT DISTINCT a.TenantId, ia.InferenceId, ia.Role, a.AtomId
                    FROM InferenceAtom AS ia JOIN InGraph AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash)
     SELECT 'Atom', COUNT(*) FROM InGraph
     UNION ALL SELECT 'Source', COUNT(*) FROM Source
     UNION ALL SELECT 'Tenant', COUNT(DISTINCT TenantId) FROM Source
-    UNION ALL SELECT 'Run', COUNT(*) FROM (SELECT TenantId, RunId FROM Source UNION SELECT TenantId, RunId FROM AtomEmbedding)
+    UNION ALL SELECT 'Run', COUNT(*) FROM (SELECT TenantId, RunId FROM SourceRun JOIN Source USING (SourceId)
+                                          UNION SELECT TenantId, RunId FROM AtomEmbedding)
     UNION ALL SELECT 'Model', COUNT(*)
               FROM (SELECT TenantId, Model FROM Inference UNION SELECT TenantId, 'embedding ' || ModelId FROM AtomEmbedding
                     UNION SELECT TenantId, 'projection ' || ProjectionModelId FROM AtomEmbedding)
@@ -75,7 +75,8 @@ EXPECTED = """
     UNION ALL SELECT 'BELONGS_TO', COUNT(*) FROM Source
     UNION ALL SELECT 'EMBEDDED_BY', COUNT(*) FROM AtomEmbedding
     UNION ALL SELECT 'PROJECTED_BY', COUNT(*) FROM AtomEmbedding
-    UNION ALL SELECT 'GENERATED_BY', (SELECT COUNT(*) FROM Source) + (SELECT COUNT(*) FROM (SELECT DISTINCT AtomId, RunId FROM Pair))
+    UNION ALL SELECT 'GENERATED_BY', (SELECT COUNT(*) FROM SourceRun)
+                                     + (SELECT COUNT(*) FROM (SELECT DISTINCT AtomId, RunId FROM Pair JOIN SourceRun USING (SourceId)))
                                      + (SELECT COUNT(*) FROM Named WHERE Role = 'output')
     UNION ALL SELECT 'USED_MODEL', COUNT(*) FROM Inference
     UNION ALL SELECT 'USED_ATOM', COUNT(*) FROM Named WHERE Role = 'input'

@@ -66,6 +66,9 @@ def test_killed_at_a_big_source_and_then_changed_it_leaves_nothing_of_the_half_i
     small.json("ingest", path)
 
     assert small.rows("SELECT CanonicalText FROM Atom") == [("The log was lost at sea.",)]
+    assert small.value("SELECT COUNT(*) FROM SourceRun") == 2, "both had a part in it"
+    source = small.json("lineage", str(small.value("SELECT SourceId FROM Source")), "--upstream")
+    assert [node["label"] for node in source["nodes"]].count("Run") == 2
     assert loose_ends(small) == []
 
 

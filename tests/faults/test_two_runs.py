@@ -96,7 +96,7 @@ def test_two_processes_that_run_the_same_hour_at_once_end_like_one(
 
     assert [result.code for result in results] == [0, 0], results
     assert together.run_statuses() == ["SUCCESS", "SUCCESS"]
-    assert together.value("SELECT COUNT(DISTINCT RunId) FROM Source") == 2  # both had a part in it
+    assert together.value("SELECT COUNT(DISTINCT RunId) FROM SourceRun") == 2  # both had a part in it
     assert loose_ends(together) == []
     assert differences(undisturbed, state_of(together)) == []
     assert set(together.rows("SELECT DISTINCT AttemptCount FROM BackgroundJob")) == {(1,)}  # no job was done twice

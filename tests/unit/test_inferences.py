@@ -243,8 +243,8 @@ def test_an_answer_in_the_words_of_a_source_is_that_atom_and_outlives_the_source
     assert atom_of(home, FOG) == before
     assert len(jobs(home)) == 1
     with home.database.unit_of_work() as unit_of_work:
-        unit_of_work.execute("remove_references", source_id=source)
-        unit_of_work.execute("delete_source_atoms", source_id=source)
+        unit_of_work.execute("remove_references", source_ids=json.dumps([source]))
+        unit_of_work.execute("delete_source_atoms", source_ids=json.dumps([source]))
         gone = unit_of_work.query("delete_unreferenced_atoms")
     assert gone == []
     assert atom_of(home, FOG) is not None

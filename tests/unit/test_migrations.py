@@ -319,6 +319,10 @@ SERVED_BY = {"database": ("migrations", "statements"), "graph": ("graph_migratio
 def test_an_upgrade_keeps_every_row_of_the_release_before(name: str, tmp_path: Path) -> None:
     path = released(tmp_path, name)
     before = contents(path)
+    if name == "database":  # where the runs went says the test of runs
+        before = contents(
+            path, {t: [c for c in names if (t, c) != ("Source", "RunId")] for t, (names, _) in before.items()}
+        )
     assert all(found for _, found in before.values()), "the release before has rows in every table"
 
     upgraded = SqliteDatabase(path, *SERVED_BY[name])
@@ -330,6 +334,18 @@ def test_an_upgrade_keeps_every_row_of_the_release_before(name: str, tmp_path: P
     after = contents(path, {table: columns for table, (columns, _) in before.items()})
     del before["SchemaVersion"], after["SchemaVersion"]  # has a line more for each migration that ran
     assert after == before
+
+
+def test_an_upgrade_keeps_the_run_of_each_source(tmp_path: Path) -> None:
+    database = SqliteDatabase(released(tmp_path, "database"))
+    client = database.connection()
+    before = [tuple(row) for row in client.execute("SELECT SourceId, RunId FROM Source WHERE RunId IS NOT NULL")]
+    assert before
+
+    database.migrate()
+
+    assert Counter(map(tuple, client.execute("SELECT SourceId, RunId FROM SourceRun"))) == Counter(before)
+    database.close()
 
 
 @pytest.mark.parametrize("name", SERVED_BY)

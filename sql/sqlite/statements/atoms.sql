@@ -56,11 +56,15 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: remove_references
 UPDATE Atom
-SET ReferenceCount = ReferenceCount - (SELECT COUNT(*) FROM SourceAtom AS sa WHERE sa.AtomId = Atom.AtomId AND sa.SourceId = :source_id)
-WHERE AtomId IN (SELECT AtomId FROM SourceAtom WHERE SourceId = :source_id);
+SET ReferenceCount = ReferenceCount - (SELECT COUNT(*) FROM SourceAtom AS sa
+                                       WHERE sa.AtomId = Atom.AtomId AND sa.SourceId IN (SELECT value FROM json_each(:source_ids)))
+WHERE AtomId IN (SELECT AtomId FROM SourceAtom WHERE SourceId IN (SELECT value FROM json_each(:source_ids)));
 
 -- name: delete_source_atoms
-DELETE FROM SourceAtom WHERE SourceId = :source_id;
+DELETE FROM SourceAtom WHERE SourceId IN (SELECT value FROM json_each(:source_ids));
+
+-- name: delete_source_derivations
+DELETE FROM AtomDerivation WHERE SourceId IN (SELECT value FROM json_each(:source_ids));
 
 -- name: delete_unreferenced_atoms
 DELETE FROM Atom WHERE ReferenceCount = 0 AND InsertedByHand = 0

@@ -20,7 +20,7 @@ GROUP BY sa.AtomId, sa.SourceId;
 
 -- name: graph_sources
 SELECT SourceId AS sourceId, SourceUri AS sourceUri, Version AS version, ContentType AS contentType,
-       lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, RunId AS runId, ReceivedAt AS receivedAt,
+       lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, ReceivedAt AS receivedAt,
        IngestHour AS ingestHour, SupersededBy AS supersededBy
 FROM Source
 WHERE SourceId IN (SELECT value FROM json_each(:source_ids)) AND +TenantId = :tenant_id AND Status = 'Atomized';

@@ -18,7 +18,7 @@ ORDER BY s.AttemptCount, s.SourceId LIMIT :n;
 
 -- name: claim_sources
 UPDATE Source
-SET Status = 'Atomizing', LeaseOwner = :owner, LeaseUntil = :lease_until, AttemptCount = AttemptCount + 1, RunId = :run_id
+SET Status = 'Atomizing', LeaseOwner = :owner, LeaseUntil = :lease_until, AttemptCount = AttemptCount + 1
 WHERE SourceId IN (SELECT value FROM json_each(:source_ids))
 RETURNING SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, ContentType AS contentType,
           ByteLength AS byteLength, IngestHour AS ingestHour, MessageId AS messageId, ReadUri AS readUri, BlobKey AS blobKey,
@@ -49,9 +49,18 @@ SELECT COUNT(*) AS n FROM Source
 WHERE Status IN ('Landed', 'Atomizing') AND MessageId IN (SELECT value FROM json_each(:message_ids));
 
 -- name: delete_source
--- One that took the place of another stays: that one points at it.
+-- One that took the place of another stays, and so does one that others were found in: those point at it.
 DELETE FROM Source
-WHERE SourceId = :source_id AND NOT EXISTS (SELECT 1 FROM Source AS o WHERE o.SupersededBy = :source_id);
+WHERE SourceId = :source_id AND NOT EXISTS (SELECT 1 FROM Source AS o WHERE o.SupersededBy = :source_id)
+  AND NOT EXISTS (SELECT 1 FROM Source AS c WHERE c.ParentSourceId = :source_id);
+
+-- name: record_source_run
+INSERT INTO SourceRun (SourceId, RunId) VALUES (:source_id, :run_id) ON CONFLICT (SourceId, RunId) DO NOTHING;
+
+-- name: source_runs
+-- The runs that wrote atoms of these sources.
+SELECT SourceId AS sourceId, RunId AS runId FROM SourceRun
+WHERE SourceId IN (SELECT value FROM json_each(:source_ids)) ORDER BY SourceId, RunId;
 
 -- name: supersede_older_versions
 -- What is current, and what a version that was given up stands for.
@@ -99,7 +108,7 @@ UPDATE Source SET LeaseUntil = '' WHERE Status = 'Atomizing' AND LeaseOwner = :o
 -- name: sources
 SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
        ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
-       Status AS status, AtomizerVersion AS atomizerVersion, RunId AS runId, MessageId AS messageId, ReceivedAt AS receivedAt,
+       Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
        LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata
 FROM Source
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:source_id IS NULL OR SourceId = :source_id)
