@@ -19,7 +19,7 @@ from hartonomous_core.messages import InvalidMessage
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.database.queue_messages import queued_messages, take_off
 from hartonomous_resources.database.transactions import again, transact
-from hartonomous_resources.work.giving_up import dead_letter_received
+from hartonomous_resources.work.giving_up import count_failed_receive, dead_letter_received
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue, renewed
 
@@ -125,7 +125,7 @@ def _returned(work: Work, queue: str, messages: Sequence[Message], error: Except
     log_failure(work, queue, f"{len(messages)} messages of {queue} not taken in", error)
     if len(messages) > 1:
         return Progress({_RETURNED: len(messages)})
-    dead = work.resources.database.fail(messages[0], f"{type(error).__name__}: {error}")
+    dead = count_failed_receive(work.resources.database, messages[0], f"{type(error).__name__}: {error}")
     return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
 
 

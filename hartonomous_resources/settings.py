@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hartonomous_resources.compute.text_model_download import MODEL_NAME
+from hartonomous_core.embedders import TEXT_MODEL
 from hartonomous_resources.dotnet_configuration import read_configuration, settings_of_configuration
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         description="Folder of downloaded and built models; may be shared between homes.",
     )
     text_model: str = Field(
-        default=MODEL_NAME,
+        default=TEXT_MODEL,
         description="Text model: the name, or the path of an .onnx file with tokenizer.json beside it, or of a folder with model.onnx "
         "(or model.safetensors) and tokenizer.json.",
     )
@@ -214,7 +214,7 @@ class Settings(BaseSettings):
     @field_validator("text_model")
     @classmethod
     def _is_a_name_or_absolute(cls, value: str) -> str:
-        return value if value == MODEL_NAME else str(_absolute(Path(value)))
+        return value if value == TEXT_MODEL else str(_absolute(Path(value)))
 
     @field_validator("config")
     @classmethod

@@ -4,19 +4,16 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
 from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model
+from hartonomous_resources.compute.text_model_download import Progress
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli.ask import show_lineage, show_results
-from hartonomous_service.cli.output import err, out, working
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.ingest import ingest
@@ -38,10 +35,10 @@ def demo_home() -> Path:
     return home / "demo" if os.environ.get("HARTONOMOUS_HOME") else home.with_name("hartonomous-demo")
 
 
-def run_demo(*, reset: bool = False) -> dict[str, Any]:
-    """Ingest the corpus through Dagster, ask, trace, rebuild. Returns all that `show_demo` prints.
+def prepare_demo(*, reset: bool, progress: Progress) -> tuple[Settings, float]:
+    """The settings of the demo's home, with the text model at hand, and the seconds that took; `reset` forgets what the home held.
 
-    Raises Unavailable when the text model cannot be had or the chain fails, Conflict to reset a home that is in use.
+    Raises Unavailable when the text model cannot be had, Conflict to reset a home that is in use.
     """
     # Embedded, whatever the environment says: the demo's files have no business in anybody's server.
     foreign = ("HARTONOMOUS_SQLSERVER_", "HARTONOMOUS_NEO4J_", "HARTONOMOUS_CONFIG", "CONNECTIONSTRINGS__")
@@ -52,13 +49,21 @@ def run_demo(*, reset: bool = False) -> dict[str, Any]:
         if daemon_is_running(settings):
             raise Conflict(f"`hartonomous dev` runs on {settings.home}; stop it before its home is reset")
         shutil.rmtree(settings.home)
-    seconds = {"model": _timed(lambda: _get_model(settings))}
+    return settings, _timed(lambda: _get_model(settings, progress))
+
+
+def run_demo(settings: Settings, model_seconds: float, report: Callable[[str], None]) -> dict[str, Any]:
+    """Ingest the corpus through Dagster, ask, trace, rebuild. Returns what came of each; `report` is told what is being done.
+
+    Raises Unavailable when the chain fails.
+    """
+    seconds = {"model": model_seconds}
     with closing(open_resources(settings)) as resources:
-        return {"home": str(settings.home), **_ingest_and_ask(resources, seconds)}
+        return {"home": str(settings.home), **_ingest_and_ask(resources, seconds, report)}
 
 
-def _ingest_and_ask(resources: Resources, seconds: dict[str, float]) -> dict[str, Any]:
-    with as_file(files("hartonomous_service") / "demo_corpus") as corpus, working("ingesting") as report:
+def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Callable[[str], None]) -> dict[str, Any]:
+    with as_file(files("hartonomous_service") / "demo_corpus") as corpus:
         ingested: dict[str, Any] = {}
         seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, corpus_files(corpus), report=report)))
     if ingested["failed"] or ingested["stages"]:
@@ -90,26 +95,17 @@ def _timed(action: Any) -> float:
     return round(time.perf_counter() - started, 2)
 
 
-def _get_model(settings: Settings) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
-
-        try:
-            ensure_text_model(
-                settings.model_dir,
-                model=settings.text_model,
-                precision=settings.text_precision,
-                source=settings.text_model_source,
-                progress=show,
-            )
-        except TextModelError as error:
-            raise Unavailable(str(error)) from error
+def _get_model(settings: Settings, progress: Progress) -> None:
+    try:
+        ensure_text_model(
+            settings.model_dir,
+            model=settings.text_model,
+            precision=settings.text_precision,
+            source=settings.text_model_source,
+            progress=progress,
+        )
+    except TextModelError as error:
+        raise Unavailable(str(error)) from error
 
 
 def _prove(resources: Resources, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,37 +117,3 @@ def _prove(resources: Resources, source: Mapping[str, Any]) -> dict[str, Any]:
         **{key: source[key] for key in ("sourceId", "sourceUri", "byteLength", "contentHash")},
         "rebuiltHash": digest.hexdigest(),
     }
-
-
-def show_demo(result: Mapping[str, Any]) -> None:
-    """Print what happened, for people."""
-    totals, seconds = result["stats"], result["seconds"]
-    new = sum(source["newAtomCount"] for source in result["sources"])
-    occurrences = sum(source["atomCount"] for source in result["sources"])
-    out.print(f"Model         ready in {seconds['model']} s")
-    out.print(
-        f"sources       {totals['sources']:,} files, {totals['bytesIn']:,} bytes in, through Dagster in {seconds['ingest']} s"
-    )
-    out.print(
-        f"atoms         {occurrences:,} occurrences of {new:,} atoms; {totals['bytesStored']:,} bytes stored, "
-        f"each once (dedup ratio {totals['dedupRatio']})"
-    )
-    out.print(f"embeddings    {totals['embeddings']:,} unit vectors")
-    out.print(f"projections   {totals['projections']:,} positions in 3-D with a Hilbert value")
-    graph = totals["graph"]
-    out.print(f"provenance    {graph['nodes']:,} nodes, {graph['edges']:,} edges")
-    for answer in result["answers"]:
-        out.print(f"\n? {answer['question']}")
-        show_results(answer)
-    out.print("\nWhere one of these fragments came from:")
-    show_lineage(result["lineage"])
-    proof = result["reconstruction"]
-    same = "the same" if proof["rebuiltHash"] == proof["contentHash"] else "NOT the same"
-    out.print(
-        f"\nSource {proof['sourceId']} rebuilt from its atoms: {proof['byteLength']:,} bytes, SHA-256 {proof['rebuiltHash'][:16]}… is {same}."
-    )
-    out.print("\nTry next (the demo's home is a home like any other):")
-    out.print(f"  export HARTONOMOUS_HOME={result['home']}")
-    out.print("  hartonomous search 'sleeping through the winter'")
-    out.print("  hartonomous dev        # the Dagster page: assets, runs, backfills")
-    out.print("  hartonomous ingest ~/Documents")

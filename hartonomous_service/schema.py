@@ -22,10 +22,11 @@ def migrate_schema(
     if settings.uses_sqlserver:
         from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
-        server = SqlServerDatabase(settings)
         if adopt and not status:
-            adopted = server.adopt(dry_run)
-        database: Database = server
+            from hartonomous_resources.database.sqlserver.adoption.adopt_schema import adopt_schema
+
+            adopted = adopt_schema(settings, dry_run=dry_run)
+        database: Database = SqlServerDatabase(settings)
     else:
         if adopt:
             raise Invalid(

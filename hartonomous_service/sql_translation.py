@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hartonomous_resources.database.sqlserver.migrator import split_batches
+from hartonomous_resources.database.sqlserver.scripts import split_batches
 from hartonomous_service.errors import Invalid
 
 if TYPE_CHECKING:

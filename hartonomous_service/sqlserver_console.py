@@ -4,7 +4,7 @@ from typing import Any
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
-from hartonomous_resources.database.sqlserver.migrator import split_batches
+from hartonomous_resources.database.sqlserver.scripts import split_batches
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Invalid, Unavailable
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hartonomous_core.embedders import TEXT_MODEL
 from hartonomous_resources.compute.text_model_download import (
-    MODEL_NAME,
     PINNED,
     TOKENIZER,
     WEIGHTS,
@@ -27,7 +27,7 @@ from hartonomous_resources.compute.text_model_download import (
     workspace,
 )
 
-__all__ = ["MODEL_NAME", "TextModelError", "TextModelFiles", "ensure_text_model", "text_model_is_ready"]
+__all__ = ["TextModelError", "TextModelFiles", "ensure_text_model", "text_model_is_ready"]
 
 Precision = Literal["int8", "fp32"]
 
@@ -48,7 +48,7 @@ class TextModelFiles:
 def ensure_text_model(
     model_dir: Path,
     *,
-    model: str = MODEL_NAME,
+    model: str = TEXT_MODEL,
     precision: Precision = "int8",
     source: Origin = "auto",
     progress: Progress | None = None,
@@ -61,9 +61,9 @@ def ensure_text_model(
     count), then the package index. `progress` is called with (what, bytes done, bytes in all).
     The built file is read and its digest compared at every call. Raises TextModelError, and only that.
     """
-    folder = model_dir.expanduser().absolute() / MODEL_NAME
+    folder = model_dir.expanduser().absolute() / TEXT_MODEL
     try:
-        if model == MODEL_NAME:
+        if model == TEXT_MODEL:
             return _minilm(folder, folder, precision, source, progress or _ignore)
         own = Path(model).expanduser()
         if (encoder := _own_onnx(own)).is_file():
@@ -77,15 +77,15 @@ def ensure_text_model(
             "or set HARTONOMOUS_MODEL_DIR to another folder"
         ) from error
     raise TextModelError(
-        f"text model {model!r} is neither {MODEL_NAME} nor an .onnx file, nor a folder that holds model.onnx or {WEIGHTS}; "
-        f"correct the path or use {MODEL_NAME}"
+        f"text model {model!r} is neither {TEXT_MODEL} nor an .onnx file, nor a folder that holds model.onnx or {WEIGHTS}; "
+        f"correct the path or use {TEXT_MODEL}"
     )
 
 
-def text_model_is_ready(model_dir: Path, *, model: str = MODEL_NAME, precision: Precision = "int8") -> tuple[bool, str]:
+def text_model_is_ready(model_dir: Path, *, model: str = TEXT_MODEL, precision: Precision = "int8") -> tuple[bool, str]:
     """Whether `ensure_text_model` would neither fetch nor build, and a line that says so. Reads no content."""
-    folder = model_dir.expanduser().absolute() / MODEL_NAME
-    origin = folder if model == MODEL_NAME else Path(model).expanduser()
+    folder = model_dir.expanduser().absolute() / TEXT_MODEL
+    origin = folder if model == TEXT_MODEL else Path(model).expanduser()
     own_encoder, onnx_path = _own_onnx(origin), _built_path(folder, precision)
     needed = [own_encoder] if own_encoder.is_file() else [onnx_path, _record_path(onnx_path)]
     tokenizer = (own_encoder.parent if own_encoder.is_file() else origin) / TOKENIZER
@@ -112,7 +112,7 @@ def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, pr
             if artifact_hash is None:
                 artifact_hash = _build(origin / WEIGHTS, onnx_path, precision, progress)
     verify_pinned(tokenizer_path)
-    return TextModelFiles(MODEL_NAME, precision, DIMENSION, MAX_TOKENS, onnx_path, tokenizer_path, artifact_hash)
+    return TextModelFiles(TEXT_MODEL, precision, DIMENSION, MAX_TOKENS, onnx_path, tokenizer_path, artifact_hash)
 
 
 def _own_onnx(path: Path) -> Path:

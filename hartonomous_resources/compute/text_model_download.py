@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-MODEL_NAME = "all-MiniLM-L6-v2"
+from hartonomous_core.embedders import TEXT_MODEL
+
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 
@@ -75,7 +76,7 @@ def fetch(folder: Path, names: list[str], source: Origin, progress: Progress) ->
                 path.replace(folder / path.name)
             return
     raise TextModelError(
-        f"cannot fetch {' and '.join(names)} of {MODEL_NAME} ({'; '.join(failures)}); "
+        f"cannot fetch {' and '.join(names)} of {TEXT_MODEL} ({'; '.join(failures)}); "
         f"put the files into {folder}, or name a folder that holds them as the text model"
     )
 
@@ -180,7 +181,7 @@ def _bytes_under(folder: Path) -> int:
 def verify_pinned(path: Path, remedy: str = _REMEDY) -> None:
     """Raises TextModelError unless `path` is the published file of its name."""
     if not path.is_file():
-        raise TextModelError(f"{path} is missing; put the published file of {MODEL_NAME} there")
+        raise TextModelError(f"{path} is missing; put the published file of {TEXT_MODEL} there")
     expected = PINNED[path.name].sha256
     if (found := sha256(path)) != expected:
         raise TextModelError(f"{path} has SHA-256 {found}, expected {expected}; {remedy}")

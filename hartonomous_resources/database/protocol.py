@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.vocabulary import Role
 
 Row = Mapping[str, Any]
@@ -115,12 +114,6 @@ class Database(Protocol):
 
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
         """Receive up to `n` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
-
-    def fail(self, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
-        """Count a failed receive, in a transaction of its own; the `dead_letter_at`-th moves the message to DeadLetter.
-
-        Returns True when it was dead-lettered.
-        """
 
     def change_token(self) -> int:
         """A number that differs once somebody else has committed something."""

@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from hartonomous_core.clock import is_hour, time_ordered_uuid, timestamp
-from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.per_thread import PerThread
-from hartonomous_resources.database.protocol import AtomRow, Delivery, Message, Row, WrittenAtoms
+from hartonomous_resources.database.protocol import AtomRow, Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, only_readable
@@ -22,7 +21,6 @@ from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
-from hartonomous_resources.work.giving_up import count_failed_receive
 
 _POLL_SECONDS = 0.02
 _PROCESS_BYTES = 128 * 1024 * 1024
@@ -215,10 +213,6 @@ class SqliteDatabase:
 
     def _has_message(self, queue: str) -> bool:
         return bool(query(self, "queue_has_message", queue=queue))
-
-    def fail(self, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
-        with self.unit_of_work() as unit_of_work:
-            return count_failed_receive(unit_of_work, message, reason, dead_letter_at)
 
     def change_token(self) -> int:
         return int(self.connection().execute("PRAGMA data_version").fetchone()[0])

@@ -5,18 +5,14 @@ only writer, so new AtomIds can be handed out here and every later insert knows 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events
-from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, AtomRow, WrittenAtoms
-
-if TYPE_CHECKING:
-    from hartonomous_resources.database.sqlite import SqliteUnitOfWork
+from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, AtomRow, UnitOfWork, WrittenAtoms
 
 
 def write_atoms(
-    unit_of_work: "SqliteUnitOfWork", tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]
+    unit_of_work: UnitOfWork, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]
 ) -> WrittenAtoms:
     """See `UnitOfWork.write_atoms`."""
     occurrences: dict[bytes, int] = {}

@@ -3,19 +3,31 @@
 import hashlib
 import json
 import re
+from functools import partial
 
 from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.credentials import without_credentials
+from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.messages import INGESTION_QUEUE, tenant_of
-from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import take_off
+from hartonomous_resources.database.transactions import transact
 
 _COUNT = re.compile(r" has [\d,]+ ")
 """How large a file is, or how many names it has: it may be another one each time. No uri holds a space."""
 
 
-def count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
-    """Count a failed receive of a message that is back on its queue; the `dead_letter_at`-th gives it up, and True is returned."""
+def count_failed_receive(database: Database, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
+    """Count a failed receive of a message that is back on its queue, in a transaction of its own; the `dead_letter_at`-th gives it up.
+
+    Returns True when it was given up: it is in DeadLetter then, and off its queue.
+    """
+    return transact(
+        database, partial(_count_failed_receive, message=message, reason=reason, dead_letter_at=dead_letter_at)
+    )
+
+
+def _count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
     rows = unit_of_work.query(
         "count_failed_receive", sequence=message.sequence, reason=without_credentials(reason), now=timestamp()
     )

@@ -60,9 +60,14 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole chain on a small corpus that ships with the package, in a home of its own."""
-    from hartonomous_service.demo import run_demo, show_demo
+    from hartonomous_service.cli.demo_output import downloads_shown, show_demo
+    from hartonomous_service.demo import prepare_demo, run_demo
 
-    emit(run_demo(reset=reset), as_json, show_demo)
+    with downloads_shown() as progress:
+        settings, model_seconds = prepare_demo(reset=reset, progress=progress)
+    with working("ingesting") as report:
+        result = run_demo(settings, model_seconds, report)
+    emit(result, as_json, show_demo)
 
 
 def dev(

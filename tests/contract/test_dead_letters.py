@@ -12,6 +12,7 @@ from hartonomous_assets import sources as landing
 from hartonomous_core.atomizers.content_type import Scan
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.giving_up import count_failed_receive
 from hartonomous_service import dead_letters as service
 from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
@@ -155,7 +156,7 @@ def test_the_same_bytes_on_the_other_queue_are_a_dead_letter_of_their_own(home: 
         enqueue(home.database, queue, [b"{"])
         (message,) = receive_and_return(home.database, queue)
         for _ in range(5):
-            home.database.fail(message, "no")
+            count_failed_receive(home.database, message, "no")
 
     assert seen(home) == [("message", 1)] * 2
 

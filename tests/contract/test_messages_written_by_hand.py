@@ -20,6 +20,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, tenant_
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.giving_up import count_failed_receive
 from hartonomous_service.dead_letters import discard_dead_letter, list_dead_letters, replay_dead_letter
 from hartonomous_service.errors import Conflict
 from hartonomous_service.health import health
@@ -163,7 +164,7 @@ def test_a_message_that_fails_again_and_again_is_given_up_whatever_its_columns_h
     )
     [message] = receive_and_return(home.database, INGESTION_QUEUE)
 
-    outcomes = [home.database.fail(message, "why") for _ in range(5)]
+    outcomes = [count_failed_receive(home.database, message, "why") for _ in range(5)]
 
     assert outcomes[:4] in ([False] * 4, [True, False, False, False])  # a count that lies within reason is believed
     [letter] = dead_letters(home.database)
@@ -177,7 +178,7 @@ def test_two_messages_of_one_id_are_two_messages(home: Resources) -> None:
     connection_of(home).execute(insert_again)
     first, second = receive_and_return(home.database, INGESTION_QUEUE)
 
-    assert home.database.fail(first, "why", dead_letter_at=1)
+    assert count_failed_receive(home.database, first, "why", dead_letter_at=1)
 
     assert receive_all(home.database, INGESTION_QUEUE) == [second]
 
@@ -222,7 +223,7 @@ def test_a_queue_without_trouble_is_healthy(home: Resources) -> None:
 def test_a_message_that_was_received_in_vain_and_waits_is_no_health(home: Resources) -> None:
     enqueue(home.database, INGESTION_QUEUE, [GOOD])
     [message] = receive_and_return(home.database, INGESTION_QUEUE)
-    home.database.fail(message, "ValueError: what was wrong")
+    count_failed_receive(home.database, message, "ValueError: what was wrong")
 
     check = check_of(home, "queues")
 

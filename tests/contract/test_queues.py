@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Message
+from hartonomous_resources.work.giving_up import count_failed_receive
 from tests.builders import (
     Store,
     dead_letters,
@@ -178,7 +179,7 @@ def test_the_fifth_failure_moves_a_message_to_the_dead_letters_with_its_body(dat
     for attempt in range(1, 6):
         (message,) = receive_and_return(database, QUEUE)
         counted.append(message.attempt_count)
-        assert database.fail(message, f"reason {attempt}") == (attempt == 5)
+        assert count_failed_receive(database, message, f"reason {attempt}") == (attempt == 5)
 
     assert counted == [0, 1, 2, 3, 4]
     assert receive_all(database, QUEUE) == []
@@ -198,7 +199,7 @@ def test_the_fifth_failure_moves_a_message_to_the_dead_letters_with_its_body(dat
 
 def test_a_failed_message_stays_before_the_later_ones_of_its_key(database: Database) -> None:
     enqueue(database, QUEUE, [b"bad", b"good"])
-    database.fail(receive_and_return(database, QUEUE, 1)[0], "why")
+    count_failed_receive(database, receive_and_return(database, QUEUE, 1)[0], "why")
 
     received = receive_all(database, QUEUE)
 
@@ -208,7 +209,7 @@ def test_a_failed_message_stays_before_the_later_ones_of_its_key(database: Datab
 def test_failing_one_message_counts_for_no_other(database: Database) -> None:
     enqueue(database, QUEUE, [b"bad", b"good"])
     for _ in range(5):
-        database.fail(receive_and_return(database, QUEUE, 1)[0], "why")
+        count_failed_receive(database, receive_and_return(database, QUEUE, 1)[0], "why")
 
     assert [(m.body, m.attempt_count) for m in receive_all(database, QUEUE)] == [(b"good", 0)]
     assert len(dead_letters(database)) == 1
@@ -218,7 +219,7 @@ def test_failing_a_message_that_was_acknowledged_meanwhile_changes_nothing(datab
     enqueue(database, QUEUE, [b"1"])
     (message,) = receive_all(database, QUEUE)
 
-    assert database.fail(message, "too late", dead_letter_at=1) is False
+    assert count_failed_receive(database, message, "too late", dead_letter_at=1) is False
     assert receive_all(database, QUEUE) == []
     assert dead_letters(database) == []
 
@@ -318,7 +319,7 @@ class Queues(RuleBasedStateMachine):
             for message in receive_and_return(self.database, queue, 1):
                 first = self.model[queue, message.ordering_key]
                 body, attempts = first.pop(0)
-                died = self.database.fail(message, "no")
+                died = count_failed_receive(self.database, message, "no")
                 assert died == (attempts == 4)
                 if died:
                     self.dead.append(body)

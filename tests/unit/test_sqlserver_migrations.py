@@ -6,13 +6,8 @@ import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseError, SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
-from hartonomous_resources.database.sqlserver.migrator import (
-    _NOT_CODE,
-    Server,
-    choose_features,
-    in_schema,
-    split_batches,
-)
+from hartonomous_resources.database.sqlserver.migrator import Server, choose_features
+from hartonomous_resources.database.sqlserver.scripts import _NOT_CODE, in_schema, split_batches
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 

@@ -1,15 +1,15 @@
 """Migrations on SQL Server: numbered files with a journal, and features that not every server has in folders of their own."""
 
-import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable, SchemaMismatch
 from hartonomous_resources.database.migrations import CORE, Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import Row
-from hartonomous_resources.database.sqlserver.connection import translated
+from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
+from hartonomous_resources.database.sqlserver.scripts import in_schema, split_batches
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
@@ -17,7 +17,6 @@ from hartonomous_resources.settings import Settings
 if TYPE_CHECKING:
     import pyodbc
 
-_SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OLDEST_MAJOR = 15  # SQL Server 2019
 _VECTOR_MAJOR = 17  # SQL Server 2025
 _AZURE_SQL_DATABASE, _AZURE_MANAGED_INSTANCE = 5, 8
@@ -78,33 +77,6 @@ def choose_features(settings: Settings, server: Server, journal: set[str]) -> li
     if settings.vector == "on" or (settings.vector == "auto" and has_vectors):
         features.append("vector")
     return features
-
-
-def in_schema(text: str, schema: str) -> str:
-    """A text of sql/sqlserver/, which is written for dbo, for another schema.
-
-    Raises ValueError for a name that would need quoting: it is our own setting, and such a name has no use.
-    """
-    if not _SCHEMA_NAME.fullmatch(schema):
-        raise ValueError(f"schema {schema!r} is not a plain name of letters, digits and underscores")
-    return re.sub(r"\bdbo\b", schema, re.sub(r"\bdbo\.", f"[{schema}].", text))
-
-
-_NOT_CODE = re.compile(
-    r"--[^\n]*|/\*.*?\*/|N?'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|^[ \t]*(?i:GO)[ \t]*$", re.DOTALL | re.MULTILINE
-)
-
-
-def split_batches(text: str) -> Iterator[str]:
-    """Batches of a script: GO separates them where it stands alone on a line, outside of strings and comments."""
-    start = 0
-    for found in _NOT_CODE.finditer(text):
-        if found[0].strip().upper() == "GO":
-            if text[start : found.start()].strip():
-                yield text[start : found.start()].strip()
-            start = found.end()
-    if text[start:].strip():
-        yield text[start:].strip()
 
 
 def check_schema(connection: "pyodbc.Connection", settings: Settings) -> None:
@@ -175,43 +147,42 @@ class Migrator:
 
     def migrate(self, to: int | None) -> list[str]:
         """Run what is pending, each migration in a transaction of its own with its line in the journal."""
-        self._refuse_server()
-        self._lock()
+        self.prepare()
         pending = self.pending(to)
         self._make_journal()
         for migration in pending:
             self._apply(migration)
         return [migration.label for migration in pending]
 
-    def adopt(self, dry_run: bool) -> list[str]:
-        """Map the tables of the .NET system onto ours in one transaction; the rest is `migrate`'s. Returns what differed."""
-        from hartonomous_resources.database.sqlserver.adoption.plan import adopt, plan_adoption, read_old_schema
-
-        schema = self._settings.sqlserver_schema
-        self._refuse_server()
-        self._lock()
-        features = choose_features(self._settings, self._server(), set())
-        plan = plan_adoption(read_old_schema(self._rows, schema), schema, features)
-        if dry_run:
-            return [*plan.report(), *plan.statements]
-        if plan.refusals:
-            raise SchemaMismatch(f"schema {schema} cannot be adopted: {'; '.join(plan.refusals)}")
-        self._make_journal()
-        self._record(_migrations(CORE)[0])  # before the rows get their hour: the grid begins at this one
-        adopt(self._connection, plan)
-        self._connection.commit()
-        return plan.report()
-
-    def _refuse_server(self) -> None:
-        server = self._server()
-        if refusal := server.refusal():
+    def prepare(self) -> None:
+        """Refuse a server that cannot hold our schema, and keep other migrators out until the connection is closed."""
+        if refusal := (server := self._server()).refusal():
             raise DatabaseUnavailable(f"SQL Server database {server.database}: {refusal}")
+        rows = self.rows(self._statements["lock"], f"hartonomous/{self._settings.sqlserver_schema}/migrate")
+        if rows[0]["locked"] < 0:
+            raise DatabaseUnavailable(
+                "another process has been migrating this schema for two minutes; try again when it is done"
+            )
+
+    def features_of_new_schema(self) -> list[str]:
+        """The feature folders that would be installed where there is no journal yet."""
+        return choose_features(self._settings, self._server(), set())
+
+    def replace_first_migration(self, work: "Callable[[pyodbc.Connection], object]") -> None:
+        """In one transaction, record the first migration as applied and do its `work` in another way.
+
+        The journal's line comes first: rows that `work` gives the current hour must not be of an earlier one than the grid's.
+        """
+        self._make_journal()
+        self._record(_migrations(CORE)[0])
+        work(self._connection)
+        self._connection.commit()
 
     def _features(self, journal: list[Row]) -> list[str]:
         return choose_features(self._settings, self._server(), {row["feature"] for row in journal})
 
     def _server(self) -> Server:
-        row = self._rows(self._statements["server"])[0]
+        row = self.rows(self._statements["server"])[0]
         return Server(**row)
 
     def _journal(self) -> list[Row]:
@@ -222,17 +193,17 @@ class Migrator:
                     "migrate --adopt`, or choose another HARTONOMOUS_SQLSERVER_SCHEMA"
                 )
             return []
-        return self._rows(self._statements["journal"])
+        return self.rows(self._statements["journal"])
 
     def _make_journal(self) -> None:
         """Within the transaction of the first migration: a failed one leaves nothing behind."""
         if not self._exists("SchemaVersion"):
-            if not self._rows(self._statements["schema"], self._settings.sqlserver_schema):
+            if not self.rows(self._statements["schema"], self._settings.sqlserver_schema):
                 self._run("CREATE SCHEMA [dbo]")
             self._run((project_file("sql") / "sqlserver" / "journal.sql").read_text("utf-8"))
 
     def _exists(self, table: str) -> bool:
-        return bool(self._rows(self._statements["table"], self._settings.sqlserver_schema, table))
+        return bool(self.rows(self._statements["table"], self._settings.sqlserver_schema, table))
 
     def _apply(self, migration: Migration) -> None:
         import pyodbc
@@ -258,20 +229,32 @@ class Migrator:
                 pass
             cursor.close()
 
-    def _lock(self) -> None:
-        rows = self._rows(self._statements["lock"], f"hartonomous/{self._settings.sqlserver_schema}/migrate")
-        if rows[0]["locked"] < 0:
-            raise DatabaseUnavailable(
-                "another process has been migrating this schema for two minutes; try again when it is done"
-            )
-
-    def _rows(self, statement: str, *parameters: object) -> list[Any]:
+    def rows(self, statement: str, *parameters: object) -> list[Any]:
+        """The rows of a statement that is written for dbo, in a transaction of its own."""
         cursor = self._connection.execute(in_schema(statement, self._settings.sqlserver_schema), *parameters)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         cursor.close()
         self._connection.commit()
         return rows
+
+
+@contextmanager
+def open_migrator(settings: Settings) -> Iterator[Migrator]:
+    """A migrator on a connection of its own, whose statements may take any time: building an index over many rows does.
+
+    What the driver raises comes out as DatabaseError; what is not committed is rolled back at the end.
+    """
+    pyodbc = load_pyodbc()
+
+    connection = connect(settings)
+    connection.timeout = 0
+    try:
+        yield Migrator(connection, settings)
+    except pyodbc.Error as error:
+        raise translated(error, settings) from error
+    finally:
+        connection.close()
 
 
 def _text(moment: Any) -> str | None:

@@ -5,24 +5,20 @@ as table-valued parameters: never one at a time.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.per_thread import PerThread
-from hartonomous_resources.database.protocol import Delivery, Message, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Delivery, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
-from hartonomous_resources.database.sqlserver.migrator import Migrator, check_schema
+from hartonomous_resources.database.sqlserver.migrator import check_schema, open_migrator
 from hartonomous_resources.database.sqlserver.unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.giving_up import count_failed_receive
-
-T = TypeVar("T")
 
 _IDLE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.02
@@ -137,32 +133,16 @@ class SqlServerDatabase:
             self._sessions.drop(purpose)
 
     def migrate(self, to: int | None = None) -> list[str]:
-        return self._migrating(lambda migrator: migrator.migrate(to))
+        with open_migrator(self._settings) as migrator:
+            return migrator.migrate(to)
 
     def pending_migrations(self, to: int | None = None) -> list[str]:
-        return self._migrating(lambda migrator: [migration.label for migration in migrator.pending(to)])
+        with open_migrator(self._settings) as migrator:
+            return [migration.label for migration in migrator.pending(to)]
 
     def migration_status(self) -> list[Row]:
-        return self._migrating(lambda migrator: migrator.status())
-
-    def adopt(self, dry_run: bool) -> list[str]:
-        """Take over the tables of the .NET system; see adoption/plan.py.
-
-        Returns what differs, a sentence each. Raises SchemaMismatch for what cannot be mapped.
-        """
-        return self._migrating(lambda migrator: migrator.adopt(dry_run))
-
-    def _migrating(self, action: Callable[[Migrator], T]) -> T:
-        pyodbc = load_pyodbc()
-
-        connection = connect(self._settings)
-        connection.timeout = 0  # building an index over many rows takes as long as it takes
-        try:
-            return action(Migrator(connection, self._settings))
-        except pyodbc.Error as error:
-            raise translated(error, self._settings) from error
-        finally:
-            connection.close()
+        with open_migrator(self._settings) as migrator:
+            return migrator.status()
 
     @contextmanager
     def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
@@ -183,9 +163,6 @@ class SqlServerDatabase:
             if rows[0]["waiting"] or time.monotonic() >= deadline:
                 return bool(rows[0]["waiting"])
             time.sleep(_PAUSE_SECONDS)  # woken by what was no message, or somebody else was faster
-
-    def fail(self, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
-        return transact(self, lambda unit_of_work: count_failed_receive(unit_of_work, message, reason, dead_letter_at))
 
     def change_token(self) -> int:
         return _token(query(self, "change_token")[0])

@@ -9,9 +9,9 @@ from hartonomous_resources.database.sqlserver.adoption.old_schema import (
     OldForeignKey,
     OldIndex,
     OldObject,
+    OldSchema,
     OldTable,
 )
-from hartonomous_resources.database.sqlserver.adoption.plan import OldSchema
 from hartonomous_resources.database.sqlserver.adoption.target import Index, Sequence, Table, target_definitions
 
 

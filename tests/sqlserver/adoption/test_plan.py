@@ -14,7 +14,7 @@ from hartonomous_resources.database.sqlserver.adoption.old_schema import (
 )
 from hartonomous_resources.database.sqlserver.adoption.plan import AdoptionPlan, plan_adoption
 from hartonomous_resources.database.sqlserver.adoption.target import later_names, target_definitions
-from hartonomous_resources.database.sqlserver.migrator import in_schema
+from hartonomous_resources.database.sqlserver.scripts import in_schema
 from tests.sqlserver.adoption.schemas import (
     ATOM,
     ATOM_EMBEDDING,

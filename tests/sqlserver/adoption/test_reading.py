@@ -7,9 +7,9 @@ import pytest
 import sqlglot
 
 from hartonomous_resources.database.protocol import Row
-from hartonomous_resources.database.sqlserver.adoption.old_schema import adoption_statements
-from hartonomous_resources.database.sqlserver.adoption.plan import plan_adoption, read_old_schema
-from hartonomous_resources.database.sqlserver.migrator import in_schema
+from hartonomous_resources.database.sqlserver.adoption.old_schema import adoption_statements, read_old_schema
+from hartonomous_resources.database.sqlserver.adoption.plan import plan_adoption
+from hartonomous_resources.database.sqlserver.scripts import in_schema
 
 _COLUMN = {
     "scale": 0,

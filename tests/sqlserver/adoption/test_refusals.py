@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.database.sqlserver.adoption.old_schema import OldForeignKey, OldIndex, OldObject, OldTable
-from hartonomous_resources.database.sqlserver.adoption.plan import OldSchema, plan_adoption
+from hartonomous_resources.database.sqlserver.adoption.old_schema import (
+    OldForeignKey,
+    OldIndex,
+    OldObject,
+    OldSchema,
+    OldTable,
+)
+from hartonomous_resources.database.sqlserver.adoption.plan import plan_adoption
 from hartonomous_resources.database.sqlserver.adoption.target import later_names
 from tests.sqlserver.adoption.schemas import (
     ATOM,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlserver.adoption.target import Table, target_definitions, type_text
-from hartonomous_resources.database.sqlserver.migrator import in_schema
+from hartonomous_resources.database.sqlserver.scripts import in_schema
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 

@@ -23,7 +23,6 @@ from hartonomous_resources.database.sqlserver.adoption.old_schema import (
     ADOPTED_TABLES,
     OldSchema,
     adoption_statements,
-    read_old_schema,
 )
 from hartonomous_resources.database.sqlserver.adoption.target import (
     FEATURES,
@@ -35,9 +34,7 @@ from hartonomous_resources.database.sqlserver.adoption.target import (
     later_names,
     target_definitions,
 )
-from hartonomous_resources.database.sqlserver.migrator import in_schema
-
-__all__ = ["TABLES_MIGRATION", "AdoptionPlan", "OldSchema", "adopt", "plan_adoption", "read_old_schema"]
+from hartonomous_resources.database.sqlserver.scripts import in_schema
 
 SET_ASIDE_SCHEMA = "hartonomous_old"
 _MOVED_KINDS = {"P", "PC", "FN", "FS", "FT", "IF", "TF", "V", "TYPE"}
