@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,6 +18,10 @@ from hartonomous_resources.settings import Settings
 os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 
 pytest_plugins = ["tests.model_fixtures"]
+
+# An example takes as long as the machine is busy, which is no failure of what it is an example of.
+hypothesis.settings.register_profile("hartonomous", deadline=None)
+hypothesis.settings.load_profile("hartonomous")
 
 
 class _ByFixture(LoadScopeScheduling):
