@@ -22,14 +22,12 @@ class Packet(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """LOGIN7, and whether an access token came with it (federated authentication)."""
+    """LOGIN7."""
 
     user: str
     password: str
     application: str
-    server: str
     database: str
-    token: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +182,4 @@ def _login(message: bytes) -> Login:
             data = bytes(((byte ^ 0xA5) << 4 | (byte ^ 0xA5) >> 4) & 0xFF for byte in data)
         return data.decode("utf-16-le")
 
-    token = None
-    if message[27] & 0x10:  # a feature extension, at the offset that lies where the offset in the header points
-        [place] = struct.unpack_from("<H", message, 56)
-        [start] = struct.unpack_from("<I", message, place)
-        token = _access_token(Reader(message[start:]))
-    return Login(text(40), text(44, decoded=False), text(48), text(52), text(68), token)
-
-
-def _access_token(reader: Reader) -> str | None:
-    while (feature := reader.number(1)) != 0xFF:
-        data = Reader(reader.take(reader.number(4)))
-        if feature == 2 and data.number(1) >> 1 == 1:  # FEDAUTH with the library "security token"
-            return data.take(data.number(4)).decode("utf-16-le")
-    return None
+    return Login(text(40), text(44, decoded=False), text(48), text(68))

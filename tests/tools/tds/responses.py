@@ -73,11 +73,9 @@ def _text(value: str, length_size: int) -> bytes:
 # ---- the start of a session
 
 
-def prelogin(encryption: int, federated: bool) -> bytes:
-    """Version, encryption (1 on, 2 not supported), and that an access token may follow."""
+def prelogin(encryption: int) -> bytes:
+    """Version and encryption (1 on, 2 not supported)."""
     options = [(0, bytes([16, 0, 0x10, 0, 0, 0])), (1, bytes([encryption])), (2, b"\0"), (3, b""), (4, b"\0")]
-    if federated:
-        options.append((6, b"\x01"))
     head, data = b"", b""
     start = 5 * len(options) + 1
     for kind, value in options:
@@ -86,17 +84,15 @@ def prelogin(encryption: int, federated: bool) -> bytes:
     return head + b"\xff" + data
 
 
-def login_accepted(database: str, federated: bool) -> bytes:
+def login_accepted(database: str) -> bytes:
     version = b"\x01" + bytes([0x74, 0, 0, 4]) + _text("Microsoft SQL Server", 1) + bytes([16, 0, 0x10, 0])
-    features = (b"\x02" + struct.pack("<I", 0) if federated else b"") + b"\xff"
     return (
         environment(1, _text(database, 1), _text("master", 1))
         + environment(7, b"\x05" + _COLLATION)
         + environment(2, _text("us_english", 1))
         + _sized(0xAD, version)
         + environment(4, _text("4096", 1), _text("4096", 1))
-        + b"\xae"
-        + features
+        + b"\xae\xff"
         + done()
     )
 

@@ -19,10 +19,8 @@ from tests.tools.tds.responses import (
     transaction_begins,
     transaction_ends,
 )
-from tests.tools.tds.values import Reader
 
 _ENCRYPTED, _NOT_ENCRYPTED = 1, 2
-_FEDERATED = 6
 _PREPARING = {"sp_prepare", "sp_prepexec"}
 _ENDS_TRANSACTION = {1205, 3960}
 """Errors with which the server rolls back by itself: deadlock victim, snapshot conflict."""
@@ -63,16 +61,16 @@ class Session:
         while True:
             kind, message, length = self._channel.read_message(self._decode_up_to)
             if kind == Packet.PRELOGIN:
-                self._prelogin(message)
+                self._prelogin()
                 continue
             self._received(length)
             for event in decode(kind, message) if length == len(message) else [decode_head(message)]:
                 self._reply(event, self._ask(event))
 
-    def _prelogin(self, message: bytes) -> None:
+    def _prelogin(self) -> None:
         context = self._context
         encryption = _ENCRYPTED if context else _NOT_ENCRYPTED
-        self._channel.send_message(prelogin(encryption, federated=_FEDERATED in _options(message)))
+        self._channel.send_message(prelogin(encryption))
         if context:
             self._channel.start_tls(context)
 
@@ -80,8 +78,8 @@ class Session:
         if isinstance(event, Attention):
             self._channel.send_message(ATTENTION_DONE)
             return
-        if reply.delay and self._is_interrupted(reply.delay):
-            return
+        if reply.delay and self._channel.is_readable(reply.delay):
+            return  # the client sent something before its answer was ready: that is read as any other message
         message = reply.encoded if reply.encoded is not None else self._message(event, reply.results)
         if reply.drop_after is None:
             self._channel.send_message(message)
@@ -91,14 +89,10 @@ class Session:
         self._channel.reset()
         raise Disconnected
 
-    def _is_interrupted(self, seconds: float) -> bool:
-        """Whether the client sends something before its answer is ready: its next message is then read as any other."""
-        return self._channel.is_readable(seconds)
-
     def _message(self, event: Event, results: Sequence[Rows | Failure]) -> bytes:
         failed = next((result for result in results if isinstance(result, Failure)), None)
         if isinstance(event, Login):
-            return login_refused(failed) if failed else login_accepted(event.database, event.token is not None)
+            return login_refused(failed) if failed else login_accepted(event.database)
         rolled_back = b""
         if failed and failed.number in _ENDS_TRANSACTION and self._transaction:
             rolled_back = self._end(committed=False)
@@ -127,16 +121,6 @@ class Session:
     def _end(self, committed: bool) -> bytes:
         ended, self._transaction = self._transaction, 0
         return transaction_ends(ended, committed)
-
-
-def _options(message: bytes) -> dict[int, bytes]:
-    """Options of a prelogin."""
-    reader = Reader(message)
-    options = {}
-    while (option := reader.number(1)) != 0xFF:
-        start, length = (int.from_bytes(reader.take(2), "big") for _ in range(2))
-        options[option] = message[start : start + length]
-    return options
 
 
 _TYPE_COLUMNS = [("TYPE_NAME", "nvarchar(128)"), ("DATA_TYPE", "smallint"), ("PRECISION", "int"), ("LITERAL_PREFIX", "nvarchar(32)"),

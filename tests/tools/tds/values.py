@@ -32,14 +32,14 @@ class Reader:
         return self.take(2 * self.number(length_size)).decode("utf-16-le")
 
 
-_INT, _BIT, _FLOAT, _NUMERIC, _GUID, _DATETIME = 0x26, 0x68, 0x6D, 0x6C, 0x24, 0x6F
-_DATE, _TIME, _DATETIME2, _DATETIMEOFFSET = 0x28, 0x29, 0x2A, 0x2B
+_INT, _BIT, _FLOAT, _GUID, _DATETIME2 = 0x26, 0x68, 0x6D, 0x24, 0x2A
 _VARBINARY, _BINARY, _VARCHAR, _CHAR, _NVARCHAR, _NCHAR = 0xA5, 0xAD, 0xA7, 0xAF, 0xE7, 0xEF
 _TVP = 0xF3
 
 _BYTES = {_VARBINARY: "varbinary", _BINARY: "binary"}
 _TEXT = {_VARCHAR: "varchar", _CHAR: "char", _NVARCHAR: "nvarchar", _NCHAR: "nchar"}
 MAX = 0xFFFF
+_PLAIN = {_BIT: "bit", _FLOAT: "float", _GUID: "uniqueidentifier"}
 _INTEGERS = {1: "tinyint", 2: "smallint", 4: "int", 8: "bigint"}
 
 
@@ -74,22 +74,13 @@ def read_type(reader: Reader) -> Type:
         wide = 2 if token in (_NVARCHAR, _NCHAR) else 1
         length = "max" if size == MAX else str(size // wide)
         return Type(token, size, f"{(_BYTES | _TEXT)[token]}({length})")
-    if token == _DATE:
-        return Type(token, 3, "date")
-    if token == _NUMERIC:
-        size, precision, scale = reader.take(3)
-        return Type(token, size, f"numeric({precision},{scale})")
     size = reader.number(1)
-    names = {_BIT: "bit", _GUID: "uniqueidentifier", _DATETIME: "datetime"}
-    scaled = {_TIME: "time", _DATETIME2: "datetime2", _DATETIMEOFFSET: "datetimeoffset"}
     if token == _INT:
         return Type(token, size, _INTEGERS[size])
-    if token == _FLOAT:
-        return Type(token, size, "float" if size == 8 else "real")
-    if token in scaled:
-        return Type(token, size, f"{scaled[token]}({size})")
-    if token in names:
-        return Type(token, size, names[token])
+    if token == _DATETIME2:
+        return Type(token, size, f"datetime2({size})")
+    if token in _PLAIN:
+        return Type(token, size, _PLAIN[token])
     raise ValueError(f"type 0x{token:02x} at {reader.at} is not known here")
 
 
