@@ -2,37 +2,54 @@
 
 import uuid
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainValidator
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
-from hartonomous_core.vocabulary import JOB_STATUSES, JobStatus
+from hartonomous_core.vocabulary import JobStatus
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import dead_letter_job
-from hartonomous_service.errors import Conflict, Invalid, NotFound
+from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checked
+from hartonomous_service.errors import Conflict, NotFound
 
 _LONGEST_TYPE = 64
 """Characters that a type of SQL Server's column has: it would cut off what is longer, without a word."""
 
 
-def create_job(resources: Resources, job_type: str, parameters: str, tenant_id: int) -> str:
+def _type_that_every_store_holds(job_type: object) -> object:
+    if isinstance(job_type, str) and not (job_type.strip() and job_type.isascii() and len(job_type) <= _LONGEST_TYPE):
+        raise ValueError(
+            f"the type of a job is 1 to {_LONGEST_TYPE} ASCII characters; GenerateEmbedding is built in, packages bring others"
+        )
+    return job_type
+
+
+def _json_object(parameters: object) -> str:
+    try:
+        if not isinstance(parameters, str):
+            raise UnreadableJson("not a text")
+        refuse_what_no_store_holds(read_object(parameters))
+    except UnreadableJson as error:
+        raise ValueError(f'not a JSON object such as {{"AtomId": 5}}: {error}') from error
+    return parameters
+
+
+@checked
+def create_job(
+    resources: Resources,
+    job_type: Annotated[str, BeforeValidator(_type_that_every_store_holds)],
+    parameters: Annotated[str, PlainValidator(_json_object)],
+    tenant_id: Tenant,
+) -> str:
     """Insert a Pending job and return its id; `parameters` is a JSON object, for GenerateEmbedding `{"AtomId": 5}`.
 
     Raises Invalid for a type or parameters that not every store holds, or a tenant out of range.
     """
-    if not (job_type.strip() and job_type.isascii() and len(job_type) <= _LONGEST_TYPE):
-        raise Invalid(
-            f"the type of a job is 1 to {_LONGEST_TYPE} ASCII characters; GenerateEmbedding is built in, packages bring others"
-        )
-    if not 0 <= tenant_id < 2**31:
-        raise Invalid(f"{tenant_id}: choose 0 to {2**31 - 1}", argument="tenant_id")
-    try:
-        refuse_what_no_store_holds(read_object(parameters))
-    except UnreadableJson as error:
-        raise Invalid(f'the parameters are not a JSON object such as {{"AtomId": 5}}: {error}') from error
     job_id = time_ordered_uuid()
 
     def insert(unit_of_work: UnitOfWork) -> None:
@@ -45,33 +62,36 @@ def create_job(resources: Resources, job_type: str, parameters: str, tenant_id: 
     return job_id
 
 
-def get_job(resources: Resources, job_id: str | uuid.UUID, *, tenant: int | None = None) -> Row | None:
-    """A job by its id, in either case; None, with a warning in the log, where there is none.
+@checked
+def get_job(resources: Resources, job_id: Text | uuid.UUID, *, tenant: Tenant | None = None) -> Row:
+    """A job by its id, in either case.
 
-    With `tenant`, another tenant's job reads as none; without, whoever holds the id may see it.
+    With `tenant`, another tenant's job is not found; without, whoever holds the id may see it.
+
+    Raises NotFound, with a warning in the log.
     """
     job = ask(resources.database, partial(_find, job_id=job_id, tenant=tenant))
     if job is None:
         LOGGER.warning("Job not found: JobId=%s", job_id)
+        raise _not_found(job_id)
     return job
 
 
+@checked
 def update_job_status(
     resources: Resources,
-    job_id: str | uuid.UUID,
+    job_id: Text | uuid.UUID,
     status: JobStatus,
-    result: str | None = None,
+    result: Text | None = None,
     *,
-    tenant: int | None = None,
-) -> Row | None:
-    """Set a job's status and result and return the job; None, with a warning in the log, where there is none.
+    tenant: Tenant | None = None,
+) -> Row:
+    """Set a job's status and result and return the job.
 
     Pending counts attempts from the start; InProgress holds for the time of a lease; DeadLettered has a dead letter.
 
-    Raises Invalid for a status that there is not.
+    Raises Invalid for a status that there is not; NotFound, with a warning in the log.
     """
-    if status not in JOB_STATUSES:
-        raise Invalid(f"{status!r} is no status of a job; there are {', '.join(JOB_STATUSES)}")
 
     def update(unit_of_work: UnitOfWork) -> Row | None:
         job = _find(unit_of_work, job_id, tenant)
@@ -96,13 +116,19 @@ def update_job_status(
     job = transact(resources.database, update)
     if job is None:
         LOGGER.warning("Job not found: JobId=%s", job_id)
-    else:
-        LOGGER.info("Updated job status: JobId=%s, Status=%s", job["jobId"], status)
+        raise _not_found(job_id)
+    LOGGER.info("Updated job status: JobId=%s, Status=%s", job["jobId"], status)
     return job
 
 
+@checked
 def list_jobs(
-    resources: Resources, *, tenant: int | None = 0, status: JobStatus | None = None, n: int = 50, skip: int = 0
+    resources: Resources,
+    *,
+    tenant: Tenant | None = 0,
+    status: JobStatus | None = None,
+    n: PageLength = 50,
+    skip: Skip = 0,
 ) -> dict[str, Any]:
     """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
 
@@ -114,7 +140,8 @@ def list_jobs(
     return ask(resources.database, look)
 
 
-def retry_job(resources: Resources, job_id: str, *, tenant: int = 0) -> None:
+@checked
+def retry_job(resources: Resources, job_id: Text | uuid.UUID, *, tenant: Tenant = 0) -> None:
     """Set a Failed or DeadLettered job to Pending again, with no attempts counted. Raises NotFound, Conflict when it is neither."""
 
     def retry(unit_of_work: UnitOfWork) -> None:

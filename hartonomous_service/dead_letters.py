@@ -8,10 +8,14 @@ from hartonomous_core.messages import IngestionRequest
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
+from hartonomous_service.arguments import Id, PageLength, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, NotFound
 
 
-def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
+@checked
+def list_dead_letters(
+    resources: Resources, *, tenant: Tenant | None = 0, n: PageLength = 100, skip: Skip = 0
+) -> dict[str, Any]:
     """A page of the dead letters, the latest first; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
@@ -24,7 +28,8 @@ def list_dead_letters(resources: Resources, *, tenant: int | None = 0, n: int = 
     return ask(resources.database, look)
 
 
-def show_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+@checked
+def show_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """One dead letter. Raises NotFound when the tenant has none of that id."""
     return _readable(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
 
@@ -52,7 +57,8 @@ def _readable(row: Row) -> dict[str, Any]:
     return {**row, "body": row["body"].decode(errors="backslashreplace")}
 
 
-def replay_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+@checked
+def replay_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Give it another try: a message goes back on its queue, a source is landed again, a job is pending again.
 
     The dead letter is gone in the same transaction. The file that it names is allowed again if it was before.
@@ -101,7 +107,8 @@ def _request_of_source(resources: Resources, row: Row) -> bytes:
     return request.to_body()
 
 
-def discard_dead_letter(resources: Resources, dead_letter_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+@checked
+def discard_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Give it up for good, with the bytes that were kept for a replay. Raises NotFound when the tenant has none of that id."""
 
     def discard(unit_of_work: UnitOfWork) -> None:

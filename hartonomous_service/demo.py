@@ -17,7 +17,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage.queries import lineage
+from hartonomous_service.lineage.queries import LineageQuery, lineage
 from hartonomous_service.search import search
 from hartonomous_service.source_records import reconstruct
 from hartonomous_service.statistics import stats
@@ -78,7 +78,7 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Cal
         "sources": ingested["sources"],
         "stats": stats(resources),
         "answers": answers,
-        "lineage": {"atom": shared["atomHash"], **lineage(resources, shared["atomHash"])},
+        "lineage": {"atom": shared["atomHash"], **lineage(resources, LineageQuery(shared["atomHash"]))},
         "reconstruction": _prove(resources, largest),
         "seconds": seconds,
     }

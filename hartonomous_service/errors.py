@@ -23,6 +23,7 @@ Remedy = Literal[
     "sync_events",
     "verify",
     "write",
+    "write_to_stdout",
 ]
 """What helps, where how to do it depends on who asks; whoever shows an error has words for each."""
 
@@ -43,7 +44,7 @@ class NotFound(ServiceError):
 
 
 class Invalid(ServiceError):
-    """An argument is wrong: asking again helps no more than before."""
+    """An argument is wrong: the same call fails again."""
 
 
 class Conflict(ServiceError):

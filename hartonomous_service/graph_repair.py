@@ -10,16 +10,18 @@ from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour, without_events
+from hartonomous_service.arguments import Tenant, checked
 from hartonomous_service.errors import Conflict, Unavailable
 
 _KNOWN: dict[Label, str] = {"Atom": "known_atoms", "Source": "known_sources", "Inference": "known_inferences"}
 _KEYS_AT_ONCE = 1000
 
 
+@checked
 def verify_graph(
     resources: Resources,
     *,
-    tenant: int | None = 0,
+    tenant: Tenant | None = 0,
     repair: bool = False,
     everything: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,

@@ -3,11 +3,19 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hartonomous_core.clock import time_ordered_uuid
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
@@ -17,22 +25,43 @@ from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.inference_recording import RecordedOtherwise, read_inference, write_inference
+from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, ServiceError
 
 MAX_ANSWER_BYTES = 64 * 1024
 """Longer texts are not one fragment: they are ingested as sources."""
 
+_STARTED = ("started_at", "startedAt")
 _JSON_SPACE = " \t\r\n"
 
 
-class _Recording(InferenceEvent):
-    """An inference as it is handed in: the event, and what only the tables hold."""
+class InferenceRecord(InferenceEvent):
+    """An inference as it is handed in: the event, and what only the tables hold.
+
+    Atoms are named by their SHA-256 in hex; they need not be here yet. `output_texts` become atoms of the tenant. `started_at` is a
+    datetime or ISO 8601 text, with a zone. Raises Invalid, naming the field as it was given.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    inference_id: Annotated[InferenceId, Field(alias="inferenceId", default_factory=time_ordered_uuid)]
-    output_texts: Annotated[list[str], Field(alias="outputTexts", default_factory=list)]
-    metadata: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    event_type: Annotated[Literal["InferenceCompleted"], Field(alias="eventType")] = "InferenceCompleted"
+    inference_id: Annotated[InferenceId, Field(alias="inferenceId")] = Field(default_factory=time_ordered_uuid)
+    output_texts: Annotated[list[str], Field(alias="outputTexts")] = Field(default_factory=list)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _valid(cls, given: object, read: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            if isinstance(given, dict):
+                times = {name: given[name].isoformat() for name in _STARTED if isinstance(given.get(name), datetime)}
+                given = {**given, **times}
+                refuse_what_no_store_holds(given)
+            return read(given)
+        except ValidationError as error:
+            raise Invalid(_complaint(error)) from error
+        except (TypeError, ValueError) as error:
+            raise Invalid(f"not valid as JSON: {error}") from error
 
     @field_validator("output_texts")
     @classmethod
@@ -45,7 +74,7 @@ class _Recording(InferenceEvent):
         return texts
 
     @model_validator(mode="after")
-    def _name_answers(self) -> "_Recording":
+    def _name_answers(self) -> "InferenceRecord":
         self.output_atoms = [*self.output_atoms, *map(_text_hash, self.output_texts)]
         return self
 
@@ -55,52 +84,28 @@ class _Recording(InferenceEvent):
         return {_text_hash(text): text.encode() for text in self.output_texts}
 
 
-def record_inference(
-    resources: Resources,
-    *,
-    model: str,
-    task: str | None,
-    input_atoms: Iterable[str],
-    output_atoms: Iterable[str] = (),
-    output_texts: Iterable[str] = (),
-    tenant: int = 0,
-    inference_id: str | None = None,
-    started_at: datetime | str | None = None,
-    duration_ms: int | None = None,
-    metadata: Mapping[str, object] | None = None,
-) -> dict[str, Any]:
+@checked
+def record_inference(resources: Resources, record: InferenceRecord) -> dict[str, Any]:
     """Record which atoms a model was given and what it produced; lineage then leads from the answer to its sources.
 
-    Atoms are named by their SHA-256 in hex; they need not be here yet, and `unknownAtoms` says which of the input are not.
-    `output_texts` become atoms of the tenant, which can themselves be searched and traced. Recording the same inference
-    again changes nothing; what was not recorded yet (the answer, after the retrieval) may be added under its id.
+    Recording the same inference again changes nothing; what was not recorded yet (the answer, after the retrieval) may be added
+    under its id.
 
-    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}.
+    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}, the last those of the input that are not here.
 
-    Raises Invalid for what is not valid, Conflict for what differs from what is recorded under this id.
+    Raises Conflict for what differs from what is recorded under this id.
     """
-    fields = {
-        "model": model,
-        "task": task,
-        "inputAtoms": list(input_atoms),
-        "outputAtoms": list(output_atoms),
-        "outputTexts": list(output_texts),
-        "inferenceId": inference_id,
-        "startedAt": started_at.isoformat() if isinstance(started_at, datetime) else started_at,
-        "durationMs": duration_ms,
-        "metadata": None if metadata is None else dict(metadata),
-    }
-    recording = _read(fields, tenant)
-    return transact(resources.database, lambda unit_of_work: _record(unit_of_work, recording))
+    return transact(resources.database, lambda unit_of_work: _record(unit_of_work, record))
 
 
-def record_lines(resources: Resources, text: str, *, tenant: int = 0) -> dict[str, Any]:
+@checked
+def record_lines(resources: Resources, text: Text, *, tenant: Tenant = 0) -> dict[str, Any]:
     """Record the inferences in a text, which is one JSON object, or one a line, in one transaction.
 
     Returns {"recorded": [as record_inference], "refused": [{"line", "error"}]}: what is wrong with one keeps no other back.
     """
     refused: list[dict[str, Any]] = []
-    recordings: list[tuple[int, _Recording]] = []
+    recordings: list[tuple[int, InferenceRecord]] = []
     for number, line in _objects(text):
         try:
             recordings.append((number, _read(_json(line), tenant)))
@@ -120,8 +125,14 @@ def record_lines(resources: Resources, text: str, *, tenant: int = 0) -> dict[st
     return {"recorded": recorded, "refused": sorted(refused + different, key=lambda item: item["line"])}
 
 
+@checked
 def list_inferences(
-    resources: Resources, *, tenant: int | None = 0, model: str | None = None, n: int = 100, skip: int = 0
+    resources: Resources,
+    *,
+    tenant: Tenant | None = 0,
+    model: Text | None = None,
+    n: PageLength = 100,
+    skip: Skip = 0,
 ) -> dict[str, Any]:
     """A page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
 
@@ -134,7 +145,8 @@ def list_inferences(
     return ask(resources.database, look)
 
 
-def show_inference(resources: Resources, inference_id: str, *, tenant: int = 0) -> dict[str, Any]:
+@checked
+def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant = 0) -> dict[str, Any]:
     """One inference with its atoms; the text of one that is not here is None. Raises NotFound when the tenant has none of that id."""
 
     def look(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
@@ -182,29 +194,26 @@ def _json(text: str) -> dict[str, object]:
         raise Invalid(str(error)) from error
 
 
-def _read(document: Mapping[str, object], tenant: int) -> _Recording:
+def _read(document: Mapping[str, object], tenant: int) -> InferenceRecord:
     """A valid inference of this tenant; keys are read as those of every message. Raises Invalid."""
     try:
-        given = spelled(document, _Recording.keys())
-        if given.get("tenantId", tenant) != tenant:
-            raise Invalid(f"tenantId: {given['tenantId']!r} is not the tenant recorded for, {tenant}")
-        refuse_what_no_store_holds(given)
-        return _Recording.model_validate({"eventType": "InferenceCompleted", "tenantId": tenant, **given})
-    except ValidationError as error:
-        raise Invalid(_complaint(error)) from error
-    except (TypeError, ValueError) as error:
+        given = spelled(document, InferenceRecord.keys())
+    except UnreadableJson as error:
         raise Invalid(f"not valid as JSON: {error}") from error
+    if given.get("tenantId", tenant) != tenant:
+        raise Invalid(f"tenantId: {given['tenantId']!r} is not the tenant recorded for, {tenant}")
+    return InferenceRecord.model_validate({"tenantId": tenant, **given})
 
 
 def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "extra_forbidden":
-        known = sorted(_Recording.keys())
+        known = sorted(InferenceRecord.keys())
         return f"{'.'.join(map(str, first['loc']))}: no such field; there are {', '.join(known)}"
     return first_complaint(error)
 
 
-def _record(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
+def _record(unit_of_work: UnitOfWork, recording: InferenceRecord) -> dict[str, Any]:
     try:
         is_new = write_inference(unit_of_work, recording, answers=recording.answers, metadata=recording.metadata)
     except RecordedOtherwise as error:
@@ -218,7 +227,7 @@ def _record(unit_of_work: UnitOfWork, recording: _Recording) -> dict[str, Any]:
     }
 
 
-def _event(recording: _Recording, recorded: Mapping[str, Any]) -> bytes:
+def _event(recording: InferenceRecord, recorded: Mapping[str, Any]) -> bytes:
     names = ("model", "task", "inputAtoms", "outputAtoms", "startedAt", "durationMs")
     event = {
         "eventType": recording.event_type,

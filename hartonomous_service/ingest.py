@@ -19,6 +19,7 @@ from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
+from hartonomous_service.arguments import GivenPath, Tenant, Text, checked
 from hartonomous_service.errors import Invalid
 from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.seeing_through import Report, see_through
@@ -48,12 +49,13 @@ class _Ingestion:
     """Id of the message by uri; none for a file that has not changed."""
 
 
+@checked
 def ingest(
     resources: Resources,
-    paths: Sequence[Path],
+    paths: Sequence[GivenPath],
     *,
-    tenant: int = 0,
-    content_type: str | None = None,
+    tenant: Tenant = 0,
+    content_type: Text | None = None,
     wait: bool = True,
     report: Report = lambda message: None,
 ) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def ingest(
             f"{content_type!r} is not a content type; give one such as text/plain", argument="content_type"
         ) from error
     ingestion = _Ingestion()
-    given = GivenFiles(paths, resources.settings)
+    given = GivenFiles([Path(path) for path in paths], resources.settings)
     files = iter(given)
     while batch := list(islice(files, _FILES_PER_BATCH)):
         _enqueue(resources, batch, tenant, content_type, ingestion)

@@ -5,12 +5,14 @@ from typing import Any
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
+from hartonomous_service.arguments import Version, checked
 from hartonomous_service.dagster_home import prepare_dagster_home
 from hartonomous_service.errors import Invalid, NotFound
 
 
+@checked
 def migrate_schema(
-    settings: Settings, *, status: bool = False, dry_run: bool = False, to: int | None = None, adopt: bool = False
+    settings: Settings, *, status: bool = False, dry_run: bool = False, to: Version | None = None, adopt: bool = False
 ) -> dict[str, Any]:
     """Run the migrations that are pending, up to version `to`; with `status` or `dry_run` only say what is there and what would run.
 

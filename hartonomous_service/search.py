@@ -3,18 +3,21 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
+from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.stored_vectors import vectors_of
 from hartonomous_resources.work.models import active_embedding_model
+from hartonomous_service.arguments import Name, PageLength, Skip, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
-from hartonomous_service.inferences import record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 
 Mode = Literal["hybrid", "semantic", "lexical"]
 
@@ -23,19 +26,20 @@ RRF_K = 60
 
 _VECTORS_PER_BLOCK = 8192
 _PLACES_SHOWN = 20
-_MAX_RESULTS = 1000
+MAX_RESULTS = 1000
 
 
+@checked
 def search(
     resources: Resources,
-    text: str,
+    text: TypedText,
     *,
-    tenant: int = 0,
-    k: int = 10,
+    tenant: Tenant = 0,
+    k: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10,
     mode: Mode = "hybrid",
-    modality: str | None = None,
-    record_for: str | None = None,
-    task: str | None = None,
+    modality: Modality | None = None,
+    record_for: Name | None = None,
+    task: Text | None = None,
 ) -> dict[str, Any]:
     """The k best atoms for a text, each with the sources and byte offsets where it stands: the first 20 in `sources`.
 
@@ -49,11 +53,9 @@ def search(
     Raises Invalid for an empty text or a k out of range, Unavailable when the text model cannot be loaded, Conflict when it is another than
     that of the embeddings.
     """
-    text = text.replace("\0", " ").encode(errors="replace").decode()
+    text = text.replace("\0", " ")
     if not text.strip():
         raise Invalid("the search text is empty; give some words")
-    if not 1 <= k <= _MAX_RESULTS:
-        raise Invalid(f"{k}: choose 1 to {_MAX_RESULTS}", argument="k")
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         def live(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -76,7 +78,8 @@ def search(
     if record_for is None:
         return found
     given = [hit["atomHash"] for hit in found["results"]]
-    recorded = record_inference(resources, model=record_for, task=task, input_atoms=given, tenant=tenant)
+    record = InferenceRecord(model=record_for, task=task, input_atoms=given, tenant_id=tenant)
+    recorded = record_inference(resources, record)
     return {**found, "inferenceId": recorded["inferenceId"]}
 
 
@@ -177,7 +180,10 @@ def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenan
     ]
 
 
-def places(resources: Resources, atom_hash: str, *, tenant: int = 0, n: int = 100, skip: int = 0) -> dict[str, Any]:
+@checked
+def places(
+    resources: Resources, atom_hash: Text, *, tenant: Tenant = 0, n: PageLength = 100, skip: Skip = 0
+) -> dict[str, Any]:
     """A page of the places where an atom stands in current sources, and how many there are.
 
     Raises Invalid for a hash that is not 64 hex digits, in either case, NotFound when the tenant has no such atom.

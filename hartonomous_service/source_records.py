@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hartonomous_core.atomizers import atomizer_for
+from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
@@ -14,11 +16,19 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.work.contents import source_bytes, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
-from hartonomous_service.errors import Conflict, NotFound, Unavailable
+from hartonomous_service.arguments import GivenPath, Id, PageLength, Skip, Tenant, checked
+from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
+from hartonomous_service.output_files import place_for_a_file
 
 
+@checked
 def list_sources(
-    resources: Resources, *, tenant: int | None = 0, status: str | None = None, n: int = 100, skip: int = 0
+    resources: Resources,
+    *,
+    tenant: Tenant | None = 0,
+    status: SourceStatus | None = None,
+    n: PageLength = 100,
+    skip: Skip = 0,
 ) -> dict[str, Any]:
     """A page of the sources, the latest first; `tenant=None` lists those of all tenants."""
 
@@ -33,7 +43,8 @@ def list_sources(
     return ask(resources.database, look)
 
 
-def show_source(resources: Resources, source_id: int, *, tenant: int | None = 0) -> dict[str, Any]:
+@checked
+def show_source(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """One source with its counts. Raises NotFound when the tenant has none of that id."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
@@ -83,7 +94,8 @@ def source_counts(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, 
     return counts
 
 
-def reconstruct(resources: Resources, source_id: int, *, tenant: int | None = 0) -> Iterator[bytes]:
+@checked
+def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> Iterator[bytes]:
     """The bytes of a source, piece by piece, hashed on the way.
 
     Raises Unavailable at the end when they are not the bytes that came in; before, NotFound when there is no such source, Conflict when
@@ -104,11 +116,34 @@ def reconstruct(resources: Resources, source_id: int, *, tenant: int | None = 0)
         )
 
 
+@checked
+def reconstruct_file(
+    resources: Resources, source_id: Id, output: GivenPath, *, tenant: Tenant | None = 0
+) -> dict[str, Any]:
+    """Write the bytes of a source to a file, which gets its name only when they proved right.
+
+    Returns {"sourceId", "file", "byteLength"}. Raises what `reconstruct` does, and Invalid for a place where no file can be.
+    """
+    target = place_for_a_file(output)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.writelines(reconstruct(resources, source_id, tenant=tenant))
+            size = file.tell()
+        partial.replace(target)
+    except OSError as error:
+        raise Invalid(f"{output}: {error.strerror}", argument="output") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return {"sourceId": source_id, "file": str(target), "byteLength": size}
+
+
+@checked
 def verify(
     resources: Resources,
-    source_id: int | None = None,
+    source_id: Id | None = None,
     *,
-    tenant: int | None = 0,
+    tenant: Tenant | None = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Check what one pass can check: every source's bytes and atoms by hash and, without `source_id`, all invariants.

@@ -18,16 +18,19 @@ from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, only_read
 from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
+from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
+from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
 from hartonomous_service.errors import Invalid, Remedy, ServiceError, Unavailable
 from hartonomous_service.sql_functions import add_functions
 from hartonomous_service.sql_translation import Statement, batches
 
 
+@checked
 def run_sql(
-    settings: Settings, text: str, *, write: bool = False, n: int = 1000, seconds: float = 60.0
+    settings: Settings, text: TypedText, *, write: bool = False, n: PageLength = 1000, seconds: Seconds = 60.0
 ) -> dict[str, Any]:
-    """Run statements (separated by semicolons, batches by GO) in one transaction.
+    """Run statements (separated by semicolons, batches by GO) in one transaction, on SQL Server where the settings name one.
 
     A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home.
     Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `n` rows, and in `results` of
@@ -35,7 +38,11 @@ def run_sql(
 
     Raises Invalid with the database's own words, Unavailable when it cannot be used.
     """
-    text = text.encode(errors="replace").decode()  # an argument need not be text
+    if settings.uses_sqlserver:
+        from hartonomous_service.sqlserver_console import run_sql_on_server
+
+        return run_sql_on_server(settings, text, write=write, n=n, seconds=seconds)
+    open_database(settings).close()  # a new home has no tables yet
     location, unchanged = _location(settings.database_path, write)
     complaints: list[str] = []
     try:

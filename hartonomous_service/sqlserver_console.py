@@ -6,11 +6,13 @@ from hartonomous_resources.database.database_errors import DatabaseUnavailable, 
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
 from hartonomous_resources.database.sqlserver.scripts import split_batches
 from hartonomous_resources.settings import Settings
+from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
 from hartonomous_service.errors import Invalid, Unavailable
 
 
+@checked
 def run_sql_on_server(
-    settings: Settings, text: str, *, write: bool = False, n: int = 1000, seconds: float = 60.0
+    settings: Settings, text: TypedText, *, write: bool = False, n: PageLength = 1000, seconds: Seconds = 60.0
 ) -> dict[str, Any]:
     """Run batches (separated by GO) in one transaction.
 

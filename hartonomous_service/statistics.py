@@ -7,10 +7,12 @@ from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
+from hartonomous_service.arguments import Tenant, checked
 from hartonomous_service.source_records import not_searchable
 
 
-def stats(resources: Resources, *, tenant: int | None = 0) -> dict[str, Any]:
+@checked
+def stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Counts of a tenant, or of all for None. `bytesStored` counts each atom once, `bytesOnDisk` and `queues` are the whole home's.
 
     `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.

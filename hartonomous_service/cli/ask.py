@@ -1,8 +1,6 @@
 """Commands that ask: search, lineage, sources, reconstruct, verify."""
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -176,36 +174,23 @@ def reconstruct(
 ) -> None:
     """Rebuild a source byte for byte from its atoms, proven by its hash."""
     from hartonomous_service.source_records import reconstruct as rebuild
+    from hartonomous_service.source_records import reconstruct_file
 
     if as_json and output == "-":
         raise Invalid("-o - and --json both want stdout; choose a file for one of them")
     with opened() as resources:
-        pieces = rebuild(resources, source_id, tenant=tenant)
         if output == "-":
-            for piece in pieces:
+            for piece in rebuild(resources, source_id, tenant=tenant):
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return
-        target = Path(output).resolve()  # a link stays a link: what it leads to is written
-        if not target.parent.is_dir() or (target.exists() and not target.is_file()):
-            raise Invalid(f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout")
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                file.writelines(pieces)
-                size = file.tell()
-            partial.replace(target)  # only bytes that proved right get the name asked for
-        except OSError as error:
-            raise Invalid(f"-o {output}: {error.strerror}") from error
-        finally:
-            partial.unlink(missing_ok=True)
-    emit(
-        {"sourceId": source_id, "file": str(target), "byteLength": size},
-        as_json,
-        lambda document: out.print(
-            f"source {source_id} rebuilt, {size:,} bytes, hash proven: {printable(str(target))}"
-        ),
-    )
+        result = reconstruct_file(resources, source_id, output, tenant=tenant)
+    emit(result, as_json, _show_rebuilt)
+
+
+def _show_rebuilt(result: Any) -> None:
+    where = printable(result["file"])
+    out.print(f"source {result['sourceId']} rebuilt, {result['byteLength']:,} bytes, hash proven: {where}")
 
 
 def verify(

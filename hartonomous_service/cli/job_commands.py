@@ -18,7 +18,6 @@ from hartonomous_service.cli.output import (
     page,
     tenant_of,
 )
-from hartonomous_service.errors import NotFound
 
 JobArgument = Annotated[str, typer.Argument(help="Id of a job, in either case.")]
 
@@ -61,8 +60,6 @@ def jobs_show(job_id: JobArgument, tenant: TenantOption = 0, as_json: JsonOption
     """Show one job."""
     with opened() as resources:
         job = get_job(resources, job_id, tenant=tenant)
-    if job is None:
-        raise _not_found(job_id)
     emit(job, as_json, show_fields)
 
 
@@ -90,8 +87,6 @@ def jobs_set_status(
     """Set the status of a job that something else does, or that is to be tried again or no more."""
     with opened() as resources:
         job = update_job_status(resources, job_id, status, result, tenant=tenant)
-    if job is None:
-        raise _not_found(job_id)
     emit(job, as_json, show_fields)
 
 
@@ -104,7 +99,3 @@ def jobs_retry(
     with opened() as resources:
         retry_job(resources, job_id, tenant=tenant)
     emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
-
-
-def _not_found(job_id: str) -> NotFound:
-    return NotFound(f"job {job_id} is not found", remedy="list_jobs")

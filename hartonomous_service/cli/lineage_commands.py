@@ -1,13 +1,12 @@
 """The command that asks the graph: lineage, impact, and the path between two things."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from hartonomous_service.cli.output import JsonOption, TenantOption, emit, opened, out, printable
-from hartonomous_service.errors import Invalid
 from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
+from hartonomous_service.output_files import place_for_a_file
 
 if TYPE_CHECKING:
     from hartonomous_resources.graph.protocol import Direction
@@ -81,16 +80,8 @@ def lineage(
         elif to is not None:
             result = ask.path_between(resources, name, to, tenant=tenant, depth=depth or _PATH_DEPTH, as_of=as_of)
         else:
-            result = ask.lineage(
-                resources,
-                name,
-                tenant=tenant,
-                depth=depth or 4,
-                limit=limit,
-                direction=direction,
-                as_of=as_of,
-                skip=skip,
-            )
+            query = ask.LineageQuery(name, tenant, depth or 4, limit, direction, as_of, skip)
+            result = ask.lineage(resources, query)
     if how == "text":
         (show_impact if impact else show_path if to is not None else show_lineage)(result)
     elif how == "json" and output is None:
@@ -105,10 +96,7 @@ def _write(text: str, output: str | None) -> None:
     if output is None or output == "-":
         typer.echo(text.encode(), nl=False)  # what reads a format expects UTF-8, whatever stdout is
         return
-    target = Path(output)
-    if not target.parent.is_dir() or target.is_dir():
-        raise Invalid(f"-o {output}: not a place for a file; give a file in a folder that exists, or - for stdout")
-    target.write_text(text, encoding="utf-8")
+    place_for_a_file(output).write_text(text, encoding="utf-8")
 
 
 def show_lineage(result: Any) -> None:

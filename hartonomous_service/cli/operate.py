@@ -4,9 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hartonomous_core.credentials import without_credentials
-from hartonomous_resources.settings import Settings, variable_of
-from hartonomous_resources.settings_problems import usable_settings
+from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.ask import show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,
@@ -151,23 +149,15 @@ def health(as_json: JsonOption = False) -> None:
 
 def config_show(as_json: JsonOption = False) -> None:
     """Every setting: its environment variable, its value here, what it means, and what is wrong with it."""
-    settings, problems = usable_settings()
-    values = settings.model_dump(mode="json")
-    rows = [
-        {
-            "variable": variable_of(name),
-            "value": without_credentials(values[name]) if isinstance(values[name], str) else values[name],
-            "set": name in settings.model_fields_set,
-            "meaning": field.description,
-            "problem": problems.get(name),
-        }
-        for name, field in Settings.model_fields.items()
-    ]
+    from hartonomous_service.configuration import show_settings
+
+    result = show_settings()
     columns = {"variable": "variable", "value": "value", "meaning": "meaning"}
-    emit({"settings": rows}, as_json, lambda document: table("settings", document["settings"], columns))
-    for name, problem in problems.items():
-        err.print(f"wrong: {variable_of(name)}: {printable(without_credentials(problem))}", soft_wrap=True)
-    if problems:
+    emit(result, as_json, lambda document: table("settings", document["settings"], columns))
+    wrong = [row for row in result["settings"] if row["problem"] is not None]
+    for row in wrong:
+        err.print(f"wrong: {row['variable']}: {printable(row['problem'])}", soft_wrap=True)
+    if wrong:
         raise typer.Exit(1)
 
 

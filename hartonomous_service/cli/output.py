@@ -14,19 +14,20 @@ from rich.text import Text
 
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
+from hartonomous_service.arguments import MAX_PAGE, MAX_SKIP, MAX_TENANT
 from hartonomous_service.printable import printable as printable
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 TenantOption = Annotated[
-    int, typer.Option("--tenant", min=0, max=2**31 - 1, help="Whose data; another tenant's reads as not found.")
+    int, typer.Option("--tenant", min=0, max=MAX_TENANT, help="Whose data; another tenant's reads as not found.")
 ]
 AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Everybody's data.")]
 
 LimitOption = Annotated[
-    int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="How many at the most, the latest first.")
+    int, typer.Option("-n", "--limit", min=1, max=MAX_PAGE, help="How many at the most, the latest first.")
 ]
 SkipOption = Annotated[
-    int, typer.Option("--skip", min=0, max=10_000_000, help="How many to leave out: where the page begins.")
+    int, typer.Option("--skip", min=0, max=MAX_SKIP, help="How many to leave out: where the page begins.")
 ]
 
 out = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)

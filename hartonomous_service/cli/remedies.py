@@ -18,6 +18,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "sync_events": "run `hartonomous ingest` or the daemon first, then verify again",
     "verify": "`hartonomous verify` names the atoms at fault",
     "write": "give --write to change data",
+    "write_to_stdout": "- is stdout",
 }
 
 _OPTIONS = {"adopt": "--adopt", "content_type": "--content-type", "output": "-o", "port": "--port"}

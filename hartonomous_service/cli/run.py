@@ -1,13 +1,12 @@
 """Commands that make work happen: demo, dev, ingest."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hartonomous_service.cli.ingested import base_of, show_ingested
 from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, printable, working
-from hartonomous_service.errors import Invalid, ServiceError
+from hartonomous_service.errors import ServiceError
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -32,13 +31,11 @@ def ingest(
     from hartonomous_service.ingest import ingest as ingest_files
 
     paths = paths or []
-    if "" in paths:  # an unset variable of a script, perhaps; as a path it would be the current folder
-        raise Invalid("a path is empty; give . for the current folder")
     with opened() as resources, working("enqueueing") as report:
         try:
             result = ingest_files(
                 resources,
-                [Path(path) for path in paths],
+                paths,
                 tenant=tenant,
                 content_type=content_type,
                 wait=not no_wait,

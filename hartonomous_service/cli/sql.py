@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli.output import JsonOption, emit, err, opened, out, printable, table
+from hartonomous_service.cli.output import JsonOption, emit, err, out, printable, table
 from hartonomous_service.errors import Invalid
 
 
@@ -38,16 +38,9 @@ def sql(
         text = _decoded(file.read_bytes(), str(file))
     elif text == "-":
         text = _decoded(sys.stdin.buffer.read(), "stdin")
-    settings = Settings()
-    if settings.uses_sqlserver:
-        from hartonomous_service.sqlserver_console import run_sql_on_server
+    from hartonomous_service.sql_console import run_sql
 
-        result = run_sql_on_server(settings, text or "", write=write, n=limit, seconds=seconds)
-    else:
-        from hartonomous_service.sql_console import run_sql
-
-        with opened() as resources:
-            result = run_sql(resources.settings, text or "", write=write, n=limit, seconds=seconds)
+    result = run_sql(Settings(), text or "", write=write, n=limit, seconds=seconds)
     emit(result, as_json, _show)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from hartonomous_service.arguments import checked
 from hartonomous_service.errors import Unavailable
 from hartonomous_service.lineage.colours import FILL, STROKE
 from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
@@ -26,6 +27,7 @@ _NAME_LENGTH = 80
 _MERMAID_SAFE = frozenset(" .,:/-")
 
 
+@checked
 def render(document: Document, how: DocumentFormat) -> str:
     """A lineage or a path, as `hartonomous_service.lineage.queries` returns it, in a format.
 

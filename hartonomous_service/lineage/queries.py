@@ -1,8 +1,11 @@
 """Questions to the graph: where something came from, what came of it, what depends on it, and what joins two things."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
 
 from hartonomous_core.clock import time_text
 from hartonomous_core.messages import PROVENANCE_QUEUE
@@ -10,6 +13,7 @@ from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Name, Node, Subgraph
 from hartonomous_resources.resources import Resources
+from hartonomous_service.arguments import Skip, Tenant, Text, checked, valid
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
 _LABELS_IN_LOWER_CASE = {label.lower(): label for label in LABELS}
@@ -17,50 +21,86 @@ _SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
 """Labels whose keys people see shortened, with the length of a whole key."""
 _SHORTEST = 8
 
+MAX_DEPTH = 20
+MAX_NODES = 100_000
 _Answer = TypeVar("_Answer")
 
 
-def lineage(
-    resources: Resources,
-    name: str,
-    *,
-    tenant: int = 0,
-    depth: int = 4,
-    limit: int = 1000,
-    direction: Direction = "both",
-    as_of: str | None = None,
-    skip: int = 0,
-) -> dict[str, Any]:
+Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
+Limit = Annotated[int, Field(ge=1, le=MAX_NODES)]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageQuery:
+    """What `lineage` is asked.
+
+    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened.
+    `depth` edges are followed in each direction; `limit` nodes at the most are given, after the nearest `skip`. `as_of` is an ISO 8601
+    time, UTC unless it says otherwise, and then one as the tables hold it: what came later is left out.
+
+    Raises Invalid.
+    """
+
+    name: Text
+    tenant: Tenant = 0
+    depth: Depth = 4
+    limit: Limit = 1000
+    direction: Direction = "both"
+    as_of: Text | None = None
+    skip: Skip = 0
+
+    def __post_init__(self) -> None:
+        valid(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
+        parse_name(self.name)
+        object.__setattr__(self, "as_of", parse_time(self.as_of))
+
+
+@checked
+def lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
     """Nodes and edges upstream (sources, models, runs) and downstream (what was made of it) of something, the nearest first.
 
-    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened. `as_of` is
-    an ISO 8601 time, UTC unless it says otherwise: what came later is left out. `truncated` says that `limit` cut something off; the
-    next page then begins at `next`.
+    `truncated` says that the limit cut something off; the next page then begins at `next`.
 
-    Raises NotFound when the tenant has no such thing, Invalid for a name or a time that is none, Unavailable when the graph cannot be reached.
+    Raises NotFound when the tenant has no such thing, Invalid when a shortened name is that of several, Unavailable when the graph
+    cannot be reached.
     """
-    time = parse_time(as_of)
 
     def ask(graph: Graph) -> tuple[Name, Subgraph]:
-        node = _whole(graph, tenant, parse_name(name))
-        return node, graph.lineage(tenant, *node, depth, limit, direction=direction, as_of=time, skip=skip)
+        node = _whole(graph, query.tenant, parse_name(query.name))
+        page = graph.lineage(
+            query.tenant,
+            *node,
+            query.depth,
+            query.limit,
+            direction=query.direction,
+            as_of=query.as_of,
+            skip=query.skip,
+        )
+        return node, page
 
-    node, found = _ask(resources, time, ask)
+    node, found = _ask(resources, query.as_of, ask)
     return {
-        "tenant": tenant,
+        "tenant": query.tenant,
         "node": ":".join(node),
         **_document(found),
         "truncated": found.truncated,
-        "next": skip + limit if found.truncated else None,
+        "next": query.skip + query.limit if found.truncated else None,
     }
 
 
+@checked
 def path_between(
-    resources: Resources, start: str, end: str, *, tenant: int = 0, depth: int = 20, as_of: str | None = None
+    resources: Resources,
+    start: Text,
+    end: Text,
+    *,
+    tenant: Tenant = 0,
+    depth: Depth = MAX_DEPTH,
+    as_of: Text | None = None,
 ) -> dict[str, Any]:
     """One shortest path of at most `depth` edges between two things, its nodes in order; no nodes when there is none.
 
-    Raises what `lineage` raises.
+    Raises what `LineageQuery` and `lineage` raise.
     """
     time = parse_time(as_of)
 
@@ -71,13 +111,14 @@ def path_between(
     return {"tenant": tenant, **_document(_ask(resources, time, ask)), "truncated": False}
 
 
-def impact(resources: Resources, name: str, *, tenant: int = 0, limit: int = 1000) -> dict[str, Any]:
+@checked
+def impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Everything that depends on something, at any distance: what would be affected if it went or were replaced.
 
     `counts` are of all of it, by label; `nodes` are the first `limit`, the nearest first. `onlyHere` counts the atoms of a source
     that no other source holds.
 
-    Raises what `lineage` raises.
+    Raises what `LineageQuery` and `lineage` raise.
     """
 
     def ask(graph: Graph) -> tuple[Name, Impact]:

@@ -4,6 +4,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import job_handlers
 from hartonomous_resources.work.pending import adopt_strays, hours_with_work
 from hartonomous_service.background_jobs import create_job, get_job, retry_job, update_job_status
-from hartonomous_service.errors import Invalid
+from hartonomous_service.errors import Conflict, Invalid, NotFound
 from tests.builders import SmallCompute, dead_letters, rows, write
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
@@ -256,22 +257,24 @@ def test_a_job_can_be_retried_by_its_id_in_either_case(home: Resources) -> None:
     assert dead_letters(home.database) == []
 
 
-def test_an_unknown_id_is_a_warning_and_none(
+def test_an_unknown_id_is_not_found_and_a_warning(
     home: Resources, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("hartonomous"), "propagate", True)
 
-    assert get_job(home, UNKNOWN) is None
-    assert update_job_status(home, UNKNOWN, "Completed") is None
+    for call in (get_job, partial(update_job_status, status="Completed")):
+        with pytest.raises(NotFound, match=f"job {UNKNOWN} is not found"):
+            call(home, UNKNOWN)
 
     assert [record.getMessage() for record in caplog.records] == [f"Job not found: JobId={UNKNOWN}"] * 2
 
 
-def test_another_tenants_job_reads_as_none(home: Resources) -> None:
+def test_another_tenants_job_is_not_found(home: Resources) -> None:
     job_id = create_job(home, "GenerateEmbedding", "{}", 5)
 
-    assert get_job(home, job_id, tenant=0) is None
-    assert update_job_status(home, job_id, "Completed", tenant=0) is None
+    for call in (get_job, partial(update_job_status, status="Completed"), retry_job):
+        with pytest.raises(NotFound, match=f"job {job_id} is not found"):
+            call(home, job_id, tenant=0)
     assert outcome(home, job_id)[0] == "Pending"
 
 
@@ -292,8 +295,15 @@ def test_a_job_and_its_dead_letter_are_changed_for_their_own_tenant_only(home: R
     assert changed == {0: [0, 0], 5: [1, 1]}
 
 
+def test_a_job_that_did_not_fail_is_not_retried(home: Resources) -> None:
+    job_id = create_job(home, "GenerateEmbedding", "{}", 0)
+
+    with pytest.raises(Conflict, match=f"job {job_id} did not fail: it is Pending"):
+        retry_job(home, job_id)
+
+
 def test_a_status_that_there_is_not_is_refused(home: Resources) -> None:
-    with pytest.raises(Invalid, match="no status of a job; there are Pending, InProgress"):
+    with pytest.raises(Invalid, match="status: it should be 'Pending', 'InProgress'"):
         update_job_status(home, UNKNOWN, "Done")  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters
 from hartonomous_service.errors import Invalid, NotFound
-from hartonomous_service.inferences import list_inferences, record_inference
+from hartonomous_service.inferences import InferenceRecord, list_inferences, record_inference
 from hartonomous_service.search import places, search
 from hartonomous_service.source_records import list_sources, verify
 from hartonomous_service.statistics import stats
@@ -32,7 +32,10 @@ def many(home: Resources) -> Resources:
     for tenant, n in ((0, 3), (1, 1)):
         for i in range(n):
             record_inference(
-                home, model="writer-7b", task=None, inference_id=f"it-{tenant}-{i}", input_atoms=[HASH], tenant=tenant
+                home,
+                InferenceRecord(
+                    model="writer-7b", task=None, inference_id=f"it-{tenant}-{i}", input_atoms=[HASH], tenant_id=tenant
+                ),
             )
     return home
 

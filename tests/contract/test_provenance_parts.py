@@ -10,7 +10,7 @@ from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.provenance_parts import Part, describe_atoms, describe_embedded, describe_inferences
-from hartonomous_service.inferences import record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, receive_all, request
 
 
@@ -35,7 +35,7 @@ def test_an_inference_brings_its_own_edges_however_many_named_its_atoms_before(h
         [atom] = unit_of_work.query("graph_atoms", tenant_id=0, atom_ids=str(event.atom_ids))
     used = [atom["atomHash"]]
     for number in range(20):
-        record_inference(home, model="m", task=None, input_atoms=used, inference_id=f"{number}")
+        record_inference(home, InferenceRecord(model="m", task=None, input_atoms=used, inference_id=f"{number}"))
     receive_all(home.database, PROVENANCE_QUEUE)
 
     assert edges(home, describe_inferences, ["7"]) == {"USED_MODEL": 1, "USED_ATOM": 1}
@@ -44,7 +44,9 @@ def test_an_inference_brings_its_own_edges_however_many_named_its_atoms_before(h
 def test_atoms_are_joined_to_earlier_inferences_by_the_first_source_that_brings_them(home: Resources) -> None:
     answer = "The sea rises."
     for number in range(3):
-        record_inference(home, model="m", task=None, input_atoms=[], output_texts=[answer], inference_id=f"{number}")
+        record_inference(
+            home, InferenceRecord(model="m", task=None, input_atoms=[], output_texts=[answer], inference_id=f"{number}")
+        )
     receive_all(home.database, PROVENANCE_QUEUE)
     first = ingest(home, b"The sea rises. Bees dance.")
     second = ingest(home, b"Fog. The sea rises.")
@@ -57,7 +59,7 @@ def test_atoms_are_joined_to_earlier_inferences_by_the_first_source_that_brings_
 
 def test_an_event_of_embedding_brings_the_atom_itself_only_if_no_source_does(home: Resources) -> None:
     in_source = ingest(home, b"The sea rises.").atom_ids
-    record_inference(home, model="m", task=None, input_atoms=[], output_texts=["Bees dance."])
+    record_inference(home, InferenceRecord(model="m", task=None, input_atoms=[], output_texts=["Bees dance."]))
     with home.database.read() as unit_of_work:
         everything = unit_of_work.query("loose_atoms_of_hour", tenant_id=0, hour=current_hour(), after=0, n=10)
         loose = [row["atomId"] for row in everything]

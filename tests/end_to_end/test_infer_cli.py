@@ -11,9 +11,9 @@ import pytest
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.resources import Resources
-from hartonomous_service.inferences import record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage.queries import impact, lineage
+from hartonomous_service.lineage.queries import LineageQuery, impact, lineage
 from hartonomous_service.search import search
 from tests.builders import enqueue
 from tests.cli import Home, Result, finish
@@ -203,18 +203,21 @@ def test_an_inference_that_comes_before_its_atoms_is_joined_to_them_when_they_co
     resources: Resources, run_chain_on: Any
 ) -> None:
     recorded = record_inference(
-        resources, model="m", task=None, input_atoms=[hash_of(FOG)], output_texts=[ANSWER], inference_id="early"
+        resources,
+        InferenceRecord(model="m", task=None, input_atoms=[hash_of(FOG)], output_texts=[ANSWER], inference_id="early"),
     )
     run_chain_on()
-    before = lineage(resources, hash_of(ANSWER), direction="upstream")
+    before = lineage(resources, LineageQuery(hash_of(ANSWER), direction="upstream"))
 
     run_chain_on(f"{FOG} It was night.")
 
     assert recorded["unknownAtoms"] == [hash_of(FOG)]
     assert {name for name in ids(before) if name.startswith("Source:")} == set()
-    after = lineage(resources, hash_of(ANSWER), direction="upstream")
+    after = lineage(resources, LineageQuery(hash_of(ANSWER), direction="upstream"))
     [source] = [node for node in after["nodes"] if node["label"] == "Source"]
-    assert f"Atom:{hash_of(ANSWER)}" in ids(lineage(resources, str(source["sourceId"]), direction="downstream"))
+    assert f"Atom:{hash_of(ANSWER)}" in ids(
+        lineage(resources, LineageQuery(str(source["sourceId"]), direction="downstream"))
+    )
     assert impact(resources, str(source["sourceId"]))["counts"]["Inference"] == 1
 
 
@@ -235,7 +238,9 @@ def test_the_same_event_five_times_is_one_inference(resources: Resources, run_ch
 
     enqueue(resources.database, PROVENANCE_QUEUE, [json.dumps(event).encode()] * 4)
     run_chain_on()
-    record_inference(resources, model="m", task="answer", input_atoms=[hash_of(FOG)], inference_id="again")
+    record_inference(
+        resources, InferenceRecord(model="m", task="answer", input_atoms=[hash_of(FOG)], inference_id="again")
+    )
     run_chain_on()
 
     assert resources.graph.counts(None) == once
@@ -246,14 +251,14 @@ def test_a_model_that_embeds_and_is_named_by_its_hash_stays_one_node(resources: 
     run_chain_on(f"{FOG} It was night.")
     [model] = [
         node
-        for node in lineage(resources, hash_of(FOG), direction="upstream")["nodes"]
+        for node in lineage(resources, LineageQuery(hash_of(FOG), direction="upstream"))["nodes"]
         if node.get("kind") == "embedding"
     ]
 
-    record_inference(resources, model=model["artifactHash"], task="rerank", input_atoms=[hash_of(FOG)])
+    record_inference(resources, InferenceRecord(model=model["artifactHash"], task="rerank", input_atoms=[hash_of(FOG)]))
     run_chain_on()
 
-    assert model in lineage(resources, hash_of(FOG), direction="upstream")["nodes"]
+    assert model in lineage(resources, LineageQuery(hash_of(FOG), direction="upstream"))["nodes"]
     assert impact(resources, model["id"])["counts"]["Inference"] == 1
 
 
@@ -261,13 +266,16 @@ def test_an_answer_made_from_an_answer_leads_to_the_first_sources(resources: Res
     run_chain_on(f"{FOG} It was night.")
     found = search(resources, FOG, k=1, mode="lexical", record_for="m")
     record_inference(
-        resources, model="m", task=None, input_atoms=[], output_texts=[ANSWER], inference_id=found["inferenceId"]
+        resources,
+        InferenceRecord(model="m", task=None, input_atoms=[], output_texts=[ANSWER], inference_id=found["inferenceId"]),
     )
     summary = "Fog."
-    record_inference(resources, model="n", task="summary", input_atoms=[hash_of(ANSWER)], output_texts=[summary])
+    record_inference(
+        resources, InferenceRecord(model="n", task="summary", input_atoms=[hash_of(ANSWER)], output_texts=[summary])
+    )
     run_chain_on()
 
-    upstream = lineage(resources, hash_of(summary), direction="upstream", depth=8)
+    upstream = lineage(resources, LineageQuery(hash_of(summary), direction="upstream", depth=8))
 
     labels = [node["label"] for node in upstream["nodes"]]
     assert labels.count("Inference") == 2

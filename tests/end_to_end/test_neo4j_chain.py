@@ -19,9 +19,9 @@ from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_service.errors import ServiceError
-from hartonomous_service.inferences import record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage.queries import impact, lineage
+from hartonomous_service.lineage.queries import LineageQuery, impact, lineage
 from tests.builders import dead_letters, enqueue, in_processes, request, wait_for_the_others
 from tests.cli import Home, finish, hour_with_room, wait_until
 from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, empty, required, run_cypher
@@ -357,7 +357,8 @@ def test_no_path_joins_two_tenants_that_have_the_same_file(
     for tenant in (0, 1):
         ingest(resources, [folder], tenant=tenant)
         record_inference(
-            resources, model="m", task=None, input_atoms=[hash_of(FOG)], tenant=tenant, inference_id="same"
+            resources,
+            InferenceRecord(model="m", task=None, input_atoms=[hash_of(FOG)], tenant_id=tenant, inference_id="same"),
         )
     ingest(resources, [])
 
@@ -376,7 +377,9 @@ def test_what_looks_like_cypher_comes_out_as_the_text_that_it_is(
     bodies = [request(rawData=text.encode(), sourceUri=text, contentType="text/plain") for text in HOSTILE]
     enqueue(resources.database, INGESTION_QUEUE, bodies)
     for text in HOSTILE:
-        record_inference(resources, model=text, task=text, input_atoms=[hash_of(text)], inference_id=text)
+        record_inference(
+            resources, InferenceRecord(model=text, task=text, input_atoms=[hash_of(text)], inference_id=text)
+        )
 
     assert ingest(resources, [])["stages"] == {}
 
@@ -387,8 +390,8 @@ def test_what_looks_like_cypher_comes_out_as_the_text_that_it_is(
     )
     assert {row["hash"]: row["texts"] for row in found} == {hash_of(text): [text] * 4 for text in HOSTILE}
     for text in HOSTILE:
-        assert {f"Inference:{text}", f"Model:{text}"} <= ids(lineage(resources, f"Inference:{text}"))
+        assert {f"Inference:{text}", f"Model:{text}"} <= ids(lineage(resources, LineageQuery(f"Inference:{text}")))
         assert ids(impact(resources, f"Model:{text}")) == {f"Inference:{text}"}
         with pytest.raises(ServiceError):
-            lineage(resources, f"Run:{text}")
+            lineage(resources, LineageQuery(f"Run:{text}"))
     assert_in_sync(server, home, resources, 0)

@@ -24,7 +24,7 @@ from hartonomous_resources.work.publishing import publish
 from hartonomous_resources.work.queue_leases import claim_queue, release_queue
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.graph_repair import verify_graph
-from hartonomous_service.inferences import record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, open_home, request
 
 EARLIER = "2026-11-23-09:00"
@@ -42,7 +42,9 @@ def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
         request(rawData=b"The sea rises. Bees dance.", sourceUri="bees", contentType="text/plain"),
         request(rawData=b"The sea rises.", sourceUri="tides", contentType="text/plain", tenantId=7),
     ]
-    early = record_inference(home, model="m", task=None, input_atoms=[hash_of("Bees dance.")], inference_id="early")
+    early = record_inference(
+        home, InferenceRecord(model="m", task=None, input_atoms=[hash_of("Bees dance.")], inference_id="early")
+    )
     assert early["unknownAtoms"] == [hash_of("Bees dance.")]
     with database.unit_of_work() as unit_of_work:
         connection = database.connection()
@@ -60,7 +62,9 @@ def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
         database, INGESTION_QUEUE, [request(rawData=b"The sea rises!", sourceUri="tides", contentType="text/plain")]
     )
     used, answer = [hash_of("The sea rises.")], ["It rises."]
-    record_inference(home, model="m", task="answer", input_atoms=used, output_texts=answer, inference_id="answer")
+    record_inference(
+        home, InferenceRecord(model="m", task="answer", input_atoms=used, output_texts=answer, inference_id="answer")
+    )
     run(home, sources.STAGE, atoms.STAGE, provenance.STAGE)
     yield home
     database.close()

@@ -19,7 +19,7 @@ from hartonomous_resources.work.agreement import hours_of
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
 from hartonomous_resources.work.models import activate_embedding_model
 from hartonomous_resources.work.publishing import publish
-from hartonomous_service.inferences import record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, open_home, request
 from tests.graph.test_agreement import differences, hash_of, run, whole
 
@@ -59,11 +59,13 @@ class Synced(RuleBasedStateMachine):
         self.inferences += 1
         record_inference(
             self.home,
-            model="m",
-            task=None,
-            input_atoms=map(hash_of, given),
-            output_texts=answers,
-            inference_id=f"inference-{self.inferences}",
+            InferenceRecord(
+                model="m",
+                task=None,
+                input_atoms=map(hash_of, given),
+                output_texts=answers,
+                inference_id=f"inference-{self.inferences}",
+            ),
         )
 
     @rule(texts=some.filter(bool), name=st.sampled_from(["a", "b"]))

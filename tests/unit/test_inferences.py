@@ -13,6 +13,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Conflict, Invalid, NotFound
 from hartonomous_service.inferences import (
     MAX_ANSWER_BYTES,
+    InferenceRecord,
     list_inferences,
     record_inference,
     record_lines,
@@ -31,8 +32,9 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def record(home: Resources, **fields: Any) -> dict[str, Any]:
-    return record_inference(home, **{"model": "writer-7b", "task": "answer", "input_atoms": [hash_of(FOG)], **fields})
+def record(home: Resources, *, tenant: int = 0, **fields: Any) -> dict[str, Any]:
+    given = {"model": "writer-7b", "task": "answer", "input_atoms": [hash_of(FOG)], "tenant_id": tenant, **fields}
+    return record_inference(home, InferenceRecord(**given))
 
 
 def events(home: Resources) -> list[dict[str, Any]]:
@@ -287,16 +289,16 @@ def test_the_same_inference_from_several_processes_at_once_is_one(home: Resource
     ("fields", "complaint"),
     [
         ({"model": ""}, "model: "),
-        ({"input_atoms": ["abc"]}, "inputAtoms.0: 'abc' is not a SHA-256 in hex"),
-        ({"output_atoms": ["g" * 64]}, "outputAtoms.0: "),
-        ({"output_texts": ["  \n"]}, "outputTexts: an answer is empty"),
-        ({"output_texts": ["x" * (MAX_ANSWER_BYTES + 1)]}, "outputTexts: an answer has 65,537 bytes"),
+        ({"input_atoms": ["abc"]}, "input_atoms.0: 'abc' is not a SHA-256 in hex"),
+        ({"output_atoms": ["g" * 64]}, "output_atoms.0: "),
+        ({"output_texts": ["  \n"]}, "output_texts: an answer is empty"),
+        ({"output_texts": ["x" * (MAX_ANSWER_BYTES + 1)]}, "output_texts: an answer has 65,537 bytes"),
         ({"output_texts": ["\ud800"]}, "not valid as JSON"),
-        ({"started_at": "yesterday"}, "startedAt: "),
-        ({"started_at": "2026-11-23T09:44:16"}, "startedAt: .* time zone"),
-        ({"duration_ms": -1}, "durationMs: "),
-        ({"inference_id": "x" * 201}, "inferenceId: "),
-        ({"inference_id": "it "}, "inferenceId: an id must not begin or end with white space"),
+        ({"started_at": "yesterday"}, "started_at: "),
+        ({"started_at": "2026-11-23T09:44:16"}, "started_at: .* time zone"),
+        ({"duration_ms": -1}, "duration_ms: "),
+        ({"inference_id": "x" * 201}, "inference_id: "),
+        ({"inference_id": "it "}, "inference_id: an id must not begin or end with white space"),
         ({"metadata": {"score": float("nan")}}, "not valid as JSON"),
         ({"metadata": {"when": datetime(2026, 11, 23)}}, "not valid as JSON"),
     ],

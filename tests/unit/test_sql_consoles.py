@@ -9,18 +9,22 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Invalid
 from hartonomous_service.sql_console import run_sql
-from hartonomous_service.sqlserver_console import run_sql_on_server
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    settings = Settings(home=tmp_path, sqlserver_server="127.0.0.1,1", sqlserver_login_seconds=1)
+    settings = Settings(home=tmp_path)
     database = SqliteDatabase(settings.database_path)
     database.migrate()
     with database.unit_of_work() as unit_of_work:
         unit_of_work.enqueue("IngestionQueue", [("key", b"kept")])
     database.close()
     return settings
+
+
+@pytest.fixture
+def server() -> Settings:
+    return Settings(sqlserver_server="127.0.0.1,1", sqlserver_login_seconds=1)
 
 
 def depth(settings: Settings) -> int:
@@ -41,9 +45,9 @@ def depth(settings: Settings) -> int:
         "/* SELECT */ TRUNCATE TABLE dbo.Atom",
     ],
 )
-def test_on_sql_server_what_changes_something_is_refused_before_anything_is_sent(settings: Settings, text: str) -> None:
+def test_on_sql_server_what_changes_something_is_refused_before_anything_is_sent(server: Settings, text: str) -> None:
     with pytest.raises(Invalid, match="is more than SELECT"):
-        run_sql_on_server(settings, text)
+        run_sql(server, text)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +58,10 @@ def test_on_sql_server_what_changes_something_is_refused_before_anything_is_sent
         "SELECT 'DELETE', N'commit', \"update\" FROM dbo.Atom /* insert */",
     ],
 )
-def test_on_sql_server_what_only_reads_is_sent(settings: Settings, text: str) -> None:
+def test_on_sql_server_what_only_reads_is_sent(server: Settings, text: str) -> None:
     pytest.importorskip("pyodbc")
     with pytest.raises(Exception, match="cannot be reached: Login timeout"):
-        run_sql_on_server(settings, text)
+        run_sql(server, text)
 
 
 @pytest.mark.parametrize(

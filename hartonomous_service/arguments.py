@@ -1,0 +1,127 @@
+"""What calls of the service may be given. The types in a call's signature are its checks, for whoever calls it.
+
+Without them an id of more than 64 bits was an error of a database driver, a text that stood for a list was taken for its letters, and
+an unknown way to search was the default one.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from functools import cache, wraps
+from inspect import isclass, signature
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
+
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import Settings
+from hartonomous_service.errors import Invalid
+from hartonomous_service.printable import printable
+
+MAX_TENANT = 2**31 - 1
+MAX_ID = 2**63 - 1
+"""What a column of either store holds."""
+MAX_PAGE = 1_000_000
+MAX_SKIP = 10_000_000
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except (
+            UnicodeEncodeError
+        ) as error:  # half a surrogate pair: a byte of a command line or of a file name that is no text
+            raise ValueError(f"{printable(value)}: not UTF-8") from error
+    return value
+
+
+def _typed(value: object) -> object:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("it is empty")
+    return value
+
+
+def _path(value: object) -> Path:
+    if value == "":  # an unset variable of a script, perhaps; as a path it would be the current folder
+        raise ValueError("a path is empty; give . for the current folder")
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError("it should be a path")
+    return Path(value)
+
+
+Tenant = Annotated[int, Field(ge=0, le=MAX_TENANT)]
+Id = Annotated[int, Field(ge=-MAX_ID - 1, le=MAX_ID)]
+"""Of a row, as the lists show it."""
+PageLength = Annotated[int, Field(ge=1, le=MAX_PAGE)]
+Skip = Annotated[int, Field(ge=0, le=MAX_SKIP)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Text = Annotated[str, BeforeValidator(_encodable)]
+TypedText = Annotated[str, BeforeValidator(_typed)]
+"""Words or statements as people type or paste them: what is no text in it becomes a question mark."""
+Name = Annotated[Text, AfterValidator(_not_empty)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+GivenPath = Annotated[str | os.PathLike[str], PlainValidator(_path)]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def checked(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make a call check its arguments by the types in its signature before it does anything; a generator's, when it is called.
+
+    It then raises Invalid, naming the first argument that is wrong. Numbers are not read out of texts, nor are truth values numbers.
+    """
+    parameters = signature(call)
+
+    @wraps(call)
+    def check(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        given = parameters.bind(*args, **kwargs)
+        given.arguments.update(valid(call, given.arguments))
+        return call(*given.args, **given.kwargs)
+
+    return check
+
+
+def valid(of: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, or the fields of a dataclass, as its types read them. Raises Invalid."""
+    return {name: _read(name, kind, given[name]) for name, kind in _types(of).items() if name in given}
+
+
+@cache
+def _types(of: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
+    """By name; what is opened by the program itself is not looked at."""
+    kinds = get_type_hints(of, include_extras=True)
+    kinds.pop("return", None)
+    return {name: TypeAdapter(_itself(kind)) for name, kind in kinds.items() if kind not in (Resources, Settings)}
+
+
+def _itself(kind: Any) -> Any:
+    """A value that was checked when it was made is taken as it is, and nothing else for it."""
+    is_checked = is_dataclass(kind) or (isclass(kind) and issubclass(kind, BaseModel))
+    return InstanceOf[kind] if is_checked else kind  # type: ignore[misc]
+
+
+def _read(name: str, kind: TypeAdapter[Any], value: Any) -> Any:
+    try:
+        return kind.validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, (name, *(part for part in first["loc"] if isinstance(part, int)))))
+        said = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+        problem = "give a list, not one text" if first["type"] == "sequence_str" else said
+        raise Invalid(problem, argument=place) from error

@@ -1,0 +1,28 @@
+"""The settings as people ask for them."""
+
+from typing import Any
+
+from hartonomous_core.credentials import without_credentials
+from hartonomous_resources.settings import Settings, variable_of
+from hartonomous_resources.settings_problems import usable_settings
+
+
+def show_settings() -> dict[str, Any]:
+    """Every setting: {"settings": [{"variable", "value", "set", "meaning", "problem"}]}.
+
+    What is wrong with a setting is its `problem`, and its value then the default; no password is in either.
+    """
+    settings, problems = usable_settings()
+    values = settings.model_dump(mode="json")
+    return {
+        "settings": [
+            {
+                "variable": variable_of(name),
+                "value": without_credentials(values[name]) if isinstance(values[name], str) else values[name],
+                "set": name in settings.model_fields_set,
+                "meaning": field.description,
+                "problem": without_credentials(problems[name]) if name in problems else None,
+            }
+            for name, field in Settings.model_fields.items()
+        ]
+    }

@@ -1,0 +1,21 @@
+"""Files that results are written to."""
+
+import os
+from pathlib import Path
+
+from hartonomous_service.errors import Invalid
+
+
+def place_for_a_file(output: str | os.PathLike[str]) -> Path:
+    """Where a file is to be written: a link stays a link, what it leads to is written.
+
+    Raises Invalid for a folder, a device, or a place in a folder that is not there.
+    """
+    target = Path(output).resolve()
+    if not target.parent.is_dir() or (target.exists() and not target.is_file()):
+        raise Invalid(
+            f"{output}: not a place for a file; give a file in a folder that exists",
+            argument="output",
+            remedy="write_to_stdout",
+        )
+    return target
