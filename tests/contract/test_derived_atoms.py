@@ -17,7 +17,7 @@ from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
-from hartonomous_service.lineage.queries import lineage
+from hartonomous_service.lineage.queries import LineageQuery, lineage
 from hartonomous_service.search import places, search
 from hartonomous_service.source_records import reconstruct, show_source, verify
 from tests.builders import dead_letters, enqueue, request, rows
@@ -82,7 +82,7 @@ def test_derived_text_is_found_with_its_locator_and_source_and_the_bytes_come_ba
     assert source["atomizerVersion"] == "squeezed-text 1"
     placed = rows(client, "SELECT e.X FROM AtomEmbedding AS e WHERE e.ProjectionModelId IS NOT NULL")
     assert len(placed) == 3
-    behind = lineage(home, best["atomHash"], direction="upstream")
+    behind = lineage(home, LineageQuery(best["atomHash"], direction="upstream"))
     assert {"Source", "Run", "Model", "Tenant"} <= {node["label"] for node in behind["nodes"]}
     assert_whole(home)
 
