@@ -46,7 +46,7 @@ def database_of(settings: Settings) -> Database:
         from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
         return SqlServerDatabase(settings)
-    return SqliteDatabase(settings.database_path)
+    return SqliteDatabase(settings.database_path, connections=settings.connections)
 
 
 def open_graph(settings: Settings) -> Graph:
@@ -55,7 +55,7 @@ def open_graph(settings: Settings) -> Graph:
         from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 
         return Neo4jGraph(settings)
-    return SqliteGraph(settings.graph_path)
+    return SqliteGraph(settings.graph_path, settings.connections)
 
 
 def open_compute(settings: Settings) -> Compute:

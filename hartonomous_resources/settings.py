@@ -109,6 +109,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Pause before a stage whose outside is down is tried again within a lingering run.",
     )
+    connections: int = Field(
+        default=8,
+        ge=2,
+        le=1000,
+        description="Connections to the database that a process opens at the most; on SQL Server so many to read and so many to write.",
+    )
     sqlserver_dsn: SecretStr | None = Field(
         default=None,
         description="SQL Server instead of SQLite: a whole ODBC connection string. Else give the parts that follow.",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hartonomous_core.clock import timestamp
-from hartonomous_resources.database.sqlite import SqliteUnitOfWork, prepare_connection
+from hartonomous_resources.database.sqlite import SqliteUnitOfWork
+from hartonomous_resources.database.sqlite_connection import prepare_connection
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, only_readable
 from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 from hartonomous_resources.database.statements import load_statements

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
@@ -49,10 +50,14 @@ class DatabaseBackend:
 
     create: Callable[[Path], str]
     """Make a fresh store (in this folder, if it is a file) and return its location."""
-    open: Callable[[str], Database]
-    """Open the store of a location, in any process."""
+    open: Callable[..., Database]
+    """Open the store of a location, in any process; it may be given `connections`, how many at the most."""
     connect: Callable[[str], Any]
     """A plain DB-API connection, as a client has it that knows nothing of Hartonomous."""
+    count_connections: Callable[[str], int]
+    """How many connections this process has to the store of a location."""
+    break_connection: Callable[[Any], None]
+    """Break the connection of a unit of work, as a network does."""
     drop: Callable[[str], None] = lambda _location: None
     variable: str | None = None
     """Environment variable that says where the server is; None for what needs no server."""
@@ -69,10 +74,10 @@ class GraphBackend:
 TEST_SQLSERVER = "HARTONOMOUS_TEST_SQLSERVER_DSN"
 
 
-def _sqlserver_settings(database: str | None) -> Settings:
+def _sqlserver_settings(database: str | None, **more: Any) -> Settings:
     """Settings for a database of the server that the tests may use; the first DATABASE of a connection string would win."""
     dsn = re.sub(r"(?i)(^|;)\s*database\s*=[^;]*", "", os.environ[TEST_SQLSERVER])
-    return Settings(sqlserver_dsn=SecretStr(f"{dsn};DATABASE={database or 'master'}"))
+    return Settings(sqlserver_dsn=SecretStr(f"{dsn};DATABASE={database or 'master'}"), **more)
 
 
 def _on_sqlserver(*statements: str) -> None:
@@ -96,17 +101,33 @@ def _drop_sqlserver_database(name: str) -> None:
     _on_sqlserver(f"ALTER DATABASE [{name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE", f"DROP DATABASE [{name}]")
 
 
+def _count_sqlite_connections(location: str) -> int:
+    return sum(file.path == location for file in psutil.Process().open_files())
+
+
+def _count_sqlserver_connections(name: str) -> int:
+    connection = connect(_sqlserver_settings(name))
+    sessions = "SELECT COUNT(*) - 1 FROM sys.dm_exec_sessions WHERE database_id = DB_ID() AND host_process_id = ?"
+    counted = int(connection.execute(sessions, os.getpid()).fetchone()[0])
+    connection.close()
+    return counted
+
+
 DATABASES: dict[str, DatabaseBackend] = {
     "sqlite": DatabaseBackend(
         create=lambda folder: str(folder / "hartonomous.db"),
-        open=lambda location: SqliteDatabase(Path(location)),
+        open=lambda location, **more: SqliteDatabase(Path(location), **more),
         connect=sqlite3.connect,
+        count_connections=_count_sqlite_connections,
+        break_connection=lambda unit_of_work: unit_of_work.connection.close(),
     ),
     # A server without Service Broker or spatial types: set HARTONOMOUS_BROKER=table, HARTONOMOUS_SPATIAL=off, HARTONOMOUS_VECTOR=off.
     "sqlserver": DatabaseBackend(
         create=_create_sqlserver_database,
-        open=lambda location: SqlServerDatabase(_sqlserver_settings(location)),
+        open=lambda location, **more: SqlServerDatabase(_sqlserver_settings(location, **more)),
         connect=lambda location: connect(_sqlserver_settings(location)),
+        count_connections=_count_sqlserver_connections,
+        break_connection=lambda unit_of_work: unit_of_work._session.connection.close(),
         drop=_drop_sqlserver_database,
         variable=TEST_SQLSERVER,
     ),
@@ -130,8 +151,8 @@ class Store:
     backend: str
     location: str
 
-    def open(self) -> Database:
-        return DATABASES[self.backend].open(self.location)
+    def open(self, **more: int) -> Database:
+        return DATABASES[self.backend].open(self.location, **more)
 
     def connect(self) -> Any:
         return DATABASES[self.backend].connect(self.location)

@@ -116,7 +116,7 @@ class Database(Protocol):
         """Receive up to `n` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
 
     def change_token(self) -> int:
-        """A number that differs once somebody else has committed something."""
+        """A number that differs once something has been committed, by whomever; a transaction that changed nothing is none."""
 
     def wait_for_change(self, since: int, timeout: float) -> bool:
         """Wait until `change_token` differs from `since`, at most `timeout` seconds; True if it does."""
@@ -125,4 +125,4 @@ class Database(Protocol):
         """Bytes that the store occupies."""
 
     def close(self) -> None:
-        """Close the connections of all threads; none of them may be using one. The next use opens another."""
+        """Close all connections; no thread may be using one. The next use opens another."""

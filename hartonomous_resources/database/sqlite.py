@@ -1,47 +1,41 @@
 """The embedded database: one SQLite file, any number of processes."""
 
-import hashlib
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
-from hartonomous_core.clock import is_hour, time_ordered_uuid, timestamp
-from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_core.clock import time_ordered_uuid, timestamp
+from hartonomous_resources.database.connection_pool import CONNECTIONS, ConnectionPool
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
-from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.protocol import AtomRow, Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlite_atoms import write_atoms
-from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, only_readable
-from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
+from hartonomous_resources.database.sqlite_connection import POLL_SECONDS, SqliteConnection, close_sqlite, open_sqlite
+from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, held_by_another_writer, only_readable
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
 
-_POLL_SECONDS = 0.02
-_PROCESS_BYTES = 128 * 1024 * 1024
-"""Above that, of all connections of the process together, SQLite uses pages of its caches again instead of adding some."""
-
 
 class SqliteUnitOfWork:
-    """One transaction on the calling thread's connection."""
+    """One transaction; `connection` is for statements that have no name."""
 
     def __init__(self, connection: sqlite3.Connection, statements: dict[str, str]) -> None:
-        self._connection = connection
+        self.connection = connection
         self._statements = statements
 
     def query(self, statement: str, **parameters: object) -> list[Row]:
-        return [dict(row) for row in self._connection.execute(self._statements[statement], parameters)]
+        return [dict(row) for row in self.connection.execute(self._statements[statement], parameters)]
 
     def execute(self, statement: str, **parameters: object) -> int:
-        return self._connection.execute(self._statements[statement], parameters).rowcount
+        return self.connection.execute(self._statements[statement], parameters).rowcount
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        self._connection.executemany(self._statements[statement], rows)
+        self.connection.executemany(self._statements[statement], rows)
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)
@@ -53,117 +47,99 @@ class SqliteUnitOfWork:
         return [row[0] for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A thread's connection; `unchanged` watches a file that is read without locks."""
-
-    connection: sqlite3.Connection
-    only_reads: bool
-    unchanged: Unchanged | None
-
-
 class SqliteDatabase:
     """Any SQLite file with our migrations; also serves the embedded graph, whose folders differ.
 
-    Connections are per thread. Writers take the lock at the start (BEGIN IMMEDIATE) and wait for one another; readers
-    never wait (WAL). synchronous=FULL: what is committed survives a power cut, not only a killed process.
+    A transaction has a connection of the pool to itself. Writers take the lock at the start (BEGIN IMMEDIATE) and wait for one
+    another; those of this process do so without a connection, which leaves the others to the readers, who never wait for a
+    writer (WAL). synchronous=FULL: what is committed survives a power cut, not only a killed process.
     """
 
-    def __init__(self, path: Path, migrations: str = "migrations", statements: str = "statements") -> None:
+    def __init__(
+        self,
+        path: Path,
+        migrations: str = "migrations",
+        statements: str = "statements",
+        connections: int = CONNECTIONS,
+    ) -> None:
         self.path = path
         self._migrations: list[Migration] = read_migrations(project_file("sql") / "sqlite" / migrations)
         self._statements = load_statements(project_file("sql") / "sqlite" / statements)
-        self._held: PerThread[_Opened] = PerThread(lambda opened: opened.connection.close())
+        self._pool = ConnectionPool(self.name, connections, partial(open_sqlite, path), close_sqlite)
+        self._turn = threading.Lock()
+        self._writer: int | None = None
+        self._opening = threading.Lock()
+        self._watching: SqliteConnection | None = None
 
     @property
     def name(self) -> str:
         return f"SQLite database {self.path}"
 
     def connection(self) -> sqlite3.Connection:
-        """The calling thread's connection, opened at first use.
+        """A connection beside the pool, opened at first use: it commits each statement, and sees what the others commit.
 
         Where nothing can be written, it only reads. Raises DatabaseUnavailable when the file cannot be opened or is not a database.
         """
-        return self._opened().connection
+        with self._opening, explained(self.path):
+            self._watching = self._watching or open_sqlite(self.path)
+            return self._watching.connection
 
-    def _opened(self) -> "_Opened":
-        opened = self._held.get()
-        if opened is None:
-            with explained(self.path):
-                opened = self._open()
-            self._held.keep(opened)
-        return opened
+    def unit_of_work(self) -> AbstractContextManager[SqliteUnitOfWork]:
+        return self._transaction(writes=True)
 
-    def _open(self) -> "_Opened":
-        only_reads = can_only_be_read(self.path)
-        unchanged = None
+    def read(self) -> AbstractContextManager[SqliteUnitOfWork]:
+        return self._transaction(writes=False)
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[SqliteUnitOfWork]:
+        if writes:
+            self._wait_for_turn()
         try:
-            if only_reads:
-                name, unchanged = way_to_read(self.path)
-            else:
-                name = str(self.path)
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnavailable(
-                f"cannot open {self.path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
-            ) from error
-        connection = sqlite3.connect(
-            name,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            cached_statements=512,
-            uri=only_reads,
-            check_same_thread=False,  # each is used by one thread, and may be closed by another
-        )
-        prepare_connection(connection)
-        if not only_reads:
-            _use_write_ahead_log(connection)
-        connection.execute("PRAGMA cache_size = -65536")
-        connection.execute(f"PRAGMA soft_heap_limit = {_PROCESS_BYTES}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute(
-            "PRAGMA wal_autocheckpoint = 16000"
-        )  # rewritten index pages are copied back once, not per batch
-        return _Opened(connection, only_reads, unchanged)
-
-    @contextmanager
-    def unit_of_work(self) -> Iterator[SqliteUnitOfWork]:
-        if self._opened().only_reads:  # SQLite itself would notice at the first change
-            raise only_readable(self.path)
-        with self._transaction("BEGIN IMMEDIATE") as unit_of_work:
-            yield unit_of_work
-
-    @contextmanager
-    def read(self) -> Iterator[SqliteUnitOfWork]:
-        with self._transaction("BEGIN") as unit_of_work:
-            yield unit_of_work
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[SqliteUnitOfWork]:
-        opened = self._opened()
-        connection = opened.connection
-        with explained(self.path):
-            connection.execute(begin)
+            opened = self._pool.take()
             try:
-                yield SqliteUnitOfWork(connection, self._statements)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                if writes and opened.only_reads:  # SQLite itself would notice at the first change
+                    raise only_readable(self.path)
+                opened.connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+                try:
+                    yield SqliteUnitOfWork(opened.connection, self._statements)
+                    opened.connection.execute("COMMIT")
+                except BaseException:
+                    opened.roll_back()
+                    raise
+            finally:
+                self._pool.give_back(opened)
+        except sqlite3.Error:
+            with explained(self.path):
                 raise
+        finally:
+            if writes:
+                self._writer = None
+                self._turn.release()
         if opened.unchanged is not None:
             opened.unchanged.check()
+
+    def _wait_for_turn(self) -> None:
+        """Wait until no other thread of this process writes.
+
+        Raises DatabaseError where that takes too long, RuntimeError for a unit of work within another one: its thread would wait
+        for itself.
+        """
+        thread = threading.get_ident()
+        if self._writer == thread:
+            raise RuntimeError(f"{self.name}: a unit of work within another one of the same thread")
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise held_by_another_writer(self.path)
+        self._writer = thread
 
     def migrate(self, to: int | None = None) -> list[str]:
         if not self._pending(to):
             return []
         ran = []
-        connection = self.connection()
-        with self.unit_of_work():  # the write lock: of two processes that start at once, one migrates
+        with self.unit_of_work() as unit_of_work:  # the write lock: of two processes that start at once, one migrates
             for migration in self._pending(to):
                 for statement in split_statements(migration.text):
-                    connection.execute(statement)
-                connection.execute(
+                    unit_of_work.connection.execute(statement)
+                unit_of_work.connection.execute(
                     "INSERT INTO SchemaVersion (Version, Name, Sha256, AppliedAt) VALUES (?, ?, ?, ?)",
                     (migration.version, migration.name, migration.sha256, timestamp()),
                 )
@@ -179,15 +155,18 @@ class SqliteDatabase:
         return [m for m in pending if to is None or m.version <= to]
 
     def _journal(self) -> list[sqlite3.Row]:
-        connection = self.connection()
         with explained(self.path):
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS SchemaVersion (Version INTEGER PRIMARY KEY, Name TEXT NOT NULL,"
-                " Sha256 TEXT NOT NULL, AppliedAt TEXT NOT NULL)"
-            )
-            return connection.execute(
-                "SELECT Version AS version, Sha256 AS sha256, AppliedAt AS appliedAt FROM SchemaVersion"
-            ).fetchall()
+            opened = self._pool.take()
+            try:
+                opened.connection.execute(
+                    "CREATE TABLE IF NOT EXISTS SchemaVersion (Version INTEGER PRIMARY KEY, Name TEXT NOT NULL,"
+                    " Sha256 TEXT NOT NULL, AppliedAt TEXT NOT NULL)"
+                )
+                return opened.connection.execute(
+                    "SELECT Version AS version, Sha256 AS sha256, AppliedAt AS appliedAt FROM SchemaVersion"
+                ).fetchall()
+            finally:
+                self._pool.give_back(opened)
 
     def migration_status(self) -> list[Row]:
         applied = {row["version"]: row["appliedAt"] for row in self._journal()}
@@ -199,7 +178,7 @@ class SqliteDatabase:
     def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
         deadline = time.monotonic() + timeout
         while not (waiting := self._has_message(queue)) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
+            time.sleep(POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
         return waiting
 
     @contextmanager
@@ -222,7 +201,7 @@ class SqliteDatabase:
         while self.change_token() == since:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         return True
 
     def bytes_on_disk(self) -> int:
@@ -230,59 +209,11 @@ class SqliteDatabase:
         return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
-        self._held.close()
-
-
-def prepare_connection(connection: sqlite3.Connection) -> None:
-    """What our statements and the safety of the file expect of every connection that runs them."""
-    connection.row_factory = sqlite3.Row
-    connection.text_factory = _readable
-    connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
-    connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
-    connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
-    connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
-    connection.create_function("is_hour", 1, _is_hour, deterministic=True)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch a new database to WAL. While another process makes it, SQLite answers "locked" at once instead of waiting."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL_SECONDS)
-
-
-def _hash_prefix(digest: bytes | None) -> int | None:
-    """The first four bytes of a hash as a number: what a row counts with in a digest that does not depend on order."""
-    return None if digest is None else int.from_bytes(digest[:4], "big")
-
-
-def text_prefix(text: str | None) -> int | None:
-    """The same of a text, by the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
-    return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
-
-
-_readable = partial(str, encoding="utf-8", errors="replace")
-"""Text as it can be read: any client may have written bytes that are no UTF-8 into a column of text."""
-
-
-def _is_utf8(value: bytes | None) -> bool:
-    try:
-        (value or b"").decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_hour(value: bytes | None) -> bool:
-    return is_hour((value or b"").decode(errors="replace"))
+        self._pool.close()
+        with self._opening:
+            if self._watching is not None:
+                close_sqlite(self._watching)
+            self._watching = None
 
 
 def split_statements(script: str) -> Iterator[str]:

@@ -37,12 +37,17 @@ def only_readable(path: Path) -> ReadOnlyDatabase:
     )
 
 
+def held_by_another_writer(path: Path) -> DatabaseError:
+    """The error of a writer whose turn did not come."""
+    return DatabaseError(
+        f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
+    )
+
+
 def _meant(error: sqlite3.Error, path: Path) -> DatabaseError | None:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code in _HELD:
-        return DatabaseError(
-            f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
-        )
+        return held_by_another_writer(path)
     if code == sqlite3.SQLITE_FULL or (code in _NO_ACCESS and path.parent.exists() and is_full(path.parent)):
         return DatabaseUnavailable(disk_is_full(path.parent))
     if code == sqlite3.SQLITE_READONLY:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hartonomous_core.vocabulary import EdgeType, Label
+from hartonomous_resources.database.connection_pool import CONNECTIONS
 from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlite import SqliteDatabase, SqliteUnitOfWork
@@ -31,8 +32,8 @@ _LEVEL: dict[Way, str] = {"upstream": "level_upstream", "downstream": "level_dow
 class SqliteGraph:
     """Nodes and edges on two tables."""
 
-    def __init__(self, path: Path) -> None:
-        self._store = SqliteDatabase(path, migrations="graph_migrations", statements="graph_statements")
+    def __init__(self, path: Path, connections: int = CONNECTIONS) -> None:
+        self._store = SqliteDatabase(path, "graph_migrations", "graph_statements", connections)
         self._migrated = False
 
     @property

@@ -47,7 +47,7 @@ def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
     )
     assert early["unknownAtoms"] == [hash_of("Bees dance.")]
     with database.unit_of_work() as unit_of_work:
-        connection = database.connection()
+        connection = unit_of_work.connection
         connection.execute("UPDATE Inference SET CreatedAt = ?", (f"{EARLIER[:10]}T{EARLIER[11:13]}:30:00.000Z",))
         connection.execute(
             "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (0, 'image', ?, NULL)",

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -289,6 +291,28 @@ def test_an_idle_connection_that_the_server_closed_is_replaced(
     answering.break_connections()
     assert transact(database, touch) == 3
     assert len(answering.logged(Login)) == 1
+
+
+def test_of_many_idle_connections_that_the_server_closed_none_is_tried_after_the_first(
+    answering: TdsServer, database: SqlServerDatabase
+) -> None:
+    """Each would cost an attempt, and after a failover there may be more of them than attempts."""
+    with ExitStack() as taken:
+        for _ in range(ATTEMPTS + 1):  # a thread that holds one gets another
+            taken.enter_context(database.unit_of_work())
+    answering.break_connections()
+    answering.clear()
+
+    assert transact(database, touch) == 3
+    assert len(answering.logged(Login)) == 1
+
+
+def test_many_threads_log_in_no_more_often_than_the_bound(answering: TdsServer, open_database: Open) -> None:
+    database = open_database(connections=3)
+
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(lambda _: transact(database, touch), range(36))) == [3] * 36
+    assert len(answering.logged(Login)) <= 3
 
 
 def test_atoms_are_written_again_after_a_break(answering: TdsServer, database: SqlServerDatabase) -> None:

@@ -16,7 +16,6 @@ import pytest
 
 from hartonomous_resources import dagster_resources, resources
 from hartonomous_resources.dagster_resources import all_resources
-from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
@@ -31,9 +30,10 @@ database = SqliteDatabase(Path(sys.argv[1]))
 before = psutil.Process().memory_info().rss
 ready, done = threading.Barrier(9), threading.Event()
 def scan():
-    database.connection().execute("SELECT COUNT(*) FROM Filling WHERE hex(Bytes) = ''").fetchone()
-    ready.wait()
-    done.wait()
+    with database.read() as unit_of_work:
+        unit_of_work.connection.execute("SELECT COUNT(*) FROM Filling WHERE hex(Bytes) = ''").fetchone()
+        ready.wait()
+        done.wait()
 for _ in range(8):
     threading.Thread(target=scan).start()
 ready.wait()
@@ -74,6 +74,7 @@ def elsewhere(action: Callable[[], object]) -> Iterator[threading.Thread]:
 
 def test_closing_a_database_closes_the_connections_of_every_thread(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "some.db")
+    database.change_token()
     with elsewhere(database.migrate):
         database.pending_migrations()
 
@@ -82,19 +83,6 @@ def test_closing_a_database_closes_the_connections_of_every_thread(tmp_path: Pat
         assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))] == []
         assert database.pending_migrations() == []  # and it can be opened again
     database.close()
-
-
-def test_what_a_thread_held_is_closed_once_it_has_ended() -> None:
-    closed: list[str] = []
-    held: PerThread[str] = PerThread(closed.append)
-    with elsewhere(lambda: held.keep("theirs")):
-        held.keep("mine", "reading")
-        alive = list(closed)
-
-    held.keep("mine", "writing")
-
-    assert (alive, closed) == ([], ["theirs"])
-    assert (held.get("reading"), held.get()) == ("mine", None)
 
 
 # ---- resources

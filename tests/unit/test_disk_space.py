@@ -41,8 +41,9 @@ def of_dagster(cause: Exception) -> SQLAlchemyError:
 def test_a_database_that_cannot_grow_says_that_the_disk_is_full(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    [pages] = database.connection().execute("PRAGMA page_count").fetchone()
-    database.connection().execute(f"PRAGMA max_page_count = {pages}")
+    with database.read() as unit_of_work:  # the connection that the next transaction takes
+        [pages] = unit_of_work.connection.execute("PRAGMA page_count").fetchone()
+        unit_of_work.connection.execute(f"PRAGMA max_page_count = {pages}")
 
     with pytest.raises(DatabaseUnavailable, match=FULL.format(tmp_path)), database.unit_of_work() as unit_of_work:
         unit_of_work.enqueue("IngestionQueue", [("key", b"x" * 1_000_000)])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.database import sqlite
+from hartonomous_resources.database import sqlite_connection
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, ReadOnlyDatabase
 from hartonomous_resources.database.sqlite import SqliteDatabase
 
@@ -18,7 +18,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sqlite
     made = SqliteDatabase(path)
     made.migrate()
     made.close()
-    monkeypatch.setattr(sqlite, "can_only_be_read", lambda _path: True)
+    monkeypatch.setattr(sqlite_connection, "can_only_be_read", lambda _path: True)
     opened = SqliteDatabase(path)
     yield opened
     opened.close()
@@ -50,7 +50,7 @@ def test_a_schema_that_is_older_is_not_brought_up_to_date(tmp_path: Path, monkey
     older = SqliteDatabase(tmp_path / "hartonomous.db")
     older.migrate(1)
     older.close()
-    monkeypatch.setattr(sqlite, "can_only_be_read", lambda _path: True)
+    monkeypatch.setattr(sqlite_connection, "can_only_be_read", lambda _path: True)
 
     with pytest.raises(ReadOnlyDatabase, match="can only be read here"):
         SqliteDatabase(tmp_path / "hartonomous.db").migrate()

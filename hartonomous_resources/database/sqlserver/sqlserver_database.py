@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from hartonomous_resources.database.connection_pool import ConnectionPool
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
-from hartonomous_resources.database.per_thread import PerThread
 from hartonomous_resources.database.protocol import Delivery, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
@@ -30,40 +30,41 @@ _POLL_MILLISECONDS = 20_000
 class SqlServerDatabase:
     """A schema of a SQL Server database.
 
-    Each thread keeps a connection for writes (READ COMMITTED, row versions) and one for reads (SNAPSHOT); nothing else pools them, for a
-    pooled connection would keep the isolation level of whoever had it before. One that failed is closed, and the next transaction
-    opens another.
+    Connections for writes (READ COMMITTED, row versions) and those for reads (SNAPSHOT) are pools of their own; nothing else pools
+    them, for a pooled connection would keep the isolation level of whoever had it before. One that failed is closed, and the next
+    transaction opens another.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._sessions: PerThread[Session] = PerThread(_close)
+        self._writing = self._pool("READ COMMITTED")
+        self._reading = self._pool("SNAPSHOT")
         self._schema_checked = False
+
+    def _pool(self, isolation: str) -> ConnectionPool[Session]:
+        return ConnectionPool(
+            self.name, self._settings.connections, partial(self._open, isolation), _close, self._still_answers
+        )
 
     @property
     def name(self) -> str:
         return f"SQL Server schema {self._settings.sqlserver_schema}"
 
-    def _session(self, purpose: str) -> Session:
-        session = self._sessions.get(purpose)
-        if session is not None and self._still_answers(session, purpose):
-            return session
+    def _open(self, isolation: str) -> Session:
         connection = connect(self._settings)
         try:
             if not self._schema_checked:
                 check_schema(connection, self._settings)
                 self._schema_checked = True
-            if purpose == "reading":
+            if isolation == "SNAPSHOT":
                 connection.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
                 connection.commit()
         except BaseException:
             connection.close()
             raise
-        session = Session(connection)
-        self._sessions.keep(session, purpose)
-        return session
+        return Session(connection)
 
-    def _still_answers(self, session: Session, purpose: str) -> bool:
+    def _still_answers(self, session: Session) -> bool:
         """A connection that lay idle may have been dropped on the way: a failover, a firewall. Then another one is opened."""
         import pyodbc
 
@@ -74,34 +75,35 @@ class SqlServerDatabase:
             session.connection.rollback()
             return True
         except pyodbc.Error:
-            self._sessions.drop(purpose)
             return False
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqlServerUnitOfWork]:
-        with self._transaction("writing") as session:
+        with self._transaction(self._writing) as session:
             yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
             self._commit(session)
 
     @contextmanager
     def read(self) -> Iterator[SqlServerUnitOfWork]:
-        with self._transaction("reading") as session:
+        with self._transaction(self._reading) as session:
             yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
             session.connection.rollback()  # ends the snapshot
 
     @contextmanager
-    def _transaction(self, purpose: str) -> Iterator[Session]:
+    def _transaction(self, pool: ConnectionPool[Session]) -> Iterator[Session]:
         pyodbc = load_pyodbc()
 
         session: Session | None = None
         try:
-            session = self._session(purpose)
+            session = pool.take()
             try:
                 yield session
                 session.used_at = time.monotonic()
             except BaseException as error:
-                self._undo(session, purpose, error)
+                _undo(session, error)
                 raise
+            finally:
+                pool.give_back(session)
         except pyodbc.Error as error:
             raise translated(error, self._settings, session.procedure if session else None) from error
 
@@ -118,19 +120,6 @@ class SqlServerDatabase:
                     "look at what is there before you do it again"
                 ) from error
             raise
-
-    def _undo(self, session: Session, purpose: str, cause: BaseException) -> None:
-        """Roll back; a connection that broke is given up, also one on which the rollback seems to work after a lost commit."""
-        import pyodbc
-
-        broken = isinstance(cause, pyodbc.Error) and str(cause.args[0]).startswith("08")
-        if broken or isinstance(cause, DatabaseUnavailable):
-            self._sessions.drop(purpose)
-            return
-        try:
-            session.connection.rollback()
-        except pyodbc.Error:
-            self._sessions.drop(purpose)
 
     def migrate(self, to: int | None = None) -> list[str]:
         with open_migrator(self._settings) as migrator:
@@ -181,7 +170,23 @@ class SqlServerDatabase:
         return int(query(self, "bytes_on_disk")[0]["bytesOnDisk"])
 
     def close(self) -> None:
-        self._sessions.close()
+        self._writing.close()
+        self._reading.close()
+
+
+def _undo(session: Session, cause: BaseException) -> None:
+    """Roll back; a connection that broke is given up, also one on which the rollback seems to work after a lost commit."""
+    import pyodbc
+
+    if isinstance(cause, DatabaseUnavailable) or (
+        isinstance(cause, pyodbc.Error) and str(cause.args[0]).startswith("08")
+    ):
+        session.broken = True
+        return
+    try:
+        session.connection.rollback()
+    except pyodbc.Error:
+        session.broken = True
 
 
 def _close(session: Session) -> None:

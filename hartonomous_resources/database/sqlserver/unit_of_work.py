@@ -32,6 +32,7 @@ class Session:
         self.connection = connection
         self.cursor = connection.cursor()
         self.used_at = time.monotonic()
+        self.broken = False
         self.procedure: str | None = None
         """The procedure called last."""
 
@@ -41,7 +42,7 @@ class Session:
 
 
 class SqlServerUnitOfWork:
-    """One transaction on the calling thread's connection."""
+    """One transaction on a connection."""
 
     def __init__(self, session: Session, schema: str) -> None:
         self._session = session

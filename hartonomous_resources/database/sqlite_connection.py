@@ -1,0 +1,127 @@
+"""A connection to a SQLite file: how it is opened, and what our statements expect of it."""
+
+import hashlib
+import sqlite3
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hartonomous_core.clock import is_hour
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS
+from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
+
+POLL_SECONDS = 0.02
+_PROCESS_BYTES = 128 * 1024 * 1024
+"""Above that, of all connections of the process together, SQLite uses pages of its caches again instead of adding some."""
+
+
+@dataclass(slots=True)
+class SqliteConnection:
+    """A connection of the pool; `unchanged` watches a file that is read without locks."""
+
+    connection: sqlite3.Connection
+    only_reads: bool
+    unchanged: Unchanged | None
+    broken: bool = False
+
+    def roll_back(self) -> None:
+        """Leave the transaction; a connection that cannot is broken."""
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self.broken = True
+
+
+def open_sqlite(path: Path) -> SqliteConnection:
+    """Open the file, which is made where there is none. Where nothing can be written, the connection only reads.
+
+    Raises DatabaseUnavailable when its folder cannot be made or the file cannot be looked at, sqlite3.Error for what SQLite says.
+    """
+    only_reads = can_only_be_read(path)
+    unchanged = None
+    try:
+        if only_reads:
+            name, unchanged = way_to_read(path)
+        else:
+            name = str(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"cannot open {path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
+        ) from error
+    connection = sqlite3.connect(
+        name,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        cached_statements=512,
+        uri=only_reads,
+        check_same_thread=False,  # the pool hands it from one thread to another
+    )
+    prepare_connection(connection)
+    if not only_reads:
+        _use_write_ahead_log(connection)
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute(f"PRAGMA soft_heap_limit = {_PROCESS_BYTES}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA wal_autocheckpoint = 16000")  # rewritten index pages are copied back once, not per batch
+    return SqliteConnection(connection, only_reads, unchanged)
+
+
+def close_sqlite(opened: SqliteConnection) -> None:
+    """Close a connection."""
+    opened.connection.close()
+
+
+def prepare_connection(connection: sqlite3.Connection) -> None:
+    """What our statements and the safety of the file expect of every connection that runs them."""
+    connection.row_factory = sqlite3.Row
+    connection.text_factory = _readable
+    connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
+    connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
+    connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+    connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+    connection.create_function("is_hour", 1, _is_hour, deterministic=True)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch a new database to WAL. While another process makes it, SQLite answers "locked" at once instead of waiting."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def _hash_prefix(digest: bytes | None) -> int | None:
+    """The first four bytes of a hash as a number: what a row counts with in a digest that does not depend on order."""
+    return None if digest is None else int.from_bytes(digest[:4], "big")
+
+
+def text_prefix(text: str | None) -> int | None:
+    """The same of a text, by the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
+    return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
+
+
+_readable = partial(str, encoding="utf-8", errors="replace")
+"""Text as it can be read: any client may have written bytes that are no UTF-8 into a column of text."""
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        (value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_hour(value: bytes | None) -> bool:
+    return is_hour((value or b"").decode(errors="replace"))
