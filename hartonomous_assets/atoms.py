@@ -33,7 +33,9 @@ from hartonomous_core.atomizers.content_type import Scan, media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_core.vocabulary import ROLES, Role
-from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork, WrittenAtoms
+from hartonomous_resources.database.protocol import AtomRow, UnitOfWork, WrittenAtoms
+from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS
+from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
@@ -69,7 +71,7 @@ def steps(work: Work) -> Generator[Progress]:
         yield Progress(dict(done))
 
 
-def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, dict[str, int]]:
+def _atomize_or_give_up(work: Work, source: ClaimedSource) -> Generator[Progress, None, dict[str, int]]:
     """Yields between two batches; returns what the last one did."""
     try:
         try:
@@ -101,14 +103,16 @@ def _atomize_or_give_up(work: Work, source: Row) -> Generator[Progress, None, di
         raise
 
 
-def _open(work: Work, source: Row) -> BinaryIO:
+def _open(work: Work, source: ClaimedSource) -> BinaryIO:
     if source["blobKey"] is not None:
         return io.BytesIO(work.resources.blobs.get(source["blobKey"]))
     granted = query(work.resources.database, "path_grant", message_id=source["messageId"])
-    return open_source_file(source["readUri"], work.resources.settings, granted[0]["uri"] if granted else None)
+    return open_source_file(
+        source["readUri"] or source["sourceUri"], work.resources.settings, granted[0]["uri"] if granted else None
+    )
 
 
-def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, None, dict[str, int]]:
+def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[Progress, None, dict[str, int]]:
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
         transact(work.resources.database, lambda unit_of_work: hold(unit_of_work, work, source))
     found = scan(stream)
@@ -157,12 +161,12 @@ def _atomize(work: Work, source: Row, stream: BinaryIO) -> Generator[Progress, N
         yield Progress(counts)
 
 
-def _is_unchanged(work: Work, source: Row, found: Scan, content_type: str) -> bool:
+def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: str) -> bool:
     """The same bytes of the same kind again: the current version is seen once more, and the new row is not needed."""
 
     def see_once_more(unit_of_work: UnitOfWork) -> bool:
         current = unit_of_work.query(
-            "current_source_with_hash",
+            CURRENT_SOURCE_WITH_HASH,
             tenant_id=source["tenantId"],
             source_uri=source["sourceUri"],
             content_hash=found.sha256,
@@ -178,9 +182,9 @@ def _is_unchanged(work: Work, source: Row, found: Scan, content_type: str) -> bo
     return transact(work.resources.database, see_once_more)
 
 
-def _content_type_to_use(source: Row, found: Scan) -> str:
+def _content_type_to_use(source: ClaimedSource, found: Scan) -> str:
     """What was declared or sniffed; for text, its bytes say whether it is UTF-8: of another charset, it is kept as bytes."""
-    declared: str = source["contentType"]
+    declared = source["contentType"]
     of_text = media_type(declared)
     if not atomizer_for(of_text).needs_utf8:
         return declared
@@ -211,7 +215,7 @@ def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:
         yield batch
 
 
-def _row(work: Work, source: Row, atom: Atom, ordinal: int, offset: int) -> AtomRow:
+def _row(work: Work, source: ClaimedSource, atom: Atom, ordinal: int, offset: int) -> AtomRow:
     """Raises ValueError for a derived atom with a suffix: it stands nowhere in the source, so nothing can follow it there."""
     if atom.role == "derived" and atom.suffix:
         raise ValueError(f"derived atom {ordinal} has a suffix")
@@ -238,7 +242,7 @@ def _row(work: Work, source: Row, atom: Atom, ordinal: int, offset: int) -> Atom
 def _finish(
     unit_of_work: UnitOfWork,
     work: Work,
-    source: Row,
+    source: ClaimedSource,
     found: Scan,
     content_type: str,
     atomizer: Atomizer,
@@ -259,18 +263,18 @@ def _finish(
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
 
 
-def _announce(unit_of_work: UnitOfWork, work: Work, source: Row, counts: Mapping[Role, int]) -> None:
+def _announce(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, counts: Mapping[Role, int]) -> None:
     """Tell the graph of the source and its atoms, of which there may be none; `counts` says how many there are of each role."""
     source_id = source["sourceId"]
     starts = [(role, start) for role, count in counts.items() for start in range(0, count, ATOMS_PER_EVENT)]
     for role, start in starts or [("content", 0)]:
         which = {"role": role, "from_ordinal": start, "to_ordinal": start + ATOMS_PER_EVENT}
-        ids = [row["atomId"] for row in unit_of_work.query("source_atom_ids", source_id=source_id, **which)]
+        ids = [row["atomId"] for row in unit_of_work.query(SOURCE_ATOM_IDS, source_id=source_id, **which)]
         events = atoms_events("AtomsCreated", source["tenantId"], ids, source_id, work.run_id)
         unit_of_work.enqueue(PROVENANCE_QUEUE, events)
 
 
-def _forget_landed_copy(work: Work, source: Row) -> None:
+def _forget_landed_copy(work: Work, source: ClaimedSource) -> None:
     key = source["blobKey"]
     if key is None:
         return

@@ -15,7 +15,9 @@ from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.clock import timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, spelled
 from hartonomous_resources.compute.protocol import ComputeUnavailable
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import ATOMS_TO_EMBED, AtomToEmbed, insert_embedding
+from hartonomous_resources.database.rows.job_rows import JobInHand
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
@@ -52,14 +54,14 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
         yield work_on_jobs(work, GENERATE_EMBEDDING, settings.embedding_batch_size, embed)
 
 
-def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
+def _embed(work: Work, model_id: int, jobs: Sequence[JobInHand]) -> Progress:
     ids = json.dumps(list({job["atomId"] for job in jobs}))
-    rows = query(work.resources.database, "atoms_to_embed", atom_ids=ids, model_id=model_id)
-    atoms = {row["atomId"]: row for row in rows}
-    done = {row["atomId"] for row in rows if row["isEmbedded"]}
-    ready: list[Row] = []
-    finished: dict[str, list[Row]] = {}
-    refused: dict[str, list[Row]] = {}
+    rows = query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids, model_id=model_id)
+    atoms: dict[int | None, AtomToEmbed] = {row["atomId"]: row for row in rows}
+    done: set[int | None] = {row["atomId"] for row in rows if row["isEmbedded"]}
+    ready: list[JobInHand] = []
+    finished: dict[str, list[JobInHand]] = {}
+    refused: dict[str, list[JobInHand]] = {}
     for job in jobs:
         if reason := _why_refused(job, atoms.get(job["atomId"])):
             refused.setdefault(reason, []).append(job)
@@ -81,7 +83,7 @@ def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
     )
     try:
         embedded = (
-            work.resources.compute.embed_texts([atoms[job["atomId"]]["text"] for job in ready]) if ready else None
+            work.resources.compute.embed_texts([atoms[job["atomId"]]["text"] or "" for job in ready]) if ready else None
         )
     except ComputeUnavailable as error:
         raise StageUnavailable(str(error)) from error
@@ -90,16 +92,16 @@ def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
         now = timestamp()
         if embedded is not None:
             unit_of_work.execute_many(
-                "insert_embedding",
+                insert_embedding,
                 (
-                    (
-                        job["atomId"],
-                        model_id,
-                        len(vector),
-                        vector.astype("<f4").tobytes(),
-                        int(windows),
-                        work.run_id,
-                        now,
+                    insert_embedding(
+                        atom_id=job["atomId"],
+                        model_id=model_id,
+                        dimension=len(vector),
+                        embedding_vector=vector.astype("<f4").tobytes(),
+                        window_count=int(windows),
+                        run_id=work.run_id,
+                        created_at=now,
                     )
                     for job, vector, windows in zip(ready, embedded.vectors, embedded.window_counts, strict=True)
                 ),
@@ -118,12 +120,12 @@ def _embed(work: Work, model_id: int, jobs: Sequence[Row]) -> Progress:
     return Progress({name: n for name, n in counts.items() if n})
 
 
-def _is_of_its_tenant(job: Row, atoms: Mapping[int, Row]) -> bool:
+def _is_of_its_tenant(job: JobInHand, atoms: Mapping[int | None, AtomToEmbed]) -> bool:
     atom = atoms.get(job["atomId"])
     return atom is not None and atom["tenantId"] == job["tenantId"]
 
 
-def _why_refused(job: Row, atom: Row | None) -> str | None:
+def _why_refused(job: JobInHand, atom: AtomToEmbed | None) -> str | None:
     """Why a job can never succeed; None where it can. Another tenant's atom reads as one that is not there."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:

@@ -6,7 +6,8 @@ from functools import partial
 from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
 from hartonomous_assets.stage import IDLE, Progress, Work
 from hartonomous_core.json_objects import UnreadableJson, read_object
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.job_rows import JobInHand
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.work.job_handlers import handled_job_types, job_handler
 
@@ -21,7 +22,7 @@ def do_one_of_each_type(work: Work) -> Progress:
     return Progress(counts) if counts else IDLE
 
 
-def _handle(work: Work, job_type: str, jobs: Sequence[Row]) -> Progress:
+def _handle(work: Work, job_type: str, jobs: Sequence[JobInHand]) -> Progress:
     [job] = jobs
     try:
         parameters = read_object(job["parameters"])

@@ -8,7 +8,8 @@ from hartonomous_assets.stage import Progress, Work, is_of_the_outside
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_core.clock import timestamp
 from hartonomous_core.credentials import without_credentials
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.job_rows import CLAIM_JOBS, EXHAUSTED_JOBS, JobInHand
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.work.claiming import claim_rows
 from hartonomous_resources.work.giving_up import dead_letter_job
@@ -24,7 +25,7 @@ def has_jobs(work: Work, job_type: str) -> bool:
     return bool(query(database, "has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
 
 
-def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]], Progress]) -> Progress:
+def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[JobInHand]], Progress]) -> Progress:
     """Give up what is exhausted, claim up to `n` jobs and do them; no counts when there are none.
 
     Whatever `do` raises of the work itself counts as a failed attempt of each. Raises what `do` raises of the outside.
@@ -47,13 +48,13 @@ def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Row]]
         raise
 
 
-def _claim(work: Work, job_type: str, n: int) -> list[Row]:
+def _claim(work: Work, job_type: str, n: int) -> list[JobInHand]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
 
-    def take(unit_of_work: UnitOfWork) -> list[Row]:
+    def take(unit_of_work: UnitOfWork) -> list[JobInHand]:
         for least, most, at_most in ((0, 1, n), (2, _ANY_NUMBER, 1)):
             claimed = unit_of_work.query(
-                "claim_jobs",
+                CLAIM_JOBS,
                 hour=work.hour,
                 job_type=job_type,
                 owner=work.owner,
@@ -70,24 +71,24 @@ def _claim(work: Work, job_type: str, n: int) -> list[Row]:
     return claim_rows(work.resources.database, take, partial(_release, work))
 
 
-def complete(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row], result: str | None = None) -> None:
+def complete(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[JobInHand], result: str | None = None) -> None:
     """The jobs are done, if they are still ours."""
     unit_of_work.execute("complete_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), result=result)
 
 
-def refuse(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[Row], reason: str) -> None:
+def refuse(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[JobInHand], reason: str) -> None:
     """The jobs can never succeed: no further attempt."""
     unit_of_work.execute("refuse_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), reason=reason)
 
 
-def _release(work: Work, jobs: Sequence[Row]) -> None:
+def _release(work: Work, jobs: Sequence[JobInHand]) -> None:
     transact(
         work.resources.database,
         lambda unit_of_work: unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner),
     )
 
 
-def _return_failed(work: Work, jobs: Sequence[Row], error: Exception) -> Progress:
+def _return_failed(work: Work, jobs: Sequence[JobInHand], error: Exception) -> Progress:
     reason = without_credentials(f"{type(error).__name__}: {error}")
     transact(
         work.resources.database,
@@ -104,7 +105,7 @@ def _give_up_exhausted(work: Work, job_type: str) -> int:
 
 
 def _give_up_those_left(unit_of_work: UnitOfWork, work: Work, job_type: str, now: str) -> int:
-    exhausted = unit_of_work.query("exhausted_jobs", hour=work.hour, job_type=job_type, now=now)  # by now perhaps fewer
+    exhausted = unit_of_work.query(EXHAUSTED_JOBS, hour=work.hour, job_type=job_type, now=now)  # by now perhaps fewer
     if job_type == GENERATE_EMBEDDING:
         publish(unit_of_work, "AtomsEmbedded", [job for job in exhausted if job["atomId"] is not None], work.run_id)
     for job in exhausted:
@@ -113,5 +114,5 @@ def _give_up_those_left(unit_of_work: UnitOfWork, work: Work, job_type: str, now
     return len(exhausted)
 
 
-def _ids(jobs: Sequence[Row]) -> str:
+def _ids(jobs: Sequence[JobInHand]) -> str:
     return json.dumps([job["jobId"] for job in jobs])

@@ -13,7 +13,13 @@ from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.spatial import hilbert
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, bucket, landmark_axes
 from hartonomous_resources.compute.protocol import Compute
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import (
+    PENDING_PROJECTIONS,
+    EmbeddingToProject,
+    ProjectionModel,
+    project_embedding,
+)
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.vectors.stored_vectors import vectors_of
@@ -56,7 +62,7 @@ def project_pending(
     if model is None:
         return 0, ()
     projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
-    found = unit_of_work.query("pending_projections", hour=hour, model_id=model["modelId"], n=n)
+    found = unit_of_work.query(PENDING_PROJECTIONS, hour=hour, model_id=model["modelId"], n=n)
     vectors, usable = vectors_of(found, model["dimension"])
     rows = [row for row, is_usable in zip(found, usable, strict=True) if is_usable]
     if len(rows) < len(found):
@@ -66,10 +72,17 @@ def project_pending(
     points = _positions(compute, projection, vectors)
     values = hilbert.encode(points).tolist()
     unit_of_work.execute_many(
-        "project_embedding",
+        project_embedding,
         (
-            (*point, value, projection["projectionModelId"], row["atomEmbeddingId"])
-            for point, value, row in zip(points.tolist(), values, rows, strict=True)
+            project_embedding(
+                x=x,
+                y=y,
+                z=z,
+                hilbert_value=value,
+                projection_model_id=projection["projectionModelId"],
+                atom_embedding_id=row["atomEmbeddingId"],
+            )
+            for (x, y, z), value, row in zip(points.tolist(), values, rows, strict=True)
         ),
     )
     publish(unit_of_work, "AtomsProjected", rows, run_id)
@@ -77,7 +90,7 @@ def project_pending(
 
 
 def _placed(
-    rows: Sequence[Row], dimension: int, values: Sequence[int], points: NDArray[np.float64]
+    rows: Sequence[EmbeddingToProject], dimension: int, values: Sequence[int], points: NDArray[np.float64]
 ) -> Iterator[dict[str, object]]:
     for row, value, (x, y, z) in zip(rows, values, bucket(points).tolist(), strict=True):
         yield {
@@ -90,7 +103,7 @@ def _placed(
         }
 
 
-def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[Row]) -> None:
+def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[EmbeddingToProject]) -> None:
     """Rows that somebody wrote by hand and that are no vectors: their atoms get embeddings of ours."""
     ids = [row["atomEmbeddingId"] for row in rows]
     unit_of_work.execute("embed_again", embedding_ids=json.dumps(ids))
@@ -98,7 +111,7 @@ def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[Row]) -> None:
     LOGGER.warning("AtomEmbedding %s: no vectors of their model; their atoms are embedded again", ids)
 
 
-def _positions(compute: Compute, projection: Row, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def _positions(compute: Compute, projection: ProjectionModel, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     parameters = json.loads(projection["parameters"])
     if projection["method"] != LANDMARK_METHOD:
         raise ValueError(

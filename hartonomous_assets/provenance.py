@@ -23,6 +23,7 @@ from hartonomous_core.messages import (
     parse_provenance_event,
 )
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
 from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour
 from hartonomous_resources.work.inference_recording import RecordedOtherwise, write_inference
@@ -110,7 +111,7 @@ def _gone(unit_of_work: UnitOfWork, event: DeletionEvent) -> list[Node]:
     return [
         Node(event.tenant_id, "Atom", digest)
         for digest in event.atom_hashes
-        if not unit_of_work.query("atom_by_hash", tenant_id=event.tenant_id, content_hash=bytes.fromhex(digest))
+        if not unit_of_work.query(ATOM_BY_HASH, tenant_id=event.tenant_id, content_hash=bytes.fromhex(digest))
     ]
 
 

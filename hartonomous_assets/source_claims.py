@@ -9,7 +9,17 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events, deletion_events
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import DELETE_UNREFERENCED_ATOMS
+from hartonomous_resources.database.rows.source_rows import (
+    CLAIM_SOURCES,
+    CLAIMABLE_SOURCES,
+    EXHAUSTED_SOURCES,
+    SUPERSEDE_OLDER_VERSIONS,
+    ClaimableSource,
+    ClaimedSource,
+    UnfinishedSource,
+)
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.source_uris import is_file_uri
@@ -26,32 +36,32 @@ class LeaseLost(Exception):
     """Another run took the source over: whatever this one was about to write must not be written."""
 
 
-def claim(work: Work) -> list[Row]:
+def claim(work: Work) -> list[ClaimedSource]:
     """The next sources of the hour, ours until their lease ends, with nothing of them written; none when there are none.
 
     Several at once if they are small and nothing of them was tried before; others come alone, so that one that kills its process
     takes no other along.
     """
 
-    def take(unit_of_work: UnitOfWork) -> list[Row]:
+    def take(unit_of_work: UnitOfWork) -> list[ClaimedSource]:
         now = timestamp()
         n = work.resources.settings.ingestion_batch_size
-        chosen = _together(unit_of_work.query("claimable_sources", hour=work.hour, now=now, n=n))
+        chosen = _together(unit_of_work.query(CLAIMABLE_SOURCES, hour=work.hour, now=now, n=n))
         if not chosen:
             return []
         rows = unit_of_work.query(
-            "claim_sources",
+            CLAIM_SOURCES,
             source_ids=json.dumps(chosen),
             owner=work.owner,
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
         _delete_half_written(unit_of_work, chosen)
-        return sorted(rows, key=lambda row: int(row["sourceId"]))
+        return sorted(rows, key=lambda row: row["sourceId"])
 
     return claim_rows(work.resources.database, take, partial(release_all, work))
 
 
-def _together(claimable: Sequence[Row]) -> list[int]:
+def _together(claimable: Sequence[ClaimableSource]) -> list[int]:
     """Ids of the sources to claim at once, of those that may be claimed."""
     chosen: list[int] = []
     size = 0
@@ -65,7 +75,7 @@ def _together(claimable: Sequence[Row]) -> list[int]:
     return chosen
 
 
-def hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
+def hold(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource) -> None:
     """Renew the lease. Raises LeaseLost: whoever took over may have written already."""
     if not unit_of_work.execute(
         "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work, source)
@@ -73,12 +83,12 @@ def hold(unit_of_work: UnitOfWork, work: Work, source: Row) -> None:
         raise LeaseLost
 
 
-def _lease_end(work: Work, source: Row) -> str:
+def _lease_end(work: Work, source: ClaimedSource) -> str:
     """Enough time to read the source once, however slow its disk, and then some."""
     return timestamp(work.resources.settings.lease_seconds + source["byteLength"] / SLOWEST_BYTES_PER_SECOND)
 
 
-def release(work: Work, source: Row, error: str | None) -> None:
+def release(work: Work, source: ClaimedSource, error: str | None) -> None:
     """Give the claim back. Without an error it was a clean stop, which is not the source's fault: the attempt is not counted."""
     transact(
         work.resources.database,
@@ -92,7 +102,7 @@ def release(work: Work, source: Row, error: str | None) -> None:
     )
 
 
-def release_all(work: Work, sources: Iterable[Row]) -> None:
+def release_all(work: Work, sources: Iterable[ClaimedSource]) -> None:
     """Give back claims on sources that were not begun."""
     for source in sources:
         release(work, source, error=None)
@@ -105,7 +115,7 @@ def give_up_exhausted(work: Work) -> int:
         return 0
 
     def give_up_those_left(unit_of_work: UnitOfWork) -> int:
-        exhausted = unit_of_work.query("exhausted_sources", **which)  # another run may have given some up meanwhile
+        exhausted = unit_of_work.query(EXHAUSTED_SOURCES, **which)  # another run may have given some up meanwhile
         for source in exhausted:
             why = source["errorMessage"] or "the process that worked on it died each time"
             give_up(
@@ -119,7 +129,9 @@ def give_up_exhausted(work: Work) -> int:
     return transact(work.resources.database, give_up_those_left)
 
 
-def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str, *, supersede: bool = True) -> None:
+def give_up(
+    unit_of_work: UnitOfWork, work: Work, source: UnfinishedSource, reason: str, *, supersede: bool = True
+) -> None:
     """Dead-letter a source; what was written of it goes, and what was current before it is so no more, unless `supersede` is false."""
     _delete_half_written(unit_of_work, [source["sourceId"]])
     delete_unreferenced(unit_of_work)
@@ -134,14 +146,14 @@ def give_up(unit_of_work: UnitOfWork, work: Work, source: Row, reason: str, *, s
     )
 
 
-def supersede_older_versions(unit_of_work: UnitOfWork, source: Row) -> list[int]:
+def supersede_older_versions(unit_of_work: UnitOfWork, source: UnfinishedSource) -> list[int]:
     """A version takes the place of what was current under its uri; returns the ids of that.
 
     Releases before this one had a file under whatever spelling its message used.
     """
     spelled = source["readUri"] if is_file_uri(source["sourceUri"]) else source["sourceUri"]
     rows = unit_of_work.query(
-        "supersede_older_versions",
+        SUPERSEDE_OLDER_VERSIONS,
         tenant_id=source["tenantId"],
         source_uri=source["sourceUri"],
         spelled=spelled,
@@ -153,7 +165,7 @@ def supersede_older_versions(unit_of_work: UnitOfWork, source: Row) -> list[int]
 def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
     """Atoms that no source holds go, and so do their nodes: they may have been embedded and synced already."""
     hashes: dict[int, list[str]] = {}
-    for row in unit_of_work.query("delete_unreferenced_atoms"):
+    for row in unit_of_work.query(DELETE_UNREFERENCED_ATOMS):
         hashes.setdefault(row["tenantId"], []).append(row["atomHash"])
     for tenant, of_tenant in hashes.items():
         unit_of_work.enqueue(PROVENANCE_QUEUE, deletion_events(tenant, of_tenant))

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, PlainValidator
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
 from hartonomous_core.vocabulary import JobStatus
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.job_rows import JOBS, Job
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
@@ -63,7 +64,7 @@ def create_job(
 
 
 @checked
-def get_job(resources: Resources, job_id: Text | uuid.UUID, *, tenant: Tenant | None = None) -> Row:
+def get_job(resources: Resources, job_id: Text | uuid.UUID, *, tenant: Tenant | None = None) -> Job:
     """A job by its id, in either case.
 
     With `tenant`, another tenant's job is not found; without, whoever holds the id may see it.
@@ -85,7 +86,7 @@ def update_job_status(
     result: Text | None = None,
     *,
     tenant: Tenant | None = None,
-) -> Row:
+) -> Job:
     """Set a job's status and result and return the job.
 
     Pending counts attempts from the start; InProgress holds for the time of a lease; DeadLettered has a dead letter.
@@ -93,7 +94,7 @@ def update_job_status(
     Raises Invalid for a status that there is not; NotFound, with a warning in the log.
     """
 
-    def update(unit_of_work: UnitOfWork) -> Row | None:
+    def update(unit_of_work: UnitOfWork) -> Job | None:
         job = _find(unit_of_work, job_id, tenant)
         if job is None:
             return None
@@ -133,7 +134,7 @@ def list_jobs(
     """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=None, status=status, n=skip + n)[skip:]
+        rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, n=skip + n)[skip:]
         total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
         return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
 
@@ -159,6 +160,6 @@ def _not_found(job_id: str | uuid.UUID) -> NotFound:
     return NotFound(f"job {job_id} is not found", remedy="list_jobs")
 
 
-def _find(unit_of_work: UnitOfWork, job_id: str | uuid.UUID, tenant: int | None) -> Row | None:
-    rows = unit_of_work.query("jobs", tenant_id=tenant, job_id=str(job_id), status=None, n=1)
+def _find(unit_of_work: UnitOfWork, job_id: str | uuid.UUID, tenant: int | None) -> Job | None:
+    rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=str(job_id), status=None, n=1)
     return rows[0] if rows else None

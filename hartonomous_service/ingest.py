@@ -15,6 +15,7 @@ from hartonomous_core.atomizers.content_type import media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.queue_rows import insert_path_grant
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
@@ -117,7 +118,10 @@ def _enqueue(
     def enqueue(unit_of_work: UnitOfWork) -> list[str]:
         unit_of_work.execute("touch_sources", source_ids=json.dumps(unchanged), now=timestamp())
         ids = unit_of_work.enqueue(INGESTION_QUEUE, zip(new, requests, strict=True))
-        unit_of_work.execute_many("insert_path_grant", zip(ids, new, strict=True))
+        unit_of_work.execute_many(
+            insert_path_grant,
+            (insert_path_grant(message_id=message_id, uri=uri) for message_id, uri in zip(ids, new, strict=True)),
+        )
         return ids
 
     ids = transact(resources.database, enqueue)

@@ -11,6 +11,8 @@ from pydantic import Field
 from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
+from hartonomous_resources.database.rows.embedding_rows import VECTORS
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.stored_vectors import vectors_of
@@ -105,7 +107,7 @@ def _semantic(
     after = 0
     while True:
         rows = unit_of_work.query(
-            "vectors", tenant_id=tenant, model_id=model["modelId"], after=after, n=_VECTORS_PER_BLOCK
+            VECTORS, tenant_id=tenant, model_id=model["modelId"], after=after, n=_VECTORS_PER_BLOCK
         )
         if not rows:
             break
@@ -193,7 +195,7 @@ def places(
     digest = bytes.fromhex(atom_hash)
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        atoms = unit_of_work.query("atom_by_hash", tenant_id=tenant, content_hash=digest)
+        atoms = unit_of_work.query(ATOM_BY_HASH, tenant_id=tenant, content_hash=digest)
         if not atoms:
             raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
         atom_id = atoms[0]["atomId"]

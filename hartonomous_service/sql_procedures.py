@@ -24,6 +24,7 @@ from hartonomous_core.messages import (
 )
 from hartonomous_core.vocabulary import MODALITIES
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS
 from hartonomous_resources.resources import open_compute
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Invalid
@@ -119,7 +120,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
     )
     unit_of_work.write_atoms(tenant_id, source["sourceId"], hour, rows)
     which = {"role": "content", "from_ordinal": 0, "to_ordinal": len(rows)}
-    found = unit_of_work.query("source_atom_ids", source_id=source["sourceId"], **which)
+    found = unit_of_work.query(SOURCE_ATOM_IDS, source_id=source["sourceId"], **which)
     events = atoms_events("AtomsCreated", tenant_id, [row["atomId"] for row in found], source["sourceId"])
     unit_of_work.enqueue(PROVENANCE_QUEUE, events)
     return [{"batchId": batch, "sourceId": source["sourceId"]}]

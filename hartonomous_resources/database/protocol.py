@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from hartonomous_core.vocabulary import Role
+from hartonomous_resources.database.statements import RowT, Statement, Write
 
 Row = Mapping[str, Any]
 
@@ -60,14 +61,18 @@ class Message:
 class UnitOfWork(Protocol):
     """One transaction. Statements are named (see statements.py); parameters are always bound."""
 
-    def query(self, statement: str, **parameters: object) -> list[Row]:
+    @overload
+    def query(self, statement: Statement[RowT], **parameters: object) -> list[RowT]:
         """All rows of a named statement."""
+
+    @overload
+    def query(self, statement: str, **parameters: object) -> list[Row]: ...
 
     def execute(self, statement: str, **parameters: object) -> int:
         """Run a named statement; returns the number of rows changed."""
 
-    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        """Run a named statement with positional parameters once per row, as one batch."""
+    def execute_many(self, statement: Write | str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement once per row, as one batch; it is given as the function for its rows (see rows/)."""
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         """Write the next occurrences of a source: atoms that the tenant lacks, SourceAtom rows, reference counts.

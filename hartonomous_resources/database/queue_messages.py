@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from hartonomous_resources.database.protocol import Delivery, Message, UnitOfWork
+from hartonomous_resources.database.rows.queue_rows import QUEUED_MESSAGES
 
 
 def queued_messages(unit_of_work: UnitOfWork, queue: str, n: int) -> list[Message]:
     """The first `n` messages of a queue, in order; they stay where they are."""
     return [
         Message(row["sequence"], row["messageId"], queue, row["orderingKey"], row["body"], row["attemptCount"])
-        for row in unit_of_work.query("queued_messages", queue=queue, n=n)
+        for row in unit_of_work.query(QUEUED_MESSAGES, queue=queue, n=n)
     ]
 
 

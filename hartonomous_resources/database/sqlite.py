@@ -7,16 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, overload
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.connection_pool import CONNECTIONS, ConnectionPool
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import AtomRow, Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import delivery
+from hartonomous_resources.database.rows.queue_rows import insert_message
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.sqlite_connection import POLL_SECONDS, SqliteConnection, close_sqlite, open_sqlite
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, held_by_another_writer, only_readable
-from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
 
@@ -28,23 +30,31 @@ class SqliteUnitOfWork:
         self.connection = connection
         self._statements = statements
 
-    def query(self, statement: str, **parameters: object) -> list[Row]:
-        return [dict(row) for row in self.connection.execute(self._statements[statement], parameters)]
+    @overload
+    def query(self, statement: Statement[RowT], **parameters: object) -> list[RowT]: ...
+    @overload
+    def query(self, statement: str, **parameters: object) -> list[Row]: ...
+    def query(self, statement: Statement[Any] | str, **parameters: object) -> list[Any]:
+        return [dict(row) for row in self.connection.execute(self._statements[str(statement)], parameters)]
 
     def execute(self, statement: str, **parameters: object) -> int:
         return self.connection.execute(self._statements[statement], parameters).rowcount
 
-    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        self.connection.executemany(self._statements[statement], rows)
+    def execute_many(self, statement: Write | str, rows: Iterable[Sequence[object]]) -> None:
+        self.connection.executemany(self._statements[name_of(statement)], rows)
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         now = timestamp()
-        rows = [(time_ordered_uuid(), queue, ordering_key, body, now) for ordering_key, body in messages]
-        self.execute_many("insert_message", rows)
-        return [row[0] for row in rows]
+        sent = [(time_ordered_uuid(), *message) for message in messages]
+        rows = (
+            insert_message(message_id=message_id, queue=queue, ordering_key=key, body=body, enqueued_at=now)
+            for message_id, key, body in sent
+        )
+        self.execute_many(insert_message, rows)
+        return [message_id for message_id, _, _ in sent]
 
 
 class SqliteDatabase:

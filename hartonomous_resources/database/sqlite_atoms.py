@@ -9,6 +9,16 @@ from collections.abc import Sequence
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, AtomRow, UnitOfWork, WrittenAtoms
+from hartonomous_resources.database.rows.atom_rows import (
+    NEXT_ATOM_ID,
+    STAGED_ATOMS,
+    add_references,
+    insert_source_atom,
+    stage_atom,
+    stage_hash,
+    turn_into_text,
+)
+from hartonomous_resources.database.statements import Values
 
 
 def write_atoms(
@@ -25,13 +35,13 @@ def write_atoms(
 
     unit_of_work.execute("create_staged_hash")
     unit_of_work.execute("clear_staged_hash")
-    unit_of_work.execute_many("stage_hash", ((content_hash,) for content_hash in hashes))
-    existing = {row["contentHash"]: row for row in unit_of_work.query("staged_atoms", tenant_id=tenant_id)}
-    next_id = unit_of_work.query("next_atom_id")[0]["atomId"]
+    unit_of_work.execute_many(stage_hash, (stage_hash(content_hash=content_hash) for content_hash in hashes))
+    existing = {row["contentHash"]: row for row in unit_of_work.query(STAGED_ATOMS, tenant_id=tenant_id)}
+    next_id = unit_of_work.query(NEXT_ATOM_ID)[0]["atomId"]
 
     now = timestamp()
     ids: dict[bytes, int] = {}
-    staged: list[tuple[object, ...]] = []
+    staged: list[Values] = []
     new_bytes = 0
     for content_hash in hashes:
         if content_hash in existing:
@@ -40,39 +50,66 @@ def write_atoms(
         atom = first[content_hash]
         atom_id = ids[content_hash] = next_id + len(staged)
         short = atom.byte_length <= ATOMIC_VALUE_BYTES
-        staged.append((
-            atom_id, tenant_id, atom.modality, atom.subtype, content_hash, atom.text, atom.content if short else None,
-            atom.content_type, occurrences[content_hash], ingest_hour, now, atom.byte_length,
-            None if short or atom.blob_key else atom.content, atom.blob_key,
-        ))  # fmt: skip
+        staged.append(
+            stage_atom(
+                atom_id=atom_id,
+                tenant_id=tenant_id,
+                modality=atom.modality,
+                subtype=atom.subtype,
+                content_hash=content_hash,
+                canonical_text=atom.text,
+                atomic_value=atom.content if short else None,
+                content_type=atom.content_type,
+                reference_count=occurrences[content_hash],
+                ingest_hour=ingest_hour,
+                created_at=now,
+                byte_length=atom.byte_length,
+                content=None if short or atom.blob_key else atom.content,
+                blob_key=atom.blob_key,
+            )
+        )
         new_bytes += atom.byte_length
 
     unit_of_work.execute("create_staged_atom")
     unit_of_work.execute("clear_staged_atom")
-    unit_of_work.execute_many("stage_atom", staged)
+    unit_of_work.execute_many(stage_atom, staged)
     unit_of_work.execute("insert_staged_atoms")
     unit_of_work.execute("insert_staged_contents")
     unit_of_work.execute_many(
-        "add_references", ((occurrences[content_hash], row["atomId"]) for content_hash, row in existing.items())
+        add_references,
+        (
+            add_references(reference_count=occurrences[content_hash], atom_id=row["atomId"])
+            for content_hash, row in existing.items()
+        ),
     )
     turned = {row["atomId"]: first[h] for h, row in existing.items() if row["isPlain"] and first[h].text is not None}
     unit_of_work.execute_many(
-        "turn_into_text", ((a.modality, a.subtype, a.content_type, a.text, atom_id) for atom_id, a in turned.items())
+        turn_into_text,
+        (
+            turn_into_text(
+                modality=atom.modality,
+                subtype=atom.subtype,
+                content_type=atom.content_type,
+                canonical_text=atom.text,
+                atom_id=atom_id,
+            )
+            for atom_id, atom in turned.items()
+        ),
     )
     if turned:  # a gap is not in the graph, a text is: with all the sources that hold it
         unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", tenant_id, list(turned)))
     unit_of_work.execute_many(
-        "insert_source_atom",
+        insert_source_atom,
         (
-            (
-                source_id,
-                atom.role,
-                atom.ordinal,
-                ids[atom.content_hash],
-                atom.byte_offset,
-                atom.byte_length if atom.role == "content" else None,
-                atom.suffix or None,
-                atom.locator,
+            insert_source_atom(
+                source_id=source_id,
+                role=atom.role,
+                ordinal=atom.ordinal,
+                atom_id=ids[atom.content_hash],
+                byte_offset=atom.byte_offset,
+                byte_length=atom.byte_length if atom.role == "content" else None,
+                suffix=atom.suffix or None,
+                locator=atom.locator,
             )
             for atom in atoms
         ),

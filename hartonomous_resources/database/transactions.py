@@ -4,10 +4,11 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 from hartonomous_resources.database.database_errors import TransactionConflict
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.statements import RowT, Statement
 from hartonomous_resources.logs import LOGGER
 
 ATTEMPTS = 6
@@ -36,7 +37,11 @@ def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:
     return again(lambda: _within(database.read, question))
 
 
-def query(database: Database, statement: str, **parameters: object) -> list[Row]:
+@overload
+def query(database: Database, statement: Statement[RowT], **parameters: object) -> list[RowT]: ...
+@overload
+def query(database: Database, statement: str, **parameters: object) -> list[Row]: ...
+def query(database: Database, statement: Statement[Any] | str, **parameters: object) -> list[Any]:
     """The rows of one named statement, asked in a read transaction of its own."""
     return ask(database, lambda unit_of_work: unit_of_work.query(statement, **parameters))
 

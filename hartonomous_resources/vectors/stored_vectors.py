@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.database.rows.embedding_rows import StoredVector
 
 
-def vectors_of(rows: Sequence[Row], dimension: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def vectors_of(rows: Sequence[StoredVector], dimension: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The `vector` column of rows as float32 (m, dimension), and of which rows they are, as bool (n,).
 
     Left out is what only an insert by hand can have brought: another length, text, NaN, infinity.

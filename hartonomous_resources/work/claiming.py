@@ -1,16 +1,19 @@
 """How a stage claims: in one transaction, and for no longer than it lives."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import transact
+
+T = TypeVar("T")
 
 
 def claim_rows(
-    database: Database, take: Callable[[UnitOfWork], list[Row]], give_back: Callable[[list[Row]], None]
-) -> list[Row]:
+    database: Database, take: Callable[[UnitOfWork], list[T]], give_back: Callable[[list[T]], None]
+) -> list[T]:
     """What `take` claims. A signal, perhaps just after the commit, leaves nothing claimed: it is given back, and free at once."""
-    claimed: list[Row] = []
+    claimed: list[T] = []
 
     def keep(unit_of_work: UnitOfWork) -> None:
         claimed[:] = take(unit_of_work)

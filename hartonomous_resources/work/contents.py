@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from hartonomous_core.vocabulary import Role
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.database.protocol import Database, Row
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.rows.atom_rows import SOURCE_CONTENTS, AtomContent
 from hartonomous_resources.database.transactions import query
 
 _ROWS_PER_READ = 512
 
 
-def read_content(row: Row, blobs: Blobs) -> bytes:
+def read_content(row: AtomContent, blobs: Blobs) -> bytes:
     """Bytes of an atom, given its contentHash, atomicValue, content, blobKey and text columns: what knows the four places.
 
     The text counts where an atom was inserted by hand: AtomicValue then holds no more than the first 64 bytes.
@@ -30,16 +31,14 @@ def read_content(row: Row, blobs: Blobs) -> bytes:
 
 def source_contents(
     database: Database, blobs: Blobs, source_id: int, role: Role = "content"
-) -> Iterator[tuple[Row, bytes]]:
+) -> Iterator[tuple[AtomContent, bytes]]:
     """Each occurrence of that role in a source in order, with the atom's bytes; of content, the row's `suffix` follows them in the source.
 
     Read in blocks of rows, so memory is bounded by the largest atoms and not by the source.
     """
     ordinal = 0
     while True:
-        rows = query(
-            database, "source_contents", source_id=source_id, role=role, from_ordinal=ordinal, n=_ROWS_PER_READ
-        )
+        rows = query(database, SOURCE_CONTENTS, source_id=source_id, role=role, from_ordinal=ordinal, n=_ROWS_PER_READ)
         for row in rows:
             yield row, read_content(row, blobs)
         if len(rows) < _ROWS_PER_READ:

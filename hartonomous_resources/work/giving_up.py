@@ -9,8 +9,11 @@ from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.messages import INGESTION_QUEUE, tenant_of
-from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Database, Message, UnitOfWork
 from hartonomous_resources.database.queue_messages import take_off
+from hartonomous_resources.database.rows.job_rows import UnfinishedJob
+from hartonomous_resources.database.rows.queue_rows import COUNT_FAILED_RECEIVE, SAME_DEAD_LETTER
+from hartonomous_resources.database.rows.source_rows import UnfinishedSource
 from hartonomous_resources.database.transactions import transact
 
 _COUNT = re.compile(r" has [\d,]+ ")
@@ -29,7 +32,7 @@ def count_failed_receive(database: Database, message: Message, reason: str, dead
 
 def _count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: str, dead_letter_at: int) -> bool:
     rows = unit_of_work.query(
-        "count_failed_receive", sequence=message.sequence, reason=without_credentials(reason), now=timestamp()
+        COUNT_FAILED_RECEIVE, sequence=message.sequence, reason=without_credentials(reason), now=timestamp()
     )
     if not rows or rows[0]["attemptCount"] < dead_letter_at:
         return False
@@ -81,14 +84,14 @@ def _forget_earlier(
 
     A version that another one points at stays all the same.
     """
-    for earlier in unit_of_work.query("same_dead_letter", fingerprint=fingerprint):
+    for earlier in unit_of_work.query(SAME_DEAD_LETTER, fingerprint=fingerprint):
         if earlier["messageId"] != message_id:
             unit_of_work.execute("delete_path_grant", message_id=earlier["messageId"])
         if earlier["sourceId"] not in (None, source_id):
             unit_of_work.execute("delete_source", source_id=earlier["sourceId"])
 
 
-def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> None:
+def dead_letter_source(unit_of_work: UnitOfWork, source: UnfinishedSource, reason: str) -> None:
     """Give up on a landed source; its half-written atoms must be gone already."""
     body = {
         "tenantId": source["tenantId"],
@@ -125,7 +128,7 @@ def dead_letter_source(unit_of_work: UnitOfWork, source: Row, reason: str) -> No
     )
 
 
-def dead_letter_job(unit_of_work: UnitOfWork, job: Row, reason: str) -> None:
+def dead_letter_job(unit_of_work: UnitOfWork, job: UnfinishedJob, reason: str) -> None:
     """Give up on a job."""
     reason = without_credentials(reason)
     now = timestamp()

@@ -11,6 +11,8 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, atoms_events
 from hartonomous_core.vocabulary import INFERENCE_ROLES
 from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
+from hartonomous_resources.database.rows.inference_rows import insert_inference_atom
 
 _NOT_YET: tuple[object, ...] = (None, "{}", [])
 """What a field holds that nobody has told of."""
@@ -89,9 +91,15 @@ def _write(unit_of_work: UnitOfWork, inference: InferenceEvent, told: Mapping[st
         now=timestamp(),
     )
     unit_of_work.execute_many(
-        "insert_inference_atom",
+        insert_inference_atom,
         [
-            (inference.tenant_id, inference.inference_id, role, ordinal, bytes.fromhex(digest))
+            insert_inference_atom(
+                tenant_id=inference.tenant_id,
+                inference_id=inference.inference_id,
+                role=role,
+                ordinal=ordinal,
+                atom_hash=bytes.fromhex(digest),
+            )
             for role in INFERENCE_ROLES
             for ordinal, digest in enumerate(told[f"{role}Atoms"])
         ],
@@ -108,5 +116,5 @@ def _insert_answers(unit_of_work: UnitOfWork, tenant_id: int, answers: Mapping[s
         if not is_short:
             unit_of_work.execute("insert_produced_content", **key, byte_length=len(content), content=content)
         if changed:  # inferences may have named it before it was here, or while it was a chunk or a gap
-            ids = [row["atomId"] for row in unit_of_work.query("atom_by_hash", **key)]
+            ids = [row["atomId"] for row in unit_of_work.query(ATOM_BY_HASH, **key)]
             unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", tenant_id, ids))

@@ -6,7 +6,15 @@ import json
 from hartonomous_core.clock import timestamp
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_parameters
 from hartonomous_resources.compute.protocol import ModelIdentity
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import (
+    ACTIVE_EMBEDDING_MODEL,
+    ACTIVE_PROJECTION_MODEL,
+    EMBEDDING_MODEL,
+    PROJECTION_MODEL,
+    EmbeddingModel,
+    ProjectionModel,
+)
 
 
 def activate_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
@@ -15,7 +23,7 @@ def activate_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity) -> 
     A switch queues the embedding of every atom that only another model has embedded.
     """
     found = unit_of_work.query(
-        "embedding_model", modality=model.modality, artifact_hash=model.artifact_hash, settings=model.settings
+        EMBEDDING_MODEL, modality=model.modality, artifact_hash=model.artifact_hash, settings=model.settings
     )
     if not found:
         unit_of_work.execute(
@@ -29,10 +37,10 @@ def activate_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity) -> 
             now=timestamp(),
         )
         found = unit_of_work.query(
-            "embedding_model", modality=model.modality, artifact_hash=model.artifact_hash, settings=model.settings
+            EMBEDDING_MODEL, modality=model.modality, artifact_hash=model.artifact_hash, settings=model.settings
         )
-    model_id = int(found[0]["modelId"])
-    active = unit_of_work.query("active_embedding_model", modality=model.modality)
+    model_id = found[0]["modelId"]
+    active = unit_of_work.query(ACTIVE_EMBEDDING_MODEL, modality=model.modality)
     if not active or active[0]["modelId"] != model_id:
         unit_of_work.execute("deactivate_embedding_models", modality=model.modality)
         unit_of_work.execute("activate_embedding_model", model_id=model_id)
@@ -40,20 +48,20 @@ def activate_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity) -> 
     return model_id
 
 
-def active_embedding_model(unit_of_work: UnitOfWork, modality: str = "text") -> Row | None:
+def active_embedding_model(unit_of_work: UnitOfWork, modality: str = "text") -> EmbeddingModel | None:
     """The active embedding model of a modality, or None before anything was embedded."""
-    rows = unit_of_work.query("active_embedding_model", modality=modality)
+    rows = unit_of_work.query(ACTIVE_EMBEDDING_MODEL, modality=modality)
     return rows[0] if rows else None
 
 
-def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> Row:
+def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> ProjectionModel:
     """The active projection of an embedding model; the landmark projection, which needs no data, when there is none."""
-    active = unit_of_work.query("active_projection_model", model_id=model_id)
+    active = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
     if active:
         return active[0]
     parameters = json.dumps(landmark_parameters(dimension), sort_keys=True)
     activate_projection_model(unit_of_work, model_id, LANDMARK_METHOD, parameters, trained_on=0)
-    return unit_of_work.query("active_projection_model", model_id=model_id)[0]
+    return unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)[0]
 
 
 def activate_projection_model(
@@ -61,7 +69,7 @@ def activate_projection_model(
 ) -> None:
     """Make a projection the active one of an embedding model; what another one placed is placed again."""
     artifact_hash = hashlib.sha256(f"{method}|{parameters}".encode()).hexdigest()
-    found = unit_of_work.query("projection_model", model_id=model_id, artifact_hash=artifact_hash)
+    found = unit_of_work.query(PROJECTION_MODEL, model_id=model_id, artifact_hash=artifact_hash)
     if not found:
         unit_of_work.execute(
             "insert_projection_model",
@@ -72,7 +80,7 @@ def activate_projection_model(
             artifact_hash=artifact_hash,
             now=timestamp(),
         )
-        found = unit_of_work.query("projection_model", model_id=model_id, artifact_hash=artifact_hash)
+        found = unit_of_work.query(PROJECTION_MODEL, model_id=model_id, artifact_hash=artifact_hash)
     projection_model_id = found[0]["projectionModelId"]
     unit_of_work.execute("deactivate_projection_models", model_id=model_id)
     unit_of_work.execute("activate_projection_model", projection_model_id=projection_model_id)

@@ -4,21 +4,19 @@ No server runs here: what these tests say is that the T-SQL is well formed, name
 """
 
 import ast
-import dataclasses
 import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from hartonomous_resources.database.protocol import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver.procedures import load_procedures, load_table_types
-from hartonomous_resources.database.sqlserver.unit_of_work import Session, SqlServerUnitOfWork
-from hartonomous_resources.database.statements import load_statements
+from hartonomous_resources.database.sqlserver.table_rows import atom_row, message_row
+from hartonomous_resources.database.statements import Statement, Write, load_statements
 from hartonomous_resources.project_files import project_file
 from tests.released import SQLSERVER
 from tests.tools.tsql.calls import Definitions, call_findings
@@ -42,6 +40,7 @@ from tests.tools.tsql.model import units
 from tests.tools.tsql.python_literals import PLACEHOLDER, readable, statements_in
 from tests.tools.tsql.rules import file_rules, statement_rules
 from tests.tools.tsql.shape import Shape, last_shape
+from tests.typed_statements import TYPED, bare, names_of, positional_columns, snake_case, sqlite_columns
 
 STATEMENTS = load_statements(project_file("sql") / "sqlite" / "statements")
 
@@ -217,37 +216,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
     database.close()
 
 
-class AnyName(dict[str, object]):
-    """Every named parameter is NULL; only LIMIT takes none, so the number of rows is 0."""
-
-    def __missing__(self, key: str) -> int | None:
-        return 0 if key == "n" else None
-
-
-def bare(statement: str) -> str:
-    """A statement without comments and strings."""
-    return re.sub(r"--.*|'[^']*'", "", statement)
-
-
 def named_parameters(statement: str) -> set[str]:
     return set(re.findall(r":(\w+)", bare(statement)))
-
-
-def positional_columns(statement: str) -> list[str]:
-    """The columns that the values of a row of execute_many go to, in the order of the values; numbered ones (?2) have their own."""
-    text = " ".join(bare(statement).split())
-    pairs = re.findall(r"(\w+) = (\?\d*)", text)
-    if inserted := re.search(r"\((.*?)\) (?:VALUES \(|SELECT )(.*?)(?:\)| FROM )", text):
-        pairs += zip(*(part.split(", ") for part in inserted.groups()), strict=True)
-    given = [(int(value[1:] or 0), column) for column, value in pairs if value.startswith("?")]
-    return [column for _, column in sorted(given, key=lambda pair: pair[0])]
-
-
-def sqlite_columns(connection: sqlite3.Connection, statement: str) -> list[str] | None:
-    """The names of a statement's columns; None where it returns no rows."""
-    if not any(row["opcode"] == "ResultRow" for row in connection.execute(f"EXPLAIN {statement}", AnyName())):
-        return None
-    return [column[0] for column in connection.execute(statement, AnyName()).description]
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - SQLITE_ONLY))
@@ -270,6 +240,11 @@ def test_a_named_statement_has_its_procedure(name: str, embedded: sqlite3.Connec
         assert returned is not None and len(returned) == 1  # asked only whether there is a row
     else:
         assert sorted(returned or []) == sorted(wanted)
+
+
+@pytest.mark.parametrize("statement", [typed for typed in TYPED.values() if typed.name not in SQLITE_ONLY], ids=str)
+def test_a_typed_row_has_the_columns_of_its_procedure(statement: Statement[Any]) -> None:
+    assert sorted(statement.row.__annotations__) == sorted(result_columns(procedures()[f"usp_{statement.name}"]) or [])
 
 
 CALLERS = [
@@ -295,11 +270,11 @@ def test_a_statement_that_returns_rows_is_queried_and_one_that_changes_some_is_e
 def statement_calls(file: Path) -> Iterator[tuple[ast.Call, str]]:
     """Calls of `query` and `execute` with the name of a statement."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        name = node.args[0] if isinstance(node, ast.Call) and node.args else None
-        if isinstance(name, ast.Constant) and name.value in STATEMENTS:
-            assert isinstance(node, ast.Call)
-            if ast.unparse(node.func).endswith((".query", ".execute")):
-                yield node, str(name.value)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".query", ".execute")) and node.args:
+            first = node.args[0]
+            name = ast.literal_eval(first) if isinstance(first, ast.Constant) else TYPED.get(ast.unparse(first))
+            if str(name) in STATEMENTS:
+                yield node, str(name)
 
 
 CONTRACTS = sorted((Path(__file__).parent.parent / "contract").glob("test_*.py"))
@@ -312,14 +287,11 @@ def test_what_a_contract_test_asks_as_a_client_is_t_sql_too(file: Path) -> None:
     assert found == []
 
 
-def test_atoms_are_sent_in_the_order_of_their_table_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: dict[str, Any] = {}
-    monkeypatch.setattr(SqlServerUnitOfWork, "query", lambda _self, _statement, **given: sent.update(given) or [])
-    names: dict[str, Any] = {field.name: field.name for field in dataclasses.fields(AtomRow)}
-    SqlServerUnitOfWork(cast(Session, None), "dbo").write_atoms(0, 1, "hour", [AtomRow(**names)])
-
-    columns = [column.lower().replace("canonicaltext", "text") for column, _ in table_types()["AtomRows"]]
-    assert columns == [name.replace("_", "") for name in sent["atoms"][0]]
+@pytest.mark.parametrize(("table_type", "row"), [("AtomRows", atom_row), ("MessageRows", message_row)])
+def test_a_row_of_a_table_type_names_its_columns_in_their_order(table_type: str, row: Write) -> None:
+    names = names_of(row)
+    assert names == [snake_case(column) for column, _ in table_types()[table_type]]
+    assert row(**{name: name for name in names}) == tuple(names)
 
 
 # ---- what is said once

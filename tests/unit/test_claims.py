@@ -32,8 +32,8 @@ class Interrupted:
         with self._database.unit_of_work() as unit_of_work:
             query = unit_of_work.query
 
-            def noted(statement: str, **parameters: object) -> Any:
-                asked.append(statement)
+            def noted(statement: object, **parameters: object) -> Any:
+                asked.append(str(statement))
                 return query(statement, **parameters)
 
             unit_of_work.query = noted

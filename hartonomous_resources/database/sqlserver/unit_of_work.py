@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from hartonomous_core.clock import time_ordered_uuid
 from hartonomous_resources.database.protocol import AtomRow, Row, WrittenAtoms
@@ -16,6 +16,8 @@ from hartonomous_resources.database.sqlserver.procedures import (
     load_procedures,
     load_table_types,
 )
+from hartonomous_resources.database.sqlserver.table_rows import atom_row, message_row
+from hartonomous_resources.database.statements import RowT, Statement, Write, name_of
 from hartonomous_resources.project_files import project_file
 
 if TYPE_CHECKING:
@@ -50,29 +52,44 @@ class SqlServerUnitOfWork:
         self._procedures = load_procedures(project_file("sql") / "sqlserver")
         self._table_types = load_table_types(project_file("sql") / "sqlserver")
 
-    def query(self, statement: str, **parameters: object) -> list[Row]:
+    @overload
+    def query(self, statement: Statement[RowT], **parameters: object) -> list[RowT]: ...
+    @overload
+    def query(self, statement: str, **parameters: object) -> list[Row]: ...
+    def query(self, statement: Statement[Any] | str, **parameters: object) -> list[Any]:
         procedure = self._procedures[f"usp_{statement}"]
         return self._call(procedure, procedure.arguments(parameters))
 
     def execute(self, statement: str, **parameters: object) -> int:
         return int(self.query(statement, **parameters)[0]["rowsChanged"])
 
-    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    def execute_many(self, statement: Write | str, rows: Iterable[Sequence[object]]) -> None:
         given = [tuple(row) for row in rows]
         if given:  # the driver cannot send an empty table
-            self._call(self._procedures[f"usp_{statement}"], [given])
+            self._call(self._procedures[f"usp_{name_of(statement)}"], [given])
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         new_atoms = new_bytes = 0
         for start in range(0, len(atoms), ATOMS_PER_CALL):
             part = atoms[start : start + ATOMS_PER_CALL]
             rows = [
-                (
-                    atom.role, atom.ordinal, atom.content_hash, atom.byte_offset, atom.byte_length, atom.modality,
-                    atom.subtype, atom.content_type, atom.text, atom.content, atom.blob_key, atom.suffix, atom.locator,
+                atom_row(
+                    role=atom.role,
+                    ordinal=atom.ordinal,
+                    content_hash=atom.content_hash,
+                    byte_offset=atom.byte_offset,
+                    byte_length=atom.byte_length,
+                    modality=atom.modality,
+                    subtype=atom.subtype,
+                    content_type=atom.content_type,
+                    canonical_text=atom.text,
+                    content=atom.content,
+                    blob_key=atom.blob_key,
+                    suffix=atom.suffix,
+                    locator=atom.locator,
                 )
                 for atom in part
-            ]  # fmt: skip
+            ]
             written = self.query(
                 "write_atoms", tenant_id=tenant_id, source_id=source_id, ingest_hour=ingest_hour, atoms=rows
             )
@@ -83,10 +100,14 @@ class SqlServerUnitOfWork:
         return WrittenAtoms(new_atoms, new_bytes)
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
-        rows = [(ordinal, time_ordered_uuid(), key, body) for ordinal, (key, body) in enumerate(messages)]
+        sent = [(time_ordered_uuid(), *message) for message in messages]
+        rows = [
+            message_row(ordinal=ordinal, message_id=message_id, ordering_key=key, body=body)
+            for ordinal, (message_id, key, body) in enumerate(sent)
+        ]
         if rows:
             self.query("enqueue", queue=queue, messages=rows)
-        return [row[1] for row in rows]
+        return [message_id for message_id, _, _ in sent]
 
     def _call(self, procedure: Procedure, arguments: Sequence[object]) -> list[Row]:
         """One call, one message to the server: the procedure's rows."""

@@ -30,7 +30,9 @@ CREATE TEMP TABLE IF NOT EXISTS StagedAtom (
 DELETE FROM temp.StagedAtom;
 
 -- name: stage_atom
-INSERT INTO temp.StagedAtom VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO temp.StagedAtom (AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType,
+  ReferenceCount, IngestHour, CreatedAt, ByteLength, Content, BlobKey)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_staged_atoms
 -- One statement for the batch: a statement that fires triggers keeps a journal of the pages it changes, and one per row costs a fifth.

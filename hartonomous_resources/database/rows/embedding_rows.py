@@ -1,0 +1,91 @@
+"""Rows of statements about embeddings, projections and the models that make them."""
+
+from typing import TypedDict
+
+from hartonomous_resources.database.statements import Statement, Values
+
+
+class AtomToEmbed(TypedDict):
+    """An atom as the embedding stage reads it; `textIsValid` is 0 where its text is not UTF-8."""
+
+    atomId: int
+    tenantId: int
+    modality: str
+    text: str | None
+    textIsValid: int
+    isEmbedded: int
+
+
+class StoredVector(TypedDict):
+    """An embedding as a search scans it; `vector` is float32, little-endian, unless somebody wrote it by hand."""
+
+    atomEmbeddingId: int
+    atomId: int
+    vector: bytes
+
+
+class EmbeddingToProject(StoredVector):
+    """An embedding that has no place yet."""
+
+    tenantId: int
+
+
+class EmbeddingModel(TypedDict):
+    """A model whose vectors are compared with one another."""
+
+    modelId: int
+    name: str
+    dimension: int
+    artifactHash: str
+    precision: str
+
+
+class EmbeddingModelId(TypedDict):
+    """Which embedding model."""
+
+    modelId: int
+
+
+class ProjectionModel(TypedDict):
+    """How vectors of an embedding model become points; `parameters` is JSON."""
+
+    projectionModelId: int
+    method: str
+    parameters: str
+    artifactHash: str
+
+
+class ProjectionModelId(TypedDict):
+    """Which projection model."""
+
+    projectionModelId: int
+
+
+ATOMS_TO_EMBED = Statement("atoms_to_embed", AtomToEmbed)
+PENDING_PROJECTIONS = Statement("pending_projections", EmbeddingToProject)
+VECTORS = Statement("vectors", StoredVector)
+EMBEDDING_MODEL = Statement("embedding_model", EmbeddingModelId)
+ACTIVE_EMBEDDING_MODEL = Statement("active_embedding_model", EmbeddingModel)
+PROJECTION_MODEL = Statement("projection_model", ProjectionModelId)
+ACTIVE_PROJECTION_MODEL = Statement("active_projection_model", ProjectionModel)
+
+
+def insert_embedding(
+    *,
+    atom_id: int | None,
+    model_id: int,
+    dimension: int,
+    embedding_vector: bytes,
+    window_count: int,
+    run_id: str | None,
+    created_at: str,
+) -> Values:
+    """`embedding_vector` is float32, little-endian. Without an atom, or with one that is gone, nothing is written."""
+    return atom_id, model_id, dimension, embedding_vector, window_count, run_id, created_at
+
+
+def project_embedding(
+    *, x: float, y: float, z: float, hilbert_value: int, projection_model_id: int, atom_embedding_id: int
+) -> Values:
+    """Coordinates lie in [-1, 1]."""
+    return x, y, z, hilbert_value, projection_model_id, atom_embedding_id

@@ -1,0 +1,63 @@
+"""The statements whose rows have a type or names, and the columns that SQLite gives a statement, or takes."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import sqlite3
+from typing import Any
+
+from hartonomous_resources.database import rows
+from hartonomous_resources.database.statements import Statement, Write
+
+_KNOWN = [
+    known
+    for module in pkgutil.iter_modules(rows.__path__, f"{rows.__name__}.")
+    for known in vars(importlib.import_module(module.name)).items()
+    if getattr(known[1], "__module__", "").startswith((rows.__name__, Statement.__module__))
+]
+
+TYPED: dict[str, Statement[Any]] = {name: value for name, value in _KNOWN if isinstance(value, Statement)}
+"""The statements whose rows have a type, by the name of their constant."""
+
+WRITES: dict[str, Write] = {name: value for name, value in _KNOWN if inspect.isfunction(value)}
+"""The functions for rows of execute_many, by the name of the statement."""
+
+
+def names_of(write: Write) -> list[str]:
+    """What the values of a row are called, in the order in which they are named."""
+    return list(inspect.signature(write).parameters)
+
+
+def snake_case(column: str) -> str:
+    """A column's name as Python has it."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()
+
+
+class AnyName(dict[str, object]):
+    """Every named parameter is NULL; only LIMIT takes none, so the number of rows is 0."""
+
+    def __missing__(self, key: str) -> int | None:
+        return 0 if key == "n" else None
+
+
+def sqlite_columns(connection: sqlite3.Connection, statement: str) -> list[str] | None:
+    """The names of a statement's columns; None where it returns no rows."""
+    if not any(row["opcode"] == "ResultRow" for row in connection.execute(f"EXPLAIN {statement}", AnyName())):
+        return None
+    return [column[0] for column in connection.execute(statement, AnyName()).description]
+
+
+def bare(statement: str) -> str:
+    """A statement without comments and strings."""
+    return re.sub(r"--.*|'[^']*'", "", statement)
+
+
+def positional_columns(statement: str) -> list[str]:
+    """The columns that the values of a row of execute_many go to, in the order of the values; numbered ones (?2) have their own."""
+    text = " ".join(bare(statement).split())
+    pairs = re.findall(r"(\w+) = (?:\w+ \+ )?(\?\d*)", text)
+    if inserted := re.search(r"\((.*?)\) (?:VALUES \(|SELECT )(.*?)(?:\)| FROM )", text):
+        pairs += zip(*(part.split(", ") for part in inserted.groups()), strict=True)
+    given = [(int(value[1:] or 0), column) for column, value in pairs if value.startswith("?")]
+    return [column for _, column in sorted(given, key=lambda pair: pair[0])]
