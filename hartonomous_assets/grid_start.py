@@ -5,12 +5,12 @@ Loading the definitions must work, soon, whatever state the database is in, and 
 
 import hashlib
 import os
-import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hartonomous_core.clock import HOUR_FORMAT, current_hour
+from hartonomous_core.credentials import without_password
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import database_of
 from hartonomous_resources.settings import Settings
@@ -21,8 +21,6 @@ ANSWER_SECONDS = 1.0
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """Older than every database: hours that never were are shown for a while, but none that holds work is missed."""
-
-_PASSWORD = re.compile(r"(?:^|;)\s*(?:pwd|password)\s*=\s*(?:\{(?:[^}]|\}\})*\}|[^;]*)", re.IGNORECASE)
 
 
 def grid_start(settings: Settings) -> datetime:
@@ -66,7 +64,7 @@ def _remember(settings: Settings, hour: str) -> None:
 def _memory(settings: Settings) -> Path:
     """A file for each database that this home was used with, by a digest of where that is."""
     if settings.sqlserver_dsn is not None:
-        place = [_PASSWORD.sub("", settings.sqlserver_dsn.get_secret_value())]
+        place = [without_password(settings.sqlserver_dsn.get_secret_value())]
     else:
         place = [settings.sqlserver_server or "", settings.sqlserver_database or ""]
     digest = hashlib.sha256("\n".join([*place, settings.sqlserver_schema]).encode()).hexdigest()

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from hartonomous_core.atomizers.content_type import media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest
+from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.queue_rows import insert_path_grant
 from hartonomous_resources.database.transactions import ask, query, transact
@@ -131,7 +132,7 @@ def _enqueue(
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
     """The current version by uri; none where a newer one is on its way, for it may have other bytes."""
     rows = query(resources.database, "sources_by_uri", tenant_id=tenant, source_uris=json.dumps(uris))
-    unfinished = {row["sourceUri"] for row in rows if row["status"] in ("Landed", "Atomizing")}
+    unfinished = {row["sourceUri"] for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES}
     return {row["sourceUri"]: row for row in rows if row["status"] == "Atomized" and row["sourceUri"] not in unfinished}
 
 
@@ -162,7 +163,7 @@ def _results(
     queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
     rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
     current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
-    current.update({row["sourceUri"]: row for row in rows if row["status"] in ("Landed", "Atomizing")})
+    current.update({row["sourceUri"]: row for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES})
     given_up = {row["sourceUri"]: row["errorMessage"] for row in rows if row["status"] == "DeadLettered"}
     for uri in dict.fromkeys(ingestion.uris):
         if uri in refused:

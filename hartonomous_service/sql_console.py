@@ -4,7 +4,6 @@ The file is opened read-only unless writing is asked for. Rows are read and chan
 """
 
 import hashlib
-import math
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from hartonomous_service.arguments import PageLength, Seconds, TypedText, checke
 from hartonomous_service.errors import Invalid, Remedy, ServiceError, Unavailable
 from hartonomous_service.sql_functions import add_functions
 from hartonomous_service.sql_translation import Statement, batches
+from hartonomous_service.sql_values import json_value
 
 
 @checked
@@ -128,7 +128,7 @@ class _Console:
         self.changed += max(cursor.rowcount, 0)
 
     def _add(self, columns: list[str], rows: Sequence[Sequence[Any]]) -> None:
-        shown = [[_shown(value) for value in row] for row in rows[: self._n]]
+        shown = [[json_value(value) for value in row] for row in rows[: self._n]]
         self.last = {"columns": columns, "rows": shown, "truncated": len(rows) > self._n}
         self.results.append(self.last)
 
@@ -191,13 +191,6 @@ def _explained(error: sqlite3.Error, complaints: list[str], seconds: float) -> S
         told, remedy = f"{told}; it ran longer than {seconds:g} s", "give_more_time"
     kind = Unavailable if code in _OUT_OF_ORDER else Invalid
     return kind(told + "".join(f"; {complaint}" for complaint in complaints[:1]), remedy=remedy)
-
-
-def _shown(value: Any) -> Any:
-    """A value as JSON can hold it."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _sha2(value: str | bytes | None, bits: int) -> bytes | None:

@@ -8,6 +8,7 @@ from hartonomous_resources.database.sqlserver.scripts import split_batches
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
 from hartonomous_service.errors import Invalid, Unavailable
+from hartonomous_service.sql_values import json_value
 
 
 @checked
@@ -35,7 +36,7 @@ def run_sql_on_server(
             while True:
                 if cursor.description:
                     fetched = cursor.fetchmany(n + 1)
-                    rows = [[_shown(value) for value in row] for row in fetched[:n]]
+                    rows = [[json_value(value) for value in row] for row in fetched[:n]]
                     names = [column[0] for column in cursor.description]
                     last = {"columns": names, "rows": rows, "truncated": len(fetched) > n}
                     results.append(last)
@@ -81,7 +82,3 @@ def _refuse_changes(text: str) -> None:
             raise Invalid(
                 f"sql: {token.text} is more than SELECT (a name is written as [{token.text}])", remedy="write"
             )
-
-
-def _shown(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value
