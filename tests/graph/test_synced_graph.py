@@ -12,6 +12,7 @@ from hartonomous_assets import atoms, projections, provenance, sources
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_core.vocabulary import EDGE_KINDS
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
@@ -121,7 +122,10 @@ class Synced(RuleBasedStateMachine):
             for hour in hours_of(self.home.database, 0):
                 list(rebuild_hour(of_tables, hour, 0, everything=True))
         try:
-            assert comparable(self.home.graph) == comparable(fresh)
+            rebuilt = comparable(fresh)
+            assert comparable(self.home.graph) == rebuilt
+            joined = {(kind, (start[0], end[0])) for start, kind, end in rebuilt[1]}
+            assert [each for each in joined if each[1] not in EDGE_KINDS[each[0]].joins] == []
             assert differences(self.home) == []
         finally:
             fresh.close()
