@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
+from hartonomous_core.vocabulary import GAP
 
 MAX_ATOM_BYTES = 8 * 1024
 READ_BYTES = 256 * 1024
@@ -212,7 +213,7 @@ def _gaps(text: _DecodedStream, pattern: re.Pattern[str]) -> Iterator[Atom]:
 
 
 def _gap(space: str) -> Atom:
-    return Atom(space.encode(), b"", "text", "gap", "text/plain", None)
+    return Atom(space.encode(), b"", "text", GAP, "text/plain", None)
 
 
 @cache
