@@ -10,20 +10,22 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.vectors.protocol import VectorIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Database, graph, compute and blobs of one home."""
+    """Database, graph, compute, blobs and index of vectors of one home."""
 
     settings: Settings
     database: Database
     graph: Graph
     compute: Compute
     blobs: Blobs
+    vectors: VectorIndex
 
     def close(self) -> None:
-        """Close all four, each even if another one fails to."""
+        """Close all that holds something open, each even if another one fails to."""
         with ExitStack() as closing:
             for opened in (self.database, self.graph, self.compute, self.blobs):
                 closing.callback(opened.close)
@@ -72,6 +74,13 @@ def open_blobs(settings: Settings) -> Blobs:
     return LocalBlobs(settings.blob_dir)
 
 
+def open_vectors() -> VectorIndex:
+    """The index of vectors of a home."""
+    from hartonomous_resources.vectors.exact import ExactVectors
+
+    return ExactVectors()
+
+
 def open_resources(settings: Settings | None = None) -> Resources:
     """Everything that a home consists of.
 
@@ -79,5 +88,10 @@ def open_resources(settings: Settings | None = None) -> Resources:
     """
     settings = settings or Settings()
     return Resources(
-        settings, open_database(settings), open_graph(settings), open_compute(settings), open_blobs(settings)
+        settings,
+        open_database(settings),
+        open_graph(settings),
+        open_compute(settings),
+        open_blobs(settings),
+        open_vectors(),
     )

@@ -2,20 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.compute.protocol import ComputeUnavailable
-from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
-from hartonomous_resources.database.rows.embedding_rows import VECTORS
+from hartonomous_resources.database.searchable_atoms import best_searchable
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.vectors.stored_vectors import vectors_of
 from hartonomous_resources.work.models import active_embedding_model
 from hartonomous_service.arguments import Name, PageLength, Skip, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
@@ -26,7 +27,6 @@ Mode = Literal["hybrid", "semantic", "lexical"]
 RRF_K = 60
 """Constant of reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009."""
 
-_VECTORS_PER_BLOCK = 8192
 _PLACES_SHOWN = 20
 MAX_RESULTS = 1000
 
@@ -60,20 +60,21 @@ def search(
         raise Invalid("the search text is empty; give some words")
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        def live(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-            return _searchable(unit_of_work, ranked, tenant, modality)
+        def by_words(n: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
+            rank = partial(_lexical, unit_of_work, text, tenant, any_word)
+            return best_searchable(unit_of_work, rank, n, tenant, modality)
+
+        def by_meaning(n: int) -> Sequence[tuple[int, float]]:
+            return _semantic(unit_of_work, resources, text, tenant, n, modality)
 
         if mode == "semantic":
-            hits = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, k)
+            hits = by_meaning(k)
         elif mode == "lexical":
-            hits = _enough(lambda n: _lexical(unit_of_work, text, tenant, n), live, k)
-            hits = hits or _enough(lambda n: _lexical(unit_of_work, text, tenant, n, any_word=True), live, k)
+            hits = by_words(k) or by_words(k, any_word=True)
         else:
             depth = max(4 * k, 50)
-            by_meaning = _enough(lambda n: _semantic(unit_of_work, resources, text, tenant, n), live, depth)
             # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
-            by_words = _enough(lambda n: _lexical(unit_of_work, text, tenant, n), live, depth)
-            hits = _fuse(by_meaning, by_words)[:k]
+            hits = _fuse(by_meaning(depth), by_words(depth))[:k]
         return {"results": _describe(unit_of_work, hits, tenant)}
 
     found = ask(resources.database, look)
@@ -86,12 +87,18 @@ def search(
 
 
 def _semantic(
-    unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, n: int
-) -> list[tuple[int, float]]:
-    """The n nearest atoms by cosine: a matrix product over all vectors, block by block, so memory stays bounded."""
+    unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, n: int, modality: str | None
+) -> Sequence[tuple[int, float]]:
+    """The n nearest atoms by cosine."""
     model = active_embedding_model(unit_of_work)
     if model is None:
         return []
+    query = _embedded(resources, text, model)
+    return resources.vectors.nearest(unit_of_work, tenant, model["modelId"], query, n, modality=modality)
+
+
+def _embedded(resources: Resources, text: str, model: Row) -> NDArray[np.float32]:
+    """The vector of a text by the model whose vectors it is compared with."""
     try:
         loaded = resources.compute.text_model()
         if loaded.artifact_hash != model["artifactHash"]:
@@ -99,31 +106,13 @@ def _semantic(
                 f"the settings name the text model {loaded.name} ({loaded.precision}), the embeddings here are by {model['name']} "
                 f"({model['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
             )
-        query = resources.compute.embed_texts([text]).vectors[0]
+        query: NDArray[np.float32] = resources.compute.embed_texts([text]).vectors[0]
+        return query
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
-    ids = np.empty(0, dtype=np.int64)
-    scores = np.empty(0, dtype=np.float32)
-    after = 0
-    while True:
-        rows = unit_of_work.query(
-            VECTORS, tenant_id=tenant, model_id=model["modelId"], after=after, n=_VECTORS_PER_BLOCK
-        )
-        if not rows:
-            break
-        after = rows[-1]["atomEmbeddingId"]
-        block, usable = vectors_of(rows, len(query))
-        of_rows = np.fromiter((row["atomId"] for row in rows), dtype=np.int64, count=len(rows))
-        ids = np.concatenate([ids, of_rows[usable]])
-        scores = np.concatenate([scores, block @ query])
-        best = np.lexsort((ids, -scores))[:n]  # ties by id, so that the order is stable
-        ids, scores = ids[best], scores[best]
-    return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
 
-def _lexical(
-    unit_of_work: UnitOfWork, text: str, tenant: int, n: int, any_word: bool = False
-) -> list[tuple[int, float]]:
+def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, any_word: bool, n: int) -> list[tuple[int, float]]:
     """The n best atoms that hold every word, or some word; which is better is the backend's to say (BM25 where it has it)."""
     words = [word for word in text.split() if re.search(r"\w", word)]
     if not words:
@@ -131,30 +120,6 @@ def _lexical(
     rows = unit_of_work.query("lexical_matches", words=json.dumps(words), any_word=any_word, tenant_id=tenant, n=n)
     # Not BM25 itself: its word statistics are those of all tenants, and a score would tell of their texts.
     return [(row["atomId"], 1 / (RRF_K + rank)) for rank, row in enumerate(rows, start=1)]
-
-
-def _enough(
-    candidates: Callable[[int], list[tuple[int, float]]],
-    live: Callable[[Sequence[tuple[int, float]]], list[tuple[int, float]]],
-    k: int,
-) -> list[tuple[int, float]]:
-    """The k best that may be shown: superseded ones rank too, so look deeper until k are left or there are no more."""
-    n = 2 * k
-    while True:
-        ranked = candidates(n)
-        shown = live(ranked)
-        if len(shown) >= k or len(ranked) < n:
-            return shown[:k]
-        n *= 4
-
-
-def _searchable(
-    unit_of_work: UnitOfWork, ranked: Sequence[tuple[int, float]], tenant: int, modality: str | None
-) -> list[tuple[int, float]]:
-    ids = json.dumps([atom_id for atom_id, _ in ranked])
-    rows = unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=tenant, modality=modality)
-    shown = {row["atomId"] for row in rows}
-    return [(atom_id, score) for atom_id, score in ranked if atom_id in shown]
 
 
 def _fuse(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -1,6 +1,6 @@
 """What tests are built with: backends, homes, processes, and the smallest rows and messages that a test is about.
 
-A further backend is one more entry in `DATABASES` or `GRAPHS`; every contract test then runs against it as well.
+A further backend is one more entry in `DATABASES`, `GRAPHS` or `VECTOR_INDEXES`; every contract test then runs against it as well.
 """
 
 import base64
@@ -32,8 +32,10 @@ from hartonomous_resources.database.sqlserver.connection import connect
 from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
-from hartonomous_resources.resources import Resources, open_blobs, open_compute
+from hartonomous_resources.resources import Resources, open_blobs, open_compute, open_vectors
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.vectors.exact import ExactVectors
+from hartonomous_resources.vectors.protocol import VectorIndex
 from tests.tools.neo4j.server import open_empty_graph
 
 HOUR = "2026-11-23-09:00"
@@ -136,6 +138,7 @@ GRAPHS: dict[str, GraphBackend] = {
     "sqlite": GraphBackend(open=lambda folder: SqliteGraph(folder / "graph.db")),
     "neo4j": GraphBackend(open=lambda _folder: open_empty_graph()),
 }
+VECTOR_INDEXES: dict[str, Callable[[], VectorIndex]] = {"exact": ExactVectors}
 
 
 def require(name: str, variable: str | None) -> None:
@@ -333,7 +336,7 @@ def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})
-    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen))
+    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen), open_vectors())
 
 
 class SmallCompute:

@@ -1,1 +1,1 @@
-"""Vectors: as rows hold them."""
+"""Vectors: as rows hold them, and which of them lie nearest to a question."""

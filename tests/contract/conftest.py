@@ -9,7 +9,8 @@ import pytest
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
-from tests.builders import DATABASES, GRAPHS, Store, open_home, require
+from hartonomous_resources.vectors.protocol import VectorIndex
+from tests.builders import DATABASES, GRAPHS, VECTOR_INDEXES, Store, open_home, require
 
 
 @pytest.fixture(params=DATABASES)
@@ -45,6 +46,12 @@ def client(store: Store) -> Iterator[Any]:
 def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Graph:
     """A fresh graph of each backend."""
     return GRAPHS[request.param].open(tmp_path)
+
+
+@pytest.fixture(params=VECTOR_INDEXES)
+def vectors(request: pytest.FixtureRequest) -> VectorIndex:
+    """Each index of vectors."""
+    return VECTOR_INDEXES[request.param]()
 
 
 @pytest.fixture

@@ -1,0 +1,34 @@
+"""Which of the atoms that answer a question a search may show, whatever ranked them."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from hartonomous_resources.database.protocol import UnitOfWork
+
+Ranked = Sequence[tuple[int, float]]
+"""Ids of atoms with their scores, the best first."""
+
+
+def best_searchable(
+    unit_of_work: UnitOfWork, rank: Callable[[int], Ranked], k: int, tenant_id: int, modality: str | None
+) -> list[tuple[int, float]]:
+    """The k best that a search may show: those of current sources or inserted by hand and, if one is given, of the modality.
+
+    `rank(n)` gives the n best of all. Superseded ones rank too, so it is asked for more until k are left or it has no more.
+    """
+    n = 2 * k
+    while True:
+        ranked = rank(n)
+        shown = _searchable(unit_of_work, ranked, tenant_id, modality)
+        if len(shown) >= k or len(ranked) < n:
+            return shown[:k]
+        n *= 4
+
+
+def _searchable(
+    unit_of_work: UnitOfWork, ranked: Ranked, tenant_id: int, modality: str | None
+) -> list[tuple[int, float]]:
+    ids = json.dumps([atom_id for atom_id, _ in ranked])
+    rows = unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=tenant_id, modality=modality)
+    shown = {row["atomId"] for row in rows}
+    return [(atom_id, score) for atom_id, score in ranked if atom_id in shown]
