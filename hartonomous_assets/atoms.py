@@ -5,7 +5,6 @@ must agree before the source becomes Atomized, so a file that changed in between
 """
 
 import hashlib
-import io
 import json
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping
@@ -105,7 +104,7 @@ def _atomize_or_give_up(work: Work, source: ClaimedSource) -> Generator[Progress
 
 def _open(work: Work, source: ClaimedSource) -> BinaryIO:
     if source["blobKey"] is not None:
-        return io.BytesIO(work.resources.blobs.get(source["blobKey"]))
+        return work.resources.blobs.path(source["blobKey"]).open("rb")
     granted = query(work.resources.database, "path_grant", message_id=source["messageId"])
     return open_source_file(
         source["readUri"] or source["sourceUri"], work.resources.settings, granted[0]["uri"] if granted else None

@@ -14,12 +14,12 @@ from hartonomous_assets.receiving import in_batches, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, machine_permitting
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers.content_type import HEAD_BYTES, sniff
-from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, source_uri_of
+from hartonomous_resources.work.landing import insert_landed_source
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -65,21 +65,15 @@ def land(
                 raise
             # A version that holds nothing: stage `atoms` says so when its turn has come, and what was current is so no more.
             byte_length, content_type = 0, earlier[-1]["contentType"]
-    metadata = dict(request.metadata)
-    if request.source_id is not None:
-        metadata["sourceId"] = request.source_id
-    unit_of_work.execute(
-        "insert_source",
-        tenant_id=request.tenant_id,
+    insert_landed_source(
+        unit_of_work,
+        request,
         source_uri=source_uri,
-        content_type=request.content_type or content_type,
+        content_type=content_type,
         byte_length=byte_length,
-        hour=hour,
-        message_id=message.message_id,
-        read_uri=request.uri,
         blob_key=blob_key,
-        now=timestamp(),
-        metadata=json.dumps(metadata, sort_keys=True),
+        message_id=message.message_id,
+        hour=hour,
     )
 
 

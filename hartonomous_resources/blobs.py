@@ -1,13 +1,32 @@
 """Bytes too large for a table row: files in a local folder, content-addressed per tenant."""
 
 import hashlib
+import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from hartonomous_core.clock import time_ordered_uuid
+
+_READ_BYTES = 256 * 1024
+_INCOMING = "incoming"
+
+
+class TooManyBytes(Exception):
+    """A stream is longer than it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingBytes:
+    """The bytes of a stream, all of them on the disk, that are no blob yet. `keep` makes them one; doing it again changes nothing."""
+
+    key: str
+    byte_length: int
+    keep: Callable[[], None]
 
 
 class Blobs(Protocol):
@@ -15,6 +34,20 @@ class Blobs(Protocol):
 
     def put(self, tenant_id: int, content: bytes) -> str:
         """Store bytes durably and return their key; storing them again changes nothing."""
+
+    def put_stream(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> str:
+        """Store what a blocking stream gives until its end, durably and in bounded memory, and return its key.
+
+        Nothing is left of a stream that fails, or that gives more than `max_bytes`: then TooManyBytes is raised.
+        """
+
+    def incoming(
+        self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None
+    ) -> AbstractContextManager[IncomingBytes]:
+        """The same in two steps: read it all, and make it a blob by `keep` or, at the end of the context, forget it.
+
+        For whoever must hold a lock while a blob appears, and cannot hold it as long as a sender sends.
+        """
 
     def get(self, key: str) -> bytes:
         """The bytes of a key. Raises FileNotFoundError."""
@@ -29,41 +62,66 @@ class Blobs(Protocol):
         """Every key, or those written at least so long ago."""
 
     def delete_partial(self, older_than_seconds: float) -> int:
-        """Remove what writers left that were killed in `put`; returns how many files."""
+        """Remove what writers left that were killed before they were done; returns how many files."""
 
     def close(self) -> None:
         """Give back connections, where the store has any."""
 
 
 class LocalBlobs:
-    """Blobs in a folder: <root>/<tenant>/<first two hex digits>/<sha256 hex>."""
+    """Blobs in a folder: <root>/<tenant>/<first two hex digits>/<sha256 hex>; <root>/<tenant>/incoming holds what is being written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def put(self, tenant_id: int, content: bytes) -> str:
-        digest = hashlib.sha256(content).hexdigest()
-        key = f"{int(tenant_id)}/{digest}"
-        target = self.path(key)
-        if target.exists():
-            os.utime(target)  # young again: the sweep must not take it between this call and the row that names it
-            return key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{digest}.{time_ordered_uuid()}")
+        key = f"{int(tenant_id)}/{hashlib.sha256(content).hexdigest()}"
+        return key if self._is_there(key) else self.put_stream(tenant_id, io.BytesIO(content))
+
+    def put_stream(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> str:
+        with self.incoming(tenant_id, stream, max_bytes) as incoming:
+            incoming.keep()
+        return incoming.key
+
+    @contextmanager
+    def incoming(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> Iterator[IncomingBytes]:
+        digest = hashlib.sha256()
+        byte_length = 0
+        partial = self.root / str(int(tenant_id)) / _INCOMING / f".{time_ordered_uuid()}"
+        partial.parent.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("wb") as file:
-                file.write(content)
+                while (block := stream.read(_READ_BYTES)) != b"":  # None, of one that does not block, is no end
+                    byte_length += len(block)
+                    if max_bytes is not None and byte_length > max_bytes:
+                        raise TooManyBytes(f"more than {max_bytes:,} bytes")
+                    digest.update(block)
+                    file.write(block)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(target)
-        except BaseException:  # on a full disk it is tried again and again
+            key = f"{int(tenant_id)}/{digest.hexdigest()}"
+            yield IncomingBytes(key, byte_length, lambda: self._keep(partial, key))
+        finally:  # on a full disk it is tried again and again
             partial.unlink(missing_ok=True)
-            raise
+
+    def _keep(self, partial: Path, key: str) -> None:
+        if self._is_there(key):
+            return
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(target)
         if os.name != "nt":  # the name, too, must survive a power cut: a message may be acknowledged for it
             folder = os.open(target.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
-        return key
+
+    def _is_there(self, key: str) -> bool:
+        """Whether it is stored; then it is young again: the sweep must not take it between this call and the row that names it."""
+        try:
+            os.utime(self.path(key))
+        except FileNotFoundError:
+            return False
+        return True
 
     def get(self, key: str) -> bytes:
         return self.path(key).read_bytes()

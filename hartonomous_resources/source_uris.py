@@ -48,11 +48,12 @@ def real_path(uri: str) -> Path:
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
 
 
-def source_uri_of(request: IngestionRequest) -> str:
+def source_uri_of(request: IngestionRequest, sha256: str | None = None) -> str:
     """The uri of the source that a request brings.
 
     A file's is `file:///…` of where it really lies. Other sources have the name that the sender gave, their id or their hash; a name that
-    is a file's is kept behind `claimed:`, unless it is that of the very file to read.
+    is a file's is kept behind `claimed:`, unless it is that of the very file to read. `sha256` is the hash of the bytes, in hex, where
+    they came beside the request.
 
     Raises UnreadableSource when the request names no local file and brings no bytes.
     """
@@ -63,7 +64,7 @@ def source_uri_of(request: IngestionRequest) -> str:
         return _as_claimed(request.source_uri)
     if request.source_id is not None:
         return f"source:{request.source_id}"
-    return f"sha256:{hashlib.sha256(request.raw_data or b'').hexdigest()}"
+    return f"sha256:{sha256 or hashlib.sha256(request.raw_data or b'').hexdigest()}"
 
 
 def is_file_uri(source_uri: str) -> bool:

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+from hartonomous_core.clock import current_hour, time_ordered_uuid
 from hartonomous_core.limits import INLINE_LIMIT
 from hartonomous_core.messages import IngestionRequest
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.landing import insert_landed_source
 from hartonomous_service.arguments import Id, PageLength, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, NotFound
 
@@ -75,8 +77,10 @@ def replay_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tena
                 )
             replayed = {"jobId": row["jobId"]}
         else:
-            body = row["body"] if row["kind"] == "message" else _request_of_source(resources, row)
-            [message_id] = unit_of_work.enqueue(row["queue"], [(row["orderingKey"], body)])
+            is_message = row["kind"] == "message"
+            message_id = (
+                _enqueue(unit_of_work, row, row["body"]) if is_message else _replay_source(unit_of_work, resources, row)
+            )
             unit_of_work.execute("move_path_grant", old=row["messageId"], new=message_id)
             unit_of_work.execute("forget_landed_copy", source_id=row["sourceId"])
             replayed = {"messageId": message_id}
@@ -85,26 +89,51 @@ def replay_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tena
     return transact(resources.database, replay)
 
 
-def _request_of_source(resources: Resources, row: Row) -> bytes:
+def _enqueue(unit_of_work: UnitOfWork, row: Row, body: bytes) -> str:
+    [message_id] = unit_of_work.enqueue(row["queue"], [(row["orderingKey"], body)])
+    return message_id
+
+
+def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: Row) -> str:
+    """Put a source on the queue again or, if its bytes are more than a message carries, land it again; returns the id of the message."""
     name = f"dead letter {row['deadLetterId']}"
+    unit_of_work.query("lock_blobs")
     try:
         kept = json.loads(row["body"])
-        raw_data = resources.blobs.get(kept["blobKey"]) if "blobKey" in kept else None
+        blob_key = kept.get("blobKey")
+        byte_length = resources.blobs.path(blob_key).stat().st_size if blob_key is not None else 0
+        is_carried = byte_length <= INLINE_LIMIT
         request = IngestionRequest(
             tenant_id=kept["tenantId"],
             source_uri=kept["sourceUri"],
             content_type=kept["contentType"],
             metadata=kept["metadata"],
             uri=kept.get("uri"),
-            raw_data=raw_data,
+            raw_data=None if blob_key is None else resources.blobs.get(blob_key) if is_carried else b"",
         )
     except FileNotFoundError as error:
         raise Conflict(f"{name} cannot be replayed: its bytes are not there any more; discard it") from error
-    except (ValueError, KeyError, TypeError) as error:  # somebody else wrote the row: ours hold what was landed
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:  # somebody else wrote the row: ours hold what was landed
         raise Conflict(f"{name} cannot be replayed: its body says nothing of a source; discard it") from error
-    if raw_data is not None and len(raw_data) > INLINE_LIMIT:
-        raise Conflict(f"{name}: its bytes exceed what a message may carry")
-    return request.to_body()
+    if is_carried:
+        return _enqueue(unit_of_work, row, request.to_body())
+    message_id = time_ordered_uuid()
+    insert_landed_source(
+        unit_of_work,
+        request,
+        source_uri=kept["sourceUri"],
+        content_type=kept["contentType"],
+        byte_length=byte_length,
+        blob_key=blob_key,
+        message_id=message_id,
+        hour=current_hour(),
+    )
+    return message_id
 
 
 @checked

@@ -1,27 +1,30 @@
-"""`ingest`: put files on the queue and see them through."""
+"""`ingest`: put files on the queue and see them through; `submit`: the same for bytes that lie under no path."""
 
+import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, BinaryIO
 
-from pydantic import ValidationError
+from pydantic import PlainValidator, ValidationError
 
-from hartonomous_core.atomizers.content_type import media_type, scan
-from hartonomous_core.clock import timestamp
-from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest
+from hartonomous_core.atomizers.content_type import HEAD_BYTES, media_type, scan, sniff
+from hartonomous_core.clock import current_hour, time_ordered_uuid, timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
+from hartonomous_resources.blobs import IncomingBytes, TooManyBytes
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.queue_rows import insert_path_grant
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
-from hartonomous_resources.source_uris import UnreadableSource
-from hartonomous_service.arguments import GivenPath, Tenant, Text, checked
+from hartonomous_resources.source_uris import UnreadableSource, source_uri_of
+from hartonomous_resources.work.landing import insert_landed_source
+from hartonomous_service.arguments import GivenPath, Id, Name, Tenant, Text, checked
 from hartonomous_service.errors import Invalid
 from hartonomous_service.given_files import GivenFiles
 from hartonomous_service.seeing_through import Report, see_through
@@ -84,14 +87,110 @@ def ingest(
     while batch := list(islice(files, _FILES_PER_BATCH)):
         _enqueue(resources, batch, tenant, content_type, ingestion)
         report(f"{len(ingestion.uris):,} files enqueued or unchanged")
-    stages = see_through(resources, list(ingestion.messages.values()), report) if wait else {}
+    found = _see_through(resources, ingestion, tenant, wait, report)
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
-    sources, refused = ask(resources.database, partial(_results, ingestion=ingestion, tenant=tenant))
+    left_out = [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()]
+    return {**found, "failed": unlisted + found["failed"], "leftOut": left_out}
+
+
+def _bytes_or_stream(value: object) -> object:
+    if not isinstance(value, bytes) and not callable(getattr(value, "read", None)):
+        raise ValueError("give bytes, or a stream of bytes")
+    return value
+
+
+@checked
+def submit(
+    resources: Resources,
+    content: Annotated[bytes | BinaryIO, PlainValidator(_bytes_or_stream)],
+    *,
+    tenant: Tenant = 0,
+    source_uri: Name | None = None,
+    source_id: Id | Name | None = None,
+    content_type: Text | None = None,
+    metadata: Mapping[str, object] | None = None,
+    wait: bool = False,
+    report: Report = lambda message: None,
+) -> dict[str, Any]:
+    """Take in bytes that lie under no path, such as an upload, and return what `ingest` returns, for this one source.
+
+    A blocking stream is read to its end, in bounded memory. When this returns, the bytes are on the disk and the source is landed, for a
+    daemon or the next run to do; with `wait`, it is seen through. The name is `source_uri`, else `source:` and `source_id`, else `sha256:`
+    and the hash; the same name again makes a version. What the stream raises is raised, and nothing is left of it.
+
+    Raises Invalid for an argument that no message may hold either, and for more than HARTONOMOUS_MAX_SOURCE_BYTES.
+    """
+    request = _request_beside_bytes(tenant, source_uri, source_id, content_type, metadata)
+    stream = io.BytesIO(content) if isinstance(content, bytes) else content
+    message_id = time_ordered_uuid()
+    try:
+        with resources.blobs.incoming(tenant, stream, resources.settings.max_source_bytes) as incoming:
+            uri = source_uri_of(request, incoming.key.partition("/")[2])
+            transact(
+                resources.database,
+                partial(_land, resources=resources, request=request, uri=uri, incoming=incoming, message_id=message_id),
+            )
+    except TooManyBytes as error:
+        raise Invalid(f"{error}: raise HARTONOMOUS_MAX_SOURCE_BYTES or split it", argument="content") from error
+    return _see_through(resources, _Ingestion([uri], {uri: message_id}), tenant, wait, report)
+
+
+def _request_beside_bytes(
+    tenant: int,
+    source_uri: str | None,
+    source_id: int | str | None,
+    content_type: str | None,
+    metadata: Mapping[str, object] | None,
+) -> IngestionRequest:
+    """A request without its bytes, held to what is asked of a message."""
+    fields = {
+        "tenantId": tenant,
+        "sourceUri": source_uri,
+        "sourceId": source_id,
+        "contentType": content_type,
+        "metadata": dict(metadata or {}),
+        "rawData": "",
+    }
+    try:
+        return parse_ingestion_request(json.dumps(fields).encode())
+    except (InvalidMessage, TypeError, ValueError) as error:
+        raise Invalid(f"the content cannot be submitted so: {error}") from error
+
+
+def _land(
+    unit_of_work: UnitOfWork,
+    resources: Resources,
+    request: IngestionRequest,
+    uri: str,
+    incoming: IncomingBytes,
+    message_id: str,
+) -> None:
+    unit_of_work.query("lock_blobs")
+    incoming.keep()
+    with resources.blobs.path(incoming.key).open("rb") as file:
+        sniffed = sniff(file.read(HEAD_BYTES), uri)
+    insert_landed_source(
+        unit_of_work,
+        request,
+        source_uri=uri,
+        content_type=sniffed,
+        byte_length=incoming.byte_length,
+        blob_key=incoming.key,
+        message_id=message_id,
+        hour=current_hour(),
+    )
+
+
+def _see_through(
+    resources: Resources, ingestion: _Ingestion, tenant: int, wait: bool, report: Report
+) -> dict[str, Any]:
+    stages = see_through(resources, list(ingestion.messages.values()), report) if wait else {}
+    sources, failed = ask(resources.database, partial(_results, ingestion=ingestion, tenant=tenant))
     return {
         "sources": sources,
-        "failed": unlisted + refused,
+        "failed": failed,
         "notSearchable": not_searchable(Counter(row["contentType"] for row in sources if row["status"] == "Atomized")),
-        "leftOut": [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()],
+        "leftOut": [],
         "stages": stages,
     }
 

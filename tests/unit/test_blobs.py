@@ -2,14 +2,17 @@
 
 import errno
 import hashlib
+import io
 import os
 import time
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.blobs import LocalBlobs
-from tests.builders import in_processes
+from hartonomous_resources.blobs import LocalBlobs, TooManyBytes
+from tests.builders import in_processes, start_and_kill
 
 CONTENT = bytes(range(256)) * 300
 
@@ -114,3 +117,114 @@ def test_processes_that_store_the_same_bytes_at_once_store_them_once(blobs: Loca
     assert keys[0] == keys[1] == keys[2]
     assert [blobs.get(key) for key in keys[0]] == [CONTENT + bytes([n]) for n in range(50)]
     assert len(files(blobs)) == 50
+
+
+class Stream(io.RawIOBase):
+    """So many bytes, in pieces of at most 100 KB; then `then` is called, once, before the end."""
+
+    def __init__(self, byte_length: int, then: Callable[[], None] = lambda: None) -> None:
+        self.left = byte_length
+        self.then = then
+
+    def read(self, size: int = -1) -> bytes:
+        piece = bytes(min(size, self.left, 100_000))
+        if not piece:
+            self.then()
+        self.left -= len(piece)
+        return piece
+
+
+@pytest.mark.parametrize("byte_length", [0, 1, 300_000, 10_000_000])
+def test_a_stream_is_stored_as_the_same_bytes_are(blobs: LocalBlobs, byte_length: int) -> None:
+    key = blobs.put_stream(7, Stream(byte_length))
+
+    assert key == f"7/{hashlib.sha256(bytes(byte_length)).hexdigest()}"
+    assert blobs.get(key) == bytes(byte_length)
+    assert blobs.put(7, bytes(byte_length)) == blobs.put_stream(7, Stream(byte_length)) == key
+    assert files(blobs) == [blobs.path(key)]
+
+
+def test_a_stream_is_stored_in_bounded_memory(blobs: LocalBlobs) -> None:
+    tracemalloc.start()
+    blobs.put_stream(0, Stream(20_000_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 4_000_000
+
+
+def test_streams_of_two_tenants_share_no_blob(blobs: LocalBlobs) -> None:
+    one, two = (blobs.put_stream(tenant, Stream(10)) for tenant in (1, 2))
+
+    blobs.delete(one)
+
+    assert list(blobs.list_keys()) == [two]
+
+
+def test_of_a_stream_that_is_too_long_nothing_is_left(blobs: LocalBlobs) -> None:
+    with pytest.raises(TooManyBytes, match="more than 299,999 bytes"):
+        blobs.put_stream(0, Stream(300_000), max_bytes=299_999)
+
+    assert files(blobs) == []
+    assert blobs.get(blobs.put_stream(0, Stream(300_000), max_bytes=300_000)) == bytes(300_000)
+
+
+def test_of_a_stream_that_breaks_off_nothing_is_left(blobs: LocalBlobs) -> None:
+    def hang_up() -> None:
+        raise ConnectionResetError("the sender is gone")
+
+    with pytest.raises(ConnectionResetError):
+        blobs.put_stream(0, Stream(300_000, hang_up))
+
+    assert files(blobs) == []
+
+
+class NotReady(io.RawIOBase):
+    """A stream that does not block, and has nothing now."""
+
+    def read(self, size: int = -1) -> None:
+        return None
+
+
+@pytest.mark.parametrize("stream", [NotReady(), io.StringIO("text")])
+def test_what_is_no_blocking_stream_of_bytes_is_not_taken_for_an_empty_one(
+    blobs: LocalBlobs, stream: io.IOBase
+) -> None:
+    with pytest.raises(TypeError):
+        blobs.put_stream(0, stream)  # type: ignore[arg-type]
+
+    assert files(blobs) == []
+
+
+def test_bytes_that_came_in_and_were_not_kept_go(blobs: LocalBlobs) -> None:
+    with blobs.incoming(0, Stream(300_000)) as incoming:
+        assert (incoming.key, incoming.byte_length) == (f"0/{hashlib.sha256(bytes(300_000)).hexdigest()}", 300_000)
+        assert list(blobs.list_keys()) == []
+
+    assert files(blobs) == []
+
+
+def test_keeping_is_done_again_as_often_as_its_transaction_is(blobs: LocalBlobs) -> None:
+    with blobs.incoming(0, Stream(10)) as incoming:
+        for _ in range(2):
+            incoming.keep()
+
+    assert files(blobs) == [blobs.path(incoming.key)]
+
+
+def put_half(ready: Callable[[], None], root: Path) -> None:
+    def wait() -> None:
+        ready()
+        time.sleep(60)
+
+    LocalBlobs(root).put_stream(0, Stream(300_000, wait))
+
+
+def test_what_a_killed_sender_left_is_no_blob_and_is_swept(blobs: LocalBlobs) -> None:
+    start_and_kill(put_half, blobs.root)
+    assert len(files(blobs)) == 1 and list(blobs.list_keys()) == []
+
+    assert blobs.delete_partial(older_than_seconds=3600) == 0
+    assert blobs.delete_partial(older_than_seconds=-1) == 1
+
+    assert files(blobs) == []
