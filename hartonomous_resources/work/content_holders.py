@@ -1,0 +1,91 @@
+"""Every place that holds content, or what was said of it, and how it is removed there today.
+
+A way is `statement NAME` (of both databases), `graph statement NAME`, `trigger NAME` (fires by itself), `with TABLE` (a foreign key
+deletes it with that table's row), `call MODULE:NAME`, or `sql TEXT` for what only SQLite's file needs. Where there is none, `lacks` says so.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """`name` is a table, or what is none; `ways` are what removes a row, in the order in which they are gone."""
+
+    name: str
+    holds: str
+    ways: tuple[str, ...] = ()
+    lacks: str | None = None
+
+
+_BLOB = "call hartonomous_resources.work.landed_blobs:delete_unreferenced_blob"
+_NODE = "graph statement delete_node"
+
+HOLDERS = (
+    Holder("AtomDerivation", "which atom was made from which", ("statement delete_source_derivations",)),
+    Holder("SourceAtom", "Suffix, Locator", ("statement remove_references", "statement delete_source_atoms")),
+    Holder(
+        "Atom",
+        "CanonicalText, AtomicValue, ContentHash",
+        ("statement delete_unreferenced_atoms",),
+        "one inserted by hand stays, for whoever inserted it to delete",
+    ),
+    Holder("AtomContent", "Content; BlobKey is its hash", ("with Atom",)),
+    Holder(
+        "AtomText",
+        "the words of CanonicalText",
+        ("trigger Atom_TextDeleted", "sql INSERT INTO AtomText (AtomText) VALUES ('optimize')"),
+    ),
+    Holder("AtomEmbedding", "the vector and the position that follow from the text", ("with Atom",)),
+    Holder("AtomEmbeddingVector384", "a copy of the vector, on SQL Server 2025", ("with AtomEmbedding",)),
+    Holder("BackgroundJob", "Parameters, Result", ("with Atom",), "a job of no atom is not deleted by anything"),
+    Holder(
+        "Source",
+        "SourceUri, ReadUri, Metadata, ErrorMessage",
+        ("statement delete_source",),
+        "one to which another version, or one found in it, points stays",
+    ),
+    Holder("SourceRun", "which run wrote of it", ("with Source",)),
+    Holder("PathGrant", "Uri", ("statement delete_path_grant",)),
+    Holder("QueueMessage", "Body, OrderingKey, LastError", ("statement delete_messages",)),
+    Holder("DeadLetter", "Body, OrderingKey, Reason", ("statement delete_dead_letter", "statement forget_landed_copy")),
+    Holder("Inference", "Task, Metadata, Model", lacks="nothing deletes an inference"),
+    Holder("InferenceAtom", "hashes of atoms", lacks="nothing deletes an inference"),
+    Holder("GraphNode", "hashes, SourceUri; no text", (_NODE,)),
+    Holder("GraphEdge", "which node was made from which", ("with GraphNode",)),
+    Holder("blobs", "landed copies, and atoms above 64 KiB", (_BLOB,)),
+    Holder(
+        "incoming blobs",
+        "what a killed sender had sent",
+        ("call hartonomous_resources.blobs:LocalBlobs.delete_partial",),
+    ),
+    Holder(
+        "files of SQLite",
+        "pages that were freed, the write-ahead log",
+        ("sql VACUUM", "sql PRAGMA wal_checkpoint(TRUNCATE)"),
+    ),
+    Holder("exact index of vectors", "nothing of its own: it reads AtomEmbedding at each question"),
+    Holder(
+        "queues of Service Broker",
+        "messages until a receive moves them to QueueMessage, a moment later",
+        lacks="they are not reached there",
+    ),
+)
+
+NO_HOLDERS = {
+    "EmbeddingModel": ("Modality Name ArtifactHash Precision Settings CreatedAt", "says what a model is"),
+    "ProjectionModel": (
+        "Method Parameters ArtifactHash CreatedAt",
+        "frozen numbers; the landmark projection is made from no data",
+    ),
+    "Erasure": ("Salt SaltedHash ErasedAt", "a receipt: a salted hash, counts and a time"),
+    "QueueLease": ("Queue LeaseOwner LeaseUntil", "which process works on a queue"),
+    "SchemaVersion": ("Name Sha256 AppliedAt Feature", "the journal of migrations"),
+    "GraphOwner": ("Owner", "when the database of this graph was made"),
+    "DialogPool": (
+        "Queue Handle OpenedAt ChangeToken",
+        "dialogs of Service Broker, by hash of the ordering key modulo eight",
+    ),
+    "LandmarkComponent": ("", "numbers of the landmark axes"),
+    "LandmarkDimension": ("", "numbers of the landmark axes"),
+}
+"""Tables that hold none: their columns of text, bytes or time, and why. A further column is to be decided on."""
