@@ -91,7 +91,8 @@ def sts_spearman(data: Path, precision: str) -> float:
 
     pairs = sts_pairs(data)
     compute = open_compute(Settings(text_precision=precision))
-    first, second = (compute.embed_texts([pair[side] for pair in pairs]).vectors for side in (0, 1))
+    [model] = compute.models()
+    first, second = (compute.embed(model, [pair[side] for pair in pairs]).vectors for side in (0, 1))
     return float(spearmanr((first * second).sum(axis=1), [score for *_, score in pairs]).statistic)
 
 

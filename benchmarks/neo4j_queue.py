@@ -73,7 +73,7 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
     from hartonomous_core.clock import timestamp
     from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, atoms_events
     from hartonomous_resources.compute.protocol import ModelIdentity
-    from hartonomous_resources.work.models import activate_embedding_model
+    from hartonomous_resources.work.models import activate_embedding_models
     from tests.builders import enqueue, receive_all, request
 
     database = work.resources.database
@@ -87,7 +87,8 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
     created = receive_all(database, PROVENANCE_QUEUE)
 
     with database.unit_of_work() as unit_of_work:
-        model = activate_embedding_model(unit_of_work, ModelIdentity("text", "drawn", 384, "0" * 64, "int8", "{}"))
+        identity = ModelIdentity("text", "drawn", 384, "0" * 64, "int8", "{}")
+        [model] = activate_embedding_models(unit_of_work, [identity])
         rows = database.connection().execute("SELECT AtomId FROM Atom WHERE Subtype = 'sentence' ORDER BY AtomId")
         ids = [row["AtomId"] for row in rows][number * SOURCES * SENTENCES :]
         vectors = np.random.default_rng(number).normal(size=(len(ids), 384)).astype("<f4")

@@ -55,11 +55,12 @@ def measure(data: Path, vectors: int, rounds: int) -> list[Figure]:
 
 def fill(resources: Any, data: Path, vectors: int) -> None:
     """Atoms with their vectors, as a client of the database would insert them."""
-    from hartonomous_resources.work.models import activate_embedding_model
+    from hartonomous_resources.work.models import activate_embedding_models
 
-    near = resources.compute.embed_texts(list(QUESTIONS)).vectors
+    [model] = resources.compute.models()
+    near = resources.compute.embed(model, list(QUESTIONS)).vectors
     with resources.database.unit_of_work() as unit_of_work:
-        model_id = activate_embedding_model(unit_of_work, resources.compute.text_model())
+        [model_id] = activate_embedding_models(unit_of_work, [model])
     draw = np.random.default_rng(5)
     texts = sentences(data, seed=5)
     connection = resources.database.connection()

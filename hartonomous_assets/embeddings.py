@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,15 +14,16 @@ from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Wo
 from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.clock import timestamp
+from hartonomous_core.embedders.protocol import Embeddings
 from hartonomous_core.json_objects import UnreadableJson, read_object, spelled
-from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import ATOMS_TO_EMBED, AtomToEmbed, insert_embedding
 from hartonomous_resources.database.rows.job_rows import JobInHand
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
-from hartonomous_resources.work.models import activate_embedding_model
+from hartonomous_resources.work.models import activate_embedding_models, queue_for_other_models
 from hartonomous_resources.work.publishing import publish
 
 _SETTINGS = Settings()
@@ -37,87 +39,129 @@ def steps(work: Work) -> Generator[Progress]:
 
 
 def _embedding_steps(work: Work) -> Generator[Progress]:
-    """Claim a batch of jobs, embed, complete. The model is loaded when there is a first job, not before."""
+    """Claim a batch of jobs, embed, complete. Models are loaded when there is a first job, not before."""
     settings, database = work.resources.settings, work.resources.database
-    model_id: int | None = None
+    models: dict[int, ModelIdentity] | None = None
     while True:
         if not (settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING)):
             yield IDLE
             continue
-        if model_id is None:
+        if models is None:
             try:
-                model = work.resources.compute.text_model()
+                found = work.resources.compute.models()
             except ComputeUnavailable as error:
                 raise StageUnavailable(str(error)) from error
-            model_id = transact(database, partial(activate_embedding_model, model=model))
-        embed = partial(_embed, work, model_id)
+            models = transact(database, partial(activate_embedding_models, models=found))
+        embed = partial(_embed, work, models)
         yield work_on_jobs(work, GENERATE_EMBEDDING, settings.embedding_batch_size, embed)
 
 
-def _embed(work: Work, model_id: int, jobs: Sequence[JobInHand]) -> Progress:
+@dataclass
+class _Batch:
+    """What becomes of claimed jobs: those that need vectors, those that are done already (by result), those refused (by reason)."""
+
+    ready: list[JobInHand] = field(default_factory=list)
+    finished: dict[str, list[JobInHand]] = field(default_factory=dict)
+    refused: dict[str, list[JobInHand]] = field(default_factory=dict)
+    atoms_by_model: dict[int, list[AtomToEmbed]] = field(default_factory=dict)
+    """Which atoms each model embeds, by ModelId."""
+
+
+def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[JobInHand]) -> Progress:
     ids = json.dumps(list({job["atomId"] for job in jobs}))
-    rows = query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids, model_id=model_id)
-    atoms: dict[int | None, AtomToEmbed] = {row["atomId"]: row for row in rows}
-    done: set[int | None] = {row["atomId"] for row in rows if row["isEmbedded"]}
-    ready: list[JobInHand] = []
-    finished: dict[str, list[JobInHand]] = {}
-    refused: dict[str, list[JobInHand]] = {}
-    for job in jobs:
-        if reason := _why_refused(job, atoms.get(job["atomId"])):
-            refused.setdefault(reason, []).append(job)
-        elif not (atoms[job["atomId"]]["text"] or "").strip():
-            finished.setdefault("skipped: empty text", []).append(job)
-        elif job["atomId"] in done:  # the trigger's job and one by hand: whichever comes first does the work
-            finished.setdefault("already embedded", []).append(job)
-        else:
-            done.add(job["atomId"])
-            ready.append(job)
+    atoms: dict[int | None, AtomToEmbed] = {
+        row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
+    }
+    batch = _sort(jobs, atoms, models)
     log_atoms(
         work,
         "atom_embeddings",
         GENERATING,
         (
             {"AtomId": job["atomId"], "Modality": atoms[job["atomId"]]["modality"], "TenantId": job["tenantId"]}
-            for job in ready
+            for job in batch.ready
         ),
     )
     try:
-        embedded = (
-            work.resources.compute.embed_texts([atoms[job["atomId"]]["text"] or "" for job in ready]) if ready else None
-        )
+        embedded = {
+            model_id: work.resources.compute.embed(models[model_id], [atom["text"] or "" for atom in of_model])
+            for model_id, of_model in batch.atoms_by_model.items()
+        }
     except ComputeUnavailable as error:
         raise StageUnavailable(str(error)) from error
 
     def store(unit_of_work: UnitOfWork) -> None:
-        now = timestamp()
-        if embedded is not None:
-            unit_of_work.execute_many(
-                insert_embedding,
-                (
-                    insert_embedding(
-                        atom_id=job["atomId"],
-                        model_id=model_id,
-                        dimension=len(vector),
-                        embedding_vector=vector.astype("<f4").tobytes(),
-                        window_count=int(windows),
-                        run_id=work.run_id,
-                        created_at=now,
-                    )
-                    for job, vector, windows in zip(ready, embedded.vectors, embedded.window_counts, strict=True)
-                ),
-            )
-        complete(unit_of_work, work, ready)
-        for result, of_result in finished.items():
+        for model_id, vectors in embedded.items():
+            _insert(unit_of_work, work, model_id, batch.atoms_by_model[model_id], vectors)
+        complete(unit_of_work, work, batch.ready)
+        for result, of_result in batch.finished.items():
             complete(unit_of_work, work, of_result, result)
-        for reason, of_reason in refused.items():
+        for reason, of_reason in batch.refused.items():
             refuse(unit_of_work, work, of_reason, reason)
+        if of_every_model := [atoms[job["atomId"]]["atomId"] for job in batch.ready if job["modelId"] is None]:
+            queue_for_other_models(unit_of_work, models, of_every_model)
         publish(unit_of_work, "AtomsEmbedded", [job for job in jobs if _is_of_its_tenant(job, atoms)], work.run_id)
 
     transact(work.resources.database, store)
-    counts = {"embedded": len(ready)}
-    counts |= {result.partition(":")[0]: len(of_result) for result, of_result in finished.items()}
-    counts["refused"] = sum(map(len, refused.values()))
+    counts = {"embedded": sum(map(len, batch.atoms_by_model.values()))}
+    counts |= {result.partition(":")[0]: len(of_result) for result, of_result in batch.finished.items()}
+    counts["refused"] = sum(map(len, batch.refused.values()))
     return Progress({name: n for name, n in counts.items() if n})
+
+
+def _sort(
+    jobs: Sequence[JobInHand], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
+) -> _Batch:
+    """Of two jobs for the same atom and model, the trigger's and one by hand, whichever comes first does the work."""
+    batch = _Batch()
+    done = {(row["atomId"], model_id) for row in atoms.values() for model_id in json.loads(row["embeddedBy"])}
+    for job in jobs:
+        atom = atoms.get(job["atomId"])
+        if reason := _why_refused(job, atom, models):
+            batch.refused.setdefault(reason, []).append(job)
+            continue
+        assert atom is not None  # noqa: S101 - such a job is refused
+        wanted = {(atom["atomId"], model_id) for model_id in _models_for(job, atom, models)}
+        if not (atom["text"] or "").strip():
+            batch.finished.setdefault("skipped: empty text", []).append(job)
+        elif wanted <= done:
+            batch.finished.setdefault("already embedded", []).append(job)
+        else:
+            for _, model_id in wanted - done:
+                batch.atoms_by_model.setdefault(model_id, []).append(atom)
+            done |= wanted
+            batch.ready.append(job)
+    return batch
+
+
+def _models_for(job: JobInHand, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
+    """The model that the job names, or each of the atom's modality."""
+    return [
+        model_id
+        for model_id, model in models.items()
+        if job["modelId"] in (None, model_id) and model.modality == atom["modality"]
+    ]
+
+
+def _insert(
+    unit_of_work: UnitOfWork, work: Work, model_id: int, atoms: Sequence[AtomToEmbed], embedded: Embeddings
+) -> None:
+    now = timestamp()
+    unit_of_work.execute_many(
+        insert_embedding,
+        (
+            insert_embedding(
+                atom_id=atom["atomId"],
+                model_id=model_id,
+                dimension=len(vector),
+                embedding_vector=vector.astype("<f4").tobytes(),
+                window_count=int(windows),
+                run_id=work.run_id,
+                created_at=now,
+            )
+            for atom, vector, windows in zip(atoms, embedded.vectors, embedded.window_counts, strict=True)
+        ),
+    )
 
 
 def _is_of_its_tenant(job: JobInHand, atoms: Mapping[int | None, AtomToEmbed]) -> bool:
@@ -125,7 +169,7 @@ def _is_of_its_tenant(job: JobInHand, atoms: Mapping[int | None, AtomToEmbed]) -
     return atom is not None and atom["tenantId"] == job["tenantId"]
 
 
-def _why_refused(job: JobInHand, atom: AtomToEmbed | None) -> str | None:
+def _why_refused(job: JobInHand, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
     """Why a job can never succeed; None where it can. Another tenant's atom reads as one that is not there."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:
@@ -135,8 +179,9 @@ def _why_refused(job: JobInHand, atom: AtomToEmbed | None) -> str | None:
         if "AtomId" not in parameters:
             return "its Parameters name no AtomId"
         return f"tenant {job['tenantId']} has no atom {json.dumps(parameters['AtomId'])[:40]}"
-    if atom["modality"] != "text":
-        return f"no embedding model is active for modality {atom['modality']!r}"
+    if not _models_for(job, atom, models):
+        which = "no embedding model" if job["modelId"] is None else f"no embedding model {job['modelId']}"
+        return f"{which} is active for modality {atom['modality']!r}"
     if atom["text"] and not atom["textIsValid"]:
         return f"the text of atom {job['atomId']} is not UTF-8"
     return None
@@ -151,8 +196,8 @@ STAGE = Stage(
         owners=["team:hartonomous"],
         metadata=column_schema("AtomEmbedding"),
         code_version=f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision}",
-        description="A unit vector for every atom that needs one, from the GenerateEmbedding jobs that a database trigger writes on "
-        "every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
+        description="A unit vector of each active model for every atom that needs one, from the GenerateEmbedding jobs that a database trigger "
+        "writes on every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
     ),
     steps=steps,
     totals=hour_table("hour_embeddings"),

@@ -1,14 +1,13 @@
-"""Asset `projection_model`: the active projection of the active embedding model, versioned."""
-
-from functools import partial
+"""Asset `projection_model`: the active projection of each active embedding model, versioned."""
 
 import dagster as dg
 
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import ProjectionModel
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.work.models import active_embedding_model, ensure_projection_model
+from hartonomous_resources.work.models import active_embedding_models, ensure_projection_model
 
 _ARTEFACT = "artefact"
 
@@ -41,16 +40,22 @@ def materialize_if_new(context: dg.AssetExecutionContext, database: Database) ->
 
 
 def _active(database: Database) -> dict[str, dg.MetadataValue] | None:
-    model = ask(database, active_embedding_model)
-    if model is None:
+    models = ask(database, active_embedding_models)
+    if not models:
         return None
-    projection = transact(
-        database, partial(ensure_projection_model, model_id=model["modelId"], dimension=model["dimension"])
-    )
+
+    def ensure(unit_of_work: UnitOfWork) -> list[ProjectionModel]:
+        return [ensure_projection_model(unit_of_work, model["modelId"], model["dimension"]) for model in models]
+
+    projections = transact(database, ensure)
+    names = [f"{model['name']} ({model['precision']})" for model in models]
+    parameters = [projection["parameters"] for projection in projections]
     return {
-        "dagster/row_count": dg.MetadataValue.int(1),
-        "embedding model": dg.MetadataValue.text(f"{model['name']} ({model['precision']})"),
-        "method": dg.MetadataValue.text(projection["method"]),
-        "parameters": dg.MetadataValue.json(projection["parameters"]),
-        _ARTEFACT: dg.MetadataValue.text(projection["artifactHash"]),
+        "dagster/row_count": dg.MetadataValue.int(len(models)),
+        "embedding model": dg.MetadataValue.text(", ".join(names)),
+        "method": dg.MetadataValue.text(", ".join(projection["method"] for projection in projections)),
+        "parameters": dg.MetadataValue.json(
+            parameters[0] if len(models) == 1 else dict(zip(names, parameters, strict=True))
+        ),
+        _ARTEFACT: dg.MetadataValue.text(", ".join(projection["artifactHash"] for projection in projections)),
     }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 
 import dagster as dg
 import numpy as np
@@ -16,6 +17,7 @@ from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
     PENDING_PROJECTIONS,
+    EmbeddingModel,
     EmbeddingToProject,
     ProjectionModel,
     project_embedding,
@@ -23,7 +25,7 @@ from hartonomous_resources.database.rows.embedding_rows import (
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.vectors.stored_vectors import vectors_of
-from hartonomous_resources.work.models import active_embedding_model, ensure_projection_model
+from hartonomous_resources.work.models import active_embedding_models, ensure_projection_model
 from hartonomous_resources.work.publishing import publish
 
 
@@ -38,9 +40,9 @@ def _project_batch(work: Work) -> int:
     resources = work.resources
 
     def has_work(unit_of_work: UnitOfWork) -> bool:
-        model = active_embedding_model(unit_of_work)
-        return model is not None and bool(
+        return any(
             unit_of_work.query("has_pending_projections", hour=work.hour, model_id=model["modelId"])
+            for model in active_embedding_models(unit_of_work)
         )
 
     if not ask(resources.database, has_work):
@@ -57,10 +59,23 @@ def _project_batch(work: Work) -> int:
 def project_pending(
     unit_of_work: UnitOfWork, compute: Compute, hour: str, n: int, run_id: str | None
 ) -> tuple[int, Iterable[dict[str, object]]]:
-    """Give up to `n` embeddings of an hour their positions, by the active models; returns how many, and for the log what each has got."""
-    model = active_embedding_model(unit_of_work)
-    if model is None:
-        return 0, ()
+    """Give up to `n` embeddings of an hour, by active models, their positions: each by the active projection of its model.
+
+    Returns how many, and for the log what each has got.
+    """
+    total = 0
+    placed: list[Iterable[dict[str, object]]] = []
+    for model in active_embedding_models(unit_of_work):
+        if total < n:
+            count, of_model = _project_space(unit_of_work, compute, model, hour, n - total, run_id)
+            total += count
+            placed.append(of_model)
+    return total, chain.from_iterable(placed)
+
+
+def _project_space(
+    unit_of_work: UnitOfWork, compute: Compute, model: EmbeddingModel, hour: str, n: int, run_id: str | None
+) -> tuple[int, Iterable[dict[str, object]]]:
     projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
     found = unit_of_work.query(PENDING_PROJECTIONS, hour=hour, model_id=model["modelId"], n=n)
     vectors, usable = vectors_of(found, model["dimension"])
@@ -131,7 +146,7 @@ STAGE = Stage(
         metadata=column_schema("AtomEmbedding"),
         code_version=LANDMARK_METHOD,
         description="Each embedding's place in 3-D (coordinates in [-1, 1]), its 63-bit Hilbert value and its buckets, by the active "
-        "projection model. The same vector has the same place on every machine.",
+        "projection of its model. The same vector has the same place on every machine.",
     ),
     steps=steps,
     totals=hour_table("hour_projections"),

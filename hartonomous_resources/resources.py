@@ -1,5 +1,6 @@
 """The outside, opened: what every stage and every command works with."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -62,11 +63,17 @@ def open_graph(settings: Settings) -> Graph:
 
 def open_compute(settings: Settings) -> Compute:
     """The compute of a home; models are loaded at first use."""
-    from hartonomous_resources.compute.in_process import (
-        InProcessCompute,
-    )  # imports NumPy: not for commands that only read rows
+    return COMPUTES[settings.compute](settings)
+
+
+def _in_process(settings: Settings) -> Compute:
+    from hartonomous_resources.compute.in_process import InProcessCompute  # not for commands that only read rows
 
     return InProcessCompute(settings)
+
+
+COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": _in_process}
+"""Backends of compute by the value of HARTONOMOUS_COMPUTE, which `Settings.compute` lists too."""
 
 
 def open_blobs(settings: Settings) -> Blobs:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hartonomous_core.embedders import TEXT_MODEL
+from hartonomous_core.embedders import TEXT_MODEL, Precision
 from hartonomous_resources.dotnet_configuration import read_configuration, settings_of_configuration
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
@@ -66,8 +66,13 @@ class Settings(BaseSettings):
         description="Text model: the name, or the path of an .onnx file with tokenizer.json beside it, or of a folder with model.onnx "
         "(or model.safetensors) and tokenizer.json.",
     )
-    text_precision: Literal["int8", "fp32"] = Field(
-        default="int8", description="Precision of the text model; part of the model's identity."
+    compute: Literal["in_process"] = Field(
+        default="in_process",
+        description="Where atoms are embedded and projected. in_process: in the process of the run, on its processors.",
+    )
+    text_precision: str = Field(
+        default="int8",
+        description="Precision of the text model, part of its identity: int8, fp32, or int8,fp32 for two models, of which the first is searched.",
     )
     text_model_source: Literal["auto", "hub", "wheel"] = Field(
         default="auto",
@@ -222,6 +227,13 @@ class Settings(BaseSettings):
     def _is_a_name_or_absolute(cls, value: str) -> str:
         return value if value == TEXT_MODEL else str(_absolute(Path(value)))
 
+    @field_validator("text_precision")
+    @classmethod
+    def _is_of_precisions(cls, value: str) -> str:
+        if value not in ("int8", "fp32", "int8,fp32", "fp32,int8"):
+            raise ValueError("int8 or fp32 is expected, or both: int8,fp32")
+        return value
+
     @field_validator("config")
     @classmethod
     def _is_readable(cls, value: Path | None) -> Path | None:
@@ -270,6 +282,11 @@ class Settings(BaseSettings):
                 "expected is postgresql://HOST:PORT/DATABASE with USER:PASSWORD@ before HOST, and / @ : of a password as %2F %40 %3A"
             )
         return SecretStr(f"{_POSTGRES_DRIVER}://{rest}")
+
+    @property
+    def text_precisions(self) -> list[Precision]:
+        """The precisions of the text model, each a model and a space of its own; the first is searched."""
+        return cast("list[Precision]", self.text_precision.split(","))
 
     @property
     def uses_sqlserver(self) -> bool:

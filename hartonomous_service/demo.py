@@ -97,13 +97,14 @@ def _timed(action: Any) -> float:
 
 def _get_model(settings: Settings, progress: Progress) -> None:
     try:
-        ensure_text_model(
-            settings.model_dir,
-            model=settings.text_model,
-            precision=settings.text_precision,
-            source=settings.text_model_source,
-            progress=progress,
-        )
+        for precision in settings.text_precisions:
+            ensure_text_model(
+                settings.model_dir,
+                model=settings.text_model,
+                precision=precision,
+                source=settings.text_model_source,
+                progress=progress,
+            )
     except TextModelError as error:
         raise Unavailable(str(error)) from error
 

@@ -117,10 +117,11 @@ def _graph(settings: Settings) -> Outcome:
 def _text_model(settings: Settings) -> Outcome:
     from hartonomous_resources.compute.text_model import text_model_is_ready
 
-    ready, detail = text_model_is_ready(
-        settings.model_dir, model=settings.text_model, precision=settings.text_precision
+    found = dict.fromkeys(
+        text_model_is_ready(settings.model_dir, model=settings.text_model, precision=precision)
+        for precision in settings.text_precisions
     )
-    return (HEALTHY if ready else DEGRADED), detail
+    return (HEALTHY if all(ready for ready, _ in found) else DEGRADED), "; ".join(detail for _, detail in found)
 
 
 def _queues(counted: list[_Counts]) -> Outcome:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -12,12 +12,13 @@ from pydantic import Field
 
 from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.compute.protocol import ComputeUnavailable
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
+from hartonomous_resources.database.rows.embedding_rows import EmbeddingModel
 from hartonomous_resources.database.searchable_atoms import best_searchable
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.models import active_embedding_model
+from hartonomous_resources.work.models import active_embedding_models
 from hartonomous_service.arguments import Name, PageLength, Skip, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.inferences import InferenceRecord, record_inference
@@ -89,25 +90,28 @@ def search(
 def _semantic(
     unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, n: int, modality: str | None
 ) -> Sequence[tuple[int, float]]:
-    """The n nearest atoms by cosine."""
-    model = active_embedding_model(unit_of_work)
-    if model is None:
+    """The n nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
+    active = {row["artifactHash"]: row for row in active_embedding_models(unit_of_work) if row["modality"] == "text"}
+    if not active:
         return []
-    query = _embedded(resources, text, model)
+    model, query = _embedded(resources, text, active)
     return resources.vectors.nearest(unit_of_work, tenant, model["modelId"], query, n, modality=modality)
 
 
-def _embedded(resources: Resources, text: str, model: Row) -> NDArray[np.float32]:
-    """The vector of a text by the model whose vectors it is compared with."""
+def _embedded(
+    resources: Resources, text: str, active: Mapping[str, EmbeddingModel]
+) -> tuple[EmbeddingModel, NDArray[np.float32]]:
+    """Which of the active models (by artifact hash) is searched, and the vector of a text by it."""
     try:
-        loaded = resources.compute.text_model()
-        if loaded.artifact_hash != model["artifactHash"]:
+        models = [each for each in resources.compute.models() if each.modality == "text"]
+        loaded = next((each for each in models if each.artifact_hash in active), None)
+        if loaded is None:
+            other = next(iter(active.values()))
             raise Conflict(
-                f"the settings name the text model {loaded.name} ({loaded.precision}), the embeddings here are by {model['name']} "
-                f"({model['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
+                f"the settings name the text model {models[0].name} ({models[0].precision}), the embeddings here are by {other['name']} "
+                f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
             )
-        query: NDArray[np.float32] = resources.compute.embed_texts([text]).vectors[0]
-        return query
+        return active[loaded.artifact_hash], resources.compute.embed(loaded, [text]).vectors[0]
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
 

@@ -1,6 +1,6 @@
 """What tests are built with: backends, homes, processes, and the smallest rows and messages that a test is about.
 
-A further backend is one more entry in `DATABASES`, `GRAPHS` or `VECTOR_INDEXES`; every contract test then runs against it as well.
+A further backend is one more entry in `DATABASES`, `GRAPHS`, `COMPUTES` or `VECTOR_INDEXES`; every contract test then runs against it as well.
 """
 
 import base64
@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from hartonomous_core.clock import timestamp
-from hartonomous_resources.compute.protocol import Embeddings, ModelIdentity
+from hartonomous_core.embedders.protocol import Embeddings
+from hartonomous_resources.compute.in_process import InProcessCompute
+from hartonomous_resources.compute.protocol import Compute, ModelIdentity
 from hartonomous_resources.database.protocol import AtomRow, Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver.connection import connect
@@ -139,6 +141,8 @@ GRAPHS: dict[str, GraphBackend] = {
     "neo4j": GraphBackend(open=lambda _folder: open_empty_graph()),
 }
 VECTOR_INDEXES: dict[str, Callable[[], VectorIndex]] = {"exact": ExactVectors}
+
+COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": InProcessCompute}
 
 
 def require(name: str, variable: str | None) -> None:
@@ -339,16 +343,22 @@ def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -
     return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen), open_vectors())
 
 
+def small_model(name: str, modality: str = "text") -> ModelIdentity:
+    """A model of three dimensions."""
+    return ModelIdentity(modality, name, 3, hashlib.sha256(name.encode()).hexdigest(), "fp32", "{}")
+
+
 class SmallCompute:
-    """A text model of three dimensions that remembers what it was given."""
+    """Models of three dimensions, if nothing else is said one text model, that remember what they were given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *models: ModelIdentity) -> None:
         self.texts: list[str] = []
+        self._models = models or (small_model("small"),)
 
-    def text_model(self) -> ModelIdentity:
-        return ModelIdentity("text", "small", 3, "0" * 64, "fp32", "{}")
+    def models(self) -> Sequence[ModelIdentity]:
+        return self._models
 
-    def embed_texts(self, texts: list[str]) -> Embeddings:
+    def embed(self, _model: ModelIdentity, texts: list[str]) -> Embeddings:
         self.texts += texts
         return Embeddings(
             np.tile(np.array([1, 0, 0], dtype=np.float32), (len(texts), 1)), np.ones(len(texts), dtype=np.int64)

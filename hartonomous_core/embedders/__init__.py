@@ -1,9 +1,13 @@
 """Embedding models: arrays in, unit vectors out. Nothing here knows Dagster or a database."""
 
 import os
+from typing import Literal
 
 # ONNX Runtime 1.29 and later keeps an identity of the machine for its telemetry as soon as it is imported: no call comes early enough.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 TEXT_MODEL = "all-MiniLM-L6-v2"
 """The text model where none is chosen: the one that comes from the Hugging Face hub or the package index."""
+
+Precision = Literal["int8", "fp32"]
+"""Of the text model's weights; part of what a model is."""

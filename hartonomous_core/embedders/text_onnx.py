@@ -11,28 +11,17 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings
+
 _KNOWN_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 _SLICE = re.compile(r"(?s).{1,65536}(?!\S)|.{1,65536}")
 """Text is tokenised in slices that end before white space; only a run without any is cut inside a word."""
-
-
-class EmbeddingError(RuntimeError):
-    """The model gave something that is no vector (NaN, infinite, zero or of another shape)."""
-
-
-@dataclass(frozen=True, eq=False)
-class TextEmbeddings:
-    """vectors: float32 (n, dimension), unit length. window_counts: int64 (n,), above 1 for a split text."""
-
-    vectors: NDArray[np.float32]
-    window_counts: NDArray[np.int64]
 
 
 class TextEmbedder:
@@ -73,7 +62,7 @@ class TextEmbedder:
         self._threads = threads or _usable_cores()
         self.dimension = len(self._embed_window([*self._prefix, *self._encode("a"), *self._suffix]))
 
-    def embed(self, texts: Sequence[str]) -> TextEmbeddings:
+    def embed(self, texts: Sequence[str]) -> Embeddings:
         """One unit vector per text. It depends on that text alone, bit for bit.
 
         A text longer than the window is split; its vector is the mean of its windows' vectors, weighted by
@@ -89,7 +78,7 @@ class TextEmbedder:
         with ThreadPoolExecutor(max(1, min(self._threads, len(texts)))) as pool:
             for row, (vector, window_count) in enumerate(pool.map(self._embed_text, texts)):
                 vectors[row], window_counts[row] = vector, window_count
-        return TextEmbeddings(vectors, window_counts)
+        return Embeddings(vectors, window_counts)
 
     def _embed_text(self, text: str) -> tuple[NDArray[np.float64], int]:
         total, window_count = np.zeros(self.dimension), 0

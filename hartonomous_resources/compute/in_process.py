@@ -2,67 +2,38 @@
 
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_core.embedders.text_onnx import EmbeddingError, TextEmbedder
+from hartonomous_core.embedders.protocol import Embedder, EmbeddingError, Embeddings, Items
 from hartonomous_core.spatial.landmarks import project
-from hartonomous_resources.compute.protocol import ComputeUnavailable, Embeddings, ModelIdentity
-from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
+from hartonomous_resources.compute.protocol import ModelIdentity, refuse_other_items
+from hartonomous_resources.compute.spaces import Space, spaces_of
 from hartonomous_resources.settings import Settings
 
 
 class InProcessCompute:
-    """Loads the text model at first use, so that a run with nothing to embed never pays for it."""
+    """Loads a model at its first use, so that a run with nothing to embed never pays for it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
+        self._spaces: dict[ModelIdentity, Space] | None = None
+        self._loaded: dict[ModelIdentity, Embedder] = {}
 
-    @cached_property
-    def _files(self) -> TextModelFiles:
-        try:
-            return ensure_text_model(
-                self._settings.model_dir,
-                model=self._settings.text_model,
-                precision=self._settings.text_precision,
-                source=self._settings.text_model_source,
-            )
-        except TextModelError as error:
-            raise ComputeUnavailable(str(error)) from error
-
-    @cached_property
-    def _embedder(self) -> TextEmbedder:
-        files = self._files
-        return TextEmbedder(
-            files.onnx_path,
-            files.tokenizer_path,
-            window_tokens=files.window_tokens,
-            threads=self._settings.threads or None,
-        )
-
-    def text_model(self) -> ModelIdentity:
+    def models(self) -> Sequence[ModelIdentity]:
         with self._lock:
-            files = self._files
-        return ModelIdentity(
-            "text",
-            files.name,
-            files.dimension,
-            files.artifact_hash,
-            files.precision,
-            f'{{"windowTokens": {files.window_tokens}}}',
-        )
+            return list(self._find_spaces())
 
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+    def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
+        refuse_other_items(model, items)
         with self._lock:
-            embedder = self._embedder
+            embedder = self._load(model)
         try:
-            result = embedder.embed(texts)
+            return embedder.embed(items)
         except EmbeddingError as error:
             raise ValueError(str(error)) from error
-        return Embeddings(result.vectors, result.window_counts)
 
     def project(
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
@@ -71,4 +42,19 @@ class InProcessCompute:
 
     def close(self) -> None:
         with self._lock:
-            self.__dict__.pop("_embedder", None)
+            self._loaded.clear()
+
+    def _find_spaces(self) -> dict[ModelIdentity, Space]:
+        if self._spaces is None:
+            self._spaces = spaces_of(self._settings)
+        return self._spaces
+
+    def _load(self, model: ModelIdentity) -> Embedder:
+        if model not in self._loaded:
+            space = self._find_spaces().get(model)
+            if space is None:
+                raise ValueError(
+                    f"the settings name no model {model.name} ({model.precision}) of SHA-256 {model.artifact_hash}"
+                )
+            self._loaded[model] = space.load()
+        return self._loaded[model]

@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_core.embedders.protocol import Embeddings, ItemKind, Items, first_of_another_kind
+
 
 class ComputeUnavailable(Exception):
     """No model can be loaded or no device reached; jobs wait and nothing is lost."""
@@ -14,7 +16,7 @@ class ComputeUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What makes two vectors comparable. `artifact_hash` is SHA-256 (hex) of the model file."""
+    """What makes two vectors comparable. `artifact_hash` is SHA-256 (hex) of the model file; `takes` says what it embeds."""
 
     modality: str
     name: str
@@ -22,26 +24,23 @@ class ModelIdentity:
     artifact_hash: str
     precision: str
     settings: str
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """Unit vectors, float32 (n, d), and how many windows each text was averaged from, int (n,)."""
-
-    vectors: NDArray[np.float32]
-    window_counts: NDArray[np.int64]
+    takes: ItemKind = "texts"
 
 
 class Compute(Protocol):
-    """Embedding and projection."""
+    """Embedding and projection. Any threads may call it."""
 
-    def text_model(self) -> ModelIdentity:
-        """The text model in use. Raises ComputeUnavailable."""
+    def models(self) -> Sequence[ModelIdentity]:
+        """The models in use, each a space of its own; of one modality the first is the one that search takes.
 
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Embed texts, none of them blank. The vector of a text never depends on its neighbours.
+        Raises ComputeUnavailable when one of them cannot be had.
+        """
 
-        Raises ComputeUnavailable when no model can be loaded, ValueError for a text that cannot be embedded.
+    def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
+        """Embed items of the kind that the model takes; no text is blank. The vector of an item never depends on its neighbours.
+
+        Raises ComputeUnavailable when the model cannot be loaded, ValueError for a model that `models` does not name, for an item of
+        another kind and for one that cannot be embedded.
         """
 
     def project(
@@ -50,4 +49,13 @@ class Compute(Protocol):
         """Coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
 
     def close(self) -> None:
-        """Give back the model and what it runs on. The next use loads it again."""
+        """Give back the models and what they run on. The next use loads them again."""
+
+
+def refuse_other_items(model: ModelIdentity, items: Items) -> None:
+    """Raises ValueError for the first item that is not of the kind that the model takes."""
+    position = first_of_another_kind(items, model.takes)
+    if position is not None:
+        found = items[position]
+        what = f"array of {found.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise ValueError(f"model {model.name} takes {model.takes}: item {position} of {len(items)} is of type {what}")

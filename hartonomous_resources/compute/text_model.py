@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hartonomous_core.embedders import TEXT_MODEL
+from hartonomous_core.embedders import TEXT_MODEL, Precision
 from hartonomous_resources.compute.text_model_download import (
     PINNED,
     TOKENIZER,
@@ -28,8 +28,6 @@ from hartonomous_resources.compute.text_model_download import (
 )
 
 __all__ = ["TextModelError", "TextModelFiles", "ensure_text_model", "text_model_is_ready"]
-
-Precision = Literal["int8", "fp32"]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
-"""Which embedding model and which projection are active. Switching one queues what has to be done again."""
+"""Which embedding models are active, and which projection of each. Switching one queues what has to be done again."""
 
 import hashlib
 import json
+from collections.abc import Container, Sequence
 
 from hartonomous_core.clock import timestamp
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_parameters
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
-    ACTIVE_EMBEDDING_MODEL,
+    ACTIVE_EMBEDDING_MODELS,
     ACTIVE_PROJECTION_MODEL,
     EMBEDDING_MODEL,
     PROJECTION_MODEL,
@@ -17,41 +18,54 @@ from hartonomous_resources.database.rows.embedding_rows import (
 )
 
 
-def activate_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
-    """Make `model` the active one of its modality and return its ModelId.
+def activate_embedding_models(unit_of_work: UnitOfWork, models: Sequence[ModelIdentity]) -> dict[int, ModelIdentity]:
+    """Make these the active models of their modalities, and no others; returns them by ModelId, in their order.
 
-    A switch queues the embedding of every atom that only another model has embedded.
+    Each atom that a newly active one has yet to embed is queued for it.
     """
-    found = unit_of_work.query(
-        EMBEDDING_MODEL, modality=model.modality, artifact_hash=model.artifact_hash, settings=model.settings
-    )
+    wanted = {_id_of(unit_of_work, model): model for model in models}
+    active = active_embedding_models(unit_of_work)
+    modalities = {model.modality for model in models}
+    for row in active:
+        if row["modality"] in modalities and row["modelId"] not in wanted:
+            unit_of_work.execute("deactivate_embedding_model", model_id=row["modelId"])
+            unit_of_work.execute("end_jobs_for_model", model_id=row["modelId"], now=timestamp())
+    for model_id in wanted.keys() - {row["modelId"] for row in active}:
+        unit_of_work.execute("activate_embedding_model", model_id=model_id)
+        unit_of_work.execute("queue_atoms_for_model", model_id=model_id, atom_ids=None)
+    return wanted
+
+
+def queue_for_other_models(unit_of_work: UnitOfWork, known: Container[int], atom_ids: Sequence[int]) -> None:
+    """Queue these atoms for the active models that are not known to whoever just embedded them for all that it knows.
+
+    Another process, with other settings, may have made one active since.
+    """
+    for row in active_embedding_models(unit_of_work):
+        if row["modelId"] not in known:
+            unit_of_work.execute("queue_atoms_for_model", model_id=row["modelId"], atom_ids=json.dumps(list(atom_ids)))
+
+
+def active_embedding_models(unit_of_work: UnitOfWork) -> list[EmbeddingModel]:
+    """The active embedding models of all modalities by ModelId; none before anything was embedded."""
+    return unit_of_work.query(ACTIVE_EMBEDDING_MODELS)
+
+
+def _id_of(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
+    """The ModelId of a model, which is inserted where it is new."""
+    key = {"modality": model.modality, "artifact_hash": model.artifact_hash, "settings": model.settings}
+    found = unit_of_work.query(EMBEDDING_MODEL, **key)
     if not found:
         unit_of_work.execute(
             "insert_embedding_model",
-            modality=model.modality,
+            **key,
             name=model.name,
             dimension=model.dimension,
-            artifact_hash=model.artifact_hash,
             precision=model.precision,
-            settings=model.settings,
             now=timestamp(),
         )
-        found = unit_of_work.query(
-            EMBEDDING_MODEL, modality=model.modality, artifact_hash=model.artifact_hash, settings=model.settings
-        )
-    model_id = found[0]["modelId"]
-    active = unit_of_work.query(ACTIVE_EMBEDDING_MODEL, modality=model.modality)
-    if not active or active[0]["modelId"] != model_id:
-        unit_of_work.execute("deactivate_embedding_models", modality=model.modality)
-        unit_of_work.execute("activate_embedding_model", model_id=model_id)
-        unit_of_work.execute("requeue_jobs_for_model", modality=model.modality, model_id=model_id)
-    return model_id
-
-
-def active_embedding_model(unit_of_work: UnitOfWork, modality: str = "text") -> EmbeddingModel | None:
-    """The active embedding model of a modality, or None before anything was embedded."""
-    rows = unit_of_work.query(ACTIVE_EMBEDDING_MODEL, modality=modality)
-    return rows[0] if rows else None
+        found = unit_of_work.query(EMBEDDING_MODEL, **key)
+    return found[0]["modelId"]
 
 
 def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> ProjectionModel:

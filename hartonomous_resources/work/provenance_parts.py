@@ -132,7 +132,8 @@ def _embedded(tenant: int, embeddings: Sequence[Row]) -> Part:
 
 def _projected(tenant: int, embeddings: Sequence[Row]) -> Part:
     """Atoms may have been embedded and not placed yet."""
-    placed = [row for row in embeddings if row["projectionHash"]]
+    # Models of one dimension share the landmark projection: the node bears the number that it was first given.
+    placed = sorted((row for row in embeddings if row["projectionHash"]), key=lambda row: -row["projectionModelId"])
     models = {
         row["projectionHash"]: {
             "kind": "projection",

@@ -29,7 +29,7 @@ main()
 """
 INSIDE = {
     "atoms": "atoms.scan = stopped(atoms.scan)",
-    "atom_embeddings": "InProcessCompute.embed_texts = stopped(InProcessCompute.embed_texts)",
+    "atom_embeddings": "InProcessCompute.embed = stopped(InProcessCompute.embed)",
 }
 
 

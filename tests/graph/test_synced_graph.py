@@ -18,7 +18,7 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.work.agreement import hours_of
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
-from hartonomous_resources.work.models import activate_embedding_model
+from hartonomous_resources.work.models import activate_embedding_models
 from hartonomous_resources.work.publishing import publish
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, open_home, request
@@ -90,7 +90,7 @@ class Synced(RuleBasedStateMachine):
         """All that waits, as the stage leaves it."""
         with self.home.database.unit_of_work() as unit_of_work:
             identity = ModelIdentity("text", "drawn", 3, "0" * 64, "int8", "{}")
-            model = activate_embedding_model(unit_of_work, identity)
+            [model] = activate_embedding_models(unit_of_work, [identity])
             waiting = self.query(
                 "SELECT AtomId AS atomId, TenantId AS tenantId FROM BackgroundJob WHERE Status = 'Pending'"
             )

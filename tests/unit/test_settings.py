@@ -1,11 +1,13 @@
 """Settings: what is misspelt, wrong or secret in them."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from hartonomous_core.credentials import without_credentials
+from hartonomous_resources.resources import COMPUTES
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.settings_problems import problems_of, remarks_on_settings, usable_settings
 
@@ -116,3 +118,26 @@ def test_no_secret_is_in_the_repr_of_the_settings() -> None:
     settings = Settings(sqlserver_server="db", sqlserver_password=SecretStr("hunter2"))
 
     assert "hunter2" not in repr(settings)
+
+
+# ---- compute
+
+
+def test_the_backends_of_compute_are_those_that_the_setting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(get_args(Settings.model_fields["compute"].annotation)) == set(COMPUTES)
+    monkeypatch.setenv("HARTONOMOUS_COMPUTE", "abacus")
+
+    _, problems = usable_settings()
+
+    assert problems == {"compute": "Input should be 'in_process'"}
+
+
+@pytest.mark.parametrize(("given", "precisions"), [("fp32", ["fp32"]), ("int8,fp32", ["int8", "fp32"])])
+def test_a_text_model_may_have_several_precisions(given: str, precisions: list[str]) -> None:
+    assert Settings(text_precision=given).text_precisions == precisions
+
+
+@pytest.mark.parametrize("given", ["int4", "int8,int8", "int8, fp32", ","])
+def test_a_precision_that_is_none_is_refused(given: str) -> None:
+    with pytest.raises(ValidationError, match="int8 or fp32 is expected, or both: int8,fp32"):
+        Settings(text_precision=given)

@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hartonomous_core.embedders import text_onnx
-from hartonomous_core.embedders.text_onnx import EmbeddingError, TextEmbedder
+from hartonomous_core.embedders.protocol import EmbeddingError
+from hartonomous_core.embedders.text_onnx import TextEmbedder
 
 pytestmark = pytest.mark.slow
 

@@ -6,14 +6,17 @@ from hartonomous_resources.database.statements import Statement, Values
 
 
 class AtomToEmbed(TypedDict):
-    """An atom as the embedding stage reads it; `textIsValid` is 0 where its text is not UTF-8."""
+    """An atom as the embedding stage reads it; `textIsValid` is 0 where its text is not UTF-8.
+
+    `embeddedBy` is a JSON array of the ModelIds whose embedding it has.
+    """
 
     atomId: int
     tenantId: int
     modality: str
     text: str | None
     textIsValid: int
-    isEmbedded: int
+    embeddedBy: str
 
 
 class StoredVector(TypedDict):
@@ -34,6 +37,7 @@ class EmbeddingModel(TypedDict):
     """A model whose vectors are compared with one another."""
 
     modelId: int
+    modality: str
     name: str
     dimension: int
     artifactHash: str
@@ -65,7 +69,7 @@ ATOMS_TO_EMBED = Statement("atoms_to_embed", AtomToEmbed)
 PENDING_PROJECTIONS = Statement("pending_projections", EmbeddingToProject)
 VECTORS = Statement("vectors", StoredVector)
 EMBEDDING_MODEL = Statement("embedding_model", EmbeddingModelId)
-ACTIVE_EMBEDDING_MODEL = Statement("active_embedding_model", EmbeddingModel)
+ACTIVE_EMBEDDING_MODELS = Statement("active_embedding_models", EmbeddingModel)
 PROJECTION_MODEL = Statement("projection_model", ProjectionModelId)
 ACTIVE_PROJECTION_MODEL = Statement("active_projection_model", ProjectionModel)
 

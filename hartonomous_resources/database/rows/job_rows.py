@@ -6,10 +6,14 @@ from hartonomous_resources.database.statements import Statement
 
 
 class JobInHand(TypedDict):
-    """A job that is worked on or given up; `parameters` is JSON, `atomId` None where they name no atom of the tenant."""
+    """A job that is worked on or given up; `parameters` is JSON, `atomId` None where they name no atom of the tenant.
+
+    `modelId` None: it is for every active model of the atom's modality.
+    """
 
     jobId: str
     atomId: int | None
+    modelId: int | None
     tenantId: int
     attemptCount: int
     parameters: str

@@ -6,29 +6,43 @@ WHERE Modality = :modality AND ArtifactHash = :artifact_hash AND Settings = :set
 INSERT INTO EmbeddingModel (Modality, Name, Dimension, ArtifactHash, Precision, Settings, Active, CreatedAt)
 VALUES (:modality, :name, :dimension, :artifact_hash, :precision, :settings, 0, :now);
 
--- name: active_embedding_model
-SELECT ModelId AS modelId, Name AS name, Dimension AS dimension, ArtifactHash AS artifactHash, Precision AS precision
-FROM EmbeddingModel WHERE Modality = :modality AND Active = 1;
+-- name: active_embedding_models
+SELECT ModelId AS modelId, Modality AS modality, Name AS name, Dimension AS dimension, ArtifactHash AS artifactHash,
+       Precision AS precision
+FROM EmbeddingModel WHERE Active = 1 ORDER BY ModelId;
 
--- name: deactivate_embedding_models
-UPDATE EmbeddingModel SET Active = 0 WHERE Modality = :modality AND Active = 1;
+-- name: deactivate_embedding_model
+UPDATE EmbeddingModel SET Active = 0 WHERE ModelId = :model_id;
+
+-- name: end_jobs_for_model
+-- Nobody waits for what a model that is no longer active would make.
+UPDATE BackgroundJob SET Status = 'Completed', CompletedAt = :now, Result = 'its model is not active any more'
+WHERE Status IN ('Pending', 'InProgress') AND Status = 'Pending' AND ModelId = :model_id;
 
 -- name: activate_embedding_model
 UPDATE EmbeddingModel SET Active = 1 WHERE ModelId = :model_id;
 
--- name: requeue_jobs_for_model
--- A new active model: atoms that another model embedded are embedded again.
-UPDATE BackgroundJob
-SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL
-WHERE JobType = 'GenerateEmbedding' AND Status = 'Completed'
-  AND AtomId IN (SELECT a.AtomId FROM Atom AS a
-                 WHERE a.Modality = :modality AND trim(a.CanonicalText) <> ''
-                   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = :model_id));
+-- name: queue_atoms_for_model
+-- A job for each of these atoms (all, where atom_ids is NULL) that an active model has yet to embed. One that waits without a ModelId is for this model, too; one that is
+-- being worked on may have begun before the model became active, and counts for nothing. What was skipped has no text for any model.
+INSERT INTO BackgroundJob (JobId, JobType, Parameters, AtomId, ModelId, TenantId, IngestHour)
+SELECT a.NewJobId, 'GenerateEmbedding', printf('{"AtomId":%d,"TenantId":%d,"ModelId":%d}', a.AtomId, a.TenantId, m.ModelId), a.AtomId,
+       m.ModelId, a.TenantId, a.IngestHour
+FROM EmbeddingModel AS m JOIN AtomToEmbed AS a ON a.Modality = m.Modality
+WHERE m.ModelId = :model_id AND (:atom_ids IS NULL OR a.AtomId IN (SELECT value FROM json_each(:atom_ids)))
+  AND a.AtomId BETWEEN COALESCE((SELECT MIN(value) FROM json_each(:atom_ids)), 0)
+                   AND COALESCE((SELECT MAX(value) FROM json_each(:atom_ids)), 9223372036854775807)
+  AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
+  AND NOT EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.JobType = 'GenerateEmbedding'
+                    AND (j.Result LIKE 'skipped:%'
+                         OR j.Status IN ('Pending', 'InProgress')
+                            AND (j.ModelId = m.ModelId OR j.ModelId IS NULL AND j.LeaseOwner IS NULL)));
 
 -- name: atoms_to_embed
+-- embeddedBy: a JSON array of the ModelIds whose embedding the atom has.
 SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.CanonicalText AS text,
        typeof(a.CanonicalText) = 'text' AND is_utf8(CAST(a.CanonicalText AS BLOB)) AS textIsValid,
-       EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = :model_id) AS isEmbedded
+       (SELECT json_group_array(e.ModelId) FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId) AS embeddedBy
 FROM Atom AS a WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids));
 
 -- name: insert_embedding
@@ -55,7 +69,9 @@ UPDATE AtomEmbedding SET X = ?, Y = ?, Z = ?, HilbertValue = ?, ProjectionModelI
 UPDATE BackgroundJob
 SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL
 WHERE JobType = 'GenerateEmbedding' AND Status IN ('Completed', 'Failed')
-  AND AtomId IN (SELECT AtomId FROM AtomEmbedding WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)));
+  AND AtomId IN (SELECT e.AtomId FROM AtomEmbedding AS e
+                 WHERE e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids))
+                   AND e.ModelId = COALESCE(BackgroundJob.ModelId, e.ModelId));
 
 -- name: delete_embeddings
 DELETE FROM AtomEmbedding WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids));

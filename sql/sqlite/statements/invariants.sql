@@ -27,14 +27,14 @@ WHERE (:hour IS NULL OR s.IngestHour = :hour) AND (:tenant_id IS NULL OR s.Tenan
 LIMIT 100;
 
 -- name: unexplained_missing_embeddings
-SELECT a.AtomId AS atomId, a.Modality AS modality
-FROM Atom AS a
+-- Per active model; of a modality without one, modelId is NULL.
+SELECT a.AtomId AS atomId, a.Modality AS modality, m.ModelId AS modelId
+FROM AtomToEmbed AS a LEFT JOIN EmbeddingModel AS m ON m.Modality = a.Modality AND m.Active = 1
 WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id)
-  AND a.Modality IN ('text', 'image', 'audio', 'video', 'code') AND a.Subtype IS NOT 'gap'
-  AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
-                  WHERE e.AtomId = a.AtomId AND m.Active = 1)
+  AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
   AND NOT EXISTS (SELECT 1 FROM BackgroundJob AS j
-                  WHERE j.AtomId = a.AtomId AND (j.Status <> 'Completed' OR j.Result LIKE 'skipped:%'))
+                  WHERE j.AtomId = a.AtomId AND (j.ModelId IS NULL OR j.ModelId = m.ModelId)
+                    AND (j.Status <> 'Completed' OR j.Result LIKE 'skipped:%'))
 LIMIT 100;
 
 -- name: broken_positions

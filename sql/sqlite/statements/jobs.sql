@@ -9,7 +9,8 @@ WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InPr
 LIMIT 1;
 
 -- name: claim_jobs
--- A job that somebody else inserted names its atom in Parameters, in whatever case; only one of the job's own tenant counts.
+-- A job that somebody else inserted names its atom in Parameters, in whatever case; only one of the job's own tenant counts. It may name a
+-- model there, too: what is no number becomes 0, which is no model's.
 -- An id that is not of printable ASCII, such as bytes that are no UTF-8, is its bytes in hex from here on: others must be able to name it.
 UPDATE BackgroundJob
 SET JobId = CASE WHEN JobId GLOB '*[^ -~]*' THEN lower(hex(JobId)) ELSE JobId END, Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
@@ -18,14 +19,18 @@ SET JobId = CASE WHEN JobId GLOB '*[^ -~]*' THEN lower(hex(JobId)) ELSE JobId EN
       SELECT a.AtomId
       FROM json_each(CASE WHEN json_valid(CAST(Parameters AS TEXT)) THEN CAST(Parameters AS TEXT) ELSE '{}' END) AS p
       CROSS JOIN Atom AS a
-      WHERE lower(p.key) = 'atomid' AND p.type IN ('integer', 'text') AND a.AtomId = p.value AND +a.TenantId = BackgroundJob.TenantId))
+      WHERE lower(p.key) = 'atomid' AND p.type IN ('integer', 'text') AND a.AtomId = p.value AND +a.TenantId = BackgroundJob.TenantId)),
+    ModelId = COALESCE(ModelId, (
+      SELECT CASE WHEN CAST(CAST(p.value AS INTEGER) AS TEXT) = CAST(p.value AS TEXT) THEN CAST(p.value AS INTEGER) ELSE 0 END
+      FROM json_each(CASE WHEN json_valid(CAST(Parameters AS TEXT)) THEN CAST(Parameters AS TEXT) ELSE '{}' END) AS p
+      WHERE lower(p.key) = 'modelid' AND p.type IN ('integer', 'real', 'text')))
 WHERE JobId IN (
   SELECT JobId FROM BackgroundJob
   WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
     AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now) AND AttemptCount BETWEEN :least_attempts AND :most_attempts
     AND AttemptCount < MaxAttempts
   LIMIT :n)
-RETURNING lower(JobId) AS jobId, AtomId AS atomId, TenantId AS tenantId, AttemptCount AS attemptCount, CAST(Parameters AS TEXT) AS parameters;
+RETURNING lower(JobId) AS jobId, AtomId AS atomId, ModelId AS modelId, TenantId AS tenantId, AttemptCount AS attemptCount, CAST(Parameters AS TEXT) AS parameters;
 
 -- name: complete_jobs
 UPDATE BackgroundJob
@@ -90,8 +95,8 @@ SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL, Lea
 WHERE JobId = :job_id AND TenantId = :tenant_id AND Status IN ('Failed', 'DeadLettered');
 
 -- name: jobs
-SELECT lower(JobId) AS jobId, JobType AS jobType, CAST(Parameters AS TEXT) AS parameters, AtomId AS atomId, TenantId AS tenantId,
-       IngestHour AS ingestHour, Status AS status, AttemptCount AS attemptCount, MaxAttempts AS maxAttempts, Result AS result,
+SELECT lower(JobId) AS jobId, JobType AS jobType, CAST(Parameters AS TEXT) AS parameters, AtomId AS atomId, ModelId AS modelId,
+       TenantId AS tenantId, IngestHour AS ingestHour, Status AS status, AttemptCount AS attemptCount, MaxAttempts AS maxAttempts, Result AS result,
        CreatedAt AS createdAt, StartedAt AS startedAt, CompletedAt AS completedAt
 FROM BackgroundJob
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:job_id IS NULL OR JobId = :job_id)

@@ -1,0 +1,50 @@
+"""What an embedder is: items of one kind in, a unit vector for each out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ItemKind = Literal["texts", "pixels", "samples"]
+Items = Sequence[str] | Sequence[NDArray[np.uint8]] | Sequence[NDArray[np.float32]]
+"""Texts; pixels, uint8 (height, width, channels); or sound, float32 (samples,)."""
+
+_KIND_OF_ARRAY: dict[str, ItemKind] = {"uint8": "pixels", "float32": "samples"}
+
+
+class EmbeddingError(RuntimeError):
+    """The model gave something that is no vector (NaN, infinite, zero or of another shape)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """vectors: float32 (n, dimension), unit length. window_counts: int64 (n,), above 1 for an item that was split and averaged."""
+
+    vectors: NDArray[np.float32]
+    window_counts: NDArray[np.int64]
+
+
+class Embedder(Protocol):
+    """A model that is loaded. Any threads may call it."""
+
+    def embed(self, items: Any, /) -> Embeddings:
+        """Embed items of the one kind that the model takes: whoever calls has looked (`first_of_another_kind`).
+
+        The vector of an item never depends on its neighbours. Raises ValueError for an item that cannot be embedded, EmbeddingError
+        for a vector that is none.
+        """
+
+
+def first_of_another_kind(items: Items, kind: ItemKind) -> int | None:
+    """The position of the first item that is not of this kind; None where all are."""
+    return next((position for position, item in enumerate(items) if _kind_of(item) != kind), None)
+
+
+def _kind_of(item: object) -> ItemKind | None:
+    if isinstance(item, str):
+        return "texts"
+    return _KIND_OF_ARRAY.get(item.dtype.name) if isinstance(item, np.ndarray) else None
