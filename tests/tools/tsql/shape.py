@@ -16,7 +16,6 @@ from tests.tools.tsql.tree import Node, last_name, object_name
 _KIND = re.compile(r"Create(?:OrAlter)?(Procedure|Function|Trigger|View|Table|TypeTable|Index|SpatialIndex)Statement")
 _OR_ALTER = re.compile(r"CREATE(\s+OR\s+ALTER)\b", re.IGNORECASE)
 _BODIES = ("Procedure", "Function", "Trigger")
-_MOVES_ROWS = ("InsertStatement", "UpdateStatement", "DeleteStatement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,6 @@ class Shape:
     def _alter(self, script: Script, statement: Node) -> None:
         name = object_name(statement["SchemaObjectName"])
         self._remove(script, statement)
-        if statement.kind == "AlterTableDropTableElementStatement":
-            self._remove_moves(script, statement)
         if not (table := self.tables.get(name.lower())):
             self.findings.append(script.finding(statement, f"ALTER TABLE {name}: no earlier migration makes it"))
             return
@@ -139,13 +136,6 @@ class Shape:
         ]
         for moved in _moved_before(script, statement):
             self._remove(script, moved)
-
-    def _remove_moves(self, script: Script, statement: Node) -> None:
-        """Leave out what moves rows before a column goes: it saves what stood in a column that the last shape does not have."""
-        for batch in script.tree.all("Batches"):
-            for earlier in batch.all("Statements"):
-                if earlier.offset < statement.offset and earlier.kind in _MOVES_ROWS:
-                    self._remove(script, earlier)
 
     def _drop(self, script: Script, statement: Node) -> None:
         self._remove(script, statement)
