@@ -34,14 +34,8 @@ OTHER: dict[str, Any] = {
 
 
 def by_call(home: Resources, tenant: int, fields: dict[str, Any]) -> None:
-    names = {
-        "inputAtoms": "input_atoms",
-        "outputAtoms": "output_atoms",
-        "startedAt": "started_at",
-        "durationMs": "duration_ms",
-    }
-    given = {"task": None, "input_atoms": [], **{names.get(name, name): value for name, value in fields.items()}}
-    inferences.record_inference(home, inference_id="it", tenant=tenant, **given)
+    record = inferences.InferenceRecord.model_validate({"inferenceId": "it", "tenantId": tenant, **fields})
+    inferences.record_inference(home, record)
 
 
 def by_event(home: Resources, tenant: int, fields: dict[str, Any]) -> None:
