@@ -19,7 +19,7 @@ from hartonomous_core.json_objects import UnreadableJson, read_object, spelled
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import ATOMS_TO_EMBED, AtomToEmbed, insert_embedding
-from hartonomous_resources.database.rows.job_rows import JobInHand
+from hartonomous_resources.database.rows.job_rows import ClaimedJob
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
@@ -60,14 +60,14 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
 class _Batch:
     """What becomes of claimed jobs: those that need vectors, those that are done already (by result), those refused (by reason)."""
 
-    ready: list[JobInHand] = field(default_factory=list)
-    finished: dict[str, list[JobInHand]] = field(default_factory=dict)
-    refused: dict[str, list[JobInHand]] = field(default_factory=dict)
+    ready: list[ClaimedJob] = field(default_factory=list)
+    finished: dict[str, list[ClaimedJob]] = field(default_factory=dict)
+    refused: dict[str, list[ClaimedJob]] = field(default_factory=dict)
     atoms_by_model: dict[int, list[AtomToEmbed]] = field(default_factory=dict)
     """Which atoms each model embeds, by ModelId."""
 
 
-def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[JobInHand]) -> Progress:
+def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[ClaimedJob]) -> Progress:
     ids = json.dumps(list({job["atomId"] for job in jobs}))
     atoms: dict[int | None, AtomToEmbed] = {
         row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
@@ -110,7 +110,7 @@ def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[JobIn
 
 
 def _sort(
-    jobs: Sequence[JobInHand], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
+    jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
 ) -> _Batch:
     """Of two jobs for the same atom and model, the trigger's and one by hand, whichever comes first does the work."""
     batch = _Batch()
@@ -134,7 +134,7 @@ def _sort(
     return batch
 
 
-def _models_for(job: JobInHand, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
+def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
     """The model that the job names, or each of the atom's modality."""
     return [
         model_id
@@ -164,12 +164,12 @@ def _insert(
     )
 
 
-def _is_of_its_tenant(job: JobInHand, atoms: Mapping[int | None, AtomToEmbed]) -> bool:
+def _is_of_its_tenant(job: ClaimedJob, atoms: Mapping[int | None, AtomToEmbed]) -> bool:
     atom = atoms.get(job["atomId"])
     return atom is not None and atom["tenantId"] == job["tenantId"]
 
 
-def _why_refused(job: JobInHand, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
+def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
     """Why a job can never succeed; None where it can. Another tenant's atom reads as one that is not there."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:

@@ -9,7 +9,7 @@ from hartonomous_assets.stage_log import log_failure
 from hartonomous_core.clock import timestamp
 from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.job_rows import CLAIM_JOBS, EXHAUSTED_JOBS, JobInHand
+from hartonomous_resources.database.rows.job_rows import CLAIM_JOBS, EXHAUSTED_JOBS, ClaimedJob, JobInHand
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.work.claiming import claim_rows
 from hartonomous_resources.work.giving_up import dead_letter_job
@@ -25,7 +25,7 @@ def has_jobs(work: Work, job_type: str) -> bool:
     return bool(query(database, "has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
 
 
-def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[JobInHand]], Progress]) -> Progress:
+def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[ClaimedJob]], Progress]) -> Progress:
     """Give up what is exhausted, claim up to `n` jobs and do them; no counts when there are none.
 
     Whatever `do` raises of the work itself counts as a failed attempt of each. Raises what `do` raises of the outside.
@@ -48,10 +48,10 @@ def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[JobIn
         raise
 
 
-def _claim(work: Work, job_type: str, n: int) -> list[JobInHand]:
+def _claim(work: Work, job_type: str, n: int) -> list[ClaimedJob]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
 
-    def take(unit_of_work: UnitOfWork) -> list[JobInHand]:
+    def take(unit_of_work: UnitOfWork) -> list[ClaimedJob]:
         for least, most, at_most in ((0, 1, n), (2, _ANY_NUMBER, 1)):
             claimed = unit_of_work.query(
                 CLAIM_JOBS,

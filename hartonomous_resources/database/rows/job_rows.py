@@ -6,17 +6,19 @@ from hartonomous_resources.database.statements import Statement
 
 
 class JobInHand(TypedDict):
-    """A job that is worked on or given up; `parameters` is JSON, `atomId` None where they name no atom of the tenant.
-
-    `modelId` None: it is for every active model of the atom's modality.
-    """
+    """A job that is worked on or given up; `parameters` is JSON, `atomId` None where they name no atom of the tenant."""
 
     jobId: str
     atomId: int | None
-    modelId: int | None
     tenantId: int
     attemptCount: int
     parameters: str
+
+
+class ClaimedJob(JobInHand):
+    """A job that this process works on; without a `modelId`, it is for every active model of the atom's modality."""
+
+    modelId: int | None
 
 
 class UnfinishedJob(JobInHand):
@@ -31,12 +33,13 @@ class UnfinishedJob(JobInHand):
 class Job(UnfinishedJob):
     """Everything of a job that is shown."""
 
+    modelId: int | None
     status: str
     maxAttempts: int
     createdAt: str
     completedAt: str | None
 
 
-CLAIM_JOBS = Statement("claim_jobs", JobInHand)
+CLAIM_JOBS = Statement("claim_jobs", ClaimedJob)
 EXHAUSTED_JOBS = Statement("exhausted_jobs", UnfinishedJob)
 JOBS = Statement("jobs", Job)
