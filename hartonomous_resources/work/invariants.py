@@ -41,7 +41,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "embedded_or_explained",
         "atom_embeddings",
         "unexplained_missing_embeddings",
-        "Every atom that needs an embedding has one of the active model, or a job that says why not.",
+        "Every atom that needs an embedding has one per active model of its modality, or a job that says why not.",
     ),
     Invariant(
         "positions_are_real",

@@ -153,6 +153,13 @@ def test_the_files_that_the_page_of_the_architecture_names_are_there() -> None:
     assert [span for span in sorted(named) if not (CHECKOUT / span).exists()] == []
 
 
+def test_the_page_of_the_architecture_names_a_module_by_its_file_alone() -> None:
+    named = set(re.findall(r"`(\w+\.py)`", ARCHITECTURE))
+    files = [file.name for folder in ("hartonomous_*", "tests") for file in CHECKOUT.glob(f"{folder}/**/*.py")]
+    assert len(named) > 10
+    assert {name: files.count(name) for name in named if files.count(name) != 1} == {}
+
+
 # ---- messages and SQL
 
 
