@@ -56,7 +56,7 @@ def main() -> int:
         from hartonomous_core.clock import current_hour
         from hartonomous_resources.resources import open_resources
         from hartonomous_service.ingest import ingest
-        from hartonomous_service.statistics import stats
+        from hartonomous_service.statistics import collect_stats
 
         path = folder / "large.txt"
         note(f"writing {options.size:,} MiB")
@@ -84,7 +84,7 @@ def main() -> int:
         covered = "SELECT SUM(ByteLength + COALESCE(length(Suffix), 0)) FROM SourceAtom"
         assert count(database, covered) == size, "the atoms do not cover the file"
         occurrences = count(database, "SELECT COUNT(*) FROM SourceAtom")
-        held = stats(resources)
+        held = collect_stats(resources)
         database.close()
     figures = [
         Figure("file", options.size, "MiB"),

@@ -71,7 +71,7 @@ def measure(path: Path, relationships: int, rounds: int) -> list[Figure]:
     def large_source() -> None:
         assert graph.lineage(0, "Source", "0", 4, 1000, skip=5000).truncated
 
-    def path_between() -> None:
+    def find_path() -> None:
         found = graph.path(0, atom(draw.randrange(n_atoms)), atom(draw.randrange(n_atoms)), 10)
         assert 1 <= len(found.nodes) <= 4  # the run, if nothing nearer, joins any two
 
@@ -87,7 +87,7 @@ def measure(path: Path, relationships: int, rounds: int) -> list[Figure]:
         Figure("lineage as of a time, p95", p95(timed(lineage_as_of, rounds)), "ms"),
         Figure("impact of a source of 10,000 atoms, slowest of 10", max(timed(impact, 10)), "ms", at_most=1000),
         Figure("sixth page of that source's lineage, slowest of 10", max(timed(large_source, 10)), "ms"),
-        Figure("path between two atoms, p95 of 50", p95(timed(path_between, 50)), "ms"),
+        Figure("path between two atoms, p95 of 50", p95(timed(find_path, 50)), "ms"),
         Figure(f"impact of the model of all {n_atoms:,} atoms", max(timed(impact_of_model, 1)), "ms"),
         Figure(f"digests of an hour of {n_atoms:,} atoms", max(timed(digests, 1)), "ms"),
     ]

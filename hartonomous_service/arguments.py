@@ -75,7 +75,7 @@ TypedText = Annotated[str, BeforeValidator(_typed)]
 """Words or statements as people type or paste them: what is no text in it becomes a question mark."""
 Name = Annotated[Text, AfterValidator(_not_empty)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-GivenPath = Annotated[str | os.PathLike[str], PlainValidator(_path)]
+PathArgument = Annotated[str | os.PathLike[str], PlainValidator(_path)]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -91,13 +91,13 @@ def checked(call: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(call)
     def check(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         given = parameters.bind(*args, **kwargs)
-        given.arguments.update(valid(call, given.arguments))
+        given.arguments.update(validate(call, given.arguments))
         return call(*given.args, **given.kwargs)
 
     return check
 
 
-def valid(of: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def validate(of: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call, or the fields of a dataclass, as its types read them. Raises Invalid."""
     return {name: _read(name, kind, given[name]) for name, kind in _types(of).items() if name in given}
 

@@ -128,13 +128,13 @@ def list_jobs(
     *,
     tenant: Tenant | None = 0,
     status: JobStatus | None = None,
-    n: PageLength = 50,
+    limit: PageLength = 50,
     skip: Skip = 0,
 ) -> dict[str, Any]:
     """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, n=skip + n)[skip:]
+        rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, n=skip + limit)[skip:]
         total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
         return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
 

@@ -10,7 +10,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.pending import first_hour, hours_to_come_with_work
 
 
-def made_in_the_future(database: Database) -> str | None:
+def find_clock_before_database(database: Database) -> str | None:
     """What is wrong when the database is younger than the running hour: until that hour nothing of it can be worked on."""
     first, now = first_hour(database), current_hour()
     if first <= now:
@@ -18,7 +18,7 @@ def made_in_the_future(database: Database) -> str | None:
     return f"{database.name} was made in the hour {first} (UTC), and this machine's clock says {now}: set the clock right, or wait"
 
 
-def kept_by_the_future(database: Database, settings: Settings) -> str | None:
+def find_work_after_now(database: Database, settings: Settings) -> str | None:
     """Work that only a later time frees: pending in an hour that has not begun, or claimed for longer than a claim holds."""
     now_hour = current_hour()
     # A claim of a large source is renewed for as long as reading it may take.

@@ -39,7 +39,7 @@ def daemon_is_running(settings: Settings) -> bool:
     return identity is not None and not identity.is_gone()
 
 
-def daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
+def find_daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
     """Why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if it has."""
     from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 

@@ -38,7 +38,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
     return folder
 
 
-def instance_of(settings: Settings) -> "dg.DagsterInstance":
+def get_instance(settings: Settings) -> "dg.DagsterInstance":
     """The Dagster instance of the home, as it is.
 
     Raises Unavailable when its storage is on a PostgreSQL that cannot be used.
@@ -55,7 +55,7 @@ def instance_of(settings: Settings) -> "dg.DagsterInstance":
 
 def open_instance(settings: Settings) -> "dg.DagsterInstance":
     """The Dagster instance of the home; runs whose process died are failed first."""
-    instance = instance_of(settings)
+    instance = get_instance(settings)
     from hartonomous_assets.dead_runs import fail_dead_runs
 
     for marker in _markers_of_the_dead(settings):
@@ -93,7 +93,7 @@ def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> 
     return result
 
 
-def run_was_killed(settings: Settings) -> bool:
+def has_killed_run(settings: Settings) -> bool:
     """Whether a run in some command's process was killed; seen by the file it left, without importing Dagster."""
     return bool(_markers_of_the_dead(settings))
 

@@ -16,12 +16,12 @@ from hartonomous_service.errors import Conflict, NotFound
 
 @checked
 def list_dead_letters(
-    resources: Resources, *, tenant: Tenant | None = 0, n: PageLength = 100, skip: Skip = 0
+    resources: Resources, *, tenant: Tenant | None = 0, limit: PageLength = 100, skip: Skip = 0
 ) -> dict[str, Any]:
     """A page of the dead letters, the latest first; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + n)[skip:]
+        rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + limit)[skip:]
         total = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
         letters = [_readable(row) for row in rows]

@@ -17,10 +17,10 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage.queries import LineageQuery, lineage
+from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.search import search
 from hartonomous_service.source_records import reconstruct
-from hartonomous_service.statistics import stats
+from hartonomous_service.statistics import collect_stats
 
 QUESTIONS = (
     "How do I treat a scald?",
@@ -76,9 +76,9 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Cal
     largest = max(ingested["sources"], key=lambda source: source["atomCount"])
     return {
         "sources": ingested["sources"],
-        "stats": stats(resources),
+        "stats": collect_stats(resources),
         "answers": answers,
-        "lineage": {"atom": shared["atomHash"], **lineage(resources, LineageQuery(shared["atomHash"]))},
+        "lineage": {"atom": shared["atomHash"], **find_lineage(resources, LineageQuery(shared["atomHash"]))},
         "reconstruction": _prove(resources, largest),
         "seconds": seconds,
     }

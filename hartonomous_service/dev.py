@@ -20,7 +20,7 @@ from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_service.daemon import daemon_identity_file, daemon_lock
 from hartonomous_service.errors import Conflict, Unavailable
-from hartonomous_service.services import Service, watch
+from hartonomous_service.services import Service, keep_running
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -97,7 +97,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
             print(  # noqa: T201
                 f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True
             )
-            watch(services)
+            keep_running(services)
         except KeyboardInterrupt:
             return 0
 

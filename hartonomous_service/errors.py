@@ -59,7 +59,7 @@ OUTAGES = (DatabaseError, GraphUnavailable, ComputeUnavailable)
 """What the resources raise when a store, the graph or the models cannot be used; every call may."""
 
 
-def service_error(error: Exception) -> ServiceError:
+def to_service_error(error: Exception) -> ServiceError:
     """An error of the service as it is, an outage as Unavailable; whoever shows errors asks here. Raises any other error again."""
     if isinstance(error, OUTAGES):
         return Unavailable(str(error))

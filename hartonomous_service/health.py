@@ -1,4 +1,4 @@
-"""`health`: is what this home needs there, and if not, what to do."""
+"""`check_health`: is what this home needs there, and if not, what to do."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,8 @@ from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.resources import open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
-from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
-from hartonomous_service.daemon import daemon_fault, daemon_is_running
+from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
+from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
@@ -35,7 +35,7 @@ class _Counts:
     messages: Sequence[str]
 
 
-def health(settings: Settings) -> dict[str, Any]:
+def check_health(settings: Settings) -> dict[str, Any]:
     """Every check with its status, a sentence and its duration; the worst decides."""
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
@@ -155,9 +155,9 @@ def _jobs(counted: list[_Counts]) -> Outcome:
 
 
 def _clock_of(database: Database, settings: Settings) -> Outcome:
-    if problem := made_in_the_future(database):
+    if problem := find_clock_before_database(database):
         return UNHEALTHY, problem
-    if problem := kept_by_the_future(database, settings):
+    if problem := find_work_after_now(database, settings):
         return DEGRADED, problem
     return HEALTHY, "nothing in the database waits for a later time"
 
@@ -175,10 +175,10 @@ def _disk(settings: Settings) -> Outcome:
 
 def _daemon(settings: Settings) -> Outcome:
     if daemon_is_running(settings):
-        from hartonomous_service.dagster_home import instance_of
+        from hartonomous_service.dagster_home import get_instance
 
-        with instance_of(settings) as instance:
-            fault = daemon_fault(settings, instance)
+        with get_instance(settings) as instance:
+            fault = find_daemon_fault(settings, instance)
         if fault:
             return UNHEALTHY, f"`hartonomous dev` is running, but {fault}"
         return HEALTHY, "`hartonomous dev` is running"

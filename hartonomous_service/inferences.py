@@ -131,13 +131,13 @@ def list_inferences(
     *,
     tenant: Tenant | None = 0,
     model: Text | None = None,
-    n: PageLength = 100,
+    limit: PageLength = 100,
     skip: Skip = 0,
 ) -> dict[str, Any]:
     """A page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + n)[skip:]
+        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + limit)[skip:]
         total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"]
         inferences = [{**row, "metadata": json.loads(row["metadata"])} for row in rows]
         return {"inferences": inferences, "total": total, "truncated": skip + len(rows) < total}

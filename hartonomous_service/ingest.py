@@ -24,11 +24,11 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, source_uri_of
 from hartonomous_resources.work.landing import insert_landed_source
-from hartonomous_service.arguments import GivenPath, Id, Name, Tenant, Text, checked
+from hartonomous_service.arguments import Id, Name, PathArgument, Tenant, Text, checked
+from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
-from hartonomous_service.given_files import GivenFiles
-from hartonomous_service.seeing_through import Report, see_through
-from hartonomous_service.source_records import is_searchable, not_searchable, source_counts
+from hartonomous_service.files_to_ingest import FilesToIngest
+from hartonomous_service.source_records import count_atoms, count_not_searchable, is_searchable
 
 _FILES_PER_BATCH = 500
 
@@ -57,7 +57,7 @@ class _Ingestion:
 @checked
 def ingest(
     resources: Resources,
-    paths: Sequence[GivenPath],
+    paths: Sequence[PathArgument],
     *,
     tenant: Tenant = 0,
     content_type: Text | None = None,
@@ -82,12 +82,12 @@ def ingest(
             f"{content_type!r} is not a content type; give one such as text/plain", argument="content_type"
         ) from error
     ingestion = _Ingestion()
-    given = GivenFiles([Path(path) for path in paths], resources.settings)
+    given = FilesToIngest([Path(path) for path in paths], resources.settings)
     files = iter(given)
     while batch := list(islice(files, _FILES_PER_BATCH)):
         _enqueue(resources, batch, tenant, content_type, ingestion)
         report(f"{len(ingestion.uris):,} files enqueued or unchanged")
-    found = _see_through(resources, ingestion, tenant, wait, report)
+    found = _complete(resources, ingestion, tenant, wait, report)
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
     left_out = [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()]
     return {**found, "failed": unlisted + found["failed"], "leftOut": left_out}
@@ -132,7 +132,7 @@ def submit(
             )
     except TooManyBytes as error:
         raise Invalid(f"{error}: raise HARTONOMOUS_MAX_SOURCE_BYTES or split it", argument="content") from error
-    return _see_through(resources, _Ingestion([uri], {uri: message_id}), tenant, wait, report)
+    return _complete(resources, _Ingestion([uri], {uri: message_id}), tenant, wait, report)
 
 
 def _request_beside_bytes(
@@ -181,15 +181,15 @@ def _land(
     )
 
 
-def _see_through(
-    resources: Resources, ingestion: _Ingestion, tenant: int, wait: bool, report: Report
-) -> dict[str, Any]:
-    stages = see_through(resources, list(ingestion.messages.values()), report) if wait else {}
+def _complete(resources: Resources, ingestion: _Ingestion, tenant: int, wait: bool, report: Report) -> dict[str, Any]:
+    stages = complete_sources(resources, list(ingestion.messages.values()), report) if wait else {}
     sources, failed = ask(resources.database, partial(_results, ingestion=ingestion, tenant=tenant))
     return {
         "sources": sources,
         "failed": failed,
-        "notSearchable": not_searchable(Counter(row["contentType"] for row in sources if row["status"] == "Atomized")),
+        "notSearchable": count_not_searchable(
+            Counter(row["contentType"] for row in sources if row["status"] == "Atomized")
+        ),
         "leftOut": [],
         "stages": stages,
     }
@@ -273,7 +273,7 @@ def _results(
             sources.append(dict(current[uri]))
         else:  # its dead letter is that of a later message by now, or discarded
             failed.append({"sourceUri": uri, "error": given_up.get(uri) or _NOWHERE})
-    counts = source_counts(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
+    counts = count_atoms(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
     nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
     described = [
         {

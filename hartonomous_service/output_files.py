@@ -6,7 +6,7 @@ from pathlib import Path
 from hartonomous_service.errors import Invalid
 
 
-def place_for_a_file(output: str | os.PathLike[str]) -> Path:
+def resolve_output_file(output: str | os.PathLike[str]) -> Path:
     """Where a file is to be written: a link stays a link, what it leads to is written.
 
     Raises Invalid for a folder, a device, or a place in a folder that is not there.

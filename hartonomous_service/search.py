@@ -46,7 +46,7 @@ def search(
 ) -> dict[str, Any]:
     """The k best atoms for a text, each with the sources and byte offsets where it stands: the first 20 in `sources`.
 
-    `placeCount` and `sourceCount` say how many there are; `places` pages through them.
+    `placeCount` and `sourceCount` say how many there are; `list_places` pages through them.
 
     `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
 
@@ -61,12 +61,12 @@ def search(
         raise Invalid("the search text is empty; give some words")
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        def by_words(n: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
+        def by_words(limit: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
             rank = partial(_lexical, unit_of_work, text, tenant, any_word)
-            return best_searchable(unit_of_work, rank, n, tenant, modality)
+            return best_searchable(unit_of_work, rank, limit, tenant, modality)
 
-        def by_meaning(n: int) -> Sequence[tuple[int, float]]:
-            return _semantic(unit_of_work, resources, text, tenant, n, modality)
+        def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
+            return _semantic(unit_of_work, resources, text, tenant, limit, modality)
 
         if mode == "semantic":
             hits = by_meaning(k)
@@ -88,14 +88,14 @@ def search(
 
 
 def _semantic(
-    unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, n: int, modality: str | None
+    unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, limit: int, modality: str | None
 ) -> Sequence[tuple[int, float]]:
-    """The n nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
+    """The `limit` nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
     active = {row["artifactHash"]: row for row in active_embedding_models(unit_of_work) if row["modality"] == "text"}
     if not active:
         return []
     model, query = _embedded(resources, text, active)
-    return resources.vectors.nearest(unit_of_work, tenant, model["modelId"], query, n, modality=modality)
+    return resources.vectors.nearest(unit_of_work, tenant, model["modelId"], query, limit, modality=modality)
 
 
 def _embedded(
@@ -116,12 +116,12 @@ def _embedded(
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
 
 
-def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, any_word: bool, n: int) -> list[tuple[int, float]]:
-    """The n best atoms that hold every word, or some word; which is better is the backend's to say (BM25 where it has it)."""
+def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, any_word: bool, limit: int) -> list[tuple[int, float]]:
+    """The `limit` best atoms that hold every word, or some word; which is better is the backend's to say (BM25 where it has it)."""
     words = [word for word in text.split() if re.search(r"\w", word)]
     if not words:
         return []
-    rows = unit_of_work.query("lexical_matches", words=json.dumps(words), any_word=any_word, tenant_id=tenant, n=n)
+    rows = unit_of_work.query("lexical_matches", words=json.dumps(words), any_word=any_word, tenant_id=tenant, n=limit)
     # Not BM25 itself: its word statistics are those of all tenants, and a score would tell of their texts.
     return [(row["atomId"], 1 / (RRF_K + rank)) for rank, row in enumerate(rows, start=1)]
 
@@ -152,8 +152,8 @@ def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenan
 
 
 @checked
-def places(
-    resources: Resources, atom_hash: Text, *, tenant: Tenant = 0, n: PageLength = 100, skip: Skip = 0
+def list_places(
+    resources: Resources, atom_hash: Text, *, tenant: Tenant = 0, limit: PageLength = 100, skip: Skip = 0
 ) -> dict[str, Any]:
     """A page of the places where an atom stands in current sources, and how many there are.
 
@@ -169,7 +169,7 @@ def places(
             raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
         atom_id = atoms[0]["atomId"]
         counts = _place_counts(unit_of_work, [atom_id], tenant)[atom_id]
-        page = _places(unit_of_work, [atom_id], tenant, n, skip)[atom_id]
+        page = _places(unit_of_work, [atom_id], tenant, limit, skip)[atom_id]
         total = counts["placeCount"]
         return {
             "atomHash": digest.hex(),
@@ -192,10 +192,10 @@ def _place_counts(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int
 
 
 def _places(
-    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, n: int, skip: int
+    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, limit: int, skip: int
 ) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}
-    for row in unit_of_work.query("occurrences", atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=n):
+    for row in unit_of_work.query("occurrences", atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=limit):
         place = {key: row[key] for key in ("sourceId", "sourceUri", "byteOffset", "byteLength")}
         found[row["atomId"]].append({**place, "locator": json.loads(row["locator"]) if row["locator"] else None})
     return found

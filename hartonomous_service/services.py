@@ -61,7 +61,7 @@ class Service:
             self.process.wait()
 
 
-def watch(services: Sequence[Service]) -> NoReturn:
+def keep_running(services: Sequence[Service]) -> NoReturn:
     """Start again whichever ends or falls silent, until interrupted."""
     while True:
         time.sleep(_LOOK_SECONDS)

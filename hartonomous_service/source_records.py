@@ -16,9 +16,9 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
 from hartonomous_resources.work.contents import source_bytes, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
-from hartonomous_service.arguments import GivenPath, Id, PageLength, Skip, Tenant, checked
+from hartonomous_service.arguments import Id, PageLength, PathArgument, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
-from hartonomous_service.output_files import place_for_a_file
+from hartonomous_service.output_files import resolve_output_file
 
 
 @checked
@@ -27,14 +27,14 @@ def list_sources(
     *,
     tenant: Tenant | None = 0,
     status: SourceStatus | None = None,
-    n: PageLength = 100,
+    limit: PageLength = 100,
     skip: Skip = 0,
 ) -> dict[str, Any]:
     """A page of the sources, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(
-            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + n
+            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit
         )[skip:]
         total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
         described = [_described(unit_of_work, row) for row in rows]
@@ -68,7 +68,7 @@ def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
         "runIds": [
             each["runId"] for each in unit_of_work.query("source_runs", source_ids=json.dumps([row["sourceId"]]))
         ],
-        **source_counts(unit_of_work, [row["sourceId"]])[row["sourceId"]],
+        **count_atoms(unit_of_work, [row["sourceId"]])[row["sourceId"]],
     }
 
 
@@ -77,13 +77,13 @@ def is_searchable(status: str, content_type: str | None) -> bool:
     return status == "Atomized" and content_type is not None and atomizer_for(content_type).gives_text
 
 
-def not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:
+def count_not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:
     """Of so many sources by content type, those kept as bytes: {"sources": n, "contentTypes": {type: n}}."""
     kept = {name: n for name, n in sorted(content_types.items()) if not is_searchable("Atomized", name)}
     return {"sources": sum(kept.values()), "contentTypes": kept}
 
 
-def source_counts(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, dict[str, int]]:
+def count_atoms(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, dict[str, int]]:
     """atomCount, newAtomCount and newBytes of sources; new are atoms that no earlier source holds."""
     ids = json.dumps(source_ids)
     counts = {source_id: {"atomCount": 0, "newAtomCount": 0, "newBytes": 0} for source_id in source_ids}
@@ -118,13 +118,13 @@ def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 
 
 @checked
 def reconstruct_file(
-    resources: Resources, source_id: Id, output: GivenPath, *, tenant: Tenant | None = 0
+    resources: Resources, source_id: Id, output: PathArgument, *, tenant: Tenant | None = 0
 ) -> dict[str, Any]:
     """Write the bytes of a source to a file, which gets its name only when they proved right.
 
     Returns {"sourceId", "file", "byteLength"}. Raises what `reconstruct` does, and Invalid for a place where no file can be.
     """
-    target = place_for_a_file(output)
+    target = resolve_output_file(output)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
@@ -139,7 +139,7 @@ def reconstruct_file(
 
 
 @checked
-def verify(
+def verify_sources(
     resources: Resources,
     source_id: Id | None = None,
     *,

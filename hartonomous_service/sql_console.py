@@ -23,18 +23,18 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
 from hartonomous_service.errors import Invalid, Remedy, ServiceError, Unavailable
 from hartonomous_service.sql_functions import add_functions
-from hartonomous_service.sql_translation import Statement, batches
-from hartonomous_service.sql_values import json_value
+from hartonomous_service.sql_translation import Statement, translate_batches
+from hartonomous_service.sql_values import to_json_value
 
 
 @checked
 def run_sql(
-    settings: Settings, text: TypedText, *, write: bool = False, n: PageLength = 1000, seconds: Seconds = 60.0
+    settings: Settings, text: TypedText, *, write: bool = False, limit: PageLength = 1000, seconds: Seconds = 60.0
 ) -> dict[str, Any]:
     """Run statements (separated by semicolons, batches by GO) in one transaction, on SQL Server where the settings name one.
 
     A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home.
-    Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `n` rows, and in `results` of
+    Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `limit` rows, and in `results` of
     every statement that returned rows; bytes are shown in hex.
 
     Raises Invalid with the database's own words, Unavailable when it cannot be used.
@@ -42,17 +42,17 @@ def run_sql(
     if settings.uses_sqlserver:
         from hartonomous_service.sqlserver_console import run_sql_on_server
 
-        return run_sql_on_server(settings, text, write=write, n=n, seconds=seconds)
+        return run_sql_on_server(settings, text, write=write, limit=limit, seconds=seconds)
     open_database(settings).close()  # a new home has no tables yet
     location, unchanged = _location(settings.database_path, write)
     complaints: list[str] = []
     try:
         with closing(sqlite3.connect(location, timeout=BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
-            console = _Console(settings, connection, complaints, n)
+            console = _Console(settings, connection, complaints, limit)
             deadline = time.monotonic() + seconds
             connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
             connection.execute("BEGIN")
-            for batch in batches(text):
+            for batch in translate_batches(text):
                 console.run(batch)
             connection.set_authorizer(None)
             connection.execute("COMMIT")
@@ -77,11 +77,11 @@ _NOTHING: dict[str, Any] = {"columns": [], "rows": [], "truncated": False}
 class _Console:
     """What the statements of a call have in common: a connection in a transaction, and what they returned."""
 
-    def __init__(self, settings: Settings, connection: sqlite3.Connection, complaints: list[str], n: int) -> None:
+    def __init__(self, settings: Settings, connection: sqlite3.Connection, complaints: list[str], limit: int) -> None:
         self._settings = settings
         self._connection = connection
         self._complaints = complaints
-        self._n = n
+        self._limit = limit
         self.results: list[dict[str, Any]] = []
         self.last = _NOTHING
         self.changed = 0
@@ -122,14 +122,14 @@ class _Console:
 
     def _keep(self, cursor: sqlite3.Cursor) -> None:
         if cursor.description:
-            self._add([item[0] for item in cursor.description], cursor.fetchmany(self._n + 1))
+            self._add([item[0] for item in cursor.description], cursor.fetchmany(self._limit + 1))
         else:
             self.last = _NOTHING
         self.changed += max(cursor.rowcount, 0)
 
     def _add(self, columns: list[str], rows: Sequence[Sequence[Any]]) -> None:
-        shown = [[json_value(value) for value in row] for row in rows[: self._n]]
-        self.last = {"columns": columns, "rows": shown, "truncated": len(rows) > self._n}
+        shown = [[to_json_value(value) for value in row] for row in rows[: self._limit]]
+        self.last = {"columns": columns, "rows": shown, "truncated": len(rows) > self._limit}
         self.results.append(self.last)
 
     def _authorize(self, action: int, subject: str | None, argument: str | None, *_: str | None) -> int:

@@ -33,7 +33,7 @@ class Statement:
     arguments: tuple[str | None, ...] = ()
 
 
-def batches(text: str) -> Iterator[list[Statement]]:
+def translate_batches(text: str) -> Iterator[list[Statement]]:
     """The statements of each batch: a line that holds only GO ends one, and its variables with it.
 
     Raises Invalid for what has no meaning here, and for a text without a statement.

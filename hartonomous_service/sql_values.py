@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 
-def json_value(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as JSON can hold it: bytes in hex, NaN and infinity as text."""
     if isinstance(value, bytes):
         return value.hex()

@@ -8,12 +8,12 @@ from hartonomous_resources.database.sqlserver.scripts import split_batches
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
 from hartonomous_service.errors import Invalid, Unavailable
-from hartonomous_service.sql_values import json_value
+from hartonomous_service.sql_values import to_json_value
 
 
 @checked
 def run_sql_on_server(
-    settings: Settings, text: TypedText, *, write: bool = False, n: PageLength = 1000, seconds: Seconds = 60.0
+    settings: Settings, text: TypedText, *, write: bool = False, limit: PageLength = 1000, seconds: Seconds = 60.0
 ) -> dict[str, Any]:
     """Run batches (separated by GO) in one transaction.
 
@@ -35,10 +35,10 @@ def run_sql_on_server(
             cursor = connection.execute(batch)
             while True:
                 if cursor.description:
-                    fetched = cursor.fetchmany(n + 1)
-                    rows = [[json_value(value) for value in row] for row in fetched[:n]]
+                    fetched = cursor.fetchmany(limit + 1)
+                    rows = [[to_json_value(value) for value in row] for row in fetched[:limit]]
                     names = [column[0] for column in cursor.description]
-                    last = {"columns": names, "rows": rows, "truncated": len(fetched) > n}
+                    last = {"columns": names, "rows": rows, "truncated": len(fetched) > limit}
                     results.append(last)
                 else:
                     changed += max(cursor.rowcount, 0)

@@ -1,4 +1,4 @@
-"""`stats`: what the store holds."""
+"""`collect_stats`: what the store holds."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_service.arguments import Tenant, checked
-from hartonomous_service.source_records import not_searchable
+from hartonomous_service.source_records import count_not_searchable
 
 
 @checked
-def stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
+def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Counts of a tenant, or of all for None. `bytesStored` counts each atom once, `bytesOnDisk` and `queues` are the whole home's.
 
     `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.
@@ -35,7 +35,7 @@ def stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     blob_bytes = sum(resources.blobs.path(key).stat().st_size for key in resources.blobs.list_keys())
     return {
         **{name: totals[name] for name in ("sources", "atoms", "embeddings", "projections")},
-        "notSearchable": not_searchable(types),
+        "notSearchable": count_not_searchable(types),
         "jobs": jobs,
         "queues": {queue: depths.get(queue, 0) for queue in (INGESTION_QUEUE, PROVENANCE_QUEUE)},
         "deadLetters": dead,

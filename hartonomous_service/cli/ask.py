@@ -15,12 +15,12 @@ from hartonomous_service.cli.output import (
     LimitOption,
     SkipOption,
     TenantOption,
-    cell,
-    emit,
+    cell_text,
     err,
-    opened,
+    open_home,
     out,
-    page,
+    print_page,
+    print_result,
     printable,
     tenant_of,
 )
@@ -65,11 +65,11 @@ def search(
 
     if task is not None and record is None:
         raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
-    with opened() as resources:
+    with open_home() as resources:
         result = search_atoms(
             resources, text, tenant=tenant, k=k, mode=mode, modality=modality, record_for=record, task=task
         )
-    emit(result, as_json, show_results)
+    print_result(result, as_json, show_results)
 
 
 def show_results(result: Any) -> None:
@@ -101,12 +101,12 @@ def places(
     as_json: JsonOption = False,
 ) -> None:
     """List every place where an atom stands: sources and byte offsets."""
-    from hartonomous_service.search import places as places_of
+    from hartonomous_service.search import list_places
 
-    with opened() as resources:
-        result = places_of(resources, atom_hash, tenant=tenant, n=limit, skip=skip)
+    with open_home() as resources:
+        result = list_places(resources, atom_hash, tenant=tenant, limit=limit, skip=skip)
     columns = {"sourceId": "source", "byteOffset": "offset", "byteLength": "bytes", "sourceUri": "uri"}
-    emit(result, as_json, lambda document: page("places", document, "places", columns))
+    print_result(result, as_json, lambda document: print_page("places", document, "places", columns))
 
 
 def sources_list(
@@ -123,8 +123,8 @@ def sources_list(
     """List sources, the latest first."""
     from hartonomous_service.source_records import list_sources
 
-    with opened() as resources:
-        result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit, skip=skip)
+    with open_home() as resources:
+        result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, limit=limit, skip=skip)
     columns = {
         "sourceId": "source",
         "version": "version",
@@ -137,7 +137,7 @@ def sources_list(
         "supersededBy": "superseded by",
         "sourceUri": "uri",
     }
-    emit(result, as_json, lambda document: page("sources", _with_words(document), "sources", columns))
+    print_result(result, as_json, lambda document: print_page("sources", _with_words(document), "sources", columns))
 
 
 def _with_words(document: Any) -> Any:
@@ -154,16 +154,16 @@ def sources_show(
     """Show one source."""
     from hartonomous_service.source_records import show_source
 
-    with opened() as resources:
+    with open_home() as resources:
         result = show_source(resources, source_id, tenant=tenant_of(tenant, all_tenants))
-    emit(result, as_json, show_fields)
+    print_result(result, as_json, show_fields)
 
 
 def show_fields(document: Any) -> None:
     """Print the fields of one thing, a line each."""
     width = max(map(len, document))
     for key, value in document.items():
-        out.print(f"{key:<{width}}  {cell(value)}")
+        out.print(f"{key:<{width}}  {cell_text(value)}")
 
 
 def reconstruct(
@@ -178,14 +178,14 @@ def reconstruct(
 
     if as_json and output == "-":
         raise Invalid("-o - and --json both want stdout; choose a file for one of them")
-    with opened() as resources:
+    with open_home() as resources:
         if output == "-":
             for piece in rebuild(resources, source_id, tenant=tenant):
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return
         result = reconstruct_file(resources, source_id, output, tenant=tenant)
-    emit(result, as_json, _show_rebuilt)
+    print_result(result, as_json, _show_rebuilt)
 
 
 def _show_rebuilt(result: Any) -> None:
@@ -215,7 +215,7 @@ def verify(
 ) -> None:
     """Check that sources rebuild to their hashes and that the invariants hold."""
     from hartonomous_service.graph_repair import verify_graph
-    from hartonomous_service.source_records import verify as verify_sources
+    from hartonomous_service.source_records import verify_sources
 
     if repair and not graph:
         raise typer.BadParameter("--repair is for the graph: give --graph, too")
@@ -223,7 +223,7 @@ def verify(
         raise typer.BadParameter("--everything says how much is repaired: give --repair, too")
     if graph and source_id is not None:
         raise typer.BadParameter("--graph compares whole hours: give no source id")
-    with opened() as resources, Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+    with open_home() as resources, Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("verifying")
 
         def show_progress(done: int, total: int) -> None:
@@ -234,7 +234,7 @@ def verify(
             result = verify_graph(resources, tenant=whose, repair=repair, everything=everything, progress=show_progress)
         else:
             result = verify_sources(resources, source_id, tenant=whose, progress=show_progress)
-    emit(result, as_json, _show_verified)
+    print_result(result, as_json, _show_verified)
     if result["failed"]:
         raise typer.Exit(1)
 

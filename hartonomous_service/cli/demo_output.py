@@ -12,7 +12,7 @@ from hartonomous_service.cli.output import err, out
 
 
 @contextmanager
-def downloads_shown() -> Iterator[text_model_download.Progress]:
+def show_downloads() -> Iterator[text_model_download.Progress]:
     """Bars on a terminal for what is downloaded; yields what is told how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:

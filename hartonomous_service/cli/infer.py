@@ -12,12 +12,12 @@ from hartonomous_service.cli.output import (
     LimitOption,
     SkipOption,
     TenantOption,
-    cell,
-    emit,
+    cell_text,
     err,
-    opened,
+    open_home,
     out,
-    page,
+    print_page,
+    print_result,
     printable,
     tenant_of,
 )
@@ -49,9 +49,9 @@ def infer_record(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid(f"{file or 'stdin'}: not UTF-8 at byte {error.start}; give JSON in UTF-8") from error
-    with opened() as resources:
+    with open_home() as resources:
         result = record_lines(resources, text, tenant=tenant)
-    emit(result, as_json, _show_recorded)
+    print_result(result, as_json, _show_recorded)
     for item in result["refused"]:
         err.print(f"refused: line {item['line']}: {printable(item['error'])}", soft_wrap=True)
     if result["refused"]:
@@ -80,8 +80,8 @@ def infer_list(
     """List inferences, the latest first."""
     from hartonomous_service.inferences import list_inferences
 
-    with opened() as resources:
-        result = list_inferences(resources, tenant=tenant_of(tenant, all_tenants), model=model, n=limit, skip=skip)
+    with open_home() as resources:
+        result = list_inferences(resources, tenant=tenant_of(tenant, all_tenants), model=model, limit=limit, skip=skip)
     columns = {
         "inferenceId": "inference",
         "model": "model",
@@ -90,7 +90,7 @@ def infer_list(
         "outputAtomCount": "produced",
         "createdAt": "recorded",
     }
-    emit(result, as_json, lambda document: page("inferences", document, "inferences", columns))
+    print_result(result, as_json, lambda document: print_page("inferences", document, "inferences", columns))
 
 
 def infer_show(
@@ -103,14 +103,14 @@ def infer_show(
     """Show one inference: what the model was given, and what it produced."""
     from hartonomous_service.inferences import show_inference
 
-    with opened() as resources:
+    with open_home() as resources:
         result = show_inference(resources, inference_id, tenant=tenant)
-    emit(result, as_json, _show_inference)
+    print_result(result, as_json, _show_inference)
 
 
 def _show_inference(inference: Any) -> None:
     for key in ("inferenceId", "model", "task", "startedAt", "durationMs", "createdAt"):
-        out.print(f"{key:<11}  {cell(inference[key])}")
+        out.print(f"{key:<11}  {cell_text(inference[key])}")
     for heading, key in (("given", "inputAtoms"), ("produced", "outputAtoms")):
         out.print(f"{heading}:")
         for atom in inference[key]:

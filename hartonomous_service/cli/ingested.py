@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hartonomous_resources.source_uris import local_path
-from hartonomous_service.cli.output import cell, err, kept_as_bytes, out, printable, table
+from hartonomous_service.cli.output import cell_text, describe_kept_as_bytes, err, out, print_table, printable
 
 _LINES = 50
 """Of what is as it should be, on a terminal."""
@@ -29,7 +29,7 @@ _FILE = {
 }
 
 
-def base_of(paths: Iterable[str]) -> Path:
+def common_folder(paths: Iterable[str]) -> Path:
     """The folder to which the paths of an ingest are shown relative: the one given, or that which holds all that was given."""
     whole = [os.path.realpath(path) for path in paths]
     folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in whole]  # noqa: PTH112, PTH120 - no OSError
@@ -42,20 +42,20 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
     odd = [row for row in rows if row["searchable"] == "no"]
     fine = [row for row in rows if row["searchable"] == "yes"]
     odd.sort(key=lambda row: row["status"] == "Atomized")
-    table("ingested", _summary(result["failed"], [*odd, *fine]), _SUMMARY)
+    print_table("ingested", _summary(result["failed"], [*odd, *fine]), _SUMMARY)
     if result["notSearchable"]["sources"]:
-        out.print(f"kept as bytes, not searchable: {kept_as_bytes(result['notSearchable'])}")
+        out.print(f"kept as bytes, not searchable: {describe_kept_as_bytes(result['notSearchable'])}")
     for item in result["leftOut"]:
         out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:
         err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
     for row in odd:
         if row["note"]:
-            err.print(f"not searchable: {cell(row['path'])}: {row['note']}", soft_wrap=True)
+            err.print(f"not searchable: {cell_text(row['path'])}: {row['note']}", soft_wrap=True)
     shown = fine[:_LINES] if sys.stdout.isatty() else fine
     if rows:
         out.print()
-        table("files", [*odd, *shown], _FILE)
+        print_table("files", [*odd, *shown], _FILE)
     if len(shown) < len(fine):
         out.print(f"… and {len(fine) - len(shown):,} more as they should be; `hartonomous sources list` shows them")
 

@@ -13,9 +13,9 @@ from hartonomous_service.cli.output import (
     LimitOption,
     SkipOption,
     TenantOption,
-    emit,
-    opened,
-    page,
+    open_home,
+    print_page,
+    print_result,
     tenant_of,
 )
 
@@ -42,8 +42,8 @@ def jobs_list(
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, the latest first."""
-    with opened() as resources:
-        result = list_jobs(resources, tenant=tenant_of(tenant, all_tenants), status=status, n=limit, skip=skip)
+    with open_home() as resources:
+        result = list_jobs(resources, tenant=tenant_of(tenant, all_tenants), status=status, limit=limit, skip=skip)
     columns = {
         "jobId": "job",
         "jobType": "type",
@@ -53,14 +53,14 @@ def jobs_list(
         "ingestHour": "hour",
         "result": "result",
     }
-    emit(result, as_json, lambda document: page("jobs", document, "jobs", columns))
+    print_result(result, as_json, lambda document: print_page("jobs", document, "jobs", columns))
 
 
 def jobs_show(job_id: JobArgument, tenant: TenantOption = 0, as_json: JsonOption = False) -> None:
     """Show one job."""
-    with opened() as resources:
+    with open_home() as resources:
         job = get_job(resources, job_id, tenant=tenant)
-    emit(job, as_json, show_fields)
+    print_result(job, as_json, show_fields)
 
 
 def jobs_create(
@@ -72,9 +72,9 @@ def jobs_create(
     as_json: JsonOption = False,
 ) -> None:
     """Create a job; the next run does it. A job of a type that nothing here can do waits."""
-    with opened() as resources:
+    with open_home() as resources:
         job_id = create_job(resources, job_type, parameters, tenant)
-    emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
+    print_result({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
 
 
 def jobs_set_status(
@@ -85,9 +85,9 @@ def jobs_set_status(
     as_json: JsonOption = False,
 ) -> None:
     """Set the status of a job that something else does, or that is to be tried again or no more."""
-    with opened() as resources:
+    with open_home() as resources:
         job = update_job_status(resources, job_id, status, result, tenant=tenant)
-    emit(job, as_json, show_fields)
+    print_result(job, as_json, show_fields)
 
 
 def jobs_retry(
@@ -96,6 +96,6 @@ def jobs_retry(
     as_json: JsonOption = False,
 ) -> None:
     """Set a job to Pending again, with no attempts counted."""
-    with opened() as resources:
+    with open_home() as resources:
         retry_job(resources, job_id, tenant=tenant)
-    emit({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
+    print_result({"jobId": job_id, "status": "Pending"}, as_json, show_fields)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hartonomous_service.cli.output import JsonOption, TenantOption, emit, opened, out, printable
-from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
-from hartonomous_service.output_files import place_for_a_file
+from hartonomous_service.cli.output import JsonOption, TenantOption, open_home, out, print_result, printable
+from hartonomous_service.lineage.node_text import node_name, nodes_with_edge_ends
+from hartonomous_service.output_files import resolve_output_file
 
 if TYPE_CHECKING:
     from hartonomous_resources.graph.protocol import Direction
@@ -70,22 +70,22 @@ def lineage(
     if to is not None and (upstream or downstream or limit or skip):
         raise typer.BadParameter("--to asks for a path: only --depth and --as-of go with it")
 
-    from hartonomous_service.lineage import queries as ask
+    from hartonomous_service.lineage import queries
 
     direction: Direction = "upstream" if upstream else "downstream" if downstream else "both"
     limit = limit or (LIMIT if how in ("text", "json", "prov-json") else LIMIT_OF_PICTURES)
-    with opened() as resources:
+    with open_home() as resources:
         if impact:
-            result = ask.impact(resources, name, tenant=tenant, limit=limit)
+            result = queries.find_impact(resources, name, tenant=tenant, limit=limit)
         elif to is not None:
-            result = ask.path_between(resources, name, to, tenant=tenant, depth=depth or _PATH_DEPTH, as_of=as_of)
+            result = queries.find_path(resources, name, to, tenant=tenant, depth=depth or _PATH_DEPTH, as_of=as_of)
         else:
-            query = ask.LineageQuery(name, tenant, depth or 4, limit, direction, as_of, skip)
-            result = ask.lineage(resources, query)
+            query = queries.LineageQuery(name, tenant, depth or 4, limit, direction, as_of, skip)
+            result = queries.find_lineage(resources, query)
     if how == "text":
         (show_impact if impact else show_path if to is not None else show_lineage)(result)
     elif how == "json" and output is None:
-        emit(result, True, show_lineage)
+        print_result(result, True, show_lineage)
     else:
         from hartonomous_service.lineage.formats import render
 
@@ -96,12 +96,12 @@ def _write(text: str, output: str | None) -> None:
     if output is None or output == "-":
         typer.echo(text.encode(), nl=False)  # what reads a format expects UTF-8, whatever stdout is
         return
-    place_for_a_file(output).write_text(text, encoding="utf-8")
+    resolve_output_file(output).write_text(text, encoding="utf-8")
 
 
 def show_lineage(result: Any) -> None:
     """Print lineage for people: every edge as a line."""
-    names = {node["id"]: node_name(node) for node in nodes_and_ends(result)}
+    names = {node["id"]: node_name(node) for node in nodes_with_edge_ends(result)}
     for edge in result["edges"][:50]:
         out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
     if len(result["edges"]) > 50:

@@ -23,8 +23,8 @@ from hartonomous_resources.settings_problems import problems_of, remarks_on_sett
 from hartonomous_service.cli import ask, infer, operate, run, sql
 from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli.output import err, printable
-from hartonomous_service.cli.remedies import in_words
-from hartonomous_service.errors import OUTAGES, ServiceError, service_error
+from hartonomous_service.cli.remedies import describe_error
+from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
 
 app = typer.Typer(
     help="Say where every fragment that your AI used came from.",
@@ -66,7 +66,7 @@ def main() -> None:
     try:
         app()
     except (ServiceError, *OUTAGES) as error:
-        _fail(in_words(service_error(error)), error)
+        _fail(describe_error(to_service_error(error)), error)
     except ValidationError as error:
         if error.title != "Settings":
             raise
@@ -78,7 +78,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
     except SQLAlchemyError as error:
-        _fail(about_dagsters_storage(error, Settings().dagster_home), error)
+        _fail(describe_dagster_storage_error(error, Settings().dagster_home), error)
     except OSError as error:
         if error.errno == errno.ENOSPC and is_full(home := Settings().home):  # else it is the disk of an output
             _fail(disk_is_full(home), error)
@@ -87,11 +87,11 @@ def main() -> None:
         if not isinstance(error.__cause__, SQLAlchemyError):
             raise
         _fail(
-            about_dagsters_storage(error.__cause__, Settings().dagster_home), error
+            describe_dagster_storage_error(error.__cause__, Settings().dagster_home), error
         )  # Dagster has tried several times
 
 
-def about_dagsters_storage(error: SQLAlchemyError, place: Path) -> str:
+def describe_dagster_storage_error(error: SQLAlchemyError, place: Path) -> str:
     """What to do about a failure of Dagster's own storage, which lies at `place`."""
     cause = getattr(error, "orig", None) or error
     if isinstance(error, DBAPIError) and not isinstance(cause, sqlite3.Error):

@@ -12,14 +12,14 @@ from hartonomous_service.cli.output import (
     LimitOption,
     SkipOption,
     TenantOption,
-    emit,
+    describe_kept_as_bytes,
     err,
-    kept_as_bytes,
-    opened,
+    open_home,
     out,
-    page,
+    print_page,
+    print_result,
+    print_table,
     printable,
-    table,
     tenant_of,
 )
 
@@ -43,15 +43,17 @@ def add_commands(app: typer.Typer) -> None:
 
 def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_json: JsonOption = False) -> None:
     """What the store holds."""
-    from hartonomous_service.statistics import stats as count
+    from hartonomous_service.statistics import collect_stats
 
-    with opened() as resources:
-        result = count(resources, tenant=tenant_of(tenant, all_tenants))
+    with open_home() as resources:
+        result = collect_stats(resources, tenant=tenant_of(tenant, all_tenants))
 
     def show(document: Any) -> None:
-        show_fields({**document, "notSearchable": f"{kept_as_bytes(document['notSearchable'])}, kept as bytes"})
+        show_fields(
+            {**document, "notSearchable": f"{describe_kept_as_bytes(document['notSearchable'])}, kept as bytes"}
+        )
 
-    emit(result, as_json, show)
+    print_result(result, as_json, show)
 
 
 def dead_letters_list(
@@ -64,8 +66,8 @@ def dead_letters_list(
     """List dead letters, the latest first."""
     from hartonomous_service.dead_letters import list_dead_letters
 
-    with opened() as resources:
-        result = list_dead_letters(resources, tenant=tenant_of(tenant, all_tenants), n=limit, skip=skip)
+    with open_home() as resources:
+        result = list_dead_letters(resources, tenant=tenant_of(tenant, all_tenants), limit=limit, skip=skip)
     columns = {
         "deadLetterId": "id",
         "kind": "kind",
@@ -77,11 +79,11 @@ def dead_letters_list(
     }
 
     def show(document: Any) -> None:
-        page("dead letters", document, "deadLetters", columns)
+        print_page("dead letters", document, "deadLetters", columns)
         if document["withoutTenant"] and not all_tenants:
             out.print(f"{document['withoutTenant']} more are too broken to say whose they are: --all-tenants")
 
-    emit(result, as_json, show)
+    print_result(result, as_json, show)
 
 
 DeadLetterArgument = Annotated[int, typer.Argument(max=2**63 - 1, help="Id of a dead letter.")]
@@ -96,9 +98,9 @@ def dead_letters_show(
     """Show one dead letter with its body."""
     from hartonomous_service.dead_letters import show_dead_letter
 
-    with opened() as resources:
+    with open_home() as resources:
         result = show_dead_letter(resources, dead_letter_id, tenant=tenant_of(tenant, all_tenants))
-    emit(result, as_json, show_fields)
+    print_result(result, as_json, show_fields)
 
 
 def dead_letters_replay(
@@ -110,9 +112,9 @@ def dead_letters_replay(
     """Give a dead letter another try."""
     from hartonomous_service.dead_letters import replay_dead_letter
 
-    with opened() as resources:
+    with open_home() as resources:
         result = replay_dead_letter(resources, dead_letter_id, tenant=tenant_of(tenant, all_tenants))
-    emit(result, as_json, show_fields)
+    print_result(result, as_json, show_fields)
 
 
 def dead_letters_discard(
@@ -124,25 +126,24 @@ def dead_letters_discard(
     """Give a dead letter up for good."""
     from hartonomous_service.dead_letters import discard_dead_letter
 
-    with opened() as resources:
+    with open_home() as resources:
         result = discard_dead_letter(resources, dead_letter_id, tenant=tenant_of(tenant, all_tenants))
-    emit(result, as_json, show_fields)
+    print_result(result, as_json, show_fields)
 
 
 def health(as_json: JsonOption = False) -> None:
     """Is what this home needs there, and if not, what to do."""
-    from hartonomous_service.health import UNHEALTHY
-    from hartonomous_service.health import health as check
+    from hartonomous_service.health import UNHEALTHY, check_health
 
-    result = check(Settings())
+    result = check_health(Settings())
 
     def show(document: Any) -> None:
         out.print(document["status"])
-        table(
+        print_table(
             "checks", document["checks"], {"name": "check", "status": "status", "durationMs": "ms", "detail": "detail"}
         )
 
-    emit(result, as_json, show)
+    print_result(result, as_json, show)
     if result["status"] == UNHEALTHY:
         raise typer.Exit(1)
 
@@ -153,7 +154,7 @@ def config_show(as_json: JsonOption = False) -> None:
 
     result = show_settings()
     columns = {"variable": "variable", "value": "value", "meaning": "meaning"}
-    emit(result, as_json, lambda document: table("settings", document["settings"], columns))
+    print_result(result, as_json, lambda document: print_table("settings", document["settings"], columns))
     wrong = [row for row in result["settings"] if row["problem"] is not None]
     for row in wrong:
         err.print(f"wrong: {row['variable']}: {printable(row['problem'])}", soft_wrap=True)
@@ -180,6 +181,6 @@ def migrate(
         for line in document["adopted"]:
             out.print(printable(line))
         out.print(f"{len(document['ran'])} {'migrations would run' if dry_run else 'migrations ran now'}")
-        table("migrations", document["migrations"], columns)
+        print_table("migrations", document["migrations"], columns)
 
-    emit(result, as_json, show)
+    print_result(result, as_json, show)

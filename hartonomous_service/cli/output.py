@@ -39,7 +39,7 @@ def tenant_of(tenant: int, all_tenants: bool) -> int | None:
     return None if all_tenants else tenant
 
 
-def emit(document: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
+def print_result(document: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
     """Print a result: as JSON, or as `show` shows it to people."""
     if as_json:
         sys.stdout.write(_json(document, sys.stdout.encoding or "utf-8") + "\n")
@@ -55,12 +55,12 @@ def _json(document: Mapping[str, Any], encoding: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+def print_table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
     """Print rows, one a line and never cut: in columns on a terminal, else with tabs. `columns` maps keys to headings."""
     if not rows:
         out.print(f"{what}: none")
         return
-    lines = [list(columns.values()), *([cell(row.get(key)) for key in columns] for row in rows)]
+    lines = [list(columns.values()), *([cell_text(row.get(key)) for key in columns] for row in rows)]
     separator = "\t"
     if sys.stdout.isatty():
         separator = "  "
@@ -69,35 +69,35 @@ def table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, st
     sys.stdout.write("".join(separator.join(line).rstrip(" ") + "\n" for line in lines))
 
 
-def page(what: str, document: Mapping[str, Any], key: str, columns: Mapping[str, str]) -> None:
+def print_page(what: str, document: Mapping[str, Any], key: str, columns: Mapping[str, str]) -> None:
     """Print a page of a list as a table, and on stderr, where there are more rows, how many in all."""
-    table(what, document[key], columns)
+    print_table(what, document[key], columns)
     if document["truncated"]:
         err.print(f"{document['total']:,} in all: --skip and --limit show the others")
 
 
-def kept_as_bytes(not_searchable: Mapping[str, Any]) -> str:
+def describe_kept_as_bytes(not_searchable: Mapping[str, Any]) -> str:
     """How much is kept and cannot be searched."""
     files, types = not_searchable["sources"], len(not_searchable["contentTypes"])
     return f"{files:,} file{'s' * (files != 1)} of {types:,} type{'s' * (types != 1)}"
 
 
-def cell(value: object) -> str:
+def cell_text(value: object) -> str:
     """A value as people read it, in one line."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{printable(str(key))} {cell(held)}" for key, held in value.items()) or "-"
+        return ", ".join(f"{printable(str(key))} {cell_text(held)}" for key, held in value.items()) or "-"
     return "-" if value is None else printable(str(value))
 
 
 @contextmanager
-def working(what: str) -> Iterator[Callable[[str], None]]:
+def show_progress(what: str) -> Iterator[Callable[[str], None]]:
     """Show on a terminal that something is being done; yields what says what is done next."""
     with err.status(Text(what)) as status:
         yield lambda message: status.update(Text(printable(message)))
 
 
 @contextmanager
-def opened() -> Iterator[Resources]:
+def open_home() -> Iterator[Resources]:
     """The resources of the home that the settings name."""
     with closing(open_resources(Settings())) as resources:
         yield resources

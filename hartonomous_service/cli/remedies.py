@@ -25,7 +25,7 @@ _OPTIONS = {"adopt": "--adopt", "content_type": "--content-type", "output": "-o"
 """Arguments of calls that are options of commands and that no command checks itself."""
 
 
-def in_words(error: ServiceError) -> str:
+def describe_error(error: ServiceError) -> str:
     """The one line that people read."""
     said = str(error)
     if error.argument in _OPTIONS:

@@ -4,8 +4,16 @@ from typing import Annotated
 
 import typer
 
-from hartonomous_service.cli.ingested import base_of, show_ingested
-from hartonomous_service.cli.output import JsonOption, TenantOption, emit, err, opened, printable, working
+from hartonomous_service.cli.ingested import common_folder, show_ingested
+from hartonomous_service.cli.output import (
+    JsonOption,
+    TenantOption,
+    err,
+    open_home,
+    print_result,
+    printable,
+    show_progress,
+)
 from hartonomous_service.errors import ServiceError
 
 
@@ -31,7 +39,7 @@ def ingest(
     from hartonomous_service.ingest import ingest as ingest_files
 
     paths = paths or []
-    with opened() as resources, working("enqueueing") as report:
+    with open_home() as resources, show_progress("enqueueing") as report:
         try:
             result = ingest_files(
                 resources,
@@ -45,7 +53,7 @@ def ingest(
             raise ServiceError(
                 "interrupted; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
             ) from interruption
-    emit(result, as_json, lambda document: show_ingested(document, base_of(paths)))
+    print_result(result, as_json, lambda document: show_ingested(document, common_folder(paths)))
     for stage, error in result["stages"].items():
         err.print(f"error: stage {stage}: {printable(error)}", soft_wrap=True)
     if result["failed"] or result["stages"]:
@@ -57,14 +65,14 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole chain on a small corpus that ships with the package, in a home of its own."""
-    from hartonomous_service.cli.demo_output import downloads_shown, show_demo
+    from hartonomous_service.cli.demo_output import show_demo, show_downloads
     from hartonomous_service.demo import prepare_demo, run_demo
 
-    with downloads_shown() as progress:
+    with show_downloads() as progress:
         settings, model_seconds = prepare_demo(reset=reset, progress=progress)
-    with working("ingesting") as report:
+    with show_progress("ingesting") as report:
         result = run_demo(settings, model_seconds, report)
-    emit(result, as_json, show_demo)
+    print_result(result, as_json, show_demo)
 
 
 def dev(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli.output import JsonOption, emit, err, out, printable, table
+from hartonomous_service.cli.output import JsonOption, err, out, print_result, print_table, printable
 from hartonomous_service.errors import Invalid
 
 
@@ -40,8 +40,8 @@ def sql(
         text = _decoded(sys.stdin.buffer.read(), "stdin")
     from hartonomous_service.sql_console import run_sql
 
-    result = run_sql(Settings(), text or "", write=write, n=limit, seconds=seconds)
-    emit(result, as_json, _show)
+    result = run_sql(Settings(), text or "", write=write, limit=limit, seconds=seconds)
+    print_result(result, as_json, _show)
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -56,7 +56,7 @@ def _decoded(data: bytes, name: str) -> str:
 def _show(document: Any) -> None:
     for result in document["results"]:
         columns = {str(place): printable(name) for place, name in enumerate(result["columns"])}  # two may have one name
-        table("rows", [dict(zip(columns, row, strict=True)) for row in result["rows"]], columns)
+        print_table("rows", [dict(zip(columns, row, strict=True)) for row in result["rows"]], columns)
     if document["truncated"]:
         err.print("there are more rows: --limit shows them")
     if not document["columns"]:

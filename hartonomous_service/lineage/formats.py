@@ -12,8 +12,8 @@ from urllib.parse import quote
 from hartonomous_service.arguments import checked
 from hartonomous_service.errors import Unavailable
 from hartonomous_service.lineage.colours import FILL, STROKE
-from hartonomous_service.lineage.node_text import node_name, nodes_and_ends
-from hartonomous_service.lineage.svg import svg
+from hartonomous_service.lineage.node_text import node_name, nodes_with_edge_ends
+from hartonomous_service.lineage.svg import render_svg
 from hartonomous_service.printable import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,13 @@ def render(document: Document, how: DocumentFormat) -> str:
 
     Raises Unavailable when the library of a format is not installed.
     """
-    renderers = {"json": _json, "mermaid": mermaid, "dot": dot, "prov-json": prov_json, "svg": svg}
+    renderers = {
+        "json": _json,
+        "mermaid": render_mermaid,
+        "dot": render_dot,
+        "prov-json": render_prov_json,
+        "svg": render_svg,
+    }
     return renderers[how](document)
 
 
@@ -41,9 +47,9 @@ def _json(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
 
 
-def mermaid(document: Document) -> str:
+def render_mermaid(document: Document) -> str:
     """A Mermaid flowchart: what was made points at what it was made from, which stands left of it."""
-    nodes = nodes_and_ends(document)
+    nodes = nodes_with_edge_ends(document)
     ids = {node["id"]: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart RL"]
     lines += [
@@ -59,9 +65,9 @@ def _mermaid_text(text: str) -> str:
     return "".join(c if c.isalnum() or c in _MERMAID_SAFE else f"#{ord(c)};" for c in text)
 
 
-def dot(document: Document) -> str:
+def render_dot(document: Document) -> str:
     """A Graphviz digraph: what was made points at what it was made from, which stands left of it."""
-    nodes = nodes_and_ends(document)
+    nodes = nodes_with_edge_ends(document)
     ids = {node["id"]: f"n{number}" for number, node in enumerate(nodes)}
     lines = [
         "digraph lineage {",
@@ -83,7 +89,7 @@ def _dot_text(text: str) -> str:
     return '"' + text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def prov_json(document: Document) -> str:
+def render_prov_json(document: Document) -> str:
     """W3C PROV-JSON: atoms, sources and models are entities, runs and inferences activities, tenants agents."""
     try:
         from prov.model import ProvDocument

@@ -33,7 +33,7 @@ def lay_out(nodes: Sequence[str], edges: Sequence[Edge], level: Collection[Edge]
     Edges that are `level` need not lead from one column to another.
     """
     edges = [(start, end) for start, end in dict.fromkeys(edges) if start != end]
-    columns = columns_of(nodes, [edge for edge in edges if edge not in level])
+    columns = assign_columns(nodes, [edge for edge in edges if edge not in level])
     routes = {edge: _route(edge, columns) for edge in edges}
     rows: dict[int, list[_Place]] = defaultdict(list)
     column_of: dict[_Place, int] = {(node,): column for node, column in columns.items()}
@@ -54,7 +54,7 @@ def lay_out(nodes: Sequence[str], edges: Sequence[Edge], level: Collection[Edge]
     )
 
 
-def columns_of(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
+def assign_columns(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
     """Each node right of all that it was made from; an origin directly left of the first that was made of it. Circles are cut."""
     origins: dict[str, list[str]] = {node: [] for node in nodes}
     for start, end in edges:

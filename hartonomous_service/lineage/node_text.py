@@ -10,7 +10,7 @@ from hartonomous_service.printable import printable
 _HASH = re.compile("[0-9a-f]{64}")
 
 
-def nodes_and_ends(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def nodes_with_edge_ends(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The nodes of a page, and by name alone those of earlier pages to which its edges lead."""
     nodes: dict[str, Mapping[str, Any]] = {node["id"]: node for node in document["nodes"]}
     for edge in document["edges"]:
@@ -37,10 +37,10 @@ def node_detail(node: Mapping[str, Any]) -> str:
 def node_name(node: Mapping[str, Any], width: int | None = None) -> str:
     """Title and detail in one line."""
     name = f"{node_title(node)} {node_detail(node)}".rstrip()
-    return name if width is None else shortened(name, width)
+    return name if width is None else shorten(name, width)
 
 
-def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
+def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
     """Text of at most so many columns; wide characters count as two."""
     if text_width(text) <= width:
         return text

@@ -13,7 +13,7 @@ from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Name, Node, Subgraph
 from hartonomous_resources.resources import Resources
-from hartonomous_service.arguments import Skip, Tenant, Text, checked, valid
+from hartonomous_service.arguments import Skip, Tenant, Text, checked, validate
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
 _LABELS_IN_LOWER_CASE = {label.lower(): label for label in LABELS}
@@ -32,7 +32,7 @@ Limit = Annotated[int, Field(ge=1, le=MAX_NODES)]
 
 @dataclass(frozen=True, slots=True)
 class LineageQuery:
-    """What `lineage` is asked.
+    """What `find_lineage` is asked.
 
     `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened.
     `depth` edges are followed in each direction; `limit` nodes at the most are given, after the nearest `skip`. `as_of` is an ISO 8601
@@ -50,13 +50,13 @@ class LineageQuery:
     skip: Skip = 0
 
     def __post_init__(self) -> None:
-        valid(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
+        validate(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
         parse_name(self.name)
         object.__setattr__(self, "as_of", parse_time(self.as_of))
 
 
 @checked
-def lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
+def find_lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
     """Nodes and edges upstream (sources, models, runs) and downstream (what was made of it) of something, the nearest first.
 
     `truncated` says that the limit cut something off; the next page then begins at `next`.
@@ -89,7 +89,7 @@ def lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
 
 
 @checked
-def path_between(
+def find_path(
     resources: Resources,
     start: Text,
     end: Text,
@@ -100,7 +100,7 @@ def path_between(
 ) -> dict[str, Any]:
     """One shortest path of at most `depth` edges between two things, its nodes in order; no nodes when there is none.
 
-    Raises what `LineageQuery` and `lineage` raise.
+    Raises what `LineageQuery` and `find_lineage` raise.
     """
     time = parse_time(as_of)
 
@@ -112,13 +112,13 @@ def path_between(
 
 
 @checked
-def impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: Limit = 1000) -> dict[str, Any]:
+def find_impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Everything that depends on something, at any distance: what would be affected if it went or were replaced.
 
     `counts` are of all of it, by label; `nodes` are the first `limit`, the nearest first. `onlyHere` counts the atoms of a source
     that no other source holds.
 
-    Raises what `LineageQuery` and `lineage` raise.
+    Raises what `LineageQuery` and `find_lineage` raise.
     """
 
     def ask(graph: Graph) -> tuple[Name, Impact]:

@@ -12,8 +12,8 @@ from hartonomous_service.lineage.layout import lay_out
 from hartonomous_service.lineage.node_text import (
     node_detail,
     node_title,
-    nodes_and_ends,
-    shortened,
+    nodes_with_edge_ends,
+    shorten,
     text_width,
 )
 from hartonomous_service.printable import printable
@@ -27,9 +27,9 @@ _MANY = 12
 """So many nodes that are joined alike become one box."""
 
 
-def svg(document: Mapping[str, Any]) -> str:
+def render_svg(document: Mapping[str, Any]) -> str:
     """A lineage or a path, as `hartonomous_service.lineage.queries` returns it; arrows point at what a thing was made from."""
-    nodes, edges = _folded(nodes_and_ends(document), document["edges"], document.get("node"))
+    nodes, edges = _folded(nodes_with_edge_ends(document), document["edges"], document.get("node"))
     layout = lay_out(
         [node["id"] for node in nodes],
         [_right_and_left(edge) for edge in edges],
@@ -111,12 +111,12 @@ def _words(node: Mapping[str, Any]) -> tuple[str, str, str]:
     if alike := node["alike"]:
         first = alike[0].split(":", 1)[1]
         title, detail = f"{len(alike):,} × {node['label']}", f"joined alike, the first {first}"
-        return title, shortened(printable(detail), _COLUMNS_OF_TEXT), "\n".join(map(printable, alike[:_MANY]))
+        return title, shorten(printable(detail), _COLUMNS_OF_TEXT), "\n".join(map(printable, alike[:_MANY]))
     title, detail = node_title(node), node_detail(node)
     tooltip = [printable(f"{name}: {held}") for name, held in node.items() if held is not None and name != "alike"]
     return (
-        shortened(title, _COLUMNS_OF_TEXT - 7),
-        shortened(detail, _COLUMNS_OF_TEXT, keep_end=node["label"] == "Source"),
+        shorten(title, _COLUMNS_OF_TEXT - 7),
+        shorten(detail, _COLUMNS_OF_TEXT, keep_end=node["label"] == "Source"),
         "\n".join(tooltip),
     )
 

@@ -9,7 +9,7 @@ import pytest
 from hartonomous_resources.resources import Resources
 from hartonomous_service.ingest import ingest as ingest_paths
 from hartonomous_service.search import search
-from hartonomous_service.source_records import list_sources, reconstruct, verify
+from hartonomous_service.source_records import list_sources, reconstruct, verify_sources
 from tests.builders import request
 from tests.stages import drive_stages, ingest
 
@@ -55,7 +55,7 @@ def test_text_that_is_not_utf8_is_kept_byte_for_byte_and_says_why_it_is_not_foun
     assert source["searchable"] is False and hits(home) == 0
     assert reason in source["errorMessage"] and "convert it to UTF-8" in source["errorMessage"]
     assert b"".join(reconstruct(home, source["sourceId"])) == data
-    assert verify(home)["failed"] == []
+    assert verify_sources(home)["failed"] == []
 
 
 def test_a_byte_beyond_the_first_block_that_is_no_utf8_keeps_the_file_as_bytes(home: Resources) -> None:
@@ -91,7 +91,7 @@ def test_the_same_bytes_under_another_type_are_a_new_version(home: Resources) ->
     assert kinds(home) == ["text/plain", "application/octet-stream", "text/markdown"]
     assert version(home, 1)["supersededBy"] == version(home, 2)["sourceId"]
     assert version(home, 3)["searchable"] is True and hits(home) == 1
-    assert verify(home)["failed"] == []
+    assert verify_sources(home)["failed"] == []
 
 
 @pytest.mark.parametrize("again", ["text/plain", "Text/PLAIN", "text/plain; charset=utf-8", "text/plain;format=flowed"])

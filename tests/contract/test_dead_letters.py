@@ -283,12 +283,12 @@ def test_a_file_whose_refusal_counts_for_another_message_is_still_named(
     message = make(home)
     path = next(home.settings.allowed_roots[0].iterdir())
 
-    def see_through(*_: object) -> dict[str, str]:
+    def complete_sources(*_: object) -> dict[str, str]:
         drive_stages(home)
         ingest(home, message)
         return {}
 
-    monkeypatch.setattr("hartonomous_service.ingest.see_through", see_through)
+    monkeypatch.setattr("hartonomous_service.ingest.complete_sources", complete_sources)
 
     found = ingest_paths(home, [path])
 

@@ -17,9 +17,9 @@ from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
-from hartonomous_service.lineage.queries import LineageQuery, lineage
-from hartonomous_service.search import places, search
-from hartonomous_service.source_records import reconstruct, show_source, verify
+from hartonomous_service.lineage.queries import LineageQuery, find_lineage
+from hartonomous_service.search import list_places, search
+from hartonomous_service.source_records import reconstruct, show_source, verify_sources
 from tests.builders import dead_letters, enqueue, request, rows
 from tests.stages import all_sources, drive_stages
 from tests.toy_atomizer import CONTENT_TYPE, SqueezedTextAtomizer, squeezed
@@ -55,7 +55,7 @@ def rebuilt(home: Resources, source: Row) -> bytes:
 
 def assert_whole(home: Resources) -> None:
     """Nothing is broken, and the graph that events made agrees with the tables and is what a rebuild makes."""
-    checked = verify(home)
+    checked = verify_sources(home)
     assert not checked["failed"]
     hours = hours_of(home.database, 0)
     assert disagreements(home.database, home.graph, 0, hours) == []
@@ -76,13 +76,13 @@ def test_derived_text_is_found_with_its_locator_and_source_and_the_bytes_come_ba
     assert (best["text"], best["sources"]) == (BEES, [{**place, "locator": {"line": 2}}])
     [found] = search(home, "rises twice", mode="lexical")["results"]
     assert [each["locator"] for each in found["sources"]] == [{"line": 1}, {"line": 4}]
-    assert places(home, found["atomHash"])["places"] == [{**place, "locator": {"line": n}} for n in (1, 4)]
+    assert list_places(home, found["atomHash"])["places"] == [{**place, "locator": {"line": n}} for n in (1, 4)]
     assert rebuilt(home, source) == squeezed(TIDES, BEES, FOG, TIDES)
     assert show_source(home, source["sourceId"])["searchable"]
     assert source["atomizerVersion"] == "squeezed-text 1"
     placed = rows(client, "SELECT e.X FROM AtomEmbedding AS e WHERE e.ProjectionModelId IS NOT NULL")
     assert len(placed) == 3
-    behind = lineage(home, LineageQuery(best["atomHash"], direction="upstream"))
+    behind = find_lineage(home, LineageQuery(best["atomHash"], direction="upstream"))
     assert {"Source", "Run", "Model", "Tenant"} <= {node["label"] for node in behind["nodes"]}
     assert_whole(home)
 
@@ -156,6 +156,6 @@ def test_a_derived_atom_whose_bytes_were_damaged_is_named(home: Resources, clien
     client.commit()
 
     [source] = all_sources(home)
-    assert verify(home, source["sourceId"])["failed"] == [
+    assert verify_sources(home, source["sourceId"])["failed"] == [
         {"sourceId": source["sourceId"], "error": "derived atom 1 does not have the hash that names it"}
     ]

@@ -11,9 +11,9 @@ from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.inferences import InferenceRecord, list_inferences, record_inference
-from hartonomous_service.search import places, search
-from hartonomous_service.source_records import list_sources, verify
-from hartonomous_service.statistics import stats
+from hartonomous_service.search import list_places, search
+from hartonomous_service.source_records import list_sources, verify_sources
+from hartonomous_service.statistics import collect_stats
 from tests.builders import request, write
 from tests.stages import ingest
 
@@ -53,7 +53,7 @@ def test_a_hit_of_another_tenant_counts_its_own_places(many: Resources) -> None:
 
 
 def test_every_place_of_an_atom_can_be_paged_through(many: Resources) -> None:
-    pages = [places(many, HASH.upper(), n=10, skip=skip) for skip in (0, 10, 20, 30)]
+    pages = [list_places(many, HASH.upper(), limit=10, skip=skip) for skip in (0, 10, 20, 30)]
 
     met = [(place["sourceId"], place["byteOffset"]) for page in pages for place in page["places"]]
     assert len(set(met)) == len(met) == FILES + 1
@@ -65,10 +65,10 @@ def test_every_place_of_an_atom_can_be_paged_through(many: Resources) -> None:
 def test_an_atom_that_the_tenant_does_not_have_is_not_found(many: Resources) -> None:
     for tenant, name in ((0, "00" * 32), (7, HASH)):
         with pytest.raises(NotFound, match=f"atom {name} is not found"):
-            places(many, name, tenant=tenant)
+            list_places(many, name, tenant=tenant)
     for name in ("no hash", HASH[:10]):
         with pytest.raises(Invalid, match="64 hex digits"):
-            places(many, name)
+            list_places(many, name)
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ def test_an_atom_that_the_tenant_does_not_have_is_not_found(many: Resources) -> 
 def test_a_list_says_how_long_it_is_and_can_be_paged_through(
     many: Resources, ask: Callable[..., dict[str, Any]], key: str, total: int
 ) -> None:
-    whole = ask(many, n=total)
-    pages = [ask(many, n=2, skip=skip) for skip in range(0, total, 2)]
+    whole = ask(many, limit=total)
+    pages = [ask(many, limit=2, skip=skip) for skip in range(0, total, 2)]
 
     assert [row for page in pages for row in page[key]] == whole[key]
     assert {page["total"] for page in pages} == {whole["total"]} == {total}
     assert [page["truncated"] for page in pages] == [True] * (len(pages) - 1) + [False]
     assert whole["truncated"] is False
-    assert ask(many, n=5, skip=total)[key] == []
-    assert ask(many, n=1, tenant=None)["total"] == total + 1
+    assert ask(many, limit=5, skip=total)[key] == []
+    assert ask(many, limit=1, tenant=None)["total"] == total + 1
 
 
 def test_a_list_of_one_status_or_model_counts_that_alone(many: Resources) -> None:
@@ -107,8 +107,11 @@ def test_stats_say_what_is_kept_and_cannot_be_searched(many: Resources) -> None:
     )
     ingest(many, request(rawData=pdf + b"new", sourceUri=f"mail:{pdf[:4].hex()}-0"))  # a new version: counted once
 
-    assert stats(many)["notSearchable"] == {"sources": 4, "contentTypes": {"application/pdf": 2, "image/png": 2}}
-    assert stats(many, tenant=1)["notSearchable"] == {"sources": 0, "contentTypes": {}}
+    assert collect_stats(many)["notSearchable"] == {
+        "sources": 4,
+        "contentTypes": {"application/pdf": 2, "image/png": 2},
+    }
+    assert collect_stats(many, tenant=1)["notSearchable"] == {"sources": 0, "contentTypes": {}}
 
 
 def test_a_source_says_whether_it_can_be_searched(many: Resources) -> None:
@@ -122,12 +125,12 @@ def test_a_source_says_whether_it_can_be_searched(many: Resources) -> None:
 
 
 def test_a_check_that_stops_at_100_broken_rows_says_so(many: Resources, client: Any) -> None:
-    assert verify(many)["truncated"] is False
+    assert verify_sources(many)["truncated"] is False
     client.execute("UPDATE Atom SET ReferenceCount = ReferenceCount + 1 WHERE TenantId = 0")
     client.commit()
-    assert verify(many)["truncated"] is False
+    assert verify_sources(many)["truncated"] is False
     write(many.database, *(f"Number {i}" for i in range(101)))
     client.execute("UPDATE Atom SET ReferenceCount = ReferenceCount + 1 WHERE TenantId = 0")
     client.commit()
 
-    assert verify(many)["truncated"] is True
+    assert verify_sources(many)["truncated"] is True

@@ -23,8 +23,8 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import count_failed_receive
 from hartonomous_service.dead_letters import discard_dead_letter, list_dead_letters, replay_dead_letter
 from hartonomous_service.errors import Conflict
-from hartonomous_service.health import health
-from hartonomous_service.statistics import stats
+from hartonomous_service.health import check_health
+from hartonomous_service.statistics import collect_stats
 from tests.builders import dead_letters, enqueue, open_home, receive_all, receive_and_return, request, sources
 
 GOOD = request(rawData=b"The good one.", sourceUri="good")
@@ -210,7 +210,7 @@ def test_a_dead_source_written_by_hand_is_refused_with_a_reason_when_it_is_repla
 
 
 def check_of(home: Resources, name: str) -> dict[str, Any]:
-    [check] = [check for check in health(home.settings)["checks"] if check["name"] == name]
+    [check] = [check for check in check_health(home.settings)["checks"] if check["name"] == name]
     return check
 
 
@@ -240,7 +240,7 @@ def test_a_message_on_a_queue_that_nobody_receives_from_is_no_health(home: Resou
 
     assert check["status"] == "degraded"
     assert "nobody receives" in check["detail"]
-    assert stats(home)["queues"] == {INGESTION_QUEUE: 0, PROVENANCE_QUEUE: 0}
+    assert collect_stats(home)["queues"] == {INGESTION_QUEUE: 0, PROVENANCE_QUEUE: 0}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from hartonomous_service.dead_letters import replay_dead_letter
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.ingest import submit
 from hartonomous_service.search import search
-from hartonomous_service.source_records import list_sources, reconstruct, verify
+from hartonomous_service.source_records import list_sources, reconstruct, verify_sources
 from tests.builders import GRAPHS, Store, dead_letters, open_home, start_and_kill
 from tests.stages import MakeHome, all_sources, drive_stages
 
@@ -72,7 +72,7 @@ def test_a_stream_of_ten_megabytes_is_searchable_and_rebuilt(home: Resources) ->
     [hit] = search(home, "row 9876 harbour", mode="lexical")["results"]
     assert [place["sourceUri"] for place in hit["sources"]] == ["upload:log.txt"]
     assert b"".join(reconstruct(home, source["sourceId"])) == TEN_MB
-    assert verify(home)["failed"] == []
+    assert verify_sources(home)["failed"] == []
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import open_instance, run_chain
 from hartonomous_service.dead_letters import replay_dead_letter
 from hartonomous_service.ingest import ingest
-from hartonomous_service.source_records import verify
+from hartonomous_service.source_records import verify_sources
 from tests.builders import dead_letters, enqueue, request, write
 from tests.cli import CHECKOUT, Home, Result, hour_with_room
 
@@ -291,7 +291,7 @@ def test_a_broken_graph_fails_its_own_asset_alone_and_the_next_run_catches_up(
     assert asked_again == []  # right after a failure the sensor does not ask again
     assert repaired.success
     assert count(resources, "QueueMessage") == 0
-    assert verify(resources)["failed"] == []
+    assert verify_sources(resources)["failed"] == []
     assert resources.graph.counts(0)[0]["Atom"] == 2
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.settings import Settings
-from hartonomous_service.given_files import GivenFiles
+from hartonomous_service.files_to_ingest import FilesToIngest
 from tests.cli import Home, finish, wait_until
 from tests.dev import Dev, make_sure_it_ended, start_dev
 
@@ -153,7 +153,7 @@ def test_the_page_answers_graphql_with_the_assets_and_the_running_sensor(dev: De
 
 
 def test_all_that_it_wrote_into_the_home_is_left_out_of_an_ingest(home: Home, dev: Dev) -> None:
-    assert list(GivenFiles([home.path], Settings(home=home.path))) == []
+    assert list(FilesToIngest([home.path], Settings(home=home.path))) == []
 
 
 def test_health_knows_that_it_runs(dev: Dev) -> None:

@@ -13,7 +13,7 @@ from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.resources import Resources
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage.queries import LineageQuery, impact, lineage
+from hartonomous_service.lineage.queries import LineageQuery, find_impact, find_lineage
 from hartonomous_service.search import search
 from tests.builders import enqueue
 from tests.cli import Home, Result, finish
@@ -207,18 +207,18 @@ def test_an_inference_that_comes_before_its_atoms_is_joined_to_them_when_they_co
         InferenceRecord(model="m", task=None, input_atoms=[hash_of(FOG)], output_texts=[ANSWER], inference_id="early"),
     )
     run_chain_on()
-    before = lineage(resources, LineageQuery(hash_of(ANSWER), direction="upstream"))
+    before = find_lineage(resources, LineageQuery(hash_of(ANSWER), direction="upstream"))
 
     run_chain_on(f"{FOG} It was night.")
 
     assert recorded["unknownAtoms"] == [hash_of(FOG)]
     assert {name for name in ids(before) if name.startswith("Source:")} == set()
-    after = lineage(resources, LineageQuery(hash_of(ANSWER), direction="upstream"))
+    after = find_lineage(resources, LineageQuery(hash_of(ANSWER), direction="upstream"))
     [source] = [node for node in after["nodes"] if node["label"] == "Source"]
     assert f"Atom:{hash_of(ANSWER)}" in ids(
-        lineage(resources, LineageQuery(str(source["sourceId"]), direction="downstream"))
+        find_lineage(resources, LineageQuery(str(source["sourceId"]), direction="downstream"))
     )
-    assert impact(resources, str(source["sourceId"]))["counts"]["Inference"] == 1
+    assert find_impact(resources, str(source["sourceId"]))["counts"]["Inference"] == 1
 
 
 def test_the_same_event_five_times_is_one_inference(resources: Resources, run_chain_on: Any) -> None:
@@ -251,15 +251,15 @@ def test_a_model_that_embeds_and_is_named_by_its_hash_stays_one_node(resources: 
     run_chain_on(f"{FOG} It was night.")
     [model] = [
         node
-        for node in lineage(resources, LineageQuery(hash_of(FOG), direction="upstream"))["nodes"]
+        for node in find_lineage(resources, LineageQuery(hash_of(FOG), direction="upstream"))["nodes"]
         if node.get("kind") == "embedding"
     ]
 
     record_inference(resources, InferenceRecord(model=model["artifactHash"], task="rerank", input_atoms=[hash_of(FOG)]))
     run_chain_on()
 
-    assert model in lineage(resources, LineageQuery(hash_of(FOG), direction="upstream"))["nodes"]
-    assert impact(resources, model["id"])["counts"]["Inference"] == 1
+    assert model in find_lineage(resources, LineageQuery(hash_of(FOG), direction="upstream"))["nodes"]
+    assert find_impact(resources, model["id"])["counts"]["Inference"] == 1
 
 
 def test_an_answer_made_from_an_answer_leads_to_the_first_sources(resources: Resources, run_chain_on: Any) -> None:
@@ -275,7 +275,7 @@ def test_an_answer_made_from_an_answer_leads_to_the_first_sources(resources: Res
     )
     run_chain_on()
 
-    upstream = lineage(resources, LineageQuery(hash_of(summary), direction="upstream", depth=8))
+    upstream = find_lineage(resources, LineageQuery(hash_of(summary), direction="upstream", depth=8))
 
     labels = [node["label"] for node in upstream["nodes"]]
     assert labels.count("Inference") == 2

@@ -21,7 +21,7 @@ from hartonomous_resources.work.agreement import disagreements, hours_of, tenant
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.ingest import ingest
-from hartonomous_service.lineage.queries import LineageQuery, impact, lineage
+from hartonomous_service.lineage.queries import LineageQuery, find_impact, find_lineage
 from tests.builders import dead_letters, enqueue, in_processes, request, wait_for_the_others
 from tests.cli import Home, finish, hour_with_room, wait_until
 from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, empty, required, run_cypher
@@ -390,8 +390,8 @@ def test_what_looks_like_cypher_comes_out_as_the_text_that_it_is(
     )
     assert {row["hash"]: row["texts"] for row in found} == {hash_of(text): [text] * 4 for text in HOSTILE}
     for text in HOSTILE:
-        assert {f"Inference:{text}", f"Model:{text}"} <= ids(lineage(resources, LineageQuery(f"Inference:{text}")))
-        assert ids(impact(resources, f"Model:{text}")) == {f"Inference:{text}"}
+        assert {f"Inference:{text}", f"Model:{text}"} <= ids(find_lineage(resources, LineageQuery(f"Inference:{text}")))
+        assert ids(find_impact(resources, f"Model:{text}")) == {f"Inference:{text}"}
         with pytest.raises(ServiceError):
-            lineage(resources, LineageQuery(f"Run:{text}"))
+            find_lineage(resources, LineageQuery(f"Run:{text}"))
     assert_in_sync(server, home, resources, 0)

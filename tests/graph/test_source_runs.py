@@ -13,7 +13,7 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.protocol import Graph, Node
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
-from hartonomous_service.lineage.queries import LineageQuery, impact, lineage
+from hartonomous_service.lineage.queries import LineageQuery, find_impact, find_lineage
 from tests.builders import enqueue, open_home, request
 from tests.graph.test_agreement import differences, hash_of, run
 
@@ -37,11 +37,11 @@ def resumed(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
 
 def assert_both(home: Resources) -> None:
     for name in ("1", hash_of("The sea rises."), hash_of("It is so.")):
-        found = lineage(home, LineageQuery(name, direction="upstream", depth=1))
+        found = find_lineage(home, LineageQuery(name, direction="upstream", depth=1))
         made_by = {edge["to"] for edge in found["edges"] if edge["type"] == "GENERATED_BY"}
         assert made_by == {"Run:run", "Run:stopped"}
         assert {node["id"] for node in found["nodes"] if node["label"] == "Run"} == made_by
-    assert impact(home, "run:stopped")["counts"] == {"Atom": 3, "Source": 1}
+    assert find_impact(home, "run:stopped")["counts"] == {"Atom": 3, "Source": 1}
     assert differences(home) == []
 
 

@@ -29,7 +29,7 @@ from hartonomous_resources.database.transactions import ATTEMPTS, ask, query, tr
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work
-from hartonomous_service.health import health
+from hartonomous_service.health import check_health
 from tests.builders import GRAPHS, HOUR, atoms_of, open_home, receive_all
 from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
 from tests.tools.tds.protocol import Call, Login, Transaction
@@ -445,7 +445,7 @@ def test_an_error_that_no_table_knows(server: TdsServer, database: SqlServerData
 
 
 def checks_of(server: TdsServer, home: Path, **changes: Any) -> dict[str, dict[str, Any]]:
-    report = health(settings_for(server, home=home, **changes))
+    report = check_health(settings_for(server, home=home, **changes))
     return {check["name"]: check for check in report["checks"]}
 
 

@@ -16,6 +16,7 @@ from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import MAX_ID, MAX_PAGE, MAX_SKIP, MAX_TENANT
 from hartonomous_service.background_jobs import create_job, get_job, list_jobs, retry_job, update_job_status
+from hartonomous_service.completing import complete_sources
 from hartonomous_service.dead_letters import (
     discard_dead_letter,
     list_dead_letters,
@@ -24,7 +25,7 @@ from hartonomous_service.dead_letters import (
 )
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.graph_repair import verify_graph
-from hartonomous_service.health import health
+from hartonomous_service.health import check_health
 from hartonomous_service.inferences import (
     InferenceRecord,
     list_inferences,
@@ -32,16 +33,15 @@ from hartonomous_service.inferences import (
     record_lines,
     show_inference,
 )
-from hartonomous_service.ingest import ingest
+from hartonomous_service.ingest import ingest, submit
 from hartonomous_service.lineage.formats import render
-from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, impact, lineage, path_between
+from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.schema import migrate_schema
-from hartonomous_service.search import MAX_RESULTS, places, search
-from hartonomous_service.seeing_through import see_through
-from hartonomous_service.source_records import list_sources, reconstruct, reconstruct_file, show_source, verify
+from hartonomous_service.search import MAX_RESULTS, list_places, search
+from hartonomous_service.source_records import list_sources, reconstruct, reconstruct_file, show_source, verify_sources
 from hartonomous_service.sql_console import run_sql
 from hartonomous_service.sqlserver_console import run_sql_on_server
-from hartonomous_service.statistics import stats
+from hartonomous_service.statistics import collect_stats
 
 HASH = "ab" * 32
 JOB = "01234567-89ab-7000-8000-000000000000"
@@ -73,7 +73,7 @@ def choice(words: str) -> list[tuple[Any, str]]:
 
 def page(**others: list[tuple[Any, str]]) -> dict[str, list[tuple[Any, str]]]:
     """Of a list, a page at a time."""
-    return {"tenant": TENANT, "n": LENGTH, "skip": SKIP, **others}
+    return {"tenant": TENANT, "limit": LENGTH, "skip": SKIP, **others}
 
 
 HASHES = [*TEXTS, ("xyz", "64 hex digits"), (HASH[:63], "64 hex digits"), (HASH + "g", "64 hex digits"), ("", "64 hex")]
@@ -104,13 +104,29 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "task": TEXTS,
         },
     ),
-    places: ((HASH,), page(atom_hash=HASHES)),
+    list_places: ((HASH,), page(atom_hash=HASHES)),
     ingest: (
         ([],),
         {
             "paths": PATHS,
             "tenant": TENANT,
             "content_type": [*TEXTS, ("nonsense", "not a content type"), ("", "not a content type")],
+            "wait": FLAG,
+            "report": TOLD,
+        },
+    ),
+    submit: (
+        (b"x",),
+        {
+            "content": [("x", "give bytes, or a stream"), (None, "give bytes, or a stream")],
+            "tenant": TENANT,
+            "source_uri": [*TEXTS, ("", "empty")],
+            "source_id": [
+                (1.5, NO_INTEGER),
+                (MAX_ID + 1, ABOVE),
+            ],
+            "content_type": TEXTS,
+            "metadata": [("x", "dictionary"), (5, "dictionary")],
             "wait": FLAG,
             "report": TOLD,
         },
@@ -126,9 +142,9 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "tenant": TENANT,
         },
     ),
-    verify: ((), {"source_id": ID, "tenant": TENANT, "progress": TOLD}),
+    verify_sources: ((), {"source_id": ID, "tenant": TENANT, "progress": TOLD}),
     verify_graph: ((), {"tenant": TENANT, "repair": FLAG, "everything": FLAG, "progress": TOLD}),
-    stats: ((), {"tenant": TENANT}),
+    collect_stats: ((), {"tenant": TENANT}),
     create_job: (
         ("GenerateEmbedding", "{}", 0),
         {
@@ -159,17 +175,17 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     record_lines: (('{"model": "m"}',), {"text": TEXTS, "tenant": TENANT}),
     list_inferences: ((), page(model=TEXTS)),
     show_inference: (("it",), {"inference_id": TEXTS, "tenant": TENANT}),
-    lineage: (
+    find_lineage: (
         (LineageQuery("1"),),
         {"query": [("1", "instance of LineageQuery"), (None, "instance of LineageQuery")]},
     ),
-    path_between: (("1", "2"), {"start": NODE, "end": NODE, "tenant": TENANT, "depth": DEPTH, "as_of": TIME}),
-    impact: (("1",), {"name": NODE, "tenant": TENANT, "limit": NODES}),
+    find_path: (("1", "2"), {"start": NODE, "end": NODE, "tenant": TENANT, "depth": DEPTH, "as_of": TIME}),
+    find_impact: (("1",), {"name": NODE, "tenant": TENANT, "limit": NODES}),
     run_sql: (
         ("SELECT 1",),
-        {"text": [*TEXTS[:3], ("", "no statement")], "write": FLAG, "n": LENGTH, "seconds": SECONDS},
+        {"text": [*TEXTS[:3], ("", "no statement")], "write": FLAG, "limit": LENGTH, "seconds": SECONDS},
     ),
-    run_sql_on_server: (("SELECT 1",), {"text": TEXTS[:3], "write": FLAG, "n": LENGTH, "seconds": SECONDS}),
+    run_sql_on_server: (("SELECT 1",), {"text": TEXTS[:3], "write": FLAG, "limit": LENGTH, "seconds": SECONDS}),
     migrate_schema: (
         (),
         {
@@ -196,7 +212,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
         yield opened
 
 
-INTERNAL = {see_through, health}
+INTERNAL = {complete_sources, check_health}
 """What no program calls, and what takes no argument but the settings."""
 
 
@@ -269,7 +285,9 @@ def test_a_question_of_lineage_is_refused_when_it_is_made(field: str, value: Any
         LineageQuery(**{"name": "1", field: value})
 
 
-@pytest.mark.parametrize("call", [show_source, show_dead_letter, replay_dead_letter, discard_dead_letter, verify])
+@pytest.mark.parametrize(
+    "call", [show_source, show_dead_letter, replay_dead_letter, discard_dead_letter, verify_sources]
+)
 @pytest.mark.parametrize("row", [MAX_ID, -MAX_ID - 1, 0])
 def test_an_id_that_a_column_can_hold_is_looked_for(call: Callable[..., Any], row: int, resources: Resources) -> None:
     with pytest.raises(NotFound, match=f"{row} is not found"):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli.main import about_dagsters_storage
+from hartonomous_service.cli.main import describe_dagster_storage_error
 from hartonomous_service.dagster_home import prepare_dagster_home
 from hartonomous_service.errors import Conflict
 
@@ -114,7 +114,7 @@ def test_a_server_that_goes_away_while_a_command_works_is_one_sentence(tmp_path:
         "SELECT 1", {}, Exception("server closed the connection unexpectedly\n\tThis probably means")
     )
 
-    said = about_dagsters_storage(error, tmp_path)
+    said = describe_dagster_storage_error(error, tmp_path)
 
     assert said.startswith(
         "Dagster's storage on PostgreSQL: server closed the connection unexpectedly; start the server"

@@ -11,8 +11,8 @@ from hartonomous_resources.database import sqlite_errors
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.settings import Settings
-from hartonomous_service.cli.main import about_dagsters_storage
-from hartonomous_service.health import health
+from hartonomous_service.cli.main import describe_dagster_storage_error
+from hartonomous_service.health import check_health
 
 FULL = r"the disk of {} is full \([\d,.]+ MiB free\): make room there, 1 GiB at least, then try again"
 
@@ -28,7 +28,7 @@ def test_a_home_that_is_not_made_yet_has_the_room_of_the_disk_on_which_it_will_l
     elsewhere = Settings(home=home, sqlserver_server="127.0.0.1,1", neo4j_uri="bolt://127.0.0.1:1")
     limits = {"sqlserver_login_seconds": 1, "neo4j_connection_seconds": 0.1}
 
-    [disk] = [check for check in health(elsewhere.model_copy(update=limits))["checks"] if check["name"] == "disk"]
+    [disk] = [check for check in check_health(elsewhere.model_copy(update=limits))["checks"] if check["name"] == "disk"]
 
     assert not home.exists()
     assert disk["detail"].endswith(f" GiB free at {home}")
@@ -69,9 +69,9 @@ def test_what_sqlite_calls_an_io_error_is_a_full_disk_where_there_is_no_room(
 
 
 def test_dagsters_storage_on_a_full_disk_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[about_dagsters_storage.__module__], "is_full", lambda _folder: True)
+    monkeypatch.setattr(sys.modules[describe_dagster_storage_error.__module__], "is_full", lambda _folder: True)
 
-    message = about_dagsters_storage(of_dagster(sqlite_error(sqlite3.SQLITE_IOERR, "disk I/O error")), tmp_path)
+    message = describe_dagster_storage_error(of_dagster(sqlite_error(sqlite3.SQLITE_IOERR, "disk I/O error")), tmp_path)
 
     assert message.startswith(f"the disk of {tmp_path} is full")
     assert "history" not in message and "%" not in message
@@ -81,7 +81,7 @@ def test_dagsters_storage_on_a_full_disk_is_a_full_disk(tmp_path: Path, monkeypa
 def test_characters_of_the_home_are_blamed_only_where_it_has_them(tmp_path: Path, name: str, blamed: bool) -> None:
     (tmp_path / name).mkdir()
 
-    message = about_dagsters_storage(
+    message = describe_dagster_storage_error(
         of_dagster(sqlite_error(sqlite3.SQLITE_CANTOPEN, "unable to open")), tmp_path / name
     )
 

@@ -195,7 +195,7 @@ def test_the_list_is_the_latest_first_and_counts_what_was_given_and_produced(hom
     for n in range(3):
         record(home, inference_id=f"it-{n}", model=f"model-{n % 2}", input_atoms=[hash_of(FOG)] * n)
 
-    listed = list_inferences(home, n=2)["inferences"]
+    listed = list_inferences(home, limit=2)["inferences"]
 
     assert [(row["inferenceId"], row["inputAtomCount"], row["outputAtomCount"]) for row in listed] == [
         ("it-2", 2, 0),

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from prov.model import ProvDocument
 
 from hartonomous_service.errors import Unavailable
-from hartonomous_service.lineage.formats import dot, mermaid, prov_json, render
-from hartonomous_service.lineage.layout import columns_of, lay_out
-from hartonomous_service.lineage.node_text import shortened, text_width
-from hartonomous_service.lineage.svg import svg
+from hartonomous_service.lineage.formats import render, render_dot, render_mermaid, render_prov_json
+from hartonomous_service.lineage.layout import assign_columns, lay_out
+from hartonomous_service.lineage.node_text import shorten, text_width
+from hartonomous_service.lineage.svg import render_svg
 
 ATOM, ANSWER_ATOM = "Atom:" + "a" * 64, "Atom:" + "b" * 64
 HOSTILE = 'file:///tmp/"a\\" [b](c) <i>&amp; --> #quot; `x`\n end; }\x00\u202e |'
@@ -60,7 +60,7 @@ def hostile_lineage(text: str) -> dict[str, Any]:
 
 @given(anything)
 def test_no_text_breaks_a_mermaid_flowchart(text: str) -> None:
-    first, *lines = mermaid(hostile_lineage(text)).split("\n")
+    first, *lines = render_mermaid(hostile_lineage(text)).split("\n")
 
     line = re.compile(
         r'  n\d+\["(Tenant|Run|Model|Source|Atom|Inference)( ([^\W_]|[ .,:/-]|#\d+;)*)?"\]:::[A-Z][a-z]+'
@@ -73,7 +73,7 @@ def test_no_text_breaks_a_mermaid_flowchart(text: str) -> None:
 
 @given(anything)
 def test_no_text_breaks_a_dot_graph(text: str) -> None:
-    first, *lines, last, end = dot(hostile_lineage(text)).split("\n")
+    first, *lines, last, end = render_dot(hostile_lineage(text)).split("\n")
 
     quoted = r'"([^"\\\n]|\\\\|\\")*"'
     line = re.compile(
@@ -88,7 +88,7 @@ def test_no_text_breaks_a_dot_graph(text: str) -> None:
 def test_no_text_breaks_a_picture(text: str) -> None:
     document = hostile_lineage(text)
 
-    picture = ElementTree.fromstring(svg(document))  # noqa: S314
+    picture = ElementTree.fromstring(render_svg(document))  # noqa: S314
 
     assert len(picture.findall(f"{SVG}g")) == len(document["nodes"])
     assert {element.tag.removeprefix(SVG) for element in picture.iter()} == (
@@ -99,7 +99,7 @@ def test_no_text_breaks_a_picture(text: str) -> None:
 @settings(deadline=None)  # the first example imports prov
 @given(anything)
 def test_no_text_breaks_prov_json(text: str) -> None:
-    read = ProvDocument.deserialize(content=prov_json(hostile_lineage(text)), format="json")
+    read = ProvDocument.deserialize(content=render_prov_json(hostile_lineage(text)), format="json")
 
     uris = {
         value for record in read.get_records() for name, value in record.attributes if name.localpart == "sourceUri"
@@ -111,14 +111,14 @@ def test_no_text_breaks_prov_json(text: str) -> None:
 
 
 def test_mermaid_shows_names_as_entities() -> None:
-    flowchart = mermaid(lineage_of(EDGES, Source={"sourceUri": 'a"]-->b'}))
+    flowchart = render_mermaid(lineage_of(EDGES, Source={"sourceUri": 'a"]-->b'}))
 
     assert 'n1["Source 1 a#34;#93;--#62;b"]:::Source' in flowchart
     assert "n0 -->|INGESTED_FROM| n1" in flowchart
 
 
 def test_dot_shows_names_quoted() -> None:
-    graph = dot(lineage_of(EDGES, Source={"sourceUri": 'a"\\N&lt;'}))
+    graph = render_dot(lineage_of(EDGES, Source={"sourceUri": 'a"\\N&lt;'}))
 
     assert 'label="Source 1 a\\"\\\\N&amp;lt;"' in graph
     assert 'n0 -> n1 [label="INGESTED_FROM"];' in graph
@@ -129,7 +129,7 @@ def test_prov_says_what_is_entity_activity_and_agent_and_how_they_are_related() 
         EDGES, Inference={"startedAt": "2026-11-23T09:44:16.123Z", "durationMs": 1500}, Source={"sourceUri": HOSTILE}
     )
 
-    prov = json.loads(prov_json(document))
+    prov = json.loads(render_prov_json(document))
 
     name = "hartonomous:{}".format
     atom, answer_atom = (name(node.replace(":", "/")) for node in (ATOM, ANSWER_ATOM))
@@ -168,7 +168,7 @@ def test_the_same_atom_of_two_tenants_is_two_entities() -> None:
         {
             record.identifier.uri
             for record in ProvDocument.deserialize(
-                content=prov_json({**document, "tenant": tenant}), format="json"
+                content=render_prov_json({**document, "tenant": tenant}), format="json"
             ).get_records()
             if record.identifier
         }
@@ -188,8 +188,8 @@ def test_a_page_draws_the_ends_of_its_edges_that_stand_on_earlier_pages(how: Any
 
 
 def test_the_picture_says_that_there_is_more() -> None:
-    assert "more lies beyond" in svg({**lineage_of(EDGES), "truncated": True})
-    assert "more lies beyond" not in svg(lineage_of(EDGES))
+    assert "more lies beyond" in render_svg({**lineage_of(EDGES), "truncated": True})
+    assert "more lies beyond" not in render_svg(lineage_of(EDGES))
 
 
 @pytest.mark.parametrize(("n", "boxes"), [(11, 13), (12, 3), (500, 3)])
@@ -197,7 +197,7 @@ def test_many_nodes_that_are_joined_alike_are_one_box_of_a_picture(n: int, boxes
     """The one that was asked for stands alone."""
     atoms = [f"Atom:{number:064x}" for number in range(n + 1)]
 
-    picture = svg(lineage_of([(atom, "INGESTED_FROM", "Source:1") for atom in atoms]))
+    picture = render_svg(lineage_of([(atom, "INGESTED_FROM", "Source:1") for atom in atoms]))
 
     assert picture.count("<g>") == boxes
     assert (f"{n} × Atom" in picture) == (boxes == 3)
@@ -211,7 +211,7 @@ drawings = st.lists(st.tuples(names, names), max_size=30)
 
 
 def test_sources_stand_left_of_atoms_and_atoms_left_of_answers() -> None:
-    columns = columns_of(
+    columns = assign_columns(
         ["atom", "source", "run", "model", "answer"],
         [("atom", "source"), ("source", "run"), ("atom", "run"), ("atom", "model"), ("answer", "atom")],
     )
@@ -226,7 +226,7 @@ def test_columns_follow_every_edge_that_is_in_no_circle(edges: list[tuple[str, s
     def reaches(a: str, b: str, seen: frozenset[str] = frozenset()) -> bool:
         return b in ahead[a] or any(reaches(c, b, seen | {a}) for c in ahead[a] - seen)
 
-    columns = columns_of("abcdefghij", [(a, b) for a, b in edges if a != b])
+    columns = assign_columns("abcdefghij", [(a, b) for a, b in edges if a != b])
 
     assert all(columns[a] > columns[b] for a, b in edges if not reaches(b, a))
 
@@ -245,7 +245,7 @@ def test_nothing_overlaps(edges: list[tuple[str, str]], level: set[tuple[str, st
 
 @given(st.text(max_size=40), st.integers(2, 30), st.booleans())
 def test_a_shortened_text_fits_and_a_short_one_stays(text: str, width: int, keep_end: bool) -> None:
-    short = shortened(text, width, keep_end=keep_end)
+    short = shorten(text, width, keep_end=keep_end)
 
     assert text_width(short) <= width
     assert short == text or "…" in short
@@ -256,4 +256,4 @@ def test_without_the_library_prov_json_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "prov.model", None)
 
     with pytest.raises(Unavailable, match=r"pip install 'hartonomous\[prov\]'"):
-        prov_json(lineage_of(EDGES))
+        render_prov_json(lineage_of(EDGES))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hartonomous_service.cli.ask import show_fields, show_results
 from hartonomous_service.cli.lineage_commands import show_impact, show_lineage, show_path
-from hartonomous_service.cli.output import emit, page, table
+from hartonomous_service.cli.output import print_page, print_result, print_table
 from hartonomous_service.cli.sql import _show as show_rows
 from hartonomous_service.lineage.node_text import node_name
 from hartonomous_service.printable import printable
@@ -94,7 +94,7 @@ def test_every_command_prints_markup_as_text(hit: dict[str, Any], capsys: pytest
     show_lineage(graph)
     show_path(graph)
     show_impact({"counts": {"Source": 1}, "node": "Atom:1", "nodes": [node], "truncated": False})
-    table("rows", [{"a": MARKUP}], {"a": "a"})
+    print_table("rows", [{"a": MARKUP}], {"a": "a"})
 
     assert capsys.readouterr().out.count(MARKUP) == 2 + 2 + 2 + 2 + 1 + 1
     assert node_name(node).endswith(MARKUP)
@@ -111,7 +111,7 @@ def test_a_hit_in_many_places_shows_three_and_says_how_many_there_are(
 
 
 def test_a_page_of_a_list_says_on_stderr_how_long_the_list_is(capsys: pytest.CaptureFixture[str]) -> None:
-    page("jobs", {"jobs": [{"jobId": "a"}], "total": 1234, "truncated": True}, "jobs", {"jobId": "job"})
+    print_page("jobs", {"jobs": [{"jobId": "a"}], "total": 1234, "truncated": True}, "jobs", {"jobId": "job"})
 
     shown = capsys.readouterr()
     assert shown.out == "job\na\n"
@@ -132,7 +132,7 @@ def test_rows_that_sql_cuts_off_are_mentioned(capsys: pytest.CaptureFixture[str]
 def test_a_piped_table_is_one_line_a_row_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"sourceId": 1234567, "type": None, "uri": URI}, {"sourceId": 2, "type": "a\tb\nc", "uri": "x"}]
 
-    table("sources", rows, {"sourceId": "source", "type": "type", "uri": "uri"})
+    print_table("sources", rows, {"sourceId": "source", "type": "type", "uri": "uri"})
 
     assert capsys.readouterr().out == f"source\ttype\turi\n1234567\t-\t{URI}\n2\ta b c\tx\n"
 
@@ -141,13 +141,13 @@ def test_a_table_on_a_terminal_is_in_columns_and_cuts_nothing(monkeypatch: pytes
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
 
-    table("sources", [{"name": "漢字", "uri": URI}, {"name": "ab", "uri": "x"}], {"name": "name", "uri": "uri"})
+    print_table("sources", [{"name": "漢字", "uri": URI}, {"name": "ab", "uri": "x"}], {"name": "name", "uri": "uri"})
 
     assert terminal.getvalue() == f"name  uri\n漢字  {URI}\nab    x\n"
 
 
 def test_a_table_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    table("jobs", [], {"jobId": "job"})
+    print_table("jobs", [], {"jobId": "job"})
 
     assert capsys.readouterr().out == "jobs: none\n"
 
@@ -167,14 +167,14 @@ def test_json_is_valid_on_any_stdout(encoding: str, monkeypatch: pytest.MonkeyPa
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding, errors="backslashreplace"))
 
-    emit(document, True, show_fields)
+    print_result(document, True, show_fields)
     sys.stdout.flush()
 
     assert json.loads(raw.getvalue()) == document
 
 
 def test_json_on_a_utf8_stdout_is_readable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    emit({"text": "漢"}, True, show_fields)
+    print_result({"text": "漢"}, True, show_fields)
 
     assert "漢" in capsys.readouterr().out
 

@@ -18,9 +18,9 @@ from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.pending import adopt_strays, hours_with_work
 from hartonomous_service.background_jobs import list_jobs
-from hartonomous_service.health import health
+from hartonomous_service.health import check_health
 from hartonomous_service.search import search
-from hartonomous_service.source_records import verify
+from hartonomous_service.source_records import verify_sources
 from tests.builders import SmallCompute, open_home, write
 
 NOT_HOURS = [
@@ -161,7 +161,7 @@ def test_work_in_an_hour_that_no_run_is_for_is_done_in_the_running_hour(
     ).fetchall()
     assert hours == [(current_hour(),)]
     assert "which no run works on" in caplog.text
-    assert verify(home)["failed"] == []
+    assert verify_sources(home)["failed"] == []
 
 
 def test_a_look_for_work_changes_nothing(home: Resources) -> None:
@@ -189,11 +189,11 @@ def test_text_that_is_no_utf8_fails_its_own_job_only_and_is_named(
         3: ("Completed", None),
     }
     assert [hit["text"] for hit in search(home, "broken", mode="lexical")["results"]] == ["\ufffdbroken"]
-    assert [(row["atomId"], row["fault"]) for row in verify(home)["failed"]] == [
+    assert [(row["atomId"], row["fault"]) for row in verify_sources(home)["failed"]] == [
         (1, "CanonicalText"),
         (2, "CanonicalText"),
     ]
-    [jobs] = [check for check in health(home.settings)["checks"] if check["name"] == "jobs"]
+    [jobs] = [check for check in check_health(home.settings)["checks"] if check["name"] == "jobs"]
     assert (jobs["status"], jobs["detail"].partition(":")[0]) == ("degraded", "2 failed")
 
 
@@ -218,8 +218,8 @@ def test_an_atom_of_the_last_id_keeps_no_source_out_and_is_named(
 
     assert [row[0] for row in unchecked.execute("SELECT AtomId FROM Atom ORDER BY AtomId")] == [1, 2, LAST_ID]
     assert {job["status"] for job in list_jobs(home)["jobs"]} == {"Completed"}
-    assert [(row["atomId"], row["fault"]) for row in verify(home)["failed"]] == [(LAST_ID, "AtomId")]
-    [database] = [check for check in health(home.settings)["checks"] if check["name"] == "database"]
+    assert [(row["atomId"], row["fault"]) for row in verify_sources(home)["failed"]] == [(LAST_ID, "AtomId")]
+    [database] = [check for check in check_health(home.settings)["checks"] if check["name"] == "database"]
     assert f"atom {LAST_ID} has the last id that there can be" in database["detail"]
     assert [hit["text"] for hit in search(home, "last")["results"]] == ["the last"]
 

@@ -12,8 +12,8 @@ import hartonomous_service
 from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, SchemaMismatch, TransactionConflict
 from hartonomous_resources.graph.protocol import GraphUnavailable
-from hartonomous_service.cli.remedies import REMEDIES, in_words
-from hartonomous_service.errors import Conflict, Invalid, NotFound, Remedy, ServiceError, Unavailable, service_error
+from hartonomous_service.cli.remedies import REMEDIES, describe_error
+from hartonomous_service.errors import Conflict, Invalid, NotFound, Remedy, ServiceError, Unavailable, to_service_error
 from tests.unit.test_docs import LEAVES, options
 
 PACKAGE = Path(hartonomous_service.__file__).parent
@@ -41,7 +41,7 @@ def test_the_service_speaks_of_no_option_of_the_command_line(module: Path) -> No
 def test_the_command_line_has_words_for_every_remedy(remedy: Remedy) -> None:
     words = REMEDIES[remedy]
 
-    assert in_words(NotFound("job 5 is not found", remedy=remedy)) == f"job 5 is not found; {words}"
+    assert describe_error(NotFound("job 5 is not found", remedy=remedy)) == f"job 5 is not found; {words}"
     for command in re.findall("`(hartonomous [^`]+)`", words):
         name = " ".join(word for word in command.split() if word.islower() and not word.startswith("-"))
         assert name in LEAVES
@@ -52,15 +52,15 @@ def test_an_option_is_named_as_people_write_it() -> None:
     error = Invalid("'x' is not a content type", argument="content_type")
 
     assert str(error) == "content_type: 'x' is not a content type"
-    assert in_words(error) == "--content-type: 'x' is not a content type"
-    assert in_words(Invalid("-1: choose 0 or more", argument="skip")) == "skip: -1: choose 0 or more"
+    assert describe_error(error) == "--content-type: 'x' is not a content type"
+    assert describe_error(Invalid("-1: choose 0 or more", argument="skip")) == "skip: -1: choose 0 or more"
 
 
 @pytest.mark.parametrize(
     "outage", [DatabaseUnavailable, SchemaMismatch, TransactionConflict, GraphUnavailable, ComputeUnavailable]
 )
 def test_an_outage_of_any_resource_is_one_kind_of_error(outage: type[Exception]) -> None:
-    error = service_error(outage("it cannot be reached"))
+    error = to_service_error(outage("it cannot be reached"))
 
     assert (type(error), str(error)) == (Unavailable, "it cannot be reached")
 
@@ -68,9 +68,9 @@ def test_an_outage_of_any_resource_is_one_kind_of_error(outage: type[Exception])
 def test_an_error_of_the_service_stays_and_any_other_is_raised() -> None:
     conflict = Conflict("it is there")
 
-    assert service_error(conflict) is conflict
+    assert to_service_error(conflict) is conflict
     with pytest.raises(ZeroDivisionError):
-        service_error(ZeroDivisionError())
+        to_service_error(ZeroDivisionError())
 
 
 @pytest.mark.parametrize("kind", [NotFound, Invalid, Conflict, Unavailable])

@@ -12,7 +12,7 @@ import pytest
 
 from hartonomous_resources.settings import Settings
 from hartonomous_service import dev, services
-from hartonomous_service.services import Service, watch
+from hartonomous_service.services import Service, keep_running
 from tests.cli import wait_until
 
 SLEEP = "import time; time.sleep(60)"
@@ -41,7 +41,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 
 def looks(service: Service, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many rounds of `watch`."""
+    """So many rounds of `keep_running`."""
     left = iter(range(rounds))
     pause = threading.Event()
 
@@ -52,7 +52,7 @@ def looks(service: Service, rounds: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(services.time, "sleep", sleep)
     with pytest.raises(KeyboardInterrupt):
-        watch([service])
+        keep_running([service])
 
 
 def test_one_that_was_killed_is_started_again_and_the_log_says_so(

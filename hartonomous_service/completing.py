@@ -11,9 +11,9 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import adopt_strays, hours_with_work
-from hartonomous_service.clock_check import kept_by_the_future, made_in_the_future
-from hartonomous_service.daemon import daemon_fault, daemon_is_running
-from hartonomous_service.dagster_home import instance_of, open_instance, run_chain, run_was_killed
+from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
+from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
+from hartonomous_service.dagster_home import get_instance, has_killed_run, open_instance, run_chain
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -30,19 +30,21 @@ _RUNS_WITHOUT_PROGRESS = 3
 Report = Callable[[str], None]
 
 
-def see_through(resources: Resources, message_ids: Sequence[str], report: Report) -> dict[str, str]:
+def complete_sources(resources: Resources, message_ids: Sequence[str], report: Report) -> dict[str, str]:
     """Wait until a daemon has done the work, or do it here. Returns what went wrong, by stage."""
     ids = json.dumps(message_ids)
     if fault := _wait_for_daemon(resources, ids, report):
         return {"daemon": fault}
     if daemon_is_running(resources.settings):
         return {}
-    if run_was_killed(resources.settings):
+    if has_killed_run(resources.settings):
         open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
     release_dead_claims(resources.database)
     if stages := _work(resources, ids, report):
         return stages
-    problem = _clock_problem(resources) if _unfinished(resources, ids) else made_in_the_future(resources.database)
+    problem = (
+        _clock_problem(resources) if _unfinished(resources, ids) else find_clock_before_database(resources.database)
+    )
     return {"clock": problem} if problem else {}
 
 
@@ -68,12 +70,12 @@ def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | No
 def _why_nothing_works(resources: Resources) -> str | None:
     if problem := _clock_problem(resources):
         return problem
-    with instance_of(resources.settings) as instance:
+    with get_instance(resources.settings) as instance:
         from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
         from hartonomous_assets.our_runs import our_runs
 
-        if fault := daemon_fault(resources.settings, instance):
+        if fault := find_daemon_fault(resources.settings, instance):
             return fault
         if next(our_runs(instance, NOT_FINISHED_STATUSES), None) is None:
             return "no run works on them; Dagster's page shows how the last one ended"
@@ -82,7 +84,7 @@ def _why_nothing_works(resources: Resources) -> str | None:
 
 def _clock_problem(resources: Resources) -> str | None:
     database = resources.database
-    return made_in_the_future(database) or kept_by_the_future(database, resources.settings)
+    return find_clock_before_database(database) or find_work_after_now(database, resources.settings)
 
 
 def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:

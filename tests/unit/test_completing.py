@@ -1,4 +1,4 @@
-"""`ingest` waits for a running daemon as long as that works, and else says what is wrong; `health` says it, too."""
+"""`ingest` waits for a running daemon as long as that works, and else says what is wrong; `check_health` says it, too."""
 
 import os
 import sqlite3
@@ -30,10 +30,10 @@ from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NA
 from hartonomous_core.clock import hour_of, timestamp
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
-from hartonomous_service import seeing_through
-from hartonomous_service.daemon import daemon_fault, daemon_identity_file
-from hartonomous_service.dagster_home import instance_of
-from hartonomous_service.health import health
+from hartonomous_service import completing
+from hartonomous_service.daemon import daemon_identity_file, find_daemon_fault
+from hartonomous_service.dagster_home import get_instance
+from hartonomous_service.health import check_health
 from hartonomous_service.ingest import ingest
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ HOURS = 3600.0
 @pytest.fixture
 def daemon(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Resources:
     """A home on which a daemon runs, since hours ago; `ingest` loses its patience soon."""
-    monkeypatch.setattr(seeing_through, "_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(completing, "_PATIENCE_SECONDS", 0.3)
     for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "")  # restored at the end
     file = daemon_identity_file(resources.settings)
@@ -64,7 +64,7 @@ def sensor(daemon: Resources) -> Callable[..., None]:
         state = InstigatorState(
             origin, InstigatorType.SENSOR, status, SensorInstigatorData(sensor_type=None, min_interval=1)
         )
-        with instance_of(daemon.settings) as instance:
+        with get_instance(daemon.settings) as instance:
             instance.add_instigator_state(state)
             for tick_status, ago in ticks.items():
                 ended = time.time() - ago
@@ -86,8 +86,8 @@ def sensor(daemon: Resources) -> Callable[..., None]:
 
 
 def fault_of(resources: Resources) -> str | None:
-    with instance_of(resources.settings) as instance:
-        return daemon_fault(resources.settings, instance)
+    with get_instance(resources.settings) as instance:
+        return find_daemon_fault(resources.settings, instance)
 
 
 def ingest_one(resources: Resources, tmp_path: Path) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def ingest_one(resources: Resources, tmp_path: Path) -> dict[str, Any]:
 
 
 def check(resources: Resources, name: str) -> tuple[str, str]:
-    [found] = [check for check in health(resources.settings)["checks"] if check["name"] == name]
+    [found] = [check for check in check_health(resources.settings)["checks"] if check["name"] == name]
     return found["status"], found["detail"]
 
 
@@ -172,7 +172,7 @@ def test_ingest_waits_while_a_run_works(
     daemon: Resources, sensor: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sensor(InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 5})
-    with instance_of(daemon.settings) as instance:
+    with get_instance(daemon.settings) as instance:
         origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION_NAME), "__repository__")
         instance.create_run_for_job(
             dg.job(name=CHAIN_JOB_NAME)(lambda: None),
@@ -187,7 +187,7 @@ def test_ingest_waits_while_a_run_works(
             raise KeyboardInterrupt
         time.sleep(0.05)
 
-    monkeypatch.setattr(seeing_through, "time", type("", (), {"monotonic": time.monotonic, "sleep": give_up_then}))
+    monkeypatch.setattr(completing, "time", type("", (), {"monotonic": time.monotonic, "sleep": give_up_then}))
 
     with pytest.raises(KeyboardInterrupt):
         ingest_one(daemon, tmp_path)
@@ -287,8 +287,8 @@ def test_looking_at_very_many_sources_takes_little_of_the_time(
         clock[0] += seconds
         return left
 
-    monkeypatch.setattr(seeing_through, "_unfinished", look)
-    monkeypatch.setattr(seeing_through, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append))
+    monkeypatch.setattr(completing, "_unfinished", look)
+    monkeypatch.setattr(completing, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append))
 
-    assert seeing_through._wait_for_daemon(daemon, "[]", lambda message: None) is None
+    assert completing._wait_for_daemon(daemon, "[]", lambda message: None) is None
     assert slept == [5.0, 10.0, 0.2]

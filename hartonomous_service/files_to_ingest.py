@@ -13,7 +13,7 @@ _OF_A_HOME = re.compile(
 )
 
 
-class GivenFiles:
+class FilesToIngest:
     """An iterable of regular files, resolved, each once, a folder's in the order of their names.
 
     After it was walked, `failed` says why a path could not be taken in, and `left_out` what is the program's own.

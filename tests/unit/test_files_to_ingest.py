@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from hartonomous_resources.settings import Settings
-from hartonomous_service.given_files import GivenFiles
+from hartonomous_service.files_to_ingest import FilesToIngest
 
 
-def walk(*paths: Path, home: Path = Path("/no/home"), openlineage_file: Path | None = None) -> GivenFiles:
-    return GivenFiles(paths, Settings(home=home, openlineage_file=openlineage_file))
+def walk(*paths: Path, home: Path = Path("/no/home"), openlineage_file: Path | None = None) -> FilesToIngest:
+    return FilesToIngest(paths, Settings(home=home, openlineage_file=openlineage_file))
 
 
-def names(given: GivenFiles, below: Path) -> list[str]:
+def names(given: FilesToIngest, below: Path) -> list[str]:
     return [str(path.relative_to(below)) for path in given]
 
 
@@ -122,11 +122,11 @@ def test_a_folder_that_may_not_be_listed_is_named_and_the_rest_is_taken(folder: 
         import os, sys
         from pathlib import Path
         from hartonomous_resources.settings import Settings
-        from hartonomous_service.given_files import GivenFiles
+        from hartonomous_service.files_to_ingest import FilesToIngest
         folder = Path(sys.argv[1])
         if os.getuid() == 0:
             os.setgid(65534), os.setuid(65534)
-        given = GivenFiles([folder, folder / "closed", folder / "closed too" / "x"], Settings(home="/no/home"))
+        given = FilesToIngest([folder, folder / "closed", folder / "closed too" / "x"], Settings(home="/no/home"))
         print([path.name for path in given], [path.name for path in given.failed], set(given.failed.values()))
     """
     for path in (folder, *folder.parents):
