@@ -130,6 +130,14 @@ def test_an_old_reference_count_is_kept_under_another_name() -> None:
     assert renamed < position(plan, "ADD ReferenceCount bigint NOT NULL")
 
 
+def test_a_column_with_the_name_of_one_that_a_later_migration_adds_makes_room_for_it() -> None:
+    plan = plan_adoption(old_schema(with_columns(BACKGROUND_JOB, column("ModelId", "uniqueidentifier", 16, null=True))))
+
+    assert plan.refusals == ()
+    assert position(plan, "@objname = N'[dbo].BackgroundJob.ModelId', @newname = N'AdoptedModelId'") >= 0
+    assert any("(a migration adds one with this name): it becomes AdoptedModelId" in line for line in plan.report())
+
+
 def test_jobs_find_their_atom_and_atoms_without_a_job_get_one_at_the_very_end() -> None:
     plan = plan_adoption(old_schema())
 

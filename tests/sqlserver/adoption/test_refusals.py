@@ -21,6 +21,7 @@ from tests.sqlserver.adoption.schemas import (
     column,
     old_schema,
     old_table,
+    our_schema,
     primary_key,
     with_columns,
     without,
@@ -101,6 +102,17 @@ def indexed(table: OldTable, *indexes: OldIndex) -> OldTable:
         (
             replace(ATOM_EMBEDDING, bound={"spatialkey": ("OldView",)}),
             "AtomEmbedding.SpatialKey has to be renamed, but [OldView] depend on it",
+        ),
+        (
+            with_columns(
+                BACKGROUND_JOB,
+                column("ModelId", "int", 4, null=True, computed_as="(json_value([Parameters],'$.ModelId'))"),
+            ),
+            "BackgroundJob.ModelId is computed, so it cannot be renamed, and a migration adds one with this name: drop it",
+        ),
+        (
+            with_columns(BACKGROUND_JOB, column("ModelId", "int", 4)),
+            "BackgroundJob.ModelId must have a value, and new rows will have none",
         ),
         (
             with_columns(BACKGROUND_JOB, column("JobId", "bigint", 8, identity=True)),
@@ -225,3 +237,8 @@ def test_a_hostile_collation_is_not_copied_into_a_statement(name: str) -> None:
 def test_embeddings_whose_atoms_are_not_there() -> None:
     plan = plan_adoption(OldSchema({"atomembedding": ATOM_EMBEDDING}))
     assert any("no Atom that its rows belong to" in sentence for sentence in plan.refusals)
+
+
+def test_a_table_of_our_name_that_has_what_a_later_migration_adds() -> None:
+    source = with_columns(our_schema().tables["source"], column("ParentSourceId", "bigint", 8, null=True))
+    assert "table Source is there and is not ours (a migration adds ParentSourceId)" in refusals(source)

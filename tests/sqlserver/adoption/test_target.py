@@ -6,6 +6,7 @@ from hartonomous_resources.database.sqlserver.adoption.target import (
     FEATURES,
     Index,
     Table,
+    later_columns,
     later_names,
     parse_definitions,
     target_definitions,
@@ -70,3 +71,12 @@ def test_the_names_that_later_migrations_need_are_known() -> None:
     assert names["Atom_NeedsEmbedding"] == "TRIGGER"
     assert names["AtomRows"] == "TYPE"
     assert "Atom" not in names
+
+
+def test_the_columns_that_later_migrations_add_are_known() -> None:
+    assert later_columns(()) == {
+        "DeadLetter": ("Fingerprint", "SeenCount"),
+        "Source": ("ParentSourceId",),
+        "BackgroundJob": ("ModelId",),
+    }
+    assert later_columns(FEATURES)["AtomEmbedding"] == ("SpatialKey",)

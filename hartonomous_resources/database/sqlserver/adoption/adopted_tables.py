@@ -1,6 +1,7 @@
 """How one table of the old system becomes one of ours: column by column, then its constraints."""
 
 import re
+from collections.abc import Collection
 
 from hartonomous_resources.database.sqlserver.adoption.column_types import fitting_type, grows_in_place
 from hartonomous_resources.database.sqlserver.adoption.constraints import constrain, report_the_rest
@@ -34,8 +35,8 @@ _RENAMES_FREELY = {"index", "primary key", "foreign key"}
 _GROWS_FREELY = {"index", "check"}
 
 
-def adopt_table(draft: Draft, table: Table, indexes: list[Index]) -> None:
-    """Plan what turns the old table of this name into ours."""
+def adopt_table(draft: Draft, table: Table, indexes: list[Index], later: Collection[str]) -> None:
+    """Plan what turns the old table of this name into ours. `later`: the columns that later migrations add to it."""
     old = draft.old.table(table.name)
     if old is None:
         raise ValueError(f"there is no table {table.name} to adopt")
@@ -45,7 +46,7 @@ def adopt_table(draft: Draft, table: Table, indexes: list[Index]) -> None:
             f"(SYSTEM_VERSIONING = OFF), then ALTER TABLE {table.name} DROP PERIOD FOR SYSTEM_TIME; the history table stays"
         )
         return
-    aside = _set_aside(draft, table, old)
+    aside = _set_aside(draft, table, old, later)
     added = set()
     in_key = table.key_columns(indexes)
     for column in table.columns:
@@ -68,12 +69,20 @@ def adopt_table(draft: Draft, table: Table, indexes: list[Index]) -> None:
         draft.job_statements += draft.named("queue_atoms_without_job")
 
 
-def _set_aside(draft: Draft, table: Table, old: OldTable) -> set[str]:
+def _set_aside(draft: Draft, table: Table, old: OldTable, later: Collection[str]) -> set[str]:
     aside = set()
-    for name, why in _SET_ASIDE.get(table.name, {}).items():
+    for name, why in (
+        dict.fromkeys(later, "a migration adds one with this name") | _SET_ASIDE.get(table.name, {})
+    ).items():
         there = old.column(name)
         new_name = SET_ASIDE_PREFIX + name
-        if there is None or there.computed_as:
+        if there is None:
+            continue
+        if there.computed_as:
+            if name in later:
+                draft.refusals.append(
+                    f"{table.name}.{name} is computed, so it cannot be renamed, and {why}: drop it, then adopt again"
+                )
             continue
         if name == "ReferenceCount" and draft.old.table("SourceAtom"):
             continue  # our own counts

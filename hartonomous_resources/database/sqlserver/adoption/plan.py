@@ -31,6 +31,7 @@ from hartonomous_resources.database.sqlserver.adoption.target import (
     Index,
     Sequence,
     Table,
+    later_columns,
     later_names,
     target_definitions,
 )
@@ -116,15 +117,17 @@ def plan_adoption(old: OldSchema, schema: str = "dbo", features: Collection[str]
         draft.refusals.append(
             "there is a table AtomEmbedding, but no Atom that its rows belong to: rename or restore it, then adopt again"
         )
-    _set_names_aside(draft, later_names(tuple(sorted(features))))
+    features = tuple(sorted(features))
+    later = later_columns(features)
+    _set_names_aside(draft, later_names(features))
     for definition in definitions:
         match definition:
             case Table() if old.table(definition.name) is None:
                 _create_table(draft, definition)
             case Table() if definition.name in ADOPTED_TABLES:
-                adopt_table(draft, definition, indexes)
+                adopt_table(draft, definition, indexes, later.get(definition.name, ()))
             case Table():
-                _accept_table(draft, definition)
+                _accept_table(draft, definition, later.get(definition.name, ()))
             case Index():
                 _create_index(draft, definition)
             case Sequence():
@@ -219,19 +222,26 @@ def _create_table(draft: Draft, table: Table) -> None:
     draft.statements.append(table.statement)
 
 
-def _accept_table(draft: Draft, table: Table) -> None:
-    """A table that the old system is not known to have: it must be ours."""
+def _accept_table(draft: Draft, table: Table, later: Collection[str]) -> None:
+    """A table that the old system is not known to have: it must be ours, as it is before later migrations add columns to it."""
+    if too_many := [name for name in later if draft.old.column(table.name, name)]:
+        draft.refusals.append(_not_ours(table, f"a migration adds {too_many[0]}"))
+        return
     for column in table.columns:
         there = draft.old.column(table.name, column.name)
         same_type = there and (
             there.type_text == column.type_text or {there.type, column.type} == {"timestamp", "rowversion"}
         )
         if not there or (not column.computed_as and not same_type):
-            draft.refusals.append(
-                f"table {table.name} is there and is not ours ({column.name} differs): move it away with "
-                f"CREATE SCHEMA {SET_ASIDE_SCHEMA} and ALTER SCHEMA {SET_ASIDE_SCHEMA} TRANSFER {table.name}, then adopt again"
-            )
+            draft.refusals.append(_not_ours(table, f"{column.name} differs"))
             return
+
+
+def _not_ours(table: Table, why: str) -> str:
+    return (
+        f"table {table.name} is there and is not ours ({why}): move it away with "
+        f"CREATE SCHEMA {SET_ASIDE_SCHEMA} and ALTER SCHEMA {SET_ASIDE_SCHEMA} TRANSFER {table.name}, then adopt again"
+    )
 
 
 def _create_index(draft: Draft, index: Index) -> None:

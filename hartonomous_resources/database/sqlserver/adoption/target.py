@@ -4,10 +4,9 @@ This reads the CREATE statements of our files, whose form we know; it is no pars
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from hartonomous_resources.project_files import project_file
 
@@ -31,6 +30,7 @@ _NAMED = re.compile(
     r"^\s*CREATE\s+(?:OR\s+ALTER\s+)?(TABLE|VIEW|PROCEDURE|FUNCTION|TYPE|TRIGGER|SEQUENCE|QUEUE)\s+dbo\.(\w+)",
     re.MULTILINE | re.IGNORECASE,
 )
+_ADDED = re.compile(r"ALTER TABLE dbo\.(\w+)\s+(?:WITH \w+\s+)?ADD\s+(?!CONSTRAINT)(.*)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +164,27 @@ def parse_definitions(script: str) -> list[Definition]:
 @cache
 def later_names(features: tuple[str, ...]) -> dict[str, str]:
     """Names in our schema that the other migrations and these features define, with their kinds."""
+    return {name: kind.upper() for text in _later_scripts(features) for kind, name in _NAMED.findall(text)}
+
+
+@cache
+def later_columns(features: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """By table, the columns that the other migrations and these features add to tables that are there."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for text in _later_scripts(features):
+        for statement in (one for batch in _GO.split(text) for one in _split(batch, ";")):
+            if added := _ADDED.match(statement):
+                names = [item.split()[0] for item in _split(added[2], ",") if not item.startswith("CONSTRAINT ")]
+                columns[added[1]] = (*columns.get(added[1], ()), *names)
+    return columns
+
+
+def _later_scripts(features: Iterable[str]) -> Iterator[str]:
+    """The other migrations and these features, without comments."""
     folders = [project_file("sql") / "sqlserver" / name for name in ("migrations", *features)]
-    names: dict[str, str] = {}
-    for file in _sql_files(folders):
+    for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.sql"))):
         if file.stem != TABLES_MIGRATION:
-            text = _STRINGS_AND_COMMENTS.sub(lambda match: match[1] or "", file.read_text(encoding="utf-8"))
-            names |= {name: kind.upper() for kind, name in _NAMED.findall(text)}
-    return names
-
-
-def _sql_files(folders: Iterable[Path]) -> list[Path]:
-    return [file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.sql"))]
+            yield _STRINGS_AND_COMMENTS.sub(lambda match: match[1] or "", file.read_text(encoding="utf-8"))
 
 
 def _table(name: str, body: str, statement: str) -> Table:
