@@ -73,7 +73,7 @@ def main() -> int:
         note("sources and atoms")
         started = time.perf_counter()
         work = Work(current_hour(), "benchmark", resources)
-        reports = chain.drive(work, [sources.STAGE, atoms.STAGE], 0.0, report)
+        reports = chain.run_stages(work, [sources.STAGE, atoms.STAGE], 0.0, report)
         seconds = time.perf_counter() - started
         peak = peak_bytes()
 

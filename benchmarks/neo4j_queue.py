@@ -39,7 +39,7 @@ def synced_from_queue(graph: Any) -> list[Figure]:
                     unit_of_work.enqueue(PROVENANCE_QUEUE, events)
                 before = relationships(graph)
                 started = time.perf_counter()
-                drive(work, provenance.STAGE)
+                run(work, provenance.STAGE)
                 seconds = time.perf_counter() - started
                 if rates is new:
                     written = relationships(graph) - before
@@ -53,10 +53,10 @@ def synced_from_queue(graph: Any) -> list[Figure]:
     ]
 
 
-def drive(work: Any, *stages: Any) -> None:
-    from hartonomous_assets.chain import drive
+def run(work: Any, *stages: Any) -> None:
+    from hartonomous_assets.chain import run_stages
 
-    for report in drive(work, stages, 0, lambda _stage, _report: None).values():
+    for report in run_stages(work, stages, 0, lambda _stage, _report: None).values():
         if report.error:
             raise report.error
 
@@ -83,7 +83,7 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
     ]
     requests = [request(rawData=file, contentType="text/plain", tenantId=TENANT) for file in files]
     enqueue(database, INGESTION_QUEUE, requests)
-    drive(work, sources.STAGE, atoms.STAGE)
+    run(work, sources.STAGE, atoms.STAGE)
     created = receive_all(database, PROVENANCE_QUEUE)
 
     with database.unit_of_work() as unit_of_work:
@@ -100,7 +100,7 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
                 for atom, vector in zip(ids, vectors, strict=True)
             ),
         )
-    drive(work, projections.STAGE)
+    run(work, projections.STAGE)
     projected = receive_all(database, PROVENANCE_QUEUE)
     embedded = atoms_events("AtomsEmbedded", TENANT, ids, run_id="run")
     return [*((m.ordering_key, m.body) for m in created), *embedded, *((m.ordering_key, m.body) for m in projected)]

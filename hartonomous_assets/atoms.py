@@ -19,12 +19,12 @@ from hartonomous_assets.source_claims import (
     delete_unreferenced,
     give_up,
     give_up_exhausted,
-    hold,
     release,
     release_all,
+    renew_lease,
     supersede_older_versions,
 )
-from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_of_the_outside, machine_permitting
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, atomizer_for
@@ -74,13 +74,13 @@ def _atomize_or_give_up(work: Work, source: ClaimedSource) -> Generator[Progress
     """Yields between two batches; returns what the last one did."""
     try:
         try:
-            with machine_permitting(), _open(work, source) as stream:
+            with os_errors_as_outage(), _open(work, source) as stream:
                 counts = yield from _atomize(work, source, stream)
         except UnreadableSource as problem:
             reason, is_forbidden = str(problem), isinstance(problem, ForbiddenSource)
 
             def put_aside(unit_of_work: UnitOfWork) -> None:
-                hold(unit_of_work, work, source)
+                renew_lease(unit_of_work, work, source)
                 give_up(unit_of_work, work, source, reason, supersede=not is_forbidden)
 
             transact(work.resources.database, put_aside)
@@ -90,7 +90,7 @@ def _atomize_or_give_up(work: Work, source: ClaimedSource) -> Generator[Progress
     except LeaseLost:
         return {"taken over by another run": 1}
     except Exception as problem:
-        if is_of_the_outside(problem):
+        if is_outage(problem):
             release(work, source, error=None)
             raise
         log_failure(work, "atoms", f"source {source['sourceId']}: attempt failed", problem)
@@ -113,7 +113,7 @@ def _open(work: Work, source: ClaimedSource) -> BinaryIO:
 
 def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[Progress, None, dict[str, int]]:
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
-        transact(work.resources.database, lambda unit_of_work: hold(unit_of_work, work, source))
+        transact(work.resources.database, lambda unit_of_work: renew_lease(unit_of_work, work, source))
     found = scan(stream)
     content_type = _content_type_to_use(source, found)
     if _is_unchanged(work, source, found, content_type):
@@ -140,7 +140,7 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
             raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
 
         def write(unit_of_work: UnitOfWork, rows: list[AtomRow] = rows, last: bool = last) -> WrittenAtoms:
-            hold(unit_of_work, work, source)
+            renew_lease(unit_of_work, work, source)
             unit_of_work.execute("record_source_run", source_id=source["sourceId"], run_id=work.run_id)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
@@ -172,7 +172,7 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
         )
         if not current or media_type(current[0]["contentType"]) != media_type(content_type):
             return False
-        hold(unit_of_work, work, source)
+        renew_lease(unit_of_work, work, source)
         unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
         unit_of_work.execute("delete_source", source_id=source["sourceId"])
         unit_of_work.execute("delete_path_grant", message_id=source["messageId"])

@@ -16,12 +16,12 @@ import dagster as dg
 from hartonomous_assets import atoms, embeddings, projections, provenance, sources
 from hartonomous_assets.checks import CHECK_SPECS, evaluate, in_partition
 from hartonomous_assets.column_lineage import column_lineage
-from hartonomous_assets.lineage_events import run_lineage
+from hartonomous_assets.openlineage_events import report_run
 from hartonomous_assets.our_runs import process_tags
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.projection_model import materialize_if_new
-from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_pass
-from hartonomous_assets.stage_log import described, log_failure, log_started, log_step
+from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_succeed_later
+from hartonomous_assets.stage_log import describe_error, log_failure, log_started, log_step
 from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.compute.protocol import Compute
@@ -42,7 +42,7 @@ SENSOR_TAG = "dagster/sensor_name"
 _FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_window=timedelta(hours=12))
 
 
-def drive(
+def run_stages(
     work: Work, stages: Sequence[Stage], linger_seconds: float, report: Callable[[Stage, StageReport], None]
 ) -> dict[str, StageReport]:
     """Run the stages' steps in turn until nothing is pending and the lingering time has passed without work.
@@ -76,12 +76,12 @@ def drive(
                     log_failure(work, stage.name, "stage failed", error, logging.ERROR)
                     stage_report.error = error
                     del running[stage.name]
-                    if may_pass(error):
+                    if may_succeed_later(error):
                         retry_at[stage.name] = time.monotonic() + work.resources.settings.retry_delay_seconds
                     continue
                 stage_report.error = None
                 stage_report.add(progress, time.monotonic() - started)
-                waits = waits or progress.others_are_at_it
+                waits = waits or progress.others_are_working
                 if progress.counts:
                     worked = True
                     log_step(work, stage, progress.counts)
@@ -132,17 +132,17 @@ def chain(
     linger_seconds = settings.linger_seconds if SENSOR_TAG in context.run.tags else 0.0
     release_dead_claims(database)
     errors: dict[str, Exception] = {}
-    with run_lineage(resources, context.run.run_id, context.partition_keys, selected) as lineage:
+    with report_run(resources, context.run.run_id, context.partition_keys, selected) as openlineage_run:
         for hour in context.partition_keys:
             work = Work(hour, context.run.run_id, resources, alone=len(selected) == 1)
-            reports = drive(work, selected, linger_seconds, ProgressObserver(context, work))
+            reports = run_stages(work, selected, linger_seconds, ProgressObserver(context, work))
             for stage in selected:
                 report = reports[stage.name]
-                told = None if report.error is None else described(report.error)
-                lineage.add(stage.name, report.counts, told)
+                reason = None if report.error is None else describe_error(report.error)
+                openlineage_run.add(stage.name, report.counts, reason)
                 if report.error is not None:
                     errors[stage.name] = report.error
-                    context.log.error(f"{stage.name}, hour {hour}: {told}")
+                    context.log.error(f"{stage.name}, hour {hour}: {reason}")
                 else:
                     context.log.info(f"{stage.name}, hour {hour}: {report.counts or 'nothing pending'}")
                     metadata = {**metadata_of(stage, work, report), **column_lineage(stage)}
@@ -160,8 +160,8 @@ def chain(
             else:
                 context.log_event(in_partition(result, hour))
     if errors:
-        unexpected = [error for error in errors.values() if not may_pass(error)]
-        causes = {name: described(error) for name, error in errors.items()}
+        unexpected = [error for error in errors.values() if not may_succeed_later(error)]
+        causes = {name: describe_error(error) for name, error in errors.items()}
         summary = "; ".join(f"{name}: {text}" for name, text in causes.items())
         raise dg.Failure(
             description=f"{summary}. The other stages have finished; what is pending waits and is done by the next run.",

@@ -14,7 +14,7 @@ from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.protocol import Graph, GraphUnavailable
 from hartonomous_resources.work.agreement import disagreements, tenants_of
-from hartonomous_resources.work.dead_letter_reasons import tellable
+from hartonomous_resources.work.dead_letter_reasons import reason_without_content
 from hartonomous_resources.work.invariants import INVARIANTS, Invariant
 
 _LISTED = 50
@@ -84,25 +84,27 @@ def _check_invariant(
 
 def _check_dead_letters(hour: str, database: Database) -> dg.AssetCheckResult:
     def of_hour(unit_of_work: UnitOfWork) -> tuple[int, list[Row]]:
-        n = unit_of_work.query("dead_letter_count", tenant_id=None, hour=hour)[0]["n"]
-        return n, unit_of_work.query("dead_letters_of_hour", hour=hour, n=_LISTED)
+        count = unit_of_work.query("dead_letter_count", tenant_id=None, hour=hour)[0]["n"]
+        return count, unit_of_work.query("dead_letters_of_hour", hour=hour, n=_LISTED)
 
-    n, letters = ask(database, of_hour)
-    reasons = Counter(tellable(letter["reason"]) for letter in letters)
+    count, letters = ask(database, of_hour)
+    reasons = Counter(reason_without_content(letter["reason"]) for letter in letters)
     return dg.AssetCheckResult(
         asset_key=_DEAD_LETTERS_SPEC.asset_key,
         check_name=_DEAD_LETTERS_SPEC.name,
-        passed=not n,
+        passed=not count,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{count} x {reason}" for reason, count in reasons.most_common()) or None,
         metadata={
-            "dead letters": dg.MetadataValue.int(n),
-            f"the latest {_LISTED}" if n > _LISTED else "which": table([_told(letter) for letter in letters]),
+            "dead letters": dg.MetadataValue.int(count),
+            f"the latest {_LISTED}" if count > _LISTED else "which": table(
+                [_without_content(letter) for letter in letters]
+            ),
         },
     )
 
 
-def _told(letter: Row) -> Row:
+def _without_content(letter: Row) -> Row:
     """A dead letter without what a tenant wrote: its body and its uri stay out of Dagster's storage."""
     number, tenant = letter["deadLetterId"], letter["tenantId"]
     whose = " --all-tenants" if tenant is None else f" --tenant {tenant}" if tenant else ""
@@ -111,7 +113,7 @@ def _told(letter: Row) -> Row:
         "kind": letter["kind"],
         "tenant": "unknown" if tenant is None else tenant,
         "attempts": letter["attemptCount"],
-        "reason": tellable(letter["reason"]),
+        "reason": reason_without_content(letter["reason"]),
         "once mended": f"`hartonomous dead-letters replay {number}{whose}`",
     }
 

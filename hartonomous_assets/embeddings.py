@@ -15,7 +15,7 @@ from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.protocol import Embeddings
-from hartonomous_core.json_objects import UnreadableJson, read_object, spelled
+from hartonomous_core.json_objects import UnreadableJson, read_object, with_canonical_keys
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import ATOMS_TO_EMBED, AtomToEmbed, insert_embedding
@@ -52,7 +52,7 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
             except ComputeUnavailable as error:
                 raise StageUnavailable(str(error)) from error
             models = transact(database, partial(activate_embedding_models, models=found))
-        embed = partial(_embed, work, models)
+        embed = partial(_embed_jobs, work, models)
         yield work_on_jobs(work, GENERATE_EMBEDDING, settings.embedding_batch_size, embed)
 
 
@@ -67,12 +67,12 @@ class _Batch:
     """Which atoms each model embeds, by ModelId."""
 
 
-def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[ClaimedJob]) -> Progress:
+def _embed_jobs(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[ClaimedJob]) -> Progress:
     ids = json.dumps(list({job["atomId"] for job in jobs}))
     atoms: dict[int | None, AtomToEmbed] = {
         row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
     }
-    batch = _sort(jobs, atoms, models)
+    batch = _sort_jobs(jobs, atoms, models)
     log_atoms(
         work,
         "atom_embeddings",
@@ -92,7 +92,7 @@ def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[Claim
 
     def store(unit_of_work: UnitOfWork) -> None:
         for model_id, vectors in embedded.items():
-            _insert(unit_of_work, work, model_id, batch.atoms_by_model[model_id], vectors)
+            _insert_embeddings(unit_of_work, work, model_id, batch.atoms_by_model[model_id], vectors)
         complete(unit_of_work, work, batch.ready)
         for result, of_result in batch.finished.items():
             complete(unit_of_work, work, of_result, result)
@@ -106,10 +106,10 @@ def _embed(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[Claim
     counts = {"embedded": sum(map(len, batch.atoms_by_model.values()))}
     counts |= {result.partition(":")[0]: len(of_result) for result, of_result in batch.finished.items()}
     counts["refused"] = sum(map(len, batch.refused.values()))
-    return Progress({name: n for name, n in counts.items() if n})
+    return Progress({name: count for name, count in counts.items() if count})
 
 
-def _sort(
+def _sort_jobs(
     jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
 ) -> _Batch:
     """Of two jobs for the same atom and model, the trigger's and one by hand, whichever comes first does the work."""
@@ -143,7 +143,7 @@ def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelId
     ]
 
 
-def _insert(
+def _insert_embeddings(
     unit_of_work: UnitOfWork, work: Work, model_id: int, atoms: Sequence[AtomToEmbed], embedded: Embeddings
 ) -> None:
     now = timestamp()
@@ -173,7 +173,7 @@ def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int,
     """Why a job can never succeed; None where it can. Another tenant's atom reads as one that is not there."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:
-            parameters = spelled(read_object(job["parameters"]), ["AtomId"])
+            parameters = with_canonical_keys(read_object(job["parameters"]), ["AtomId"])
         except UnreadableJson as error:
             return f"its Parameters: {error}"
         if "AtomId" not in parameters:

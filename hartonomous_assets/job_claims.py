@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from hartonomous_assets.stage import Progress, Work, is_of_the_outside
+from hartonomous_assets.stage import Progress, Work, is_outage
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_core.clock import timestamp
 from hartonomous_core.credentials import without_credentials
@@ -25,19 +25,21 @@ def has_jobs(work: Work, job_type: str) -> bool:
     return bool(query(database, "has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
 
 
-def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[ClaimedJob]], Progress]) -> Progress:
-    """Give up what is exhausted, claim up to `n` jobs and do them; no counts when there are none.
+def work_on_jobs(
+    work: Work, job_type: str, batch_size: int, do: Callable[[Sequence[ClaimedJob]], Progress]
+) -> Progress:
+    """Give up what is exhausted, claim up to `batch_size` jobs and do them; no counts when there are none.
 
     Whatever `do` raises of the work itself counts as a failed attempt of each. Raises what `do` raises of the outside.
     """
     given_up = _give_up_exhausted(work, job_type)
-    jobs = _claim(work, job_type, n)
+    jobs = _claim(work, job_type, batch_size)
     if not jobs:
         return Progress({"dead-lettered": given_up} if given_up else {})
     try:
         return do(jobs)
     except Exception as error:
-        if is_of_the_outside(error):
+        if is_outage(error):
             _release(work, jobs)
             raise
         # It is of some job of the batch: counted, and soon taken one at a time.
@@ -48,11 +50,11 @@ def work_on_jobs(work: Work, job_type: str, n: int, do: Callable[[Sequence[Claim
         raise
 
 
-def _claim(work: Work, job_type: str, n: int) -> list[ClaimedJob]:
+def _claim(work: Work, job_type: str, batch_size: int) -> list[ClaimedJob]:
     """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedJob]:
-        for least, most, at_most in ((0, 1, n), (2, _ANY_NUMBER, 1)):
+        for least, most, at_most in ((0, 1, batch_size), (2, _ANY_NUMBER, 1)):
             claimed = unit_of_work.query(
                 CLAIM_JOBS,
                 hour=work.hour,

@@ -47,37 +47,37 @@ def _project_batch(work: Work) -> int:
 
     if not ask(resources.database, has_work):
         return 0
-    n = resources.settings.projection_batch_size
+    batch_size = resources.settings.projection_batch_size
     count, placed = transact(
         resources.database,
-        lambda unit_of_work: project_pending(unit_of_work, resources.compute, work.hour, n, work.run_id),
+        lambda unit_of_work: project_pending(unit_of_work, resources.compute, work.hour, batch_size, work.run_id),
     )
     log_atoms(work, "atom_projections", CREATED, placed)
     return count
 
 
 def project_pending(
-    unit_of_work: UnitOfWork, compute: Compute, hour: str, n: int, run_id: str | None
+    unit_of_work: UnitOfWork, compute: Compute, hour: str, batch_size: int, run_id: str | None
 ) -> tuple[int, Iterable[dict[str, object]]]:
-    """Give up to `n` embeddings of an hour, by active models, their positions: each by the active projection of its model.
+    """Give up to `batch_size` embeddings of an hour, by active models, their positions: each by the active projection of its model.
 
     Returns how many, and for the log what each has got.
     """
     total = 0
     placed: list[Iterable[dict[str, object]]] = []
     for model in active_embedding_models(unit_of_work):
-        if total < n:
-            count, of_model = _project_space(unit_of_work, compute, model, hour, n - total, run_id)
+        if total < batch_size:
+            count, of_model = _project_space(unit_of_work, compute, model, hour, batch_size - total, run_id)
             total += count
             placed.append(of_model)
     return total, chain.from_iterable(placed)
 
 
 def _project_space(
-    unit_of_work: UnitOfWork, compute: Compute, model: EmbeddingModel, hour: str, n: int, run_id: str | None
+    unit_of_work: UnitOfWork, compute: Compute, model: EmbeddingModel, hour: str, limit: int, run_id: str | None
 ) -> tuple[int, Iterable[dict[str, object]]]:
     projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
-    found = unit_of_work.query(PENDING_PROJECTIONS, hour=hour, model_id=model["modelId"], n=n)
+    found = unit_of_work.query(PENDING_PROJECTIONS, hour=hour, model_id=model["modelId"], n=limit)
     vectors, usable = vectors_of(found, model["dimension"])
     rows = [row for row, is_usable in zip(found, usable, strict=True) if is_usable]
     if len(rows) < len(found):
@@ -101,10 +101,10 @@ def _project_space(
         ),
     )
     publish(unit_of_work, "AtomsProjected", rows, run_id)
-    return len(rows), _placed(rows, model["dimension"], values, points)
+    return len(rows), _describe_placed(rows, model["dimension"], values, points)
 
 
-def _placed(
+def _describe_placed(
     rows: Sequence[EmbeddingToProject], dimension: int, values: Sequence[int], points: NDArray[np.float64]
 ) -> Iterator[dict[str, object]]:
     for row, value, (x, y, z) in zip(rows, values, bucket(points).tolist(), strict=True):

@@ -28,7 +28,7 @@ from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, 
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour
 from hartonomous_resources.work.inference_recording import RecordedOtherwise, write_inference
 from hartonomous_resources.work.provenance_parts import (
-    Part,
+    GraphPart,
     describe_atoms,
     describe_embedded,
     describe_inferences,
@@ -94,7 +94,7 @@ def _rebuild(work: Work, claim: Callable[[], None]) -> Generator[Progress]:
         raise StageUnavailable(str(error)) from error
 
 
-def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Part:
+def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> GraphPart:
     """Nodes and edges that an event points at, as the tables hold them now."""
     if isinstance(event, InferenceEvent):
         _record_inference(unit_of_work, event)
@@ -129,7 +129,7 @@ def _totals(work: Work) -> list[Row]:
     except GraphUnavailable:
         return []  # a run that only reports must not fail over it; the stage itself does, and the check says so
     kinds = (("node", nodes), ("edge", edges))
-    return [{"kind": kind, "type": name, "rows": n} for kind, counts in kinds for name, n in counts.items()]
+    return [{"kind": kind, "type": name, "rows": count} for kind, counts in kinds for name, count in counts.items()]
 
 
 STAGE = Stage(

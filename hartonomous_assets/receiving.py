@@ -13,43 +13,49 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
-from hartonomous_assets.stage import IDLE, Progress, Work, is_of_the_outside
+from hartonomous_assets.stage import IDLE, Progress, Work, is_outage
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_core.messages import InvalidMessage
 from hartonomous_resources.database.protocol import Message, UnitOfWork
-from hartonomous_resources.database.queue_messages import queued_messages, take_off
-from hartonomous_resources.database.transactions import again, transact
+from hartonomous_resources.database.queue_messages import queued_messages, remove_messages
+from hartonomous_resources.database.transactions import retry_conflicts, transact
 from hartonomous_resources.work.giving_up import count_failed_receive, dead_letter_received
 from hartonomous_resources.work.leases import release_dead_claims
-from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue, renewed
+from hartonomous_resources.work.queue_leases import (
+    QueueLease,
+    acknowledge,
+    claim_queue,
+    keep_lease_renewed,
+    release_queue,
+)
 
 Handle = Callable[[UnitOfWork, Message], None]
 T = TypeVar("T")
 
 _RETURNED = "returned to the queue"
-_HELD = Progress(others_are_at_it=True)
+_HELD = Progress(others_are_working=True)
 
 
-def in_batches(n: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
-    """A batch of up to `n` messages each time that one is asked for; those of a batch that failed come one at a time."""
+def in_batches(batch_size: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
+    """A batch of up to `batch_size` messages each time that one is asked for; those of a batch that failed come one at a time."""
     one_at_a_time = 0
     while True:
-        progress = again(partial(batch, 1 if one_at_a_time else n))
+        progress = retry_conflicts(partial(batch, 1 if one_at_a_time else batch_size))
         if progress.counts:
             one_at_a_time = progress.counts.get(_RETURNED, max(0, one_at_a_time - 1))
         yield progress
 
 
-def receive_batch(work: Work, queue: str, handle: Handle, n: int) -> Progress:
-    """Hand up to `n` messages to `handle`, in one transaction that acknowledges them all."""
+def receive_batch(work: Work, queue: str, handle: Handle, batch_size: int) -> Progress:
+    """Hand up to `batch_size` messages to `handle`, in one transaction that acknowledges them all."""
     messages: Sequence[Message] = []
     try:
-        with work.resources.database.receive(queue, n) as delivery:
+        with work.resources.database.receive(queue, batch_size) as delivery:
             messages = delivery.messages
             _, refused = _handle(delivery.unit_of_work, messages, handle)
     except Exception as error:  # noqa: BLE001 - counted against the message, or raised again
-        return _returned(work, queue, messages, error)
-    return _counted(messages, refused)
+        return _return_messages(work, queue, messages, error)
+    return _progress_of(messages, refused)
 
 
 @dataclass
@@ -67,9 +73,9 @@ def lease_batch(
     queue: str,
     handle: Callable[[UnitOfWork, Message], T],
     carry_out: Callable[[list[T]], dict[str, int]],
-    n: int,
+    batch_size: int,
 ) -> Progress:
-    """Hand up to `n` messages to `handle` in one transaction, carry out what it returned for them outside of any, then acknowledge them.
+    """Hand up to `batch_size` messages to `handle` in one transaction, carry out what it returned for them outside of any, then acknowledge them.
 
     `carry_out` counts what it did. Whoever is killed in between has done nothing that may not be done again: the messages are still there.
     Nobody else works on the queue meanwhile, however long it takes.
@@ -81,9 +87,9 @@ def lease_batch(
         taken.lease = claim_queue(unit_of_work, queue, work.owner, seconds)
         if taken.lease is None:
             return
-        taken.messages = queued_messages(unit_of_work, queue, n)
+        taken.messages = queued_messages(unit_of_work, queue, batch_size)
         taken.handled, taken.refused = _handle(unit_of_work, taken.messages, handle)
-        take_off(unit_of_work, taken.refused)
+        remove_messages(unit_of_work, taken.refused)
 
     try:
         if not database.await_messages(queue):
@@ -92,7 +98,7 @@ def lease_batch(
         if taken.lease is None:
             release_dead_claims(database)  # the next look may find it free
             return _HELD
-        with renewed(database, taken.lease, seconds):
+        with keep_lease_renewed(database, taken.lease, seconds):
             counts = carry_out(taken.handled)
         understood = [message for message in taken.messages if message not in taken.refused]
         transact(database, partial(acknowledge, lease=taken.lease, messages=understood))
@@ -101,8 +107,8 @@ def lease_batch(
             transact(database, partial(release_queue, lease=taken.lease))
         if not isinstance(error, Exception):
             raise
-        return _returned(work, queue, taken.messages, error)
-    return _counted(taken.messages, taken.refused, counts)
+        return _return_messages(work, queue, taken.messages, error)
+    return _progress_of(taken.messages, taken.refused, counts)
 
 
 def _handle(
@@ -114,13 +120,15 @@ def _handle(
         try:
             handled.append(handle(unit_of_work, message))
         except InvalidMessage as error:
-            dead_letter_received(unit_of_work, message, str(error), error.tenant_id, held=error.held)
+            dead_letter_received(
+                unit_of_work, message, str(error), error.tenant_id, canonical_body=error.canonical_body
+            )
             refused.append(message)
     return handled, refused
 
 
-def _returned(work: Work, queue: str, messages: Sequence[Message], error: Exception) -> Progress:
-    if is_of_the_outside(error) or not messages:
+def _return_messages(work: Work, queue: str, messages: Sequence[Message], error: Exception) -> Progress:
+    if is_outage(error) or not messages:
         raise error
     log_failure(work, queue, f"{len(messages)} messages of {queue} not taken in", error)
     if len(messages) > 1:
@@ -129,7 +137,7 @@ def _returned(work: Work, queue: str, messages: Sequence[Message], error: Except
     return Progress({"failed receives": 1, "dead-lettered": 1} if dead else {"failed receives": 1})
 
 
-def _counted(
+def _progress_of(
     messages: Sequence[Message], refused: Sequence[Message], carried_out: Mapping[str, int] | None = None
 ) -> Progress:
     counts = {"received": len(messages) - len(refused), **(carried_out or {}), "dead-lettered": len(refused)}

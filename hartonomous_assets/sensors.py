@@ -18,7 +18,7 @@ from hartonomous_core.clock import current_hour
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
-from hartonomous_resources.work.pending import adopt_strays, hours_with_work
+from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 
 LONG_POLL_SECONDS = 20.0
 """Waiting inside a tick, below Dagster's limit of 60 s, sees new work at once instead of at the next tick."""
@@ -76,7 +76,7 @@ def service_broker_sensor(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult:
     release_dead_claims(database)
-    adopt_strays(database, settings, current_hour())
+    move_stray_work(database, settings, current_hour())
     observations, cursor = observe(database, context.cursor)
     requests, reason = _look(context.instance, database, settings)
     return dg.SensorResult(

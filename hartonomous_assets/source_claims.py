@@ -45,8 +45,8 @@ def claim(work: Work) -> list[ClaimedSource]:
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedSource]:
         now = timestamp()
-        n = work.resources.settings.ingestion_batch_size
-        chosen = _together(unit_of_work.query(CLAIMABLE_SOURCES, hour=work.hour, now=now, n=n))
+        batch_size = work.resources.settings.ingestion_batch_size
+        chosen = _choose_together(unit_of_work.query(CLAIMABLE_SOURCES, hour=work.hour, now=now, n=batch_size))
         if not chosen:
             return []
         rows = unit_of_work.query(
@@ -61,7 +61,7 @@ def claim(work: Work) -> list[ClaimedSource]:
     return claim_rows(work.resources.database, take, partial(release_all, work))
 
 
-def _together(claimable: Sequence[ClaimableSource]) -> list[int]:
+def _choose_together(claimable: Sequence[ClaimableSource]) -> list[int]:
     """Ids of the sources to claim at once, of those that may be claimed."""
     chosen: list[int] = []
     size = 0
@@ -75,7 +75,7 @@ def _together(claimable: Sequence[ClaimableSource]) -> list[int]:
     return chosen
 
 
-def hold(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource) -> None:
+def renew_lease(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource) -> None:
     """Renew the lease. Raises LeaseLost: whoever took over may have written already."""
     if not unit_of_work.execute(
         "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work, source)

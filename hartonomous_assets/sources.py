@@ -11,7 +11,7 @@ from functools import partial
 import dagster as dg
 
 from hartonomous_assets.receiving import in_batches, receive_batch
-from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, machine_permitting
+from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, os_errors_as_outage
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers.content_type import HEAD_BYTES, sniff
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
@@ -29,17 +29,17 @@ def steps(work: Work) -> Generator[Progress]:
     def handle(unit_of_work: UnitOfWork, message: Message) -> None:
         request = parse_ingestion_request(message.body)
         try:
-            with machine_permitting():
-                land(unit_of_work, work.resources, message, request, work.hour)
+            with os_errors_as_outage():
+                insert_source(unit_of_work, work.resources, message, request, work.hour)
         except UnreadableSource as error:
-            raise InvalidMessage(str(error), request.tenant_id, held=request.to_body()) from error
+            raise InvalidMessage(str(error), request.tenant_id, canonical_body=request.to_body()) from error
 
     batches = in_batches(settings.ingestion_batch_size, partial(receive_batch, work, INGESTION_QUEUE, handle))
     while True:
         yield next(batches) if work.is_current_hour and settings.ingestion_enabled else IDLE
 
 
-def land(
+def insert_source(
     unit_of_work: UnitOfWork, resources: Resources, message: Message, request: IngestionRequest, hour: str
 ) -> None:
     """Insert the Source row of a request.

@@ -13,7 +13,7 @@ from hartonomous_resources.database.transactions import query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.source_files import OF_THE_MACHINE
+from hartonomous_resources.source_files import MACHINE_ERRORS
 
 if TYPE_CHECKING:
     from dagster import AssetSpec
@@ -23,26 +23,26 @@ class StageUnavailable(Exception):
     """What the stage needs outside is down: its asset fails, its work waits, the other stages go on."""
 
 
-def may_pass(error: BaseException) -> bool:
+def may_succeed_later(error: BaseException) -> bool:
     """Whether the same may succeed later: something outside is down, or others were in the way."""
     return isinstance(error, StageUnavailable | DatabaseError)
 
 
-def is_of_the_outside(error: BaseException) -> bool:
+def is_outage(error: BaseException) -> bool:
     """Whether what was worked on has no part in it, so that no attempt is counted.
 
     A conflict is counted: what always conflicts, such as a row that can never be unique, must not hold up the others for ever.
     """
-    return may_pass(error) and not isinstance(error, TransactionConflict)
+    return may_succeed_later(error) and not isinstance(error, TransactionConflict)
 
 
 @contextmanager
-def machine_permitting() -> Iterator[None]:
+def os_errors_as_outage() -> Iterator[None]:
     """Work with files. Raises StageUnavailable where the machine or a network drive is what keeps it from being done."""
     try:
         yield
     except OSError as error:
-        if error.errno not in OF_THE_MACHINE:
+        if error.errno not in MACHINE_ERRORS:
             raise
         raise StageUnavailable(f"files cannot be read or kept now: {os.strerror(error.errno)}") from error
 
@@ -52,7 +52,7 @@ class Progress:
     """What one bounded step did: counts by name. No counts: there is nothing to do now."""
 
     counts: dict[str, int] = field(default_factory=dict)
-    others_are_at_it: bool = False
+    others_are_working: bool = False
     """What there is to do is in the hands of another run: this one is not over before that has done it, or has died."""
 
 
@@ -119,8 +119,8 @@ class StageReport:
         self.seconds += seconds
         if progress.counts:
             self.steps += 1
-        for name, n in progress.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + n
+        for name, count in progress.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
 
 
 def hour_table(statement: str) -> Callable[[Work], list[Row]]:

@@ -45,14 +45,14 @@ def log_step(work: Work, stage: Stage, counts: Mapping[str, int]) -> None:
     LOGGER.info(line, counts, extra=work.log_fields(stage.name))
 
 
-def log_atoms(work: Work, stage: str, line: str, described: Iterable[Mapping[str, object]]) -> None:
+def log_atoms(work: Work, stage: str, line: str, descriptions: Iterable[Mapping[str, object]]) -> None:
     """A line for each atom of a small batch, else one for all; `line` is a message about one, up to its colon about several.
 
     What is to be said of the atoms is not asked for where nobody reads it.
     """
     if not LOGGER.isEnabledFor(logging.INFO):
         return
-    atoms = list(described)
+    atoms = list(descriptions)
     if len(atoms) > _LINE_BY_LINE:
         ids = sorted(int(str(atom["AtomId"])) for atom in atoms)
         line = f"{line.partition(':')[0]}: {_SEVERAL}"
@@ -71,7 +71,7 @@ def log_failure(work: Work, stage: str, what: str, error: BaseException, level: 
     LOGGER.log(level, f"{what}: %(ErrorClass)s in %(ErrorPlace)s: %(ErrorText)s", cause, extra=work.log_fields(stage))
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What Dagster may store of an error: what is down, or the class and place of what failed, and words that quote no content."""
     words = _words_of(error)
     if isinstance(error, StageUnavailable):

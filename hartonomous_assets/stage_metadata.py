@@ -50,7 +50,7 @@ def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.M
         "steps": dg.MetadataValue.int(report.steps),
         "seconds the oldest has waited": dg.MetadataValue.float(_oldest_pending_seconds(stage, work)),
         "the hour holds": table(rows),
-        "this run did": table([{"what": name, "count": n} for name, n in report.counts.items()]),
+        "this run did": table([{"what": name, "count": count} for name, count in report.counts.items()]),
     }
     done = report.counts.get(stage.main_count, 0)
     if done and report.seconds:

@@ -17,7 +17,7 @@ def read_object(text: bytes | str) -> dict[str, object]:
     Raises UnreadableJson.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_each_key_once)
+        document = json.loads(text, object_pairs_hook=_refuse_repeated_keys)
     except UnreadableJson:
         raise
     except (ValueError, RecursionError) as error:
@@ -41,7 +41,7 @@ def refuse_what_no_store_holds(document: Mapping[str, object]) -> None:
             raise UnreadableJson(f"{name!a}: {error}") from error
 
 
-def spelled(document: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
+def with_canonical_keys(document: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
     """The document with these names as its keys, in whatever letter case it has them; null is as good as absent, other keys stay.
 
     Only the document's own keys: what lies below is its sender's.
@@ -58,7 +58,7 @@ def spelled(document: Mapping[str, object], names: Iterable[str]) -> dict[str, o
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise UnreadableJson("a key is there twice in one object")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hartonomous_core.clock import time_text
-from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
+from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, with_canonical_keys
 from hartonomous_core.limits import INLINE_LIMIT
 
 INGESTION_QUEUE = "IngestionQueue"
@@ -25,13 +25,13 @@ MAX_INFERENCE_ATOMS = 10_000
 class InvalidMessage(ValueError):
     """A message that no retry can mend.
 
-    `tenant_id` is what it said of itself, if it said so readably; `held`: all that it says, one form for one meaning, if it was read.
+    `tenant_id` is what it said of itself, if it said so readably; `canonical_body`: all that it says, one form for one meaning, if it was read.
     """
 
-    def __init__(self, reason: str, tenant_id: int | None, *, held: bytes | None = None) -> None:
+    def __init__(self, reason: str, tenant_id: int | None, *, canonical_body: bytes | None = None) -> None:
         super().__init__(reason)
         self.tenant_id = tenant_id
-        self.held = held
+        self.canonical_body = canonical_body
 
 
 class _Message(BaseModel):
@@ -72,13 +72,13 @@ class IngestionRequest(_Message):
 
     @field_validator("uri", "source_uri")
     @classmethod
-    def _no_nul(cls, value: str | None) -> str | None:
+    def _refuse_nul(cls, value: str | None) -> str | None:
         if value is not None and "\0" in value:
             raise ValueError("a uri must not contain a NUL character")
         return value
 
     @model_validator(mode="after")
-    def _one_body(self) -> "IngestionRequest":
+    def _require_one_body(self) -> "IngestionRequest":
         if (self.raw_data is None) == (self.uri is None):
             raise ValueError("exactly one of rawData and uri must be given")
         return self
@@ -119,7 +119,7 @@ class AtomsEvent(_Message):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_atom_form(cls, value: object) -> object:
+    def _accept_one_atom_form(cls, value: object) -> object:
         # The form of the .NET workers: one AtomId an event, and no type where there was but one.
         if not isinstance(value, dict) or _ONE_ATOM not in value:
             return value
@@ -144,13 +144,13 @@ def _at_most(units: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _without_outer_space(value: str) -> str:
+def _refuse_outer_space(value: str) -> str:
     if value != value.strip():
         raise ValueError("an id must not begin or end with white space")
     return value
 
 
-InferenceId = Annotated[str, Field(min_length=1), _at_most(200), AfterValidator(_without_outer_space)]
+InferenceId = Annotated[str, Field(min_length=1), _at_most(200), AfterValidator(_refuse_outer_space)]
 """Compared byte by byte; SQL Server does not see spaces at the end, SQLite does, so that neither gets any."""
 
 
@@ -168,7 +168,7 @@ class InferenceEvent(_Message):
 
     @field_validator("started_at")
     @classmethod
-    def _utc(cls, value: str | None) -> str | None:
+    def _to_utc(cls, value: str | None) -> str | None:
         if value is None:
             return None
         moment = datetime.fromisoformat(value)
@@ -197,7 +197,7 @@ def parse_ingestion_request(body: bytes) -> IngestionRequest:
     try:
         return IngestionRequest.model_validate(document)
     except ValidationError as error:
-        raise InvalidMessage(first_complaint(error), _tenant_of(document)) from error
+        raise InvalidMessage(first_problem(error), _tenant_of(document)) from error
 
 
 def parse_provenance_event(body: bytes) -> ProvenanceEvent:
@@ -214,7 +214,7 @@ def parse_provenance_event(body: bytes) -> ProvenanceEvent:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        raise InvalidMessage(first_complaint(error), _tenant_of(document)) from error
+        raise InvalidMessage(first_problem(error), _tenant_of(document)) from error
 
 
 def atoms_events(
@@ -253,7 +253,7 @@ def tenant_of(body: bytes) -> int | None:
 
 def _read(body: bytes, keys: Sequence[str]) -> dict[str, object]:
     try:
-        document = spelled(read_object(body), keys)
+        document = with_canonical_keys(read_object(body), keys)
     except UnreadableJson as error:
         raise InvalidMessage(str(error), None) from error
     try:
@@ -268,7 +268,7 @@ def _tenant_of(document: dict[str, object]) -> int | None:
     return tenant if type(tenant) is int and 0 <= tenant < 2**31 else None
 
 
-def first_complaint(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first thing that is wrong, in one sentence that names the field and quotes nothing of the input."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])

@@ -39,7 +39,7 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*")|,(?=\s*[}\]])')
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ConfiguredValue:
     """A value, the key as it was written, and the file that has it; None for the environment."""
 
     key: str
@@ -47,7 +47,7 @@ class Given:
     file: Path | None = None
 
 
-Configuration = Mapping[str, Given]
+Configuration = Mapping[str, ConfiguredValue]
 """By key in lower case, sections separated by colons."""
 
 
@@ -60,7 +60,7 @@ def read_configuration(file: Path | None, environment: Mapping[str, str]) -> Con
     for name, value in environment.items():
         key = name.replace("__", ":")
         if ":" in key and key.partition(":")[0].lower() in _OURS and value:
-            found[key.lower()] = Given(name, value)
+            found[key.lower()] = ConfiguredValue(name, value)
     return found
 
 
@@ -116,10 +116,10 @@ def _read(file: Path) -> object:
     return document
 
 
-def _flattened(value: object, file: Path, key: str = "") -> Iterator[Given]:
+def _flattened(value: object, file: Path, key: str = "") -> Iterator[ConfiguredValue]:
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for name, item in items:
             yield from _flattened(item, file, f"{key}:{name}" if key else str(name))
     elif value is not None and value != "":
-        yield Given(key, value if isinstance(value, str) else json.dumps(value), file)
+        yield ConfiguredValue(key, value if isinstance(value, str) else json.dumps(value), file)

@@ -209,12 +209,12 @@ class Settings(BaseSettings):
 
     @field_validator("home", "openlineage_file")
     @classmethod
-    def _is_absolute(cls, value: Path | None) -> Path | None:
+    def _make_absolute(cls, value: Path | None) -> Path | None:
         return value and _absolute(value)  # processes of one home may be started in different folders
 
     @field_validator("model_dir")
     @classmethod
-    def _is_somewhere(cls, value: Path, others: ValidationInfo) -> Path:
+    def _place_model_dir(cls, value: Path, others: ValidationInfo) -> Path:
         try:
             return _absolute(value)
         except ValueError:  # no home folder, but perhaps a HARTONOMOUS_HOME: then that is where the models lie, too
@@ -224,26 +224,26 @@ class Settings(BaseSettings):
 
     @field_validator("text_model")
     @classmethod
-    def _is_a_name_or_absolute(cls, value: str) -> str:
+    def _make_path_absolute(cls, value: str) -> str:
         return value if value == TEXT_MODEL else str(_absolute(Path(value)))
 
     @field_validator("text_precision")
     @classmethod
-    def _is_of_precisions(cls, value: str) -> str:
+    def _check_precisions(cls, value: str) -> str:
         if value not in ("int8", "fp32", "int8,fp32", "fp32,int8"):
             raise ValueError("int8 or fp32 is expected, or both: int8,fp32")
         return value
 
     @field_validator("config")
     @classmethod
-    def _is_readable(cls, value: Path | None) -> Path | None:
+    def _check_config(cls, value: Path | None) -> Path | None:
         file = value and _absolute(value)
         settings_of_configuration(read_configuration(file, os.environ))
         return file
 
     @field_validator("allowed_roots", mode="before")
     @classmethod
-    def _is_a_list(cls, value: object) -> object:
+    def _parse_list(cls, value: object) -> object:
         try:
             return json.loads(value) if isinstance(value, str) else value
         except ValueError as error:
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
 
     @field_validator("sqlserver_database", "sqlserver_user", "sqlserver_password")
     @classmethod
-    def _has_a_server(cls, value: object, others: ValidationInfo) -> object:
+    def _require_server(cls, value: object, others: ValidationInfo) -> object:
         if value is not None and not {"sqlserver_dsn", "sqlserver_server"} & {
             name for name, other in others.data.items() if other is not None
         }:
@@ -260,14 +260,14 @@ class Settings(BaseSettings):
 
     @field_validator("sqlserver_entra_token")
     @classmethod
-    def _is_the_login(cls, value: bool, others: ValidationInfo) -> bool:
+    def _refuse_second_login(cls, value: bool, others: ValidationInfo) -> bool:
         if value and (others.data.get("sqlserver_user") or others.data.get("sqlserver_password")):
             raise ValueError("is the login: unset HARTONOMOUS_SQLSERVER_USER and _PASSWORD")
         return value
 
     @field_validator("dagster_postgres_url")
     @classmethod
-    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
         scheme, _, rest = value.get_secret_value().partition("://")

@@ -9,8 +9,8 @@ from typing import BinaryIO
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_uris import UnreadableSource, local_path, real_path
 
-_OF_A_NETWORK_DRIVE = {errno.ESTALE, errno.ETIMEDOUT}
-OF_THE_MACHINE = _OF_A_NETWORK_DRIVE | {
+_NETWORK_DRIVE_ERRORS = {errno.ESTALE, errno.ETIMEDOUT}
+MACHINE_ERRORS = _NETWORK_DRIVE_ERRORS | {
     errno.EMFILE,
     errno.ENFILE,
     errno.ENOMEM,
@@ -51,7 +51,7 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
         raise UnreadableSource(f"{uri}: the file is not there (any more); put it back and replay") from error
     except OSError as error:
         if (
-            error.errno in OF_THE_MACHINE or error.errno == errno.EIO
+            error.errno in MACHINE_ERRORS or error.errno == errno.EIO
         ):  # a damaged place of the disk may be this file's alone
             raise
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error

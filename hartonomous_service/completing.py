@@ -10,7 +10,7 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
-from hartonomous_resources.work.pending import adopt_strays, hours_with_work
+from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
 from hartonomous_service.dagster_home import get_instance, has_killed_run, open_instance, run_chain
@@ -91,7 +91,7 @@ def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:
     """Run the chain in this process until nothing is pending, or nothing more can be done."""
     stages: dict[str, str] = {}
     without_progress = 0
-    adopt_strays(resources.database, resources.settings, current_hour())
+    move_stray_work(resources.database, resources.settings, current_hour())
     while (
         hours := hours_with_work(resources.database, resources.settings, current_hour())
     ) and without_progress < _RUNS_WITHOUT_PROGRESS:

@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from hartonomous_core.clock import time_ordered_uuid
-from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, spelled
-from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_complaint
+from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, with_canonical_keys
+from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_problem
 from hartonomous_core.vocabulary import INFERENCE_ROLES
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
@@ -197,7 +197,7 @@ def _json(text: str) -> dict[str, object]:
 def _read(document: Mapping[str, object], tenant: int) -> InferenceRecord:
     """A valid inference of this tenant; keys are read as those of every message. Raises Invalid."""
     try:
-        given = spelled(document, InferenceRecord.keys())
+        given = with_canonical_keys(document, InferenceRecord.keys())
     except UnreadableJson as error:
         raise Invalid(f"not valid as JSON: {error}") from error
     if given.get("tenantId", tenant) != tenant:
@@ -210,7 +210,7 @@ def _complaint(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = sorted(InferenceRecord.keys())
         return f"{'.'.join(map(str, first['loc']))}: no such field; there are {', '.join(known)}"
-    return first_complaint(error)
+    return first_problem(error)
 
 
 def _record(unit_of_work: UnitOfWork, recording: InferenceRecord) -> dict[str, Any]:

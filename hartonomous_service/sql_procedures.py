@@ -20,7 +20,7 @@ from hartonomous_core.messages import (
     PROVENANCE_QUEUE,
     IngestionRequest,
     atoms_events,
-    first_complaint,
+    first_problem,
 )
 from hartonomous_core.vocabulary import MODALITIES
 from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
@@ -86,7 +86,7 @@ def sp_EnqueueIngestion(
     try:
         request = IngestionRequest.model_validate(document)
     except ValidationError as error:
-        raise Invalid(f"sql: sp_EnqueueIngestion: {first_complaint(error)}") from error
+        raise Invalid(f"sql: sp_EnqueueIngestion: {first_problem(error)}") from error
     key = str(source_uri or uri or source_id or uuid.uuid4())
     [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, [(key, request.to_body())])
     return [{"messageId": message_id}]

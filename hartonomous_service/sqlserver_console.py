@@ -3,7 +3,7 @@
 from typing import Any
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
-from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
+from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translate_error
 from hartonomous_resources.database.sqlserver.scripts import split_batches
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
@@ -50,7 +50,7 @@ def run_sql_on_server(
             connection.rollback()
     except pyodbc.Error as error:
         hint = "; the atom exists: this tenant has one with the same ContentHash" if _ATOM_KEY in str(error) else ""
-        meant = translated(error, settings)
+        meant = translate_error(error, settings)
         kind = Unavailable if isinstance(meant, DatabaseUnavailable | TransactionConflict) else Invalid
         raise kind(f"sql: {meant}{hint}") from error
     finally:

@@ -1,11 +1,11 @@
-"""Stages `sources` and `atoms`, driven in this process, and what they made of the sources."""
+"""Stages `sources` and `atoms`, run in this process, and what they made of the sources."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Stage, StageReport, Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
@@ -19,12 +19,12 @@ ALL_RULES = ("broken_reference_counts", "broken_coverage", "broken_tenancy", "du
 MakeHome = Callable[..., Resources]
 
 
-def drive_stages(
+def run_stages_of(
     home: Resources, *stages: Stage, hour: str | None = None, owner: str = "test"
 ) -> dict[str, StageReport]:
     """Run stages until nothing is pending; what one raised is raised here."""
     work = Work(hour or current_hour(), "run", home, owner)
-    reports = drive(work, stages or (landing.STAGE, atoms.STAGE), 0, lambda _stage, _report: None)
+    reports = run_stages(work, stages or (landing.STAGE, atoms.STAGE), 0, lambda _stage, _report: None)
     for report in reports.values():
         if report.error:
             raise report.error
@@ -34,7 +34,7 @@ def drive_stages(
 def ingest(home: Resources, *bodies: bytes) -> dict[str, StageReport]:
     """Enqueue requests, land them and atomize them."""
     enqueue(home.database, INGESTION_QUEUE, bodies)
-    return drive_stages(home)
+    return run_stages_of(home)
 
 
 def all_sources(home: Resources) -> list[Row]:

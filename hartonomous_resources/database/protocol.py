@@ -117,8 +117,8 @@ class Database(Protocol):
     def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
         """Wait up to `timeout` seconds until a message can be received; True if one can."""
 
-    def receive(self, queue: str, n: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
-        """Receive up to `n` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
+    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
+        """Receive up to `limit` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
 
     def change_token(self) -> int:
         """A number that differs once something has been committed, by whomever; a transaction that changed nothing is none."""

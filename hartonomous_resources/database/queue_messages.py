@@ -8,23 +8,23 @@ from hartonomous_resources.database.protocol import Delivery, Message, UnitOfWor
 from hartonomous_resources.database.rows.queue_rows import QUEUED_MESSAGES
 
 
-def queued_messages(unit_of_work: UnitOfWork, queue: str, n: int) -> list[Message]:
-    """The first `n` messages of a queue, in order; they stay where they are."""
+def queued_messages(unit_of_work: UnitOfWork, queue: str, limit: int) -> list[Message]:
+    """The first `limit` messages of a queue, in order; they stay where they are."""
     return [
         Message(row["sequence"], row["messageId"], queue, row["orderingKey"], row["body"], row["attemptCount"])
-        for row in unit_of_work.query(QUEUED_MESSAGES, queue=queue, n=n)
+        for row in unit_of_work.query(QUEUED_MESSAGES, queue=queue, n=limit)
     ]
 
 
-def take_off(unit_of_work: UnitOfWork, messages: Sequence[Message]) -> None:
+def remove_messages(unit_of_work: UnitOfWork, messages: Sequence[Message]) -> None:
     """Remove messages from their queue."""
     unit_of_work.execute("delete_messages", sequences=json.dumps([message.sequence for message in messages]))
 
 
 @contextmanager
-def delivery(unit_of_work: UnitOfWork, queue: str, n: int) -> Iterator[Delivery]:
-    """The first `n` messages, taken off at the end; nobody else receives until the transaction ends."""
+def delivery(unit_of_work: UnitOfWork, queue: str, limit: int) -> Iterator[Delivery]:
+    """The first `limit` messages, taken off at the end; nobody else receives until the transaction ends."""
     unit_of_work.query("lock_queue", queue=queue)
-    messages = queued_messages(unit_of_work, queue, n)
+    messages = queued_messages(unit_of_work, queue, limit)
     yield Delivery(messages, unit_of_work)
-    take_off(unit_of_work, messages)
+    remove_messages(unit_of_work, messages)

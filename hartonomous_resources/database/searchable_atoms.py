@@ -14,15 +14,15 @@ def best_searchable(
 ) -> list[tuple[int, float]]:
     """The k best that a search may show: those of current sources or inserted by hand and, if one is given, of the modality.
 
-    `rank(n)` gives the n best of all. Superseded ones rank too, so it is asked for more until k are left or it has no more.
+    `rank(count)` gives the best of all, so many. Superseded ones rank too, so it is asked for more until k are left or it has no more.
     """
-    n = 2 * k
+    count = 2 * k
     while True:
-        ranked = rank(n)
+        ranked = rank(count)
         shown = _searchable(unit_of_work, ranked, tenant_id, modality)
-        if len(shown) >= k or len(ranked) < n:
+        if len(shown) >= k or len(ranked) < count:
             return shown[:k]
-        n *= 4
+        count *= 4
 
 
 def _searchable(

@@ -17,7 +17,12 @@ from hartonomous_resources.database.queue_messages import delivery
 from hartonomous_resources.database.rows.queue_rows import insert_message
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.sqlite_connection import POLL_SECONDS, SqliteConnection, close_sqlite, open_sqlite
-from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, explained, held_by_another_writer, only_readable
+from hartonomous_resources.database.sqlite_errors import (
+    BUSY_SECONDS,
+    explain_errors,
+    held_by_another_writer,
+    only_readable,
+)
 from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
@@ -90,7 +95,7 @@ class SqliteDatabase:
 
         Where nothing can be written, it only reads. Raises DatabaseUnavailable when the file cannot be opened or is not a database.
         """
-        with self._opening, explained(self.path):
+        with self._opening, explain_errors(self.path):
             self._watching = self._watching or open_sqlite(self.path)
             return self._watching.connection
 
@@ -119,7 +124,7 @@ class SqliteDatabase:
             finally:
                 self._pool.give_back(opened)
         except sqlite3.Error:
-            with explained(self.path):
+            with explain_errors(self.path):
                 raise
         finally:
             if writes:
@@ -165,7 +170,7 @@ class SqliteDatabase:
         return [m for m in pending if to is None or m.version <= to]
 
     def _journal(self) -> list[sqlite3.Row]:
-        with explained(self.path):
+        with explain_errors(self.path):
             opened = self._pool.take()
             try:
                 opened.connection.execute(
@@ -192,12 +197,12 @@ class SqliteDatabase:
         return waiting
 
     @contextmanager
-    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
+    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> Iterator[Delivery]:
         if not self.await_messages(queue, timeout):
             with self.read() as unit_of_work:
                 yield Delivery([], unit_of_work)
             return
-        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, n) as received:
+        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, limit) as received:
             yield received
 
     def _has_message(self, queue: str) -> bool:

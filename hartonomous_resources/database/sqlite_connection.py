@@ -80,7 +80,7 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
     connection.text_factory = _readable
     connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
-    connection.create_function("text_prefix", 1, text_prefix, deterministic=True)
+    connection.create_function("text_hash_prefix", 1, text_hash_prefix, deterministic=True)
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
     connection.create_function("is_hour", 1, _is_hour, deterministic=True)
@@ -106,7 +106,7 @@ def _hash_prefix(digest: bytes | None) -> int | None:
     return None if digest is None else int.from_bytes(digest[:4], "big")
 
 
-def text_prefix(text: str | None) -> int | None:
+def text_hash_prefix(text: str | None) -> int | None:
     """The same of a text, by the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
     return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
 

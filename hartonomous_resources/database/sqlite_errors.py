@@ -18,12 +18,12 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explain_errors(path: Path) -> Iterator[None]:
     """Errors of the database at `path` leave as ours, with what to do; one that is a bug, or a conflict of rows, as it is."""
     try:
         yield
     except sqlite3.Error as error:
-        meant = _meant(error, path)
+        meant = _our_error(error, path)
         if meant is None:
             raise
         raise meant from error
@@ -44,7 +44,7 @@ def held_by_another_writer(path: Path) -> DatabaseError:
     )
 
 
-def _meant(error: sqlite3.Error, path: Path) -> DatabaseError | None:
+def _our_error(error: sqlite3.Error, path: Path) -> DatabaseError | None:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code in _HELD:
         return held_by_another_writer(path)

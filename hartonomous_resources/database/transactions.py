@@ -26,7 +26,7 @@ def transact(database: Database, work: Callable[[UnitOfWork], T]) -> T:
 
     Raises TransactionConflict after the last attempt, and whatever else `work` raises.
     """
-    return again(lambda: _within(database.unit_of_work, work))
+    return retry_conflicts(lambda: _within(database.unit_of_work, work))
 
 
 def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:
@@ -34,7 +34,7 @@ def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:
 
     Raises TransactionConflict after the last attempt, and whatever else `question` raises.
     """
-    return again(lambda: _within(database.read, question))
+    return retry_conflicts(lambda: _within(database.read, question))
 
 
 @overload
@@ -46,7 +46,7 @@ def query(database: Database, statement: Statement[Any] | str, **parameters: obj
     return ask(database, lambda unit_of_work: unit_of_work.query(statement, **parameters))
 
 
-def again(transaction: Callable[[], T]) -> T:
+def retry_conflicts(transaction: Callable[[], T]) -> T:
     """What `transaction` returns; it is tried anew, as `transact` does, where another one was in its way."""
     for attempt in range(1, ATTEMPTS):
         try:

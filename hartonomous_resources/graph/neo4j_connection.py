@@ -68,7 +68,7 @@ class Neo4jConnection:
 
         Raises GraphUnavailable.
         """
-        with self._translated(), self._session() as session:
+        with self._translating_errors(), self._session() as session:
             return session.execute_read(work)
 
     def write(self, work: "Work[T]") -> T:
@@ -76,7 +76,7 @@ class Neo4jConnection:
 
         Raises GraphUnavailable.
         """
-        with self._translated(), self._session() as session:
+        with self._translating_errors(), self._session() as session:
             return session.execute_write(work)
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class Neo4jConnection:
         return driver
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         """Failures of the server as GraphUnavailable. What is wrong with a statement of ours stays what it is."""
         from neo4j.exceptions import DriverError, Neo4jError
 
@@ -165,7 +165,7 @@ def _reason(error: Exception) -> str:
     return str(found[-1] if found else text.partition("\n")[0].rstrip(": "))
 
 
-def value(transaction: "neo4j.ManagedTransaction", text: str, **parameters: Any) -> Any:
+def single_value(transaction: "neo4j.ManagedTransaction", text: str, **parameters: Any) -> Any:
     """The one value that a statement returns; None where it returns no row."""
     row = transaction.run(text, parameters).single()
     return None if row is None else row.value()

@@ -6,11 +6,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, EdgeType, Label
-from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, value
+from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, single_value
 from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import node_row, stored
+from hartonomous_resources.graph.neo4j_values import node_row, to_neo4j
 from hartonomous_resources.graph.neo4j_view import Neo4jView, count_downstream
-from hartonomous_resources.graph.protocol import Digest, Direction, Edge, Impact, Name, Node, Subgraph, of_another
+from hartonomous_resources.graph.protocol import (
+    Digest,
+    Direction,
+    Edge,
+    Impact,
+    Name,
+    Node,
+    Subgraph,
+    belongs_to_another_database,
+)
 from hartonomous_resources.graph.walks import ANY_DISTANCE, edges_along, nearest, shortest_path
 from hartonomous_resources.settings import Settings
 
@@ -43,10 +52,10 @@ class Neo4jGraph:
     def claim(self, owner: str) -> None:
         def work(transaction: "neo4j.ManagedTransaction") -> str:
             transaction.run(statement("claim"), owner=owner).consume()
-            return str(value(transaction, statement("owner")))
+            return str(single_value(transaction, statement("owner")))
 
         if (found := self._connection.write(work)) != owner:
-            raise of_another(self.name, found)
+            raise belongs_to_another_database(self.name, found)
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         def work(transaction: "neo4j.ManagedTransaction") -> None:
@@ -114,17 +123,21 @@ class Neo4jGraph:
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
         def work(transaction: "neo4j.ManagedTransaction") -> tuple[dict[str, int], dict[str, int]]:
-            nodes: dict[str, int] = {label: value(transaction, statement("all_nodes", label=label)) for label in LABELS}
+            nodes: dict[str, int] = {
+                label: single_value(transaction, statement("all_nodes", label=label)) for label in LABELS
+            }
             if tenant_id is not None:
                 of_all, nodes = nodes, {label: 0 for label in LABELS}
                 for label in filter(of_all.get, LABELS):
                     text = statement("nodes_of_tenant", label=label)
-                    nodes[label] = value(transaction, text, tenant_id=tenant_id)
+                    nodes[label] = single_value(transaction, text, tenant_id=tenant_id)
                 if nodes != of_all:
-                    return _positive(nodes), _edges_of_tenant(transaction, tenant_id, _positive(nodes))
+                    return _without_zeros(nodes), _edges_of_tenant(transaction, tenant_id, _without_zeros(nodes))
             # The server keeps count of all edges; where no other tenant has a node, they are this tenant's.
-            edges: dict[str, int] = {name: value(transaction, statement("all_edges", type=name)) for name in EDGE_TYPES}
-            return _positive(nodes), _positive(edges)
+            edges: dict[str, int] = {
+                name: single_value(transaction, statement("all_edges", type=name)) for name in EDGE_TYPES
+            }
+            return _without_zeros(nodes), _without_zeros(edges)
 
         return self._connection.read(work)
 
@@ -139,16 +152,17 @@ class Neo4jGraph:
 
         def work(transaction: "neo4j.ManagedTransaction") -> dict[str, Digest]:
             return {
-                kind: Digest(*value(transaction, text, tenant_id=tenant_id, hour=hour)) for kind, text in texts.items()
+                kind: Digest(*single_value(transaction, text, tenant_id=tenant_id, hour=hour))
+                for kind, text in texts.items()
             }
 
         return self._connection.read(work)
 
-    def keys(self, tenant_id: int, label: Label, after: str, n: int) -> list[str]:
+    def keys(self, tenant_id: int, label: Label, after: str, limit: int) -> list[str]:
         text = statement("keys", label=label)
 
         def work(transaction: "neo4j.ManagedTransaction") -> list[str]:
-            found: list[str] = value(transaction, text, tenant_id=tenant_id, after=after, n=n)
+            found: list[str] = single_value(transaction, text, tenant_id=tenant_id, after=after, n=limit)
             return found
 
         return self._connection.read(work)
@@ -180,7 +194,7 @@ def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
     by_ends = defaultdict(lambda: defaultdict(dict))
     for edge in edges:
         (start_label, start), (end_label, end) = edge.start, edge.end
-        by_ends[start_label, edge.type, end_label][edge.tenant_id, end][start] = stored(edge.properties)
+        by_ends[start_label, edge.type, end_label][edge.tenant_id, end][start] = to_neo4j(edge.properties)
     for (start_label, kind, end_label), by_end in sorted(by_ends.items()):
         text = statement("merge_edges", start=start_label, type=kind, end=end_label)
         for batch in _edge_batches(by_end):
@@ -188,16 +202,16 @@ def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
 
 
 def _edge_batches(by_end: dict[tuple[int, str], dict[str, Any]]) -> Iterator[Rows]:
-    batch, n = Rows(), 0
+    batch, size = Rows(), 0
     for (tenant_id, end), by_start in sorted(by_end.items()):
         pairs = [(start, by_start[start]) for start in sorted(by_start)]
         for first in range(0, len(pairs), _ROWS_AT_ONCE):
             part = pairs[first : first + _ROWS_AT_ONCE]
-            if n + len(part) > _ROWS_AT_ONCE:
+            if size + len(part) > _ROWS_AT_ONCE:
                 yield batch
-                batch, n = Rows(), 0
+                batch, size = Rows(), 0
             batch.append((tenant_id, end, part))
-            n += len(part)
+            size += len(part)
     if batch:
         yield batch
 
@@ -205,9 +219,9 @@ def _edge_batches(by_end: dict[tuple[int, str], dict[str, Any]]) -> Iterator[Row
 def _edges_of_tenant(transaction: Any, tenant_id: int, labels: Iterable[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for label in labels:
-        counts.update(dict(value(transaction, statement("edges_of_tenant", label=label), tenant_id=tenant_id)))
+        counts.update(dict(single_value(transaction, statement("edges_of_tenant", label=label), tenant_id=tenant_id)))
     return dict(sorted(counts.items()))
 
 
-def _positive(counts: dict[str, int]) -> dict[str, int]:
-    return {name: n for name, n in counts.items() if n}
+def _without_zeros(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}

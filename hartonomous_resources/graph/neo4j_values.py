@@ -33,7 +33,7 @@ def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
     has_tenant = type(given.get(_TENANT)) is int and given[_TENANT] == node.tenant_id
     if has_tenant:
         del given[_TENANT]
-    properties = stored(given)
+    properties = to_neo4j(given)
     properties |= {_TENANT: node.tenant_id, _KEY: node.key}
     if not has_tenant:
         properties[_TENANT_ADDED] = True
@@ -43,10 +43,10 @@ def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
 def node_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that a node was given, from those that Neo4j holds of it."""
     added = {_KEY, _TENANT_ADDED, *([_TENANT] if properties.get(_TENANT_ADDED) else [])}
-    return given({name: value for name, value in properties.items() if name not in added})
+    return from_neo4j({name: value for name, value in properties.items() if name not in added})
 
 
-def stored(properties: Mapping[str, Any]) -> dict[str, Any]:
+def to_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties of a node or edge in the form that Neo4j holds.
 
     Raises TypeError for a property that is no JSON.
@@ -62,8 +62,8 @@ def stored(properties: Mapping[str, Any]) -> dict[str, Any]:
     return plain | {_OTHER: json.dumps(other, ensure_ascii=False)}
 
 
-def given(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that `stored` was given, by name."""
+def from_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that `to_neo4j` was given, by name."""
     from neo4j.time import DateTime
 
     found = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hartonomous_core.vocabulary import LABELS, EdgeType, Label
-from hartonomous_resources.graph.neo4j_connection import value
+from hartonomous_resources.graph.neo4j_connection import single_value
 from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import as_time, given, node_properties
+from hartonomous_resources.graph.neo4j_values import as_time, from_neo4j, node_properties
 from hartonomous_resources.graph.protocol import Edge, Name, Node
 from hartonomous_resources.graph.walks import Way
 
@@ -30,7 +30,7 @@ class Neo4jView:
 
     def query(self, name: str, label: str = "", **parameters: Any) -> Any:
         always = {"tenant_id": self.tenant_id, "as_of": as_time(self.as_of), "labels": list(LABELS)}
-        return value(self.transaction, statement(name, label=label), **always, **parameters)
+        return single_value(self.transaction, statement(name, label=label), **always, **parameters)
 
     def id_of(self, label: Label, key: str) -> str:
         found = self.query("node_by_key", label, key=key) if label in LABELS else None
@@ -46,7 +46,9 @@ class Neo4jView:
         """What was found after the first `skip` nodes, and its edges to one another and to those, in the order of their ends' names."""
         page = dict(list(found.items())[skip:])
         nodes, rows = self.query("page", found=list(found), page=list(page))
-        edges = [Edge(self.tenant_id, found[start], kind, found[end], given(held)) for start, kind, end, held in rows]
+        edges = [
+            Edge(self.tenant_id, found[start], kind, found[end], from_neo4j(held)) for start, kind, end, held in rows
+        ]
         return self._nodes(page, nodes), sorted(edges, key=lambda edge: (edge.start, edge.type, edge.end))
 
     def _nodes(self, names: dict[str, Name], rows: Iterable[tuple[str, dict[str, Any]]]) -> list[Node]:
@@ -58,11 +60,11 @@ class Neo4jView:
         ]
 
     def levels(
-        self, frontiers: Mapping[Way, Sequence[str]], seen: Mapping[Way, AbstractSet[str]], n: int
+        self, frontiers: Mapping[Way, Sequence[str]], seen: Mapping[Way, AbstractSet[str]], limit: int
     ) -> Mapping[Way, Sequence[tuple[str, Name, bool]]]:
         """Both ways in one statement: every statement is a message there and back."""
         upstream, downstream = (list(frontiers.get(way, ())) for way in _WAYS)
-        levels = self.query("level", upstream=upstream, downstream=downstream, n=n)
+        levels = self.query("level", upstream=upstream, downstream=downstream, n=limit)
         return {
             way: [(node_id, (label, key), leads_further) for node_id, label, key, leads_further in level]
             for way, level in zip(_WAYS, levels, strict=True)
@@ -72,10 +74,10 @@ class Neo4jView:
     def neighbours(self, frontier: AbstractSet[str], seen: AbstractSet[str]) -> set[str]:
         return set(self.query("neighbours", frontier=list(frontier))) - seen
 
-    def neighbours_among(self, frontier: Collection[str], among: Collection[str], n: int) -> dict[str, Name]:
+    def neighbours_among(self, frontier: Collection[str], among: Collection[str], limit: int) -> dict[str, Name]:
         from_among = self.cost(among) < self.cost(frontier)
         walked, others = (among, frontier) if from_among else (frontier, among)
-        found = self.query("joined", walked=list(walked), others=list(others), of_walked=from_among, n=n)
+        found = self.query("joined", walked=list(walked), others=list(others), of_walked=from_among, n=limit)
         return {node_id: (label, key) for node_id, label, key in found}
 
     def cost(self, level: Collection[str]) -> int:
@@ -84,7 +86,7 @@ class Neo4jView:
 
     def edge_between(self, a: str, b: str) -> tuple[EdgeType, bool, dict[str, Any]]:
         kind, along, held = self.query("edge_between", a=a, b=b)
-        return kind, along, given(held)
+        return kind, along, from_neo4j(held)
 
 
 def count_downstream(view: Neo4jView, start: str) -> dict[str, int]:

@@ -68,7 +68,7 @@ class Digest:
 Direction = Literal["upstream", "downstream", "both"]
 
 
-def of_another(name: str, owner: str) -> GraphUnavailable:
+def belongs_to_another_database(name: str, owner: str) -> GraphUnavailable:
     """What is said when a graph belongs to another database."""
     return GraphUnavailable(
         f"{name} belongs to the Hartonomous database that was made at {owner}; give each its own, or empty it first (docs/operations.md)"
@@ -143,8 +143,8 @@ class Graph(Protocol):
         edges to those sources, and `uses`, the USED_ATOM and PRODUCED_ATOM edges of those inferences. The sums are of the property
         `digest` of each."""
 
-    def keys(self, tenant_id: int, label: Label, after: str, n: int) -> list[str]:
-        """The next `n` keys of a label in text order, for a walk over all of them."""
+    def keys(self, tenant_id: int, label: Label, after: str, limit: int) -> list[str]:
+        """The next `limit` keys of a label in text order, for a walk over all of them."""
 
     def close(self) -> None:
         """Give back connections; the next use opens new ones."""

@@ -22,7 +22,7 @@ from hartonomous_resources.graph.protocol import (
     Name,
     Node,
     Subgraph,
-    of_another,
+    belongs_to_another_database,
 )
 from hartonomous_resources.graph.walks import ANY_DISTANCE, Way, edges_along, nearest, shortest_path
 
@@ -60,18 +60,20 @@ class SqliteGraph:
             unit_of_work.execute("claim", owner=owner)
             [found] = unit_of_work.query("owner")
         if found["owner"] != owner:
-            raise of_another(self.name, found["owner"])
+            raise belongs_to_another_database(self.name, found["owner"])
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         with self._reachable(), self._store.unit_of_work() as unit_of_work:
-            unit_of_work.execute_many("merge_node", ((n.tenant_id, n.label, n.key, _json(n.properties)) for n in nodes))
+            unit_of_work.execute_many(
+                "merge_node", ((node.tenant_id, node.label, node.key, _json(node.properties)) for node in nodes)
+            )
             unit_of_work.execute_many(
                 "merge_edge", ((e.tenant_id, *e.start, e.type, *e.end, _json(e.properties)) for e in edges)
             )
 
     def delete(self, nodes: Sequence[Node]) -> None:
         with self._reachable(), self._store.unit_of_work() as unit_of_work:
-            unit_of_work.execute_many("delete_node", ((n.tenant_id, n.label, n.key) for n in nodes))
+            unit_of_work.execute_many("delete_node", ((node.tenant_id, node.label, node.key) for node in nodes))
 
     def lineage(
         self,
@@ -114,9 +116,9 @@ class SqliteGraph:
         with self._view(tenant_id) as view:
             return {row["what"]: Digest(row["n"], row["total"]) for row in view.query("digests", hour=hour)}
 
-    def keys(self, tenant_id: int, label: Label, after: str, n: int) -> list[str]:
+    def keys(self, tenant_id: int, label: Label, after: str, limit: int) -> list[str]:
         with self._view(tenant_id) as view:
-            return [row["key"] for row in view.query("keys", label=label, after=after, n=n)]
+            return [row["key"] for row in view.query("keys", label=label, after=after, n=limit)]
 
     def close(self) -> None:
         self._store.close()
@@ -164,12 +166,12 @@ class _View:
         ]
 
     def levels(
-        self, frontiers: Mapping[Way, Sequence[int]], seen: Mapping[Way, AbstractSet[int]], n: int
+        self, frontiers: Mapping[Way, Sequence[int]], seen: Mapping[Way, AbstractSet[int]], limit: int
     ) -> Mapping[Way, Sequence[tuple[int, Name, bool]]]:
         return {
             way: [
                 (row["nodeId"], (row["label"], row["key"]), True)
-                for row in self.query(_LEVEL[way], frontier=_ids(frontier), seen=_ids(seen[way]), n=n)
+                for row in self.query(_LEVEL[way], frontier=_ids(frontier), seen=_ids(seen[way]), n=limit)
             ]
             for way, frontier in frontiers.items()
             if frontier
@@ -179,8 +181,8 @@ class _View:
         rows = self.query("neighbours", frontier=_ids(frontier), seen=_ids(seen))
         return {row["nodeId"] for row in rows}
 
-    def neighbours_among(self, frontier: Collection[int], among: Collection[int], n: int) -> dict[int, Name]:
-        rows = self.query("neighbours_among", frontier=_ids(frontier), among=_ids(among), n=n)
+    def neighbours_among(self, frontier: Collection[int], among: Collection[int], limit: int) -> dict[int, Name]:
+        rows = self.query("neighbours_among", frontier=_ids(frontier), among=_ids(among), n=limit)
         return {row["nodeId"]: (row["label"], row["key"]) for row in rows}
 
     def cost(self, level: AbstractSet[int]) -> int:

@@ -25,9 +25,9 @@ class View(Protocol[Id]):
         """The tenant whose graph it is."""
 
     def levels(
-        self, frontiers: Mapping[Way, Sequence[Id]], seen: Mapping[Way, AbstractSet[Id]], n: int
+        self, frontiers: Mapping[Way, Sequence[Id]], seen: Mapping[Way, AbstractSet[Id]], limit: int
     ) -> Mapping[Way, Sequence[tuple[Id, Name, bool]]]:
-        """One level further each way: the first `n` nodes by name that lineage reaches from a frontier, and whether each may lead further.
+        """One level further each way: the first `limit` nodes by name that lineage reaches from a frontier, and whether each may lead further.
 
         Those of `seen` may be left out.
         """
@@ -35,8 +35,8 @@ class View(Protocol[Id]):
     def neighbours(self, frontier: AbstractSet[Id], seen: AbstractSet[Id]) -> set[Id]:
         """Nodes one edge away from the frontier, whichever way the edge points, without those of `seen`."""
 
-    def neighbours_among(self, frontier: Collection[Id], among: Collection[Id], n: int) -> dict[Id, Name]:
-        """Those of `among` that are one edge away from the frontier, with their names, the first `n` by name."""
+    def neighbours_among(self, frontier: Collection[Id], among: Collection[Id], limit: int) -> dict[Id, Name]:
+        """Those of `among` that are one edge away from the frontier, with their names, the first `limit` by name."""
 
     def cost(self, level: AbstractSet[Id]) -> int:
         """What it costs to go on from a level, in any unit."""
@@ -45,25 +45,25 @@ class View(Protocol[Id]):
         """Of the edges between two neighbours the first by type, then the one from `a`: type, whether it is from `a`, properties."""
 
 
-def nearest(view: View[Id], start: tuple[Id, Name], direction: Direction, depth: int, n: int) -> dict[Id, Name]:
-    """The first `n` nodes by distance, label and key, with their names, beginning with the start.
+def nearest(view: View[Id], start: tuple[Id, Name], direction: Direction, depth: int, limit: int) -> dict[Id, Name]:
+    """The first `limit` nodes by distance, label and key, with their names, beginning with the start.
 
-    A level is asked for `n` nodes at most. Where that cuts it off, the search ends with it: as many are found then.
+    A level is asked for `limit` nodes at most. Where that cuts it off, the search ends with it: as many are found then.
     """
     ways: tuple[Way, ...] = ("upstream", "downstream") if direction == "both" else (direction,)
     found = dict([start])
     frontiers: dict[Way, list[Id]] = {way: [start[0]] for way in ways}
     seen = {way: {start[0]} for way in ways}
     for _ in range(depth):
-        if len(found) >= n or not any(frontiers.values()):
+        if len(found) >= limit or not any(frontiers.values()):
             break
-        reached = view.levels(frontiers, seen, n)
+        reached = view.levels(frontiers, seen, limit)
         for way, level in reached.items():
             frontiers[way] = [node_id for node_id, _, leads_on in level if leads_on and node_id not in seen[way]]
             seen[way].update(frontiers[way])
         new = {node_id: name for level in reached.values() for node_id, name, _ in level if node_id not in found}
         found |= sorted(new.items(), key=lambda item: item[1])
-    return dict(list(found.items())[:n])
+    return dict(list(found.items())[:limit])
 
 
 def shortest_path(view: View[Id], start: tuple[Id, Name], end: tuple[Id, Name], depth: int) -> dict[Id, Name]:

@@ -32,9 +32,9 @@ class ExactVectors:
 
 
 def _ranked(
-    unit_of_work: UnitOfWork, tenant_id: int, model_id: int, query: NDArray[np.float32], n: int
+    unit_of_work: UnitOfWork, tenant_id: int, model_id: int, query: NDArray[np.float32], limit: int
 ) -> list[tuple[int, float]]:
-    """The n nearest atoms, whether or not a search may show them."""
+    """The nearest atoms, at most `limit`, whether or not a search may show them."""
     ids = np.empty(0, dtype=np.int64)
     scores = np.empty(0, dtype=np.float32)
     after = 0
@@ -47,6 +47,6 @@ def _ranked(
         ids = np.concatenate([ids, of_rows[usable]])
         # Not `block @ query`: equal vectors would get unequal scores, by which rows of the block a thread was given.
         scores = np.concatenate([scores, np.einsum("ij,j->i", block, query)])
-        best = np.lexsort((ids, -scores))[:n]
+        best = np.lexsort((ids, -scores))[:limit]
         ids, scores = ids[best], scores[best]
     return list(zip(ids.tolist(), scores.tolist(), strict=True))

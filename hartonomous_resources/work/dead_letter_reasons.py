@@ -32,6 +32,6 @@ KNOWN = (
 _OTHER = "see `hartonomous dead-letters show`"
 
 
-def tellable(reason: str) -> str:
+def reason_without_content(reason: str) -> str:
     """The part of a reason that quotes nobody."""
     return next((known for known in KNOWN if known in reason), _OTHER)

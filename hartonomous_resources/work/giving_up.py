@@ -10,7 +10,7 @@ from hartonomous_core.credentials import without_credentials
 from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.messages import INGESTION_QUEUE, tenant_of
 from hartonomous_resources.database.protocol import Database, Message, UnitOfWork
-from hartonomous_resources.database.queue_messages import take_off
+from hartonomous_resources.database.queue_messages import remove_messages
 from hartonomous_resources.database.rows.job_rows import UnfinishedJob
 from hartonomous_resources.database.rows.queue_rows import COUNT_FAILED_RECEIVE, SAME_DEAD_LETTER
 from hartonomous_resources.database.rows.source_rows import UnfinishedSource
@@ -36,29 +36,37 @@ def _count_failed_receive(unit_of_work: UnitOfWork, message: Message, reason: st
     )
     if not rows or rows[0]["attemptCount"] < dead_letter_at:
         return False
-    _keep(unit_of_work, message, reason, tenant_of(message.body), rows[0]["attemptCount"], _held(message))
-    take_off(unit_of_work, [message])
+    tenant_id, content = tenant_of(message.body), _content_of(message)
+    _insert_dead_letter(unit_of_work, message, reason, tenant_id, rows[0]["attemptCount"], content)
+    remove_messages(unit_of_work, [message])
     return True
 
 
 def dead_letter_received(
-    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, *, held: bytes | None = None
+    unit_of_work: UnitOfWork,
+    message: Message,
+    reason: str,
+    tenant_id: int | None,
+    *,
+    canonical_body: bytes | None = None,
 ) -> None:
     """Give up on a message that this very unit of work received.
 
-    Of those that hold the same, one for each reason is kept; `held` is what this one holds, if it is less than the message as it is.
+    Of messages that say the same, one dead letter for each reason is kept. `canonical_body` is what the message says, in the one form
+    that equal messages share; without it, its bytes are compared as they came.
     """
-    _keep(unit_of_work, message, reason, tenant_id, message.attempt_count + 1, _held(message) if held is None else held)
+    content = _content_of(message) if canonical_body is None else canonical_body
+    _insert_dead_letter(unit_of_work, message, reason, tenant_id, message.attempt_count + 1, content)
 
 
-def _held(message: Message) -> bytes:
+def _content_of(message: Message) -> bytes:
     return json.dumps(message.ordering_key).encode() + message.body
 
 
-def _keep(
-    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, attempt_count: int, held: bytes
+def _insert_dead_letter(
+    unit_of_work: UnitOfWork, message: Message, reason: str, tenant_id: int | None, attempt_count: int, content: bytes
 ) -> None:
-    fingerprint = _fingerprint(tenant_id, message.queue, reason, held)
+    fingerprint = _fingerprint(tenant_id, message.queue, reason, content)
     _forget_earlier(unit_of_work, fingerprint, message.message_id)
     unit_of_work.execute(
         "dead_letter_message",
@@ -72,9 +80,9 @@ def _keep(
     )
 
 
-def _fingerprint(tenant_id: int | None, queue: str, reason: str, held: bytes) -> bytes:
+def _fingerprint(tenant_id: int | None, queue: str, reason: str, content: bytes) -> bytes:
     """What makes two dead letters one: the same reason, whatever its count, and nothing held by the earlier one that would be lost with it."""
-    return hashlib.sha256(json.dumps([tenant_id, queue, _COUNT.sub(" has … ", reason)]).encode() + held).digest()
+    return hashlib.sha256(json.dumps([tenant_id, queue, _COUNT.sub(" has … ", reason)]).encode() + content).digest()
 
 
 def _forget_earlier(
@@ -103,8 +111,8 @@ def dead_letter_source(unit_of_work: UnitOfWork, source: UnfinishedSource, reaso
         body["uri"] = source["readUri"]
     else:
         body["blobKey"] = source["blobKey"]  # the landed bytes stay in the blob store until replayed or discarded
-    held = json.dumps(body, sort_keys=True).encode()
-    fingerprint = _fingerprint(source["tenantId"], INGESTION_QUEUE, reason, held)
+    content = json.dumps(body, sort_keys=True).encode()
+    fingerprint = _fingerprint(source["tenantId"], INGESTION_QUEUE, reason, content)
     _forget_earlier(unit_of_work, fingerprint, source["messageId"], source["sourceId"])
     reason = without_credentials(reason)
     unit_of_work.execute("dead_letter_source", source_id=source["sourceId"], reason=reason)

@@ -11,15 +11,15 @@ from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, tenants_of
-from hartonomous_resources.work.provenance_parts import Part, describe_atoms, describe_inferences
-from hartonomous_resources.work.queue_leases import hold_queue
+from hartonomous_resources.work.provenance_parts import GraphPart, describe_atoms, describe_inferences
+from hartonomous_resources.work.queue_leases import keep_queue_leased
 
 _INFERENCES_AT_ONCE = 100
 
 
 def rebuild_hour(
     resources: Resources, hour: str, tenant_id: int | None = None, *, everything: bool = False
-) -> Iterator[Part]:
+) -> Iterator[GraphPart]:
     """Merge what the graph, which is claimed, lacks of an hour, of one tenant or of all; yields each part that was merged.
 
     A tenant whose hour agrees is left alone unless `everything` is asked for, so an interrupted rebuild of many hours goes on where
@@ -29,9 +29,9 @@ def rebuild_hour(
     """
     for tenant in tenants_of(resources.database) if tenant_id is None else [tenant_id]:
         if everything or disagreements(resources.database, resources.graph, tenant, [hour]) != []:
-            yield from _sources(resources, tenant, hour)
-            yield from _loose_atoms(resources, tenant, hour)
-            yield from _inferences(resources, tenant, hour)
+            yield from _rebuild_sources(resources, tenant, hour)
+            yield from _rebuild_loose_atoms(resources, tenant, hour)
+            yield from _rebuild_inferences(resources, tenant, hour)
 
 
 def claim_graph(resources: Resources) -> None:
@@ -47,13 +47,15 @@ def owner_of_graph(unit_of_work: UnitOfWork) -> str:
 def without_events(resources: Resources) -> AbstractContextManager[None]:
     """While no event is synced: what is read and written to the graph within does not undo what an event told.
 
-    Raises DatabaseError as `hold_queue` does.
+    Raises DatabaseError as `keep_queue_leased` does.
     """
-    return hold_queue(resources.database, PROVENANCE_QUEUE, str(this_process()), resources.settings.lease_seconds)
+    return keep_queue_leased(
+        resources.database, PROVENANCE_QUEUE, str(this_process()), resources.settings.lease_seconds
+    )
 
 
-def _sources(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
-    def describe(unit_of_work: UnitOfWork, source_id: int, after: Row) -> tuple[list[Row], Part]:
+def _rebuild_sources(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
+    def describe(unit_of_work: UnitOfWork, source_id: int, after: Row) -> tuple[list[Row], GraphPart]:
         rows = unit_of_work.query("source_atoms_after", source_id=source_id, **after, n=ATOMS_PER_EVENT)
         return rows, describe_atoms(unit_of_work, tenant, sorted({row["atomId"] for row in rows}), source_id)
 
@@ -61,45 +63,47 @@ def _sources(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
     for source_id in (row["sourceId"] for row in sources):
         after: Row = {"role": "", "ordinal": -1}
         while True:
-            rows, part = _merged(resources, partial(describe, source_id=source_id, after=after))
+            rows, part = _merge(resources, partial(describe, source_id=source_id, after=after))
             yield part
             if len(rows) < ATOMS_PER_EVENT:
                 break
             after = {name: rows[-1][name] for name in after}
 
 
-def _loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
-    def describe(unit_of_work: UnitOfWork, after: int) -> tuple[list[Row], Part]:
+def _rebuild_loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
+    def describe(unit_of_work: UnitOfWork, after: int) -> tuple[list[Row], GraphPart]:
         rows = unit_of_work.query("loose_atoms_of_hour", tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT)
         return rows, describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
 
     after = 0
     while True:
-        rows, part = _merged(resources, partial(describe, after=after))
+        rows, part = _merge(resources, partial(describe, after=after))
         if not rows:
             break
         yield part
         after = rows[-1]["atomId"]
 
 
-def _inferences(resources: Resources, tenant: int, hour: str) -> Iterator[Part]:
+def _rebuild_inferences(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
     since, until = bounds_of(hour)
 
-    def describe(unit_of_work: UnitOfWork, after: str) -> tuple[list[Row], Part]:
+    def describe(unit_of_work: UnitOfWork, after: str) -> tuple[list[Row], GraphPart]:
         which = {"tenant_id": tenant, "since": since, "until": until, "after": after}
         rows = unit_of_work.query("inferences_between", **which, n=_INFERENCES_AT_ONCE)
         return rows, describe_inferences(unit_of_work, tenant, [row["inferenceId"] for row in rows])
 
     after = ""
     while True:
-        rows, part = _merged(resources, partial(describe, after=after))
+        rows, part = _merge(resources, partial(describe, after=after))
         if not rows:
             break
         yield part
         after = rows[-1]["inferenceId"]
 
 
-def _merged(resources: Resources, describe: Callable[[UnitOfWork], tuple[list[Row], Part]]) -> tuple[list[Row], Part]:
+def _merge(
+    resources: Resources, describe: Callable[[UnitOfWork], tuple[list[Row], GraphPart]]
+) -> tuple[list[Row], GraphPart]:
     """Rows, and the part of the graph that they are, once it is written; no transaction waits for the graph."""
     with without_events(resources):
         rows, part = ask(resources.database, describe)

@@ -35,14 +35,14 @@ def write_inference(
 
     Raises RecordedOtherwise, before anything is written, where a field is recorded with another value.
     """
-    told = _told(inference, metadata or {})
+    fields = _fields_to_record(inference, metadata or {})
     recorded = read_inference(unit_of_work, inference.tenant_id, inference.inference_id)
-    for name, value in told.items():
+    for name, value in fields.items():
         if value not in _NOT_YET and recorded.get(name) not in (*_NOT_YET, value):
             raise RecordedOtherwise(f"inference {inference.inference_id} is recorded already, with another {name}")
-    new = {name for name, value in told.items() if value not in _NOT_YET and recorded.get(name) in _NOT_YET}
+    new = {name for name, value in fields.items() if value not in _NOT_YET and recorded.get(name) in _NOT_YET}
     if new:
-        _write(unit_of_work, inference, told)
+        _write(unit_of_work, inference, fields)
     _insert_answers(unit_of_work, inference.tenant_id, answers or {})
     return bool(new)
 
@@ -65,7 +65,7 @@ def read_inference(unit_of_work: UnitOfWork, tenant_id: int, inference_id: str) 
     }
 
 
-def _told(inference: InferenceEvent, metadata: Mapping[str, object]) -> dict[str, Any]:
+def _fields_to_record(inference: InferenceEvent, metadata: Mapping[str, object]) -> dict[str, Any]:
     """The fields of an inference by the names under which they are recorded."""
     return {
         "model": inference.model,
@@ -78,7 +78,7 @@ def _told(inference: InferenceEvent, metadata: Mapping[str, object]) -> dict[str
     }
 
 
-def _write(unit_of_work: UnitOfWork, inference: InferenceEvent, told: Mapping[str, Any]) -> None:
+def _write(unit_of_work: UnitOfWork, inference: InferenceEvent, fields: Mapping[str, Any]) -> None:
     unit_of_work.execute(
         "record_inference",
         inference_id=inference.inference_id,
@@ -87,7 +87,7 @@ def _write(unit_of_work: UnitOfWork, inference: InferenceEvent, told: Mapping[st
         task=inference.task,
         started_at=inference.started_at,
         duration_ms=inference.duration_ms,
-        metadata=told["metadata"],
+        metadata=fields["metadata"],
         now=timestamp(),
     )
     unit_of_work.execute_many(
@@ -101,7 +101,7 @@ def _write(unit_of_work: UnitOfWork, inference: InferenceEvent, told: Mapping[st
                 atom_hash=bytes.fromhex(digest),
             )
             for role in INFERENCE_ROLES
-            for ordinal, digest in enumerate(told[f"{role}Atoms"])
+            for ordinal, digest in enumerate(fields[f"{role}Atoms"])
         ],
     )
 

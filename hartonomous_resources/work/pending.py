@@ -20,7 +20,7 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
     return sorted(hour for hour in hours if not is_stray(hour, first) and hour <= now_hour)
 
 
-def adopt_strays(database: Database, settings: Settings, now_hour: str) -> None:
+def move_stray_work(database: Database, settings: Settings, now_hour: str) -> None:
     """Move work that somebody wrote by hand into an hour that is none, or before the grid, to the running hour."""
     first = first_hour(database)
     strays = {hour for hour in _pending_hours(database, settings) if is_stray(hour, first)}

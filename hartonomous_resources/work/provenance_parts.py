@@ -15,7 +15,7 @@ from hartonomous_resources.work.agreement import (
     use_digest,
 )
 
-Part = tuple[list[Node], list[Edge]]
+GraphPart = tuple[list[Node], list[Edge]]
 Atoms = dict[int, Row]
 """Rows of atoms by their ids."""
 
@@ -24,7 +24,7 @@ _MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension"
 
 def describe_atoms(
     unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None = None
-) -> Part:
+) -> GraphPart:
     """Atoms with their models, inferences, runs and sources, or the one source that is given."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     embeddings = _read_embeddings(unit_of_work, tenant, atoms)
@@ -39,7 +39,7 @@ def describe_atoms(
     )
 
 
-def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
+def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> GraphPart:
     """What embedded atoms. The atoms themselves come with their source; those that are in none come here."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     loose = _loose(atoms)
@@ -49,20 +49,20 @@ def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[
     )
 
 
-def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Part:
+def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> GraphPart:
     """What placed atoms in space; they were embedded before."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     return _projected(tenant, _read_embeddings(unit_of_work, tenant, atoms))
 
 
-def describe_inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> Part:
+def describe_inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> GraphPart:
     """Inferences, their models, and the atoms they name that are here."""
     uses = unit_of_work.query("atoms_of_inferences", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in uses])
     return _join(_inferences(unit_of_work, tenant, inference_ids), (_atoms(tenant, _loose(atoms)), _uses(tenant, uses)))
 
 
-def _join(*parts: Part) -> Part:
+def _join(*parts: GraphPart) -> GraphPart:
     return [node for part in parts for node in part[0]], [edge for part in parts for edge in part[1]]
 
 
@@ -111,7 +111,7 @@ def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
     return edges
 
 
-def _embedded(tenant: int, embeddings: Sequence[Row]) -> Part:
+def _embedded(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
     models = {row["artifactHash"]: row for row in embeddings}
     runs = {row["runId"] for row in embeddings if row["runId"]}
     edges = [
@@ -130,7 +130,7 @@ def _embedded(tenant: int, embeddings: Sequence[Row]) -> Part:
     ], edges
 
 
-def _projected(tenant: int, embeddings: Sequence[Row]) -> Part:
+def _projected(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
     """Atoms may have been embedded and not placed yet."""
     # Models of one dimension share the landmark projection: the node bears the number that it was first given.
     placed = sorted((row for row in embeddings if row["projectionHash"]), key=lambda row: -row["projectionModelId"])
@@ -156,7 +156,7 @@ def _projected(tenant: int, embeddings: Sequence[Row]) -> Part:
     return [Node(tenant, "Model", digest, properties) for digest, properties in models.items()], edges
 
 
-def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id: int | None) -> Part:
+def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id: int | None) -> GraphPart:
     """The sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
     pairs = unit_of_work.query(
         "graph_occurrences", tenant_id=tenant, atom_ids=json.dumps(list(atoms)), source_id=source_id
@@ -220,7 +220,7 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
     return nodes, edges
 
 
-def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> Part:
+def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> GraphPart:
     rows = unit_of_work.query("inference", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     names = json.dumps(sorted({row["model"] for row in rows}))
     models = {row["artifactHash"]: row for row in unit_of_work.query("graph_models", artifact_hashes=names)}

@@ -15,7 +15,7 @@ from functools import partial
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.database.protocol import Database, Message, UnitOfWork
-from hartonomous_resources.database.queue_messages import take_off
+from hartonomous_resources.database.queue_messages import remove_messages
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.work.leases import release_dead_claims
 
@@ -40,7 +40,7 @@ def claim_queue(unit_of_work: UnitOfWork, queue: str, owner: str, seconds: float
 
 
 @contextmanager
-def renewed(database: Database, lease: QueueLease, seconds: float) -> Iterator[None]:
+def keep_lease_renewed(database: Database, lease: QueueLease, seconds: float) -> Iterator[None]:
     """Keep a lease while something else takes its time: a thread renews it, each time a third of `seconds` has passed.
 
     Whoever lost it nevertheless, as a process that was stopped for longer does, is told when giving it back.
@@ -76,20 +76,20 @@ def acknowledge(unit_of_work: UnitOfWork, lease: QueueLease, messages: Sequence[
     Where somebody else has held it since, what was done for them may have overwritten what is newer: they are sent again.
     """
     if release_queue(unit_of_work, lease):
-        take_off(unit_of_work, messages)
+        remove_messages(unit_of_work, messages)
     else:
         unit_of_work.enqueue(lease.queue, [(message.ordering_key, message.body) for message in messages])
 
 
 @contextmanager
-def hold_queue(database: Database, queue: str, owner: str, seconds: float) -> Iterator[None]:
+def keep_queue_leased(database: Database, queue: str, owner: str, seconds: float) -> Iterator[None]:
     """Keep everybody else from working on a queue, once whoever holds it has given it back.
 
     Raises DatabaseError when that takes longer than `seconds`, or when somebody else has held it before the end: do it again then.
     """
-    lease = _wait_for(database, queue, owner, seconds)
+    lease = _wait_for_queue(database, queue, owner, seconds)
     try:
-        with renewed(database, lease, seconds):
+        with keep_lease_renewed(database, lease, seconds):
             yield
     finally:
         is_ours = transact(database, partial(release_queue, lease=lease))
@@ -100,7 +100,7 @@ def hold_queue(database: Database, queue: str, owner: str, seconds: float) -> It
         )
 
 
-def _wait_for(database: Database, queue: str, owner: str, seconds: float) -> QueueLease:
+def _wait_for_queue(database: Database, queue: str, owner: str, seconds: float) -> QueueLease:
     looked, deadline = 0.0, time.monotonic() + seconds
     while not (lease := transact(database, partial(claim_queue, queue=queue, owner=owner, seconds=seconds))):
         now = time.monotonic()

@@ -11,7 +11,7 @@ from hartonomous_service.ingest import ingest as ingest_paths
 from hartonomous_service.search import search
 from hartonomous_service.source_records import list_sources, reconstruct, verify_sources
 from tests.builders import request
-from tests.stages import drive_stages, ingest
+from tests.stages import ingest, run_stages_of
 
 SENTENCE = "The harbour lay quiet under the fog."
 
@@ -109,7 +109,7 @@ def test_a_content_type_given_for_an_unchanged_file_is_heeded(home: Resources, t
 
     def given(content_type: str | None) -> list[str]:
         ingest_paths(home, [path], content_type=content_type, wait=False)
-        drive_stages(home)
+        run_stages_of(home)
         return kinds(home)
 
     assert given(None) == ["text/plain"]

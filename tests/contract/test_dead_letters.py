@@ -19,7 +19,7 @@ from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_le
 from hartonomous_service.errors import Conflict, NotFound
 from hartonomous_service.ingest import ingest as ingest_paths
 from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request, rows
-from tests.stages import MakeHome, all_sources, drive_stages, ingest, put_file
+from tests.stages import MakeHome, all_sources, ingest, put_file, run_stages_of
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ def test_messages_that_hold_other_bytes_are_all_kept(home: Resources) -> None:
 def test_inline_sources_of_other_bytes_are_all_kept(home: Resources, client: Any) -> None:
     for content in (b"One.", b"Two.", b"One."):
         enqueue(home.database, INGESTION_QUEUE, [request(rawData=content, sourceUri="note:a.txt")])
-        drive_stages(home, landing.STAGE)
+        run_stages_of(home, landing.STAGE)
         client.cursor().execute("UPDATE Source SET AttemptCount = 5 WHERE Status = 'Landed'")
         client.commit()
-        drive_stages(home)
+        run_stages_of(home)
 
     assert seen(home) == [("source", 2), ("source", 1)]
     assert [source["version"] for source in all_sources(home)] == [2, 3]
@@ -180,7 +180,7 @@ def test_the_grant_of_an_earlier_message_goes(home: Resources, tmp_path: Path, c
         with home.database.unit_of_work() as unit_of_work:
             (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, [("key", request(uri=path.as_uri()))])
             unit_of_work.execute_many("insert_path_grant", [(message_id, path.as_uri())])
-        drive_stages(home)
+        run_stages_of(home)
 
     assert rows(client, "SELECT MessageId AS id FROM PathGrant") == [{"id": message_id}]
 
@@ -193,7 +193,7 @@ def test_one_that_was_seen_again_is_replayed_once_and_done(home: Resources, make
         path.write_bytes(b"It is good again.")
 
     replay_dead_letter(home, dead_letters(home.database)[0]["deadLetterId"])
-    drive_stages(home)
+    run_stages_of(home)
 
     assert dead_letters(home.database) == []
     assert all_sources(home)[-1]["status"] == "Atomized"
@@ -284,7 +284,7 @@ def test_a_file_whose_refusal_counts_for_another_message_is_still_named(
     path = next(home.settings.allowed_roots[0].iterdir())
 
     def complete_sources(*_: object) -> dict[str, str]:
-        drive_stages(home)
+        run_stages_of(home)
         ingest(home, message)
         return {}
 
@@ -317,11 +317,11 @@ def test_a_reason_quotes_no_password(home: Resources, uri: str) -> None:
 
 def test_an_error_message_of_a_source_quotes_no_password(home: Resources, client: Any) -> None:
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"x", sourceUri="http://user:pw@host/a.txt")])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
     client.cursor().execute("UPDATE Source SET AttemptCount = 5")
     client.commit()
 
-    drive_stages(home)
+    run_stages_of(home)
 
     (source,), (letter,) = all_sources(home), dead_letters(home.database)
     assert source["errorMessage"] == letter["reason"]

@@ -21,7 +21,7 @@ from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.search import list_places, search
 from hartonomous_service.source_records import reconstruct, show_source, verify_sources
 from tests.builders import dead_letters, enqueue, request, rows
-from tests.stages import all_sources, drive_stages
+from tests.stages import all_sources, run_stages_of
 from tests.toy_atomizer import CONTENT_TYPE, SqueezedTextAtomizer, squeezed
 
 TIDES, BEES, FOG = "The sea rises twice a day.", "Bees dance to show the way.", "Fog lies low over the harbour."
@@ -42,7 +42,7 @@ def home(make_home: Callable[..., Resources], model_dir: Path, text_model: TextM
 def run(home: Resources, *bodies: bytes) -> None:
     """The whole chain."""
     enqueue(home.database, INGESTION_QUEUE, bodies)
-    drive_stages(home, landing.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
+    run_stages_of(home, landing.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
 
 
 def squeezed_file(*lines: str, uri: str = "notes", data: bytes | None = None) -> bytes:

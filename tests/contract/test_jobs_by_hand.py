@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from hartonomous_assets import embeddings
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import job_handlers
-from hartonomous_resources.work.pending import adopt_strays, hours_with_work
+from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 from hartonomous_service.background_jobs import create_job, get_job, retry_job, update_job_status
 from hartonomous_service.errors import Conflict, Invalid, NotFound
 from tests.builders import SmallCompute, dead_letters, rows, write
@@ -58,14 +58,14 @@ def wakes(home: Resources) -> list[str]:
     """The hours whose jobs ask for a run, once those that no run is asked for are moved."""
     others = dict.fromkeys(["ingestion_enabled", "projection_enabled", "provenance_enabled"], False)
     settings = home.settings.model_copy(update=others)
-    adopt_strays(home.database, settings, current_hour())
+    move_stray_work(home.database, settings, current_hour())
     return hours_with_work(home.database, settings, current_hour())
 
 
 def run(home: Resources) -> dict[str, int]:
     """What the stage does in the running hour until nothing is pending."""
     hour = current_hour()
-    reports = drive(Work(hour, "run", home), [embeddings.STAGE], 0, lambda _stage, _report: None)
+    reports = run_stages(Work(hour, "run", home), [embeddings.STAGE], 0, lambda _stage, _report: None)
     error = reports["atom_embeddings"].error
     if error is not None:
         raise error

@@ -13,7 +13,7 @@ import pytest
 
 from hartonomous_assets import provenance
 from hartonomous_assets import sources as landing
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, tenant_of
@@ -81,7 +81,7 @@ def insert(home: Resources, **columns: str) -> None:
 def run(home: Resources) -> None:
     """A run of the stages that receive; it must not fail."""
     work = Work(current_hour(), "run", home)
-    for report in drive(work, [landing.STAGE, provenance.STAGE], 0, lambda _stage, _report: None).values():
+    for report in run_stages(work, [landing.STAGE, provenance.STAGE], 0, lambda _stage, _report: None).values():
         if report.error:
             raise report.error
 

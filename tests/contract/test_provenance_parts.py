@@ -4,12 +4,17 @@ from collections import Counter
 from typing import Any
 
 from hartonomous_assets import atoms, sources
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.provenance_parts import Part, describe_atoms, describe_embedded, describe_inferences
+from hartonomous_resources.work.provenance_parts import (
+    GraphPart,
+    describe_atoms,
+    describe_embedded,
+    describe_inferences,
+)
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, receive_all, request
 
@@ -17,7 +22,7 @@ from tests.builders import enqueue, receive_all, request
 def ingest(home: Resources, text: bytes) -> AtomsEvent:
     """Atomize a text; returns the event that announces it."""
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=text, contentType="text/plain")])
-    drive(Work(current_hour(), "run", home), [sources.STAGE, atoms.STAGE], 0, lambda _stage, _report: None)
+    run_stages(Work(current_hour(), "run", home), [sources.STAGE, atoms.STAGE], 0, lambda _stage, _report: None)
     [event] = [parse_provenance_event(message.body) for message in receive_all(home.database, PROVENANCE_QUEUE)]
     assert isinstance(event, AtomsEvent)
     return event
@@ -25,7 +30,7 @@ def ingest(home: Resources, text: bytes) -> AtomsEvent:
 
 def edges(home: Resources, describe: Any, *about: Any) -> Counter[str]:
     with home.database.read() as unit_of_work:
-        part: Part = describe(unit_of_work, 0, *about)
+        part: GraphPart = describe(unit_of_work, 0, *about)
     return Counter(edge.type for edge in part[1])
 
 

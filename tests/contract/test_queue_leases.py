@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hartonomous_assets import provenance
-from hartonomous_assets.chain import StageReport, drive
+from hartonomous_assets.chain import StageReport, run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, InferenceEvent
@@ -22,7 +22,7 @@ from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.graph_rebuild import without_events
 from hartonomous_resources.work.leases import release_dead_claims
-from hartonomous_resources.work.provenance_parts import Part
+from hartonomous_resources.work.provenance_parts import GraphPart
 from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from tests.builders import Store, dead_letters, enqueue, open_home, start_and_kill
 
@@ -172,7 +172,7 @@ def hanging(tmp_path: Path, store: Store) -> Iterator[tuple[Resources, Hanging]]
 
 
 def sync(home: Resources, owner: str = "run") -> dict[str, StageReport]:
-    return drive(Work(current_hour(), "run", home, owner), [provenance.STAGE], 0, lambda _stage, _report: None)
+    return run_stages(Work(current_hour(), "run", home, owner), [provenance.STAGE], 0, lambda _stage, _report: None)
 
 
 def in_a_thread(home: Resources, action: Callable[[], Any]) -> threading.Thread:
@@ -265,7 +265,7 @@ def test_a_transaction_that_another_one_was_in_the_way_of_is_no_messages_fault(
 ) -> None:
     describe, conflicts = provenance.describe, iter([TransactionConflict("deadlock")])
 
-    def conflict_once(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Part:
+    def conflict_once(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> GraphPart:
         part = describe(unit_of_work, event)
         for conflict in conflicts:
             raise conflict

@@ -44,9 +44,9 @@ from tests.stages import (
     MakeHome,
     all_sources,
     content_of,
-    drive_stages,
     ingest,
     put_file,
+    run_stages_of,
     states,
 )
 
@@ -199,7 +199,7 @@ def claim(home: Resources, owner: str) -> list[int]:
 def test_a_version_is_claimed_only_when_the_one_before_it_is_finished(home: Resources) -> None:
     for uri, content in (("a", b"1"), ("a", b"2"), ("b", b"3")):
         enqueue(home.database, INGESTION_QUEUE, [request(rawData=content, sourceUri=uri)])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
     a1, a2, b1 = (source["sourceId"] for source in all_sources(home))
 
     assert [claim(home, "one"), claim(home, "two"), claim(home, "three")] == [[a1], [b1], []]
@@ -215,7 +215,7 @@ def land(home: Resources, *contents: bytes) -> None:
         INGESTION_QUEUE,
         [request(rawData=data, sourceUri=f"note:{n}") for n, data in enumerate(contents)],
     )
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
 
 
 def first_step(home: Resources) -> dict[str, int]:
@@ -258,12 +258,12 @@ def test_a_stop_gives_back_what_was_claimed_and_not_begun(make_home: MakeHome, c
 
 def test_only_the_running_hour_receives_and_an_older_one_finishes_what_it_holds(home: Resources, client: Any) -> None:
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"Landed.", sourceUri="landed")])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
     client.cursor().execute("UPDATE Source SET IngestHour = '2026-01-01-01:00'")
     client.commit()
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"Waiting.", sourceUri="waiting")])
 
-    drive_stages(home, hour="2026-01-01-01:00")
+    run_stages_of(home, hour="2026-01-01-01:00")
 
     assert [(source["sourceUri"], source["status"]) for source in all_sources(home)] == [("landed", "Atomized")]
     assert len(receive_all(home.database, INGESTION_QUEUE)) == 1
@@ -278,7 +278,7 @@ def large(make_home: MakeHome) -> Resources:
     home = make_home(atom_batch_size=2)
     path = put_file(home, "large.bin", RANDOM_BYTES)
     enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri())])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
     return home
 
 
@@ -315,7 +315,7 @@ def test_a_source_stopped_between_two_steps_is_finished_by_the_next_run(large: R
     start(large, "stopped").close()
     assert states(large) == [("Landed", 1, None)]
 
-    drive_stages(large)
+    run_stages_of(large)
 
     assert_whole(large)
 
@@ -324,7 +324,7 @@ def test_a_source_whose_lease_ran_out_is_begun_anew_by_another_run(large: Resour
     slow = start(large, "slow")
     expire_leases(client)
 
-    drive_stages(large, atoms.STAGE, owner="fast")
+    run_stages_of(large, atoms.STAGE, owner="fast")
 
     assert_whole(large)
     slow.close()
@@ -362,7 +362,7 @@ def test_a_source_half_written_by_a_killed_process_is_finished_by_the_next_run(
     assert states(large) == [("Atomizing", 1, None)]
 
     release_dead_claims(large.database)
-    drive_stages(large)
+    run_stages_of(large)
 
     assert_whole(large)
 
@@ -375,7 +375,7 @@ def test_a_source_that_kills_its_process_each_time_is_given_up_after_five_attemp
         killed.append(start(large, "killed"))
         expire_leases(client)
 
-    drive_stages(large)
+    run_stages_of(large)
 
     (letter,) = dead_letters(large.database)
     assert "5 attempts" in letter["reason"]
@@ -414,7 +414,7 @@ def test_a_text_that_stops_being_utf8_while_it_is_read_fails_no_stage(make_home:
     text = b"".join(b"This is sentence number %d. " % n for n in range(16_000))
     path = put_file(home, "a.txt", text)
     enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri())])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
     steps = start(home, "test")
 
     path.write_bytes(text[:-10] + b"\xff" * 10)
@@ -559,10 +559,10 @@ def test_a_bad_file_becomes_a_dead_letter_and_the_others_go_on(
 def test_a_file_deleted_after_it_was_landed_becomes_a_dead_letter_and_the_others_go_on(home: Resources) -> None:
     path = put_file(home, "gone.txt", b"Soon gone.")
     enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri(), metadata={"a": 1}), GOOD])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
     path.unlink()
 
-    drive_stages(home)
+    run_stages_of(home)
 
     letter = assert_only_the_bad_one_died(home, path.as_uri(), "not there (any more)")
     source = all_sources(home)[0]
@@ -604,7 +604,7 @@ def test_a_path_given_on_the_command_line_may_lie_outside_the_allowed_roots(home
         (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, [("key", request(uri=path.as_uri()))])
         unit_of_work.execute_many("insert_path_grant", [(message_id, path.resolve().as_uri())])
 
-    drive_stages(home)
+    run_stages_of(home)
 
     assert states(home) == [("Atomized", 1, None)]
     with home.database.read() as unit_of_work:
@@ -633,7 +633,9 @@ def test_forgetting_a_landed_copy_leaves_the_same_bytes_of_a_message_landed_mean
     def land_again() -> None:
         other = DATABASES[store.backend].open(store.location)
         enqueue(other, INGESTION_QUEUE, [request(rawData=b"Same bytes.", sourceUri="note:second.txt")])
-        drive_stages(Resources(home.settings, other, home.graph, home.compute, home.blobs, home.vectors), landing.STAGE)
+        run_stages_of(
+            Resources(home.settings, other, home.graph, home.compute, home.blobs, home.vectors), landing.STAGE
+        )
         other.close()
 
     blobs = BlobsWithALateSender(home.settings.blob_dir, land_again)
@@ -642,6 +644,6 @@ def test_forgetting_a_landed_copy_leaves_the_same_bytes_of_a_message_landed_mean
     ingest(racing, request(rawData=b"Same bytes.", sourceUri="note:first.txt"))
     assert blobs.late_sender is not None
     blobs.late_sender.join()
-    drive_stages(home)
+    run_stages_of(home)
 
     assert [source["status"] for source in all_sources(home)] == ["Atomized", "Atomized"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hartonomous_assets import embeddings, projections
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.vocabulary import EMBEDDED_MODALITIES, MODALITIES
@@ -34,7 +34,7 @@ def home_of(home: Resources) -> Callable[..., Resources]:
 def run(home: Resources) -> dict[str, int]:
     """What both stages do in the running hour until nothing is pending; the invariant holds afterwards."""
     stages = [embeddings.STAGE, projections.STAGE]
-    reports = drive(Work(current_hour(), "run", home), stages, 0, lambda _stage, _report: None)
+    reports = run_stages(Work(current_hour(), "run", home), stages, 0, lambda _stage, _report: None)
     assert [report.error for report in reports.values()] == [None, None]
     assert broken_invariants(home.database, "unexplained_missing_embeddings") == {}
     return {name: n for report in reports.values() for name, n in report.counts.items()}
@@ -164,7 +164,7 @@ def test_a_job_by_hand_may_name_its_model(home_of: Callable[..., Resources], cli
     [_, second] = rows(client, "SELECT ModelId AS id FROM EmbeddingModel ORDER BY ModelId")
 
     insert_job(client, atom["id"], modelID=second["id"])
-    stage = drive(Work(current_hour(), "run", home), [embeddings.STAGE], 0, lambda _stage, _report: None)
+    stage = run_stages(Work(current_hour(), "run", home), [embeddings.STAGE], 0, lambda _stage, _report: None)
 
     assert stage["atom_embeddings"].counts == {"embedded": 1}
     assert [(text, model) for text, model, _ in embedded(client)] == [("one", "b")]

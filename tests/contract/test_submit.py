@@ -23,7 +23,7 @@ from hartonomous_service.ingest import submit
 from hartonomous_service.search import search
 from hartonomous_service.source_records import list_sources, reconstruct, verify_sources
 from tests.builders import GRAPHS, Store, dead_letters, open_home, start_and_kill
-from tests.stages import MakeHome, all_sources, drive_stages
+from tests.stages import MakeHome, all_sources, run_stages_of
 
 TEN_MB = b"".join(
     b"Row %d of the log%s. " % (number, b" says nothing new of the harbour" * 30) for number in range(11_000)
@@ -55,7 +55,7 @@ def test_what_is_submitted_is_landed_and_then_atomized_byte_for_byte(
     )
     assert (source["sourceUri"], source["byteLength"]) == ("upload:1", len(content))
 
-    drive_stages(home)
+    run_stages_of(home)
 
     [row] = list_sources(home)["sources"]
     assert (row["sourceId"], row["status"], row["metadata"]) == (source["sourceId"], "Atomized", {"from": "desk"})
@@ -67,7 +67,7 @@ def test_what_is_submitted_is_landed_and_then_atomized_byte_for_byte(
 def test_a_stream_of_ten_megabytes_is_searchable_and_rebuilt(home: Resources) -> None:
     source = landed(home, io.BytesIO(TEN_MB), source_uri="upload:log.txt")
 
-    drive_stages(home)
+    run_stages_of(home)
 
     [hit] = search(home, "row 9876 harbour", mode="lexical")["results"]
     assert [place["sourceUri"] for place in hit["sources"]] == ["upload:log.txt"]
@@ -97,7 +97,7 @@ def test_no_name_reads_a_file_or_the_bytes_of_another_tenant(home: Resources) ->
     landed(home, b"Mine.", source_uri=key)
     landed(home, b"Mine, too.", source_uri=f"file://{home.blobs.path(key)}", metadata={"blobKey": key, "uri": key})
 
-    drive_stages(home)
+    run_stages_of(home)
 
     assert {b"".join(reconstruct(home, row["sourceId"])) for row in list_sources(home)["sources"]} == {
         b"Mine.",
@@ -112,9 +112,9 @@ def test_no_name_reads_a_file_or_the_bytes_of_another_tenant(home: Resources) ->
 def test_the_same_bytes_twice_are_one_source_and_other_bytes_a_version(home: Resources) -> None:
     for content in (b"One.", b"One.", b"Two."):
         landed(home, content, source_uri="upload:1")
-    drive_stages(home)
+    run_stages_of(home)
     landed(home, b"Two.", source_uri="upload:1")
-    drive_stages(home)
+    run_stages_of(home)
 
     assert [(row["status"], row["supersededBy"] is None) for row in all_sources(home)] == [
         ("Atomized", False),
@@ -202,7 +202,7 @@ def test_a_blob_whose_sender_died_before_the_row_is_swept_and_a_landed_one_is_no
     age_and_sweep(home)
 
     assert list(home.blobs.list_keys()) == [f"0/{hashlib.sha256(b'Landed.').hexdigest()}"]
-    drive_stages(home)
+    run_stages_of(home)
     assert [row["status"] for row in all_sources(home)] == ["Atomized"]
 
 
@@ -222,11 +222,11 @@ def test_what_is_given_up_is_replayed_from_its_landed_copy_however_large(
     with monkeypatch.context() as broken:
         broken.setattr(atoms, "scan", fail)
         landed(home, io.BytesIO(content), source_uri="upload:log.txt", source_id="mine")
-        drive_stages(home)
+        run_stages_of(home)
     (letter,) = dead_letters(home.database)
 
     message_id = replay_dead_letter(home, letter["deadLetterId"])["messageId"]
-    drive_stages(home)
+    run_stages_of(home)
 
     last = all_sources(home)[-1]
     assert (last["status"], last["messageId"], last["sourceUri"]) == ("Atomized", message_id, "upload:log.txt")

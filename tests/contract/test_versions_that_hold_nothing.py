@@ -14,7 +14,7 @@ from hartonomous_core.atomizers.content_type import Scan
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
 from hartonomous_resources.resources import Resources
 from tests.builders import dead_letters, enqueue, receive_all, request
-from tests.stages import MakeHome, all_sources, content_of, drive_stages, ingest, put_file, states
+from tests.stages import MakeHome, all_sources, content_of, ingest, put_file, run_stages_of, states
 
 
 def too_large(path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_message_that_may_not_read_the_file_changes_no_version_of_it(home: Res
     with home.database.unit_of_work() as unit_of_work:
         (message_id,) = unit_of_work.enqueue(INGESTION_QUEUE, [("key", request(uri=outside.as_uri()))])
         unit_of_work.execute_many("insert_path_grant", [(message_id, outside.resolve().as_uri())])
-    drive_stages(home)
+    run_stages_of(home)
 
     ingest(home, request(uri=outside.as_uri()))
 
@@ -94,9 +94,9 @@ def test_a_file_that_is_forbidden_only_when_its_turn_comes_changes_no_version_of
     ingest(home, request(uri=path.as_uri()))
     path.write_bytes(b"It holds that.")
     enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri())])
-    drive_stages(home, landing.STAGE)
+    run_stages_of(home, landing.STAGE)
 
-    drive_stages(make_home(allowed_roots=[]), atoms.STAGE)
+    run_stages_of(make_home(allowed_roots=[]), atoms.STAGE)
 
     assert states(home) == [("Atomized", 1, None), ("DeadLettered", 2, None)]
     (letter,) = dead_letters(home.database)
@@ -110,7 +110,7 @@ def test_an_inline_source_that_cannot_be_taken_in_is_not_current_either(
         raise OSError("the disk does not answer")
 
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"Before.", sourceUri="note:a.txt")])
-    drive_stages(home)
+    run_stages_of(home)
 
     monkeypatch.setattr(atoms, "scan", fail)
     ingest(home, request(rawData=b"After.", sourceUri="note:a.txt"))

@@ -16,7 +16,7 @@ from hartonomous_resources.database import transactions
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.resources import Resources
 from tests.builders import SmallCompute, dead_letters, enqueue, request, rows
-from tests.stages import drive_stages, ingest, put_file, states
+from tests.stages import ingest, put_file, run_stages_of, states
 
 PASSING = [errno.EMFILE, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC, errno.EDQUOT]
 
@@ -51,7 +51,7 @@ def test_a_message_waits_while_the_machine_cannot_take_it_in(
             ingest(home, body)
 
     assert rows(client, "SELECT AttemptCount AS attempts FROM QueueMessage") == [{"attempts": 0}]
-    drive_stages(home)
+    run_stages_of(home)
     assert (states(home), dead_letters(home.database)) == ([("Atomized", 1, None)], [])
 
 
@@ -67,7 +67,7 @@ def test_a_source_waits_while_the_machine_cannot_read_it(
             ingest(home, request(uri=uri))
 
     assert_landed_and_not_tried(client)
-    drive_stages(home)
+    run_stages_of(home)
     assert (states(home), dead_letters(home.database)) == ([("Atomized", 1, None)], [])
 
 
@@ -119,7 +119,7 @@ def test_a_source_that_always_fails_is_put_aside_with_the_cause_and_the_others_g
         [request(rawData=b"Bad.", sourceUri="note:bad"), request(rawData=b"Good.", sourceUri="note:good")],
     )
 
-    reports = drive_stages(home)
+    reports = run_stages_of(home)
 
     assert reports["atoms"].counts["failed attempts"] == 5
     assert [status for status, _, _ in states(home)] == ["DeadLettered", "Atomized"]
@@ -133,7 +133,7 @@ def test_a_job_that_always_conflicts_is_put_aside(home: Resources, monkeypatch: 
     monkeypatch.setattr(embeddings, "complete", fail_with(TransactionConflict("always in the way")))
     monkeypatch.setattr(transactions, "_FIRST_PAUSE_SECONDS", 0.0)
 
-    reports = drive_stages(small, embeddings.STAGE)
+    reports = run_stages_of(small, embeddings.STAGE)
 
     assert reports["atom_embeddings"].counts == {"failed attempts": 5, "dead-lettered": 1}
     (letter,) = dead_letters(home.database)

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from hartonomous_assets.chain import STAGES, drive
+from hartonomous_assets.chain import STAGES, run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
@@ -332,7 +332,7 @@ def run_chain_beside_others(_index: int) -> tuple[list[str], int]:
     """
     resources = open_resources(Settings())
     wait_for_the_others()
-    reports = drive(Work(current_hour(), "run", resources), STAGES, 0, lambda *_: time.sleep(0.05))
+    reports = run_stages(Work(current_hour(), "run", resources), STAGES, 0, lambda *_: time.sleep(0.05))
     errors = [f"{name}: {report.error!r}" for name, report in reports.items() if report.error]
     return errors, reports["provenance_graph"].counts.get("received", 0)
 

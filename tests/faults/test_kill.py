@@ -23,11 +23,11 @@ DONE_AND_DEAD = (
     """
 import os, signal
 from hartonomous_assets import chain
-drive = chain.drive
-def drive_and_die(*arguments):
-    drive(*arguments)
+run_stages = chain.run_stages
+def run_stages_and_die(*arguments):
+    run_stages(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
-chain.drive = drive_and_die
+chain.run_stages = run_stages_and_die
 from hartonomous_service.cli import main
 main()
 """,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hartonomous_assets import atoms, provenance, sources
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import StageReport, StageUnavailable, Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
@@ -92,7 +92,7 @@ def whole(graph: Graph, tenant: int = 0) -> tuple[dict[Any, Any], dict[Any, Any]
 def run(home: Resources, *stages: object, alone: bool = False, hour: str | None = None) -> dict[str, StageReport]:
     """Run stages of an hour, this one if none is given, until nothing is pending; what one raised is raised here."""
     work = Work(hour or current_hour(), "run", home, alone=alone)
-    reports = drive(work, stages, 0, lambda _stage, _report: None)  # type: ignore[arg-type]
+    reports = run_stages(work, stages, 0, lambda _stage, _report: None)  # type: ignore[arg-type]
     for report in reports.values():
         if report.error:
             raise report.error

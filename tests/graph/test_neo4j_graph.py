@@ -18,7 +18,7 @@ from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.graph import neo4j_migrations
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import given, node_properties, node_row, stored
+from hartonomous_resources.graph.neo4j_values import from_neo4j, node_properties, node_row, to_neo4j
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
@@ -147,9 +147,9 @@ NAMES = st.text() | st.sampled_from(["tenantId", "key", "otherProperties", "tena
 
 @for_any(st.dictionaries(NAMES, JSON))
 def test_any_properties_come_back_from_what_neo4j_holds_of_them(properties: dict[str, Any]) -> None:
-    held = stored(properties)
+    held = to_neo4j(properties)
 
-    assert same(given(held), properties)
+    assert same(from_neo4j(held), properties)
     for name, value in held.items():
         assert name
         assert "\0" not in name

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.receiving import in_batches, lease_batch, receive_batch
 from hartonomous_assets.stage import Progress, Work
 from hartonomous_resources.database import transactions
@@ -229,7 +229,7 @@ def test_a_run_whose_connection_breaks_between_two_steps_goes_on(
     server.answer_next("usp_change_token", drop_after=0)
     resources = open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path))
 
-    assert drive(Work(HOUR, "run", resources), [], 0, lambda *_: None) == {}
+    assert run_stages(Work(HOUR, "run", resources), [], 0, lambda *_: None) == {}
     assert len(server.calls("usp_change_token")) == 2
 
 

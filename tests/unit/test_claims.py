@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hartonomous_assets import atoms, embeddings, provenance, sources
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Stage, Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
@@ -55,7 +55,7 @@ def test_a_claim_does_not_outlive_a_signal(
 ) -> None:
     enqueue(resources.database, INGESTION_QUEUE, [request(rawData=b"The sea rises.", contentType="text/plain")])
     work = Work(current_hour(), "run", resources)
-    drive(work, before, 0, lambda _stage, _report: None)
+    run_stages(work, before, 0, lambda _stage, _report: None)
     signalled = dataclasses.replace(resources, database=Interrupted(resources.database, statement))  # type: ignore[arg-type]
 
     with pytest.raises(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.content_holders import HOLDERS, NO_HOLDERS, Holder
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 from tests.builders import SmallCompute, dead_letters, enqueue, open_home, request
-from tests.stages import all_sources, drive_stages
+from tests.stages import all_sources, run_stages_of
 
 SQL = project_file("sql")
 HELD = {holder.name for holder in HOLDERS}
@@ -167,7 +167,7 @@ def test_what_is_removed_by_the_registered_ways_leaves_no_byte(home: Resources) 
         request(uri=f"file:///{MARK}"),
     ]
     enqueue(home.database, INGESTION_QUEUE, bodies)
-    drive_stages(home, landing.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
+    run_stages_of(home, landing.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
     [waiting] = enqueue(home.database, INGESTION_QUEUE, [request(rawData=MARK.encode())])
     home.blobs.put(0, MARK.encode())
     with home.database.unit_of_work() as unit_of_work:

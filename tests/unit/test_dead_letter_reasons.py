@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_resources.work.dead_letter_reasons import KNOWN, tellable
+from hartonomous_resources.work.dead_letter_reasons import KNOWN, reason_without_content
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MADE_BY_PYDANTIC = {"Field required", "Input should be"}
@@ -34,4 +34,4 @@ def test_every_known_reason_is_one_that_the_product_gives() -> None:
     ],
 )
 def test_nothing_that_somebody_wrote_is_told(reason: str, told: str) -> None:
-    assert tellable(reason) == told
+    assert reason_without_content(reason) == told

@@ -58,7 +58,7 @@ def test_what_sqlite_calls_an_io_error_is_a_full_disk_where_there_is_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def fail() -> None:
-        with sqlite_errors.explained(tmp_path / "a.db"):
+        with sqlite_errors.explain_errors(tmp_path / "a.db"):
             raise sqlite_error(code, "disk I/O error")
 
     with pytest.raises(DatabaseUnavailable, match="disk I/O error; check HARTONOMOUS_HOME"):

@@ -17,7 +17,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from hartonomous_assets.chain import STAGES
-from hartonomous_assets.lineage_events import RunLineage, run_lineage
+from hartonomous_assets.openlineage_events import OpenLineageRun, report_run
 from hartonomous_resources import openlineage as sending
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
@@ -37,7 +37,7 @@ INPUTS = ["ingestion_queue", "projection_model", "provenance_queue"]
 OUTPUTS = ["sources", "atoms", "atom_embeddings", "atom_projections", "provenance_graph"]
 MARKER = "quetzalcoatlus"
 
-Run = Callable[..., RunLineage]
+Run = Callable[..., OpenLineageRun]
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -81,16 +81,18 @@ def endpoint() -> Iterator[Endpoint]:
 def run(tmp_path: Path) -> Run:
     """Runs `work` as a run of the chain would, under the given settings."""
 
-    def with_settings(work: Callable[[RunLineage], object] = lambda lineage: None, **settings: Any) -> RunLineage:
+    def with_settings(
+        work: Callable[[OpenLineageRun], object] = lambda lineage: None, **settings: Any
+    ) -> OpenLineageRun:
         home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), SqliteGraph(tmp_path / "graph.db"), **settings)
-        with run_lineage(home, RUN_ID, [HOUR], STAGES) as lineage:
+        with report_run(home, RUN_ID, [HOUR], STAGES) as lineage:
             work(lineage)
         return lineage
 
     return with_settings
 
 
-def worked(lineage: RunLineage) -> None:
+def worked(lineage: OpenLineageRun) -> None:
     for _ in range(2):
         lineage.add("sources", {"received": 3, "dead-lettered": 1}, None)
         lineage.add("atoms", {"atoms": 50, "new atoms": 40, "new bytes": 700}, None)
@@ -174,9 +176,9 @@ def test_the_columns_are_those_of_the_active_stores_and_described(
     file = tmp_path / "events.jsonl"
     home = Home(tmp_path / "home", tmp_path / "models").with_settings(openlineage_file=file, **stores)
     program = (
-        "from hartonomous_assets.chain import STAGES; from hartonomous_assets.lineage_events import run_lineage;"
+        "from hartonomous_assets.chain import STAGES; from hartonomous_assets.openlineage_events import report_run;"
         "from hartonomous_resources.resources import open_resources;"
-        f"lineage = run_lineage(open_resources(), '{RUN_ID}', ['{HOUR}'], STAGES); lineage.__enter__();"
+        f"lineage = report_run(open_resources(), '{RUN_ID}', ['{HOUR}'], STAGES); lineage.__enter__();"
         "lineage.__exit__(None, None, None)"
     )
 
@@ -193,7 +195,7 @@ def test_a_subset_reads_what_the_stages_left_out_would_have_written(tmp_path: Pa
     file = tmp_path / "events.jsonl"
     home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), SqliteGraph(tmp_path / "g.db"), openlineage_file=file)
 
-    with run_lineage(home, RUN_ID, [HOUR, "2026-11-23-07:00"], [stage for stage in STAGES if stage.name == "atoms"]):
+    with report_run(home, RUN_ID, [HOUR, "2026-11-23-07:00"], [stage for stage in STAGES if stage.name == "atoms"]):
         pass
 
     _, complete = runs(lines(file))
@@ -204,7 +206,7 @@ def test_a_subset_reads_what_the_stages_left_out_would_have_written(tmp_path: Pa
 
 
 def test_a_run_in_which_a_stage_failed_is_told_as_failed_with_the_reason(run: Run, tmp_path: Path) -> None:
-    def fail(lineage: RunLineage) -> None:
+    def fail(lineage: OpenLineageRun) -> None:
         worked(lineage)
         lineage.add("provenance_graph", {}, "the graph is down")
 
@@ -224,7 +226,7 @@ def test_a_run_in_which_a_stage_failed_is_told_as_failed_with_the_reason(run: Ru
 def test_a_run_that_is_stopped_or_breaks_is_told_and_goes_on_breaking(
     run: Run, tmp_path: Path, error: BaseException, state: str
 ) -> None:
-    def stop(lineage: RunLineage) -> None:
+    def stop(lineage: OpenLineageRun) -> None:
         raise error
 
     with pytest.raises(type(error)):
@@ -238,7 +240,7 @@ def test_a_run_that_is_stopped_or_breaks_is_told_and_goes_on_breaking(
 def test_every_event_is_as_the_spec_says(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
 
-    def fail(lineage: RunLineage) -> None:
+    def fail(lineage: OpenLineageRun) -> None:
         worked(lineage)
         lineage.add("atoms", {}, "ValueError in atoms.py, line 7")
 
@@ -286,7 +288,7 @@ def test_no_password_of_a_store_is_told(tmp_path: Path) -> None:
         neo4j_uri=f"bolt://neo4j:{secret}@graph:7687",
     )
 
-    with run_lineage(home, RUN_ID, [HOUR], STAGES):
+    with report_run(home, RUN_ID, [HOUR], STAGES):
         pass
 
     assert secret not in file.read_text()
@@ -370,7 +372,7 @@ def test_an_endpoint_that_comes_back_gets_the_end_of_the_run(
 ) -> None:
     endpoint.status = 500
 
-    def mend(lineage: RunLineage) -> None:
+    def mend(lineage: OpenLineageRun) -> None:
         while not told(caplog):
             time.sleep(0.01)
         endpoint.status = 200

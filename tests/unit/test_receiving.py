@@ -5,7 +5,7 @@ from hartonomous_assets.stage import IDLE, Progress
 
 
 def test_a_batch_that_failed_comes_one_at_a_time_however_long_nothing_can_be_taken() -> None:
-    received, held = Progress({"received": 1}), Progress(others_are_at_it=True)
+    received, held = Progress({"received": 1}), Progress(others_are_working=True)
     script = [Progress({"returned to the queue": 2}), held, IDLE, received, received, received]
     progress, asked = iter(script), []
 

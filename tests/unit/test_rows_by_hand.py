@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from hartonomous_assets import embeddings, projections
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour, is_hour
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.pending import adopt_strays, hours_with_work
+from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.health import check_health
 from hartonomous_service.search import search
@@ -74,10 +74,10 @@ def insert(client: sqlite3.Connection, text: str, **columns: str) -> None:
 def run(home: Resources) -> None:
     """Everything that asks for a run, until nothing does."""
     for _ in range(5):
-        adopt_strays(home.database, home.settings, current_hour())
+        move_stray_work(home.database, home.settings, current_hour())
         hours = hours_with_work(home.database, home.settings, current_hour())
         for hour in hours:
-            reports = drive(
+            reports = run_stages(
                 Work(hour, "run", home), [embeddings.STAGE, projections.STAGE], 0, lambda _stage, _report: None
             )
             assert [report.error for report in reports.values()] == [None, None]

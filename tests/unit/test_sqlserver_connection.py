@@ -13,7 +13,7 @@ from hartonomous_resources.database.database_errors import (
     TransactionConflict,
 )
 from hartonomous_resources.database.sqlserver import connection
-from hartonomous_resources.database.sqlserver.connection import connection_string, translated
+from hartonomous_resources.database.sqlserver.connection import connection_string, translate_error
 from hartonomous_resources.settings import Settings
 
 
@@ -102,7 +102,7 @@ def error(state: str, number: int, words: str) -> Exception:
 def test_an_error_says_where_what_and_what_to_do(
     state: str, number: int, words: str, kind: type[DatabaseError], says: str
 ) -> None:
-    meant = translated(error(state, number, words), Settings(sqlserver_server="db", sqlserver_database="Atoms"))
+    meant = translate_error(error(state, number, words), Settings(sqlserver_server="db", sqlserver_database="Atoms"))
 
     assert type(meant) is kind
     assert says in str(meant)
@@ -121,7 +121,7 @@ def test_an_error_says_where_what_and_what_to_do(
     ],
 )
 def test_with_a_dsn_an_error_names_no_variable_that_does_not_count(state: str, number: int, says: str) -> None:
-    meant = str(translated(error(state, number, "words"), Settings(sqlserver_dsn=SecretStr("SERVER=db"))))
+    meant = str(translate_error(error(state, number, "words"), Settings(sqlserver_dsn=SecretStr("SERVER=db"))))
 
     assert says in meant
     assert not re.search("HARTONOMOUS_SQLSERVER_(SERVER|DATABASE|USER)", meant)
@@ -130,7 +130,7 @@ def test_with_a_dsn_an_error_names_no_variable_that_does_not_count(state: str, n
 def test_an_error_that_no_table_knows_is_one_line_with_its_state_its_number_and_the_procedure() -> None:
     unknown = error("42000", 8144, "Procedure or function usp_x has too many\narguments specified.")
 
-    assert str(translated(unknown, Settings(sqlserver_server="db", sqlserver_database="Atoms"), "usp_x")) == (
+    assert str(translate_error(unknown, Settings(sqlserver_server="db", sqlserver_database="Atoms"), "usp_x")) == (
         "SQL Server db/Atoms: Procedure or function usp_x has too many arguments specified. (SQLSTATE 42000, error 8144, in usp_x)"
     )
 
@@ -149,7 +149,7 @@ def test_an_error_that_no_table_knows_is_one_line_with_its_state_its_number_and_
     ],
 )  # fmt: skip
 def test_only_what_stands_before_a_message_is_taken_off(text: str, words: str) -> None:
-    meant = str(translated(Exception(text[1:6], text), Settings(sqlserver_server="db")))
+    meant = str(translate_error(Exception(text[1:6], text), Settings(sqlserver_server="db")))
 
     assert words in meant
     assert "Microsoft" not in meant and "unixODBC" not in meant and "ODBC Driver" not in meant
@@ -167,7 +167,7 @@ def test_only_what_stands_before_a_message_is_taken_off(text: str, words: str) -
     ],
 )
 def test_a_value_that_the_server_quotes_is_left_out(number: int, words: str) -> None:
-    meant = str(translated(error("22001", number, words), Settings(sqlserver_server="db")))
+    meant = str(translate_error(error("22001", number, words), Settings(sqlserver_server="db")))
 
     assert "secret" not in meant
     assert words[:20] in meant and "…" in meant
@@ -177,7 +177,7 @@ def test_a_value_that_the_server_quotes_is_left_out(number: int, words: str) -> 
 def test_no_password_is_in_a_message(settings: dict[str, Any]) -> None:
     given = Settings(**settings, sqlserver_password=SecretStr("secret"))
 
-    assert "secret" not in str(translated(error("28000", 18456, "Login failed"), given)) + repr(given)
+    assert "secret" not in str(translate_error(error("28000", 18456, "Login failed"), given)) + repr(given)
 
 
 @pytest.mark.parametrize("name", ["database", "user", "password"])
@@ -205,4 +205,4 @@ def test_what_lies_in_braces_is_no_keyword(dsn: str) -> None:
     given = Settings(sqlserver_dsn=SecretStr(dsn))
 
     assert "Encrypt=yes" in connection_string(given)
-    assert "hunter2" not in str(translated(error("28000", 18456, "Login failed"), given))
+    assert "hunter2" not in str(translate_error(error("28000", 18456, "Login failed"), given))

@@ -9,10 +9,10 @@ import pytest
 
 from hartonomous_resources.database.sqlserver.procedures import (
     Parameter,
-    converted,
-    converted_rows,
     load_procedures,
     load_table_types,
+    to_driver_rows,
+    to_driver_value,
 )
 from hartonomous_resources.project_files import project_file
 
@@ -74,18 +74,18 @@ def test_wrong_parameters_are_refused_before_anything_is_sent(given: dict[str, o
 
 
 def test_times_and_ids_are_sent_as_such() -> None:
-    assert converted("datetime2(3)", "2026-11-25T14:00:00.123Z") == datetime(2026, 11, 25, 14, 0, 0, 123000)
-    assert converted("uniqueidentifier", "0193a5b0-0000-7000-8000-000000000001") == uuid.UUID(
+    assert to_driver_value("datetime2(3)", "2026-11-25T14:00:00.123Z") == datetime(2026, 11, 25, 14, 0, 0, 123000)
+    assert to_driver_value("uniqueidentifier", "0193a5b0-0000-7000-8000-000000000001") == uuid.UUID(
         "0193a5b0-0000-7000-8000-000000000001"
     )
-    assert converted("uniqueidentifier", "no id") == uuid.UUID(int=0)
-    assert converted("datetime2(3)", None) is pytest.importorskip("pyodbc").BinaryNull
+    assert to_driver_value("uniqueidentifier", "no id") == uuid.UUID(int=0)
+    assert to_driver_value("datetime2(3)", None) is pytest.importorskip("pyodbc").BinaryNull
 
 
 def test_bytes_of_a_row_are_never_none() -> None:
     columns = (("A", "int"), ("B", "varbinary(64)"), ("C", "datetime2(3)"))
 
-    rows = converted_rows(columns, [(1, None, "2026-11-25T14:00:00.000Z"), (None, b"x", "2026-11-25T14:00:00.000Z")])
+    rows = to_driver_rows(columns, [(1, None, "2026-11-25T14:00:00.000Z"), (None, b"x", "2026-11-25T14:00:00.000Z")])
 
     assert [row[:2] for row in rows] == [(1, b""), (None, b"x")]
     assert {row[2] for row in rows} == {datetime(2026, 11, 25, 14)}

@@ -40,7 +40,7 @@ def connect(settings: Settings) -> "pyodbc.Connection":
             attrs_before=attributes,
         )
     except pyodbc.Error as error:
-        meant = translated(error, settings)
+        meant = translate_error(error, settings)
         raise (DatabaseUnavailable(str(meant)) if isinstance(meant, TransactionConflict) else meant) from error
     connection.timeout = settings.sqlserver_query_seconds
     return connection
@@ -174,7 +174,7 @@ _REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
 }
 
 
-def translated(error: Exception, settings: Settings, procedure: str | None = None) -> DatabaseError:
+def translate_error(error: Exception, settings: Settings, procedure: str | None = None) -> DatabaseError:
     """What a driver's error means, in one line: with what to do, or with all that the server and the driver said.
 
     `error.args` is (SQLSTATE, text) as pyodbc raises it; `procedure` is what was called.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable, SchemaMismatch
 from hartonomous_resources.database.migrations import CORE, Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import Row
-from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
+from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translate_error
 from hartonomous_resources.database.sqlserver.scripts import in_schema, split_batches
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
@@ -215,7 +215,7 @@ class Migrator:
         except pyodbc.Error as error:
             with suppress(pyodbc.Error):  # where it fails, the connection is gone, and the server rolls back by itself
                 self._connection.rollback()
-            meant = translated(error, self._settings)
+            meant = translate_error(error, self._settings)
             raise DatabaseError(f"migration {migration.label} failed and was rolled back: {meant}") from error
 
     def _record(self, migration: Migration) -> None:
@@ -252,7 +252,7 @@ def open_migrator(settings: Settings) -> Iterator[Migrator]:
     try:
         yield Migrator(connection, settings)
     except pyodbc.Error as error:
-        raise translated(error, settings) from error
+        raise translate_error(error, settings) from error
     finally:
         connection.close()
 

@@ -71,7 +71,7 @@ def _definitions(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]
     return [found for file in sorted(folder.rglob("*.sql")) for found in pattern.findall(file.read_text("utf-8"))]
 
 
-def converted(kind: str, value: Any) -> object:
+def to_driver_value(kind: str, value: Any) -> object:
     """A value as the driver sends it for a T-SQL type: times are text in our rows, and so are ids.
 
     None is BinaryNull, which goes as NULL of the declared type: for None itself pyodbc would ask the server for the type first.
@@ -90,7 +90,7 @@ def converted(kind: str, value: Any) -> object:
     return value
 
 
-def converted_rows(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+def to_driver_rows(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
     """Rows for a table type, its columns given as (name, type).
 
     Bytes that are None go as empty bytes: pyodbc would send a column of nothing but None as varchar, which the server does not
@@ -99,7 +99,7 @@ def converted_rows(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[A
     result = list(rows)
     for place, (_, kind) in enumerate(columns):
         if kind.startswith("datetime2"):
-            result = [_with(row, place, converted(kind, row[place])) for row in result]
+            result = [_with(row, place, to_driver_value(kind, row[place])) for row in result]
         elif "binary" in kind:
             result = [_with(row, place, b"") if row[place] is None else row for row in result]
     return result

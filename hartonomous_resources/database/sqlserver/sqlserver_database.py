@@ -14,7 +14,7 @@ from hartonomous_resources.database.connection_pool import ConnectionPool
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.protocol import Delivery, Row, UnitOfWork
 from hartonomous_resources.database.queue_messages import delivery
-from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translated
+from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translate_error
 from hartonomous_resources.database.sqlserver.migrator import check_schema, open_migrator
 from hartonomous_resources.database.sqlserver.unit_of_work import Session, SqlServerUnitOfWork
 from hartonomous_resources.database.transactions import query, transact
@@ -105,7 +105,7 @@ class SqlServerDatabase:
             finally:
                 pool.give_back(session)
         except pyodbc.Error as error:
-            raise translated(error, self._settings, session.procedure if session else None) from error
+            raise translate_error(error, self._settings, session.procedure if session else None) from error
 
     def _commit(self, session: Session) -> None:
         """Commit. Raises DatabaseUnavailable where the answer is lost: doing the work again might then do it twice."""
@@ -134,12 +134,12 @@ class SqlServerDatabase:
             return migrator.status()
 
     @contextmanager
-    def receive(self, queue: str, n: int, timeout: float = 0.0) -> Iterator[Delivery]:
+    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> Iterator[Delivery]:
         if not self.await_messages(queue, timeout):
             with self.read() as unit_of_work:
                 yield Delivery([], unit_of_work)
             return
-        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, n) as received:
+        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, limit) as received:
             yield received
 
     def await_messages(self, queue: str, timeout: float = 0.0) -> bool:

@@ -10,11 +10,11 @@ from hartonomous_resources.database.protocol import AtomRow, Row, WrittenAtoms
 from hartonomous_resources.database.sqlserver.procedures import (
     Parameter,
     Procedure,
-    converted,
-    converted_rows,
     input_sizes,
     load_procedures,
     load_table_types,
+    to_driver_rows,
+    to_driver_value,
 )
 from hartonomous_resources.database.sqlserver.table_rows import atom_row, message_row
 from hartonomous_resources.database.statements import RowT, Statement, Write, name_of
@@ -128,8 +128,8 @@ class SqlServerUnitOfWork:
 
     def _bound(self, parameter: Parameter, value: Any) -> object:
         if not parameter.is_table:
-            return converted(parameter.type, value)
-        return [parameter.type, self._schema, *converted_rows(self._table_types[parameter.type], value)]
+            return to_driver_value(parameter.type, value)
+        return [parameter.type, self._schema, *to_driver_rows(self._table_types[parameter.type], value)]
 
 
 def _rows(cursor: "pyodbc.Cursor") -> list[Row]:

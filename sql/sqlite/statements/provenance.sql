@@ -97,7 +97,7 @@ edges AS (
   FROM sources AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
   WHERE a.Subtype IS NOT 'gap' GROUP BY sa.SourceId, sa.AtomId),
 inferences AS (
-  SELECT InferenceId, text_prefix(InferenceId) AS digest FROM Inference
+  SELECT InferenceId, text_hash_prefix(InferenceId) AS digest FROM Inference
   WHERE TenantId = :tenant_id AND CreatedAt >= :since AND CreatedAt < :until),
 uses AS (
   SELECT (i.digest * 31 + hash_prefix(ia.AtomHash) * 17 + MIN(ia.Ordinal) * 7 + (ia.Role = 'output')) % 4294967296 AS digest

@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection
 
 from hartonomous_resources.database.sqlserver.adoption.column_types import fitting_type, grows_in_place
-from hartonomous_resources.database.sqlserver.adoption.constraints import constrain, report_the_rest
-from hartonomous_resources.database.sqlserver.adoption.draft import Draft, blocking, quoted, renamed
+from hartonomous_resources.database.sqlserver.adoption.constraints import add_constraint, report_the_rest
+from hartonomous_resources.database.sqlserver.adoption.draft import Draft, blocking, quoted, rename_statement
 from hartonomous_resources.database.sqlserver.adoption.old_schema import OldColumn, OldTable
 from hartonomous_resources.database.sqlserver.adoption.target import Column, Index, Table
 
@@ -59,7 +59,7 @@ def adopt_table(draft: Draft, table: Table, indexes: list[Index], later: Collect
     made = {constraint for column in table.columns if column.name in added for constraint in column.constraints}
     for constraint in table.constraints:
         if constraint not in made:
-            constrain(draft, table, old, constraint)
+            add_constraint(draft, table, old, constraint)
     report_the_rest(draft, table, old, aside)
     if table.name == "BackgroundJob" and "LeaseUntil" in added:
         draft.statements += draft.named("end_claims_of_old_workers")
@@ -104,7 +104,7 @@ def _set_aside(draft: Draft, table: Table, old: OldTable, later: Collection[str]
             draft.differences.append(
                 f"{table.name}.{name} is a column of another meaning ({why}): it becomes {new_name}"
             )
-            draft.statements.append(renamed(f"dbo.{table.name}.{name}", new_name, "COLUMN"))
+            draft.statements.append(rename_statement(f"dbo.{table.name}.{name}", new_name, "COLUMN"))
         aside.add(name)
     return aside
 

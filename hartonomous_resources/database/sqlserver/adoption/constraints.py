@@ -5,7 +5,7 @@ from hartonomous_resources.database.sqlserver.adoption.old_schema import OldTabl
 from hartonomous_resources.database.sqlserver.adoption.target import Constraint, Table
 
 
-def constrain(draft: Draft, table: Table, old: OldTable, constraint: Constraint) -> None:
+def add_constraint(draft: Draft, table: Table, old: OldTable, constraint: Constraint) -> None:
     """Add a constraint of ours that is not there; one that says otherwise is refused."""
     wanted = {name.lower() for name in constraint.columns}
     match constraint.kind:

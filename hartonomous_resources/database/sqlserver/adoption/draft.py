@@ -33,7 +33,7 @@ class Draft:
             )
             return
         self.differences.append(f"constraint {name} is another one here: it becomes {name}_adopted")
-        self.statements.append(renamed(f"dbo.{name}", f"{name}_adopted", "OBJECT"))
+        self.statements.append(rename_statement(f"dbo.{name}", f"{name}_adopted", "OBJECT"))
 
 
 def quoted(name: str) -> str:
@@ -52,6 +52,6 @@ def blocking(draft: Draft, old: OldTable, column: str, free: set[str]) -> str:
     return ", ".join(quoted(name) for name, kind in holders(old, column, foreign).items() if kind not in free)
 
 
-def renamed(what: str, new_name: str, kind: str) -> str:
+def rename_statement(what: str, new_name: str, kind: str) -> str:
     """The statement that gives something of ours another name; all three are names that we know."""
     return f"EXEC sys.sp_rename @objname = N'{what}', @newname = N'{new_name}', @objtype = N'{kind}'"

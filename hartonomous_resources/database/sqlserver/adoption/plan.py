@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from hartonomous_resources.database.database_errors import DatabaseError, SchemaMismatch
 from hartonomous_resources.database.sqlserver.adoption.adopted_tables import adopt_table
-from hartonomous_resources.database.sqlserver.adoption.draft import Draft, quoted, renamed
+from hartonomous_resources.database.sqlserver.adoption.draft import Draft, quoted, rename_statement
 from hartonomous_resources.database.sqlserver.adoption.old_schema import (
     ADOPTED_TABLES,
     OldSchema,
@@ -254,7 +254,7 @@ def _create_index(draft: Draft, index: Index) -> None:
         draft.differences.append(
             f"index {index.name} of {index.table} is another one here: it becomes {index.name}_adopted"
         )
-        draft.statements.append(renamed(f"dbo.{index.table}.{index.name}", f"{index.name}_adopted", "INDEX"))
+        draft.statements.append(rename_statement(f"dbo.{index.table}.{index.name}", f"{index.name}_adopted", "INDEX"))
     elif old:
         draft.differences.append(f"{index.table} has no index {index.name}: it is made")
     draft.statements.append(index.statement)

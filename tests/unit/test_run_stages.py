@@ -1,4 +1,4 @@
-"""The loop that drives the stages: in turn, until nothing is pending; one that fails takes no other with it."""
+"""The loop that runs the stages in turn, until nothing is pending; one that fails takes no other with it."""
 
 import dataclasses
 import threading
@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from hartonomous_assets import chain
-from hartonomous_assets.chain import drive
+from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageReport, StageUnavailable, Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
@@ -37,7 +37,7 @@ def stage(name: str, steps: Steps) -> Stage:
 
 
 def run(work: Work, *stages: Stage, linger: float = 0.0) -> dict[str, StageReport]:
-    return drive(work, stages, linger, lambda _stage, _report: None)
+    return run_stages(work, stages, linger, lambda _stage, _report: None)
 
 
 class Scripted:
@@ -92,7 +92,7 @@ def test_a_stage_that_was_idle_works_again_when_an_earlier_one_made_work_for_it(
 
 
 def test_a_run_is_not_over_while_another_one_is_at_what_there_is_to_do(work: Work) -> None:
-    held = Progress(others_are_at_it=True)
+    held = Progress(others_are_working=True)
 
     reports = run(work, Scripted("it", [], held, held, DONE).stage)
 
@@ -111,7 +111,7 @@ def test_a_stage_is_reported_on_after_each_step_that_did_something_and_never_whe
     seen: list[tuple[str, int]] = []
     stages = [Scripted("busy", [], DONE, IDLE, DONE).stage, Scripted("idle", []).stage]
 
-    drive(work, stages, 0, lambda stage, report: seen.append((stage.name, report.counts["done"])))
+    run_stages(work, stages, 0, lambda stage, report: seen.append((stage.name, report.counts["done"])))
 
     assert seen[0] == ("busy", 1)
     assert {name for name, _ in seen} == {"busy"}
@@ -280,7 +280,9 @@ def test_what_passes_is_tried_again_by_the_loop_and_may_be_by_dagster(
     reports = run(at_once, stage("it", steps), linger=0.3)
     assert (reports["it"].error is None) is passes
 
-    monkeypatch.setattr(chain, "drive", lambda _work, stages, *_: {s.name: StageReport(error=error) for s in stages})
+    monkeypatch.setattr(
+        chain, "run_stages", lambda _work, stages, *_: {s.name: StageReport(error=error) for s in stages}
+    )
     resources = work.resources
     with pytest.raises(dg.Failure) as failure:
         dg.materialize(

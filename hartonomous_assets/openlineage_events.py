@@ -37,7 +37,7 @@ _GRAPH = "provenance_graph"
 
 
 @dataclass
-class RunLineage:
+class OpenLineageRun:
     """What the stages did in a run, for its last event."""
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -46,18 +46,18 @@ class RunLineage:
     def add(self, stage: str, counts: Mapping[str, int], error: str | None) -> None:
         """Count what a stage did in an hour; `error` is what may be told of its failure."""
         own = self.counts.setdefault(stage, {})
-        for name, n in counts.items():
-            own[name] = own.get(name, 0) + n
+        for name, count in counts.items():
+            own[name] = own.get(name, 0) + count
         if error is not None:
             self.errors.append(f"{stage}: {error}")
 
 
 @contextmanager
-def run_lineage(
+def report_run(
     resources: Resources, run_id: str, hours: Sequence[str], stages: Sequence[Stage]
-) -> Iterator[RunLineage]:
+) -> Iterator[OpenLineageRun]:
     """Tell OpenLineage, where the settings ask for it, that a run starts, and how it ends."""
-    run = RunLineage()
+    run = OpenLineageRun()
     sender = open_sender(resources.settings)
     if sender is None:
         yield run
@@ -104,7 +104,7 @@ class _Events:
             dataset = StaticDataset(self._namespace, name, facets=self._facets(name))
             yield DatasetEvent(eventTime=timestamp(), dataset=dataset)
 
-    def run(self, state: str, run: RunLineage) -> "RunEvent":
+    def run(self, state: str, run: OpenLineageRun) -> "RunEvent":
         """The run in this state: START, COMPLETE, FAIL or ABORT."""
         from openlineage.client import event_v2
         from openlineage.client.facet_v2 import job_type_job
@@ -119,7 +119,7 @@ class _Events:
             outputs=[self._output(name, run, ended=state != "START") for name in self._outputs],
         )
 
-    def _run_facets(self, run: RunLineage) -> dict[str, Any]:
+    def _run_facets(self, run: OpenLineageRun) -> dict[str, Any]:
         from openlineage.client.facet_v2 import error_message_run, nominal_time_run, processing_engine_run
 
         facets: dict[str, Any] = {
@@ -134,7 +134,7 @@ class _Events:
             facets["errorMessage"] = error_message_run.ErrorMessageRunFacet("; ".join(run.errors), "PYTHON")
         return facets
 
-    def _input(self, name: str, run: RunLineage, *, ended: bool) -> Any:
+    def _input(self, name: str, run: OpenLineageRun, *, ended: bool) -> Any:
         from openlineage.client.event_v2 import InputDataset
         from openlineage.client.facet_v2 import input_statistics_input_dataset
 
@@ -144,7 +144,7 @@ class _Events:
             statistics["inputStatistics"] = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(received)
         return InputDataset(self._namespace, name, facets=self._facets(name), inputFacets=statistics)
 
-    def _output(self, name: str, run: RunLineage, *, ended: bool) -> Any:
+    def _output(self, name: str, run: OpenLineageRun, *, ended: bool) -> Any:
         from openlineage.client.event_v2 import OutputDataset
         from openlineage.client.facet_v2 import output_statistics_output_dataset
 
