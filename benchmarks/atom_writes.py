@@ -15,7 +15,7 @@ from pathlib import Path
 from common import Figure, arguments, count, finish, note, sentences, temporary_home
 
 from hartonomous_core.clock import current_hour, timestamp
-from hartonomous_resources.database.protocol import AtomRow
+from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 
 BATCH = 10_000
@@ -41,7 +41,7 @@ def batches(data: Path) -> Iterator[list[AtomRow]]:
                 )
             )
             offset += len(content) + 1
-        earlier = [row.text or "" for row in rows]
+        earlier = [row.canonical_text or "" for row in rows]
         yield rows
 
 
@@ -84,7 +84,7 @@ def peer(path: Path) -> tuple[sqlite3.Connection, Write]:
         connection.execute("BEGIN")
         connection.executemany(
             "INSERT OR IGNORE INTO atom (hash, content, text) VALUES (?, ?, ?)",
-            ((row.content_hash, row.content, row.text) for row in rows),
+            ((row.content_hash, row.content, row.canonical_text) for row in rows),
         )
         connection.execute("COMMIT")
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(REPOSITORY))  # the TDS server belongs to the tests
 
 from hartonomous_core.clock import current_hour
 from hartonomous_resources.database.migrations import CORE, read_migrations
-from hartonomous_resources.database.protocol import AtomRow
+from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.sqlserver.connection import connect
 from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 from hartonomous_resources.database.sqlserver.unit_of_work import ATOMS_PER_CALL
@@ -117,7 +117,7 @@ def settings(port: int) -> Settings:
 def plain_rows(rows: list[AtomRow]) -> list[tuple[object, ...]]:
     """The rows as the driver takes them, made beforehand: the least that any client must hand over."""
     return [
-        (a.role, a.ordinal, a.content_hash, a.byte_offset, a.byte_length, a.modality, a.subtype, a.content_type, a.text,
+        (a.role, a.ordinal, a.content_hash, a.byte_offset, a.byte_length, a.modality, a.subtype, a.content_type, a.canonical_text,
          a.content, a.blob_key, a.suffix, a.locator)
         for a in rows
     ]  # fmt: skip

@@ -32,8 +32,8 @@ from hartonomous_core.atomizers.content_type import Scan, media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_core.vocabulary import ROLES, Role
-from hartonomous_resources.database.protocol import AtomRow, UnitOfWork, WrittenAtoms
-from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS
+from hartonomous_resources.database.protocol import UnitOfWork, WrittenAtoms
+from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomRow
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER

@@ -23,8 +23,8 @@ from hartonomous_core.messages import (
     first_problem,
 )
 from hartonomous_core.vocabulary import MODALITIES
-from hartonomous_resources.database.protocol import AtomRow, Row, UnitOfWork
-from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS
+from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomRow
 from hartonomous_resources.resources import open_compute
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Invalid

@@ -28,7 +28,8 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.protocol import Embeddings
 from hartonomous_resources.compute.in_process import InProcessCompute
 from hartonomous_resources.compute.protocol import Compute, ModelIdentity
-from hartonomous_resources.database.protocol import AtomRow, Database, Message, Row, UnitOfWork
+from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver.connection import connect
 from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
@@ -268,7 +269,7 @@ def atom(content: bytes | str, ordinal: int = 0, **changes: Any) -> AtomRow:
         "modality": "text" if is_text else "binary",
         "subtype": "sentence" if is_text else "chunk",
         "content_type": "text/plain" if is_text else "application/octet-stream",
-        "text": content if is_text else None,
+        "canonical_text": content if is_text else None,
         "ordinal": ordinal,
         "byte_offset": 0,
         "suffix": b"",

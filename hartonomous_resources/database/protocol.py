@@ -5,37 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, overload
 
-from hartonomous_core.vocabulary import Role
+from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.statements import RowT, Statement, Write
 
 Row = Mapping[str, Any]
-
-ATOMIC_VALUE_BYTES = 64
-"""Content up to this long is Atom.AtomicValue itself; longer content has a row of AtomContent."""
-
-
-@dataclass(frozen=True, slots=True)
-class AtomRow:
-    """One atom as it occurs in a source, ready to be written.
-
-    `content_hash` is SHA-256 (32 bytes) of `content`; bytes above 64 KiB lie in the blob store under `blob_key` and
-    `content` is then empty. `ordinal` counts the atoms of its role. `byte_offset` counts from the start of the source; what is
-    derived lies nowhere in it, and its row has neither offset nor length.
-    """
-
-    content_hash: bytes
-    content: bytes
-    byte_length: int
-    blob_key: str | None
-    modality: str
-    subtype: str | None
-    content_type: str | None
-    text: str | None
-    ordinal: int
-    byte_offset: int | None
-    suffix: bytes
-    role: Role = "content"
-    locator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from typing import Any, overload
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.connection_pool import CONNECTIONS, ConnectionPool
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
-from hartonomous_resources.database.protocol import AtomRow, Delivery, Row, WrittenAtoms
+from hartonomous_resources.database.protocol import Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import delivery
+from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.queue_rows import insert_message
 from hartonomous_resources.database.sqlite_atoms import write_atoms
 from hartonomous_resources.database.sqlite_connection import POLL_SECONDS, SqliteConnection, close_sqlite, open_sqlite

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events
-from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, AtomRow, UnitOfWork, WrittenAtoms
+from hartonomous_resources.database.protocol import UnitOfWork, WrittenAtoms
 from hartonomous_resources.database.rows.atom_rows import (
     NEXT_ATOM_ID,
     STAGED_ATOMS,
+    AtomRow,
     add_references,
     insert_source_atom,
     stage_atom,
@@ -29,7 +30,7 @@ def write_atoms(
     first: dict[bytes, AtomRow] = {}
     for atom in atoms:
         occurrences[atom.content_hash] = occurrences.get(atom.content_hash, 0) + 1
-        if first.setdefault(atom.content_hash, atom).text is None and atom.text is not None:
+        if first.setdefault(atom.content_hash, atom).canonical_text is None and atom.canonical_text is not None:
             first[atom.content_hash] = atom  # the same bytes as a chunk, or a gap, and as text: it is text
     hashes = sorted(first)
 
@@ -49,23 +50,13 @@ def write_atoms(
             continue
         atom = first[content_hash]
         atom_id = ids[content_hash] = next_id + len(staged)
-        short = atom.byte_length <= ATOMIC_VALUE_BYTES
         staged.append(
-            stage_atom(
+            atom.staged(
                 atom_id=atom_id,
                 tenant_id=tenant_id,
-                modality=atom.modality,
-                subtype=atom.subtype,
-                content_hash=content_hash,
-                canonical_text=atom.text,
-                atomic_value=atom.content if short else None,
-                content_type=atom.content_type,
                 reference_count=occurrences[content_hash],
                 ingest_hour=ingest_hour,
                 created_at=now,
-                byte_length=atom.byte_length,
-                content=None if short or atom.blob_key else atom.content,
-                blob_key=atom.blob_key,
             )
         )
         new_bytes += atom.byte_length
@@ -82,20 +73,10 @@ def write_atoms(
             for content_hash, row in existing.items()
         ),
     )
-    turned = {row["atomId"]: first[h] for h, row in existing.items() if row["isPlain"] and first[h].text is not None}
-    unit_of_work.execute_many(
-        turn_into_text,
-        (
-            turn_into_text(
-                modality=atom.modality,
-                subtype=atom.subtype,
-                content_type=atom.content_type,
-                canonical_text=atom.text,
-                atom_id=atom_id,
-            )
-            for atom_id, atom in turned.items()
-        ),
-    )
+    turned = {
+        row["atomId"]: first[h] for h, row in existing.items() if row["isPlain"] and first[h].canonical_text is not None
+    }
+    unit_of_work.execute_many(turn_into_text, (atom.turned_into_text(atom_id) for atom_id, atom in turned.items()))
     if turned:  # a gap is not in the graph, a text is: with all the sources that hold it
         unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", tenant_id, list(turned)))
     unit_of_work.execute_many(

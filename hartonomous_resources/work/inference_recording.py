@@ -10,8 +10,8 @@ from typing import Any
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, atoms_events
 from hartonomous_core.vocabulary import INFERENCE_ROLES
-from hartonomous_resources.database.protocol import ATOMIC_VALUE_BYTES, UnitOfWork
-from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH, ATOMIC_VALUE_BYTES
 from hartonomous_resources.database.rows.inference_rows import insert_inference_atom
 
 _NOT_YET: tuple[object, ...] = (None, "{}", [])

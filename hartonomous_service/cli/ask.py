@@ -79,16 +79,20 @@ def show_results(result: Any) -> None:
     for hit in result["results"]:
         out.print(f"{hit['rank']:>2}. {hit['score']:.4f}  {printable(hit['text'] or '')}")
         for place in hit["sources"][:3]:
-            end = place["byteOffset"] + place["byteLength"]
-            out.print(
-                f"      source {place['sourceId']}, bytes {place['byteOffset']}-{end}: {printable(place['sourceUri'])}"
-            )
+            out.print(f"      source {place['sourceId']}, {_where(place)}: {printable(place['sourceUri'])}")
         out.print(f"      atom {hit['atomHash']}")
         if (more := hit["placeCount"] - 3) > 0:
             sources = "1 source" if hit["sourceCount"] == 1 else f"{hit['sourceCount']:,} sources"
             out.print(f"      … and {more:,} more places, in {sources}: `hartonomous places` with the atom lists them")
     if "inferenceId" in result:
         out.print(f"recorded as inference {result['inferenceId']}")
+
+
+def _where(place: Any) -> str:
+    """Where in its source an atom stands; what is derived from the bytes has no offset, and perhaps a place of its format."""
+    if place["byteOffset"] is None:
+        return f"derived, {cell_text(place['locator'])}" if place["locator"] else "derived"
+    return f"bytes {place['byteOffset']}-{place['byteOffset'] + place['byteLength']}"
 
 
 def places(
@@ -105,7 +109,13 @@ def places(
 
     with open_home() as resources:
         result = list_places(resources, atom_hash, tenant=tenant, limit=limit, skip=skip)
-    columns = {"sourceId": "source", "byteOffset": "offset", "byteLength": "bytes", "sourceUri": "uri"}
+    columns = {
+        "sourceId": "source",
+        "byteOffset": "offset",
+        "byteLength": "bytes",
+        "locator": "place",
+        "sourceUri": "uri",
+    }
     print_result(result, as_json, lambda document: print_page("places", document, "places", columns))
 
 

@@ -170,7 +170,7 @@ def test_an_atom_of_an_embeddable_modality_has_a_job(database: Database, client:
 
 def test_gaps_and_binary_chunks_have_no_job(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
-        gap = atom(" " * 70, 0, subtype="gap", text=None)
+        gap = atom(" " * 70, 0, subtype="gap", canonical_text=None)
         unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, [gap, atom(b"\xff\x00", 1)])
 
     assert jobs(client) == []

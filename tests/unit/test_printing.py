@@ -189,3 +189,14 @@ def test_a_format_for_programs_is_utf8_whatever_stdout_is(monkeypatch: pytest.Mo
     sys.stdout.flush()
 
     assert raw.getvalue() == "<svg>漢\n".encode()
+
+
+def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has no offset: the sum of two that were missing ended the search."""
+    place = {"sourceId": 1, "sourceUri": "file:///rows.csv", "byteOffset": None, "byteLength": None}
+    hit = {"rank": 1, "score": 1.0, "text": "a row", "atomHash": "0" * 64, "placeCount": 2, "sourceCount": 1}
+    show_results({"results": [{**hit, "sources": [{**place, "locator": {"row": 3}}, {**place, "locator": None}]}]})
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:3]] == [
+        "source 1, derived, row 3: file:///rows.csv",
+        "source 1, derived: file:///rows.csv",
+    ]

@@ -1,8 +1,69 @@
 """Rows of statements about atoms and their bytes."""
 
+from dataclasses import dataclass
 from typing import TypedDict
 
+from hartonomous_core.vocabulary import Role
 from hartonomous_resources.database.statements import Statement, Values
+
+ATOMIC_VALUE_BYTES = 64
+"""Content up to this long is Atom.AtomicValue itself; longer content has a row of AtomContent."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtomRow:
+    """One atom as it occurs in a source, ready to be written. Its fields have the names of the columns of AtomRows, as SQL Server takes it.
+
+    `content_hash` is SHA-256 (32 bytes) of `content`; bytes above 64 KiB lie in the blob store under `blob_key` and
+    `content` is then empty. `ordinal` counts the atoms of its role. `byte_offset` counts from the start of the source; what is
+    derived lies nowhere in it, and its row has neither offset nor length.
+    """
+
+    content_hash: bytes
+    content: bytes
+    byte_length: int
+    blob_key: str | None
+    modality: str
+    subtype: str | None
+    content_type: str | None
+    canonical_text: str | None
+    ordinal: int
+    byte_offset: int | None
+    suffix: bytes
+    role: Role = "content"
+    locator: str | None = None
+
+    def staged(
+        self, *, atom_id: int, tenant_id: int, reference_count: int, ingest_hour: str, created_at: str
+    ) -> Values:
+        """The row of `stage_atom`, with which SQLite takes it, for an atom that is new."""
+        is_short = self.byte_length <= ATOMIC_VALUE_BYTES
+        return stage_atom(
+            atom_id=atom_id,
+            tenant_id=tenant_id,
+            modality=self.modality,
+            subtype=self.subtype,
+            content_hash=self.content_hash,
+            canonical_text=self.canonical_text,
+            atomic_value=self.content if is_short else None,
+            content_type=self.content_type,
+            reference_count=reference_count,
+            ingest_hour=ingest_hour,
+            created_at=created_at,
+            byte_length=self.byte_length,
+            content=None if is_short or self.blob_key else self.content,
+            blob_key=self.blob_key,
+        )
+
+    def turned_into_text(self, atom_id: int) -> Values:
+        """The row of `turn_into_text` for an atom whose bytes had come as a chunk or a gap."""
+        return turn_into_text(
+            modality=self.modality,
+            subtype=self.subtype,
+            content_type=self.content_type,
+            canonical_text=self.canonical_text,
+            atom_id=atom_id,
+        )
 
 
 class AtomContent(TypedDict):

@@ -6,10 +6,11 @@ a call is one RPC; each is sent as the declared type, so the driver asks the ser
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ def load_procedures(folder: Path) -> dict[str, Procedure]:
 def load_table_types(folder: Path) -> dict[str, tuple[tuple[str, str], ...]]:
     """Columns, as (name, type), of every table type defined below `folder`, in its last definition."""
     return {name: tuple(_COLUMN.findall(text)) for name, text in _definitions(folder, _TABLE_TYPE)}
+
+
+def column_values(columns: Sequence[tuple[str, str]]) -> Callable[[object], tuple[Any, ...]]:
+    """What makes a row for a table type, its columns given as (name, type), of an object that has an attribute for each."""
+    return attrgetter(*(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name, _ in columns))
 
 
 def _definitions(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]]:

@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
 from hartonomous_core.clock import time_ordered_uuid
-from hartonomous_resources.database.protocol import AtomRow, Row, WrittenAtoms
+from hartonomous_resources.database.protocol import Row, WrittenAtoms
+from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.sqlserver.procedures import (
     Parameter,
     Procedure,
+    column_values,
     input_sizes,
     load_procedures,
     load_table_types,
     to_driver_rows,
     to_driver_value,
 )
-from hartonomous_resources.database.sqlserver.table_rows import atom_row, message_row
+from hartonomous_resources.database.sqlserver.table_rows import message_row
 from hartonomous_resources.database.statements import RowT, Statement, Write, name_of
 from hartonomous_resources.project_files import project_file
 
@@ -69,27 +71,11 @@ class SqlServerUnitOfWork:
             self._call(self._procedures[f"usp_{name_of(statement)}"], [given])
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
+        values_of = column_values(self._table_types["AtomRows"])
         new_atoms = new_bytes = 0
         for start in range(0, len(atoms), ATOMS_PER_CALL):
             part = atoms[start : start + ATOMS_PER_CALL]
-            rows = [
-                atom_row(
-                    role=atom.role,
-                    ordinal=atom.ordinal,
-                    content_hash=atom.content_hash,
-                    byte_offset=atom.byte_offset,
-                    byte_length=atom.byte_length,
-                    modality=atom.modality,
-                    subtype=atom.subtype,
-                    content_type=atom.content_type,
-                    canonical_text=atom.text,
-                    content=atom.content,
-                    blob_key=atom.blob_key,
-                    suffix=atom.suffix,
-                    locator=atom.locator,
-                )
-                for atom in part
-            ]
+            rows = [values_of(atom) for atom in part]
             written = self.query(
                 "write_atoms", tenant_id=tenant_id, source_id=source_id, ingest_hour=ingest_hour, atoms=rows
             )
