@@ -1,4 +1,4 @@
-"""Stage `atoms`: break landed sources into atoms, in bounded steps.
+"""Stage `atoms`: breaks landed sources into atoms, in bounded steps.
 
 A source is read twice: first its hash and encoding, then its atoms. What is written is hashed as it is written; the two hashes
 must agree before the source becomes Atomized, so a file that changed in between is never half one version and half another.
@@ -42,7 +42,7 @@ from hartonomous_resources.source_uris import UnreadableSource
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 ROW_LIMIT_BYTES = 64 * 1024
-"""Longer atoms lie in the blob store."""
+"""Bytes of longer atoms go to the blob store."""
 
 _BATCH_BYTES = 8 * 1024 * 1024
 
@@ -71,7 +71,7 @@ def steps(work: Work) -> Generator[Progress]:
 
 
 def _atomize_or_give_up(work: Work, source: ClaimedSource) -> Generator[Progress, None, dict[str, int]]:
-    """Yields between two batches; returns what the last one did."""
+    """Atomize a source, yielding between two batches; returns what the last batch did."""
     try:
         try:
             with os_errors_as_outage(), _open(work, source) as stream:
@@ -161,7 +161,7 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
 
 
 def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: str) -> bool:
-    """The same bytes of the same kind again: the current version is seen once more, and the new row is not needed."""
+    """Return whether the current version has the same bytes and kind; if so, note that it was seen again and delete the new row."""
 
     def see_once_more(unit_of_work: UnitOfWork) -> bool:
         current = unit_of_work.query(
@@ -182,7 +182,7 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
 
 
 def _content_type_to_use(source: ClaimedSource, found: Scan) -> str:
-    """What was declared or sniffed; for text, its bytes say whether it is UTF-8: of another charset, it is kept as bytes."""
+    """Return the content type that was declared or sniffed. For text, the bytes decide on the charset: only UTF-8 is read as text."""
     declared = source["contentType"]
     of_text = media_type(declared)
     if not atomizer_for(of_text).needs_utf8:
@@ -193,7 +193,7 @@ def _content_type_to_use(source: ClaimedSource, found: Scan) -> str:
 
 
 def _why_not_searchable(content_type: str, found: Scan) -> str | None:
-    """For text that is kept as bytes because it is not UTF-8."""
+    """Say why text that is not UTF-8 is kept as bytes; None for everything else."""
     if found.charset is None or not atomizer_for(media_type(content_type)).needs_utf8:
         return None
     is_named = found.charset.startswith("utf-")
@@ -215,7 +215,7 @@ def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:
 
 
 def _row(work: Work, source: ClaimedSource, atom: Atom, ordinal: int, offset: int) -> AtomRow:
-    """Raises ValueError for a derived atom with a suffix: it stands nowhere in the source, so nothing can follow it there."""
+    """Make the row of an atom. Raises ValueError for a derived one with a suffix: nothing can follow it, for it has no place in the source."""
     if atom.role == "derived" and atom.suffix:
         raise ValueError(f"derived atom {ordinal} has a suffix")
     blob_key = None
@@ -263,7 +263,7 @@ def _finish(
 
 
 def _announce(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, counts: Mapping[Role, int]) -> None:
-    """Tell the graph of the source and its atoms, of which there may be none; `counts` says how many there are of each role."""
+    """Tell the graph about the source and its atoms, if it has any; `counts` says how many there are of each role."""
     source_id = source["sourceId"]
     starts = [(role, start) for role, count in counts.items() for start in range(0, count, ATOMS_PER_EVENT)]
     for role, start in starts or [("content", 0)]:

@@ -1,4 +1,4 @@
-"""The loop that drives the stages of an hour, and the one multi-asset around it.
+"""The loop that runs the stages of an hour, and the one multi-asset around it.
 
 Each stage in turn does a bounded step until nothing is pending; in the running hour the loop then lingers, model and
 connections warm, and the next file is searchable a moment after it arrives.
@@ -34,7 +34,7 @@ from hartonomous_resources.work.leases import release_dead_claims
 STAGES: tuple[Stage, ...] = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
 
 _LOOK_SECONDS = 1.0
-"""How often to look for work without a commit that wakes: leases run out, what was down comes back, the hour ends."""
+"""How often to look for work when no commit wakes the loop: leases run out, outages end, the hour ends."""
 
 SENSOR_TAG = "dagster/sensor_name"
 
@@ -48,8 +48,8 @@ def run_stages(
     """Run the stages' steps in turn until nothing is pending and the lingering time has passed without work.
 
     Only a run that found work lingers, and only in the running hour; one with nothing pending ends at once. A stage that
-    fails leaves its error in its report while the others go on; one whose outside is down is tried again while the run
-    lingers. `report` is called for a stage that has just worked.
+    fails leaves its error in its report while the others go on; after an outage it is tried again while the run lingers.
+    `report` is called for a stage that has just worked.
     """
     database = work.resources.database
     running: dict[str, Generator[Progress]] = {stage.name: stage.steps(work) for stage in stages}
@@ -102,7 +102,7 @@ def run_stages(
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 break  # asked to stop while there is nothing left to do: that is a run that has done its work
     finally:
-        with ExitStack() as closing:  # each is closed, and releases its claims, even if another one fails at it
+        with ExitStack() as closing:  # each is closed, and releases its claims, even where closing another one fails
             for steps in running.values():
                 closing.callback(steps.close)
     return reports

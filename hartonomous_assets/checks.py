@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from hartonomous_assets.partitions import INGEST_HOUR
-from hartonomous_assets.stage_metadata import table
+from hartonomous_assets.stage_metadata import markdown_table
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.protocol import Graph, GraphUnavailable
@@ -46,7 +46,7 @@ CHECK_SPECS: tuple[dg.AssetCheckSpec, ...] = (*_INVARIANT_SPECS.values(), _DEAD_
 def evaluate(
     selected: set[dg.AssetCheckKey], hour: str, database: Database, graph: Graph
 ) -> Iterator[dg.AssetCheckResult]:
-    """Results of the selected checks for an hour. What can be counted is a number, so that the page plots it."""
+    """Evaluate the selected checks for an hour. What can be counted is a number, so that the page plots it."""
     for invariant, spec in _INVARIANT_SPECS.items():
         if spec.key in selected:
             yield _check_invariant(invariant, spec, hour, database)
@@ -57,7 +57,7 @@ def evaluate(
 
 
 def in_partition(result: dg.AssetCheckResult, hour: str) -> dg.AssetCheckEvaluation:
-    """The event of a result in a run of several hours, in which Dagster itself would store it for none of them."""
+    """Make the event of a result for its hour: in a run of several hours, Dagster itself would store it for none of them."""
     assert result.asset_key is not None and result.check_name is not None  # noqa: S101 - `evaluate` names both
     return dg.AssetCheckEvaluation(
         asset_key=result.asset_key,
@@ -97,7 +97,7 @@ def _check_dead_letters(hour: str, database: Database) -> dg.AssetCheckResult:
         description="; ".join(f"{count} x {reason}" for reason, count in reasons.most_common()) or None,
         metadata={
             "dead letters": dg.MetadataValue.int(count),
-            f"the latest {_LISTED}" if count > _LISTED else "which": table(
+            f"the latest {_LISTED}" if count > _LISTED else "which": markdown_table(
                 [_without_content(letter) for letter in letters]
             ),
         },
@@ -105,7 +105,7 @@ def _check_dead_letters(hour: str, database: Database) -> dg.AssetCheckResult:
 
 
 def _without_content(letter: Row) -> Row:
-    """A dead letter without what a tenant wrote: its body and its uri stay out of Dagster's storage."""
+    """Describe a dead letter without what a tenant wrote: its body and its uri stay out of Dagster's storage."""
     number, tenant = letter["deadLetterId"], letter["tenantId"]
     whose = " --all-tenants" if tenant is None else f" --tenant {tenant}" if tenant else ""
     return {
@@ -134,7 +134,7 @@ def _check_graph(hour: str, database: Database, graph: Graph) -> dg.AssetCheckRe
         description="events are still waiting or being synced; compared when the queue is empty" if waiting else None,
         metadata={
             "differences": dg.MetadataValue.int(len(differences)),
-            "which": table([{"difference": text} for text in differences]),
+            "which": markdown_table([{"difference": text} for text in differences]),
             "events waiting": dg.MetadataValue.bool(waiting),
         },
     )

@@ -1,4 +1,4 @@
-"""Which columns a stage fills from which columns of what it reads. What it makes of a file's bytes comes from no column."""
+"""Which columns each stage fills from which columns. What a stage makes of a file's bytes comes from no column."""
 
 import dagster as dg
 
@@ -53,7 +53,7 @@ _COMES_FROM: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def column_lineage(stage: Stage) -> dict[str, dg.TableColumnLineage]:
-    """Metadata by which the page draws where the columns come from, of those that the active store has."""
+    """Return metadata from which the page draws where each column comes from; only columns that the active store has."""
     columns = {column.name for column in stage.spec.metadata["dagster/column_schema"].columns}
     return {
         "dagster/column_lineage": dg.TableColumnLineage(

@@ -1,4 +1,4 @@
-"""Stage `atom_embeddings`: claim GenerateEmbedding jobs, embed their atoms, publish AtomsEmbedded; jobs of other types beside them."""
+"""Stage `atom_embeddings`: claims GenerateEmbedding jobs, embeds their atoms, publishes AtomsEmbedded; does jobs of other types beside them."""
 
 import json
 from collections.abc import Generator, Mapping, Sequence
@@ -30,7 +30,7 @@ _SETTINGS = Settings()
 
 
 def steps(work: Work) -> Generator[Progress]:
-    """A batch of embeddings, then a job of each other type."""
+    """Do a job of each other type and embed a batch of atoms, in each step."""
     embedding = _embedding_steps(work)
     while True:
         handled = do_one_of_each_type(work)
@@ -39,7 +39,7 @@ def steps(work: Work) -> Generator[Progress]:
 
 
 def _embedding_steps(work: Work) -> Generator[Progress]:
-    """Claim a batch of jobs, embed, complete. Models are loaded when there is a first job, not before."""
+    """Claim a batch of jobs, embed their atoms, complete them. Models are loaded for the first job, not before."""
     settings, database = work.resources.settings, work.resources.database
     models: dict[int, ModelIdentity] | None = None
     while True:
@@ -58,7 +58,7 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
 
 @dataclass
 class _Batch:
-    """What becomes of claimed jobs: those that need vectors, those that are done already (by result), those refused (by reason)."""
+    """Claimed jobs by what becomes of them: they need vectors, are done already (by result), or are refused (by reason)."""
 
     ready: list[ClaimedJob] = field(default_factory=list)
     finished: dict[str, list[ClaimedJob]] = field(default_factory=dict)
@@ -112,7 +112,7 @@ def _embed_jobs(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[
 def _sort_jobs(
     jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
 ) -> _Batch:
-    """Of two jobs for the same atom and model, the trigger's and one by hand, whichever comes first does the work."""
+    """Sort jobs by what becomes of them. Where two name the same atom and model (the trigger's, one by hand), the first does the work."""
     batch = _Batch()
     done = {(row["atomId"], model_id) for row in atoms.values() for model_id in json.loads(row["embeddedBy"])}
     for job in jobs:
@@ -135,7 +135,7 @@ def _sort_jobs(
 
 
 def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
-    """The model that the job names, or each of the atom's modality."""
+    """Return the model that the job names, or every model of the atom's modality."""
     return [
         model_id
         for model_id, model in models.items()
@@ -170,7 +170,7 @@ def _is_of_its_tenant(job: ClaimedJob, atoms: Mapping[int | None, AtomToEmbed]) 
 
 
 def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
-    """Why a job can never succeed; None where it can. Another tenant's atom reads as one that is not there."""
+    """Say why a job can never succeed; None where it can. An atom of another tenant is reported as missing."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:
             parameters = with_canonical_keys(read_object(job["parameters"]), ["AtomId"])

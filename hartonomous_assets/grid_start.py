@@ -1,4 +1,4 @@
-"""Where the grid of hours begins: in the hour in which the database was made, so that it shows no hours that never were.
+"""Finds where the grid of hours begins: in the hour in which the database was created, so that it shows no empty hours before.
 
 Loading the definitions must work, soon, whatever state the database is in, and neither make nor migrate it.
 """
@@ -17,14 +17,14 @@ from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.pending import first_hour
 
 ANSWER_SECONDS = 1.0
-"""How long the page waits for the database; one that answers later is known the next time."""
+"""How long the page waits for the database; an answer that comes later counts the next time."""
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
-"""Older than every database: hours that never were are shown for a while, but none that holds work is missed."""
+"""A time before every database: the grid then shows too many hours for a while, but misses none that holds work."""
 
 
 def grid_start(settings: Settings) -> datetime:
-    """The hour of the database, as it answers now, else as this home remembers it of this very database, else EARLIEST."""
+    """Return the hour in which the database was created: as it answers now, else as this home remembers it, else EARLIEST."""
     if not settings.uses_sqlserver and not settings.database_path.exists():
         return _parsed(current_hour())
     answers: list[str] = []
@@ -62,7 +62,7 @@ def _remember(settings: Settings, hour: str) -> None:
 
 
 def _memory(settings: Settings) -> Path:
-    """A file for each database that this home was used with, by a digest of where that is."""
+    """Return the file in which this home remembers the hour of this database; its name is a digest of where the database lies."""
     if settings.sqlserver_dsn is not None:
         place = [without_password(settings.sqlserver_dsn.get_secret_value())]
     else:

@@ -1,4 +1,4 @@
-"""Background jobs of the types that installed packages bring, one at a time: see `job_handlers`."""
+"""Does background jobs of the types that installed packages bring, one at a time: see `job_handlers`."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Job `housekeeping`: what would otherwise grow for ever."""
+"""Job `housekeeping`: deletes what would otherwise pile up for ever."""
 
 import time
 

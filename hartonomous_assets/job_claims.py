@@ -1,4 +1,4 @@
-"""Claims on background jobs, whatever their type: taken with a lease, counted when taken, released, returned, given up."""
+"""Claims background jobs of any type with a lease, counts the attempt, and completes, releases, returns or gives them up."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
 
 
 def has_jobs(work: Work, job_type: str) -> bool:
-    """Whether the hour holds a job of this type that can be claimed or given up."""
+    """Return whether the hour holds a job of this type that can be claimed or given up."""
     database = work.resources.database
     return bool(query(database, "has_claimable_jobs", hour=work.hour, job_type=job_type, now=timestamp()))
 
@@ -28,9 +28,9 @@ def has_jobs(work: Work, job_type: str) -> bool:
 def work_on_jobs(
     work: Work, job_type: str, batch_size: int, do: Callable[[Sequence[ClaimedJob]], Progress]
 ) -> Progress:
-    """Give up what is exhausted, claim up to `batch_size` jobs and do them; no counts when there are none.
+    """Give up exhausted jobs, claim up to `batch_size` others and do them; no counts when there are none.
 
-    Whatever `do` raises of the work itself counts as a failed attempt of each. Raises what `do` raises of the outside.
+    An error of the work itself counts as a failed attempt of each job. An outage counts for none and is raised.
     """
     given_up = _give_up_exhausted(work, job_type)
     jobs = _claim(work, job_type, batch_size)
@@ -42,7 +42,7 @@ def work_on_jobs(
         if is_outage(error):
             _release(work, jobs)
             raise
-        # It is of some job of the batch: counted, and soon taken one at a time.
+        # Some job of the batch caused it: the attempt counts for all, and soon they are claimed one at a time.
         log_failure(work, "atom_embeddings", f"{len(jobs)} jobs of type {job_type}: attempt failed", error)
         return _return_failed(work, jobs, error)
     except BaseException:  # a signal: the jobs are free again at once
@@ -51,7 +51,7 @@ def work_on_jobs(
 
 
 def _claim(work: Work, job_type: str, batch_size: int) -> list[ClaimedJob]:
-    """A batch of jobs; those that failed twice come one at a time, so that one poisonous text cannot take others along."""
+    """Claim a batch of jobs. Those that failed twice are claimed one at a time, so that one poisonous text fails no others."""
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedJob]:
         for least, most, at_most in ((0, 1, batch_size), (2, _ANY_NUMBER, 1)):
@@ -74,12 +74,12 @@ def _claim(work: Work, job_type: str, batch_size: int) -> list[ClaimedJob]:
 
 
 def complete(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[JobInHand], result: str | None = None) -> None:
-    """The jobs are done, if they are still ours."""
+    """Mark jobs as done, if they are still ours."""
     unit_of_work.execute("complete_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), result=result)
 
 
 def refuse(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[JobInHand], reason: str) -> None:
-    """The jobs can never succeed: no further attempt."""
+    """Mark jobs as failed for good: they can never succeed, so there is no further attempt."""
     unit_of_work.execute("refuse_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), reason=reason)
 
 

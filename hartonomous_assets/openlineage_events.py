@@ -1,4 +1,4 @@
-"""OpenLineage events of a run of the chain: what it read, what it wrote, with columns and counts. No content, no uri of a tenant."""
+"""Reports a run of the chain to OpenLineage: what it read, what it wrote, with columns and counts. No content, no uri of a tenant."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,13 +38,13 @@ _GRAPH = "provenance_graph"
 
 @dataclass
 class OpenLineageRun:
-    """What the stages did in a run, for its last event."""
+    """Counts and errors of the stages in one run, for its last event."""
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
     def add(self, stage: str, counts: Mapping[str, int], error: str | None) -> None:
-        """Count what a stage did in an hour; `error` is what may be told of its failure."""
+        """Count what a stage did in an hour; `error` quotes no content."""
         own = self.counts.setdefault(stage, {})
         for name, count in counts.items():
             own[name] = own.get(name, 0) + count
@@ -56,7 +56,7 @@ class OpenLineageRun:
 def report_run(
     resources: Resources, run_id: str, hours: Sequence[str], stages: Sequence[Stage]
 ) -> Iterator[OpenLineageRun]:
-    """Tell OpenLineage, where the settings ask for it, that a run starts, and how it ends."""
+    """Report to OpenLineage, where the settings ask for it, that a run starts, and how it ends."""
     run = OpenLineageRun()
     sender = open_sender(resources.settings)
     if sender is None:
@@ -81,7 +81,7 @@ def report_run(
 
 
 class _Events:
-    """Events of one run, in the words of the official client."""
+    """Builds the events of one run with the classes of the official client."""
 
     def __init__(self, resources: Resources, run_id: str, hours: Sequence[str], stages: Sequence[Stage]) -> None:
         from openlineage.client import event_v2
@@ -97,7 +97,7 @@ class _Events:
         self._inputs = [name for name in dict.fromkeys(read) if name not in self._outputs]
 
     def datasets(self) -> "Iterator[DatasetEvent]":
-        """What each dataset is, run or no run."""
+        """Describe each dataset, whatever the run does."""
         from openlineage.client.event_v2 import DatasetEvent, StaticDataset
 
         for name in (*self._inputs, *self._outputs):
@@ -105,7 +105,7 @@ class _Events:
             yield DatasetEvent(eventTime=timestamp(), dataset=dataset)
 
     def run(self, state: str, run: OpenLineageRun) -> "RunEvent":
-        """The run in this state: START, COMPLETE, FAIL or ABORT."""
+        """Build the event of the run in this state: START, COMPLETE, FAIL or ABORT."""
         from openlineage.client import event_v2
         from openlineage.client.facet_v2 import job_type_job
 
@@ -157,7 +157,7 @@ class _Events:
         return OutputDataset(self._namespace, name, facets=self._facets(name), outputFacets=statistics)
 
     def _facets(self, name: str) -> dict[str, Any]:
-        """Where a dataset lies and, of those that a stage writes, which columns it has."""
+        """Describe where a dataset lies and, where a stage writes it, which columns it has."""
         from openlineage.client.facet_v2 import datasource_dataset, schema_dataset
 
         store = self._resources.graph if name == _GRAPH else self._resources.database
@@ -175,7 +175,7 @@ class _Events:
         return facets
 
     def _uri_of_store(self, name: str) -> str | None:
-        """None for a server given by a whole connection string: that may hold a password."""
+        """Return the store's uri; None for a server given by a whole connection string, which may hold a password."""
         settings = self._resources.settings
         if name == _GRAPH:
             return without_credentials(settings.neo4j_uri or settings.graph_path.as_uri())

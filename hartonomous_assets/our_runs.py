@@ -1,4 +1,4 @@
-"""Which runs of an instance are ours: other teams' jobs may share it, and theirs are never touched."""
+"""Tells our runs from those of other teams that share the Dagster instance: theirs are never touched."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,7 +22,7 @@ _OLD_PROCESS_TAG = "hartonomous/process"
 
 
 def process_tags(run_id: str) -> dict[str, str]:
-    """Tags by which a run names the process that it runs in.
+    """Return the tags by which a run names the process that it runs in.
 
     The run's own id is in it, for a run that is executed again begins with the tags of the one before.
     """
@@ -30,7 +30,7 @@ def process_tags(run_id: str) -> dict[str, str]:
 
 
 def process_of(run: dg.DagsterRun) -> ProcessIdentity | None:
-    """The process that a run works in; None for one that has not said so yet."""
+    """Return the process that a run works in; None for one that has not said so yet."""
     run_id, _, process = run.tags.get(PROCESS_TAG, "").partition(" ")
     if run_id:
         return ProcessIdentity.parse(process) if run_id == run.run_id else None
@@ -38,7 +38,7 @@ def process_of(run: dg.DagsterRun) -> ProcessIdentity | None:
 
 
 def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:
-    """Our runs in one of these statuses, job by job, the newest of each first."""
+    """Yield our runs in one of these statuses, job by job, the newest of each first."""
     for job_name in (CHAIN_JOB_NAME, HOUSEKEEPING_JOB_NAME, _ASSET_JOB_NAME):
         for record in instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=statuses)):
             if _is_ours(record.dagster_run):
@@ -46,7 +46,7 @@ def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatu
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """By what our code wrote, or, as long as it has not come to work, by the code location that the run was asked of."""
+    """Return whether our code tagged the run or, before it has begun, whether it was requested from our code location."""
     if PROCESS_TAG in run.tags or _OLD_PROCESS_TAG in run.tags:
         return True
     origin = run.remote_job_origin

@@ -29,7 +29,7 @@ def projection_model(database: dg.ResourceParam[Database]) -> dg.MaterializeResu
 
 
 def materialize_if_new(context: dg.AssetExecutionContext, database: Database) -> None:
-    """Log the projection that a run of the chain placed atoms by, once: it comes into being with the first embedding."""
+    """Log a materialisation when the active projections have changed: the first comes into being with the first embedding."""
     metadata = _active(database)
     if metadata is None:
         return

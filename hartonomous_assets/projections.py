@@ -1,4 +1,4 @@
-"""Stage `atom_projections`: positions in 3-D, Hilbert values and buckets, by the active projection model; publish AtomsProjected."""
+"""Stage `atom_projections`: gives embeddings positions in 3-D, Hilbert values and buckets; publishes AtomsProjected."""
 
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ from hartonomous_resources.work.publishing import publish
 
 
 def steps(work: Work) -> Generator[Progress]:
-    """Project what has no position yet, a batch in one transaction: of two runs of an hour, one does each batch."""
+    """Project embeddings without a position, each batch in one transaction, so that two runs of an hour never do the same batch."""
     while True:
         done = _project_batch(work) if work.resources.settings.projection_enabled else 0
         yield Progress({"projected": done}) if done else IDLE
@@ -59,9 +59,9 @@ def _project_batch(work: Work) -> int:
 def project_pending(
     unit_of_work: UnitOfWork, compute: Compute, hour: str, batch_size: int, run_id: str | None
 ) -> tuple[int, Iterable[dict[str, object]]]:
-    """Give up to `batch_size` embeddings of an hour, by active models, their positions: each by the active projection of its model.
+    """Give up to `batch_size` embeddings of active models their positions, each by the active projection of its model.
 
-    Returns how many, and for the log what each has got.
+    Returns how many, and for the log what each was given.
     """
     total = 0
     placed: list[Iterable[dict[str, object]]] = []
@@ -119,7 +119,7 @@ def _describe_placed(
 
 
 def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[EmbeddingToProject]) -> None:
-    """Rows that somebody wrote by hand and that are no vectors: their atoms get embeddings of ours."""
+    """Delete rows that are no vectors, which somebody wrote by hand, and queue their atoms to be embedded."""
     ids = [row["atomEmbeddingId"] for row in rows]
     unit_of_work.execute("embed_again", embedding_ids=json.dumps(ids))
     unit_of_work.execute("delete_embeddings", embedding_ids=json.dumps(ids))

@@ -1,4 +1,4 @@
-"""Stage `provenance_graph`: consume ProvenanceQueue into the graph.
+"""Stage `provenance_graph`: writes what events of ProvenanceQueue point at into the graph.
 
 Events are pointers. What is written is read from the tables now, so an event that comes late, twice or out of order does no
 harm. The queue is leased while the graph writes: no transaction waits for the graph, and a batch is acknowledged only after the
@@ -38,7 +38,7 @@ from hartonomous_resources.work.provenance_parts import (
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What an event does to the graph."""
+    """What one event changes in the graph."""
 
     nodes: Sequence[Node] = ()
     edges: Sequence[Edge] = ()
@@ -95,7 +95,7 @@ def _rebuild(work: Work, claim: Callable[[], None]) -> Generator[Progress]:
 
 
 def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> GraphPart:
-    """Nodes and edges that an event points at, as the tables hold them now."""
+    """Return the nodes and edges that an event points at, as the tables hold them now."""
     if isinstance(event, InferenceEvent):
         _record_inference(unit_of_work, event)
         return describe_inferences(unit_of_work, event.tenant_id, [event.inference_id])
@@ -107,7 +107,7 @@ def describe(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> Gr
 
 
 def _gone(unit_of_work: UnitOfWork, event: DeletionEvent) -> list[Node]:
-    """Of the atoms that were deleted, those that have not come back."""
+    """Return the nodes of deleted atoms that have not come back."""
     return [
         Node(event.tenant_id, "Atom", digest)
         for digest in event.atom_hashes
@@ -123,7 +123,7 @@ def _record_inference(unit_of_work: UnitOfWork, event: InferenceEvent) -> None:
 
 
 def _totals(work: Work) -> list[Row]:
-    """The whole graph: events do not belong to an hour."""
+    """Count the whole graph, because events do not belong to an hour."""
     try:
         nodes, edges = work.resources.graph.counts(None)
     except GraphUnavailable:

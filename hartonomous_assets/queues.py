@@ -1,4 +1,4 @@
-"""The two queues as external assets: what they are, and what the sensor sees of them. It looks and takes nothing."""
+"""The two queues as external assets, and the observations that the sensor logs of them. It only looks and receives nothing."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 
 OBSERVE_SECONDS = 60.0
-"""Least time between two observations; ten times that while messages wait and no fewer or more of them."""
+"""Least time between two observations; ten times that while messages wait and their number stays the same."""
 
 _RECEIVERS = {INGESTION_QUEUE: "sources", PROVENANCE_QUEUE: "provenance_graph"}
 _ASSETS = {INGESTION_QUEUE: "ingestion_queue", PROVENANCE_QUEUE: "provenance_queue"}
@@ -36,9 +36,9 @@ QUEUES = [
 
 
 def observe(database: Database, cursor: str | None) -> tuple[list[dg.AssetObservation], str | None]:
-    """Depth and age of both queues if that is news, and the cursor that says what has been told when."""
-    told: dict[str, Any] = json.loads(cursor) if cursor else {"at": 0.0, "depths": {}}
-    passed = abs(time.time() - told["at"])
+    """Observe depth and age of both queues where they have changed; also returns the cursor, which says what was reported when."""
+    reported: dict[str, Any] = json.loads(cursor) if cursor else {"at": 0.0, "depths": {}}
+    passed = abs(time.time() - reported["at"])
     if passed < OBSERVE_SECONDS:
         return [], cursor
 
@@ -48,7 +48,7 @@ def observe(database: Database, cursor: str | None) -> tuple[list[dg.AssetObserv
 
     counted, oldest = ask(database, look)
     depths = {queue: counted.get(queue, 0) for queue in _ASSETS}
-    if depths == told["depths"] and (not any(depths.values()) or passed < 10 * OBSERVE_SECONDS):
+    if depths == reported["depths"] and (not any(depths.values()) or passed < 10 * OBSERVE_SECONDS):
         return [], cursor
     observations = [
         dg.AssetObservation(

@@ -1,11 +1,11 @@
-"""Batches of messages: what cannot be understood is put aside, what fails is counted, the rest is acknowledged.
+"""Receives messages in batches: dead-letters what cannot be understood, counts what fails, acknowledges the rest.
 
-An InvalidMessage becomes a dead letter at once. Any other failure returns the batch: of several messages it is not known whose
-fault it was, and they come one at a time then; of one, it counts against that message, which is put aside after five times and
-never blocks the queue.
+An InvalidMessage becomes a dead letter at once. Any other failure returns the batch to its queue. Of several messages nobody knows which
+one failed, so they come one at a time then. A single message that failed is counted, and the fifth time makes it a dead letter, so
+that it never blocks the queue.
 
-What is of the outside is raised: it is no message's fault. A conflict is one, unless no message was received yet: then it is nobody's, and
-the batch is tried again.
+An outage is raised: it is no message's fault. A conflict counts against the messages, unless none was received yet: then the batch is
+tried again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ _HELD = Progress(others_are_working=True)
 
 
 def in_batches(batch_size: int, batch: Callable[[int], Progress]) -> Iterator[Progress]:
-    """A batch of up to `batch_size` messages each time that one is asked for; those of a batch that failed come one at a time."""
+    """Do a batch of up to `batch_size` messages at each step; those of a batch that failed come one at a time."""
     one_at_a_time = 0
     while True:
         progress = retry_conflicts(partial(batch, 1 if one_at_a_time else batch_size))
@@ -60,7 +60,7 @@ def receive_batch(work: Work, queue: str, handle: Handle, batch_size: int) -> Pr
 
 @dataclass
 class _Leased(Generic[T]):
-    """What a transaction that leases a queue has taken; it may be run anew."""
+    """What a transaction that leases a queue has taken. It may be run again, and then takes anew."""
 
     lease: QueueLease | None = None
     messages: Sequence[Message] = ()
@@ -77,8 +77,8 @@ def lease_batch(
 ) -> Progress:
     """Hand up to `batch_size` messages to `handle` in one transaction, carry out what it returned for them outside of any, then acknowledge them.
 
-    `carry_out` counts what it did. Whoever is killed in between has done nothing that may not be done again: the messages are still there.
-    Nobody else works on the queue meanwhile, however long it takes.
+    `carry_out` returns counts of what it did. A process that is killed in between loses nothing: the messages are still on the queue, and
+    carrying them out again changes nothing. Nobody else works on the queue meanwhile, however long it takes.
     """
     database, seconds = work.resources.database, work.resources.settings.lease_seconds
     taken: _Leased[T] = _Leased()
@@ -114,7 +114,7 @@ def lease_batch(
 def _handle(
     unit_of_work: UnitOfWork, messages: Sequence[Message], handle: Callable[[UnitOfWork, Message], T]
 ) -> tuple[list[T], list[Message]]:
-    """What `handle` returned, and the messages that were refused and are dead letters now."""
+    """Hand messages to `handle`; returns what it returned, and the messages that it refused, which are dead letters now."""
     handled, refused = [], []
     for message in messages:
         try:

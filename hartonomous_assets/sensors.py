@@ -24,10 +24,10 @@ LONG_POLL_SECONDS = 20.0
 """Waiting inside a tick, below Dagster's limit of 60 s, sees new work at once instead of at the next tick."""
 
 RETRY_SECONDS = 30.0
-"""After a failed run of an hour: what it needs may be down, and asking every second would only fill the page."""
+"""Pause after a failed run of an hour: what it needs may be down, and a run every second would only fill the page."""
 
 CONFIRM_SECONDS = 6 * 3600.0
-"""After so long at rest a run confirms that nothing waits: the assets stay fresh, and one that cannot work is seen to be stale."""
+"""After so long at rest a run confirms that nothing waits: assets stay fresh, and one that cannot work is seen to be stale."""
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -39,7 +39,7 @@ _UNFINISHED = [
 
 
 def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: int) -> list[dg.RunRequest]:
-    """A request for each hour that has fewer than `runs_per_hour` runs queued or started and did not just fail."""
+    """Request a run of each hour that has fewer than `runs_per_hour` runs queued or started and did not just fail."""
     requests = []
     for hour in hours:
         tags = {"dagster/partition": hour}
@@ -59,7 +59,7 @@ def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: 
 
 
 def confirmation(instance: dg.DagsterInstance) -> list[str]:
-    """The running hour, if the last run that did all it was asked for is long ago; nothing in a home that has never worked."""
+    """Return the running hour where the last complete run is long ago; nothing in a home that has never worked."""
     latest = instance.get_latest_materialization_event(STAGES[0].spec.key)
     return [current_hour()] if latest and time.time() - latest.timestamp > CONFIRM_SECONDS else []
 
@@ -85,7 +85,7 @@ def service_broker_sensor(
 
 
 def _look(instance: dg.DagsterInstance, database: Database, settings: Settings) -> tuple[list[dg.RunRequest], str]:
-    """Wait for work, but not for long: the runs to ask for, or why none are."""
+    """Wait a while for work; returns the runs to request, or why there are none."""
     deadline = time.monotonic() + LONG_POLL_SECONDS
     while True:
         token = database.change_token()
@@ -96,9 +96,8 @@ def _look(instance: dg.DagsterInstance, database: Database, settings: Settings) 
         if requests or remaining <= 0:
             return requests, _why_nothing(hours, sorted(set(with_work) - set(hours)))
         if hours:
-            time.sleep(
-                min(1.0, remaining)
-            )  # a run is on it, and commits all the time: look again, but not at every commit
+            # A run is on it, and commits all the time: look again, but not at every commit.
+            time.sleep(min(1.0, remaining))
         else:
             database.wait_for_change(token, min(remaining, 5.0))
 

@@ -1,4 +1,4 @@
-"""Claims on landed sources: taken with a lease, held while writing, given back, or given up for good."""
+"""Claims landed sources with a lease, renews it while their atoms are written, and releases them or gives them up."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ from hartonomous_resources.work.giving_up import dead_letter_source
 SLOWEST_BYTES_PER_SECOND = 5_000_000
 
 _BYTES_TOGETHER = 1024 * 1024
-"""Up to this, sources are claimed together: they are atomized in a moment, and in one step."""
+"""Sources up to this size together are claimed at once: they are atomized in a moment, and in one step."""
 
 
 class LeaseLost(Exception):
@@ -37,10 +37,10 @@ class LeaseLost(Exception):
 
 
 def claim(work: Work) -> list[ClaimedSource]:
-    """The next sources of the hour, ours until their lease ends, with nothing of them written; none when there are none.
+    """Claim the next sources of the hour, and delete what an earlier attempt wrote of them; returns none when there are none.
 
-    Several at once if they are small and nothing of them was tried before; others come alone, so that one that kills its process
-    takes no other along.
+    Small ones that were never tried are claimed together. Any other comes alone, so that one that kills its process takes no other
+    along.
     """
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedSource]:
@@ -62,7 +62,7 @@ def claim(work: Work) -> list[ClaimedSource]:
 
 
 def _choose_together(claimable: Sequence[ClaimableSource]) -> list[int]:
-    """Ids of the sources to claim at once, of those that may be claimed."""
+    """Return the ids of the sources to claim at once, of those that may be claimed."""
     chosen: list[int] = []
     size = 0
     for source in claimable:
@@ -76,7 +76,7 @@ def _choose_together(claimable: Sequence[ClaimableSource]) -> list[int]:
 
 
 def renew_lease(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource) -> None:
-    """Renew the lease. Raises LeaseLost: whoever took over may have written already."""
+    """Renew the lease. Raises LeaseLost where another run has taken over: it may have written already."""
     if not unit_of_work.execute(
         "renew_source_lease", source_id=source["sourceId"], owner=work.owner, lease_until=_lease_end(work, source)
     ):
@@ -84,12 +84,12 @@ def renew_lease(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource) -> 
 
 
 def _lease_end(work: Work, source: ClaimedSource) -> str:
-    """Enough time to read the source once, however slow its disk, and then some."""
+    """Return when a lease must end: late enough to read the source once, however slow its disk."""
     return timestamp(work.resources.settings.lease_seconds + source["byteLength"] / SLOWEST_BYTES_PER_SECOND)
 
 
 def release(work: Work, source: ClaimedSource, error: str | None) -> None:
-    """Give the claim back. Without an error it was a clean stop, which is not the source's fault: the attempt is not counted."""
+    """Give the claim back. Without an error it was a clean stop or an outage, not the source's fault: the attempt is not counted."""
     transact(
         work.resources.database,
         lambda unit_of_work: unit_of_work.execute(
@@ -132,10 +132,10 @@ def give_up_exhausted(work: Work) -> int:
 def give_up(
     unit_of_work: UnitOfWork, work: Work, source: UnfinishedSource, reason: str, *, supersede: bool = True
 ) -> None:
-    """Dead-letter a source; what was written of it goes, and what was current before it is so no more, unless `supersede` is false."""
+    """Dead-letter a source and delete what was written of it. The version before it is current no more, unless `supersede` is false."""
     _delete_half_written(unit_of_work, [source["sourceId"]])
     delete_unreferenced(unit_of_work)
-    # The new version tells the graph of none: it is not there.
+    # The older ones tell the graph: the new version, which holds nothing, is not in it.
     for older in supersede_older_versions(unit_of_work, source) if supersede else []:
         events = atoms_events("AtomsCreated", source["tenantId"], [], older, work.run_id)
         unit_of_work.enqueue(PROVENANCE_QUEUE, events)
@@ -147,9 +147,9 @@ def give_up(
 
 
 def supersede_older_versions(unit_of_work: UnitOfWork, source: UnfinishedSource) -> list[int]:
-    """A version takes the place of what was current under its uri; returns the ids of that.
+    """Let a version supersede what was current under its uri; returns the ids of what it superseded.
 
-    Releases before this one had a file under whatever spelling its message used.
+    Releases before this one named a file by whatever spelling its message used, so that spelling is looked for, too.
     """
     spelled = source["readUri"] if is_file_uri(source["sourceUri"]) else source["sourceUri"]
     rows = unit_of_work.query(
@@ -163,7 +163,7 @@ def supersede_older_versions(unit_of_work: UnitOfWork, source: UnfinishedSource)
 
 
 def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
-    """Atoms that no source holds go, and so do their nodes: they may have been embedded and synced already."""
+    """Delete atoms that no source holds, and queue the deletion of their nodes: they may have been synced already."""
     hashes: dict[int, list[str]] = {}
     for row in unit_of_work.query(DELETE_UNREFERENCED_ATOMS):
         hashes.setdefault(row["tenantId"], []).append(row["atomHash"])
@@ -172,9 +172,10 @@ def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
 
 
 def _delete_half_written(unit_of_work: UnitOfWork, source_ids: Sequence[int]) -> None:
-    """Atoms that only these sources held stay until they are finished: most of them, with their embeddings, are needed again.
+    """Delete the occurrences that an earlier attempt wrote of these sources.
 
-    The runs that wrote them stay for good: they had a part in it.
+    Atoms that only these sources held stay until they are finished: most of them, with their embeddings, are needed again. The runs
+    that wrote them stay recorded: they had a part in it.
     """
     ids = json.dumps(source_ids)
     unit_of_work.execute("remove_references", source_ids=ids)

@@ -1,4 +1,4 @@
-"""Stage `sources`: receive from IngestionQueue and land, RECEIVE and the insert into Source in one transaction.
+"""Stage `sources`: receives from IngestionQueue and inserts rows into Source, in one transaction.
 
 A file is not copied: the message is a claim check, and the atoms stage reads it where it lies, proving by hash that what it
 stored is what it read. Inline bytes lie in the blob store until they are atomized.
@@ -23,7 +23,7 @@ from hartonomous_resources.work.landing import insert_landed_source
 
 
 def steps(work: Work) -> Generator[Progress]:
-    """Receive batches while the hour runs."""
+    """Receive batches of messages while the hour runs."""
     settings = work.resources.settings
 
     def handle(unit_of_work: UnitOfWork, message: Message) -> None:
@@ -63,7 +63,7 @@ def insert_source(
             )
             if not earlier:
                 raise
-            # A version that holds nothing: stage `atoms` says so when its turn has come, and what was current is so no more.
+            # Its file is gone: this version holds nothing. Stage `atoms` dead-letters it in its turn, and the version before is current no more.
             byte_length, content_type = 0, earlier[-1]["contentType"]
     insert_landed_source(
         unit_of_work,
@@ -80,7 +80,7 @@ def insert_source(
 def _look_at(
     unit_of_work: UnitOfWork, resources: Resources, message: Message, request: IngestionRequest, source_uri: str
 ) -> tuple[int, str]:
-    """Length and content type of the file of a request."""
+    """Return length and content type of the file of a request."""
     assert request.uri is not None  # noqa: S101 - the message was validated: exactly one of the two is given
     granted = unit_of_work.query("path_grant", message_id=message.message_id)
     with open_source_file(request.uri, resources.settings, granted[0]["uri"] if granted else None) as file:

@@ -1,4 +1,4 @@
-"""What a stage is, and what it is given. The loop in chain.py drives stages and knows nothing of what they do."""
+"""A stage, the work it is given and the progress it reports. The loop in chain.py runs stages and knows nothing of what they do."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class StageUnavailable(Exception):
-    """What the stage needs outside is down: its asset fails, its work waits, the other stages go on."""
+    """Something outside that the stage needs is down: its asset fails, its work waits, the other stages go on."""
 
 
 def may_succeed_later(error: BaseException) -> bool:
-    """Whether the same may succeed later: something outside is down, or others were in the way."""
+    """Return whether the same work may succeed later: something outside is down, or others were in the way."""
     return isinstance(error, StageUnavailable | DatabaseError)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether what was worked on has no part in it, so that no attempt is counted.
+    """Return whether something outside failed and not what was worked on, so that no attempt is counted.
 
     A conflict is counted: what always conflicts, such as a row that can never be unique, must not hold up the others for ever.
     """
@@ -38,7 +38,7 @@ def is_outage(error: BaseException) -> bool:
 
 @contextmanager
 def os_errors_as_outage() -> Iterator[None]:
-    """Work with files. Raises StageUnavailable where the machine or a network drive is what keeps it from being done."""
+    """Turn an OSError that is the machine's or a network drive's fault, and not the file's, into StageUnavailable."""
     try:
         yield
     except OSError as error:
@@ -49,11 +49,11 @@ def os_errors_as_outage() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one bounded step did: counts by name. No counts: there is nothing to do now."""
+    """What one bounded step did, as counts by name. Without counts there is nothing to do now."""
 
     counts: dict[str, int] = field(default_factory=dict)
     others_are_working: bool = False
-    """What there is to do is in the hands of another run: this one is not over before that has done it, or has died."""
+    """Another run is doing what there is to do: this run is not over before that one has done it, or has died."""
 
 
 IDLE = Progress()
@@ -61,14 +61,14 @@ IDLE = Progress()
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a stage works on: one hour, in one run."""
+    """One hour in one run: what a stage works on."""
 
     hour: str
     run_id: str
     resources: Resources
     owner: str = field(default_factory=lambda: str(this_process()))
     alone: bool = False
-    """No other stage was selected: somebody asks for this one in particular."""
+    """Whether somebody selected this stage and no other."""
 
     @property
     def is_current_hour(self) -> bool:
@@ -76,7 +76,7 @@ class Work:
         return self.hour == current_hour()
 
     def log_fields(self, stage: str, tenant: int | None = None, source: int | None = None) -> dict[str, object]:
-        """Fields of a structured log line."""
+        """Return the fields of a structured log line."""
         fields = {"run_id": self.run_id, "hour": self.hour, "stage": stage, "tenant": tenant, "source": source}
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -95,10 +95,10 @@ class Stage:
     """What the hour holds now, as a small table; its column `rows` adds up to the row count."""
 
     batch_size: Callable[[Settings], int] = lambda _settings: 1
-    """How many it takes at a time."""
+    """How many items it takes at a time."""
 
     main_count: str = ""
-    """Which of its counts says how fast it is."""
+    """The count by which its speed is told."""
 
     @property
     def name(self) -> str:
@@ -124,7 +124,7 @@ class StageReport:
 
 
 def hour_table(statement: str) -> Callable[[Work], list[Row]]:
-    """The totals of a stage whose rows are in the database: a named statement over the hour."""
+    """Return the `totals` of a stage whose rows are in the database: they run a named statement over the hour."""
 
     def totals(work: Work) -> list[Row]:
         return query(work.resources.database, statement, hour=work.hour)

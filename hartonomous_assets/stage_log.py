@@ -1,4 +1,4 @@
-"""What stages log for people who grep: the lines of the .NET workers, their values as fields in JSON, and why something failed.
+"""Logs what stages do, for people who grep: the lines of the .NET workers, their values as fields in JSON, and why something failed.
 
 No text and no uri of a tenant is in them: a run's stderr ends up in Dagster's storage.
 """
@@ -27,7 +27,7 @@ _OUR_WORDS = (StageUnavailable, DatabaseUnavailable, SchemaMismatch, GraphUnavai
 
 
 def log_started(work: Work, stage: Stage, interval_seconds: float) -> None:
-    """A stage of a run begins: its name, how much it takes at a time, how often it looks for work at the least."""
+    """Log that a stage of a run begins, how much it takes at a time, and how often it looks for work at least."""
     LOGGER.info(
         "Stage %(Stage)s started: BatchSize=%(BatchSize)s, IntervalSeconds=%(IntervalSeconds)s",
         {
@@ -40,15 +40,15 @@ def log_started(work: Work, stage: Stage, interval_seconds: float) -> None:
 
 
 def log_step(work: Work, stage: Stage, counts: Mapping[str, int]) -> None:
-    """A step of a stage did something."""
+    """Log what a step of a stage did."""
     line = "step: " + ", ".join(f"{name}=%({name})s" for name in counts)
     LOGGER.info(line, counts, extra=work.log_fields(stage.name))
 
 
 def log_atoms(work: Work, stage: str, line: str, descriptions: Iterable[Mapping[str, object]]) -> None:
-    """A line for each atom of a small batch, else one for all; `line` is a message about one, up to its colon about several.
+    """Log a line for each atom of a small batch, else one for all. `line` is the message about one; its part before the colon serves for all.
 
-    What is to be said of the atoms is not asked for where nobody reads it.
+    `descriptions` are not asked for where nobody reads them.
     """
     if not LOGGER.isEnabledFor(logging.INFO):
         return
@@ -62,7 +62,7 @@ def log_atoms(work: Work, stage: str, line: str, descriptions: Iterable[Mapping[
 
 
 def log_failure(work: Work, stage: str, what: str, error: BaseException, level: int = logging.WARNING) -> None:
-    """What failed, and why: class, place, and words that quote no content."""
+    """Log what failed, and why: class, place, and words that quote no content."""
     cause = {
         "ErrorClass": type(error).__name__,
         "ErrorPlace": _place_of(error),
@@ -72,7 +72,7 @@ def log_failure(work: Work, stage: str, what: str, error: BaseException, level: 
 
 
 def describe_error(error: BaseException) -> str:
-    """What Dagster may store of an error: what is down, or the class and place of what failed, and words that quote no content."""
+    """Say of an error what Dagster may store: what is down, or the class and place of what failed, and words that quote no content."""
     words = _words_of(error)
     if isinstance(error, StageUnavailable):
         return str(words)

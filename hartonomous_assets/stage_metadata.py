@@ -1,4 +1,4 @@
-"""What an asset's history says of a stage: while it works by observations, at the end by its materialisation.
+"""Metadata of a stage for its asset's history: observations while it works, a materialisation at the end.
 
 No content and no uri of a tenant goes to Dagster's storage.
 """
@@ -19,8 +19,8 @@ _REPORT_SECONDS = 5.0
 class ProgressObserver:
     """Logs an observation of a stage that is at work, at most every few seconds.
 
-    A materialisation is logged once, at the end: it wakes whatever waits for the asset. Counting what the hour holds takes the longer the
-    more it holds: a twentieth of the time may go into it.
+    A materialisation is logged once, at the end: it wakes whatever waits for the asset. Counting takes longer the more
+    the hour holds, so it may use a twentieth of the time.
     """
 
     def __init__(self, context: dg.AssetExecutionContext, work: Work) -> None:
@@ -42,15 +42,15 @@ class ProgressObserver:
 
 
 def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.MetadataValue]:
-    """Row counts of the hour, what waits, what this run did and how long it took: numbers as numbers, for they are plotted."""
+    """Return row counts of the hour, what waits, what this run did and how long it took, as numbers, because the page plots them."""
     rows = stage.totals(work)
     metadata: dict[str, dg.MetadataValue] = {
         "dagster/partition_row_count": dg.MetadataValue.int(sum(row["rows"] for row in rows)),
         "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
         "steps": dg.MetadataValue.int(report.steps),
         "seconds the oldest has waited": dg.MetadataValue.float(_oldest_pending_seconds(stage, work)),
-        "the hour holds": table(rows),
-        "this run did": table([{"what": name, "count": count} for name, count in report.counts.items()]),
+        "the hour holds": markdown_table(rows),
+        "this run did": markdown_table([{"what": name, "count": count} for name, count in report.counts.items()]),
     }
     done = report.counts.get(stage.main_count, 0)
     if done and report.seconds:
@@ -64,7 +64,7 @@ def _oldest_pending_seconds(stage: Stage, work: Work) -> float:
 
 
 def seconds_since(time_: str | None) -> float:
-    """How long ago a time of the tables is; 0 for none, for one of a clock that is ahead, and for what somebody wrote by hand and is none."""
+    """Return how many seconds ago a stored time was; 0 for None, for a time to come, and for text that is no time, written by hand."""
     try:
         since = datetime.fromisoformat(time_ or "")
     except ValueError:
@@ -73,8 +73,8 @@ def seconds_since(time_: str | None) -> float:
     return max(0.0, round(passed.total_seconds(), 1))
 
 
-def table(rows: Sequence[Row]) -> dg.MetadataValue:
-    """Rows as a table of Markdown."""
+def markdown_table(rows: Sequence[Row]) -> dg.MetadataValue:
+    """Format rows as a table of Markdown."""
     if not rows:
         return dg.MetadataValue.text("nothing")
     header = "| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]) + "\n"

@@ -13,17 +13,17 @@ _GRAPH_TABLE = "GraphNode"
 
 
 def store_kind() -> str:
-    """The kind that assets in the database show on the page."""
+    """Return the kind that assets in the database show on the page."""
     return "sqlserver" if Settings().uses_sqlserver else "sqlite"
 
 
 def graph_kind() -> str:
-    """The kind that assets in the graph show on the page."""
+    """Return the kind that assets in the graph show on the page."""
     return "neo4j" if Settings().neo4j_uri else "sqlite"
 
 
 def column_schema(table: str) -> dict[str, dg.TableSchema]:
-    """Metadata that shows a table's columns, or the properties of the graph's nodes, on an asset's page."""
+    """Return metadata that shows a table's columns, or the properties of the graph's nodes, on an asset's page."""
     store = graph_kind() if table == _GRAPH_TABLE else store_kind()
     columns = [
         dg.TableColumn(
@@ -40,5 +40,5 @@ def column_schema(table: str) -> dict[str, dg.TableSchema]:
 
 @cache
 def described_columns() -> dict[str, dict[str, dict[str, Any]]]:
-    """By table and column: the type in each store that has it, whether it may be empty, and what it means."""
+    """Read, by table and column, the type in each store, whether it may be empty, and what it means."""
     return tomllib.loads((project_file("sql") / "columns.toml").read_text("utf-8"))

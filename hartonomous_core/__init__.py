@@ -1,1 +1,1 @@
-"""What Hartonomous knows by itself: bytes and arrays in, values out. No Dagster, no database, no network, no other package of ours."""
+"""The pure part of Hartonomous: bytes and arrays in, values out. No Dagster, no database, no network, no other package of ours."""

@@ -1,4 +1,4 @@
-"""Times and ids as the tables hold them."""
+"""Times, hours and ids in the form that the tables store."""
 
 import secrets
 import time
@@ -9,27 +9,27 @@ HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 
 def timestamp(seconds_from_now: float = 0.0) -> str:
-    """UTC time as the tables hold it, 2026-11-23T09:44:16.123Z; text order is time order."""
+    """Return the UTC time now, or so many seconds from now, as the tables store it, 2026-11-23T09:44:16.123Z; text order is time order."""
     return time_text(datetime.now(UTC) + timedelta(seconds=seconds_from_now))
 
 
 def time_text(moment: datetime) -> str:
-    """A moment of any zone as the tables hold it, to the millisecond."""
+    """Format a moment of any time zone as the tables store it: UTC, to the millisecond."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def current_hour() -> str:
-    """The running hour's partition key."""
+    """Return the partition key of the running hour."""
     return datetime.now(UTC).strftime(HOUR_FORMAT)
 
 
 def hour_of(time: str) -> str:
-    """The partition key of the hour of a time as the tables hold it."""
+    """Return the partition key of the hour in which a stored time lies."""
     return f"{time[:10]}-{time[11:13]}:00"
 
 
 def is_hour(value: object) -> bool:
-    """Whether a value is a partition key."""
+    """Return whether a value is a partition key."""
     try:
         return isinstance(value, str) and datetime.strptime(value, HOUR_FORMAT).strftime(HOUR_FORMAT) == value
     except ValueError:
@@ -37,14 +37,14 @@ def is_hour(value: object) -> bool:
 
 
 def bounds_of(hour: str) -> tuple[str, str]:
-    """When the hour of a partition key begins, and when it is over."""
+    """Return when the hour of a partition key begins and when it ends."""
     begin = datetime.strptime(hour, HOUR_FORMAT)
     first, last = (f"{moment:%Y-%m-%dT%H:%M:%S}.000Z" for moment in (begin, begin + timedelta(hours=1)))
     return first, last
 
 
 def time_ordered_uuid() -> str:
-    """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then random."""
+    """Make a version 7 UUID (RFC 9562): 48 bits of milliseconds, then random bits."""
     milliseconds = time.time_ns() // 1_000_000
     random = secrets.randbits(74)
     value = (milliseconds << 80) | (7 << 76) | ((random >> 62) << 64) | (2 << 62) | (random & (2**62 - 1))

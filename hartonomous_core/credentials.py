@@ -1,4 +1,4 @@
-"""What people may read of addresses and connection strings: everything but the credentials."""
+"""Removes credentials from addresses and connection strings before people read them."""
 
 import re
 
@@ -11,12 +11,12 @@ _PASSWORD = re.compile(r"(?:^|;)\s*(?:pwd|password)\s*=\s*(?:\{(?:[^}]|\}\})*\}|
 
 
 def without_credentials(text: str) -> str:
-    """`text` without user and password of every address in it, and with `***` for the value of every `Password=` and its like."""
+    """Return `text` without user and password in its addresses, and with `***` for the value of every `Password=` and the like."""
     return _KEYWORD.sub(r"\1***", _USER_INFO.sub("://", text))
 
 
 def without_password(connection_string: str) -> str:
-    """An ODBC connection string without its password: the same after a change of password.
+    """Return an ODBC connection string without its password, so that a change of password leaves it the same.
 
     In a whole connection string a value ends at the semicolon and may hold spaces; `without_credentials` reads sentences, where none does.
     """

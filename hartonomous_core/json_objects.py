@@ -1,18 +1,18 @@
-"""JSON that others wrote: what no two readers understand differently, and every store can hold."""
+"""Reads JSON that others wrote, and refuses what readers would understand differently or a store cannot keep."""
 
 import json
 from collections.abc import Iterable, Mapping
 
 MAX_DEPTH = 100
-"""How deeply arrays and objects may lie within one another: SQL Server reads 128 levels, SQLite 1,000."""
+"""How deeply arrays and objects may be nested: SQL Server reads 128 levels, SQLite 1,000."""
 
 
 class UnreadableJson(ValueError):
-    """A text that is not one JSON object, or not one that is understood the same everywhere. Says what is wrong and quotes no value."""
+    """A text is not one JSON object, or readers would disagree about it. The message says what is wrong and quotes no value."""
 
 
 def read_object(text: bytes | str) -> dict[str, object]:
-    """The JSON object in a text; bytes are UTF-8, or UTF-16 or UTF-32, which JSON's first characters tell apart.
+    """Read the JSON object in a text. Bytes are UTF-8, UTF-16 or UTF-32, which JSON's first characters tell apart.
 
     Raises UnreadableJson.
     """
@@ -28,9 +28,9 @@ def read_object(text: bytes | str) -> dict[str, object]:
 
 
 def refuse_what_no_store_holds(document: Mapping[str, object]) -> None:
-    """Python reads more than JSON: NaN, numbers that are infinite, and half a surrogate pair, which no UTF-8 can hold.
+    """Refuse what Python reads although it is no JSON: NaN, infinite numbers, and half a surrogate pair, which UTF-8 cannot encode.
 
-    Raises UnreadableJson, naming the key of the document under which it lies; and for what is nested too deeply.
+    Raises UnreadableJson, naming the top-level key under which it lies; also for a document that is nested too deeply.
     """
     if _is_deeper(document, MAX_DEPTH):
         raise UnreadableJson(f"it is nested more than {MAX_DEPTH} levels deep")
@@ -42,11 +42,11 @@ def refuse_what_no_store_holds(document: Mapping[str, object]) -> None:
 
 
 def with_canonical_keys(document: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
-    """The document with these names as its keys, in whatever letter case it has them; null is as good as absent, other keys stay.
+    """Return the document with these names as its top-level keys, in whatever letter case it spelled them; nulls go, other keys stay.
 
-    Only the document's own keys: what lies below is its sender's.
+    Nested objects are left alone: they are the sender's.
 
-    Raises UnreadableJson for a name that is there in two spellings: which of them counts, readers do not agree.
+    Raises UnreadableJson for a name that is there in two spellings: readers disagree on which of them counts.
     """
     known = {name.lower(): name for name in names}
     found: dict[str, object] = {}

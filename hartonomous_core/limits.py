@@ -4,4 +4,4 @@ INLINE_LIMIT = 1024 * 1024
 """Bytes that a message may carry itself; what is longer is read from its uri."""
 
 MAX_ATTEMPTS = 5
-"""Attempts at a source, a job or a message that count; after the last it is dead-lettered."""
+"""Failed attempts at a source, a job or a message after which it is dead-lettered."""

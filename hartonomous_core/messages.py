@@ -1,4 +1,4 @@
-"""The JSON messages of both queues. Parsing is strict about what we rely on and open to fields that we do not know.
+"""The JSON messages of both queues. Parsing checks every field that we use and ignores those that we do not know.
 
 Keys are read in any letter case, for .NET's serializer writes `TenantId`; a message that names no tenant is tenant 0's.
 """
@@ -19,13 +19,14 @@ INGESTION_QUEUE = "IngestionQueue"
 PROVENANCE_QUEUE = "ProvenanceQueue"
 ATOMS_PER_EVENT = 1000
 MAX_INFERENCE_ATOMS = 10_000
-"""Of either role: what a single transaction of the graph takes easily."""
+"""Atoms that an inference may name in each role: one transaction of the graph takes so many easily."""
 
 
 class InvalidMessage(ValueError):
     """A message that no retry can mend.
 
-    `tenant_id` is what it said of itself, if it said so readably; `canonical_body`: all that it says, one form for one meaning, if it was read.
+    `tenant_id` is the tenant that it names, if that can be read. `canonical_body` is what it says, in the one form that equal messages
+    share, if it could be parsed.
     """
 
     def __init__(self, reason: str, tenant_id: int | None, *, canonical_body: bytes | None = None) -> None:
@@ -41,12 +42,12 @@ class _Message(BaseModel):
 
     @classmethod
     def keys(cls) -> list[str]:
-        """The keys of the message in JSON, as we spell them."""
+        """Return the keys of the message in JSON, as we spell them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
 
 class IngestionRequest(_Message):
-    """Ask for a file to be ingested: its bytes inline (base64, up to 1 MiB) or the uri where they lie."""
+    """A request to ingest a file: its bytes inline (base64, up to 1 MiB) or the uri where they lie."""
 
     source_id: Annotated[int | str | None, Field(alias="sourceId")] = None
     content_type: Annotated[
@@ -84,7 +85,7 @@ class IngestionRequest(_Message):
         return self
 
     def to_body(self) -> bytes:
-        """The message as it goes onto IngestionQueue: requests that say the same are the same bytes."""
+        """Return the body to put on IngestionQueue; requests that say the same give the same bytes."""
         fields = self.model_dump(by_alias=True, exclude_none=True, exclude={"raw_data"})
         if self.raw_data is not None:
             fields["rawData"] = base64.b64encode(self.raw_data).decode()
@@ -92,7 +93,7 @@ class IngestionRequest(_Message):
 
 
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-"""What a database column holds."""
+"""A number that fits a bigint column."""
 
 
 def _lower_case_hash(value: str) -> str:
@@ -110,7 +111,7 @@ _ONE_ATOM = "atomId"
 
 
 class AtomsEvent(_Message):
-    """Atoms were created, embedded or projected. A pointer: whoever receives it reads the current rows."""
+    """Atoms were created, embedded or projected. The event only points at them: whoever receives it reads the current rows."""
 
     event_type: Annotated[AtomsEventType, Field(alias="eventType")]
     source_id: Annotated[Int64 | None, Field(alias="sourceId")] = None
@@ -120,21 +121,21 @@ class AtomsEvent(_Message):
     @model_validator(mode="before")
     @classmethod
     def _accept_one_atom_form(cls, value: object) -> object:
-        # The form of the .NET workers: one AtomId an event, and no type where there was but one.
+        # The .NET workers sent one AtomId in each event, and no type when they knew only one.
         if not isinstance(value, dict) or _ONE_ATOM not in value:
             return value
         return {"eventType": "AtomsCreated", "atomIds": [value[_ONE_ATOM]], **value}
 
 
 class DeletionEvent(_Message):
-    """Atoms went, and so must their nodes, unless the same content has come back since."""
+    """Atoms were deleted. Their nodes must go too, unless the same content has come back since."""
 
     event_type: Annotated[Literal["AtomsDeleted"], Field(alias="eventType")]
     atom_hashes: Annotated[list[AtomHash], Field(alias="atomHashes", max_length=ATOMS_PER_EVENT)]
 
 
 def _at_most(units: int) -> AfterValidator:
-    """A limit in UTF-16 units, as nvarchar has it: SQL Server would cut off what is longer, without a word."""
+    """Limit a text to so many UTF-16 units, as nvarchar counts them: SQL Server would silently cut off what is longer."""
 
     def check(value: str) -> str:
         if len(value.encode("utf-16-le")) > 2 * units:
@@ -151,7 +152,7 @@ def _refuse_outer_space(value: str) -> str:
 
 
 InferenceId = Annotated[str, Field(min_length=1), _at_most(200), AfterValidator(_refuse_outer_space)]
-"""Compared byte by byte; SQL Server does not see spaces at the end, SQLite does, so that neither gets any."""
+"""Ids are compared byte by byte. SQL Server ignores spaces at the end and SQLite does not, so outer spaces are refused."""
 
 
 class InferenceEvent(_Message):
@@ -189,7 +190,7 @@ _EVENT_KEYS = [_ONE_ATOM, *AtomsEvent.keys(), *DeletionEvent.keys(), *InferenceE
 
 
 def parse_ingestion_request(body: bytes) -> IngestionRequest:
-    """The request in a message.
+    """Parse the body of a message on IngestionQueue.
 
     Raises InvalidMessage, saying which field is wrong.
     """
@@ -201,7 +202,7 @@ def parse_ingestion_request(body: bytes) -> IngestionRequest:
 
 
 def parse_provenance_event(body: bytes) -> ProvenanceEvent:
-    """The event in a message.
+    """Parse the body of a message on ProvenanceQueue.
 
     Raises InvalidMessage, saying which field is wrong.
     """
@@ -224,7 +225,7 @@ def atoms_events(
     source_id: int | None = None,
     run_id: str | None = None,
 ) -> Iterator[tuple[str, bytes]]:
-    """Messages, ready to enqueue, that point at these atoms, at most 1,000 each; one without atoms still points at its source."""
+    """Make messages, ready to enqueue, that point at these atoms, at most 1,000 each. Without atoms, one still points at the source."""
     for start in range(0, max(1, len(atom_ids)), ATOMS_PER_EVENT):
         fields: dict[str, object] = {"eventType": event_type, "tenantId": tenant_id}
         if source_id is not None:
@@ -236,7 +237,7 @@ def atoms_events(
 
 
 def deletion_events(tenant_id: int, atom_hashes: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Messages, ready to enqueue, that name deleted atoms, at most 1,000 each."""
+    """Make messages, ready to enqueue, that name deleted atoms, at most 1,000 each."""
     for start in range(0, len(atom_hashes), ATOMS_PER_EVENT):
         hashes = list(atom_hashes[start : start + ATOMS_PER_EVENT])
         fields = {"eventType": "AtomsDeleted", "tenantId": tenant_id, "atomHashes": hashes}
@@ -244,7 +245,7 @@ def deletion_events(tenant_id: int, atom_hashes: Sequence[str]) -> Iterator[tupl
 
 
 def tenant_of(body: bytes) -> int | None:
-    """The tenant that a message is of, or None where that cannot be read."""
+    """Return the tenant that a message names, or None where that cannot be read."""
     try:
         return _tenant_of(_read(body, _Message.keys()))
     except InvalidMessage as error:
@@ -269,7 +270,7 @@ def _tenant_of(document: dict[str, object]) -> int | None:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong, in one sentence that names the field and quotes nothing of the input."""
+    """Return the first thing that is wrong, in one sentence that names the field and quotes nothing of the input."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")

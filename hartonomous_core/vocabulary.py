@@ -12,14 +12,14 @@ EMBEDDED_MODALITIES: Final[tuple[Modality, ...]] = ("text", "image", "audio", "v
 """Every atom of these needs an embedding, unless its subtype is `gap`."""
 
 GAP: Final = "gap"
-"""The subtype of atoms that only hold what separates others: neither embedded nor in the graph."""
+"""The subtype of atoms that only separate others: they are neither embedded nor in the graph."""
 
 Role = Literal["content", "derived"]
-"""What an atom is of its source: bytes of the file in order (`content`), or made out of them (`derived`), as the text of a picture."""
+"""How an atom belongs to its source: as bytes of the file (`content`), or as something made from them (`derived`), such as a picture's text."""
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 InferenceRole = Literal["input", "output"]
-"""What an atom is of an inference: given to the model, or produced by it."""
+"""How an atom belongs to an inference: given to the model (`input`), or produced by it (`output`)."""
 INFERENCE_ROLES: Final[tuple[InferenceRole, ...]] = get_args(InferenceRole)
 
 SourceStatus = Literal["Landed", "Atomizing", "Atomized", "DeadLettered", "Erased"]
@@ -34,7 +34,7 @@ DeadLetterKind = Literal["message", "source", "job"]
 DEAD_LETTER_KINDS: Final[tuple[DeadLetterKind, ...]] = get_args(DeadLetterKind)
 
 Label = Literal["Atom", "Source", "Run", "Model", "Inference", "Tenant"]
-"""What a node of the graph is."""
+"""The kinds of node in the graph."""
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
 
 EdgeType = Literal[
@@ -54,7 +54,7 @@ EDGE_TYPES: Final[tuple[EdgeType, ...]] = get_args(EdgeType)
 
 
 class EdgeKind(NamedTuple):
-    """What edges of a type join, start and end, and whether lineage follows them.
+    """Which labels edges of a type join (start, end), and whether lineage follows them.
 
     Upstream is along the edge, downstream against it.
     """

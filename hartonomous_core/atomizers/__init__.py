@@ -1,4 +1,4 @@
-"""A seekable byte stream in, an iterator of atoms out, in bounded memory. No Dagster, database or network.
+"""Atomizers turn a seekable byte stream into an iterator of atoms, in bounded memory. They know no Dagster, database or network.
 
 A new kind of file is one module with an `Atomizer` and one line in `ATOMIZERS`.
 """
@@ -14,7 +14,7 @@ ATOMIZERS: tuple[Atomizer, ...] = (
 
 
 def atomizer_for(content_type: str) -> Atomizer:
-    """The first registered atomizer that handles `content_type` (case does not matter; of the parameters, charset does)."""
+    """Return the first registered atomizer that handles `content_type` (case does not matter; of the parameters, charset does)."""
     return next(atomizer for atomizer in ATOMIZERS if atomizer.handles(content_type))
 
 

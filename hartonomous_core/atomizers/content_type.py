@@ -1,4 +1,4 @@
-"""What kind of content a file holds, and in what encoding, if it is text. Neither function raises on bad bytes."""
+"""Finds out what kind of content a file holds and, for text, its encoding. No function here raises on bad bytes."""
 
 import re
 import unicodedata
@@ -64,16 +64,16 @@ _SHARED_SIGNATURES = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
     b"ELF": "application/x-executable",
 }
-"""Signatures that puremagic lists under each of many formats, of which it then names any one."""
+"""Signatures that many formats share: puremagic would name any one of them."""
 
 _TEXT = TextAtomizer()
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one pass over a stream tells: `invalid_utf8_at` is a byte offset, None if all of it is UTF-8.
+    """What one pass over a stream found out: `invalid_utf8_at` is a byte offset, None if all of it is UTF-8.
 
-    `charset` is the encoding of the text that it would be, by its IANA name; None for UTF-8.
+    `charset` is the IANA name of the encoding that the text seems to have; None for UTF-8.
     """
 
     sha256: bytes
@@ -83,7 +83,7 @@ class Scan:
 
 
 def scan(stream: BinaryIO) -> Scan:
-    """Read to the end: SHA-256 (32 bytes), length and the offset of the first invalid UTF-8 sequence."""
+    """Read a stream to the end for its SHA-256 (32 bytes), length and the offset of the first invalid UTF-8 sequence."""
     digest = sha256()
     length = 0
     invalid_at: int | None = None
@@ -105,16 +105,16 @@ def scan(stream: BinaryIO) -> Scan:
 
 
 def media_type(content_type: str) -> str:
-    """A content type without its parameters, in lower case: what kind of thing it is, by which two are compared."""
+    """Return a content type without its parameters, in lower case; content types are compared by it."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def sniff(head: bytes, name: str = "") -> str:
-    """Content type by the first 8 KiB of a file, refined by the extension of its name. Never raises.
+    """Guess the content type from the first 8 KiB of a file, refined by the extension of its name. Never raises.
 
     Bytes that are UTF-8 without NUL are text, of the kind that the extension says, else text/plain; so is text in UTF-16
     or UTF-32, with its charset. Other bytes are what their signature says; without one, an extension that promises text is
-    believed (so that a .txt in another encoding is said to be one), else application/octet-stream.
+    believed (so a .txt in another encoding is still called text), else application/octet-stream.
     """
     head = head[:HEAD_BYTES]
     named_text = _TEXT_TYPES.get(name.rpartition(".")[2].lower())
@@ -140,7 +140,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _wide_charset(head: bytes) -> str | None:
-    """The IANA name of UTF-16 or UTF-32, where the first 8 KiB are text in it.
+    """Return the IANA name of UTF-16 or UTF-32, where the first 8 KiB are text in it.
 
     Without a byte order mark only for text of at most one script beside Latin-1: of others the bytes tell too little.
     """
@@ -166,9 +166,8 @@ def _is_one_script(high_bytes: bytes) -> bool:
 
 def _is_text_in(head: bytes, encoding: str) -> bool:
     try:
-        text = getincrementaldecoder(encoding)().decode(
-            head, len(head) < HEAD_BYTES
-        )  # else it may end inside a code point
+        # A head of full length may end inside a code point.
+        text = getincrementaldecoder(encoding)().decode(head, len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
     is_text = all(c.isprintable() or c.isspace() or unicodedata.category(c) == "Cf" for c in text)
@@ -176,7 +175,7 @@ def _is_text_in(head: bytes, encoding: str) -> bool:
 
 
 def _binary_type(head: bytes, name: str) -> str | None:
-    """The type by signature; None where there is none that could not as well be chance."""
+    """Return the type by signature; None where there is none, or only one so short that it may be chance."""
     from puremagic import PureError, magic_string
 
     if head[:4] == b"GGUF":

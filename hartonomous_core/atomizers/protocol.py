@@ -1,4 +1,4 @@
-"""What every atomizer takes and gives: a seekable byte stream in, an iterator of atoms out."""
+"""The interface of atomizers: a seekable byte stream in, an iterator of atoms out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 from hartonomous_core.vocabulary import Modality, Role
 
 MAX_SUFFIX_BYTES = 64
-"""Longest separator that travels with the atom before it (column `SourceAtom.Suffix`)."""
+"""Longest separator that is stored with the atom before it (column `SourceAtom.Suffix`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Atomizer(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes whenever the same bytes may give other atoms than before."""
+        """A text that changes whenever the same bytes may give other atoms than before."""
 
     @property
     def needs_utf8(self) -> bool:
-        """Whether it refuses bytes that are not UTF-8; a source that is not goes to the atomizer of its type with its charset."""
+        """Whether it refuses bytes that are not UTF-8; other text goes to the atomizer that handles its type with its charset."""
 
     @property
     def gives_text(self) -> bool:

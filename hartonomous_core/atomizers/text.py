@@ -1,4 +1,4 @@
-"""UTF-8 text to sentences, streaming: where atoms end depends on the text alone, never on how it was read.
+"""Splits UTF-8 text into sentences while it streams: where atoms end depends on the text alone, never on how it was read.
 
 The text is taken as blocks. A block ends at a blank line, at U+2029, at more than 64 characters of white
 space, and before and after a run of 256 or more characters without any (base64, minified code): such a run
@@ -99,7 +99,7 @@ class TextAtomizer:
 
 
 class _DecodedStream:
-    """A UTF-8 stream as text, of which only what is being looked at is held."""
+    """Decodes a UTF-8 stream, and keeps only the text that is being looked at."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.buffer = ""
@@ -110,7 +110,7 @@ class _DecodedStream:
         self._ended = False
 
     def look(self, characters: int) -> int:
-        """Hold at least `characters` more after the position, or all that are left; return where they end."""
+        """Buffer at least `characters` more after the position, or all that are left; return where they end."""
         while len(self.buffer) - self.position < characters and not self._ended:
             self._read()
         return min(self.position + characters, len(self.buffer))
@@ -119,7 +119,7 @@ class _DecodedStream:
         return self.look(1) == self.position
 
     def take(self, pattern: re.Pattern[str]) -> str:
-        """Move past what matches here and return it: at most `MAX_ATOM_BYTES` of it."""
+        """Move past what the pattern matches here and return it: at most `MAX_ATOM_BYTES` of it."""
         end = self.look(MAX_ATOM_BYTES)
         match = pattern.match(self.buffer, self.position, end)
         taken = _head(match[0]) if match else ""
@@ -141,7 +141,7 @@ class _DecodedStream:
 
 
 def _read_fully(stream: BinaryIO, size: int) -> bytes:
-    """`size` bytes, fewer only at the end: a stream may return less than it was asked for."""
+    """Read `size` bytes, fewer only at the end: a stream may return less than it was asked for."""
     parts = []
     while size and (part := stream.read(size)):
         parts.append(part)
@@ -150,7 +150,7 @@ def _read_fully(stream: BinaryIO, size: int) -> bytes:
 
 
 def _next_bounds(text: _DecodedStream) -> list[int]:
-    """Offsets in `text.buffer` between which the next pieces lie (two or more; the first is the position).
+    """Return the offsets in `text.buffer` between which the next pieces lie (two or more; the first is the position).
 
     They are decided by the characters of one window and by whether there is one more: that is why the atoms
     do not depend on how the stream was read.
@@ -181,7 +181,7 @@ def _next_bounds(text: _DecodedStream) -> list[int]:
 
 
 def _cuts_of_long(buffer: str, start: int, stop: int) -> Iterator[int]:
-    """Where to cut `buffer[start:stop]` so that no piece, without the white space after it, is too long."""
+    """Yield where to cut `buffer[start:stop]` so that no piece, without the white space after it, is too long."""
     while (stop - start) * 4 > MAX_ATOM_BYTES:
         limit = start + len(_head(buffer[start:stop]))
         if limit == stop or buffer[limit:stop].isspace():
@@ -193,7 +193,7 @@ def _cuts_of_long(buffer: str, start: int, stop: int) -> Iterator[int]:
 
 
 def _head(text: str) -> str:
-    """The longest beginning of `text` that is at most `MAX_ATOM_BYTES` of UTF-8."""
+    """Return the longest beginning of `text` that is at most `MAX_ATOM_BYTES` of UTF-8."""
     if len(text) * 4 <= MAX_ATOM_BYTES:
         return text
     # Only the character that the limit goes through can be invalid.
@@ -218,7 +218,7 @@ def _gap(space: str) -> Atom:
 
 @cache
 def _sentence_spans() -> Callable[[str], Iterable[tuple[int, int]]]:
-    """nupunkt's function from a text to the (start, stop) of its sentences, with its built-in model."""
+    """Load nupunkt's function from a text to the (start, stop) of its sentences, with its built-in model."""
     from nupunkt import load
 
     spans: Callable[[str], Iterable[tuple[int, int]]] = load("default").span_tokenize

@@ -7,7 +7,7 @@ from typing import Literal
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 TEXT_MODEL = "all-MiniLM-L6-v2"
-"""The text model where none is chosen: the one that comes from the Hugging Face hub or the package index."""
+"""The text model that is used where none is chosen; it comes from the Hugging Face hub or the package index."""
 
 Precision = Literal["int8", "fp32"]
-"""Of the text model's weights; part of what a model is."""
+"""Precision of the text model's weights; it is part of a model's identity."""

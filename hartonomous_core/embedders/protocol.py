@@ -1,4 +1,4 @@
-"""What an embedder is: items of one kind in, a unit vector for each out."""
+"""The interface of embedders: items of one kind in, a unit vector for each out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KIND_OF_ARRAY: dict[str, ItemKind] = {"uint8": "pixels", "float32": "samples"}
 
 
 class EmbeddingError(RuntimeError):
-    """The model gave something that is no vector (NaN, infinite, zero or of another shape)."""
+    """The model returned something that is not a vector: NaN, infinite, zero or of the wrong shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,18 +29,18 @@ class Embeddings:
 
 
 class Embedder(Protocol):
-    """A model that is loaded. Any threads may call it."""
+    """A loaded model. Any threads may call it."""
 
     def embed(self, items: Any, /) -> Embeddings:
-        """Embed items of the one kind that the model takes: whoever calls has looked (`first_of_another_kind`).
+        """Embed items of the one kind that the model takes; the caller has checked that (`first_of_another_kind`).
 
         The vector of an item never depends on its neighbours. Raises ValueError for an item that cannot be embedded, EmbeddingError
-        for a vector that is none.
+        where the model returns no valid vector.
         """
 
 
 def first_of_another_kind(items: Items, kind: ItemKind) -> int | None:
-    """The position of the first item that is not of this kind; None where all are."""
+    """Return the position of the first item that is not of this kind; None where all are."""
     return next((position for position, item in enumerate(items) if _kind_of(item) != kind), None)
 
 

@@ -68,7 +68,7 @@ class TextEmbedder:
         A text longer than the window is split; its vector is the mean of its windows' vectors, weighted by
         their tokens. Memory does not grow with the length of a text. A text of which the tokenizer keeps
         nothing (control characters only) gets the vector of an empty sentence.
-        Raises ValueError for a text that is empty or white space, EmbeddingError for a vector that is none.
+        Raises ValueError for a text that is empty or white space, EmbeddingError where the model returns none.
         """
         for position, text in enumerate(texts):
             if not text or text.isspace():
@@ -116,7 +116,7 @@ class TextEmbedder:
         return ids
 
     def _special_tokens(self) -> tuple[list[int], list[int]]:
-        """What the tokenizer puts before and after a text, such as [CLS] and [SEP]."""
+        """Return what the tokenizer puts before and after a text, such as [CLS] and [SEP]."""
         encoding = self._tokenizer.encode("a")
         content = [at for at, special in enumerate(encoding.special_tokens_mask) if not special]
         return encoding.ids[: content[0]], encoding.ids[content[-1] + 1 :]

@@ -17,7 +17,7 @@ _BLOCK = 16 * 1024
 
 
 def encode(points: NDArray[np.float64], bits: int = MAX_BITS) -> NDArray[np.int64]:
-    """Hilbert values in [0, 2^(3 bits)) of `points`, (n, 3) float64 -> (n,) int64.
+    """Return the Hilbert values in [0, 2^(3 bits)) of `points`, (n, 3) float64 -> (n,) int64.
 
     A coordinate c is on grid line round((c + 1) / 2 * (2^bits - 1)), clamped to [0, 2^bits - 1], where round
     is IEEE 754's to the nearest integer and, half way, to the even one; every step is in float64. A z of NaN
@@ -41,7 +41,7 @@ def encode(points: NDArray[np.float64], bits: int = MAX_BITS) -> NDArray[np.int6
 
 
 def decode(values: NDArray[np.int64], bits: int = MAX_BITS) -> NDArray[np.uint32]:
-    """Grid lines (x, y, z), each in [0, 2^bits - 1], of Hilbert values: (n,) int64 -> (n, 3) uint32.
+    """Return the grid lines (x, y, z), each in [0, 2^bits - 1], of Hilbert values: (n,) int64 -> (n, 3) uint32.
 
     Raises ValueError for another shape, bits outside 1..21, and a value outside [0, 2^(3 bits)).
     """

@@ -20,7 +20,7 @@ _BLOCK = 4 * 1024
 
 @cache
 def landmark_axes(dimension: int) -> NDArray[np.float64]:
-    """Three orthonormal axes, (3, dimension) float64, read-only.
+    """Return three orthonormal axes, (3, dimension) float64, read-only.
 
     Component i of axis a is drawn as a uniform number in [-1, 1): of the SHA-256 of the ASCII text
     "hartonomous-landmark-v1|a|i" (decimal), the first 7 bytes, big-endian, without their lowest 3 bits are
@@ -46,19 +46,19 @@ def landmark_axes(dimension: int) -> NDArray[np.float64]:
 
 
 def scale_for(dimension: int) -> float:
-    """What one unit of stored coordinate stands for: four standard deviations of a random unit vector."""
+    """Return the length that one unit of a stored coordinate stands for: four standard deviations of a random unit vector."""
     return 4.0 / sqrt(dimension)
 
 
 def landmark_parameters(dimension: int) -> dict[str, object]:
-    """What defines the landmark projection, as ProjectionModel keeps it: seed, dimension, mean (3 numbers) and scale."""
+    """Return what defines the landmark projection, as ProjectionModel stores it: seed, dimension, mean (3 numbers) and scale."""
     return {"seed": LANDMARK_SEED, "dimension": dimension, "mean": [0.0, 0.0, 0.0], "scale": scale_for(dimension)}
 
 
 def project(
     vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
 ) -> NDArray[np.float64]:
-    """Stored coordinates, (n, 3) float64 in [-1, 1], of (n, d) vectors: (v . axis - mean) / scale, clipped.
+    """Return stored coordinates, (n, 3) float64 in [-1, 1], of (n, d) vectors: (v . axis - mean) / scale, clipped.
 
     axes is (3, d), mean (3,). The coordinates of a vector do not depend on the others in the call.
 
@@ -79,7 +79,7 @@ def project(
 
 
 def bucket(coordinates: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Bucket of each coordinate, same shape: c / 0.1 truncated toward zero.
+    """Return the bucket of each coordinate, same shape: c / 0.1 truncated toward zero.
 
     (0.543, -0.217, 0.891) -> (5, -2, 8). The division is float64's: 0.3 / 0.1 is just below 3, so 0.3 -> 2.
     """
