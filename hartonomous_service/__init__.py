@@ -1,1 +1,1 @@
-"""Who asks Hartonomous: the command line and the Python calls behind it."""
+"""The command line of Hartonomous and the Python calls behind it."""

@@ -1,4 +1,4 @@
-"""What calls of the service may be given. The types in a call's signature are its checks, for whoever calls it.
+"""Checks the arguments of the service's calls by the types in their signatures, whoever calls them.
 
 Without them an id of more than 64 bits was an error of a database driver, a text that stood for a list was taken for its letters, and
 an unknown way to search was the default one.
@@ -30,7 +30,7 @@ from hartonomous_service.printable import printable
 
 MAX_TENANT = 2**31 - 1
 MAX_ID = 2**63 - 1
-"""What a column of either store holds."""
+"""The largest number that a column of either store holds."""
 MAX_PAGE = 1_000_000
 MAX_SKIP = 10_000_000
 
@@ -39,9 +39,8 @@ def _encodable(value: object) -> object:
     if isinstance(value, str):
         try:
             value.encode()
-        except (
-            UnicodeEncodeError
-        ) as error:  # half a surrogate pair: a byte of a command line or of a file name that is no text
+        except UnicodeEncodeError as error:
+            # Half a surrogate pair: a byte of a command line or of a file name that is no text.
             raise ValueError(f"{printable(value)}: not UTF-8") from error
     return value
 
@@ -66,13 +65,13 @@ def _path(value: object) -> Path:
 
 Tenant = Annotated[int, Field(ge=0, le=MAX_TENANT)]
 Id = Annotated[int, Field(ge=-MAX_ID - 1, le=MAX_ID)]
-"""Of a row, as the lists show it."""
+"""Id of a row, as the lists show it."""
 PageLength = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Skip = Annotated[int, Field(ge=0, le=MAX_SKIP)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Text = Annotated[str, BeforeValidator(_encodable)]
 TypedText = Annotated[str, BeforeValidator(_typed)]
-"""Words or statements as people type or paste them: what is no text in it becomes a question mark."""
+"""Words or statements as people type or paste them: what is not text in them becomes a question mark."""
 Name = Annotated[Text, AfterValidator(_not_empty)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PathArgument = Annotated[str | os.PathLike[str], PlainValidator(_path)]
@@ -82,9 +81,9 @@ _R = TypeVar("_R")
 
 
 def checked(call: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a call check its arguments by the types in its signature before it does anything; a generator's, when it is called.
+    """Make a call check its arguments by the types in its signature before it does anything; a generator checks them when it is called.
 
-    It then raises Invalid, naming the first argument that is wrong. Numbers are not read out of texts, nor are truth values numbers.
+    The call then raises Invalid, naming the first argument that is wrong. A text is not read as a number, nor a bool as one.
     """
     parameters = signature(call)
 
@@ -98,20 +97,20 @@ def checked(call: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def validate(of: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call, or the fields of a dataclass, as its types read them. Raises Invalid."""
+    """Check the arguments of a call, or the fields of a dataclass, by its types, and return what these make of them. Raises Invalid."""
     return {name: _read(name, kind, given[name]) for name, kind in _types(of).items() if name in given}
 
 
 @cache
 def _types(of: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
-    """By name; what is opened by the program itself is not looked at."""
+    """Return a type adapter for each argument, without resources and settings, which the program itself opens."""
     kinds = get_type_hints(of, include_extras=True)
     kinds.pop("return", None)
     return {name: TypeAdapter(_itself(kind)) for name, kind in kinds.items() if kind not in (Resources, Settings)}
 
 
 def _itself(kind: Any) -> Any:
-    """A value that was checked when it was made is taken as it is, and nothing else for it."""
+    """For a class that checks its own fields, accept only its instances, as they are; other types stay."""
     is_checked = is_dataclass(kind) or (isclass(kind) and issubclass(kind, BaseModel))
     return InstanceOf[kind] if is_checked else kind  # type: ignore[misc]
 

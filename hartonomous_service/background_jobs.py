@@ -1,4 +1,4 @@
-"""Background jobs: created, shown and marked as IBackgroundJobService of the .NET system does it; listed and retried."""
+"""Creates, shows and marks background jobs as IBackgroundJobService of the .NET system does; lists and retries them."""
 
 import uuid
 from functools import partial
@@ -19,7 +19,7 @@ from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checke
 from hartonomous_service.errors import Conflict, NotFound
 
 _LONGEST_TYPE = 64
-"""Characters that a type of SQL Server's column has: it would cut off what is longer, without a word."""
+"""Length of SQL Server's column for the type: it would silently cut off what is longer."""
 
 
 def _type_that_every_store_holds(job_type: object) -> object:
@@ -65,9 +65,9 @@ def create_job(
 
 @checked
 def get_job(resources: Resources, job_id: Text | uuid.UUID, *, tenant: Tenant | None = None) -> Job:
-    """A job by its id, in either case.
+    """Return a job by its id, whose letters may be in either case.
 
-    With `tenant`, another tenant's job is not found; without, whoever holds the id may see it.
+    With `tenant`, another tenant's job is not found; without, anybody who has the id may see it.
 
     Raises NotFound, with a warning in the log.
     """
@@ -89,9 +89,9 @@ def update_job_status(
 ) -> Job:
     """Set a job's status and result and return the job.
 
-    Pending counts attempts from the start; InProgress holds for the time of a lease; DeadLettered has a dead letter.
+    Pending sets the attempts to 0, InProgress sets a lease, DeadLettered writes a dead letter.
 
-    Raises Invalid for a status that there is not; NotFound, with a warning in the log.
+    Raises Invalid for an unknown status; NotFound, with a warning in the log.
     """
 
     def update(unit_of_work: UnitOfWork) -> Job | None:
@@ -131,7 +131,7 @@ def list_jobs(
     limit: PageLength = 50,
     skip: Skip = 0,
 ) -> dict[str, Any]:
-    """A page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
+    """Return a page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, n=skip + limit)[skip:]
@@ -143,7 +143,7 @@ def list_jobs(
 
 @checked
 def retry_job(resources: Resources, job_id: Text | uuid.UUID, *, tenant: Tenant = 0) -> None:
-    """Set a Failed or DeadLettered job to Pending again, with no attempts counted. Raises NotFound, Conflict when it is neither."""
+    """Set a Failed or DeadLettered job to Pending again, and its attempts to 0. Raises NotFound, or Conflict for a job of another status."""
 
     def retry(unit_of_work: UnitOfWork) -> None:
         job = _find(unit_of_work, job_id, tenant)

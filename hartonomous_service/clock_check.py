@@ -1,4 +1,4 @@
-"""Whether the clock agrees with what the database holds: one that was set back keeps work from being done, without an error."""
+"""Checks the clock against the times in the database: a clock that was set back keeps work from being done, without an error."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from hartonomous_resources.work.pending import first_hour, hours_to_come_with_wo
 
 
 def find_clock_before_database(database: Database) -> str | None:
-    """What is wrong when the database is younger than the running hour: until that hour nothing of it can be worked on."""
+    """Say what is wrong where the database was created after the current hour: until then no work in it is done. None where all is well."""
     first, now = first_hour(database), current_hour()
     if first <= now:
         return None
@@ -19,7 +19,7 @@ def find_clock_before_database(database: Database) -> str | None:
 
 
 def find_work_after_now(database: Database, settings: Settings) -> str | None:
-    """Work that only a later time frees: pending in an hour that has not begun, or claimed for longer than a claim holds."""
+    """Say which work waits for a later time: pending in an hour that has not begun, or claimed for longer than any claim lasts. None if none does."""
     now_hour = current_hour()
     # A claim of a large source is renewed for as long as reading it may take.
     longest = settings.lease_seconds + settings.max_source_bytes / SLOWEST_BYTES_PER_SECOND

@@ -1,4 +1,4 @@
-"""Seeing enqueued files through: a running daemon does the work and is waited for as long as it works, or it is done here."""
+"""Completes enqueued sources: waits for a running daemon as long as it works, or runs the chain in this process."""
 
 import json
 import time
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
 _PAUSES_PER_LOOK = 20
-"""Looking takes the longer the more is left: a twentieth of the time may go into it."""
+"""Counting takes longer the more is left: it may take a twentieth of the time."""
 
 _PATIENCE_SECONDS = 60.0
-"""Without a source done for so long it is asked whether anything works on them; a large one may take hours."""
+"""After so long without a finished source, the wait checks whether anything works on them; a large source may take hours."""
 
 _RUNS_WITHOUT_PROGRESS = 3
 
@@ -31,7 +31,7 @@ Report = Callable[[str], None]
 
 
 def complete_sources(resources: Resources, message_ids: Sequence[str], report: Report) -> dict[str, str]:
-    """Wait until a daemon has done the work, or do it here. Returns what went wrong, by stage."""
+    """Wait until a running daemon has done the work, or do it in this process. Returns what went wrong, by stage."""
     ids = json.dumps(message_ids)
     if fault := _wait_for_daemon(resources, ids, report):
         return {"daemon": fault}
@@ -49,7 +49,7 @@ def complete_sources(resources: Resources, message_ids: Sequence[str], report: R
 
 
 def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | None:
-    """Wait while a daemon runs and something is left. Returns what is wrong where nothing works on it."""
+    """Wait while a daemon runs and sources are left. Returns what is wrong where nothing works on them."""
     left_before, since = 0, time.monotonic()
     while True:
         looked_at = time.monotonic()
@@ -124,14 +124,14 @@ def _run(resources: Resources, hour: str) -> dict[str, str]:
 
 
 def _cause_of(error: "SerializableErrorInfo") -> str:
-    """The words of what was raised first: Dagster's own around it only say where."""
+    """Return the message of the error that was raised first; Dagster's errors around it only say where."""
     while error.cause:
         error = error.cause
     return error.message.strip()
 
 
 def _unfinished(resources: Resources, ids: str) -> int:
-    """Of these messages: those still queued, and the sources that they landed and that are not done."""
+    """Count the messages that are still queued and the sources of the others that are not done."""
 
     def count(unit_of_work: UnitOfWork) -> int:
         queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))

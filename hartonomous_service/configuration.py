@@ -1,4 +1,4 @@
-"""The settings as people ask for them."""
+"""Lists the settings for `hartonomous config show`."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from hartonomous_resources.settings_problems import usable_settings
 
 
 def show_settings() -> dict[str, Any]:
-    """Every setting: {"settings": [{"variable", "value", "set", "meaning", "problem"}]}.
+    """Return every setting: {"settings": [{"variable", "value", "set", "meaning", "problem"}]}.
 
-    What is wrong with a setting is its `problem`, and its value then the default; no password is in either.
+    A setting that is wrong has a `problem`, and its default as the value; neither shows a password.
     """
     settings, problems = usable_settings()
     values = settings.model_dump(mode="json")

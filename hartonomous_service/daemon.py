@@ -1,6 +1,6 @@
-"""Whether `hartonomous dev` runs on a home, and whether it works.
+"""Tells whether `hartonomous dev` runs on a home, and whether it works.
 
-It holds a lock, and its identity lies beside it for those who only ask.
+A running `dev` holds a lock; which process it is stands in a file, which others read without touching the lock.
 """
 
 import time
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     import dagster as dg
 
 _SILENT_SECONDS = 90.0
-"""A tick of the sensor takes 20 s when there is nothing to do; one that ended longer ago than this is the last."""
+"""A tick of the sensor takes 20 s when there is nothing to do; a sensor without a tick for this long is taken for dead."""
 
 
 def daemon_lock(settings: Settings) -> FileLock:
-    """The lock that a running daemon holds."""
+    """Return the lock that a running daemon holds."""
     settings.home.mkdir(parents=True, exist_ok=True)
     return FileLock(settings.home / "dev.lock")
 
 
 def daemon_identity_file(settings: Settings) -> Path:
-    """Where a daemon writes which process it is; asking by the lock itself would make two askers see each other."""
+    """Return the file where a daemon writes which process it is: two programs that tried its lock would take each other for the daemon."""
     return settings.home / "dev.process"
 
 
 def daemon_is_running(settings: Settings) -> bool:
-    """True while the process that a daemon named lives."""
+    """Tell whether the process that the daemon wrote down is alive."""
     try:
         identity = ProcessIdentity.parse(daemon_identity_file(settings).read_text())
     except FileNotFoundError:
@@ -40,7 +40,7 @@ def daemon_is_running(settings: Settings) -> bool:
 
 
 def find_daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
-    """Why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if it has."""
+    """Say why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if all is well."""
     from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 
     from hartonomous_assets.our_runs import LOCATION_NAME, SENSOR_NAME

@@ -1,4 +1,4 @@
-"""Dagster's own storage in the home, and running the chain in this process through it."""
+"""Opens Dagster's own storage in the home, and runs the chain in this process through it."""
 
 import os
 import sys
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make $HARTONOMOUS_HOME/dagster this process's DAGSTER_HOME, with the dagster.yaml of this installation.
+    """Make $HARTONOMOUS_HOME/dagster the DAGSTER_HOME of this process, with the dagster.yaml of this installation.
 
     Raises Conflict when the settings contradict a dagster.yaml of the user's own.
     """
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
     place_dagster_yaml(settings)
-    if (
-        settings.dagster_postgres_url is not None
-    ):  # dagster.yaml names the variable; processes that we start read it there
+    if settings.dagster_postgres_url is not None:
+        # dagster.yaml names the variable; processes that we start read it there.
         os.environ[POSTGRES_VARIABLE] = settings.dagster_postgres_url.get_secret_value()
     os.environ["DAGSTER_HOME"] = str(folder)
     # Whatever this process starts runs in another folder: what was given by a relative path is the same there.
@@ -39,7 +38,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 
 def get_instance(settings: Settings) -> "dg.DagsterInstance":
-    """The Dagster instance of the home, as it is.
+    """Return the Dagster instance of the home, and change no run in it.
 
     Raises Unavailable when its storage is on a PostgreSQL that cannot be used.
     """
@@ -54,7 +53,7 @@ def get_instance(settings: Settings) -> "dg.DagsterInstance":
 
 
 def open_instance(settings: Settings) -> "dg.DagsterInstance":
-    """The Dagster instance of the home; runs whose process died are failed first."""
+    """Return the Dagster instance of the home, after marking runs whose process died as failed."""
     instance = get_instance(settings)
     from hartonomous_assets.dead_runs import fail_dead_runs
 
@@ -66,9 +65,9 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
 
 
 def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> "dg.ExecuteInProcessResult":
-    """One run of the chain of an hour, in this process, visible on the page like any other.
+    """Run the chain of an hour once, in this process; Dagster's page shows the run like any other.
 
-    The result's `success` says how it ended; errors of a stage do not raise.
+    The result's `success` says how it ended; errors of a stage are not raised.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -94,7 +93,7 @@ def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> 
 
 
 def has_killed_run(settings: Settings) -> bool:
-    """Whether a run in some command's process was killed; seen by the file it left, without importing Dagster."""
+    """Tell whether a run in the process of a command was killed: by the file that it left, without importing Dagster."""
     return bool(_markers_of_the_dead(settings))
 
 

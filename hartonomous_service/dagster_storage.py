@@ -1,4 +1,4 @@
-"""Where Dagster keeps runs, events and ticks: files in the home, or PostgreSQL; said by the home's dagster.yaml."""
+"""Chooses where Dagster stores runs, events and ticks, files in the home or PostgreSQL, by the dagster.yaml of the home."""
 
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.project_files import project_file
@@ -18,7 +18,7 @@ _CONNECT_SECONDS = 10
 
 
 def place_dagster_yaml(settings: Settings) -> None:
-    """Link the installed dagster.yaml into the home, or write it there with a storage on PostgreSQL.
+    """Link the installed dagster.yaml into the home or, for a storage on PostgreSQL, write one there.
 
     The password stays in the environment. Raises Conflict for a file of the user's own that the settings contradict.
     """
@@ -46,7 +46,7 @@ def place_dagster_yaml(settings: Settings) -> None:
 
 
 def require_postgres(url: str) -> None:
-    """Raises Unavailable, one sentence that names the cause, when the server cannot be used; Dagster would try for a while."""
+    """Raise Unavailable, one sentence that names the cause, when the server cannot be used; Dagster itself would retry for a while."""
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool

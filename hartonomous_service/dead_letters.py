@@ -1,4 +1,4 @@
-"""Dead letters: listed, shown, replayed, discarded."""
+"""Lists, shows, replays and discards dead letters."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ from hartonomous_service.errors import Conflict, NotFound
 def list_dead_letters(
     resources: Resources, *, tenant: Tenant | None = 0, limit: PageLength = 100, skip: Skip = 0
 ) -> dict[str, Any]:
-    """A page of the dead letters, the latest first; `withoutTenant` counts those too broken to say whose they are, listed for all tenants only."""
+    """Return a page of the dead letters, the latest first; `withoutTenant` counts those too broken to tell their tenant, which only `tenant=None` lists."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + limit)[skip:]
@@ -32,7 +32,7 @@ def list_dead_letters(
 
 @checked
 def show_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
-    """One dead letter. Raises NotFound when the tenant has none of that id."""
+    """Return one dead letter. Raises NotFound when the tenant has none of that id."""
     return _readable(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
 
 
@@ -44,7 +44,7 @@ def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> 
 
 
 def _take(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
-    """The dead letter, gone in this transaction: of two that act on it at once, one finds it."""
+    """Delete a dead letter and return it: of two callers at once, only one finds it."""
     row = _find(unit_of_work, dead_letter_id, tenant)
     if not unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id, tenant_id=tenant):
         raise _not_found(dead_letter_id)
@@ -61,11 +61,11 @@ def _readable(row: Row) -> dict[str, Any]:
 
 @checked
 def replay_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
-    """Give it another try: a message goes back on its queue, a source is landed again, a job is pending again.
+    """Try a dead letter again: a message goes back on its queue, a source becomes Landed again, a job Pending.
 
-    The dead letter is gone in the same transaction. The file that it names is allowed again if it was before.
+    The dead letter is deleted in the same transaction. The file that it names may be read again if it might before.
 
-    Raises NotFound when the tenant has none of that id, Conflict when what it was cannot have another try.
+    Raises NotFound when the tenant has none of that id, Conflict when it cannot be tried again.
     """
 
     def replay(unit_of_work: UnitOfWork) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _enqueue(unit_of_work: UnitOfWork, row: Row, body: bytes) -> str:
 
 
 def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: Row) -> str:
-    """Put a source on the queue again or, if its bytes are more than a message carries, land it again; returns the id of the message."""
+    """Put a source on the queue again or, if its bytes are more than a message holds, insert it as Landed; returns the id of the message."""
     name = f"dead letter {row['deadLetterId']}"
     unit_of_work.query("lock_blobs")
     try:
@@ -113,12 +113,8 @@ def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: Row) -> 
         )
     except FileNotFoundError as error:
         raise Conflict(f"{name} cannot be replayed: its bytes are not there any more; discard it") from error
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:  # somebody else wrote the row: ours hold what was landed
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # Another program wrote the row: ours hold the source.
         raise Conflict(f"{name} cannot be replayed: its body says nothing of a source; discard it") from error
     if is_carried:
         return _enqueue(unit_of_work, row, request.to_body())
@@ -138,7 +134,7 @@ def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: Row) -> 
 
 @checked
 def discard_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
-    """Give it up for good, with the bytes that were kept for a replay. Raises NotFound when the tenant has none of that id."""
+    """Delete a dead letter for good, with the bytes that were kept for a replay. Raises NotFound when the tenant has none of that id."""
 
     def discard(unit_of_work: UnitOfWork) -> None:
         row = _take(unit_of_work, dead_letter_id, tenant)

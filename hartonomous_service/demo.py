@@ -1,4 +1,4 @@
-"""`demo`: the whole chain on a small corpus that ships with the package, in a home of its own."""
+"""Runs the whole chain on a small corpus that comes with the package, in a home of its own, for `hartonomous demo`."""
 
 import hashlib
 import os
@@ -30,15 +30,15 @@ QUESTIONS = (
 
 
 def demo_home() -> Path:
-    """The demo's own home: inside HARTONOMOUS_HOME where that is set, else beside the default one."""
+    """Return the demo's own home: inside HARTONOMOUS_HOME where that is set, else beside the default home."""
     home = Settings().home
     return home / "demo" if os.environ.get("HARTONOMOUS_HOME") else home.with_name("hartonomous-demo")
 
 
 def prepare_demo(*, reset: bool, progress: Progress) -> tuple[Settings, float]:
-    """The settings of the demo's home, with the text model at hand, and the seconds that took; `reset` forgets what the home held.
+    """Fetch the text model, and return the settings of the demo's home and the seconds that took; `reset` deletes what the home holds.
 
-    Raises Unavailable when the text model cannot be had, Conflict to reset a home that is in use.
+    Raises Unavailable when the text model cannot be fetched, Conflict for a reset of a home in use.
     """
     # Embedded, whatever the environment says: the demo's files have no business in anybody's server.
     foreign = ("HARTONOMOUS_SQLSERVER_", "HARTONOMOUS_NEO4J_", "HARTONOMOUS_CONFIG", "CONNECTIONSTRINGS__")
@@ -53,7 +53,7 @@ def prepare_demo(*, reset: bool, progress: Progress) -> tuple[Settings, float]:
 
 
 def run_demo(settings: Settings, model_seconds: float, report: Callable[[str], None]) -> dict[str, Any]:
-    """Ingest the corpus through Dagster, ask, trace, rebuild. Returns what came of each; `report` is told what is being done.
+    """Ingest the corpus through Dagster, search it, trace a fragment and rebuild a source; returns the result of each. `report` is called with each step.
 
     Raises Unavailable when the chain fails.
     """
@@ -85,7 +85,7 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Cal
 
 
 def corpus_files(corpus: Path) -> list[Path]:
-    """The documents of the corpus: pip compiles the Python file among them, and leaves what it compiled beside it."""
+    """List the documents of the corpus, without the compiled Python file that pip leaves beside one of them."""
     return [path for path in sorted(corpus.rglob("*")) if path.is_file() and path.parent.name != "__pycache__"]
 
 

@@ -1,4 +1,4 @@
-"""`dev`: Dagster's page, its daemon and the code server on this home, until interrupted."""
+"""Runs Dagster's page, its daemon and the code server on this home until interrupted, for `hartonomous dev`."""
 
 import json
 import os
@@ -35,9 +35,9 @@ _LOOPBACK = "localhost,127.0.0.1,::1"
 
 
 def run_dev(host: str, port: int) -> int:
-    """Run until Ctrl-C or SIGTERM; returns the exit code.
+    """Run the three processes until Ctrl-C or SIGTERM; returns the exit code.
 
-    Raises Conflict when another one runs on this home or has the port, Unavailable when the page does not come up.
+    Raises Conflict when another `dev` runs on this home or the port is taken, Unavailable when the page does not start.
     """
     settings = Settings()
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
@@ -56,7 +56,7 @@ def run_dev(host: str, port: int) -> int:
 
 
 def _free_port(host: str, wanted: int, patience: float) -> int:
-    """The port, or a free one for 0; waits so many seconds for whoever held it to give it back."""
+    """Return the port, or a free one for 0; waits up to `patience` seconds for the process that holds it to let it go."""
     deadline = time.monotonic() + patience
     while True:
         with socket.socket() as probe:
@@ -103,7 +103,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
 
 
 def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tuple[Service, Service, Service]:
-    """Code server, page and daemon, each a child of ours: `dagster dev` would not notice that its code server was killed."""
+    """Describe the code server, the page and the daemon as children of ours: `dagster dev` would not notice that its code server was killed."""
     workspace = code_socket.with_name("workspace.yaml")
     server = {"location_name": "hartonomous", "socket": str(code_socket)}
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
@@ -147,9 +147,8 @@ def _code_server_answers(code_socket: Path) -> bool:
 
 
 def _page_answers(host: str, port: int) -> bool:
-    directly = urllib.request.build_opener(
-        urllib.request.ProxyHandler({})
-    )  # a proxy does not know this machine's loopback
+    # A proxy does not know this machine's loopback.
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with directly.open(f"http://{host}:{port}/server_info", timeout=_ANSWER_SECONDS):
             return True
@@ -169,7 +168,7 @@ def _wait_for_page(page: Service) -> None:
 
 
 def _cancel_runs(instance: "dg.DagsterInstance", code_socket: Path) -> None:
-    """Let the runs that were started through our code server end cleanly: they release what they have claimed."""
+    """Terminate the runs that were started through our code server, and wait until they have released their claims."""
     import dagster as dg
     from dagster._core.storage.tags import GRPC_INFO_TAG
 
@@ -186,7 +185,7 @@ def _cancel_runs(instance: "dg.DagsterInstance", code_socket: Path) -> None:
 
 
 def _end_children(settings: Settings) -> bool:
-    """End whatever a `dev` of this home has started and not stopped; whether there was anything.
+    """Kill every process that a `dev` of this home started and did not stop; returns whether there was one.
 
     Its children carry the home in their environment.
     """

@@ -1,6 +1,6 @@
-"""What a call of the service says when it cannot do what was asked, by what whoever asked can do about it.
+"""Errors that calls of the service raise, one class for each thing that a caller can do about them.
 
-Each is one sentence in words of the call's own arguments. Who asks from a command line is told more, by `cli/remedies.py`.
+Each message is one sentence and names arguments as Python does. `cli/remedies.py` adds what helps on the command line.
 """
 
 from typing import Literal
@@ -25,22 +25,22 @@ Remedy = Literal[
     "write",
     "write_to_stdout",
 ]
-"""What helps, where how to do it depends on who asks; whoever shows an error has words for each."""
+"""Names of what helps against an error; whoever shows the error puts each into words of its own, as `cli/remedies.py` does."""
 
 
 class ServiceError(Exception):
-    """What was asked cannot be done: one of the four below, unless only the command line can say it."""
+    """A call cannot do what was asked. Calls raise one of the four classes below; only the command line raises this one itself."""
 
     def __init__(self, problem: str, *, argument: str | None = None, remedy: Remedy | None = None) -> None:
         super().__init__(f"{argument}: {problem}" if argument else problem)
         self.problem = problem
         self.argument = argument
-        """The call's argument that is wrong, by its name in Python."""
+        """Name in Python of the argument that is wrong."""
         self.remedy = remedy
 
 
 class NotFound(ServiceError):
-    """There is no such thing, or it is another tenant's."""
+    """What was asked for does not exist, or is another tenant's."""
 
 
 class Invalid(ServiceError):
@@ -48,19 +48,19 @@ class Invalid(ServiceError):
 
 
 class Conflict(ServiceError):
-    """What is there stands against it: the state of a thing, another process, or what was recorded before."""
+    """The current state forbids it: of the row, of another process, or of what was recorded before."""
 
 
 class Unavailable(ServiceError):
-    """Something that is needed cannot be reached or is broken; the same may succeed once that is mended."""
+    """Something that the call needs cannot be reached or is broken; the same call may succeed once that is mended."""
 
 
 OUTAGES = (DatabaseError, GraphUnavailable, ComputeUnavailable)
-"""What the resources raise when a store, the graph or the models cannot be used; every call may."""
+"""Errors of the resources for a store, a graph or a model that cannot be used; every call may raise them."""
 
 
 def to_service_error(error: Exception) -> ServiceError:
-    """An error of the service as it is, an outage as Unavailable; whoever shows errors asks here. Raises any other error again."""
+    """Return an error of the service as it is, an outage as Unavailable; raises any other error again."""
     if isinstance(error, OUTAGES):
         return Unavailable(str(error))
     if not isinstance(error, ServiceError):

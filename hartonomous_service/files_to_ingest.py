@@ -1,4 +1,4 @@
-"""The files to which the paths given to `ingest` lead. What cannot be taken in is kept with its reason; the rest goes on."""
+"""Walks the paths given to `ingest` and finds the files. A path that cannot be ingested is kept with the reason; the walk goes on."""
 
 import os
 import re
@@ -14,9 +14,9 @@ _OF_A_HOME = re.compile(
 
 
 class FilesToIngest:
-    """An iterable of regular files, resolved, each once, a folder's in the order of their names.
+    """Iterates over the regular files below the paths: resolved, each once, those of a folder in the order of their names.
 
-    After it was walked, `failed` says why a path could not be taken in, and `left_out` what is the program's own.
+    After the iteration, `failed` says why a path could not be ingested, and `left_out` which paths are the program's own files.
     """
 
     def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
@@ -55,7 +55,7 @@ class FilesToIngest:
                 self._fail(path if path != root else given, "is not a regular file")
 
     def _list(self, folder: Path, root: Path) -> list[tuple[Path, int]]:
-        """What is to be met in a folder, with its kind, in the order of the names. Not recursive: a folder may lie at any depth."""
+        """List the files and folders to visit in a folder, with their kinds, in the order of the names. Not recursive: folders nest deeper than Python's stack."""
         entries: list[os.DirEntry[str]] = []
         try:
             owner = folder.stat().st_uid
@@ -83,7 +83,7 @@ class FilesToIngest:
         return found
 
     def _followed(self, link: Path, root: Path) -> Path | None:
-        """Where a link leads; None for what is not to be met there."""
+        """Return where a link leads; None for a target that is not to be visited through it."""
         target = link.resolve(strict=True)
         if not target.is_relative_to(root):
             self._fail(link, f"a symbolic link that leads out of {root}; give its target itself to ingest it")
@@ -92,7 +92,7 @@ class FilesToIngest:
         return None if target.is_dir() or self._is_ours(target, *target.parents) else target
 
     def _is_ours(self, *parts: Path) -> bool:
-        """Whether one of these is the program's own: it would grow with each run that takes it in."""
+        """Tell whether one of these is the program's own file: it would grow with each run that ingests it."""
         for part in parts:
             home = part.parent
             if part == self._events:

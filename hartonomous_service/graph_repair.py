@@ -1,4 +1,4 @@
-"""Hold the graph against the database, hour by hour, and make it what the tables say where that is wanted."""
+"""Compares the graph with the database, hour by hour, and repairs it from the tables on request."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,9 +26,11 @@ def verify_graph(
     everything: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Compare every hour of a tenant, or of all for None; with `repair`, first remove what the database no longer holds and
-    write what is missing. An hour that agrees is not written again, so an interrupted repair goes on where it was; with `everything` it
-    is: runs, models, tenants and the edges to them are not compared.
+    """Compare the graph with every hour of a tenant, or of all tenants for None.
+
+    With `repair`, first remove what the database no longer holds and write what the graph lacks. An hour that agrees is not written again,
+    so an interrupted repair goes on where it stopped; with `everything` it is, because runs, models, tenants and the edges to them are not
+    compared.
 
     Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": {"nodes", "edges", "removed"}}.
 
@@ -43,9 +45,8 @@ def verify_graph(
             claim_graph(resources)
             for each in tenants:
                 repaired["removed"] += sum(_remove_unknown(resources, each))
-            for done, (each, hour) in enumerate(
-                hours
-            ):  # all of them first: an inference may have used atoms of a later hour
+            # All of them before the comparison: an inference may have used atoms of a later hour.
+            for done, (each, hour) in enumerate(hours):
                 progress(done, len(hours))
                 for nodes, edges in rebuild_hour(resources, hour, each, everything=everything):
                     repaired["nodes"] += len(nodes)
@@ -62,7 +63,7 @@ def verify_graph(
 
 
 def _remove_unknown(resources: Resources, tenant: int) -> Iterator[int]:
-    """Delete atoms, sources and inferences that the database does not hold; yields how many at a time."""
+    """Delete from the graph the atoms, sources and inferences that the database does not hold; yields the number of each batch."""
     for label, statement in _KNOWN.items():
         after = ""
         while keys := resources.graph.keys(tenant, label, after, _KEYS_AT_ONCE):

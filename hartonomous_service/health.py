@@ -1,4 +1,4 @@
-"""`check_health`: is what this home needs there, and if not, what to do."""
+"""Checks everything that a home needs, and says what to do about each problem, for `hartonomous health`."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ Outcome = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What needs attention, of all tenants; `waiting` are Pending jobs by type, `messages` a sentence each."""
+    """Counts of what needs attention in all tenants; `waiting` are Pending jobs by type, `messages` a sentence each."""
 
     dead_letters: int
     failed_jobs: int
@@ -36,7 +36,7 @@ class _Counts:
 
 
 def check_health(settings: Settings) -> dict[str, Any]:
-    """Every check with its status, a sentence and its duration; the worst decides."""
+    """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all."""
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
         _timed(_database, settings, counted),
@@ -78,7 +78,7 @@ def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
 
 
 def _look(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, list[str], str]:
-    """What needs attention, what is wrong with the database, and its state in words."""
+    """Return the counts, the faults of the database, and its state in words."""
     depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
     faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
     migrations = unit_of_work.query("schema")[0]["migrations"]
@@ -92,7 +92,7 @@ def _look(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, list[str],
 
 
 def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[str]:
-    """Messages that were received in vain, and those on a queue that is none, a sentence each."""
+    """Describe messages that were received in vain, and messages on a queue that nobody reads, a sentence each."""
     failed = [
         f"{row['queue']}: {row['messages']:,} messages were received in vain, up to {row['attempts']} times since {row['since']}, and "
         f"are tried again: {str(row['reason']).partition(':')[0]}"

@@ -1,4 +1,4 @@
-"""Inferences: which atoms were given to which model, and what it answered. Recorded by applications, read by lineage."""
+"""Records inferences: the atoms that a model was given, and those that it answered with. Applications record them, lineage reads them."""
 
 import hashlib
 import io
@@ -29,17 +29,17 @@ from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checke
 from hartonomous_service.errors import Conflict, Invalid, NotFound, ServiceError
 
 MAX_ANSWER_BYTES = 64 * 1024
-"""Longer texts are not one fragment: they are ingested as sources."""
+"""Answers longer than this are not one fragment: they are ingested as sources."""
 
 _STARTED = ("started_at", "startedAt")
 _JSON_SPACE = " \t\r\n"
 
 
 class InferenceRecord(InferenceEvent):
-    """An inference as it is handed in: the event, and what only the tables hold.
+    """An inference to record: the fields of the event, and those that only the tables hold.
 
-    Atoms are named by their SHA-256 in hex; they need not be here yet. `output_texts` become atoms of the tenant. `started_at` is a
-    datetime or ISO 8601 text, with a zone. Raises Invalid, naming the field as it was given.
+    Atoms are named by their SHA-256 in hex; the database need not hold them yet. `output_texts` become atoms of the tenant. `started_at` is
+    a datetime or ISO 8601 text, with a zone. Raises Invalid, naming the field as it was given.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -80,7 +80,7 @@ class InferenceRecord(InferenceEvent):
 
     @property
     def answers(self) -> dict[str, bytes]:
-        """The bytes of the answers by their hash."""
+        """The bytes of each answer by its hash."""
         return {_text_hash(text): text.encode() for text in self.output_texts}
 
 
@@ -91,18 +91,18 @@ def record_inference(resources: Resources, record: InferenceRecord) -> dict[str,
     Recording the same inference again changes nothing; what was not recorded yet (the answer, after the retrieval) may be added
     under its id.
 
-    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}, the last those of the input that are not here.
+    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}; unknown are atoms of the input that the database does not hold.
 
-    Raises Conflict for what differs from what is recorded under this id.
+    Raises Conflict where it differs from what is recorded under this id.
     """
     return transact(resources.database, lambda unit_of_work: _record(unit_of_work, record))
 
 
 @checked
 def record_lines(resources: Resources, text: Text, *, tenant: Tenant = 0) -> dict[str, Any]:
-    """Record the inferences in a text, which is one JSON object, or one a line, in one transaction.
+    """Record the inferences in a text, which holds one JSON object, or one a line, in one transaction.
 
-    Returns {"recorded": [as record_inference], "refused": [{"line", "error"}]}: what is wrong with one keeps no other back.
+    Returns {"recorded": [as record_inference], "refused": [{"line", "error"}]}: one that is refused does not stop the others.
     """
     refused: list[dict[str, Any]] = []
     recordings: list[tuple[int, InferenceRecord]] = []
@@ -134,7 +134,7 @@ def list_inferences(
     limit: PageLength = 100,
     skip: Skip = 0,
 ) -> dict[str, Any]:
-    """A page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
+    """Return a page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + limit)[skip:]
@@ -147,7 +147,7 @@ def list_inferences(
 
 @checked
 def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant = 0) -> dict[str, Any]:
-    """One inference with its atoms; the text of one that is not here is None. Raises NotFound when the tenant has none of that id."""
+    """Return one inference with its atoms; an atom that the database does not hold has no text. Raises NotFound when the tenant has none of that id."""
 
     def look(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=inference_id, model=None, n=1)
@@ -175,7 +175,7 @@ def _text_hash(text: str) -> str:
 
 
 def _objects(text: str) -> list[tuple[int, str]]:
-    """The JSON objects in a text, each with the number of its first line."""
+    """Split a text into its JSON objects, each with the number of its first line."""
     # A line ends where a file's does: what str.splitlines takes for an end too, such as U+2028, may stand in a JSON string.
     lines = [(n, line) for n, line in enumerate(io.StringIO(text, newline=None), start=1) if line.strip(_JSON_SPACE)]
     if not lines:
@@ -195,7 +195,7 @@ def _json(text: str) -> dict[str, object]:
 
 
 def _read(document: Mapping[str, object], tenant: int) -> InferenceRecord:
-    """A valid inference of this tenant; keys are read as those of every message. Raises Invalid."""
+    """Read a document as an inference of this tenant; keys are matched as in every message. Raises Invalid."""
     try:
         given = with_canonical_keys(document, InferenceRecord.keys())
     except UnreadableJson as error:

@@ -1,4 +1,4 @@
-"""`ingest`: put files on the queue and see them through; `submit`: the same for bytes that lie under no path."""
+"""Puts files on the queue and waits until they are done (`ingest`), and takes in bytes that have no path (`submit`)."""
 
 import io
 import json
@@ -40,18 +40,18 @@ _QUEUED: dict[str, Any] = {
     "contentHash": None,
     "status": "Queued",
 }
-"""A file whose message no run has received yet."""
+"""Result of a file whose message no run has received yet."""
 
 _NOWHERE = "it is not in the store, and no longer on its way; `hartonomous dead-letters list` shows what was refused"
 
 
 @dataclass
 class _Ingestion:
-    """What became of the files given."""
+    """The files of one call and their messages."""
 
     uris: list[str] = field(default_factory=list)
     messages: dict[str, str] = field(default_factory=dict)
-    """Id of the message by uri; none for a file that has not changed."""
+    """Id of the message by uri; an unchanged file has none."""
 
 
 @checked
@@ -64,16 +64,16 @@ def ingest(
     wait: bool = True,
     report: Report = lambda message: None,
 ) -> dict[str, Any]:
-    """Enqueue every file (folders recursively) and, with `wait`, see them through.
+    """Enqueue every file (folders recursively) and, with `wait`, wait until all are done.
 
-    A file whose bytes and content type, if one is given, are those of its current version is only seen again: no message, no
-    run, no model. Where a daemon runs, it does the work; else the chain runs in this process, through Dagster. Work that an
-    earlier, killed command left is finished on the way. A path that cannot be taken in is named; the others are taken in.
+    A file whose bytes, and content type if one is given, are those of its current version is only marked as seen again: no message, no
+    run, no model. A running daemon does the work; without one, the chain runs in this process, through Dagster. Work that an
+    earlier, killed command left is finished, too. A path that cannot be ingested is reported; the others are ingested.
 
-    Raises Invalid for a content type that is none.
+    Raises Invalid for a text that is not a content type.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes"}}; left out is what is the program's own, not searchable what is kept as bytes.
+    "notSearchable": {"sources", "contentTypes"}}; `leftOut` are the program's own files, `notSearchable` counts files kept as bytes.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -112,13 +112,13 @@ def submit(
     wait: bool = False,
     report: Report = lambda message: None,
 ) -> dict[str, Any]:
-    """Take in bytes that lie under no path, such as an upload, and return what `ingest` returns, for this one source.
+    """Take in bytes that have no path, such as an upload, and return what `ingest` returns, for this one source.
 
-    A blocking stream is read to its end, in bounded memory. When this returns, the bytes are on the disk and the source is landed, for a
-    daemon or the next run to do; with `wait`, it is seen through. The name is `source_uri`, else `source:` and `source_id`, else `sha256:`
-    and the hash; the same name again makes a version. What the stream raises is raised, and nothing is left of it.
+    A blocking stream is read to its end, in bounded memory. When this returns, the bytes are on the disk and the source is Landed, for a
+    daemon or the next run to finish; with `wait`, it is finished. The name is `source_uri`, else `source:` and `source_id`, else `sha256:`
+    and the hash; the same name again makes a version. An error of the stream is raised, and nothing is stored.
 
-    Raises Invalid for an argument that no message may hold either, and for more than HARTONOMOUS_MAX_SOURCE_BYTES.
+    Raises Invalid for an argument that a message may not hold, and for more than HARTONOMOUS_MAX_SOURCE_BYTES.
     """
     request = _request_beside_bytes(tenant, source_uri, source_id, content_type, metadata)
     stream = io.BytesIO(content) if isinstance(content, bytes) else content
@@ -142,7 +142,7 @@ def _request_beside_bytes(
     content_type: str | None,
     metadata: Mapping[str, object] | None,
 ) -> IngestionRequest:
-    """A request without its bytes, held to what is asked of a message."""
+    """Build the request without its bytes; checked as a message is."""
     fields = {
         "tenantId": tenant,
         "sourceUri": source_uri,
@@ -229,7 +229,7 @@ def _enqueue(
 
 
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
-    """The current version by uri; none where a newer one is on its way, for it may have other bytes."""
+    """Return the current version by uri; none where a newer one is not finished, for it may have other bytes."""
     rows = query(resources.database, "sources_by_uri", tenant_id=tenant, source_uris=json.dumps(uris))
     unfinished = {row["sourceUri"] for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES}
     return {row["sourceUri"]: row for row in rows if row["status"] == "Atomized" and row["sourceUri"] not in unfinished}
@@ -252,7 +252,7 @@ def _is_unchanged(
 def _results(
     unit_of_work: UnitOfWork, ingestion: _Ingestion, tenant: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """The sources of the files given, and which of them were refused: each file is in one of the two."""
+    """Return the sources of the files, and the files that were refused: each file is in one of the two lists."""
     failed: list[dict[str, str]] = []
     sources: list[dict[str, Any]] = []
     ids = json.dumps(list(ingestion.messages.values()))

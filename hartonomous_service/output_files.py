@@ -1,4 +1,4 @@
-"""Files that results are written to."""
+"""Checks the files that results are written to."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ from hartonomous_service.errors import Invalid
 
 
 def resolve_output_file(output: str | os.PathLike[str]) -> Path:
-    """Where a file is to be written: a link stays a link, what it leads to is written.
+    """Return the path to write; a link stays a link, and its target is written.
 
-    Raises Invalid for a folder, a device, or a place in a folder that is not there.
+    Raises Invalid for a folder, a device, or a file in a folder that does not exist.
     """
     target = Path(output).resolve()
     if not target.parent.is_dir() or (target.exists() and not target.is_file()):

@@ -1,4 +1,4 @@
-"""Text of a source, made safe to print: as it is, but for what commands a terminal or turns the order of what is read."""
+"""Makes the text of a source safe to print: replaces what commands a terminal or changes the order of reading."""
 
 import re
 
@@ -7,9 +7,9 @@ _LINE_END = re.compile("\r\n|[\t\n\v\f\r\x85\u2028\u2029]")
 # deprecated format characters beside them; what no XML may hold. Joiners, soft hyphens and marks stay: words are made of them.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206f\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]")
 _NAMED = {chr(0xDC00 + byte): f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
-"""Bytes of a file name that is no text, as os.fsdecode hands them over."""
+"""Names for bytes of a file name that is not text, by the characters that os.fsdecode makes of them."""
 
 
 def printable(text: str) -> str:
-    """One line of text: line ends and tabs become a space, what is unsafe U+FFFD, a stray byte of a file name its number."""
+    """Return one line of text: line ends and tabs become a space, unsafe characters U+FFFD, a stray byte of a file name its number."""
     return _UNSAFE.sub(lambda found: _NAMED.get(found[0], "�"), _LINE_END.sub(" ", text))

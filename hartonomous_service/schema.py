@@ -1,4 +1,4 @@
-"""`migrate`: the schema of the database, brought up to date or only looked at."""
+"""Brings the schema of the database up to date, or only shows it, for `hartonomous migrate`."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from hartonomous_service.errors import Invalid, NotFound
 def migrate_schema(
     settings: Settings, *, status: bool = False, dry_run: bool = False, to: Version | None = None, adopt: bool = False
 ) -> dict[str, Any]:
-    """Run the migrations that are pending, up to version `to`; with `status` or `dry_run` only say what is there and what would run.
+    """Run the migrations that are pending, up to version `to`; with `status` only show what ran, with `dry_run` what would run.
 
     `adopt` first takes over the tables of the .NET system on SQL Server. Returns {"ran": [name], "adopted": [sentence], "migrations"}.
 
-    Raises Invalid for what does not go together, NotFound where there is no database to look at, DatabaseError for a schema that cannot be migrated.
+    Raises Invalid for `adopt` without SQL Server, NotFound where there is no database to show, DatabaseError for a schema that cannot be migrated.
     """
     adopted: list[str] = []
     if settings.uses_sqlserver:

@@ -1,4 +1,4 @@
-"""Search: semantic (exact), lexical (FTS5) and hybrid."""
+"""Searches atoms by meaning (exact), by words (full text) or by both."""
 
 import json
 import re
@@ -44,17 +44,17 @@ def search(
     record_for: Name | None = None,
     task: Text | None = None,
 ) -> dict[str, Any]:
-    """The k best atoms for a text, each with the sources and byte offsets where it stands: the first 20 in `sources`.
+    """Find the k best atoms for a text, each with the places where it occurs: the first 20 are in `sources`.
 
-    `placeCount` and `sourceCount` say how many there are; `list_places` pages through them.
+    `placeCount` and `sourceCount` count them all; `list_places` pages through them.
 
     `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
 
-    With `record_for`, the name of a model, an inference is recorded that was given these atoms; under its `inferenceId`, which
-    is returned, `record_inference` adds the answer.
+    With `record_for`, the name of a model, the search records an inference that was given these atoms; `record_inference` adds the answer
+    under its `inferenceId`, which is returned.
 
-    Raises Invalid for an empty text or a k out of range, Unavailable when the text model cannot be loaded, Conflict when it is another than
-    that of the embeddings.
+    Raises Invalid for an empty text or a k out of range, Unavailable when the text model cannot be loaded, Conflict when the
+    embeddings are by another model.
     """
     text = text.replace("\0", " ")
     if not text.strip():
@@ -90,7 +90,7 @@ def search(
 def _semantic(
     unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, limit: int, modality: str | None
 ) -> Sequence[tuple[int, float]]:
-    """The `limit` nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
+    """Find the `limit` nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
     active = {row["artifactHash"]: row for row in active_embedding_models(unit_of_work) if row["modality"] == "text"}
     if not active:
         return []
@@ -101,7 +101,7 @@ def _semantic(
 def _embedded(
     resources: Resources, text: str, active: Mapping[str, EmbeddingModel]
 ) -> tuple[EmbeddingModel, NDArray[np.float32]]:
-    """Which of the active models (by artifact hash) is searched, and the vector of a text by it."""
+    """Embed a text by the first loaded model that is active (by artifact hash); returns that model and the vector."""
     try:
         models = [each for each in resources.compute.models() if each.modality == "text"]
         loaded = next((each for each in models if each.artifact_hash in active), None)
@@ -117,7 +117,7 @@ def _embedded(
 
 
 def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, any_word: bool, limit: int) -> list[tuple[int, float]]:
-    """The `limit` best atoms that hold every word, or some word; which is better is the backend's to say (BM25 where it has it)."""
+    """Find the `limit` best atoms that hold every word, or any word; the backend ranks them (by BM25 where it has it)."""
     words = [word for word in text.split() if re.search(r"\w", word)]
     if not words:
         return []
@@ -155,7 +155,7 @@ def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenan
 def list_places(
     resources: Resources, atom_hash: Text, *, tenant: Tenant = 0, limit: PageLength = 100, skip: Skip = 0
 ) -> dict[str, Any]:
-    """A page of the places where an atom stands in current sources, and how many there are.
+    """Return a page of the places where an atom occurs in current sources, and how many there are.
 
     Raises Invalid for a hash that is not 64 hex digits, in either case, NotFound when the tenant has no such atom.
     """
@@ -183,9 +183,8 @@ def list_places(
 
 
 def _place_counts(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
-    counts = {
-        atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids
-    }  # an atom inserted by hand stands nowhere
+    # An atom inserted by hand occurs in no source.
+    counts = {atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids}
     for row in unit_of_work.query("occurrence_counts", atom_ids=json.dumps(atom_ids), tenant_id=tenant):
         counts[row["atomId"]] = {key: row[key] for key in ("placeCount", "sourceCount")}
     return counts

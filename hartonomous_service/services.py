@@ -1,4 +1,4 @@
-"""The processes that `dev` consists of: started, watched, started again when they end or fall silent, and stopped."""
+"""Starts, watches, restarts and stops the processes of `dev`."""
 
 import subprocess
 import time
@@ -12,27 +12,27 @@ from hartonomous_resources.logs import LOGGER
 _STDERR = 2
 _LOOK_SECONDS = 2.0
 _LEAST_LIFE_SECONDS = 10.0
-"""A process that cannot start is tried again no more often than this."""
+"""A process that cannot start is started again no more often than this."""
 
 
 @dataclass
 class Service:
-    """One process, and how to hear whether it works."""
+    """One process, and a way to ask whether it works."""
 
     name: str
     command: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
     answers: Callable[[], bool] = lambda: True
-    """Asks it for a sign of life; must itself give up within seconds."""
+    """Asks the process for a sign of life; must itself give up within seconds."""
     silent_seconds: float = 60.0
-    """How long it may leave the question unanswered: a busy machine is not a broken one."""
+    """How long the process may not answer before it is restarted: a busy machine is not a broken one."""
     process: "subprocess.Popen[bytes]" = field(init=False)
     started: float = field(init=False)
     heard: float = field(init=False)
 
     def start(self) -> None:
-        """Start it in a session of its own: Ctrl-C reaches `dev` alone, which stops the others in their order.
+        """Start the process in a session of its own: Ctrl-C reaches `dev` alone, which stops the others in their order.
 
         Dagster logs on stdout; that of `dev` is for the address of the page.
         """
@@ -42,7 +42,7 @@ class Service:
         self.started = self.heard = time.monotonic()
 
     def fault(self) -> str | None:
-        """What is wrong with it, as the end of a sentence that its name begins."""
+        """Say what is wrong with the process, as the end of a sentence that begins with its name."""
         if (code := self.process.poll()) is not None:
             return f"ended with exit code {code}"
         if self.answers():
@@ -52,7 +52,7 @@ class Service:
         return f"has not answered for {silence:.0f} s" if silence > self.silent_seconds else None
 
     def stop(self, seconds: float) -> None:
-        """Ask it to end, and end it where it does not within this time."""
+        """Terminate the process, and kill it if it has not ended within so many seconds."""
         self.process.terminate()
         try:
             self.process.wait(seconds)
@@ -62,7 +62,7 @@ class Service:
 
 
 def keep_running(services: Sequence[Service]) -> NoReturn:
-    """Start again whichever ends or falls silent, until interrupted."""
+    """Restart every process that ends or stops answering, until interrupted."""
     while True:
         time.sleep(_LOOK_SECONDS)
         for service in services:

@@ -1,4 +1,4 @@
-"""Sources as people ask for them: listed, shown, rebuilt byte for byte, verified."""
+"""Lists, shows, verifies and rebuilds sources."""
 
 import hashlib
 import json
@@ -30,14 +30,14 @@ def list_sources(
     limit: PageLength = 100,
     skip: Skip = 0,
 ) -> dict[str, Any]:
-    """A page of the sources, the latest first; `tenant=None` lists those of all tenants."""
+    """Return a page of the sources, the latest first; `tenant=None` lists those of all tenants."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(
             "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit
         )[skip:]
         total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
-        described = [_described(unit_of_work, row) for row in rows]
+        described = [_describe(unit_of_work, row) for row in rows]
         return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
 
     return ask(resources.database, look)
@@ -45,10 +45,10 @@ def list_sources(
 
 @checked
 def show_source(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
-    """One source with its counts. Raises NotFound when the tenant has none of that id."""
+    """Return one source with its counts. Raises NotFound when the tenant has none of that id."""
 
     def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        return _described(unit_of_work, _find(unit_of_work, source_id, tenant))
+        return _describe(unit_of_work, _find(unit_of_work, source_id, tenant))
 
     return ask(resources.database, look)
 
@@ -60,7 +60,7 @@ def _find(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
     return rows[0]
 
 
-def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
+def _describe(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
     return {
         **row,
         "metadata": json.loads(row["metadata"]),
@@ -73,18 +73,18 @@ def _described(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
 
 
 def is_searchable(status: str, content_type: str | None) -> bool:
-    """Whether a search can find what a source says; what is no text is kept as bytes."""
+    """Tell whether a search can find the text of a source; sources without text are kept as bytes."""
     return status == "Atomized" and content_type is not None and atomizer_for(content_type).gives_text
 
 
 def count_not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:
-    """Of so many sources by content type, those kept as bytes: {"sources": n, "contentTypes": {type: n}}."""
+    """Count the sources that are kept as bytes, given the number of sources by content type: {"sources": n, "contentTypes": {type: n}}."""
     kept = {name: n for name, n in sorted(content_types.items()) if not is_searchable("Atomized", name)}
     return {"sources": sum(kept.values()), "contentTypes": kept}
 
 
 def count_atoms(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, dict[str, int]]:
-    """atomCount, newAtomCount and newBytes of sources; new are atoms that no earlier source holds."""
+    """Return atomCount, newAtomCount and newBytes of each source; new are atoms that no earlier source holds."""
     ids = json.dumps(source_ids)
     counts = {source_id: {"atomCount": 0, "newAtomCount": 0, "newBytes": 0} for source_id in source_ids}
     for row in unit_of_work.query("source_atom_totals", source_ids=ids):
@@ -96,10 +96,10 @@ def count_atoms(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, di
 
 @checked
 def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> Iterator[bytes]:
-    """The bytes of a source, piece by piece, hashed on the way.
+    """Yield the bytes of a source, piece by piece, and check their hash at the end.
 
-    Raises Unavailable at the end when they are not the bytes that came in; before, NotFound when there is no such source, Conflict when
-    it is not Atomized.
+    Raises NotFound when there is no such source, Conflict when it is not Atomized; at the end, Unavailable when the bytes are not those that
+    came in.
     """
     source = ask(resources.database, lambda unit_of_work: _find(unit_of_work, source_id, tenant))
     if source["status"] != "Atomized":
@@ -120,9 +120,9 @@ def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 
 def reconstruct_file(
     resources: Resources, source_id: Id, output: PathArgument, *, tenant: Tenant | None = 0
 ) -> dict[str, Any]:
-    """Write the bytes of a source to a file, which gets its name only when they proved right.
+    """Write the bytes of a source to a file, which gets its name only once their hash is right.
 
-    Returns {"sourceId", "file", "byteLength"}. Raises what `reconstruct` does, and Invalid for a place where no file can be.
+    Returns {"sourceId", "file", "byteLength"}. Raises what `reconstruct` does, and Invalid for a path where no file can be written.
     """
     target = resolve_output_file(output)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
@@ -146,9 +146,9 @@ def verify_sources(
     tenant: Tenant | None = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Check what one pass can check: every source's bytes and atoms by hash and, without `source_id`, all invariants.
+    """Check the bytes and atoms of every source by hash and, without `source_id`, all invariants.
 
-    Returns {"checked": sources checked, "failed": [{…, "error"}], "truncated"}: of what breaks an invariant, the first 100 rows.
+    Returns {"checked": sources checked, "failed": [{…, "error"}], "truncated"}: the first 100 rows that break each invariant.
     """
     failed: list[dict[str, Any]] = []
 

@@ -1,6 +1,6 @@
-"""`sql`: statements against the embedded database, in SQLite's dialect or SQL Server's, so that the same quick checks work on both stores.
+"""Runs statements on the embedded database, in SQLite's dialect or SQL Server's, so that the same quick checks work on both stores.
 
-The file is opened read-only unless writing is asked for. Rows are read and changed, the schema is not.
+It opens the file read-only unless writing is asked for. Statements read and change rows, and not the schema.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def run_sql(
 ) -> dict[str, Any]:
     """Run statements (separated by semicolons, batches by GO) in one transaction, on SQL Server where the settings name one.
 
-    A transaction that takes longer than `seconds` is given up. Sees every tenant: it is a tool of whoever owns the home.
+    A transaction that takes longer than `seconds` is given up. It reads every tenant's data: a tool for the owner of the home.
     Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `limit` rows, and in `results` of
     every statement that returned rows; bytes are shown in hex.
 
@@ -75,7 +75,7 @@ _NOTHING: dict[str, Any] = {"columns": [], "rows": [], "truncated": False}
 
 
 class _Console:
-    """What the statements of a call have in common: a connection in a transaction, and what they returned."""
+    """Runs the statements of a call on one connection, in one transaction, and keeps what they return."""
 
     def __init__(self, settings: Settings, connection: sqlite3.Connection, complaints: list[str], limit: int) -> None:
         self._settings = settings
@@ -92,7 +92,7 @@ class _Console:
         connection.create_function("SYSUTCDATETIME", 0, timestamp)
 
     def run(self, batch: Sequence[Statement]) -> None:
-        """The statements of a batch, which share their variables."""
+        """Run the statements of a batch, which share their variables."""
         variables: dict[str, Any] = {}
         for statement in batch:
             missing = statement.reads - variables.keys()
@@ -161,13 +161,13 @@ _ASKING_PRAGMAS = {
     "integrity_check",
     "quick_check",
 }
-"""Pragmas that take an argument and change nothing; one such as writable_schema can ruin the file."""
+"""Pragmas that take an argument and change nothing; others, such as writable_schema, can ruin the file."""
 
 _MEANT = {
     "Atom.TenantId, Atom.ContentHash": "; the atom exists: this tenant has one with the same ContentHash",
     "length(CAST(AtomicValue": "; AtomicValue is the content's first 64 bytes, CAST(… AS VARBINARY(64)); CanonicalText keeps all of it",
 }
-"""What a person does about the database's words."""
+"""What to add to the database's own message, by a part of it."""
 
 
 _OUT_OF_ORDER = {
@@ -178,7 +178,7 @@ _OUT_OF_ORDER = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOTADB,
 }
-"""What is wrong with the file, not with the text; the low byte of SQLite's codes."""
+"""Error codes of SQLite (low byte) that mean a problem of the file, not of the text."""
 
 
 def _explained(error: sqlite3.Error, complaints: list[str], seconds: float) -> ServiceError:

@@ -25,9 +25,9 @@ _POINT = re.compile(r"\s*POINT\s*\(\s*(\S+)\s+(\S+?)(?:\s+(\S+?))?\s*\)\s*", re.
 
 
 def add_functions(connection: sqlite3.Connection, complaints: list[str]) -> None:
-    """Make the functions known to a connection.
+    """Register the functions on a connection.
 
-    `complaints` gets what a function had against its arguments: SQLite itself says only that one failed.
+    A function that refuses its arguments appends the reason to `complaints`: SQLite itself says only that a function failed.
     """
     for name, arguments, function in (
         ("fn_ProjectTo3D", 1, project_to_3d),
@@ -43,7 +43,7 @@ def add_functions(connection: sqlite3.Connection, complaints: list[str]) -> None
 
 
 def project_to_3d(vector: bytes | None) -> str | None:
-    """The landmark position of a vector; None for fewer than 3 or more than 1,998 dimensions, NaN and infinity."""
+    """Return the landmark position of a vector; None for fewer than 3 or more than 1,998 dimensions, NaN and infinity."""
     components = _components(vector)
     if components is None or len(components) < 3:
         return None
@@ -54,7 +54,7 @@ def project_to_3d(vector: bytes | None) -> str | None:
 
 
 def hilbert_value(geometry: str | None, bits: int | None) -> int | None:
-    """The place of a point on the Hilbert curve; a missing z counts as 0."""
+    """Return the place of a point on the Hilbert curve; a missing z counts as 0."""
     if geometry is None or bits is None or not 1 <= bits <= hilbert.MAX_BITS:
         return None
     match = _POINT.fullmatch(geometry)
@@ -65,7 +65,7 @@ def hilbert_value(geometry: str | None, bits: int | None) -> int | None:
 
 
 def cosine_similarity(a: bytes | None, b: bytes | None) -> float | None:
-    """The cosine of two vectors, in float64; None where there is none (other lengths, empty, zero, NaN)."""
+    """Return the cosine of two vectors, in float64; None where it is not defined (different lengths, empty, zero, NaN)."""
     left, right = _components(a), _components(b)
     if left is None or right is None or len(left) != len(right):
         return None
@@ -75,12 +75,12 @@ def cosine_similarity(a: bytes | None, b: bytes | None) -> float | None:
 
 
 def point(x: float | None, y: float | None, srid: int | None) -> str | None:
-    """geometry::Point: its third argument is the SRID, which well-known text does not carry; there is no z."""
+    """Do what geometry::Point does: the third argument is the SRID, which well-known text does not hold; there is no z."""
     return None if x is None or y is None or srid is None else _point_text(x, y)
 
 
 def replicate(value: bytes | str | float | None, times: int | None) -> bytes | str | None:
-    """REPLICATE; of bytes it makes bytes. (On SQL Server it makes text of them, which must be converted back.)"""
+    """Do what REPLICATE does, but return bytes for bytes. (On SQL Server it makes text of them, which must be converted back.)"""
     if value is None or times is None or times < 0:
         return None
     repeated = value if isinstance(value, (bytes, str)) else str(value)
@@ -90,7 +90,7 @@ def replicate(value: bytes | str | float | None, times: int | None) -> bytes | s
 
 
 def _components(vector: bytes | None) -> NDArray[np.float32] | None:
-    """The float32 of a vector, or None for what is none."""
+    """Return the float32 components of a vector; None for bytes that are not one."""
     if vector is None:
         return None
     if not isinstance(vector, bytes):

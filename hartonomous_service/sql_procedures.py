@@ -1,4 +1,4 @@
-"""The .NET system's procedures that `EXEC` runs on the embedded database: as sql/sqlserver defines them, in the transaction of the call.
+"""Runs procedures of the .NET system on the embedded database for `EXEC`: as sql/sqlserver defines them, in the transaction of the call.
 
 Two of its five take a table as a parameter, which only SQL Server has: they are refused with what to use instead.
 """
@@ -33,7 +33,7 @@ from hartonomous_service.errors import Invalid
 def call_procedure(
     settings: Settings, unit_of_work: UnitOfWork, name: str, names: Sequence[str | None], values: Sequence[Any]
 ) -> list[Row]:
-    """The rows that a procedure returns; `names` are those of the arguments, None where one is given by its position.
+    """Call a procedure and return its rows; `names` are those of the arguments, None for one given by its position.
 
     Raises Invalid for a procedure that is not known here, and for arguments that do not fit.
     """
@@ -93,7 +93,7 @@ def sp_EnqueueIngestion(
 
 
 def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any, tenant_id: Any) -> list[Row]:
-    """Ready atoms in, as a source whose bytes are theirs in order; returns the batch's id."""
+    """Write the given atoms as a source that consists of their bytes in order; returns the batch's id."""
     if type(tenant_id) is not int or not 0 <= tenant_id < 2**31:
         raise Invalid("sql: sp_IngestAtoms: @TenantId is a number from 0 to 2147483647")
     rows: list[AtomRow] = []
@@ -129,7 +129,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
 def sp_ProjectEmbeddingsToGeometry(
     settings: Settings, unit_of_work: UnitOfWork, hour: Any = None, batch_size: Any = 4096
 ) -> list[Row]:
-    """Positions for up to so many embeddings that have none; returns how many: call it until that is 0."""
+    """Project up to `batch_size` embeddings that have no position; returns how many: call it until that is 0."""
     waiting = unit_of_work.query("pending_work", now=timestamp(), ingestion=False, job_types="[]", projection=True)
     if type(batch_size) is not int or batch_size < 1:
         raise Invalid("sql: sp_ProjectEmbeddingsToGeometry: @BatchSize is a number from 1 on")
@@ -174,7 +174,7 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _atom_row(atom: Any, ordinal: int, offset: int) -> AtomRow:
-    """An atom of @AtomsJson: CanonicalText, or Content or AtomicValue in base64, and optionally what kind it is and its hash."""
+    """Read an atom of @AtomsJson: CanonicalText, or Content or AtomicValue in base64, and optionally its kind and its hash."""
     fields = {name.lower(): value for name, value in atom.items()} if isinstance(atom, dict) else {}
     text, coded = fields.get("canonicaltext"), fields.get("content") or fields.get("atomicvalue")
     try:

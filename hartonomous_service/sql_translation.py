@@ -1,7 +1,7 @@
-"""Statements of SQLite's dialect, or of SQL Server's, as the embedded database runs them.
+"""Translates SQL Server's dialect into statements that the embedded database runs; SQLite's own dialect stays as it is.
 
 What people wrote for SQL Server (TOP, dbo., HASHBYTES, CAST … AS VARBINARY, 'a' + 'b', GETUTCDATE, DECLARE @x … = …, EXEC,
-geometry::Point) is translated. What has no counterpart is an error that names it: nothing is passed over.
+geometry::Point) is translated. What has no counterpart is refused with an error that names it, never ignored.
 """
 
 import logging
@@ -34,9 +34,9 @@ class Statement:
 
 
 def translate_batches(text: str) -> Iterator[list[Statement]]:
-    """The statements of each batch: a line that holds only GO ends one, and its variables with it.
+    """Yield the statements of each batch: a line that holds only GO ends a batch and the life of its variables.
 
-    Raises Invalid for what has no meaning here, and for a text without a statement.
+    Raises Invalid for what cannot be translated, and for a text without a statement.
     """
     found = False
     for batch in split_batches(text):
@@ -52,11 +52,11 @@ _TSQL = re.compile(
     r"\bN'|\b0x|@\w|'\s*\+|\+\s*'|\bTRY_|\bAS\s+(N?CHAR|BINARY)\b|N?VARCHAR|VARBINARY",
     re.IGNORECASE,
 )
-"""Words that only T-SQL has; without them a text is SQLite's own."""
+"""Words that only T-SQL has; a text without them is taken for SQLite's dialect."""
 
 
 def _split(batch: str) -> Iterator[str]:
-    """Statements of SQLite's own; it says itself where one is complete."""
+    """Split a batch in SQLite's dialect, which tells itself where a statement is complete."""
     start = 0
     for end in (match.end() for match in re.finditer(r";|\Z", batch)):
         if end == len(batch) or sqlite3.complete_statement(batch[start:end]):
@@ -66,7 +66,7 @@ def _split(batch: str) -> Iterator[str]:
 
 
 def _says_something(statement: str) -> bool:
-    """Whether there is more than comments."""
+    """Tell whether a statement holds more than comments."""
     return bool(re.sub(r"/\*.*?(\*/|$)|--[^\n]*|[\s;]", "", statement, flags=re.DOTALL))
 
 
@@ -102,7 +102,7 @@ def _translated(batch: str) -> list[Statement]:
 
 
 def _declaration(item: "exp.DeclareItem", types: "dict[str, exp.DataType]") -> Statement:
-    """DECLARE @name type = value."""
+    """Translate DECLARE @name type = value."""
     from sqlglot import exp
 
     [parameter] = item.this if isinstance(item.this, list) else [item.this]
@@ -116,7 +116,7 @@ def _declaration(item: "exp.DeclareItem", types: "dict[str, exp.DataType]") -> S
 
 
 def _assignment(item: "exp.SetItem", types: "dict[str, exp.DataType]") -> Statement:
-    """SET @name = value."""
+    """Translate SET @name = value."""
     from sqlglot import exp
 
     assigned = item.this
@@ -128,7 +128,7 @@ def _assignment(item: "exp.SetItem", types: "dict[str, exp.DataType]") -> Statem
 def _assigning(
     assigned: "Sequence[tuple[str, exp.Expr]]", select: "exp.Select", types: "dict[str, exp.DataType]"
 ) -> Statement:
-    """A SELECT whose values go into variables, each as the type that its variable was declared with."""
+    """Return a SELECT whose values go into variables, each cast to the type that its variable was declared with."""
     from sqlglot import exp
 
     names = tuple(name.lower() for name, _ in assigned)
@@ -143,7 +143,7 @@ def _assigning(
 
 
 def _call(tree: "exp.Execute") -> Statement:
-    """EXEC procedure @name = value, …: the values as a SELECT."""
+    """Translate EXEC procedure @name = value, … into a SELECT of the values."""
     from sqlglot import exp
 
     if not isinstance(tree.this, exp.Table) or isinstance(tree, exp.ExecuteSql):
@@ -161,7 +161,7 @@ def _call(tree: "exp.Execute") -> Statement:
 
 
 def _query(tree: "exp.Expr", types: "dict[str, exp.DataType]") -> Statement:
-    """SELECT, INSERT, UPDATE, DELETE; a SELECT that assigns variables instead of returning rows."""
+    """Translate SELECT, INSERT, UPDATE or DELETE, and a SELECT that assigns variables instead of returning rows."""
     from sqlglot import exp
 
     if tree.args.get("into"):
@@ -182,7 +182,7 @@ def _query(tree: "exp.Expr", types: "dict[str, exp.DataType]") -> Statement:
 
 
 def _named(projection: "exp.Expr") -> "exp.Expr":
-    """A column of the result under the name of its text, not under that of what it is translated to."""
+    """Name a column of the result by its text as given, not by the translation."""
     from sqlglot import exp
 
     if isinstance(projection, exp.Alias) or not projection.find(exp.Add, exp.Cast, exp.Convert):
@@ -191,7 +191,7 @@ def _named(projection: "exp.Expr") -> "exp.Expr":
 
 
 def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
-    """A statement of SQL Server's as SQLite's."""
+    """Rewrite a statement of SQL Server as one of SQLite."""
     from sqlglot import ErrorLevel, exp
     from sqlglot.errors import UnsupportedError
 
@@ -234,7 +234,7 @@ def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
 
 
 def _conversion(conversion: "exp.Expr", value: "exp.Expr", to: "exp.DataType") -> "exp.Expr":
-    """CAST, CONVERT and their TRY_ forms: what SQLite's CAST does not do as SQL Server does, a function does."""
+    """Translate CAST, CONVERT and their TRY_ forms; a function replaces those that SQLite's CAST would do differently."""
     from sqlglot import exp
 
     kind = to.this.value.lower()
@@ -265,7 +265,7 @@ _CONVERTED = {
 
 
 def _geometry(resolution: "exp.ScopeResolution") -> "exp.Expr":
-    """geometry::Point(x, y, srid), and the methods that read well-known text, which is what a geometry is here."""
+    """Translate geometry::Point(x, y, srid), and the methods that read well-known text, which is how a geometry is stored here."""
     from sqlglot import exp
 
     call = resolution.expression

@@ -1,21 +1,16 @@
-"""Types as T-SQL treats them, where SQLite does otherwise: + of texts, and CAST and CONVERT with their lengths."""
+"""Adds and converts values as T-SQL does, where SQLite differs: + of texts, and CAST and CONVERT with their lengths."""
 
-_SIZES = {
-    "bigint": 8,
-    "int": 4,
-    "smallint": 2,
-    "tinyint": 1,
-    "utinyint": 1,
-}  # sqlglot's name of TINYINT is the last one
+# utinyint is what sqlglot calls TINYINT.
+_SIZES = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "utinyint": 1}
 _INT32 = 2**31
 
 Value = bytes | str | int | float | None
 
 
 def add(a: Value, b: Value) -> Value:
-    """T-SQL's +: texts and bytes are joined, numbers added; a text beside a number must be a number.
+    """Do what T-SQL's + does: join texts and bytes, add numbers; a text beside a number must be a number.
 
-    Raises ValueError for a text that is none, and for bytes beside something else.
+    Raises ValueError for a text that is not a number, and for bytes beside something else.
     """
     if a is None or b is None:
         return None
@@ -27,7 +22,7 @@ def add(a: Value, b: Value) -> Value:
 
 
 def cast(value: Value, kind: str, length: int, style: int, safe: int) -> Value:
-    """CAST and CONVERT to a type of text, bytes or whole numbers. What is too long is cut off; `length` -1 is MAX.
+    """Do what CAST and CONVERT do for types of text, bytes and whole numbers. What is too long is cut off; `length` -1 is MAX.
 
     Text has the bytes of its UTF-8, as HASHBYTES has them here. Styles 1 and 2 read and write bytes as hex, with 0x and without.
 

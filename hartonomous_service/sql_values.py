@@ -1,11 +1,11 @@
-"""Values of rows, as both consoles show them."""
+"""Converts values of rows for the output of both consoles."""
 
 import math
 from typing import Any
 
 
 def to_json_value(value: Any) -> Any:
-    """A value as JSON can hold it: bytes in hex, NaN and infinity as text."""
+    """Return a value that JSON can hold: bytes as hex, NaN and infinity as text."""
     if isinstance(value, bytes):
         return value.hex()
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

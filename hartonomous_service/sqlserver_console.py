@@ -1,4 +1,4 @@
-"""`sql` on SQL Server: the text as it is, on the login's own rights."""
+"""Runs SQL on SQL Server: the text as it is, with the rights of the login."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from hartonomous_service.sql_values import to_json_value
 def run_sql_on_server(
     settings: Settings, text: TypedText, *, write: bool = False, limit: PageLength = 1000, seconds: Seconds = 60.0
 ) -> dict[str, Any]:
-    """Run batches (separated by GO) in one transaction.
+    """Run the batches of a text (separated by GO) in one transaction.
 
-    Without `write` only what reads is let through, and the transaction is rolled back. The result is that of `sql_console.run_sql`.
+    Without `write`, only statements that read are allowed, and the transaction is rolled back. Returns what `sql_console.run_sql` returns.
 
-    Raises Invalid with the server's own words, Unavailable when it cannot be used.
+    Raises Invalid with the server's own message, Unavailable when it cannot be used.
     """
     pyodbc = load_pyodbc()
 

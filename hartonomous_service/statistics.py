@@ -1,4 +1,4 @@
-"""`collect_stats`: what the store holds."""
+"""Counts what the store holds, for `hartonomous stats`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from hartonomous_service.source_records import count_not_searchable
 
 @checked
 def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
-    """Counts of a tenant, or of all for None. `bytesStored` counts each atom once, `bytesOnDisk` and `queues` are the whole home's.
+    """Count what a tenant has, or all tenants for None. `bytesStored` counts each atom once; `bytesOnDisk` and `queues` are of the whole home.
 
     `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.
     """

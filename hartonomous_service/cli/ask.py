@@ -1,4 +1,4 @@
-"""Commands that ask: search, lineage, sources, reconstruct, verify."""
+"""Commands that read: search, places, lineage, sources, reconstruct, verify."""
 
 import sys
 from typing import Annotated, Any, Literal
@@ -32,7 +32,7 @@ SourceArgument = Annotated[
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add the commands of this module to the app."""
     sources = typer.Typer(help="List and show sources.", no_args_is_help=True)
     sources.command("list")(sources_list)
     sources.command("show")(sources_show)
@@ -48,19 +48,20 @@ def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     mode: Annotated[
-        Literal["hybrid", "semantic", "lexical"], typer.Option(help="By meaning, by words, or both.")
+        Literal["hybrid", "semantic", "lexical"], typer.Option(help="Search by meaning, by words, or by both.")
     ] = "hybrid",
     modality: Annotated[
-        Literal["text", "image", "audio", "video", "code"] | None, typer.Option(help="Only atoms of this modality.")
+        Literal["text", "image", "audio", "video", "code"] | None,
+        typer.Option(help="Find only atoms of this modality."),
     ] = None,
     record: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Record that this model was given the results.")
+        str | None, typer.Option(metavar="MODEL", help="Record an inference: this model was given the results.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="With --record: what the model was asked to do.")] = None,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Find atoms, with the sources and byte offsets where they stand."""
+    """Find atoms, and show the sources and byte offsets where each occurs."""
     from hartonomous_service.search import search as search_atoms
 
     if task is not None and record is None:
@@ -104,7 +105,7 @@ def places(
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """List every place where an atom stands: sources and byte offsets."""
+    """List the places where an atom occurs: sources and byte offsets."""
     from hartonomous_service.search import list_places
 
     with open_home() as resources:
@@ -122,7 +123,7 @@ def places(
 def sources_list(
     status: Annotated[
         SourceStatus | None,
-        typer.Option(help="Only those of this status."),
+        typer.Option(help="List only sources of this status."),
     ] = None,
     limit: LimitOption = 100,
     skip: SkipOption = 0,
@@ -170,7 +171,7 @@ def sources_show(
 
 
 def show_fields(document: Any) -> None:
-    """Print the fields of one thing, a line each."""
+    """Print each field of a document on a line of its own."""
     width = max(map(len, document))
     for key, value in document.items():
         out.print(f"{key:<{width}}  {cell_text(value)}")
@@ -182,7 +183,7 @@ def reconstruct(
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Rebuild a source byte for byte from its atoms, proven by its hash."""
+    """Rebuild a source byte for byte from its atoms, and check its hash."""
     from hartonomous_service.source_records import reconstruct as rebuild
     from hartonomous_service.source_records import reconstruct_file
 
@@ -205,25 +206,27 @@ def _show_rebuilt(result: Any) -> None:
 
 def verify(
     source_id: Annotated[
-        int | None, typer.Argument(max=2**63 - 1, help="One source; all sources and invariants when absent.")
+        int | None, typer.Argument(max=2**63 - 1, help="Verify one source; without it, all sources and all invariants.")
     ] = None,
-    graph: Annotated[bool, typer.Option("--graph", help="Only hold the graph against the database.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="Compare only the graph with the database.")] = False,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="With --graph: write what is missing, remove what the database no longer holds."),
+        typer.Option(
+            "--repair", help="With --graph: write what the graph lacks, remove what the database no longer holds."
+        ),
     ] = False,
     everything: Annotated[
         bool,
         typer.Option(
             "--everything",
-            help="With --repair: write hours that agree, too, for what is not compared: runs, models, tenants.",
+            help="With --repair: also write hours that agree, for runs, models and tenants, which are not compared.",
         ),
     ] = False,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that sources rebuild to their hashes and that the invariants hold."""
+    """Check that every source rebuilds to its hash and that the invariants hold."""
     from hartonomous_service.graph_repair import verify_graph
     from hartonomous_service.source_records import verify_sources
 
@@ -236,14 +239,14 @@ def verify(
     with open_home() as resources, Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("verifying")
 
-        def show_progress(done: int, total: int) -> None:
+        def update_bar(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
         whose = tenant_of(tenant, all_tenants)
         if graph:
-            result = verify_graph(resources, tenant=whose, repair=repair, everything=everything, progress=show_progress)
+            result = verify_graph(resources, tenant=whose, repair=repair, everything=everything, progress=update_bar)
         else:
-            result = verify_sources(resources, source_id, tenant=whose, progress=show_progress)
+            result = verify_sources(resources, source_id, tenant=whose, progress=update_bar)
     print_result(result, as_json, _show_verified)
     if result["failed"]:
         raise typer.Exit(1)

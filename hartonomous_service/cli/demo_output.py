@@ -1,4 +1,4 @@
-"""How the demo speaks to people: while the model comes, and of what was done."""
+"""Prints the demo for people: the download of the model, and the results."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from hartonomous_service.cli.output import err, out
 
 @contextmanager
 def show_downloads() -> Iterator[text_model_download.Progress]:
-    """Bars on a terminal for what is downloaded; yields what is told how far it is."""
+    """Show a bar for each download on a terminal; yields the function that moves the bars."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
@@ -27,7 +27,7 @@ def show_downloads() -> Iterator[text_model_download.Progress]:
 
 
 def show_demo(result: Mapping[str, Any]) -> None:
-    """Print what happened, for people."""
+    """Print the results of the demo."""
     totals, seconds = result["stats"], result["seconds"]
     new = sum(source["newAtomCount"] for source in result["sources"])
     occurrences = sum(source["atomCount"] for source in result["sources"])

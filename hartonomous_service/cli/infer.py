@@ -1,4 +1,4 @@
-"""Commands about inferences: infer record, list, show."""
+"""Commands that record, list and show inferences."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ from hartonomous_service.errors import Invalid
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add the commands of this module to the app."""
     infer = typer.Typer(help="Record what models were given and what they answered.", no_args_is_help=True)
     infer.command("record")(infer_record)
     infer.command("list")(infer_list)
@@ -34,11 +34,11 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def infer_record(
-    file: Annotated[Path | None, typer.Option("--file", help="File to read instead of stdin.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Read this file instead of stdin.")] = None,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Record inferences, given as one JSON object or one a line on stdin: model, inputAtoms, outputTexts, …
+    """Record inferences from stdin, which holds one JSON object, or one a line: model, inputAtoms, outputTexts, …
 
     Further fields: inferenceId, task, outputAtoms, startedAt, durationMs, metadata.
     """
@@ -70,7 +70,7 @@ def _show_recorded(result: Any) -> None:
 
 
 def infer_list(
-    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    model: Annotated[str | None, typer.Option(help="List only inferences of this model.")] = None,
     limit: LimitOption = 100,
     skip: SkipOption = 0,
     tenant: TenantOption = 0,
@@ -100,7 +100,7 @@ def infer_show(
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one inference: what the model was given, and what it produced."""
+    """Show one inference: the atoms that the model was given, and those that it produced."""
     from hartonomous_service.inferences import show_inference
 
     with open_home() as resources:

@@ -1,4 +1,4 @@
-"""What people see of an ingest: a summary first, then what needs attention, then a line for each file."""
+"""Prints the result of an ingest: a summary first, then what needs attention, then a line for each file."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from hartonomous_resources.source_uris import local_path
 from hartonomous_service.cli.output import cell_text, describe_kept_as_bytes, err, out, print_table, printable
 
 _LINES = 50
-"""Of what is as it should be, on a terminal."""
+"""Searchable files listed on a terminal; files that need attention are all listed."""
 
 _SUMMARY = {
     "status": "status",
@@ -30,14 +30,14 @@ _FILE = {
 
 
 def common_folder(paths: Iterable[str]) -> Path:
-    """The folder to which the paths of an ingest are shown relative: the one given, or that which holds all that was given."""
+    """Return the deepest folder that holds all paths given to an ingest; the output shows paths relative to it."""
     whole = [os.path.realpath(path) for path in paths]
     folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in whole]  # noqa: PTH112, PTH120 - no OSError
     return Path(os.path.commonpath(folders or ["/"]))
 
 
 def show_ingested(result: Mapping[str, Any], base: Path) -> None:
-    """Print an ingest for people, its paths relative to `base`."""
+    """Print the result of an ingest, with paths relative to `base`."""
     rows = [_row(source, base) for source in result["sources"]]
     odd = [row for row in rows if row["searchable"] == "no"]
     fine = [row for row in rows if row["searchable"] == "yes"]

@@ -1,4 +1,4 @@
-"""Commands about background jobs: list, show, create, set-status, retry."""
+"""Commands that list, show, create and retry background jobs, and set their status."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ JobArgument = Annotated[str, typer.Argument(help="Id of a job, in either case.")
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add the commands of this module to the app."""
     jobs = typer.Typer(help="List, show, create and retry background jobs, and set their status.", no_args_is_help=True)
     jobs.command("list")(jobs_list)
     jobs.command("show")(jobs_show)
@@ -34,7 +34,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def jobs_list(
-    status: Annotated[JobStatus | None, typer.Option(help="Only those of this status.")] = None,
+    status: Annotated[JobStatus | None, typer.Option(help="List only jobs of this status.")] = None,
     limit: LimitOption = 50,
     skip: SkipOption = 0,
     tenant: TenantOption = 0,
@@ -71,7 +71,7 @@ def jobs_create(
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a job; the next run does it. A job of a type that nothing here can do waits."""
+    """Create a job, which the next run executes. A job whose type has no handler here waits."""
     with open_home() as resources:
         job_id = create_job(resources, job_type, parameters, tenant)
     print_result({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
@@ -79,12 +79,12 @@ def jobs_create(
 
 def jobs_set_status(
     job_id: JobArgument,
-    status: Annotated[JobStatus, typer.Argument(help="What it is from now on.")],
-    result: Annotated[str | None, typer.Option(help="What came of it.")] = None,
+    status: Annotated[JobStatus, typer.Argument(help="The new status.")],
+    result: Annotated[str | None, typer.Option(help="The result to store with the job.")] = None,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the status of a job that something else does, or that is to be tried again or no more."""
+    """Set the status of a job: for jobs that another program executes, or to try one again or give it up."""
     with open_home() as resources:
         job = update_job_status(resources, job_id, status, result, tenant=tenant)
     print_result(job, as_json, show_fields)

@@ -1,4 +1,4 @@
-"""The command that asks the graph: lineage, impact, and the path between two things."""
+"""The command `lineage`: the lineage of a node, its impact, and the path between two nodes."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NAME = "HASH|SOURCE_ID|LABEL:KEY"
 LIMIT = 1000
 LIMIT_OF_PICTURES = 100
-"""What a person can still look at; Mermaid refuses more than 500 edges."""
+"""As many as a person can take in; Mermaid refuses more than 500 edges."""
 _PATH_DEPTH = 20
 
 
@@ -22,36 +22,52 @@ def lineage(
     name: Annotated[
         str,
         typer.Argument(
-            metavar=NAME, help="SHA-256 of an atom (or its beginning), id of a source, or any node, as in Run:KEY."
+            metavar=NAME,
+            help="SHA-256 of an atom (or its first 8 digits or more), id of a source, or any node, as in Run:KEY.",
         ),
     ],
-    upstream: Annotated[bool, typer.Option("--upstream", help="Only where it came from.")] = False,
-    downstream: Annotated[bool, typer.Option("--downstream", help="Only what came of it.")] = False,
+    upstream: Annotated[bool, typer.Option("--upstream", help="Show only where it came from.")] = False,
+    downstream: Annotated[bool, typer.Option("--downstream", help="Show only what was made from it.")] = False,
     depth: Annotated[
         int | None,
-        typer.Option(min=1, max=20, help=f"Edges to follow in each direction; 4, and for a path {_PATH_DEPTH}."),
+        typer.Option(
+            min=1, max=20, help=f"Follow so many edges in each direction; by default 4, for a path {_PATH_DEPTH}."
+        ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, max=100_000, help=f"Nodes at the most; {LIMIT:,}, and for pictures {LIMIT_OF_PICTURES}."),
+        typer.Option(
+            min=1,
+            max=100_000,
+            help=f"Show at most so many nodes; by default {LIMIT:,}, for pictures {LIMIT_OF_PICTURES}.",
+        ),
     ] = None,
-    skip: Annotated[int, typer.Option(min=0, max=10_000_000, help="Nodes to leave out: where the page begins.")] = 0,
+    skip: Annotated[
+        int, typer.Option(min=0, max=10_000_000, help="Skip so many nodes: the page begins after them.")
+    ] = 0,
     as_of: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what was there at this ISO 8601 time, UTC without a zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="Show only what existed at this ISO 8601 time; without a zone it is UTC."),
     ] = None,
     impact: Annotated[
-        bool, typer.Option("--impact", help="What would be affected if it went or were replaced, at any distance.")
+        bool,
+        typer.Option(
+            "--impact",
+            help="Show everything that depends on it, at any distance: what its removal or replacement would affect.",
+        ),
     ] = False,
-    to: Annotated[str | None, typer.Option(metavar=NAME, help="The shortest path to this.")] = None,
+    to: Annotated[str | None, typer.Option(metavar=NAME, help="Show the shortest path to this node.")] = None,
     how: Annotated[
         Literal["text", "json", "mermaid", "dot", "prov-json", "svg"] | None,
-        typer.Option("--format", help="text for people, svg for a picture, the others for programs."),
+        typer.Option(
+            "--format", help="Format of the output: text for people, svg for a picture, the others for programs."
+        ),
     ] = None,
-    output: Annotated[str | None, typer.Option("-o", "--output", help="File to write instead of stdout.")] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="Write this file instead of stdout.")] = None,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Where an atom, a source or an answer came from, and what came of it."""
+    """Show where an atom, a source or an answer came from, and what was made from it."""
     if as_json and how not in (None, "json"):
         raise typer.BadParameter(f"--json and --format {how} want different things: give one of them")
     how = "json" if as_json else how or "text"
@@ -100,7 +116,7 @@ def _write(text: str, output: str | None) -> None:
 
 
 def show_lineage(result: Any) -> None:
-    """Print lineage for people: every edge as a line."""
+    """Print a lineage: an edge a line."""
     names = {node["id"]: node_name(node) for node in nodes_with_edge_ends(result)}
     for edge in result["edges"][:50]:
         out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
@@ -117,7 +133,7 @@ def show_lineage(result: Any) -> None:
 
 
 def show_path(result: Any) -> None:
-    """Print a path for people: a node a line, and how it is joined to the one before."""
+    """Print a path: a node a line, and between two nodes the edge that joins them."""
     if not result["nodes"]:
         out.print("no path joins them within --depth")
     for node, edge in zip(result["nodes"], [None, *result["edges"]], strict=False):
@@ -127,7 +143,7 @@ def show_path(result: Any) -> None:
 
 
 def show_impact(result: Any) -> None:
-    """Print an impact for people: the counts, then the nearest."""
+    """Print an impact: the counts, then the nearest nodes."""
     if not result["counts"]:
         out.print(f"{printable(result['node'])}: nothing depends on it")
         return

@@ -1,4 +1,4 @@
-"""Entry point: the app with its commands, and how errors leave it."""
+"""Entry point: builds the app from its commands, and turns errors into one line and an exit code."""
 
 import errno
 import io
@@ -42,7 +42,7 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="appsettings.json of the .NET workers to read settings from."),
+        typer.Option("--config", metavar="FILE", help="Read settings from this appsettings.json of the .NET workers."),
     ] = None,
 ) -> None:
     if debug:
@@ -86,13 +86,12 @@ def main() -> None:
     except Exception as error:
         if not isinstance(error.__cause__, SQLAlchemyError):
             raise
-        _fail(
-            describe_dagster_storage_error(error.__cause__, Settings().dagster_home), error
-        )  # Dagster has tried several times
+        # Dagster has tried several times.
+        _fail(describe_dagster_storage_error(error.__cause__, Settings().dagster_home), error)
 
 
 def describe_dagster_storage_error(error: SQLAlchemyError, place: Path) -> str:
-    """What to do about a failure of Dagster's own storage, which lies at `place`."""
+    """Say what failed in Dagster's own storage, which is at `place`, and what to do about it."""
     cause = getattr(error, "orig", None) or error
     if isinstance(error, DBAPIError) and not isinstance(cause, sqlite3.Error):
         said = str(cause).strip().partition("\n")[0]

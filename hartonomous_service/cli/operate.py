@@ -1,4 +1,4 @@
-"""Commands of whoever runs the system: stats, dead-letters, health, config, migrate."""
+"""Commands for operators: stats, dead-letters, health, config, migrate."""
 
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from hartonomous_service.cli.output import (
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add the commands of this module to the app."""
     dead_letters = typer.Typer(help="List, show, replay and discard dead letters.", no_args_is_help=True)
     dead_letters.command("list")(dead_letters_list)
     dead_letters.command("show")(dead_letters_show)
@@ -42,7 +42,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_json: JsonOption = False) -> None:
-    """What the store holds."""
+    """Count what the store holds: sources, atoms, embeddings, jobs, dead letters, bytes."""
     from hartonomous_service.statistics import collect_stats
 
     with open_home() as resources:
@@ -109,7 +109,7 @@ def dead_letters_replay(
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a dead letter another try."""
+    """Try a dead letter again: its message, source or job goes back to work."""
     from hartonomous_service.dead_letters import replay_dead_letter
 
     with open_home() as resources:
@@ -123,7 +123,7 @@ def dead_letters_discard(
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a dead letter up for good."""
+    """Delete a dead letter for good, with what was kept for a replay."""
     from hartonomous_service.dead_letters import discard_dead_letter
 
     with open_home() as resources:
@@ -132,7 +132,7 @@ def dead_letters_discard(
 
 
 def health(as_json: JsonOption = False) -> None:
-    """Is what this home needs there, and if not, what to do."""
+    """Check everything that this home needs, and say what to do about each problem."""
     from hartonomous_service.health import UNHEALTHY, check_health
 
     result = check_health(Settings())
@@ -149,7 +149,7 @@ def health(as_json: JsonOption = False) -> None:
 
 
 def config_show(as_json: JsonOption = False) -> None:
-    """Every setting: its environment variable, its value here, what it means, and what is wrong with it."""
+    """Show every setting: its environment variable, value and meaning, and what is wrong with it."""
     from hartonomous_service.configuration import show_settings
 
     result = show_settings()
@@ -163,15 +163,15 @@ def config_show(as_json: JsonOption = False) -> None:
 
 
 def migrate(
-    status: Annotated[bool, typer.Option("--status", help="Only show which migrations ran.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Show which migrations ran, and run none.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     to: Annotated[int | None, typer.Option("--to", min=1, help="Stop after this version.")] = None,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="SQL Server: first take over the tables of the .NET system.")
+        bool, typer.Option("--adopt", help="On SQL Server: first take over the tables of the .NET system.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the database's schema up to date, and make the home's Dagster folder."""
+    """Bring the schema of the database up to date, and create the Dagster folder of the home."""
     from hartonomous_service.schema import migrate_schema
 
     result = migrate_schema(Settings(), status=status, dry_run=dry_run, to=to, adopt=adopt)

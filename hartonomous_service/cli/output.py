@@ -1,4 +1,4 @@
-"""How commands speak: one JSON document on stdout, or text for people; everything else goes to stderr."""
+"""Prints the results of commands: one JSON document on stdout, or text for people; everything else goes to stderr."""
 
 import codecs
 import json
@@ -19,15 +19,18 @@ from hartonomous_service.printable import printable as printable
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 TenantOption = Annotated[
-    int, typer.Option("--tenant", min=0, max=MAX_TENANT, help="Whose data; another tenant's reads as not found.")
+    int,
+    typer.Option(
+        "--tenant", min=0, max=MAX_TENANT, help="Work on the data of this tenant; another tenant's is not found."
+    ),
 ]
-AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Everybody's data.")]
+AllTenantsOption = Annotated[bool, typer.Option("--all-tenants", help="Work on the data of all tenants.")]
 
 LimitOption = Annotated[
-    int, typer.Option("-n", "--limit", min=1, max=MAX_PAGE, help="How many at the most, the latest first.")
+    int, typer.Option("-n", "--limit", min=1, max=MAX_PAGE, help="Show at most so many rows, the latest first.")
 ]
 SkipOption = Annotated[
-    int, typer.Option("--skip", min=0, max=MAX_SKIP, help="How many to leave out: where the page begins.")
+    int, typer.Option("--skip", min=0, max=MAX_SKIP, help="Skip so many rows: the page begins after them.")
 ]
 
 out = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
@@ -35,12 +38,12 @@ err = Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
 def tenant_of(tenant: int, all_tenants: bool) -> int | None:
-    """The tenant to ask for; None for all."""
+    """Return the tenant that the options choose; None for all tenants."""
     return None if all_tenants else tenant
 
 
 def print_result(document: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
-    """Print a result: as JSON, or as `show` shows it to people."""
+    """Print a result as JSON, or for people by calling `show`."""
     if as_json:
         sys.stdout.write(_json(document, sys.stdout.encoding or "utf-8") + "\n")
         sys.stdout.flush()
@@ -49,14 +52,14 @@ def print_result(document: Mapping[str, Any], as_json: bool, show: Callable[[Map
 
 
 def _json(document: Mapping[str, Any], encoding: str) -> str:
-    """JSON that is valid UTF-8 on a stdout of any encoding: escaped where it is another one."""
+    """Return JSON that stdout can encode: where its encoding is not UTF-8, characters are escaped."""
     text = json.dumps(document, ensure_ascii=codecs.lookup(encoding).name != "utf-8", indent=2, default=str)
     # A byte of a file name that is no text is half a surrogate pair; what replaces it is JSON's own escape.
     return text.encode(errors="backslashreplace").decode()
 
 
 def print_table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
-    """Print rows, one a line and never cut: in columns on a terminal, else with tabs. `columns` maps keys to headings."""
+    """Print rows, one a line and never cut: in columns on a terminal, else separated by tabs. `columns` maps keys to headings."""
     if not rows:
         out.print(f"{what}: none")
         return
@@ -70,20 +73,20 @@ def print_table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[s
 
 
 def print_page(what: str, document: Mapping[str, Any], key: str, columns: Mapping[str, str]) -> None:
-    """Print a page of a list as a table, and on stderr, where there are more rows, how many in all."""
+    """Print a page of a list as a table; where there are more rows, print on stderr how many in all."""
     print_table(what, document[key], columns)
     if document["truncated"]:
         err.print(f"{document['total']:,} in all: --skip and --limit show the others")
 
 
 def describe_kept_as_bytes(not_searchable: Mapping[str, Any]) -> str:
-    """How much is kept and cannot be searched."""
+    """Say how many files, of how many types, are kept as bytes and cannot be searched."""
     files, types = not_searchable["sources"], len(not_searchable["contentTypes"])
     return f"{files:,} file{'s' * (files != 1)} of {types:,} type{'s' * (types != 1)}"
 
 
 def cell_text(value: object) -> str:
-    """A value as people read it, in one line."""
+    """Return a value as one line of text, for a cell of a table."""
     if isinstance(value, Mapping):
         return ", ".join(f"{printable(str(key))} {cell_text(held)}" for key, held in value.items()) or "-"
     return "-" if value is None else printable(str(value))
@@ -91,13 +94,13 @@ def cell_text(value: object) -> str:
 
 @contextmanager
 def show_progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal that something is being done; yields what says what is done next."""
+    """Show on a terminal what the command is doing; yields the function that changes this text."""
     with err.status(Text(what)) as status:
         yield lambda message: status.update(Text(printable(message)))
 
 
 @contextmanager
 def open_home() -> Iterator[Resources]:
-    """The resources of the home that the settings name."""
+    """Open the resources of the home that the settings name, and close them at the end."""
     with closing(open_resources(Settings())) as resources:
         yield resources

@@ -1,4 +1,4 @@
-"""How an error of the service reads on the command line: with the option that was wrong, and the command that helps."""
+"""Puts an error of the service into words of the command line: the option that was wrong, and the command that helps."""
 
 from collections.abc import Mapping
 
@@ -22,11 +22,11 @@ REMEDIES: Mapping[Remedy, str] = {
 }
 
 _OPTIONS = {"adopt": "--adopt", "content_type": "--content-type", "output": "-o", "port": "--port"}
-"""Arguments of calls that are options of commands and that no command checks itself."""
+"""Options by the argument of a call that they set; only those whose values the commands do not check themselves."""
 
 
 def describe_error(error: ServiceError) -> str:
-    """The one line that people read."""
+    """Return the one line that a command prints for an error."""
     said = str(error)
     if error.argument in _OPTIONS:
         said = f"{_OPTIONS[error.argument]}: {error.problem}"

@@ -1,4 +1,4 @@
-"""Commands that make work happen: demo, dev, ingest."""
+"""Commands that start work: ingest, demo, dev."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from hartonomous_service.errors import ServiceError
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add the commands of this module to the app."""
     app.command()(ingest)
     app.command()(demo)
     app.command()(dev)
@@ -26,16 +26,21 @@ def add_commands(app: typer.Typer) -> None:
 
 def ingest(
     paths: Annotated[
-        list[str] | None, typer.Argument(help="Files, or folders to take in recursively. None: only do what waits.")
+        list[str] | None,
+        typer.Argument(
+            help="Files to ingest, or folders, which are read recursively. Without any, only waiting work is done."
+        ),
     ] = None,
-    content_type: Annotated[str | None, typer.Option(help="Content type; sniffed from the bytes when absent.")] = None,
+    content_type: Annotated[
+        str | None, typer.Option(help="Content type of the files; detected from the bytes when absent.")
+    ] = None,
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Enqueue and return; a running daemon does the work.")
+        bool, typer.Option("--no-wait", help="Put the files on the queue and return; a running daemon does the work.")
     ] = False,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Put files on the queue and see them through."""
+    """Put files on the queue, and wait until they are searchable."""
     from hartonomous_service.ingest import ingest as ingest_files
 
     paths = paths or []
@@ -61,10 +66,10 @@ def ingest(
 
 
 def demo(
-    reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's home and start over.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Delete the demo's home and start over.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the whole chain on a small corpus that ships with the package, in a home of its own."""
+    """Run the whole chain on a small corpus that comes with the package, in a home of its own."""
     from hartonomous_service.cli.demo_output import show_demo, show_downloads
     from hartonomous_service.demo import prepare_demo, run_demo
 
@@ -79,7 +84,7 @@ def dev(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 picks a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Start the Dagster page and the daemon: whatever is put on the queue is then done by itself."""
+    """Start the Dagster page and the daemon, which does whatever is put on the queue."""
     from hartonomous_service.dev import run_dev
 
     raise typer.Exit(run_dev(host, port))

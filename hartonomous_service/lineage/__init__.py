@@ -1,1 +1,1 @@
-"""Lineage: what came from what, asked and drawn."""
+"""Queries the provenance graph, and draws what it answers."""

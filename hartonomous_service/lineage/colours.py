@@ -1,4 +1,4 @@
-"""The colours by which people know nodes and edges in a picture of a lineage."""
+"""Colours of nodes and edges in pictures of a lineage."""
 
 from hartonomous_core.vocabulary import EdgeType, Label
 

@@ -1,4 +1,4 @@
-"""Lineage as text that other programs draw or read: Mermaid, Graphviz DOT, W3C PROV-JSON.
+"""Writes a lineage in formats that other programs draw or read: Mermaid, Graphviz DOT, W3C PROV-JSON.
 
 Names and uris come from whoever sent the files: nothing in them may end a string, a line or an element of a format.
 """
@@ -29,7 +29,7 @@ _MERMAID_SAFE = frozenset(" .,:/-")
 
 @checked
 def render(document: Document, how: DocumentFormat) -> str:
-    """A lineage or a path, as `hartonomous_service.lineage.queries` returns it, in a format.
+    """Write a lineage or a path, as `hartonomous_service.lineage.queries` returns it, in a format.
 
     Raises Unavailable when the library of a format is not installed.
     """
@@ -48,7 +48,7 @@ def _json(document: Document) -> str:
 
 
 def render_mermaid(document: Document) -> str:
-    """A Mermaid flowchart: what was made points at what it was made from, which stands left of it."""
+    """Write a Mermaid flowchart: what was made points at its origin, which is left of it."""
     nodes = nodes_with_edge_ends(document)
     ids = {node["id"]: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart RL"]
@@ -61,12 +61,12 @@ def render_mermaid(document: Document) -> str:
 
 
 def _mermaid_text(text: str) -> str:
-    """Letters and digits stay; whatever may mean something to Mermaid becomes a numeric entity."""
+    """Escape a text for Mermaid: letters and digits stay, other characters become numeric entities."""
     return "".join(c if c.isalnum() or c in _MERMAID_SAFE else f"#{ord(c)};" for c in text)
 
 
 def render_dot(document: Document) -> str:
-    """A Graphviz digraph: what was made points at what it was made from, which stands left of it."""
+    """Write a Graphviz digraph: what was made points at its origin, which is left of it."""
     nodes = nodes_with_edge_ends(document)
     ids = {node["id"]: f"n{number}" for number, node in enumerate(nodes)}
     lines = [
@@ -85,12 +85,12 @@ def render_dot(document: Document) -> str:
 
 
 def _dot_text(text: str) -> str:
-    """A quoted string; Graphviz reads HTML entities in it, so & becomes one."""
+    """Quote a string for Graphviz, which reads HTML entities in it, so & becomes one."""
     return '"' + text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def render_prov_json(document: Document) -> str:
-    """W3C PROV-JSON: atoms, sources and models are entities, runs and inferences activities, tenants agents."""
+    """Write W3C PROV-JSON: atoms, sources and models are entities, runs and inferences activities, tenants agents."""
     try:
         from prov.model import ProvDocument
     except ImportError as error:
@@ -149,7 +149,7 @@ def _local_name(node_id: str) -> str:
 
 
 def _attributes(ours: "Namespace", thing: Mapping[str, Any], *but: str) -> list[tuple[Any, Any]]:
-    """Properties as attributes of our namespace; what is no number or text is written as JSON."""
+    """Return properties as attributes of our namespace; what is neither a number nor a text is written as JSON."""
     return [
         (ours[name], held if isinstance(held, str | int | float) else json.dumps(held, ensure_ascii=False))
         for name, held in thing.items()
@@ -158,7 +158,7 @@ def _attributes(ours: "Namespace", thing: Mapping[str, Any], *but: str) -> list[
 
 
 def _time(text: object) -> datetime | None:
-    """A time of the tables; the sender of an inference may have written it in another way."""
+    """Parse a time; None where the sender of an inference wrote something else."""
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:

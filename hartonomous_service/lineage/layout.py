@@ -1,4 +1,4 @@
-"""Where the nodes of a lineage stand: in columns, origins left of what was made of them, in an order with few crossings.
+"""Lays out the nodes of a lineage: in columns, origins left of what was made from them, in an order with few crossings.
 
 The layered drawing after Sugiyama: columns by the longest way to an origin, a place in every column for the edges that pass through
 it, the order by the mean of the neighbours, and heights as near to that mean as the order allows.
@@ -20,7 +20,7 @@ _Place = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Column and height of the middle of every node, and of every place through which an edge passes."""
+    """Column of every node and height of its middle, and the same for every place through which an edge passes."""
 
     columns: Mapping[str, int]
     heights: Mapping[str, float]
@@ -28,7 +28,7 @@ class Layout:
 
 
 def lay_out(nodes: Sequence[str], edges: Sequence[Edge], level: Collection[Edge], box: float, lane: float) -> Layout:
-    """Places for nodes that are `box` high and edges that need a `lane`, space included. Heights begin at 0.
+    """Place nodes that are `box` high and edges that need a `lane`, space included. Heights begin at 0.
 
     Edges that are `level` need not lead from one column to another.
     """
@@ -55,7 +55,7 @@ def lay_out(nodes: Sequence[str], edges: Sequence[Edge], level: Collection[Edge]
 
 
 def assign_columns(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
-    """Each node right of all that it was made from; an origin directly left of the first that was made of it. Circles are cut."""
+    """Put each node right of everything it was made from, and an origin directly left of the first node made from it. Circles are cut."""
     origins: dict[str, list[str]] = {node: [] for node in nodes}
     for start, end in edges:
         origins[start].append(end)
@@ -78,7 +78,7 @@ def assign_columns(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int
 
 
 def _route(edge: Edge, columns: Mapping[str, int]) -> list[_Place]:
-    """The edge's ends and the columns between them."""
+    """Return the ends of an edge and the places where it passes the columns between them."""
     first, last = columns[edge[0]], columns[edge[1]]
     step = 1 if last > first else -1
     between: list[_Place] = [(*edge, str(column)) for column in range(first + step, last, step)]
@@ -86,7 +86,7 @@ def _route(edge: Edge, columns: Mapping[str, int]) -> list[_Place]:
 
 
 def _order(rows: dict[int, list[_Place]], neighbours: Mapping[_Place, Sequence[_Place]]) -> None:
-    """Sort every column by the mean position of its neighbours in the columns beside it, to and fro."""
+    """Sort every column by the mean position of the neighbours in the columns beside it, forwards and backwards in turn."""
     position = {place: index for row in rows.values() for index, place in enumerate(row)}
     for sweep in range(_ORDER_SWEEPS):
         for column in sorted(rows, reverse=sweep % 2 == 1):
@@ -97,7 +97,7 @@ def _order(rows: dict[int, list[_Place]], neighbours: Mapping[_Place, Sequence[_
 def _heights(
     rows: Mapping[int, Sequence[_Place]], neighbours: Mapping[_Place, Sequence[_Place]], box: float, lane: float
 ) -> dict[_Place, float]:
-    """Heights near the mean of the neighbours; in a column, as far apart as boxes and lanes need."""
+    """Choose heights near the mean of the neighbours, as far apart in a column as boxes and lanes need."""
     size = {place: box if len(place) == 1 else lane for row in rows.values() for place in row}
     heights: dict[_Place, float] = {}
     for row in rows.values():
@@ -112,7 +112,7 @@ def _heights(
 
 
 def _spread(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Heights in this order and without overlap, with the least sum of squares away from those wanted (pool adjacent violators)."""
+    """Return heights in this order and without overlap, nearest to the wanted ones by least squares (pool adjacent violators)."""
     offsets = [0.0]
     for above, below in pairwise(sizes):
         offsets.append(offsets[-1] + (above + below) / 2)

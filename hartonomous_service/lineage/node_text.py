@@ -1,4 +1,4 @@
-"""What people read of the nodes of a lineage."""
+"""Names the nodes of a lineage for people."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 
 def nodes_with_edge_ends(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The nodes of a page, and by name alone those of earlier pages to which its edges lead."""
+    """Return the nodes of a page and, with their names alone, the nodes of earlier pages to which its edges lead."""
     nodes: dict[str, Mapping[str, Any]] = {node["id"]: node for node in document["nodes"]}
     for edge in document["edges"]:
         for end in (edge["from"], edge["to"]):
@@ -20,14 +20,14 @@ def nodes_with_edge_ends(document: Mapping[str, Any]) -> list[Mapping[str, Any]]
 
 
 def node_title(node: Mapping[str, Any]) -> str:
-    """Label and key, the key short enough to be read."""
+    """Return label and key, the key shortened."""
     key = node["id"].split(":", 1)[1]
     length = 12 if _HASH.fullmatch(key) else 8 if node["label"] == "Run" else 36
     return printable(f"{node['label']} {key[:length]}")
 
 
 def node_detail(node: Mapping[str, Any]) -> str:
-    """What it is, in a word or by its uri; empty when the title says all."""
+    """Return what a node is, in a word or by its uri; empty when the title already says it."""
     names = {"Atom": ("subtype", "modality"), "Source": ("sourceUri",), "Model": ("name",), "Inference": ("task",)}
     values = (node.get(name) for name in names.get(node["label"], ()))
     detail = str(next((held for held in values if held), ""))
@@ -35,13 +35,13 @@ def node_detail(node: Mapping[str, Any]) -> str:
 
 
 def node_name(node: Mapping[str, Any], width: int | None = None) -> str:
-    """Title and detail in one line."""
+    """Return title and detail in one line."""
     name = f"{node_title(node)} {node_detail(node)}".rstrip()
     return name if width is None else shorten(name, width)
 
 
 def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
-    """Text of at most so many columns; wide characters count as two."""
+    """Cut a text to at most `width` columns; wide characters count as two."""
     if text_width(text) <= width:
         return text
     kept, left = "", width - 1
@@ -54,5 +54,5 @@ def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
 
 
 def text_width(text: str) -> int:
-    """Columns that a text takes."""
+    """Count the columns that a text takes on a terminal."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,4 +1,4 @@
-"""Questions to the graph: where something came from, what came of it, what depends on it, and what joins two things."""
+"""Queries the provenance graph: where a node came from, what was made from it, what depends on it, and what joins two nodes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -32,10 +32,10 @@ Limit = Annotated[int, Field(ge=1, le=MAX_NODES)]
 
 @dataclass(frozen=True, slots=True)
 class LineageQuery:
-    """What `find_lineage` is asked.
+    """The arguments of `find_lineage`.
 
     `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened.
-    `depth` edges are followed in each direction; `limit` nodes at the most are given, after the nearest `skip`. `as_of` is an ISO 8601
+    `depth` edges are followed in each direction; at most `limit` nodes are returned, after the nearest `skip`. `as_of` is an ISO 8601
     time, UTC unless it says otherwise, and then one as the tables hold it: what came later is left out.
 
     Raises Invalid.
@@ -57,16 +57,16 @@ class LineageQuery:
 
 @checked
 def find_lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
-    """Nodes and edges upstream (sources, models, runs) and downstream (what was made of it) of something, the nearest first.
+    """Find the nodes and edges upstream (sources, models, runs) and downstream (what was made from it) of a node, the nearest first.
 
     `truncated` says that the limit cut something off; the next page then begins at `next`.
 
-    Raises NotFound when the tenant has no such thing, Invalid when a shortened name is that of several, Unavailable when the graph
-    cannot be reached.
+    Raises NotFound when the tenant has no such node, Invalid when a shortened name fits several, Unavailable when the graph cannot be
+    reached.
     """
 
     def ask(graph: Graph) -> tuple[Name, Subgraph]:
-        node = _whole(graph, query.tenant, parse_name(query.name))
+        node = _complete_name(graph, query.tenant, parse_name(query.name))
         page = graph.lineage(
             query.tenant,
             *node,
@@ -98,14 +98,14 @@ def find_path(
     depth: Depth = MAX_DEPTH,
     as_of: Text | None = None,
 ) -> dict[str, Any]:
-    """One shortest path of at most `depth` edges between two things, its nodes in order; no nodes when there is none.
+    """Find a shortest path of at most `depth` edges between two nodes; returns its nodes in order, none where there is no path.
 
     Raises what `LineageQuery` and `find_lineage` raise.
     """
     time = parse_time(as_of)
 
     def ask(graph: Graph) -> Subgraph:
-        first, last = (_whole(graph, tenant, parse_name(name)) for name in (start, end))
+        first, last = (_complete_name(graph, tenant, parse_name(name)) for name in (start, end))
         return graph.path(tenant, first, last, depth, as_of=time)
 
     return {"tenant": tenant, **_document(_ask(resources, time, ask)), "truncated": False}
@@ -113,7 +113,7 @@ def find_path(
 
 @checked
 def find_impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Everything that depends on something, at any distance: what would be affected if it went or were replaced.
+    """Find everything that depends on a node, at any distance: what its removal or replacement would affect.
 
     `counts` are of all of it, by label; `nodes` are the first `limit`, the nearest first. `onlyHere` counts the atoms of a source
     that no other source holds.
@@ -122,7 +122,7 @@ def find_impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: 
     """
 
     def ask(graph: Graph) -> tuple[Name, Impact]:
-        node = _whole(graph, tenant, parse_name(name))
+        node = _complete_name(graph, tenant, parse_name(name))
         return node, graph.impact(tenant, *node, limit)
 
     node, found = _ask(resources, None, ask)
@@ -137,7 +137,7 @@ def find_impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: 
 
 
 def parse_name(name: str) -> Name:
-    """Label and key of the SHA-256 of an atom or its first 8 digits or more, of a source id, or of `label:key`.
+    """Read a name as label and key: the SHA-256 of an atom or its first 8 digits or more, a source id, or `label:key`.
 
     Raises Invalid.
     """
@@ -159,10 +159,10 @@ def parse_name(name: str) -> Name:
     return label, key.lower() if label == "Atom" else key
 
 
-def _whole(graph: Graph, tenant: int, name: Name) -> Name:
-    """The name of the only node whose key begins so, where people see keys shortened; else the name itself.
+def _complete_name(graph: Graph, tenant: int, name: Name) -> Name:
+    """Complete a shortened name: return the name of the only node whose key begins so, else the name itself.
 
-    Raises Invalid when there are several.
+    Raises Invalid when several keys begin so.
     """
     label, key = name
     if not _SHORTEST <= len(key) < _SHORTENED.get(label, 0):
@@ -178,7 +178,7 @@ def _whole(graph: Graph, tenant: int, name: Name) -> Name:
 
 
 def parse_time(text: str | None) -> str | None:
-    """A time as the tables hold it, of ISO 8601 text with or without a zone.
+    """Convert ISO 8601 text, with or without a zone, to a time as the tables hold it.
 
     Raises Invalid.
     """

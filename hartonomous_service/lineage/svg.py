@@ -1,4 +1,4 @@
-"""A lineage as a picture for people: origins on the left, what was made of them to the right. No script, no font, nothing to load."""
+"""Draws a lineage as SVG: origins on the left, what was made from them to the right. No script, no font, nothing to load."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ _MARGIN, _HEADER, _FOOTER = 24, 34, 26
 _COLUMNS_OF_TEXT = 31
 """Characters of the smaller type that fit into a box."""
 _MANY = 12
-"""So many nodes that are joined alike become one box."""
+"""From so many nodes with the same neighbours on, one box stands for all."""
 
 
 def render_svg(document: Mapping[str, Any]) -> str:
-    """A lineage or a path, as `hartonomous_service.lineage.queries` returns it; arrows point at what a thing was made from."""
+    """Draw a lineage or a path, as `hartonomous_service.lineage.queries` returns it; arrows point at what a node was made from."""
     nodes, edges = _folded(nodes_with_edge_ends(document), document["edges"], document.get("node"))
     layout = lay_out(
         [node["id"] for node in nodes],
@@ -70,7 +70,7 @@ def render_svg(document: Mapping[str, Any]) -> str:
 def _folded(
     nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]], asked_for: str | None
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Where many nodes are joined to the same others in the same way, as the atoms of a source are, one box stands for them."""
+    """Replace many nodes that have the same neighbours by the same edges, as the atoms of a source have, by one box."""
     joined: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for edge in edges:
         joined[edge["from"]].add((edge["type"], "to", edge["to"]))
@@ -88,7 +88,7 @@ def _folded(
 
 
 def _right_and_left(edge: Mapping[str, Any]) -> tuple[str, str]:
-    """The ends of an edge as they stand: an origin is left of what came of it, and what an inference produced came of it."""
+    """Return the right and the left end of an edge: an origin is left of what was made from it, an inference left of what it produced."""
     ends = edge["from"], edge["to"]
     return ends if EDGE_KINDS[edge["type"]].is_followed_upstream else ends[::-1]
 
@@ -107,7 +107,7 @@ def _node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
 
 
 def _words(node: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Title, detail and tooltip of a box."""
+    """Return title, detail and tooltip of a box."""
     if alike := node["alike"]:
         first = alike[0].split(":", 1)[1]
         title, detail = f"{len(alike):,} × {node['label']}", f"joined alike, the first {first}"
@@ -126,7 +126,7 @@ _DETAIL_STYLE = 'font-size="11" fill="#4b5563"'
 
 
 def _edge(edge: Mapping[str, Any], route: Sequence[tuple[float, float]]) -> str:
-    """A smooth line from box to box, level where it passes through a column; at their left where both are in one column."""
+    """Draw a smooth line from box to box, level where it passes through a column; left of both boxes where they are in one column."""
     if edge["type"] == "PRODUCED_ATOM":
         route = route[::-1]
     half = _BOX_WIDTH / 2
@@ -156,7 +156,7 @@ def _arrowhead(kind: EdgeType) -> str:
 
 
 def _legend(kinds: Sequence[EdgeType]) -> tuple[list[str], float]:
-    """A line of every kind of edge with its name, and where they end."""
+    """Draw a line and the name of every kind of edge; returns them and the x where they end."""
     x, y = float(_MARGIN), _MARGIN + 4
     drawn = []
     for kind in kinds:
