@@ -35,7 +35,7 @@ MAX_PAGE = 1_000_000
 MAX_SKIP = 10_000_000
 
 
-def _encodable(value: object) -> object:
+def _require_utf8(value: object) -> object:
     if isinstance(value, str):
         try:
             value.encode()
@@ -45,17 +45,17 @@ def _encodable(value: object) -> object:
     return value
 
 
-def _typed(value: object) -> object:
+def _replace_surrogates(value: object) -> object:
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def _not_empty(value: str) -> str:
+def _require_not_empty(value: str) -> str:
     if not value:
         raise ValueError("it is empty")
     return value
 
 
-def _path(value: object) -> Path:
+def _read_path(value: object) -> Path:
     if value == "":  # an unset variable of a script, perhaps; as a path it would be the current folder
         raise ValueError("a path is empty; give . for the current folder")
     if not isinstance(value, str | os.PathLike):
@@ -69,12 +69,12 @@ Id = Annotated[int, Field(ge=-MAX_ID - 1, le=MAX_ID)]
 PageLength = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Skip = Annotated[int, Field(ge=0, le=MAX_SKIP)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Text = Annotated[str, BeforeValidator(_encodable)]
-TypedText = Annotated[str, BeforeValidator(_typed)]
+Text = Annotated[str, BeforeValidator(_require_utf8)]
+TypedText = Annotated[str, BeforeValidator(_replace_surrogates)]
 """Words or statements as people type or paste them: what is not text in them becomes a question mark."""
-Name = Annotated[Text, AfterValidator(_not_empty)]
+Name = Annotated[Text, AfterValidator(_require_not_empty)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PathArgument = Annotated[str | os.PathLike[str], PlainValidator(_path)]
+PathArgument = Annotated[str | os.PathLike[str], PlainValidator(_read_path)]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -98,24 +98,28 @@ def checked(call: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def validate(of: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Check the arguments of a call, or the fields of a dataclass, by its types, and return what these make of them. Raises Invalid."""
-    return {name: _read(name, kind, given[name]) for name, kind in _types(of).items() if name in given}
+    return {name: _read_argument(name, kind, given[name]) for name, kind in _type_adapters(of).items() if name in given}
 
 
 @cache
-def _types(of: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
+def _type_adapters(of: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
     """Return a type adapter for each argument, without resources and settings, which the program itself opens."""
     kinds = get_type_hints(of, include_extras=True)
     kinds.pop("return", None)
-    return {name: TypeAdapter(_itself(kind)) for name, kind in kinds.items() if kind not in (Resources, Settings)}
+    return {
+        name: TypeAdapter(_accept_only_instances(kind))
+        for name, kind in kinds.items()
+        if kind not in (Resources, Settings)
+    }
 
 
-def _itself(kind: Any) -> Any:
+def _accept_only_instances(kind: Any) -> Any:
     """For a class that checks its own fields, accept only its instances, as they are; other types stay."""
     is_checked = is_dataclass(kind) or (isclass(kind) and issubclass(kind, BaseModel))
     return InstanceOf[kind] if is_checked else kind  # type: ignore[misc]
 
 
-def _read(name: str, kind: TypeAdapter[Any], value: Any) -> Any:
+def _read_argument(name: str, kind: TypeAdapter[Any], value: Any) -> Any:
     try:
         return kind.validate_python(value, strict=True)
     except ValidationError as error:

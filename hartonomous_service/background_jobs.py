@@ -22,7 +22,7 @@ _LONGEST_TYPE = 64
 """Length of SQL Server's column for the type: it would silently cut off what is longer."""
 
 
-def _type_that_every_store_holds(job_type: object) -> object:
+def _require_storable_type(job_type: object) -> object:
     if isinstance(job_type, str) and not (job_type.strip() and job_type.isascii() and len(job_type) <= _LONGEST_TYPE):
         raise ValueError(
             f"the type of a job is 1 to {_LONGEST_TYPE} ASCII characters; GenerateEmbedding is built in, packages bring others"
@@ -30,7 +30,7 @@ def _type_that_every_store_holds(job_type: object) -> object:
     return job_type
 
 
-def _json_object(parameters: object) -> str:
+def _require_json_object(parameters: object) -> str:
     try:
         if not isinstance(parameters, str):
             raise UnreadableJson("not a text")
@@ -43,8 +43,8 @@ def _json_object(parameters: object) -> str:
 @checked
 def create_job(
     resources: Resources,
-    job_type: Annotated[str, BeforeValidator(_type_that_every_store_holds)],
-    parameters: Annotated[str, PlainValidator(_json_object)],
+    job_type: Annotated[str, BeforeValidator(_require_storable_type)],
+    parameters: Annotated[str, PlainValidator(_require_json_object)],
     tenant_id: Tenant,
 ) -> str:
     """Insert a Pending job and return its id; `parameters` is a JSON object, for GenerateEmbedding `{"AtomId": 5}`.
@@ -133,12 +133,12 @@ def list_jobs(
 ) -> dict[str, Any]:
     """Return a page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, n=skip + limit)[skip:]
         total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
         return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
 
-    return ask(resources.database, look)
+    return ask(resources.database, read_page)
 
 
 @checked

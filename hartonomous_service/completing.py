@@ -40,10 +40,12 @@ def complete_sources(resources: Resources, message_ids: Sequence[str], report: R
     if has_killed_run(resources.settings):
         open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
     release_dead_claims(resources.database)
-    if stages := _work(resources, ids, report):
+    if stages := _run_until_done(resources, ids, report):
         return stages
     problem = (
-        _clock_problem(resources) if _unfinished(resources, ids) else find_clock_before_database(resources.database)
+        _find_clock_problem(resources)
+        if _count_unfinished(resources, ids)
+        else find_clock_before_database(resources.database)
     )
     return {"clock": problem} if problem else {}
 
@@ -53,7 +55,7 @@ def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | No
     left_before, since = 0, time.monotonic()
     while True:
         looked_at = time.monotonic()
-        left = _unfinished(resources, ids)
+        left = _count_unfinished(resources, ids)
         if not left or not daemon_is_running(resources.settings):
             return None
         pause = max(_LOOK_SECONDS, min(_LONGEST_PAUSE_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at)))
@@ -61,14 +63,14 @@ def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | No
         if left != left_before:
             left_before, since = left, time.monotonic()
         elif time.monotonic() - since > _PATIENCE_SECONDS:
-            if fault := _why_nothing_works(resources):
+            if fault := _find_why_nothing_works(resources):
                 return f"{left:,} sources are left: {fault}"
             since = time.monotonic()
         time.sleep(pause)
 
 
-def _why_nothing_works(resources: Resources) -> str | None:
-    if problem := _clock_problem(resources):
+def _find_why_nothing_works(resources: Resources) -> str | None:
+    if problem := _find_clock_problem(resources):
         return problem
     with get_instance(resources.settings) as instance:
         from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
@@ -82,12 +84,12 @@ def _why_nothing_works(resources: Resources) -> str | None:
     return None
 
 
-def _clock_problem(resources: Resources) -> str | None:
+def _find_clock_problem(resources: Resources) -> str | None:
     database = resources.database
     return find_clock_before_database(database) or find_work_after_now(database, resources.settings)
 
 
-def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:
+def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str, str]:
     """Run the chain in this process until nothing is pending, or nothing more can be done."""
     stages: dict[str, str] = {}
     without_progress = 0
@@ -95,18 +97,18 @@ def _work(resources: Resources, ids: str, report: Report) -> dict[str, str]:
     while (
         hours := hours_with_work(resources.database, resources.settings, current_hour())
     ) and without_progress < _RUNS_WITHOUT_PROGRESS:
-        before = _unfinished(resources, ids)
+        before = _count_unfinished(resources, ids)
         stages = {}
         for hour in hours:
             report(f"running the chain of {hour} ({before:,} sources to do)")
-            stages.update(_run(resources, hour))
+            stages.update(_run_hour(resources, hour))
         if stages:
             break  # what a stage needs is down: a further run would meet the same
-        without_progress = without_progress + 1 if _unfinished(resources, ids) >= before else 0
+        without_progress = without_progress + 1 if _count_unfinished(resources, ids) >= before else 0
     return stages
 
 
-def _run(resources: Resources, hour: str) -> dict[str, str]:
+def _run_hour(resources: Resources, hour: str) -> dict[str, str]:
     with open_instance(resources.settings) as instance:
         result = run_chain(resources.settings, instance, hour)
     if result.success:
@@ -119,18 +121,18 @@ def _run(resources: Resources, hour: str) -> dict[str, str]:
         else:
             if data.error and data.error.cls_name == "DagsterExecutionInterruptedError":
                 raise KeyboardInterrupt
-            errors[event.step_key or "run"] = _cause_of(data.error) if data.error else "failed"
+            errors[event.step_key or "run"] = _first_cause(data.error) if data.error else "failed"
     return errors or {"run": "failed before its first step; see the page"}
 
 
-def _cause_of(error: "SerializableErrorInfo") -> str:
+def _first_cause(error: "SerializableErrorInfo") -> str:
     """Return the message of the error that was raised first; Dagster's errors around it only say where."""
     while error.cause:
         error = error.cause
     return error.message.strip()
 
 
-def _unfinished(resources: Resources, ids: str) -> int:
+def _count_unfinished(resources: Resources, ids: str) -> int:
     """Count the messages that are still queued and the sources of the others that are not done."""
 
     def count(unit_of_work: UnitOfWork) -> int:

@@ -57,7 +57,7 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
     instance = get_instance(settings)
     from hartonomous_assets.dead_runs import fail_dead_runs
 
-    for marker in _markers_of_the_dead(settings):
+    for marker in _markers_of_killed_runs(settings):
         marker.unlink(missing_ok=True)
     for run_id in fail_dead_runs(instance):
         print(f"run {run_id} had lost its process and is now marked failed", file=sys.stderr)  # noqa: T201
@@ -94,9 +94,9 @@ def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> 
 
 def has_killed_run(settings: Settings) -> bool:
     """Tell whether a run in the process of a command was killed: by the file that it left, without importing Dagster."""
-    return bool(_markers_of_the_dead(settings))
+    return bool(_markers_of_killed_runs(settings))
 
 
-def _markers_of_the_dead(settings: Settings) -> list[Path]:
+def _markers_of_killed_runs(settings: Settings) -> list[Path]:
     markers = (settings.dagster_home / "in-process").glob("*")
     return [m for m in markers if (identity := ProcessIdentity.parse(unquote(m.name))) is None or identity.is_gone()]

@@ -18,22 +18,25 @@ from hartonomous_service.errors import Conflict, NotFound
 def list_dead_letters(
     resources: Resources, *, tenant: Tenant | None = 0, limit: PageLength = 100, skip: Skip = 0
 ) -> dict[str, Any]:
-    """Return a page of the dead letters, the latest first; `withoutTenant` counts those too broken to tell their tenant, which only `tenant=None` lists."""
+    """Return a page of the dead letters, the latest first.
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    `withoutTenant` counts those too broken to tell their tenant, which only `tenant=None` lists.
+    """
+
+    def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + limit)[skip:]
         total = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
-        letters = [_readable(row) for row in rows]
+        letters = [_to_document(row) for row in rows]
         return {"deadLetters": letters, "total": total, "truncated": skip + len(rows) < total, "withoutTenant": unknown}
 
-    return ask(resources.database, look)
+    return ask(resources.database, read_page)
 
 
 @checked
 def show_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Return one dead letter. Raises NotFound when the tenant has none of that id."""
-    return _readable(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
+    return _to_document(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
 
 
 def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
@@ -55,7 +58,7 @@ def _not_found(dead_letter_id: int) -> NotFound:
     return NotFound(f"dead letter {dead_letter_id} is not found", remedy="list_dead_letters")
 
 
-def _readable(row: Row) -> dict[str, Any]:
+def _to_document(row: Row) -> dict[str, Any]:
     return {**row, "body": row["body"].decode(errors="backslashreplace")}
 
 

@@ -49,11 +49,13 @@ def prepare_demo(*, reset: bool, progress: Progress) -> tuple[Settings, float]:
         if daemon_is_running(settings):
             raise Conflict(f"`hartonomous dev` runs on {settings.home}; stop it before its home is reset")
         shutil.rmtree(settings.home)
-    return settings, _timed(lambda: _get_model(settings, progress))
+    return settings, _measure_seconds(lambda: _get_model(settings, progress))
 
 
 def run_demo(settings: Settings, model_seconds: float, report: Callable[[str], None]) -> dict[str, Any]:
-    """Ingest the corpus through Dagster, search it, trace a fragment and rebuild a source; returns the result of each. `report` is called with each step.
+    """Ingest the corpus through Dagster, search it, trace a fragment and rebuild a source; returns the result of each.
+
+    `report` is called with a sentence on each step.
 
     Raises Unavailable when the chain fails.
     """
@@ -65,11 +67,13 @@ def run_demo(settings: Settings, model_seconds: float, report: Callable[[str], N
 def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Callable[[str], None]) -> dict[str, Any]:
     with as_file(files("hartonomous_service") / "demo_corpus") as corpus:
         ingested: dict[str, Any] = {}
-        seconds["ingest"] = _timed(lambda: ingested.update(ingest(resources, corpus_files(corpus), report=report)))
+        seconds["ingest"] = _measure_seconds(
+            lambda: ingested.update(ingest(resources, corpus_files(corpus), report=report))
+        )
     if ingested["failed"] or ingested["stages"]:
         raise Unavailable(f"the demo's chain failed: {ingested['failed'] or ingested['stages']}", remedy="reset_demo")
     answers: list[dict[str, Any]] = []
-    seconds["searches"] = _timed(
+    seconds["searches"] = _measure_seconds(
         lambda: answers.extend({"question": q, **search(resources, q, k=2, mode="semantic")} for q in QUESTIONS)
     )
     shared = max((hit for answer in answers for hit in answer["results"]), key=lambda hit: hit["placeCount"])
@@ -79,7 +83,7 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Cal
         "stats": collect_stats(resources),
         "answers": answers,
         "lineage": {"atom": shared["atomHash"], **find_lineage(resources, LineageQuery(shared["atomHash"]))},
-        "reconstruction": _prove(resources, largest),
+        "reconstruction": _rebuild(resources, largest),
         "seconds": seconds,
     }
 
@@ -89,7 +93,7 @@ def corpus_files(corpus: Path) -> list[Path]:
     return [path for path in sorted(corpus.rglob("*")) if path.is_file() and path.parent.name != "__pycache__"]
 
 
-def _timed(action: Any) -> float:
+def _measure_seconds(action: Any) -> float:
     started = time.perf_counter()
     action()
     return round(time.perf_counter() - started, 2)
@@ -109,7 +113,7 @@ def _get_model(settings: Settings, progress: Progress) -> None:
         raise Unavailable(str(error)) from error
 
 
-def _prove(resources: Resources, source: Mapping[str, Any]) -> dict[str, Any]:
+def _rebuild(resources: Resources, source: Mapping[str, Any]) -> dict[str, Any]:
     """Rebuild a source from its atoms and compare it with the file that was ingested."""
     digest = hashlib.sha256()
     for piece in reconstruct(resources, source["sourceId"]):

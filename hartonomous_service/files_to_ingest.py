@@ -55,7 +55,7 @@ class FilesToIngest:
                 self._fail(path if path != root else given, "is not a regular file")
 
     def _list(self, folder: Path, root: Path) -> list[tuple[Path, int]]:
-        """List the files and folders to visit in a folder, with their kinds, in the order of the names. Not recursive: folders nest deeper than Python's stack."""
+        """List what to visit in a folder, with its kind, in the order of the names. Not recursive: a folder may lie deeper than Python's stack."""
         entries: list[os.DirEntry[str]] = []
         try:
             owner = folder.stat().st_uid
@@ -67,7 +67,7 @@ class FilesToIngest:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = Path(entry.path)
             try:
-                target = self._followed(path, root) if entry.is_symlink() else None if self._is_ours(path) else path
+                target = self._follow(path, root) if entry.is_symlink() else None if self._is_ours(path) else path
                 if target is None:
                     continue
                 status = entry.stat()
@@ -82,7 +82,7 @@ class FilesToIngest:
                 self._fail(path, error)
         return found
 
-    def _followed(self, link: Path, root: Path) -> Path | None:
+    def _follow(self, link: Path, root: Path) -> Path | None:
         """Return where a link leads; None for a target that is not to be visited through it."""
         target = link.resolve(strict=True)
         if not target.is_relative_to(root):

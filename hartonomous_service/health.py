@@ -39,17 +39,17 @@ def check_health(settings: Settings) -> dict[str, Any]:
     """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all."""
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
-        _timed(_database, settings, counted),
-        *(_timed(check, settings) for check in (_graph, _text_model)),
-        *(_timed(check, counted) for check in (_queues, _dead_letters, _jobs, _clock)),
-        *(_timed(check, settings) for check in (_disk, _daemon)),
+        _run_check(_database, settings, counted),
+        *(_run_check(check, settings) for check in (_graph, _text_model)),
+        *(_run_check(check, counted) for check in (_queues, _dead_letters, _jobs, _clock)),
+        *(_run_check(check, settings) for check in (_disk, _daemon)),
     ]
     order = (HEALTHY, DEGRADED, UNHEALTHY)
     worst = max((check["status"] for check in checks), key=order.index)
     return {"status": worst, "checks": checks}
 
 
-def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
+def _run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         status, detail = check(*given)
@@ -62,12 +62,12 @@ def _timed(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
 
 def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
     with closing(open_database(settings)) as database:
-        look = partial(_look, clock=_clock_of(database, settings))
+        read = partial(_read_counts, clock=_check_clock(database, settings))
         unable: ReadOnlyDatabase | None = None
         try:
-            counts, faults, state = transact(database, look)
+            counts, faults, state = transact(database, read)
         except ReadOnlyDatabase as error:
-            counts, faults, state = ask(database, look)
+            counts, faults, state = ask(database, read)
             unable = error
     counted.append(counts)
     if faults:
@@ -77,7 +77,7 @@ def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
     return HEALTHY, f"{database.name}: writable, {state}"
 
 
-def _look(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, list[str], str]:
+def _read_counts(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, list[str], str]:
     """Return the counts, the faults of the database, and its state in words."""
     depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
     faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
@@ -154,7 +154,7 @@ def _jobs(counted: list[_Counts]) -> Outcome:
     return HEALTHY, "; ".join(told) or "none failed"
 
 
-def _clock_of(database: Database, settings: Settings) -> Outcome:
+def _check_clock(database: Database, settings: Settings) -> Outcome:
     if problem := find_clock_before_database(database):
         return UNHEALTHY, problem
     if problem := find_work_after_now(database, settings):

@@ -51,7 +51,7 @@ class InferenceRecord(InferenceEvent):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _valid(cls, given: object, read: ModelWrapValidatorHandler[Self]) -> Self:
+    def _validate(cls, given: object, read: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             if isinstance(given, dict):
                 times = {name: given[name].isoformat() for name in _STARTED if isinstance(given.get(name), datetime)}
@@ -59,13 +59,13 @@ class InferenceRecord(InferenceEvent):
                 refuse_what_no_store_holds(given)
             return read(given)
         except ValidationError as error:
-            raise Invalid(_complaint(error)) from error
+            raise Invalid(_describe_problem(error)) from error
         except (TypeError, ValueError) as error:
             raise Invalid(f"not valid as JSON: {error}") from error
 
     @field_validator("output_texts")
     @classmethod
-    def _atom_sized(cls, texts: list[str]) -> list[str]:
+    def _require_atom_size(cls, texts: list[str]) -> list[str]:
         for text in texts:
             if not text.strip():
                 raise ValueError("an answer is empty")
@@ -91,7 +91,7 @@ def record_inference(resources: Resources, record: InferenceRecord) -> dict[str,
     Recording the same inference again changes nothing; what was not recorded yet (the answer, after the retrieval) may be added
     under its id.
 
-    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}; unknown are atoms of the input that the database does not hold.
+    Returns {"inferenceId", "model", "task", "inputAtoms", "outputAtoms", "unknownAtoms"}; unknown are inputs that the database does not hold.
 
     Raises Conflict where it differs from what is recorded under this id.
     """
@@ -106,9 +106,9 @@ def record_lines(resources: Resources, text: Text, *, tenant: Tenant = 0) -> dic
     """
     refused: list[dict[str, Any]] = []
     recordings: list[tuple[int, InferenceRecord]] = []
-    for number, line in _objects(text):
+    for number, line in _split_objects(text):
         try:
-            recordings.append((number, _read(_json(line), tenant)))
+            recordings.append((number, _read(_read_json(line), tenant)))
         except ServiceError as error:
             refused.append({"line": number, "error": str(error)})
 
@@ -136,20 +136,23 @@ def list_inferences(
 ) -> dict[str, Any]:
     """Return a page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + limit)[skip:]
         total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"]
         inferences = [{**row, "metadata": json.loads(row["metadata"])} for row in rows]
         return {"inferences": inferences, "total": total, "truncated": skip + len(rows) < total}
 
-    return ask(resources.database, look)
+    return ask(resources.database, read)
 
 
 @checked
 def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant = 0) -> dict[str, Any]:
-    """Return one inference with its atoms; an atom that the database does not hold has no text. Raises NotFound when the tenant has none of that id."""
+    """Return one inference with its atoms; an atom that the database does not hold has no text.
 
-    def look(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
+    Raises NotFound when the tenant has none of that id.
+    """
+
+    def read(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
         rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=inference_id, model=None, n=1)
         if not rows:
             raise NotFound(f"inference {inference_id} is not found", remedy="list_inferences")
@@ -157,7 +160,7 @@ def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant =
         ids = json.dumps([row["atomId"] for row in named if row["atomId"] is not None])
         return rows[0], named, {row["atomId"]: row["text"] for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
 
-    inference, named, texts = ask(resources.database, look)
+    inference, named, texts = ask(resources.database, read)
     atoms = {
         role: [
             {"atomHash": row["atomHash"], "text": texts.get(row["atomId"]), "isHere": row["atomId"] is not None}
@@ -174,7 +177,7 @@ def _text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _objects(text: str) -> list[tuple[int, str]]:
+def _split_objects(text: str) -> list[tuple[int, str]]:
     """Split a text into its JSON objects, each with the number of its first line."""
     # A line ends where a file's does: what str.splitlines takes for an end too, such as U+2028, may stand in a JSON string.
     lines = [(n, line) for n, line in enumerate(io.StringIO(text, newline=None), start=1) if line.strip(_JSON_SPACE)]
@@ -187,7 +190,7 @@ def _objects(text: str) -> list[tuple[int, str]]:
     return [(lines[0][0], text)]
 
 
-def _json(text: str) -> dict[str, object]:
+def _read_json(text: str) -> dict[str, object]:
     try:
         return read_object(text)
     except UnreadableJson as error:
@@ -205,7 +208,7 @@ def _read(document: Mapping[str, object], tenant: int) -> InferenceRecord:
     return InferenceRecord.model_validate({"tenantId": tenant, **given})
 
 
-def _complaint(error: ValidationError) -> str:
+def _describe_problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "extra_forbidden":
         known = sorted(InferenceRecord.keys())
@@ -220,14 +223,14 @@ def _record(unit_of_work: UnitOfWork, recording: InferenceRecord) -> dict[str, A
         raise Conflict(f"{error}; give what was recorded, or another inferenceId") from error
     recorded = read_inference(unit_of_work, recording.tenant_id, recording.inference_id)
     if is_new:
-        unit_of_work.enqueue(PROVENANCE_QUEUE, [(str(recording.tenant_id), _event(recording, recorded))])
+        unit_of_work.enqueue(PROVENANCE_QUEUE, [(str(recording.tenant_id), _build_event(recording, recorded))])
     return {
         "inferenceId": recording.inference_id,
         **{key: recorded[key] for key in ("model", "task", "inputAtoms", "outputAtoms", "unknownAtoms")},
     }
 
 
-def _event(recording: InferenceRecord, recorded: Mapping[str, Any]) -> bytes:
+def _build_event(recording: InferenceRecord, recorded: Mapping[str, Any]) -> bytes:
     names = ("model", "task", "inputAtoms", "outputAtoms", "startedAt", "durationMs")
     event = {
         "eventType": recording.event_type,

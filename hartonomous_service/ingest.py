@@ -93,7 +93,7 @@ def ingest(
     return {**found, "failed": unlisted + found["failed"], "leftOut": left_out}
 
 
-def _bytes_or_stream(value: object) -> object:
+def _require_bytes_or_stream(value: object) -> object:
     if not isinstance(value, bytes) and not callable(getattr(value, "read", None)):
         raise ValueError("give bytes, or a stream of bytes")
     return value
@@ -102,7 +102,7 @@ def _bytes_or_stream(value: object) -> object:
 @checked
 def submit(
     resources: Resources,
-    content: Annotated[bytes | BinaryIO, PlainValidator(_bytes_or_stream)],
+    content: Annotated[bytes | BinaryIO, PlainValidator(_require_bytes_or_stream)],
     *,
     tenant: Tenant = 0,
     source_uri: Name | None = None,
@@ -120,7 +120,7 @@ def submit(
 
     Raises Invalid for an argument that a message may not hold, and for more than HARTONOMOUS_MAX_SOURCE_BYTES.
     """
-    request = _request_beside_bytes(tenant, source_uri, source_id, content_type, metadata)
+    request = _build_request(tenant, source_uri, source_id, content_type, metadata)
     stream = io.BytesIO(content) if isinstance(content, bytes) else content
     message_id = time_ordered_uuid()
     try:
@@ -128,14 +128,21 @@ def submit(
             uri = source_uri_of(request, incoming.key.partition("/")[2])
             transact(
                 resources.database,
-                partial(_land, resources=resources, request=request, uri=uri, incoming=incoming, message_id=message_id),
+                partial(
+                    _insert_source,
+                    resources=resources,
+                    request=request,
+                    uri=uri,
+                    incoming=incoming,
+                    message_id=message_id,
+                ),
             )
     except TooManyBytes as error:
         raise Invalid(f"{error}: raise HARTONOMOUS_MAX_SOURCE_BYTES or split it", argument="content") from error
     return _complete(resources, _Ingestion([uri], {uri: message_id}), tenant, wait, report)
 
 
-def _request_beside_bytes(
+def _build_request(
     tenant: int,
     source_uri: str | None,
     source_id: int | str | None,
@@ -157,7 +164,7 @@ def _request_beside_bytes(
         raise Invalid(f"the content cannot be submitted so: {error}") from error
 
 
-def _land(
+def _insert_source(
     unit_of_work: UnitOfWork,
     resources: Resources,
     request: IngestionRequest,
@@ -183,7 +190,7 @@ def _land(
 
 def _complete(resources: Resources, ingestion: _Ingestion, tenant: int, wait: bool, report: Report) -> dict[str, Any]:
     stages = complete_sources(resources, list(ingestion.messages.values()), report) if wait else {}
-    sources, failed = ask(resources.database, partial(_results, ingestion=ingestion, tenant=tenant))
+    sources, failed = ask(resources.database, partial(_read_results, ingestion=ingestion, tenant=tenant))
     return {
         "sources": sources,
         "failed": failed,
@@ -249,7 +256,7 @@ def _is_unchanged(
         return False  # enqueued as any other: the chain says what is wrong with it
 
 
-def _results(
+def _read_results(
     unit_of_work: UnitOfWork, ingestion: _Ingestion, tenant: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Return the sources of the files, and the files that were refused: each file is in one of the two lists."""

@@ -60,13 +60,13 @@ def search(
     if not text.strip():
         raise Invalid("the search text is empty; give some words")
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         def by_words(limit: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
-            rank = partial(_lexical, unit_of_work, text, tenant, any_word)
+            rank = partial(_rank_by_words, unit_of_work, text, tenant, any_word)
             return best_searchable(unit_of_work, rank, limit, tenant, modality)
 
         def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
-            return _semantic(unit_of_work, resources, text, tenant, limit, modality)
+            return _rank_by_meaning(unit_of_work, resources, text, tenant, limit, modality)
 
         if mode == "semantic":
             hits = by_meaning(k)
@@ -78,7 +78,7 @@ def search(
             hits = _fuse(by_meaning(depth), by_words(depth))[:k]
         return {"results": _describe(unit_of_work, hits, tenant)}
 
-    found = ask(resources.database, look)
+    found = ask(resources.database, read)
     if record_for is None:
         return found
     given = [hit["atomHash"] for hit in found["results"]]
@@ -87,18 +87,18 @@ def search(
     return {**found, "inferenceId": recorded["inferenceId"]}
 
 
-def _semantic(
+def _rank_by_meaning(
     unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, limit: int, modality: str | None
 ) -> Sequence[tuple[int, float]]:
     """Find the `limit` nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
     active = {row["artifactHash"]: row for row in active_embedding_models(unit_of_work) if row["modality"] == "text"}
     if not active:
         return []
-    model, query = _embedded(resources, text, active)
+    model, query = _embed(resources, text, active)
     return resources.vectors.nearest(unit_of_work, tenant, model["modelId"], query, limit, modality=modality)
 
 
-def _embedded(
+def _embed(
     resources: Resources, text: str, active: Mapping[str, EmbeddingModel]
 ) -> tuple[EmbeddingModel, NDArray[np.float32]]:
     """Embed a text by the first loaded model that is active (by artifact hash); returns that model and the vector."""
@@ -116,7 +116,9 @@ def _embedded(
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
 
 
-def _lexical(unit_of_work: UnitOfWork, text: str, tenant: int, any_word: bool, limit: int) -> list[tuple[int, float]]:
+def _rank_by_words(
+    unit_of_work: UnitOfWork, text: str, tenant: int, any_word: bool, limit: int
+) -> list[tuple[int, float]]:
     """Find the `limit` best atoms that hold every word, or any word; the backend ranks them (by BM25 where it has it)."""
     words = [word for word in text.split() if re.search(r"\w", word)]
     if not words:
@@ -137,8 +139,8 @@ def _fuse(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int) -> list[dict[str, Any]]:
     atom_ids = [atom_id for atom_id, _ in hits]
     atoms = {row["atomId"]: row for row in unit_of_work.query("atoms_by_id", atom_ids=json.dumps(atom_ids))}
-    counts = _place_counts(unit_of_work, atom_ids, tenant)
-    shown = _places(unit_of_work, atom_ids, tenant, _PLACES_SHOWN, 0)
+    counts = _count_places(unit_of_work, atom_ids, tenant)
+    shown = _read_places(unit_of_work, atom_ids, tenant, _PLACES_SHOWN, 0)
     return [
         {
             "rank": rank,
@@ -163,13 +165,13 @@ def list_places(
         raise Invalid(f"{atom_hash!r} is not a SHA-256 of 64 hex digits", argument="atom_hash", remedy="find_atoms")
     digest = bytes.fromhex(atom_hash)
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         atoms = unit_of_work.query(ATOM_BY_HASH, tenant_id=tenant, content_hash=digest)
         if not atoms:
             raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
         atom_id = atoms[0]["atomId"]
-        counts = _place_counts(unit_of_work, [atom_id], tenant)[atom_id]
-        page = _places(unit_of_work, [atom_id], tenant, limit, skip)[atom_id]
+        counts = _count_places(unit_of_work, [atom_id], tenant)[atom_id]
+        page = _read_places(unit_of_work, [atom_id], tenant, limit, skip)[atom_id]
         total = counts["placeCount"]
         return {
             "atomHash": digest.hex(),
@@ -179,10 +181,10 @@ def list_places(
             "truncated": skip + len(page) < total,
         }
 
-    return ask(resources.database, look)
+    return ask(resources.database, read)
 
 
-def _place_counts(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
+def _count_places(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
     # An atom inserted by hand occurs in no source.
     counts = {atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids}
     for row in unit_of_work.query("occurrence_counts", atom_ids=json.dumps(atom_ids), tenant_id=tenant):
@@ -190,7 +192,7 @@ def _place_counts(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int
     return counts
 
 
-def _places(
+def _read_places(
     unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, limit: int, skip: int
 ) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}

@@ -28,8 +28,8 @@ class Service:
     silent_seconds: float = 60.0
     """How long the process may not answer before it is restarted: a busy machine is not a broken one."""
     process: "subprocess.Popen[bytes]" = field(init=False)
-    started: float = field(init=False)
-    heard: float = field(init=False)
+    started_at: float = field(init=False)
+    answered_at: float = field(init=False)
 
     def start(self) -> None:
         """Start the process in a session of its own: Ctrl-C reaches `dev` alone, which stops the others in their order.
@@ -39,16 +39,16 @@ class Service:
         self.process = subprocess.Popen(  # noqa: S603 - our own words
             self.command, cwd=self.folder, env=dict(self.environment), stdout=_STDERR, start_new_session=True
         )
-        self.started = self.heard = time.monotonic()
+        self.started_at = self.answered_at = time.monotonic()
 
-    def fault(self) -> str | None:
+    def find_fault(self) -> str | None:
         """Say what is wrong with the process, as the end of a sentence that begins with its name."""
         if (code := self.process.poll()) is not None:
             return f"ended with exit code {code}"
         if self.answers():
-            self.heard = time.monotonic()
+            self.answered_at = time.monotonic()
             return None
-        silence = time.monotonic() - self.heard
+        silence = time.monotonic() - self.answered_at
         return f"has not answered for {silence:.0f} s" if silence > self.silent_seconds else None
 
     def stop(self, seconds: float) -> None:
@@ -66,7 +66,7 @@ def keep_running(services: Sequence[Service]) -> NoReturn:
     while True:
         time.sleep(_LOOK_SECONDS)
         for service in services:
-            if time.monotonic() - service.started > _LEAST_LIFE_SECONDS and (fault := service.fault()):
+            if time.monotonic() - service.started_at > _LEAST_LIFE_SECONDS and (fault := service.find_fault()):
                 LOGGER.warning("%s %s; it is started again", service.name, fault)
                 service.process.kill()
                 service.process.wait()

@@ -32,7 +32,7 @@ def list_sources(
 ) -> dict[str, Any]:
     """Return a page of the sources, the latest first; `tenant=None` lists those of all tenants."""
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(
             "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit
         )[skip:]
@@ -40,17 +40,17 @@ def list_sources(
         described = [_describe(unit_of_work, row) for row in rows]
         return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
 
-    return ask(resources.database, look)
+    return ask(resources.database, read)
 
 
 @checked
 def show_source(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Return one source with its counts. Raises NotFound when the tenant has none of that id."""
 
-    def look(unit_of_work: UnitOfWork) -> dict[str, Any]:
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         return _describe(unit_of_work, _find(unit_of_work, source_id, tenant))
 
-    return ask(resources.database, look)
+    return ask(resources.database, read)
 
 
 def _find(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
@@ -152,24 +152,24 @@ def verify_sources(
     """
     failed: list[dict[str, Any]] = []
 
-    def chosen(unit_of_work: UnitOfWork) -> list[Row]:
+    def choose(unit_of_work: UnitOfWork) -> list[Row]:
         if source_id is not None:
             return [_find(unit_of_work, source_id, tenant)]
         return unit_of_work.query("sources", tenant_id=tenant, source_id=None, source_uri=None, status="Atomized", n=-1)
 
-    sources = ask(resources.database, chosen)
+    sources = ask(resources.database, choose)
     for done, source in enumerate(sources):
         progress(done, len(sources))
-        error = _wrong_bytes(resources, source)
+        error = _find_wrong_bytes(resources, source)
         if error:
             failed.append({"sourceId": source["sourceId"], "error": error})
     if source_id is None:
-        failed += _broken_invariants(resources, tenant)
+        failed += _find_broken_invariants(resources, tenant)
     broken = Counter(item["invariant"] for item in failed if "invariant" in item)
     return {"checked": len(sources), "failed": failed, "truncated": MOST_ROWS in broken.values()}
 
 
-def _wrong_bytes(resources: Resources, source: Row) -> str | None:
+def _find_wrong_bytes(resources: Resources, source: Row) -> str | None:
     if source["status"] != "Atomized":
         return f"its status is {source['status']}: {source['errorMessage']}"
     digest = hashlib.sha256()
@@ -189,7 +189,7 @@ def _wrong_bytes(resources: Resources, source: Row) -> str | None:
     return None
 
 
-def _broken_invariants(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:
+def _find_broken_invariants(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:
 
     def broken(unit_of_work: UnitOfWork) -> list[dict[str, Any]]:
         return [

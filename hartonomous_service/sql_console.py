@@ -44,7 +44,7 @@ def run_sql(
 
         return run_sql_on_server(settings, text, write=write, limit=limit, seconds=seconds)
     open_database(settings).close()  # a new home has no tables yet
-    location, unchanged = _location(settings.database_path, write)
+    location, unchanged = _choose_location(settings.database_path, write)
     complaints: list[str] = []
     try:
         with closing(sqlite3.connect(location, timeout=BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
@@ -59,11 +59,11 @@ def run_sql(
             if unchanged:
                 unchanged.check()
     except sqlite3.Error as error:
-        raise _explained(error, complaints, seconds) from error
+        raise _to_service_error(error, complaints, seconds) from error
     return {**console.last, "rowsChanged": console.changed, "results": console.results}
 
 
-def _location(path: Path, write: bool) -> tuple[str, Unchanged | None]:
+def _choose_location(path: Path, write: bool) -> tuple[str, Unchanged | None]:
     if not can_only_be_read(path):
         return f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}", None
     if write:
@@ -181,7 +181,7 @@ _OUT_OF_ORDER = {
 """Error codes of SQLite (low byte) that mean a problem of the file, not of the text."""
 
 
-def _explained(error: sqlite3.Error, complaints: list[str], seconds: float) -> ServiceError:
+def _to_service_error(error: sqlite3.Error, complaints: list[str], seconds: float) -> ServiceError:
     told = f"sql: {error}" + "".join(meant for words, meant in _MEANT.items() if words in str(error))
     remedy: Remedy | None = None
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # sqlite3's own complaints have none

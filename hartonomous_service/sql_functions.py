@@ -39,12 +39,12 @@ def add_functions(connection: sqlite3.Connection, complaints: list[str]) -> None
         ("tsql_add", 2, sql_types.add),
         ("tsql_cast", 5, sql_types.cast),
     ):
-        connection.create_function(name, arguments, _complaining(name, function, complaints), deterministic=True)
+        connection.create_function(name, arguments, _with_complaints(name, function, complaints), deterministic=True)
 
 
 def project_to_3d(vector: bytes | None) -> str | None:
     """Return the landmark position of a vector; None for fewer than 3 or more than 1,998 dimensions, NaN and infinity."""
-    components = _components(vector)
+    components = _read_components(vector)
     if components is None or len(components) < 3:
         return None
     dimension = len(components)
@@ -66,7 +66,7 @@ def hilbert_value(geometry: str | None, bits: int | None) -> int | None:
 
 def cosine_similarity(a: bytes | None, b: bytes | None) -> float | None:
     """Return the cosine of two vectors, in float64; None where it is not defined (different lengths, empty, zero, NaN)."""
-    left, right = _components(a), _components(b)
+    left, right = _read_components(a), _read_components(b)
     if left is None or right is None or len(left) != len(right):
         return None
     x, y = left.astype(np.float64), right.astype(np.float64)
@@ -89,7 +89,7 @@ def replicate(value: bytes | str | float | None, times: int | None) -> bytes | s
     return repeated * times
 
 
-def _components(vector: bytes | None) -> NDArray[np.float32] | None:
+def _read_components(vector: bytes | None) -> NDArray[np.float32] | None:
     """Return the float32 components of a vector; None for bytes that are not one."""
     if vector is None:
         return None
@@ -105,7 +105,7 @@ def _point_text(*coordinates: float) -> str:
     return f"POINT ({' '.join(repr(float(c)).removesuffix('.0') for c in coordinates)})"
 
 
-def _complaining(name: str, function: Callable[..., Any], complaints: list[str]) -> Callable[..., Any]:
+def _with_complaints(name: str, function: Callable[..., Any], complaints: list[str]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         try:
             return function(*arguments)

@@ -54,11 +54,11 @@ def call_procedure(
         given[found] = value
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in given]
     if missing:
-        raise Invalid(f"sql: {name} needs @{_as_in_sql(missing[0])}")
+        raise Invalid(f"sql: {name} needs @{_to_sql_name(missing[0])}")
     return procedure(settings, unit_of_work, **given)
 
 
-def _as_in_sql(parameter: str) -> str:
+def _to_sql_name(parameter: str) -> str:
     return "".join(word.capitalize() for word in parameter.split("_"))
 
 
@@ -81,7 +81,7 @@ def sp_EnqueueIngestion(
         "uri": uri,
         "sourceUri": source_uri,
         "sourceId": source_id,
-        "metadata": {} if metadata is None else _json("Metadata", metadata, dict),
+        "metadata": {} if metadata is None else _read_json("Metadata", metadata, dict),
     }
     try:
         request = IngestionRequest.model_validate(document)
@@ -99,7 +99,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
     rows: list[AtomRow] = []
     digest = hashlib.sha256()
     offset = 0
-    for ordinal, atom in enumerate(_json("AtomsJson", atoms_json, list)):
+    for ordinal, atom in enumerate(_read_json("AtomsJson", atoms_json, list)):
         row = _atom_row(atom, ordinal, offset)
         digest.update(row.content)
         offset += row.byte_length
@@ -153,7 +153,7 @@ _TAKES_A_TABLE = {
 }
 
 
-def _json(parameter: str, text: Any, kind: type) -> Any:
+def _read_json(parameter: str, text: Any, kind: type) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:

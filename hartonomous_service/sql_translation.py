@@ -40,7 +40,9 @@ def translate_batches(text: str) -> Iterator[list[Statement]]:
     """
     found = False
     for batch in split_batches(text):
-        statements = _translated(batch) if _TSQL.search(batch) else [Statement(each) for each in _split(batch)]
+        statements = (
+            _translate(batch) if _TSQL.search(batch) else [Statement(each) for each in _split_statements(batch)]
+        )
         found = found or bool(statements)
         yield statements
     if not found:
@@ -55,22 +57,22 @@ _TSQL = re.compile(
 """Words that only T-SQL has; a text without them is taken for SQLite's dialect."""
 
 
-def _split(batch: str) -> Iterator[str]:
+def _split_statements(batch: str) -> Iterator[str]:
     """Split a batch in SQLite's dialect, which tells itself where a statement is complete."""
     start = 0
     for end in (match.end() for match in re.finditer(r";|\Z", batch)):
         if end == len(batch) or sqlite3.complete_statement(batch[start:end]):
-            if _says_something(batch[start:end]):
+            if _has_statement(batch[start:end]):
                 yield batch[start:end]
             start = end
 
 
-def _says_something(statement: str) -> bool:
+def _has_statement(statement: str) -> bool:
     """Tell whether a statement holds more than comments."""
     return bool(re.sub(r"/\*.*?(\*/|$)|--[^\n]*|[\s;]", "", statement, flags=re.DOTALL))
 
 
-def _translated(batch: str) -> list[Statement]:
+def _translate(batch: str) -> list[Statement]:
     import sqlglot
     from sqlglot import exp
 
@@ -78,20 +80,22 @@ def _translated(batch: str) -> list[Statement]:
     try:
         trees = [tree for tree in sqlglot.parse(batch, read="tsql") if tree is not None]
     except sqlglot.errors.SqlglotError:
-        return [Statement(each) for each in _split(batch)]  # SQLite's own grammar, perhaps: it says what is wrong
+        return [
+            Statement(each) for each in _split_statements(batch)
+        ]  # SQLite's own grammar, perhaps: it says what is wrong
     statements: list[Statement] = []
     types: dict[str, exp.DataType] = {}  # of the variables
     for tree in trees:
         if isinstance(tree, (exp.Use, exp.Semicolon)):
             continue  # one database: nothing to switch to; and a comment at the end is no statement
         if isinstance(tree, exp.Declare):
-            statements += [_declaration(item, types) for item in tree.expressions]
+            statements += [_translate_declaration(item, types) for item in tree.expressions]
         elif isinstance(tree, exp.Set):
-            statements += [_assignment(item, types) for item in tree.expressions]
+            statements += [_translate_assignment(item, types) for item in tree.expressions]
         elif isinstance(tree, exp.Execute):
-            statements.append(_call(tree))
+            statements.append(_translate_call(tree))
         elif isinstance(tree, (exp.Select, exp.SetOperation, exp.Insert, exp.Update, exp.Delete)):
-            statements.append(_query(tree, types))
+            statements.append(_translate_query(tree, types))
         else:
             what = tree.sql(dialect="tsql").split(maxsplit=2)
             raise Invalid(
@@ -101,7 +105,7 @@ def _translated(batch: str) -> list[Statement]:
     return statements
 
 
-def _declaration(item: "exp.DeclareItem", types: "dict[str, exp.DataType]") -> Statement:
+def _translate_declaration(item: "exp.DeclareItem", types: "dict[str, exp.DataType]") -> Statement:
     """Translate DECLARE @name type = value."""
     from sqlglot import exp
 
@@ -112,20 +116,20 @@ def _declaration(item: "exp.DeclareItem", types: "dict[str, exp.DataType]") -> S
     if not kind.expressions:
         kind.append("expressions", exp.DataTypeParam(this=exp.Literal.number(1)))  # VARCHAR is VARCHAR(1) here
     types[parameter.name.lower()] = kind
-    return _assigning([(parameter.name, item.args.get("default") or exp.Null())], exp.select(), types)
+    return _select_into_variables([(parameter.name, item.args.get("default") or exp.Null())], exp.select(), types)
 
 
-def _assignment(item: "exp.SetItem", types: "dict[str, exp.DataType]") -> Statement:
+def _translate_assignment(item: "exp.SetItem", types: "dict[str, exp.DataType]") -> Statement:
     """Translate SET @name = value."""
     from sqlglot import exp
 
     assigned = item.this
     if not (isinstance(assigned, exp.EQ) and isinstance(assigned.this, exp.Parameter)):
         raise Invalid(f"sql: SET {assigned.sql()} has no meaning here; SET @name = value has")
-    return _assigning([(assigned.this.name, assigned.expression)], exp.select(), types)
+    return _select_into_variables([(assigned.this.name, assigned.expression)], exp.select(), types)
 
 
-def _assigning(
+def _select_into_variables(
     assigned: "Sequence[tuple[str, exp.Expr]]", select: "exp.Select", types: "dict[str, exp.DataType]"
 ) -> Statement:
     """Return a SELECT whose values go into variables, each cast to the type that its variable was declared with."""
@@ -139,10 +143,10 @@ def _assigning(
         for name, (_, value) in zip(names, assigned, strict=True)
     ]
     select.set("expressions", values)
-    return _in_sqlite(select, names)
+    return _to_sqlite(select, names)
 
 
-def _call(tree: "exp.Execute") -> Statement:
+def _translate_call(tree: "exp.Execute") -> Statement:
     """Translate EXEC procedure @name = value, … into a SELECT of the values."""
     from sqlglot import exp
 
@@ -156,32 +160,32 @@ def _call(tree: "exp.Execute") -> Statement:
         by_name = isinstance(argument, exp.EQ) and isinstance(argument.this, exp.Parameter)
         names.append(argument.this.name if by_name else None)
         values.append(argument.expression if by_name else argument)
-    evaluated = _in_sqlite(exp.select(*(values or [exp.Null()])))
+    evaluated = _to_sqlite(exp.select(*(values or [exp.Null()])))
     return Statement(evaluated.text, evaluated.reads, calls=tree.this.name, arguments=tuple(names))
 
 
-def _query(tree: "exp.Expr", types: "dict[str, exp.DataType]") -> Statement:
+def _translate_query(tree: "exp.Expr", types: "dict[str, exp.DataType]") -> Statement:
     """Translate SELECT, INSERT, UPDATE or DELETE, and a SELECT that assigns variables instead of returning rows."""
     from sqlglot import exp
 
     if tree.args.get("into"):
         raise Invalid("sql: SELECT … INTO makes a table, which is not done here")
     if not isinstance(tree, exp.Select):
-        return _in_sqlite(tree)
+        return _to_sqlite(tree)
     assigned = [
         (each.this.name, each.expression)
         for each in tree.expressions
         if isinstance(each, exp.EQ) and isinstance(each.this, exp.Parameter)
     ]
     if not assigned:
-        tree.set("expressions", [_named(each) for each in tree.expressions])
-        return _in_sqlite(tree)
+        tree.set("expressions", [_name_column(each) for each in tree.expressions])
+        return _to_sqlite(tree)
     if len(assigned) != len(tree.expressions):
         raise Invalid("sql: a SELECT either assigns variables or returns rows")
-    return _assigning(assigned, tree, types)
+    return _select_into_variables(assigned, tree, types)
 
 
-def _named(projection: "exp.Expr") -> "exp.Expr":
+def _name_column(projection: "exp.Expr") -> "exp.Expr":
     """Name a column of the result by its text as given, not by the translation."""
     from sqlglot import exp
 
@@ -190,7 +194,7 @@ def _named(projection: "exp.Expr") -> "exp.Expr":
     return exp.alias_(projection, projection.sql(dialect="tsql"), quoted=True)
 
 
-def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
+def _to_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
     """Rewrite a statement of SQL Server as one of SQLite."""
     from sqlglot import ErrorLevel, exp
     from sqlglot.errors import UnsupportedError
@@ -200,7 +204,7 @@ def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
         while isinstance(repeat.this, (exp.Cast, exp.Convert)) and repeat.this.find(exp.HexString):
             repeat.this.replace(repeat.this.expression if isinstance(repeat.this, exp.Convert) else repeat.this.this)
     for resolution in list(tree.find_all(exp.ScopeResolution)):
-        resolution.replace(_geometry(resolution))
+        resolution.replace(_translate_geometry(resolution))
     for dot in list(tree.find_all(exp.Dot)):
         called = dot.expression
         if isinstance(called, exp.Func) and called.name.lower() == "tostring":
@@ -214,9 +218,9 @@ def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
     for national in list(tree.find_all(exp.National)):
         national.replace(exp.Literal.string(national.name))  # N'…': all text is Unicode here
     for cast in list(tree.find_all(exp.Cast)):  # TryCast is one, too
-        cast.replace(_conversion(cast, cast.this, cast.to))
+        cast.replace(_translate_conversion(cast, cast.this, cast.to))
     for convert in list(tree.find_all(exp.Convert)):
-        convert.replace(_conversion(convert, convert.expression, convert.this))
+        convert.replace(_translate_conversion(convert, convert.expression, convert.this))
     for sum_ in list(tree.find_all(exp.Add)):
         sum_.replace(exp.Anonymous(this="tsql_add", expressions=[sum_.this, sum_.expression]))
     parameters = list(tree.find_all(exp.Parameter))
@@ -233,7 +237,7 @@ def _in_sqlite(tree: "exp.Expr", assigns: tuple[str, ...] = ()) -> Statement:
     return Statement(text, frozenset(parameter.name for parameter in parameters), assigns)
 
 
-def _conversion(conversion: "exp.Expr", value: "exp.Expr", to: "exp.DataType") -> "exp.Expr":
+def _translate_conversion(conversion: "exp.Expr", value: "exp.Expr", to: "exp.DataType") -> "exp.Expr":
     """Translate CAST, CONVERT and their TRY_ forms; a function replaces those that SQLite's CAST would do differently."""
     from sqlglot import exp
 
@@ -264,7 +268,7 @@ _CONVERTED = {
 }
 
 
-def _geometry(resolution: "exp.ScopeResolution") -> "exp.Expr":
+def _translate_geometry(resolution: "exp.ScopeResolution") -> "exp.Expr":
     """Translate geometry::Point(x, y, srid), and the methods that read well-known text, which is how a geometry is stored here."""
     from sqlglot import exp
 

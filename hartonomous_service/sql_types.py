@@ -18,7 +18,7 @@ def add(a: Value, b: Value) -> Value:
         return a + b
     if isinstance(a, bytes) and isinstance(b, bytes):
         return a + b
-    return _number(a) + _number(b)
+    return _to_number(a) + _to_number(b)
 
 
 def cast(value: Value, kind: str, length: int, style: int, safe: int) -> Value:
@@ -32,11 +32,11 @@ def cast(value: Value, kind: str, length: int, style: int, safe: int) -> Value:
         return None
     try:
         if kind in _SIZES:
-            return _integer(value, kind)
+            return _to_integer(value, kind)
         if kind.endswith("binary"):
-            data = _bytes(value, length, style)
+            data = _to_bytes(value, length, style)
             return data.ljust(length, b"\0") if kind == "binary" else data
-        text = _text(value, kind, length, style)
+        text = _to_text(value, kind, length, style)
         return text.ljust(length) if kind in ("char", "nchar") else text
     except ValueError:
         if safe:
@@ -44,7 +44,7 @@ def cast(value: Value, kind: str, length: int, style: int, safe: int) -> Value:
         raise
 
 
-def _number(value: Value) -> int | float:
+def _to_number(value: Value) -> int | float:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, bytes) or value is None:
@@ -57,16 +57,18 @@ def _number(value: Value) -> int | float:
         raise ValueError(f"{value[:40]!r} is no number: CAST the number to join it to a text") from error
 
 
-def _integer(value: Value, kind: str) -> int:
+def _to_integer(value: Value, kind: str) -> int:
     size = _SIZES[kind]
-    number = int.from_bytes(value[-size:], "big", signed=size > 1) if isinstance(value, bytes) else int(_number(value))
+    number = (
+        int.from_bytes(value[-size:], "big", signed=size > 1) if isinstance(value, bytes) else int(_to_number(value))
+    )
     least, most = (0, 255) if size == 1 else (-(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1)
     if not least <= number <= most:
         raise ValueError(f"{number} is out of the range of {kind.removeprefix('u')}")
     return number
 
 
-def _bytes(value: Value, length: int, style: int) -> bytes:
+def _to_bytes(value: Value, length: int, style: int) -> bytes:
     if isinstance(value, int):  # as a number has its low end last, that is what stays
         data = value.to_bytes(4 if -_INT32 <= value < _INT32 else 8, "big", signed=True)
         return data[-length:] if 0 <= length < len(data) else data
@@ -77,7 +79,7 @@ def _bytes(value: Value, length: int, style: int) -> bytes:
     return value if length < 0 else value[:length]
 
 
-def _text(value: Value, kind: str, length: int, style: int) -> str:
+def _to_text(value: Value, kind: str, length: int, style: int) -> str:
     if isinstance(value, bytes):
         text = {1: f"0x{value.hex().upper()}", 2: value.hex().upper()}.get(style) or value.decode(errors="replace")
     else:

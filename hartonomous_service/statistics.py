@@ -18,7 +18,7 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
     `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.
     """
 
-    def look(unit_of_work: UnitOfWork) -> tuple[Row, dict[str, int], dict[str, int], dict[str, int], int]:
+    def read(unit_of_work: UnitOfWork) -> tuple[Row, dict[str, int], dict[str, int], dict[str, int], int]:
         totals = unit_of_work.query("stats_totals", tenant_id=tenant)[0]
         jobs = {row["status"]: row["n"] for row in unit_of_work.query("stats_jobs", tenant_id=tenant)}
         depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
@@ -26,7 +26,7 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         dead = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         return totals, jobs, depths, types, dead
 
-    totals, jobs, depths, types, dead = ask(resources.database, look)
+    totals, jobs, depths, types, dead = ask(resources.database, read)
     try:
         nodes, edges = resources.graph.counts(tenant)
         graph = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}

@@ -16,13 +16,13 @@ from hartonomous_service.cli.output import (
     SkipOption,
     TenantOption,
     cell_text,
+    choose_tenant,
     err,
     open_home,
     out,
     print_page,
     print_result,
     printable,
-    tenant_of,
 )
 from hartonomous_service.errors import Invalid
 
@@ -135,7 +135,9 @@ def sources_list(
     from hartonomous_service.source_records import list_sources
 
     with open_home() as resources:
-        result = list_sources(resources, tenant=tenant_of(tenant, all_tenants), status=status, limit=limit, skip=skip)
+        result = list_sources(
+            resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip
+        )
     columns = {
         "sourceId": "source",
         "version": "version",
@@ -148,10 +150,12 @@ def sources_list(
         "supersededBy": "superseded by",
         "sourceUri": "uri",
     }
-    print_result(result, as_json, lambda document: print_page("sources", _with_words(document), "sources", columns))
+    print_result(
+        result, as_json, lambda document: print_page("sources", _searchable_as_words(document), "sources", columns)
+    )
 
 
-def _with_words(document: Any) -> Any:
+def _searchable_as_words(document: Any) -> Any:
     words = {True: "yes", False: "no"}
     return {**document, "sources": [{**row, "searchable": words[row["searchable"]]} for row in document["sources"]]}
 
@@ -166,7 +170,7 @@ def sources_show(
     from hartonomous_service.source_records import show_source
 
     with open_home() as resources:
-        result = show_source(resources, source_id, tenant=tenant_of(tenant, all_tenants))
+        result = show_source(resources, source_id, tenant=choose_tenant(tenant, all_tenants))
     print_result(result, as_json, show_fields)
 
 
@@ -242,7 +246,7 @@ def verify(
         def update_bar(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        whose = tenant_of(tenant, all_tenants)
+        whose = choose_tenant(tenant, all_tenants)
         if graph:
             result = verify_graph(resources, tenant=whose, repair=repair, everything=everything, progress=update_bar)
         else:

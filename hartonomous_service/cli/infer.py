@@ -13,13 +13,13 @@ from hartonomous_service.cli.output import (
     SkipOption,
     TenantOption,
     cell_text,
+    choose_tenant,
     err,
     open_home,
     out,
     print_page,
     print_result,
     printable,
-    tenant_of,
 )
 from hartonomous_service.errors import Invalid
 
@@ -81,7 +81,9 @@ def infer_list(
     from hartonomous_service.inferences import list_inferences
 
     with open_home() as resources:
-        result = list_inferences(resources, tenant=tenant_of(tenant, all_tenants), model=model, limit=limit, skip=skip)
+        result = list_inferences(
+            resources, tenant=choose_tenant(tenant, all_tenants), model=model, limit=limit, skip=skip
+        )
     columns = {
         "inferenceId": "inference",
         "model": "model",

@@ -13,10 +13,10 @@ from hartonomous_service.cli.output import (
     LimitOption,
     SkipOption,
     TenantOption,
+    choose_tenant,
     open_home,
     print_page,
     print_result,
-    tenant_of,
 )
 
 JobArgument = Annotated[str, typer.Argument(help="Id of a job, in either case.")]
@@ -43,7 +43,7 @@ def jobs_list(
 ) -> None:
     """List jobs, the latest first."""
     with open_home() as resources:
-        result = list_jobs(resources, tenant=tenant_of(tenant, all_tenants), status=status, limit=limit, skip=skip)
+        result = list_jobs(resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip)
     columns = {
         "jobId": "job",
         "jobType": "type",

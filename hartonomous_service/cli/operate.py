@@ -12,6 +12,7 @@ from hartonomous_service.cli.output import (
     LimitOption,
     SkipOption,
     TenantOption,
+    choose_tenant,
     describe_kept_as_bytes,
     err,
     open_home,
@@ -20,7 +21,6 @@ from hartonomous_service.cli.output import (
     print_result,
     print_table,
     printable,
-    tenant_of,
 )
 
 
@@ -46,7 +46,7 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
     from hartonomous_service.statistics import collect_stats
 
     with open_home() as resources:
-        result = collect_stats(resources, tenant=tenant_of(tenant, all_tenants))
+        result = collect_stats(resources, tenant=choose_tenant(tenant, all_tenants))
 
     def show(document: Any) -> None:
         show_fields(
@@ -67,7 +67,7 @@ def dead_letters_list(
     from hartonomous_service.dead_letters import list_dead_letters
 
     with open_home() as resources:
-        result = list_dead_letters(resources, tenant=tenant_of(tenant, all_tenants), limit=limit, skip=skip)
+        result = list_dead_letters(resources, tenant=choose_tenant(tenant, all_tenants), limit=limit, skip=skip)
     columns = {
         "deadLetterId": "id",
         "kind": "kind",
@@ -99,7 +99,7 @@ def dead_letters_show(
     from hartonomous_service.dead_letters import show_dead_letter
 
     with open_home() as resources:
-        result = show_dead_letter(resources, dead_letter_id, tenant=tenant_of(tenant, all_tenants))
+        result = show_dead_letter(resources, dead_letter_id, tenant=choose_tenant(tenant, all_tenants))
     print_result(result, as_json, show_fields)
 
 
@@ -113,7 +113,7 @@ def dead_letters_replay(
     from hartonomous_service.dead_letters import replay_dead_letter
 
     with open_home() as resources:
-        result = replay_dead_letter(resources, dead_letter_id, tenant=tenant_of(tenant, all_tenants))
+        result = replay_dead_letter(resources, dead_letter_id, tenant=choose_tenant(tenant, all_tenants))
     print_result(result, as_json, show_fields)
 
 
@@ -127,7 +127,7 @@ def dead_letters_discard(
     from hartonomous_service.dead_letters import discard_dead_letter
 
     with open_home() as resources:
-        result = discard_dead_letter(resources, dead_letter_id, tenant=tenant_of(tenant, all_tenants))
+        result = discard_dead_letter(resources, dead_letter_id, tenant=choose_tenant(tenant, all_tenants))
     print_result(result, as_json, show_fields)
 
 

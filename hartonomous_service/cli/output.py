@@ -37,7 +37,7 @@ out = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
-def tenant_of(tenant: int, all_tenants: bool) -> int | None:
+def choose_tenant(tenant: int, all_tenants: bool) -> int | None:
     """Return the tenant that the options choose; None for all tenants."""
     return None if all_tenants else tenant
 
@@ -45,13 +45,13 @@ def tenant_of(tenant: int, all_tenants: bool) -> int | None:
 def print_result(document: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
     """Print a result as JSON, or for people by calling `show`."""
     if as_json:
-        sys.stdout.write(_json(document, sys.stdout.encoding or "utf-8") + "\n")
+        sys.stdout.write(_to_json(document, sys.stdout.encoding or "utf-8") + "\n")
         sys.stdout.flush()
     else:
         show(document)
 
 
-def _json(document: Mapping[str, Any], encoding: str) -> str:
+def _to_json(document: Mapping[str, Any], encoding: str) -> str:
     """Return JSON that stdout can encode: where its encoding is not UTF-8, characters are escaped."""
     text = json.dumps(document, ensure_ascii=codecs.lookup(encoding).name != "utf-8", indent=2, default=str)
     # A byte of a file name that is no text is half a surrogate pair; what replaces it is JSON's own escape.

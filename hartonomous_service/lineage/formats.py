@@ -34,7 +34,7 @@ def render(document: Document, how: DocumentFormat) -> str:
     Raises Unavailable when the library of a format is not installed.
     """
     renderers = {
-        "json": _json,
+        "json": _render_json,
         "mermaid": render_mermaid,
         "dot": render_dot,
         "prov-json": render_prov_json,
@@ -43,7 +43,7 @@ def render(document: Document, how: DocumentFormat) -> str:
     return renderers[how](document)
 
 
-def _json(document: Document) -> str:
+def _render_json(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
 
 
@@ -107,10 +107,10 @@ def render_prov_json(document: Document) -> str:
 
 def _add_node(prov: "ProvDocument", ours: "Namespace", node: Mapping[str, Any]) -> None:
     identifier = ours[_local_name(node["id"])]
-    attributes = _attributes(ours, node, "id", "label")
+    attributes = _to_attributes(ours, node, "id", "label")
     attributes += [("prov:label", node_name(node)), ("prov:type", ours[node["label"]])]
     if node["label"] == "Inference":
-        started = _time(node.get("startedAt"))
+        started = _parse_time(node.get("startedAt"))
         took = timedelta(milliseconds=node.get("durationMs") or 0)
         prov.activity(identifier, started, started + took if started else None, attributes)
     elif node["label"] == "Run":
@@ -123,8 +123,8 @@ def _add_node(prov: "ProvDocument", ours: "Namespace", node: Mapping[str, Any]) 
 
 def _add_edge(prov: "ProvDocument", ours: "Namespace", edge: Mapping[str, Any]) -> None:
     start, end = ours[_local_name(edge["from"])], ours[_local_name(edge["to"])]
-    since = _time(edge.get("since"))
-    attributes = _attributes(ours, edge, "from", "to", "type", "since")
+    since = _parse_time(edge.get("since"))
+    attributes = _to_attributes(ours, edge, "from", "to", "type", "since")
     attributes.append((ours["relation"], edge["type"]))
     match edge["type"]:
         case "INGESTED_FROM" | "DERIVED_FROM":
@@ -148,7 +148,7 @@ def _local_name(node_id: str) -> str:
     return f"{label}/{quote(key, safe='')}"
 
 
-def _attributes(ours: "Namespace", thing: Mapping[str, Any], *but: str) -> list[tuple[Any, Any]]:
+def _to_attributes(ours: "Namespace", thing: Mapping[str, Any], *but: str) -> list[tuple[Any, Any]]:
     """Return properties as attributes of our namespace; what is neither a number nor a text is written as JSON."""
     return [
         (ours[name], held if isinstance(held, str | int | float) else json.dumps(held, ensure_ascii=False))
@@ -157,7 +157,7 @@ def _attributes(ours: "Namespace", thing: Mapping[str, Any], *but: str) -> list[
     ]
 
 
-def _time(text: object) -> datetime | None:
+def _parse_time(text: object) -> datetime | None:
     """Parse a time; None where the sender of an inference wrote something else."""
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else None

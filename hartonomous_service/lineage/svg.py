@@ -29,11 +29,11 @@ _MANY = 12
 
 def render_svg(document: Mapping[str, Any]) -> str:
     """Draw a lineage or a path, as `hartonomous_service.lineage.queries` returns it; arrows point at what a node was made from."""
-    nodes, edges = _folded(nodes_with_edge_ends(document), document["edges"], document.get("node"))
+    nodes, edges = _fold(nodes_with_edge_ends(document), document["edges"], document.get("node"))
     layout = lay_out(
         [node["id"] for node in nodes],
-        [_right_and_left(edge) for edge in edges],
-        {_right_and_left(edge) for edge in edges if edge["type"] == "SUPERSEDES"},
+        [_right_and_left_end(edge) for edge in edges],
+        {_right_and_left_end(edge) for edge in edges if edge["type"] == "SUPERSEDES"},
         _BOX_HEIGHT + _BOX_SPACE,
         _LANE,
     )
@@ -44,30 +44,32 @@ def render_svg(document: Mapping[str, Any]) -> str:
         return x, _MARGIN + _HEADER + height
 
     kinds = sorted({edge["type"] for edge in edges})
-    legend, legend_width = _legend(kinds)
+    legend, legend_width = _draw_legend(kinds)
     columns = max(layout.columns.values(), default=0) - first + 1
     width = max(2 * _MARGIN + columns * (_BOX_WIDTH + _COLUMN_SPACE) - _COLUMN_SPACE, legend_width, 480)
     middles = [height for route in layout.routes.values() for _, height in route] + list(layout.heights.values())
     height = 2 * _MARGIN + _HEADER + _FOOTER + max(middles, default=0) + _BOX_HEIGHT / 2 + _BOX_SPACE / 2
     drawn_edges = [
-        _edge(edge, [at(*place) for place in layout.routes[_right_and_left(edge)]])
+        _draw_edge(edge, [at(*place) for place in layout.routes[_right_and_left_end(edge)]])
         for edge in edges
         if edge["from"] != edge["to"]
     ]
     drawn_nodes = [
-        _node(node, *at(layout.columns[node["id"]], layout.heights[node["id"]]), node["id"] == document.get("node"))
+        _draw_node(
+            node, *at(layout.columns[node["id"]], layout.heights[node["id"]]), node["id"] == document.get("node")
+        )
         for node in nodes
     ]
-    body = "\n".join([*legend, *drawn_edges, *drawn_nodes, _footer(document, height - _MARGIN / 2)])
+    body = "\n".join([*legend, *drawn_edges, *drawn_nodes, _draw_footer(document, height - _MARGIN / 2)])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="system-ui, sans-serif">\n'
-        f"<title>Lineage</title>\n<defs>{''.join(map(_arrowhead, kinds))}</defs>\n"
+        f"<title>Lineage</title>\n<defs>{''.join(map(_draw_arrowhead, kinds))}</defs>\n"
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
     )
 
 
-def _folded(
+def _fold(
     nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]], asked_for: str | None
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """Replace many nodes that have the same neighbours by the same edges, as the atoms of a source have, by one box."""
@@ -87,15 +89,15 @@ def _folded(
     )
 
 
-def _right_and_left(edge: Mapping[str, Any]) -> tuple[str, str]:
+def _right_and_left_end(edge: Mapping[str, Any]) -> tuple[str, str]:
     """Return the right and the left end of an edge: an origin is left of what was made from it, an inference left of what it produced."""
     ends = edge["from"], edge["to"]
     return ends if EDGE_KINDS[edge["type"]].is_followed_upstream else ends[::-1]
 
 
-def _node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
+def _draw_node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
     left, top = x - _BOX_WIDTH / 2, y - _BOX_HEIGHT / 2
-    title, detail, tooltip = _words(node)
+    title, detail, tooltip = _box_text(node)
     lines = [f'<text x="{left + 10:.1f}" y="{y - 4 if detail else y + 5:.1f}" {_TITLE_STYLE}>{escape(title)}</text>']
     if detail:
         lines.append(f'<text x="{left + 10:.1f}" y="{y + 12:.1f}" {_DETAIL_STYLE}>{escape(detail)}</text>')
@@ -106,7 +108,7 @@ def _node(node: Mapping[str, Any], x: float, y: float, asked_for: bool) -> str:
     )
 
 
-def _words(node: Mapping[str, Any]) -> tuple[str, str, str]:
+def _box_text(node: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return title, detail and tooltip of a box."""
     if alike := node["alike"]:
         first = alike[0].split(":", 1)[1]
@@ -125,7 +127,7 @@ _TITLE_STYLE = 'font-size="13" font-weight="600" fill="#111827"'
 _DETAIL_STYLE = 'font-size="11" fill="#4b5563"'
 
 
-def _edge(edge: Mapping[str, Any], route: Sequence[tuple[float, float]]) -> str:
+def _draw_edge(edge: Mapping[str, Any], route: Sequence[tuple[float, float]]) -> str:
     """Draw a smooth line from box to box, level where it passes through a column; left of both boxes where they are in one column."""
     if edge["type"] == "PRODUCED_ATOM":
         route = route[::-1]
@@ -148,14 +150,14 @@ def _edge(edge: Mapping[str, Any], route: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def _arrowhead(kind: EdgeType) -> str:
+def _draw_arrowhead(kind: EdgeType) -> str:
     return (
         f'<marker id="{kind}" viewBox="0 0 8 8" refX="3" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
         f'<path d="M0 0L8 4L0 8z" fill="{EDGE_COLOURS[kind]}"/></marker>'
     )
 
 
-def _legend(kinds: Sequence[EdgeType]) -> tuple[list[str], float]:
+def _draw_legend(kinds: Sequence[EdgeType]) -> tuple[list[str], float]:
     """Draw a line and the name of every kind of edge; returns them and the x where they end."""
     x, y = float(_MARGIN), _MARGIN + 4
     drawn = []
@@ -169,7 +171,7 @@ def _legend(kinds: Sequence[EdgeType]) -> tuple[list[str], float]:
     return drawn, x
 
 
-def _footer(document: Mapping[str, Any], y: float) -> str:
+def _draw_footer(document: Mapping[str, Any], y: float) -> str:
     says = "nothing to show" if not document["nodes"] else ""
     if document["truncated"]:
         says = f"the first {len(document['nodes']):,} nodes; more lies beyond"
