@@ -1,4 +1,4 @@
-"""What the benchmarks share: arguments, real words, a home of their own, and one table of figures at the end."""
+"""Shared code of the benchmarks: arguments, real words, a temporary home, and one table of figures at the end."""
 
 import argparse
 import csv
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number, perhaps with the target that it must reach."""
+    """One measured number, with its target if it has one."""
 
     what: str
     value: float
@@ -38,7 +38,7 @@ class Figure:
 
 
 def arguments(description: str | None, *, data: bool = True) -> argparse.ArgumentParser:
-    """A parser with --json and, where real text is needed, --data."""
+    """Build a parser with --json and, where real text is needed, --data."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     if data:
@@ -68,13 +68,13 @@ def finish(figures: Sequence[Figure], as_json: bool) -> int:
 
 
 def note(message: str) -> None:
-    """Progress, on stderr."""
+    """Print progress on stderr."""
     print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def temporary_home(**settings: object) -> Iterator[Path]:
-    """A folder of our own; HARTONOMOUS_HOME points into it, and further settings are set as HARTONOMOUS_*.
+    """Make a temporary folder; HARTONOMOUS_HOME points into it, and further settings are set as HARTONOMOUS_*.
 
     The product must be imported inside: its partitions begin with the home.
     """
@@ -85,19 +85,19 @@ def temporary_home(**settings: object) -> Iterator[Path]:
 
 
 def ewt_documents(data: Path) -> list[str]:
-    """The texts of the EWT dev documents."""
+    """Read the texts of the EWT dev documents."""
     with (data / "ewt_dev.jsonl").open(encoding="utf-8") as lines:
         return [json.loads(line)["text"] for line in lines]
 
 
 def sts_pairs(data: Path) -> list[tuple[str, str, float]]:
-    """Sentence pairs of STS dev, each with its human score."""
+    """Read the sentence pairs of STS dev, each with its human score."""
     with (data / "stsb_en_dev.csv").open(encoding="utf-8", newline="") as file:
         return [(first, second, float(score)) for first, second, score in csv.reader(file)]
 
 
 def sentences(data: Path, seed: int, words: int = 14) -> Iterator[str]:
-    """Endless sentences of so many EWT words, the same ones for the same seed; hardly two of them are alike."""
+    """Yield endless sentences of `words` EWT words, the same ones for the same seed; hardly two are alike."""
     pool = [word.strip(".!?") for document in ewt_documents(data) for word in document.split()]
     pool = [word for word in pool if word.isalpha()]
     draw = random.Random(seed)
@@ -107,5 +107,5 @@ def sentences(data: Path, seed: int, words: int = 14) -> Iterator[str]:
 
 
 def count(database: Any, sql: str, *parameters: object) -> int:
-    """The one number that a query on a SqliteDatabase gives."""
+    """Query one number from a SqliteDatabase."""
     return int(database.connection().execute(sql, parameters).fetchone()[0] or 0)

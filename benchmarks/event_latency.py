@@ -1,4 +1,4 @@
-"""From a file to its searchable sentences, with `hartonomous dev` running: from rest, and while a run lingers.
+"""Measures the time from a file to its searchable sentences, with `hartonomous dev` running: from rest, and while a run lingers.
 
 A file is searchable when each of its sentences has an embedding with its Hilbert value. The clock starts before the file is
 enqueued. "From rest" means that no run is queued or started: the sensor has to ask for one, and Dagster to start it.
@@ -27,7 +27,7 @@ WHERE s.SourceUri = ? AND s.Status = 'Atomized' AND a.Subtype = 'sentence'"""
 
 @contextmanager
 def dev() -> Iterator[None]:
-    """A real `hartonomous dev` on the home of the environment, its page up."""
+    """Run a real `hartonomous dev` on the home of the environment, from when its page is up."""
     command = [sys.executable, "-c", "from hartonomous_service.cli import main; main()", "dev"]
     with tempfile.TemporaryFile("w+") as words:
         process = subprocess.Popen(command, stdout=words, stderr=subprocess.STDOUT)
@@ -58,7 +58,7 @@ class Bench:
         self.files = folder / "files"
         self.files.mkdir()
 
-    def at_rest(self) -> None:
+    def wait_for_rest(self) -> None:
         """Wait until no run is unfinished, and a moment more: the sensor is then waiting again."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not all(run.is_finished for run in self.instance.get_runs(limit=20)):
@@ -66,7 +66,7 @@ class Bench:
             time.sleep(0.2)
         time.sleep(2.0)
 
-    def latencies(self, texts: Sequence[str]) -> list[float]:
+    def measure_latencies(self, texts: Sequence[str]) -> list[float]:
         """Put the texts on the queue as files, at once, and wait until each is searchable."""
         from hartonomous_service.ingest import ingest
 
@@ -111,23 +111,23 @@ def main() -> int:
         bench = Bench(folder)
         texts = iter(text for text in ewt_documents(options.data) if len(text) > 200)
         with dev():
-            bench.latencies([next(texts)])  # the code server has then run its first run
+            bench.measure_latencies([next(texts)])  # the code server has then run its first run
             one_by_one = []
             for number in range(options.rounds):
-                bench.at_rest()
-                one_by_one += bench.latencies([next(texts)])
+                bench.wait_for_rest()
+                one_by_one += bench.measure_latencies([next(texts)])
                 note(f"from rest {number + 1}: {one_by_one[-1]:.2f} s")
-            bench.at_rest()
-            at_once = bench.latencies([next(texts) for _ in range(options.files)])
+            bench.wait_for_rest()
+            at_once = bench.measure_latencies([next(texts) for _ in range(options.files)])
             note(f"{options.files} at once from rest: {max(at_once):.2f} s")
-            bench.at_rest()
+            bench.wait_for_rest()
         os.environ["HARTONOMOUS_LINGER_SECONDS"] = "60"
         with dev():
-            bench.latencies([next(texts)])
+            bench.measure_latencies([next(texts)])
             lingering = []
             for _ in range(options.files):
                 time.sleep(0.3)
-                lingering += bench.latencies([next(texts)])
+                lingering += bench.measure_latencies([next(texts)])
         files = 2 + options.rounds + 2 * options.files
         assert count(bench.database, "SELECT COUNT(*) FROM Source WHERE Status = 'Atomized'") == files
         assert count(bench.database, "SELECT COUNT(*) FROM BackgroundJob WHERE Status <> 'Completed'") == 0

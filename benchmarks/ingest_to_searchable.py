@@ -24,7 +24,7 @@ PEER = Path(__file__).with_name("peer_sentence_transformers.py")
 
 
 def write_files(folder: Path, data: Path, generated: int) -> int:
-    """The 318 EWT documents, and the STS and generated sentences as paragraphs of further files."""
+    """Write the 318 EWT documents, and the STS and generated sentences as paragraphs of further files."""
     folder.mkdir()
     texts = ewt_documents(data)
     pairs = sts_pairs(data)
@@ -38,7 +38,7 @@ def write_files(folder: Path, data: Path, generated: int) -> int:
 
 
 def run_product(folder: Path, data: Path, generated: int) -> tuple[float, float, list[str], np.ndarray]:
-    """Seconds, those until the first file was landed, the sentences as stored, and their vectors."""
+    """Ingest the files; returns the seconds, those until the first source was inserted, the sentences as stored, and their vectors."""
     from hartonomous_resources.resources import open_resources
     from hartonomous_service.ingest import ingest
 
@@ -83,7 +83,7 @@ def run_peer(python: Path, folder: Path, texts: list[str], threads: int) -> tupl
 
 
 def sts_spearman(data: Path, precision: str) -> float:
-    """Rank correlation of the cosine of a pair with its human score."""
+    """Compute the rank correlation of the cosine of each pair with its human score."""
     from scipy.stats import spearmanr
 
     from hartonomous_resources.resources import open_compute

@@ -17,7 +17,7 @@ PARTS = 20_000  # sentences are put together from so many parts, four each: 10^1
 
 
 def write_file(path: Path, size: int, data: Path, distinct: float) -> bytes:
-    """Sentences in paragraphs of ten, `distinct` of them new ones; returns the SHA-256."""
+    """Write sentences in paragraphs of ten, the share `distinct` of them new; returns the SHA-256."""
     draw = random.Random(11)
     parts = [sentence.rstrip(".").lower() for sentence in islice(sentences(data, seed=7, words=5), PARTS)]
     known = [f"{' '.join(draw.choices(parts, k=4)).capitalize()}." for _ in range(PARTS)]
@@ -39,7 +39,7 @@ def write_file(path: Path, size: int, data: Path, distinct: float) -> bytes:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever held."""
+    """Return the most memory that this process ever held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

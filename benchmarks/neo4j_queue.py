@@ -12,14 +12,14 @@ from typing import Any
 from common import Figure, note
 
 TENANT = 1
-"""Another than that of the graph which is there already."""
+"""Another tenant than that of the existing graph."""
 ROUNDS = 3
 SOURCES, SENTENCES = 20, 1_000
-"""Files of a round, and sentences of each: an event of each kind per file."""
+"""Files of a round, and sentences of each file; each file gives one event of each kind."""
 
 
 def synced_from_queue(graph: Any) -> list[Figure]:
-    """Relationships a second of new events, and of the same events again."""
+    """Measure the relationships per second of new events, and of the same events again."""
     from hartonomous_assets import provenance
     from hartonomous_assets.stage import Work
     from hartonomous_core.clock import current_hour
@@ -39,7 +39,7 @@ def synced_from_queue(graph: Any) -> list[Figure]:
                     unit_of_work.enqueue(PROVENANCE_QUEUE, events)
                 before = relationships(graph)
                 started = time.perf_counter()
-                run(work, provenance.STAGE)
+                run_to_end(work, provenance.STAGE)
                 seconds = time.perf_counter() - started
                 if rates is new:
                     written = relationships(graph) - before
@@ -53,7 +53,7 @@ def synced_from_queue(graph: Any) -> list[Figure]:
     ]
 
 
-def run(work: Any, *stages: Any) -> None:
+def run_to_end(work: Any, *stages: Any) -> None:
     from hartonomous_assets.chain import run_stages
 
     for report in run_stages(work, stages, 0, lambda _stage, _report: None).values():
@@ -66,7 +66,7 @@ def relationships(graph: Any) -> int:
 
 
 def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
-    """Atoms with sources, vectors and positions; returns the events that announce them."""
+    """Write atoms with sources, vectors and positions; returns the events that announce them."""
     import numpy as np
 
     from hartonomous_assets import atoms, projections, sources
@@ -83,7 +83,7 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
     ]
     requests = [request(rawData=file, contentType="text/plain", tenantId=TENANT) for file in files]
     enqueue(database, INGESTION_QUEUE, requests)
-    run(work, sources.STAGE, atoms.STAGE)
+    run_to_end(work, sources.STAGE, atoms.STAGE)
     created = receive_all(database, PROVENANCE_QUEUE)
 
     with database.unit_of_work() as unit_of_work:
@@ -100,7 +100,7 @@ def make_events(work: Any, number: int) -> list[tuple[str, bytes]]:
                 for atom, vector in zip(ids, vectors, strict=True)
             ),
         )
-    run(work, projections.STAGE)
+    run_to_end(work, projections.STAGE)
     projected = receive_all(database, PROVENANCE_QUEUE)
     embedded = atoms_events("AtomsEmbedded", TENANT, ids, run_id="run")
     return [*((m.ordering_key, m.body) for m in created), *embedded, *((m.ordering_key, m.body) for m in projected)]

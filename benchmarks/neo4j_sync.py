@@ -24,7 +24,7 @@ EVENT = 1_000
 EVENTS = 20
 """Events of a transaction: the default of HARTONOMOUS_PROVENANCE_BATCH_SIZE."""
 SMALL = 10_000
-"""Atoms of the small graph, against which the cost of an event in the large one is held."""
+"""Atoms of the small graph, with which the cost of an event in the large one is compared."""
 NAIVE = 1_000
 """Atoms that the naive way writes."""
 WARM_UP = 4
@@ -99,7 +99,7 @@ def sync(graph: Any, address: Any, options: Any) -> list[Figure]:
 
 
 def batch(number: int, tenant: int = 0) -> Batch:
-    """Nodes and edges of 20 events, each of 1,000 atoms of a source of its own."""
+    """Build the nodes and edges of 20 events, each of 1,000 atoms of a source of its own."""
     from hartonomous_resources.graph.protocol import Edge, Node
 
     nodes = [Node(tenant, *name, {"since": SINCE}) for name in (RUN, MODEL, TENANT)]
@@ -130,7 +130,7 @@ def merge_timed(graph: Any, parts: Batch) -> float:
 
 
 def naively(address: Any) -> float:
-    """Relationships/s of the .NET worker's statement, with an index that it did not even have."""
+    """Measure the relationships per second of the .NET worker's statement, with an index that it did not even have."""
     import neo4j
 
     credentials = (address.user, address.password)
@@ -166,7 +166,7 @@ def questions(graph: Any, options: Any) -> list[Figure]:
         lineage(atom(draw.randrange(n_atoms)))
 
     def of_a_used_one() -> None:
-        """As often as inferences use it: every eighth use is of the same atom, whose answers fill the page."""
+        """Ask for an atom as often as inferences use it: every eighth use is of the same atom, whose answers fill the page."""
         sizes.append(lineage(atom(hot(n_atoms, draw))))
 
     def of_the_most_used() -> None:
@@ -211,7 +211,7 @@ def questions(graph: Any, options: Any) -> list[Figure]:
 
 
 def atoms_of(relationships: int) -> int:
-    """How many atoms a graph of so many relationships has: three each, and an inference of six for every twentieth."""
+    """Count the atoms of a graph of so many relationships: three for each atom, and an inference of six for every twentieth."""
     return int(relationships / (3 + 6 / 20))
 
 

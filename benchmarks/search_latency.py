@@ -54,7 +54,7 @@ def measure(data: Path, vectors: int, rounds: int) -> list[Figure]:
 
 
 def fill(resources: Any, data: Path, vectors: int) -> None:
-    """Atoms with their vectors, as a client of the database would insert them."""
+    """Insert atoms with their vectors, as a client of the database would."""
     from hartonomous_resources.work.models import activate_embedding_models
 
     [model] = resources.compute.models()

@@ -48,7 +48,7 @@ def measure(path: Path, relationships: int, rounds: int) -> list[Figure]:
     note(f"{sum(nodes.values()):,} nodes, {written:,} relationships")
 
     def asked() -> tuple[str, str]:
-        """As often an atom that inferences like to use as any."""
+        """Choose, equally often, any atom or one of those that inferences use most."""
         return atom(draw.randrange(n_atoms) if draw.random() < 0.5 else hot(n_atoms, draw))
 
     def lineage() -> None:
@@ -135,17 +135,17 @@ def write(graph: Any, n_atoms: int, draw: random.Random) -> int:
 
 
 def atom(n: int) -> tuple[str, str]:
-    """A name that is as random as a hash."""
+    """Return a name that is as random as a hash."""
     return "Atom", f"{random.Random(n).getrandbits(256):064x}"
 
 
 def hot(n_atoms: int, draw: random.Random) -> int:
-    """One of the atoms, those with low numbers far more often."""
+    """Choose one of the atoms, those with low numbers far more often."""
     return int(n_atoms * draw.random() ** 4)
 
 
 def timed(question: Callable[[], None], rounds: int) -> list[float]:
-    """Milliseconds of each round; one before them is not counted."""
+    """Run a question and return the milliseconds of each round; one round before them is not counted."""
     question()
     took = []
     for _ in range(rounds):

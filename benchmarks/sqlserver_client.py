@@ -41,10 +41,10 @@ ROUNDS = 20
 BARE = "{CALL dbo.usp_bare (?, ?, ?, ?)}"
 
 
-def atoms(n: int, start: int = 0) -> list[AtomRow]:
-    """Sentences of 300 bytes, no two alike."""
+def atoms(count: int, start: int = 0) -> list[AtomRow]:
+    """Build sentences of 300 bytes, no two alike."""
     rows = []
-    for ordinal in range(start, start + n):
+    for ordinal in range(start, start + count):
         text = f"{ordinal:012d}".ljust(ROW_BYTES - 1, "abcdefghij"[ordinal % 10]) + "."
         content = text.encode()
         digest = hashlib.sha256(content).digest()
@@ -74,13 +74,13 @@ def journal() -> Rows:
 
 
 def written(rows: list[AtomRow]) -> bytes:
-    """What the procedure answers when every atom is new."""
+    """Encode the answer of the procedure when every atom is new."""
     columns = [("contentHash", "binary(32)"), ("atomId", "bigint"), ("isNew", "bit")]
     return call_result([Rows(columns, [[row.content_hash, row.ordinal, True] for row in rows])], handle=1)
 
 
 def serve(pipe: Connection, batch: int) -> None:
-    """The server's process: on any word it tells the figures since the last word."""
+    """Run the server; on any word from the pipe, send the figures since the last word."""
     with TdsServer(decode_up_to=4096) as server:
         server.answer("usp_schema_versions", journal())
         server.reply("usp_write_atoms", Reply(encoded=written(atoms(batch))))
@@ -93,7 +93,7 @@ def serve(pipe: Connection, batch: int) -> None:
 
 @contextmanager
 def server_process(batch: int) -> Iterator[tuple[int, Callable[[], tuple[dict[str, int], int, int]]]]:
-    """Port, and a function that asks for calls, round trips and bytes since it was last asked."""
+    """Start the server; yields its port, and a function that returns calls, round trips and bytes since the last call of it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, batch), daemon=True)
@@ -115,7 +115,7 @@ def settings(port: int) -> Settings:
 
 
 def plain_rows(rows: list[AtomRow]) -> list[tuple[object, ...]]:
-    """The rows as the driver takes them, made beforehand: the least that any client must hand over."""
+    """Convert rows to the driver's tuples beforehand: the least that any client must hand over."""
     return [
         (a.role, a.ordinal, a.content_hash, a.byte_offset, a.byte_length, a.modality, a.subtype, a.content_type, a.canonical_text,
          a.content, a.blob_key, a.suffix, a.locator)
@@ -124,7 +124,7 @@ def plain_rows(rows: list[AtomRow]) -> list[tuple[object, ...]]:
 
 
 def check_rows(rows: list[AtomRow]) -> None:
-    """One batch, decoded: both clients send the same table."""
+    """Check with one decoded batch that both clients send the same table."""
     with TdsServer() as server:
         server.answer("usp_schema_versions", journal())
         server.reply("usp_write_atoms", Reply(encoded=written(rows)))
@@ -150,13 +150,13 @@ def write_bare(connection: Any, rows: list[tuple[object, ...]]) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever held."""
+    """Return the most memory that this process ever held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def measure_memory(database: SqlServerDatabase, batch: int, batches: int) -> list[Figure]:
-    """An ingest of so many batches: what it takes, and whether that grows."""
+    """Measure the memory of an ingest of so many batches, and whether it grows."""
     idle = psutil.Process().memory_info().rss
     for number in range(batches):
         write_product(database, atoms(batch))  # as an ingest has them: made for this batch, dropped after it

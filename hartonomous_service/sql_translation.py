@@ -80,9 +80,8 @@ def _translate(batch: str) -> list[Statement]:
     try:
         trees = [tree for tree in sqlglot.parse(batch, read="tsql") if tree is not None]
     except sqlglot.errors.SqlglotError:
-        return [
-            Statement(each) for each in _split_statements(batch)
-        ]  # SQLite's own grammar, perhaps: it says what is wrong
+        # Perhaps it is in SQLite's grammar, and SQLite says what is wrong with it.
+        return [Statement(each) for each in _split_statements(batch)]
     statements: list[Statement] = []
     types: dict[str, exp.DataType] = {}  # of the variables
     for tree in trees:

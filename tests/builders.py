@@ -1,4 +1,4 @@
-"""What tests are built with: backends, homes, processes, and the smallest rows and messages that a test is about.
+"""Builds what tests need: backends, homes, processes, and the smallest rows and messages.
 
 A further backend is one more entry in `DATABASES`, `GRAPHS`, `COMPUTES` or `VECTOR_INDEXES`; every contract test then runs against it as well.
 """
@@ -56,11 +56,11 @@ class DatabaseBackend:
     create: Callable[[Path], str]
     """Make a fresh store (in this folder, if it is a file) and return its location."""
     open: Callable[..., Database]
-    """Open the store of a location, in any process; it may be given `connections`, how many at the most."""
+    """Open the store at a location, in any process; `connections` limits how many it opens."""
     connect: Callable[[str], Any]
-    """A plain DB-API connection, as a client has it that knows nothing of Hartonomous."""
+    """Open a plain DB-API connection, as a client does that knows nothing of Hartonomous."""
     count_connections: Callable[[str], int]
-    """How many connections this process has to the store of a location."""
+    """Count the connections of this process to the store at a location."""
     break_connection: Callable[[Any], None]
     """Break the connection of a unit of work, as a network does."""
     drop: Callable[[str], None] = lambda _location: None
@@ -73,14 +73,14 @@ class GraphBackend:
     """An implementation of the graph protocol."""
 
     open: Callable[[Path], Graph]
-    """An empty graph (in this folder, if it is a file); skips the test, or fails it in CI, where there is no server."""
+    """Open an empty graph (in this folder, if it is a file); without a server, skip the test, or fail it in CI."""
 
 
 TEST_SQLSERVER = "HARTONOMOUS_TEST_SQLSERVER_DSN"
 
 
 def _sqlserver_settings(database: str | None, **more: Any) -> Settings:
-    """Settings for a database of the server that the tests may use; the first DATABASE of a connection string would win."""
+    """Return settings for a database of the tests' server; a DATABASE in its connection string is removed, as the first one would win."""
     dsn = re.sub(r"(?i)(^|;)\s*database\s*=[^;]*", "", os.environ[TEST_SQLSERVER])
     return Settings(sqlserver_dsn=SecretStr(f"{dsn};DATABASE={database or 'master'}"), **more)
 
@@ -147,14 +147,14 @@ COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": InProcessCom
 
 
 def require(name: str, variable: str | None) -> None:
-    """Skip the test of a backend whose server nobody named."""
+    """Skip the test of a backend when the variable of its server is not set."""
     if variable and not os.environ.get(variable):
         pytest.skip(f"NOT TESTED: backend {name}; set {variable} to test it")
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where a backend's store is: small enough to be given to another process."""
+    """A backend's name and the location of its store: what another process needs to open it."""
 
     backend: str
     location: str
@@ -167,7 +167,7 @@ class Store:
 
 
 def rows(connection: Any, statement: str, *parameters: object) -> list[dict[str, Any]]:
-    """Rows of a plain SQL statement by column name, on any DB-API connection."""
+    """Run a plain SQL statement on any DB-API connection and return its rows by column name."""
     cursor = connection.cursor()
     cursor.execute(statement, parameters)
     names = [column[0] for column in cursor.description]
@@ -187,7 +187,7 @@ def _set_start(barrier: Any) -> None:
 
 
 def wait_for_the_others() -> None:
-    """Within `in_processes`: go on only when all the processes have come here."""
+    """Wait, within `in_processes`, until every process has come to this call."""
     _start.wait(30)
 
 
@@ -196,17 +196,17 @@ def _run_together(function: Callable[..., Any], index: int, arguments: tuple[Any
     return function(index, *arguments)
 
 
-def in_processes(n: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """Run `function(index, *arguments)` in n fresh processes that all begin at the same moment; what one raises is raised here."""
-    with ProcessPoolExecutor(n, _SPAWN, _set_start, (_SPAWN.Barrier(n),)) as pool:
-        started = [pool.submit(_run_together, function, index, arguments) for index in range(n)]
+def in_processes(count: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """Run `function(index, *arguments)` in `count` fresh processes that all begin at the same moment; an error of one is raised here."""
+    with ProcessPoolExecutor(count, _SPAWN, _set_start, (_SPAWN.Barrier(count),)) as pool:
+        started = [pool.submit(_run_together, function, index, arguments) for index in range(count)]
         return [process.result(60) for process in started]
 
 
 def start_and_kill(function: Callable[..., None], *arguments: Any, reap: bool = True) -> multiprocessing.Process:
     """Run `function(ready, *arguments)` in a fresh process and kill it (-9) once it has called `ready`.
 
-    Without `reap`, nobody has waited for it yet: it stays in the process table.
+    Without `reap`, nobody waits for it, so it stays in the process table.
     """
     ready = _SPAWN.Event()
     process = _SPAWN.Process(target=function, args=(ready.set, *arguments), daemon=True)
@@ -229,27 +229,27 @@ def enqueue(database: Database, queue: str, bodies: Iterable[bytes], key: str = 
         return unit_of_work.enqueue(queue, [(key, body) for body in bodies])
 
 
-def receive_all(database: Database, queue: str, at_once: int = 100) -> list[Message]:
+def receive_all(database: Database, queue: str, batch_size: int = 100) -> list[Message]:
     """Receive and acknowledge until the queue is empty."""
     received: list[Message] = []
     while True:
-        with database.receive(queue, at_once) as delivery:
+        with database.receive(queue, batch_size) as delivery:
             received += delivery.messages
         if not delivery.messages:
             return received
 
 
-def receive_and_return(database: Database, queue: str, n: int = 100) -> list[Message]:
-    """Receive messages and let the unit of work fail, so that they go back."""
+def receive_and_return(database: Database, queue: str, batch_size: int = 100) -> list[Message]:
+    """Receive messages and let the unit of work fail, so that they return to the queue."""
     messages: list[Message] = []
-    with suppress(InterruptedError), database.receive(queue, n) as delivery:
+    with suppress(InterruptedError), database.receive(queue, batch_size) as delivery:
         messages = list(delivery.messages)
         raise InterruptedError
     return messages
 
 
 def dead_letters(database: Database) -> list[Row]:
-    """Every dead letter, the newest first."""
+    """Return every dead letter, the newest first."""
     with database.read() as unit_of_work:
         return unit_of_work.query("dead_letters", tenant_id=None, dead_letter_id=None, n=10_000)
 
@@ -258,7 +258,7 @@ def dead_letters(database: Database) -> list[Row]:
 
 
 def atom(content: bytes | str, ordinal: int = 0, **changes: Any) -> AtomRow:
-    """An atom as it occurs in a source: a sentence if its content is given as text, a chunk if given as bytes."""
+    """Build an atom as it occurs in a source: a sentence if its content is a text, a chunk if it is bytes."""
     data = content.encode() if isinstance(content, str) else content
     is_text = isinstance(content, str)
     fields: dict[str, Any] = {
@@ -278,12 +278,12 @@ def atom(content: bytes | str, ordinal: int = 0, **changes: Any) -> AtomRow:
 
 
 def atoms_of(*contents: bytes | str) -> list[AtomRow]:
-    """Atoms with these contents, in this order."""
+    """Build atoms with these contents, in this order."""
     return [atom(content, ordinal) for ordinal, content in enumerate(contents)]
 
 
-def land_source(unit_of_work: UnitOfWork, tenant_id: int = 0, uri: str = "file:///source", hour: str = HOUR) -> int:
-    """Insert a landed source, the next version of its uri, and return its SourceId."""
+def insert_source(unit_of_work: UnitOfWork, tenant_id: int = 0, uri: str = "file:///source", hour: str = HOUR) -> int:
+    """Insert a source as Landed, the next version of its uri, and return its SourceId."""
     unit_of_work.execute(
         "insert_source",
         tenant_id=tenant_id,
@@ -301,12 +301,12 @@ def land_source(unit_of_work: UnitOfWork, tenant_id: int = 0, uri: str = "file:/
 
 
 def sources(unit_of_work: UnitOfWork, uri: str | None = None) -> list[Row]:
-    """Sources, the newest first."""
+    """Return all sources, or those of a uri, the newest first."""
     return unit_of_work.query("sources", tenant_id=None, source_id=None, source_uri=uri, status=None, n=10_000)
 
 
 def claim_sources(unit_of_work: UnitOfWork, owner: str, hour: str = HOUR, lease_seconds: float = 60) -> list[Row]:
-    """Claim the next source, as the stage does it."""
+    """Claim the next source, as the stage does."""
     chosen = unit_of_work.query("claimable_sources", hour=hour, now=timestamp(), n=1)
     return unit_of_work.query(
         "claim_sources",
@@ -319,15 +319,15 @@ def claim_sources(unit_of_work: UnitOfWork, owner: str, hour: str = HOUR, lease_
 def write(
     database: Database, *contents: bytes | str, tenant_id: int = 0, uri: str = "file:///source", hour: str = HOUR
 ) -> int:
-    """Land a source and write its atoms in one transaction; returns the SourceId."""
+    """Insert a source and its atoms in one transaction; returns the SourceId."""
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work, tenant_id, uri, hour)
+        source_id = insert_source(unit_of_work, tenant_id, uri, hour)
         unit_of_work.write_atoms(tenant_id, source_id, hour, atoms_of(*contents))
     return source_id
 
 
 def broken_invariants(database: Database, *statements: str) -> dict[str, list[Row]]:
-    """What these statements of invariants.sql find broken: empty where all is well."""
+    """Run these statements of invariants.sql and return the rows that break each; empty where all is well."""
     with database.read() as unit_of_work:
         found = {name: unit_of_work.query(name, hour=None, tenant_id=None) for name in statements}
     return {name: broken for name, broken in found.items() if broken}
@@ -337,7 +337,7 @@ def broken_invariants(database: Database, *statements: str) -> dict[str, list[Ro
 
 
 def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -> Resources:
-    """A home in `folder` whose messages may name the files of `folder / "files"`. No model is touched before something is embedded."""
+    """Open a home in `folder` whose messages may name the files of `folder / "files"`. It loads no model before it embeds something."""
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})
@@ -345,12 +345,12 @@ def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -
 
 
 def small_model(name: str, modality: str = "text") -> ModelIdentity:
-    """A model of three dimensions."""
+    """Describe a model of three dimensions."""
     return ModelIdentity(modality, name, 3, hashlib.sha256(name.encode()).hexdigest(), "fp32", "{}")
 
 
 class SmallCompute:
-    """Models of three dimensions, if nothing else is said one text model, that remember what they were given."""
+    """A Compute whose models have three dimensions, by default one text model; it keeps the texts that it embedded."""
 
     def __init__(self, *models: ModelIdentity) -> None:
         self.texts: list[str] = []
@@ -372,11 +372,11 @@ class SmallCompute:
 
 
 def request(**fields: object) -> bytes:
-    """An IngestionRequest of tenant 0, unless the fields say otherwise; bytes are sent as base64."""
+    """Build the body of an IngestionRequest, of tenant 0 unless the fields say otherwise; bytes become base64."""
     coded = {name: base64.b64encode(f).decode() if isinstance(f, bytes) else f for name, f in fields.items()}
     return json.dumps({"tenantId": 0, **coded}).encode()
 
 
 def without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """A mapping without some of its names."""
+    """Copy a mapping without some of its names."""
     return {name: value for name, value in values.items() if name not in names}

@@ -1,4 +1,4 @@
-"""The `hartonomous` command as a user runs it: in a process of its own, on a home of its own."""
+"""Runs the `hartonomous` command as a user does: in a process of its own, on a home of its own."""
 
 import json
 import os
@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     stdout: bytes
@@ -39,7 +39,7 @@ class Result:
 
     @property
     def error(self) -> str:
-        """The one line of the error, with what --debug alone may show ruled out."""
+        """The one line of the error; a traceback, which only --debug may show, fails the test."""
         assert "Traceback" not in self.stderr, self.stderr
         lines = [line for line in self.stderr.splitlines() if line.startswith("error: ")]
         assert len(lines) == 1, f"expected one line of error: {self.stderr}"
@@ -59,7 +59,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment without anything that belongs to another home."""
+        """The environment of this process without variables of another home."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARTONOMOUS_", "DAGSTER_"))}
         chosen = {"home": self.path, "model_dir": self.model_dir, **self.settings}
         return (
@@ -67,7 +67,7 @@ class Home:
         )
 
     def with_settings(self, **settings: object) -> "Home":
-        """The same home under other settings."""
+        """Return the same home under other settings."""
         return Home(self.path, self.model_dir, {**self.settings, **settings}, self.variables)
 
     def start(
@@ -76,7 +76,7 @@ class Home:
         program: tuple[str, ...] = COMMAND,
         stderr: int | IO[bytes] = subprocess.PIPE,
     ) -> "subprocess.Popen[bytes]":
-        """Start a command; its streams are pipes, but for the log of one that runs long: nobody reads that while it runs."""
+        """Start a command with pipes as its streams; give one that runs long a file for stderr, as nobody would read the pipe."""
         return subprocess.Popen(
             [*program, *map(os.fspath, arguments)],
             cwd=CHECKOUT,
@@ -91,18 +91,18 @@ class Home:
         return finish(self.start(*arguments, program=program))
 
     def run_all(self, *commands: Sequence[str | Path]) -> list[Result]:
-        """Run commands that do not need one another, as many at once as there are cores."""
+        """Run independent commands, as many at once as there are cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(lambda command: self.run(*command), commands))
 
     def json(self, *arguments: str | Path) -> Any:
-        """Run a command that must succeed, with --json; its document."""
+        """Run a command that must succeed, with --json, and return its document."""
         result = self.run(*arguments, "--json")
         assert result.code == 0, f"exit code {result.code}: {result.stdout.decode()} {result.stderr}"
         return result.document
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Rows of the home's database, read as any SQLite client would read them."""
+        """Query the home's database as any SQLite client would."""
         connection = sqlite3.connect(f"{(self.path / 'hartonomous.db').as_uri()}?mode=ro", uri=True, timeout=30)
         try:
             return connection.execute(statement, parameters).fetchall()
@@ -110,20 +110,20 @@ class Home:
             connection.close()
 
     def value(self, statement: str, *parameters: object) -> Any:
-        """The one value that a statement returns."""
+        """Query the one value that a statement returns."""
         [[value]] = self.rows(statement, *parameters)
         return value
 
     @contextmanager
     def dagster(self) -> "Iterator[dg.DagsterInstance]":
-        """The home's Dagster instance, only to look at."""
+        """Open the home's Dagster instance, for reading."""
         import dagster as dg
 
         with dg.DagsterInstance.from_config(str(self.path / "dagster")) as instance:
             yield instance
 
     def run_statuses(self) -> list[str]:
-        """Status of every Dagster run of the home, the newest first."""
+        """Return the status of every Dagster run of the home, the newest first."""
         if not (self.path / "dagster" / "dagster.yaml").exists():
             return []
         with self.dagster() as instance:
@@ -131,7 +131,7 @@ class Home:
 
 
 def finish(process: "subprocess.Popen[bytes]", seconds: float = DEADLINE_SECONDS) -> Result:
-    """Wait for a command's end; one that outlives the deadline is killed and fails the test."""
+    """Wait for a command to end; kill one that outlives the deadline and fail the test."""
     try:
         stdout, stderr = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -151,7 +151,7 @@ def wait_until(what: str, condition: Callable[[], Any], seconds: float = 60.0) -
 
 
 def hour_with_room(seconds: float) -> str:
-    """The running hour; where fewer than `seconds` of it are left, the next one, once it has begun."""
+    """Return the current hour; where fewer than `seconds` of it are left, wait for the next one and return that."""
     now = datetime.now(UTC)
     if (now + timedelta(seconds=seconds)).strftime(HOUR_FORMAT) != now.strftime(HOUR_FORMAT):
         ending = current_hour()

@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("hartonomous")
 
 
 class _ByFixture(LoadScopeScheduling):
-    """What shares a fixture shares a process: the tests of a file, and all that need the one Neo4j."""
+    """Tests that share a fixture run in one process: those of a file, and all that need the one Neo4j."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -33,12 +33,12 @@ class _ByFixture(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixture:
-    """How `pytest -n 2` shares out the tests."""
+    """Choose how `pytest -n 2` distributes the tests."""
     return _ByFixture(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was not tested, loudly: a line for each reason, however many tests it keeps from running."""
+    """Print loudly what was not tested: a line for each reason, however many tests it skips."""
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -50,7 +50,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a fresh home; also in the environment, for what reads it there."""
+    """Return settings of a fresh home, also set in the environment for code that reads it."""
     monkeypatch.setenv("HARTONOMOUS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HARTONOMOUS_MODEL_DIR", str(model_dir))
     return Settings(linger_seconds=0)
@@ -58,7 +58,7 @@ def settings(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def resources(settings: Settings) -> Iterator[Resources]:
-    """Everything of a fresh home, opened."""
+    """Open the resources of a fresh home."""
     opened = open_resources(settings)
     yield opened
     opened.close()

@@ -1,4 +1,4 @@
-"""A `hartonomous dev` as a process of the tests."""
+"""Runs `hartonomous dev` as a process of the tests."""
 
 import signal
 import subprocess
@@ -19,21 +19,21 @@ class Dev:
     process: "subprocess.Popen[bytes]"
     address: str
     log: Path
-    """What it and its children write to stderr."""
+    """File of what it and its children write to stderr."""
 
     def family(self) -> list[psutil.Process]:
-        """The command and every process that it started, whatever became of their parents."""
+        """Return the command and every process that it started, even those whose parents have ended."""
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
     def stop(self, number: signal.Signals) -> int:
-        """Send a signal and wait for the end."""
+        """Send a signal, wait for the end and return the exit code."""
         self.process.send_signal(number)
         return finish(self.process, 60).code
 
 
 def start_dev(home: Home, *options: str) -> Dev:
-    """Start it and wait for the line that names the page."""
+    """Start `hartonomous dev` and wait for the line that names the page."""
     with NamedTemporaryFile(prefix="dev-", suffix=".log", delete=False) as log:
         process = home.start("dev", *options, stderr=log)
     assert process.stdout is not None
@@ -46,7 +46,7 @@ def start_dev(home: Home, *options: str) -> Dev:
 
 
 def make_sure_it_ended(dev: Dev) -> None:
-    """For the end of a test that failed half way: only processes of this very dev are ended."""
+    """End the processes of this dev, and no others, after a test that failed half way."""
     if dev.process.poll() is None:
         family = dev.family()
         dev.process.send_signal(signal.SIGINT)

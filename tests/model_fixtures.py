@@ -43,7 +43,7 @@ def embedder_fp32(text_model_fp32: TextModelFiles) -> TextEmbedder:
 
 @pytest.fixture(scope="session")
 def sts_pairs() -> list[tuple[str, str, float]]:
-    """STS benchmark, English dev part: two sentences and their similarity from 0 to 5."""
+    """Read the STS benchmark, English dev part: two sentences and their similarity from 0 to 5."""
     beside_checkout = Path(__file__).resolve().parents[2] / "shared" / "data"
     path = Path(os.environ.get("HARTONOMOUS_TEST_DATA", beside_checkout)) / "stsb_en_dev.csv"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The published JSON schemas of OpenLineage, beside this file in `openlineage/`, and events held against the ones that they name."""
+"""Checks events against the published JSON schemas of OpenLineage that they name, which are in `openlineage/` beside this file."""
 
 import json
 from functools import cache
@@ -28,8 +28,8 @@ def _complaints(document: Any, address: str) -> list[str]:
     return [f"{address}: {error.json_path}: {error.message}" for error in validator.iter_errors(document)]
 
 
-def violations(event: dict[str, Any]) -> list[str]:
-    """What is wrong with an event and its facets, each by the schema that it names."""
+def find_violations(event: dict[str, Any]) -> list[str]:
+    """List what is wrong with an event and its facets, each by the schema that it names."""
     found = _complaints(event, event["schemaURL"])
     places = [event.get("run", {}), event.get("job", {}), event.get("dataset", {})]
     places += [*event.get("inputs", []), *event.get("outputs", [])]

@@ -1,4 +1,4 @@
-"""Stages `sources` and `atoms`, run in this process, and what they made of the sources."""
+"""Runs the stages `sources` and `atoms` in this process, and reads what they made of the sources."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ MakeHome = Callable[..., Resources]
 def run_stages_of(
     home: Resources, *stages: Stage, hour: str | None = None, owner: str = "test"
 ) -> dict[str, StageReport]:
-    """Run stages until nothing is pending; what one raised is raised here."""
+    """Run stages until nothing is pending; an error of a stage is raised here."""
     work = Work(hour or current_hour(), "run", home, owner)
     reports = run_stages(work, stages or (landing.STAGE, atoms.STAGE), 0, lambda _stage, _report: None)
     for report in reports.values():
@@ -32,19 +32,19 @@ def run_stages_of(
 
 
 def ingest(home: Resources, *bodies: bytes) -> dict[str, StageReport]:
-    """Enqueue requests, land them and atomize them."""
+    """Enqueue requests, and run both stages on them."""
     enqueue(home.database, INGESTION_QUEUE, bodies)
     return run_stages_of(home)
 
 
 def all_sources(home: Resources) -> list[Row]:
-    """Every source, the oldest first."""
+    """Return every source, the oldest first."""
     with home.database.read() as unit_of_work:
         return sources(unit_of_work)[::-1]
 
 
 def states(home: Resources) -> list[tuple[str, int, int | None]]:
-    """Status, version and successor of every source, the oldest first."""
+    """Return status, version and successor of every source, the oldest first."""
     return [(source["status"], source["version"], source["supersededBy"]) for source in all_sources(home)]
 
 
@@ -53,7 +53,7 @@ def content_of(home: Resources, source: Row) -> bytes:
 
 
 def put_file(home: Resources, name: str, content: bytes) -> Path:
-    """A file that messages may name."""
+    """Write a file that messages may name."""
     path = home.settings.allowed_roots[0] / name
     path.write_bytes(content)
     return path

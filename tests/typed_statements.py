@@ -1,4 +1,4 @@
-"""The statements whose rows have a type or names, and the columns that SQLite gives a statement, or takes."""
+"""Lists the statements whose rows have a type, and finds the columns of a statement by asking SQLite."""
 
 import importlib
 import inspect
@@ -25,36 +25,36 @@ WRITES: dict[str, Write] = {name: value for name, value in _KNOWN if inspect.isf
 
 
 def names_of(write: Write) -> list[str]:
-    """What the values of a row are called, in the order in which they are named."""
+    """Return the names of the values of a row, in order."""
     return list(inspect.signature(write).parameters)
 
 
 def snake_case(column: str) -> str:
-    """A column's name as Python has it."""
+    """Convert a column's name to snake_case, as Python has it."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()
 
 
 class AnyName(dict[str, object]):
-    """Every named parameter is NULL; only LIMIT takes none, so the number of rows is 0."""
+    """Parameters of a statement: NULL for every name but `n`, which is 0, as LIMIT takes no NULL."""
 
     def __missing__(self, key: str) -> int | None:
         return 0 if key == "n" else None
 
 
 def sqlite_columns(connection: sqlite3.Connection, statement: str) -> list[str] | None:
-    """The names of a statement's columns; None where it returns no rows."""
+    """Return the names of a statement's columns; None where it returns no rows."""
     if not any(row["opcode"] == "ResultRow" for row in connection.execute(f"EXPLAIN {statement}", AnyName())):
         return None
     return [column[0] for column in connection.execute(statement, AnyName()).description]
 
 
 def bare(statement: str) -> str:
-    """A statement without comments and strings."""
+    """Remove comments and strings from a statement."""
     return re.sub(r"--.*|'[^']*'", "", statement)
 
 
 def positional_columns(statement: str) -> list[str]:
-    """The columns that the values of a row of execute_many go to, in the order of the values; numbered ones (?2) have their own."""
+    """Return the column for each value of a row of execute_many, in the order of the values; numbered ones (?2) give their place."""
     text = " ".join(bare(statement).split())
     pairs = re.findall(r"(\w+) = (?:\w+ \+ )?(\?\d*)", text)
     if inserted := re.search(r"\((.*?)\) (?:VALUES \(|SELECT )(.*?)(?:\)| FROM )", text):

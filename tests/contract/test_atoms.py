@@ -20,7 +20,7 @@ from tests.builders import (
     atoms_of,
     broken_invariants,
     in_processes,
-    land_source,
+    insert_source,
     rows,
     write,
 )
@@ -59,7 +59,7 @@ def test_content_that_repeats_within_a_batch_is_one_atom_counted_each_time(datab
 
 def test_content_that_repeats_in_a_later_batch_is_the_same_atom(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work)
+        source_id = insert_source(unit_of_work)
         unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("again", "first"))
         unit_of_work.write_atoms(0, source_id, HOUR, [atom("again", ordinal=2)])
     write(database, "again", uri="file:///another source")
@@ -78,10 +78,10 @@ def test_tenants_share_no_atom(database: Database, client: Any) -> None:
 
 def test_writing_tells_how_many_atoms_and_bytes_were_new_to_the_tenant(database: Database) -> None:
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work)
+        source_id = insert_source(unit_of_work)
         first = unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("1234", "123456", "1234"))
         second = unit_of_work.write_atoms(0, source_id, HOUR, [atom("1234", 3), atom(b"x" * 70, 4)])
-        other = land_source(unit_of_work, tenant_id=1)
+        other = insert_source(unit_of_work, tenant_id=1)
         elsewhere = unit_of_work.write_atoms(1, other, HOUR, atoms_of("1234"))
 
     assert (first, second, elsewhere) == (WrittenAtoms(2, 10), WrittenAtoms(1, 70), WrittenAtoms(1, 4))
@@ -94,7 +94,7 @@ def test_every_occurrence_is_a_row_with_its_place_in_the_source(database: Databa
         atom("derived", 0, role="derived", byte_offset=None, locator=json.dumps({"page": 3})),
     ]
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, occurrences)
+        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, occurrences)
 
     found = rows(
         client,
@@ -126,7 +126,7 @@ def test_content_is_read_back_from_whichever_of_the_three_places_it_lies_in(
     content = bytes(n % 251 for n in range(length))
     key = blobs.put(0, content) if length > 65536 else None
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work)
+        source_id = insert_source(unit_of_work)
         unit_of_work.write_atoms(0, source_id, HOUR, [atom(content, blob_key=key)])
 
     with database.read() as unit_of_work:
@@ -163,7 +163,7 @@ def test_each_new_atom_that_needs_an_embedding_has_exactly_one_job(database: Dat
 @pytest.mark.parametrize("modality", ["text", "image", "audio", "video", "code"])
 def test_an_atom_of_an_embeddable_modality_has_a_job(database: Database, client: Any, modality: str) -> None:
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, [atom("content", modality=modality)])
+        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, [atom("content", modality=modality)])
 
     assert len(jobs(client)) == 1
 
@@ -171,14 +171,14 @@ def test_an_atom_of_an_embeddable_modality_has_a_job(database: Database, client:
 def test_gaps_and_binary_chunks_have_no_job(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
         gap = atom(" " * 70, 0, subtype="gap", canonical_text=None)
-        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, [gap, atom(b"\xff\x00", 1)])
+        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, [gap, atom(b"\xff\x00", 1)])
 
     assert jobs(client) == []
 
 
 def test_atoms_of_a_transaction_that_fails_leave_neither_rows_nor_jobs(database: Database, client: Any) -> None:
     with pytest.raises(ZeroDivisionError), database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, land_source(unit_of_work), HOUR, atoms_of("gone", b"x" * 100))
+        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, atoms_of("gone", b"x" * 100))
         _ = 1 / 0
 
     for table in ("Source", "Atom", "AtomContent", "SourceAtom", "BackgroundJob"):
@@ -265,7 +265,7 @@ def write_with_others(index: int, store: Store, texts: Sequence[str]) -> None:
     """Write every text twice into a source of one's own, a few at a time, in an order of one's own."""
     database = store.open()
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work, uri=f"file:///{index}")
+        source_id = insert_source(unit_of_work, uri=f"file:///{index}")
     own = [*texts[index * 7 :], *texts[: index * 7]] * 2
     for start in range(0, len(own), 12):
         with database.unit_of_work() as unit_of_work:
@@ -291,7 +291,7 @@ def write_known_and_new(index: int, store: Store, known: Sequence[str], new: Seq
     """Write known atoms and a part of the new ones, alternating, into a source of one's own; the parts of two processes overlap."""
     database = store.open()
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work, uri=f"file:///{index}")
+        source_id = insert_source(unit_of_work, uri=f"file:///{index}")
     own = new[index * 10 : index * 10 + 30]
     mixed = [text for pair in zip(known if index % 2 else known[::-1], own, strict=True) for text in pair]
     for start in range(0, len(mixed), 12):

@@ -35,7 +35,7 @@ def test_messages_of_one_key_come_in_the_order_in_which_they_were_sent(database:
         for key in ("a", "b"):
             enqueue(database, QUEUE, [f"{key}{round_}{n}".encode() for n in range(3)], key)
 
-    received = receive_all(database, QUEUE, at_once=5)
+    received = receive_all(database, QUEUE, batch_size=5)
 
     for key in ("a", "b"):
         assert [m.body.decode() for m in received if m.ordering_key == key] == [

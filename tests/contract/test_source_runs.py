@@ -14,7 +14,7 @@ from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
 from hartonomous_service.source_records import list_sources, show_source
-from tests.builders import HOUR, atoms_of, enqueue, land_source, request, rows, write
+from tests.builders import HOUR, atoms_of, enqueue, insert_source, request, rows, write
 from tests.stages import MakeHome, all_sources, ingest, put_file
 
 
@@ -81,7 +81,7 @@ def test_the_runs_of_a_source_go_with_it(home: Resources, client: Any) -> None:
     [kept] = all_sources(home)
     assert runs(client) == [(kept["sourceId"], "run")]
     with home.database.unit_of_work() as unit_of_work:
-        other = land_source(unit_of_work, uri="file:///other")
+        other = insert_source(unit_of_work, uri="file:///other")
         unit_of_work.execute("record_source_run", source_id=other, run_id="run")
         assert unit_of_work.execute("delete_source", source_id=other) == 1
     assert runs(client) == [(kept["sourceId"], "run")]
@@ -114,7 +114,7 @@ def test_what_is_written_of_a_source_goes_with_its_derivations_and_only_its_own(
 def test_a_source_that_goes_takes_its_derivations(database: Database, client: Any) -> None:
     held = write(database, "a", "b", uri="file:///held")
     with database.unit_of_work() as unit_of_work:
-        source_id = land_source(unit_of_work, uri="file:///goes")
+        source_id = insert_source(unit_of_work, uri="file:///goes")
     first, second = (row["AtomId"] for row in rows(client, "SELECT AtomId FROM SourceAtom WHERE SourceId = ?", held))
     insert = "INSERT INTO AtomDerivation (SourceId, DerivedAtomId, FromAtomId) VALUES (?, ?, ?)"
     client.cursor().execute(insert, (source_id, first, second))
@@ -128,7 +128,7 @@ def test_a_source_that_goes_takes_its_derivations(database: Database, client: An
 
 def test_half_written_sources_are_removed_together(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
-        ids = [land_source(unit_of_work, uri=f"file:///{n}") for n in range(3)]
+        ids = [insert_source(unit_of_work, uri=f"file:///{n}") for n in range(3)]
         for source_id in ids:
             unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("shared", f"own {source_id}", "shared"))
     derive_first = "SELECT AtomId FROM SourceAtom WHERE SourceId = ? AND Ordinal = 1"
@@ -146,7 +146,7 @@ def test_half_written_sources_are_removed_together(database: Database, client: A
 
 def test_a_source_in_which_others_were_found_stays(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
-        parent, child = (land_source(unit_of_work, uri=f"file:///{name}") for name in ("archive", "in it"))
+        parent, child = (insert_source(unit_of_work, uri=f"file:///{name}") for name in ("archive", "in it"))
     client.cursor().execute("UPDATE Source SET ParentSourceId = ? WHERE SourceId = ?", (parent, child))
     client.commit()
 

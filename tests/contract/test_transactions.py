@@ -7,7 +7,7 @@ import pytest
 
 from hartonomous_core.messages import INGESTION_QUEUE as QUEUE
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from tests.builders import Store, enqueue, in_processes, land_source, receive_all, sources
+from tests.builders import Store, enqueue, in_processes, insert_source, receive_all, sources
 
 
 def uris(unit_of_work: UnitOfWork) -> list[str]:
@@ -17,7 +17,7 @@ def uris(unit_of_work: UnitOfWork) -> list[str]:
 def test_rows_and_messages_of_a_unit_of_work_appear_together(store: Store, database: Database) -> None:
     other = store.open()
     with database.unit_of_work() as unit_of_work:
-        land_source(unit_of_work, uri="file:///new")
+        insert_source(unit_of_work, uri="file:///new")
         unit_of_work.enqueue(QUEUE, [("key", b"new")])
         with other.read() as elsewhere:
             assert (uris(elsewhere), elsewhere.query("queue_depths")) == ([], [])
@@ -30,7 +30,7 @@ def test_rows_and_messages_of_a_unit_of_work_appear_together(store: Store, datab
 
 def test_an_exception_undoes_the_rows_of_its_unit_of_work(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.unit_of_work() as unit_of_work:
-        land_source(unit_of_work)
+        insert_source(unit_of_work)
         _ = 1 / 0
 
     with database.read() as unit_of_work:
@@ -42,7 +42,7 @@ def test_a_unit_of_work_can_follow_one_that_failed(database: Database) -> None:
         _ = 1 / 0
 
     with database.unit_of_work() as unit_of_work:
-        land_source(unit_of_work, uri="file:///after")
+        insert_source(unit_of_work, uri="file:///after")
     with database.read() as unit_of_work:
         assert uris(unit_of_work) == ["file:///after"]
 
@@ -52,7 +52,7 @@ def test_a_reader_keeps_its_snapshot_while_others_write(store: Store, database: 
     with database.read() as unit_of_work:
         assert uris(unit_of_work) == []
         with other.unit_of_work() as elsewhere:
-            land_source(elsewhere)
+            insert_source(elsewhere)
         assert uris(unit_of_work) == []
     other.close()
 

@@ -8,7 +8,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import dead_letter_received
-from tests.builders import HOUR, dead_letters, enqueue, land_source, write
+from tests.builders import HOUR, dead_letters, enqueue, insert_source, write
 
 OTHER_HOUR = "2026-11-23-10:00"
 NOTHING = {"sources": None, "atoms": None, "atom_embeddings": None, "atom_projections": None, "provenance_graph": None}
@@ -24,7 +24,7 @@ def test_the_oldest_work_of_each_stage_is_told_by_hour(database: Database) -> No
     enqueue(database, PROVENANCE_QUEUE, [b"2"])
     write(database, "A sentence.", uri="file:///atoms")
     with database.unit_of_work() as unit_of_work:
-        land_source(unit_of_work, uri="file:///landed")
+        insert_source(unit_of_work, uri="file:///landed")
 
     with database.read() as unit_of_work:
         here = unit_of_work.query("oldest_pending", hour=HOUR)[0]

@@ -26,7 +26,7 @@ from hartonomous_service.dagster_home import run_chain
 from tests.builders import HOUR, open_home
 from tests.cli import Home
 from tests.end_to_end.test_dagster import hour, instance, put
-from tests.openlineage_spec import violations
+from tests.openlineage_spec import find_violations
 
 pytestmark = pytest.mark.slow
 
@@ -122,7 +122,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_a_schema_that_is_not_here_is_named() -> None:
     with pytest.raises(pytest.fail.Exception, match=r"add it as tests/openlineage/spec/9-0-0/"):
-        violations({"schemaURL": "https://openlineage.io/spec/9-0-0/OpenLineage.json#/$defs/RunEvent"})
+        find_violations({"schemaURL": "https://openlineage.io/spec/9-0-0/OpenLineage.json#/$defs/RunEvent"})
 
 
 def test_a_run_is_told_with_its_datasets_their_columns_and_what_was_written(run: Run, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_every_event_is_as_the_spec_says(run: Run, tmp_path: Path) -> None:
 
     events = lines(file)
     assert len(events) == 2 * (len(INPUTS) + len(OUTPUTS) + 2)
-    assert [violation for event in events for violation in violations(event)] == []
+    assert [violation for event in events for violation in find_violations(event)] == []
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_the_spec_would_notice_what_is_wrong(
 
     spoil(spoilt)
 
-    assert violations(complete) == []
-    assert violations(spoilt) != []
+    assert find_violations(complete) == []
+    assert find_violations(spoilt) != []
 
 
 def test_no_password_of_a_store_is_told(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_an_endpoint_gets_the_events_in_order_at_its_path(
     assert {authorization for _, authorization, _ in endpoint.received} == {"Bearer the key"}
     assert [event["eventType"] for event in runs(endpoint.events)] == ["START", "COMPLETE"]
     assert endpoint.events[-1]["eventType"] == "COMPLETE"
-    assert [violation for event in endpoint.events for violation in violations(event)] == []
+    assert [violation for event in endpoint.events for violation in find_violations(event)] == []
 
 
 def test_an_endpoint_and_a_file_get_the_same(run: Run, endpoint: Endpoint, tmp_path: Path) -> None:
@@ -460,4 +460,4 @@ def test_a_run_of_the_chain_is_told_without_content_and_without_names_of_files(
     assert [statistics(second)[name]["rowCount"] for name in OUTPUTS[:4]] == [0, 0, 0, 0]
     assert statistics(second)["provenance_graph"]["rowCount"] > 0
     assert MARKER not in json.dumps(endpoint.events)
-    assert [violation for event in endpoint.events for violation in violations(event)] == []
+    assert [violation for event in endpoint.events for violation in find_violations(event)] == []
