@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from common import Figure, arguments, finish, note, sentences, temporary_home
+from common import Figure, arguments, count, finish, note, sentences, temporary_home
 
 _FILES_PER_FOLDER = 1000
 _RUNS = 3
