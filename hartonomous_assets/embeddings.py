@@ -53,7 +53,7 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                 raise StageUnavailable(str(error)) from error
             models = transact(database, partial(activate_embedding_models, models=found))
         embed = partial(_embed_jobs, work, models)
-        yield work_on_jobs(work, GENERATE_EMBEDDING, settings.embedding_batch_size, embed)
+        yield work_on_jobs(work, GENERATE_EMBEDDING, settings.embedding_batch_size, embed, models)
 
 
 @dataclass

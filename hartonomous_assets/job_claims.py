@@ -1,7 +1,7 @@
 """Claims background jobs of any type with a lease, counts the attempt, and completes, releases, returns or gives them up."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from hartonomous_assets.stage import Progress, Work, is_outage
@@ -26,14 +26,19 @@ def has_jobs(work: Work, job_type: str) -> bool:
 
 
 def work_on_jobs(
-    work: Work, job_type: str, batch_size: int, do: Callable[[Sequence[ClaimedJob]], Progress]
+    work: Work,
+    job_type: str,
+    batch_size: int,
+    do: Callable[[Sequence[ClaimedJob]], Progress],
+    model_ids: Collection[int] | None = None,
 ) -> Progress:
     """Give up exhausted jobs, claim up to `batch_size` others and do them; no counts when there are none.
 
+    With `model_ids`, jobs for active models that are not among them are left to runs whose settings name those.
     An error of the work itself counts as a failed attempt of each job. An outage counts for none and is raised.
     """
     given_up = _give_up_exhausted(work, job_type)
-    jobs = _claim(work, job_type, batch_size)
+    jobs = _claim(work, job_type, batch_size, model_ids)
     if not jobs:
         return Progress({"dead-lettered": given_up} if given_up else {})
     try:
@@ -50,7 +55,7 @@ def work_on_jobs(
         raise
 
 
-def _claim(work: Work, job_type: str, batch_size: int) -> list[ClaimedJob]:
+def _claim(work: Work, job_type: str, batch_size: int, model_ids: Collection[int] | None) -> list[ClaimedJob]:
     """Claim a batch of jobs. Those that failed twice are claimed one at a time, so that one poisonous text fails no others."""
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedJob]:
@@ -65,6 +70,7 @@ def _claim(work: Work, job_type: str, batch_size: int) -> list[ClaimedJob]:
                 least_attempts=least,
                 most_attempts=most,
                 n=at_most,
+                model_ids=None if model_ids is None else json.dumps(list(model_ids)),
             )
             if claimed:
                 return claimed

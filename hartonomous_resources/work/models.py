@@ -9,6 +9,7 @@ from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_paramet
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
+    ACTIVE_EMBEDDING_MODEL_IDS,
     ACTIVE_EMBEDDING_MODELS,
     ACTIVE_PROJECTION_MODEL,
     EMBEDDING_MODEL,
@@ -41,7 +42,7 @@ def queue_for_other_models(unit_of_work: UnitOfWork, known: Container[int], atom
 
     Another process, with other settings, may have made one active since.
     """
-    for row in active_embedding_models(unit_of_work):
+    for row in unit_of_work.query(ACTIVE_EMBEDDING_MODEL_IDS):
         if row["modelId"] not in known:
             unit_of_work.execute("queue_atoms_for_model", model_id=row["modelId"], atom_ids=json.dumps(list(atom_ids)))
 

@@ -39,6 +39,7 @@ def claim(
             least_attempts=attempts[0],
             most_attempts=attempts[1],
             n=n,
+            model_ids=None,
         )
 
 

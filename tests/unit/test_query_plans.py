@@ -16,7 +16,12 @@ _ASKED_ALL_THE_TIME = re.compile(
 )
 _MORE = (
     "pending_projections",
+    "embed_again",
+    "atoms_to_embed",
     "complete_jobs",
+    "remove_references",
+    "delete_source_atoms",
+    "delete_source_derivations",
     "release_source",
     "renew_source_lease",
     "supersede_older_versions",

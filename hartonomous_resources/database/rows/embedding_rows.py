@@ -70,6 +70,7 @@ PENDING_PROJECTIONS = Statement("pending_projections", EmbeddingToProject)
 VECTORS = Statement("vectors", StoredVector)
 EMBEDDING_MODEL = Statement("embedding_model", EmbeddingModelId)
 ACTIVE_EMBEDDING_MODELS = Statement("active_embedding_models", EmbeddingModel)
+ACTIVE_EMBEDDING_MODEL_IDS = Statement("active_embedding_model_ids", EmbeddingModelId)
 PROJECTION_MODEL = Statement("projection_model", ProjectionModelId)
 ACTIVE_PROJECTION_MODEL = Statement("active_projection_model", ProjectionModel)
 

@@ -11,6 +11,10 @@ SELECT ModelId AS modelId, Modality AS modality, Name AS name, Dimension AS dime
        Precision AS precision
 FROM EmbeddingModel WHERE Active = 1 ORDER BY ModelId;
 
+-- name: active_embedding_model_ids
+-- For a transaction that writes: not without those that are just becoming active.
+SELECT ModelId AS modelId FROM EmbeddingModel WHERE Active = 1 ORDER BY ModelId;
+
 -- name: deactivate_embedding_model
 UPDATE EmbeddingModel SET Active = 0 WHERE ModelId = :model_id;
 
@@ -69,9 +73,10 @@ UPDATE AtomEmbedding SET X = ?, Y = ?, Z = ?, HilbertValue = ?, ProjectionModelI
 UPDATE BackgroundJob
 SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL
 WHERE JobType = 'GenerateEmbedding' AND Status IN ('Completed', 'Failed')
-  AND AtomId IN (SELECT e.AtomId FROM AtomEmbedding AS e
-                 WHERE e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids))
-                   AND e.ModelId = COALESCE(BackgroundJob.ModelId, e.ModelId));
+  AND AtomId IN (SELECT e.AtomId FROM AtomEmbedding AS e WHERE e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)))
+  AND (ModelId IS NULL OR EXISTS (SELECT 1 FROM AtomEmbedding AS e
+                                  WHERE e.AtomId = BackgroundJob.AtomId AND e.ModelId = BackgroundJob.ModelId
+                                    AND e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids))));
 
 -- name: delete_embeddings
 DELETE FROM AtomEmbedding WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids));

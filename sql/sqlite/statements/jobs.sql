@@ -10,7 +10,8 @@ LIMIT 1;
 
 -- name: claim_jobs
 -- A job that somebody else inserted names its atom in Parameters, in whatever case; only one of the job's own tenant counts. It may name a
--- model there, too: what is no number becomes 0, which is no model's.
+-- model there, too: what is no number becomes 0, which is no model's. One for an active model that is not among model_ids waits for a
+-- run that knows it.
 -- An id that is not of printable ASCII, such as bytes that are no UTF-8, is its bytes in hex from here on: others must be able to name it.
 UPDATE BackgroundJob
 SET JobId = CASE WHEN JobId GLOB '*[^ -~]*' THEN lower(hex(JobId)) ELSE JobId END, Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
@@ -29,6 +30,8 @@ WHERE JobId IN (
   WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
     AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now) AND AttemptCount BETWEEN :least_attempts AND :most_attempts
     AND AttemptCount < MaxAttempts
+    AND (ModelId IS NULL OR :model_ids IS NULL OR ModelId IN (SELECT value FROM json_each(:model_ids))
+         OR NOT EXISTS (SELECT 1 FROM EmbeddingModel AS m WHERE m.ModelId = BackgroundJob.ModelId AND m.Active = 1))
   LIMIT :n)
 RETURNING lower(JobId) AS jobId, AtomId AS atomId, ModelId AS modelId, TenantId AS tenantId, AttemptCount AS attemptCount, CAST(Parameters AS TEXT) AS parameters;
 
