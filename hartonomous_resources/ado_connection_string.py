@@ -1,4 +1,4 @@
-"""Connection strings of ADO.NET's SqlClient, as values of our settings."""
+"""Reads connection strings of ADO.NET's SqlClient as values of our settings."""
 
 import re
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ _ENCRYPT = {"true": "yes", "mandatory": "yes", "false": "no", "optional": "no"}
 
 
 def settings_of_connection_string(text: str) -> tuple[dict[str, str], list[str]]:
-    """The settings that a connection string makes, by field name, and the keywords in it that have no counterpart here.
+    """Return the settings in a connection string, by field name, and its keywords that have no counterpart here.
 
-    Raises ValueError, which quotes no value, for what is no connection string or asks for a login that is not to be had.
+    Raises ValueError, which quotes no value, for a text that is no connection string, or that asks for a kind of login that we do not have.
     """
     given = {re.sub(r"\s", "", keyword).lower(): (keyword, value) for keyword, value in _pairs(text) if value}
     settings = {f"sqlserver_{_KEYWORDS[name]}": value for name, (_, value) in given.items() if name in _KEYWORDS}

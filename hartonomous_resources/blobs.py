@@ -17,12 +17,12 @@ _INCOMING = "incoming"
 
 
 class TooManyBytes(Exception):
-    """A stream is longer than it may be."""
+    """A stream gives more bytes than it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingBytes:
-    """The bytes of a stream, all of them on the disk, that are no blob yet. `keep` makes them one; doing it again changes nothing."""
+    """The bytes of a whole stream, on the disk but not a blob yet. `keep` makes them one; calling it again changes nothing."""
 
     key: str
     byte_length: int
@@ -44,25 +44,25 @@ class Blobs(Protocol):
     def incoming(
         self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None
     ) -> AbstractContextManager[IncomingBytes]:
-        """The same in two steps: read it all, and make it a blob by `keep` or, at the end of the context, forget it.
+        """Store a stream in two steps: read all of it, then make it a blob by `keep`; without that, it goes when the context ends.
 
-        For whoever must hold a lock while a blob appears, and cannot hold it as long as a sender sends.
+        For a caller that must hold a lock while a blob appears, and cannot hold it as long as a sender sends.
         """
 
     def get(self, key: str) -> bytes:
-        """The bytes of a key. Raises FileNotFoundError."""
+        """Return the bytes of a key. Raises FileNotFoundError."""
 
     def path(self, key: str) -> Path:
-        """Where the bytes of a key can be read as a file."""
+        """Return the path at which the bytes of a key can be read as a file."""
 
     def delete(self, key: str) -> None:
         """Remove a key; a key that is not there is no error."""
 
     def list_keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
-        """Every key, or those written at least so long ago."""
+        """Yield every key, or those written at least so long ago."""
 
     def delete_partial(self, older_than_seconds: float) -> int:
-        """Remove what writers left that were killed before they were done; returns how many files."""
+        """Remove what killed writers left half written; returns how many files."""
 
     def close(self) -> None:
         """Give back connections, where the store has any."""
@@ -116,7 +116,7 @@ class LocalBlobs:
             os.close(folder)
 
     def _is_there(self, key: str) -> bool:
-        """Whether it is stored; then it is young again: the sweep must not take it between this call and the row that names it."""
+        """Return whether a blob is stored, and make it young again: the sweep must not take it before the row that names it is there."""
         try:
             os.utime(self.path(key))
         except FileNotFoundError:

@@ -74,7 +74,7 @@ class BlobsResource(dg.ConfigurableResource[Blobs]):
 
 
 def all_resources() -> dict[str, object]:
-    """Resources by the names under which assets ask for them."""
+    """Return the resources by the names under which assets ask for them."""
     settings = SettingsResource()
     return {
         "settings": settings,

@@ -1,4 +1,4 @@
-"""The configuration of the .NET workers, as values of our settings: appsettings.json, and over it Section__Key variables.
+"""Reads the configuration of the .NET workers as values of our settings: appsettings.json, and over it Section__Key variables.
 
 As in .NET, letter case does not count, and a file may have comments, trailing commas and a byte order mark.
 """
@@ -40,7 +40,7 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*")|,(?=\s*[}\]])')
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredValue:
-    """A value, the key as it was written, and the file that has it; None for the environment."""
+    """A value, its key as it was written, and the file that holds it; None for the environment."""
 
     key: str
     value: str
@@ -52,7 +52,7 @@ Configuration = Mapping[str, ConfiguredValue]
 
 
 def read_configuration(file: Path | None, environment: Mapping[str, str]) -> Configuration:
-    """What the file and the environment say; the environment wins. Of its variables only those of sections that we know count.
+    """Read what the file and the environment say; the environment wins. Of its variables only those of sections that we know count.
 
     Raises ValueError, in one sentence, for a file that cannot be read.
     """
@@ -65,7 +65,7 @@ def read_configuration(file: Path | None, environment: Mapping[str, str]) -> Con
 
 
 def settings_of_configuration(configuration: Configuration) -> dict[str, str]:
-    """Values of our settings by field name.
+    """Return values of our settings by field name.
 
     Raises ValueError, which quotes no value, for a connection string that cannot be used.
     """
@@ -79,7 +79,7 @@ def settings_of_configuration(configuration: Configuration) -> dict[str, str]:
 
 
 def remarks_on_configuration(configuration: Configuration) -> list[str]:
-    """A sentence about each key that has no effect here. Sections that are none of Hartonomous's (Logging, AllowedHosts) have none."""
+    """Return a sentence about each key that has no effect here. Sections that are none of Hartonomous's (Logging, AllowedHosts) have none."""
     not_needed = {key.lower(): why for key, why in NOT_NEEDED.items()}
     known = {SQL_SERVER_KEY.lower(), *(key.lower() for key in FIELDS)}
     remarks = []

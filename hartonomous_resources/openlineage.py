@@ -1,4 +1,4 @@
-"""OpenLineage events on their way out: to an HTTP endpoint, to a file, or to both. What cannot be reached keeps no work back."""
+"""Sends OpenLineage events to an HTTP endpoint, to a file, or to both. A target that cannot be reached holds up no work."""
 
 import queue
 import threading
@@ -65,7 +65,7 @@ class OpenLineageSender:
 
 
 def open_sender(settings: Settings) -> OpenLineageSender | None:
-    """The sender that the settings ask for; None where they ask for none, or where it cannot be had."""
+    """Return the sender that the settings ask for; None where they ask for none, or where its package is missing."""
     if settings.openlineage_url is None and settings.openlineage_file is None:
         return None
     try:

@@ -31,14 +31,14 @@ class ProcessIdentity:
 
     @classmethod
     def parse(cls, text: str) -> "ProcessIdentity | None":
-        """The identity that `str()` wrote, or None for anything else."""
+        """Return the identity that `str()` wrote, or None for anything else."""
         parts = text.rsplit("/", 3)
         if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts[1:]):
             return None
         return cls(parts[0], int(parts[1]), int(parts[2]), int(parts[3]))
 
     def is_gone(self) -> bool:
-        """True only if the process certainly ended: False for a process of another host, of which nothing is known."""
+        """Return True only if the process certainly ended: False for a process of another host, of which nothing is known."""
         if self.host != socket.gethostname():
             return False
         if abs(self.boot - _boot()) > _CLOCK_STEP_SECONDS:
@@ -53,7 +53,7 @@ class ProcessIdentity:
 
 
 def _boot() -> int:
-    """Tells this boot from others: the kernel's own id of it, or else when it was, by a clock that may have been set since."""
+    """Return what tells this boot from others: the kernel's id of it, else its time by a clock that may have been set since."""
     if _BOOT_ID.exists():
         return uuid.UUID(_BOOT_ID.read_text().strip()).int >> 80
     return int(psutil.boot_time())
@@ -70,5 +70,5 @@ def _identity_of(pid: int) -> ProcessIdentity:
 
 
 def this_process() -> ProcessIdentity:
-    """Identity of the calling process (asked anew after a fork)."""
+    """Return the identity of the calling process (asked anew after a fork)."""
     return _identity_of(os.getpid())

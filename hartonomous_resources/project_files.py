@@ -1,10 +1,10 @@
-"""Where the files that are not Python lie: sql/ and dagster.yaml."""
+"""Finds the files that are not Python: sql/ and dagster.yaml."""
 
 from pathlib import Path
 
 
 def project_file(name: str) -> Path:
-    """Path of a file or folder that stands at the top of the checkout, or, once installed from a wheel, inside this package.
+    """Return the path of a file or folder that stands at the top of the checkout, or, once installed from a wheel, inside this package.
 
     Raises FileNotFoundError when it is in neither place: the installation is broken.
     """

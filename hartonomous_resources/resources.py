@@ -1,4 +1,4 @@
-"""The outside, opened: what every stage and every command works with."""
+"""Opens what every stage and every command works with: database, graph, compute, blobs, index of vectors."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,16 +26,16 @@ class Resources:
     vectors: VectorIndex
 
     def close(self) -> None:
-        """Close all that holds something open, each even if another one fails to."""
+        """Close all of them, each even where closing another one fails."""
         with ExitStack() as closing:
             for opened in (self.database, self.graph, self.compute, self.blobs):
                 closing.callback(opened.close)
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of a home. The embedded one belongs to us alone, so its schema is brought up to date.
+    """Open the database of a home. The embedded one belongs to us alone, so its schema is brought up to date.
 
-    On SQL Server that is `hartonomous migrate`'s, with more rights than the work needs; a schema that differs is refused when used.
+    On SQL Server `hartonomous migrate` does that, with more rights than the work needs; a schema that differs is refused when used.
     """
     database = database_of(settings)
     if not settings.uses_sqlserver:
@@ -44,7 +44,7 @@ def open_database(settings: Settings) -> Database:
 
 
 def database_of(settings: Settings) -> Database:
-    """The database of a home as it is. It is not touched until used."""
+    """Return the database of a home without bringing its schema up to date. It is not touched until used."""
     if settings.uses_sqlserver:
         from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
@@ -53,7 +53,7 @@ def database_of(settings: Settings) -> Database:
 
 
 def open_graph(settings: Settings) -> Graph:
-    """The graph of a home. It is not touched until used, so that a broken graph fails only what needs it."""
+    """Return the graph of a home. It is not touched until used, so that a broken graph fails only what needs it."""
     if settings.neo4j_uri is not None:
         from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 
@@ -62,12 +62,13 @@ def open_graph(settings: Settings) -> Graph:
 
 
 def open_compute(settings: Settings) -> Compute:
-    """The compute of a home; models are loaded at first use."""
+    """Return the compute of a home; models are loaded at first use."""
     return COMPUTES[settings.compute](settings)
 
 
 def _in_process(settings: Settings) -> Compute:
-    from hartonomous_resources.compute.in_process import InProcessCompute  # not for commands that only read rows
+    # Imported here, so that commands that only read rows do not load it.
+    from hartonomous_resources.compute.in_process import InProcessCompute
 
     return InProcessCompute(settings)
 
@@ -77,21 +78,21 @@ COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": _in_process}
 
 
 def open_blobs(settings: Settings) -> Blobs:
-    """The blob store of a home."""
+    """Return the blob store of a home."""
     return LocalBlobs(settings.blob_dir)
 
 
 def open_vectors() -> VectorIndex:
-    """The index of vectors of a home."""
+    """Return the index of vectors of a home."""
     from hartonomous_resources.vectors.exact import ExactVectors
 
     return ExactVectors()
 
 
 def open_resources(settings: Settings | None = None) -> Resources:
-    """Everything that a home consists of.
+    """Open everything that a home consists of.
 
-    Whoever opens them closes them. Raises DatabaseUnavailable or SchemaMismatch.
+    The caller closes it. Raises DatabaseUnavailable or SchemaMismatch.
     """
     settings = settings or Settings()
     return Resources(

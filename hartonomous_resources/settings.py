@@ -315,7 +315,7 @@ class Settings(BaseSettings):
 
 
 def variable_of(field: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return f"{PREFIX}{field.upper()}"
 
 
@@ -327,7 +327,7 @@ def _folder_of_user(find: Callable[[str], Path]) -> Path:
 
 
 def _absolute(path: Path) -> Path:
-    """Raises ValueError where `~` stands for nothing: a user without an entry in the system's list, and no HOME."""
+    """Make a path absolute. Raises ValueError where `~` stands for nothing: a user without an entry in the system's list, and no HOME."""
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:

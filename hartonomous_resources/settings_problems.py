@@ -1,4 +1,4 @@
-"""What is wrong with the settings, for whoever set them: values that are refused, names that are none, keys without effect."""
+"""Tells users what is wrong with their settings: values that are refused, unknown names, keys without effect."""
 
 import os
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ _TESTS = f"{PREFIX}TEST_"
 
 
 def problems_of(error: ValidationError) -> dict[str, str]:
-    """What is wrong with which setting, by field name; no value is quoted."""
+    """Return what is wrong with each setting, by field name; no value is quoted."""
     return {
         str(item["loc"][0]) if item["loc"] else "": item["msg"].removeprefix("Value error, ")
         for item in error.errors(include_url=False, include_input=False)
@@ -21,7 +21,7 @@ def problems_of(error: ValidationError) -> dict[str, str]:
 
 
 class _WithDefaults(Settings):
-    """Settings in which the default stands in for whatever is wrong."""
+    """Settings in which the default replaces each value that is wrong."""
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -33,7 +33,7 @@ class _WithDefaults(Settings):
 
 
 def usable_settings() -> tuple[Settings, dict[str, str]]:
-    """The settings, with the default in place of each that is wrong, and what is wrong, by field name."""
+    """Return the settings, with the default in place of each wrong value, and what is wrong, by field name."""
     try:
         return Settings(), {}
     except ValidationError as error:
@@ -41,7 +41,7 @@ def usable_settings() -> tuple[Settings, dict[str, str]]:
 
 
 def remarks_on_settings(settings: Settings) -> list[str]:
-    """A sentence about each variable HARTONOMOUS_* that is no setting, and each key of the .NET configuration that has no effect."""
+    """Return a sentence about each variable HARTONOMOUS_* that is no setting, and each key of the .NET configuration that has no effect."""
     known = [variable_of(field) for field in Settings.model_fields]
     remarks = []
     for name in sorted(os.environ):

@@ -1,4 +1,4 @@
-"""Opening the file of a message: hostile until proven otherwise."""
+"""Opens the file that a message names, which is hostile until proven otherwise."""
 
 import errno
 import os
@@ -18,11 +18,11 @@ MACHINE_ERRORS = _NETWORK_DRIVE_ERRORS | {
     errno.ENOSPC,
     errno.EDQUOT,
 }
-"""The machine's or the network drive's fault and not the file's: every file waits until it has passed."""
+"""Errors that are the machine's or the network drive's fault and not the file's: every file waits until they are over."""
 
 
 class ForbiddenSource(UnreadableSource):
-    """The message may not read that file: this says nothing of the file."""
+    """The message may not read that file. The file itself may be in order."""
 
 
 def open_source_file(uri: str, settings: Settings, granted: str | None) -> BinaryIO:
@@ -50,9 +50,8 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
     except FileNotFoundError as error:
         raise UnreadableSource(f"{uri}: the file is not there (any more); put it back and replay") from error
     except OSError as error:
-        if (
-            error.errno in MACHINE_ERRORS or error.errno == errno.EIO
-        ):  # a damaged place of the disk may be this file's alone
+        # EIO counts as an attempt: a damaged place of the disk may be this file's alone.
+        if error.errno in MACHINE_ERRORS or error.errno == errno.EIO:
             raise
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
     status = os.fstat(descriptor)
@@ -76,6 +75,6 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
 
 
 def _opened_path(descriptor: int, uri: str) -> Path:
-    """Where the opened file really lies: a folder above it may have been swapped for a link after it was judged."""
+    """Return where the opened file really lies: a folder above it may have been swapped for a link after it was judged."""
     link = Path(f"/proc/self/fd/{descriptor}")
     return link.readlink() if link.is_symlink() else local_path(uri).resolve()

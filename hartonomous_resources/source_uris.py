@@ -1,4 +1,4 @@
-"""What a source is called. One file has one uri, however it is spelled, and no message gives its bytes the name of another file."""
+"""Names sources. One file has one uri, however it is spelled, and no message gives its bytes the name of another file."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from hartonomous_core.messages import IngestionRequest
 
 _CLAIMED = "claimed:"
-"""Before the name of a file that a sender gave to bytes of its own."""
+"""Prefix of a file's name that a sender gave to other bytes than that file's."""
 
 
 class UnreadableSource(Exception):
@@ -16,7 +16,7 @@ class UnreadableSource(Exception):
 
 
 def local_path(uri: str) -> Path:
-    """The path that a uri (file://… or a plain absolute path) names.
+    """Return the path that a uri (file://… or a plain absolute path) names.
 
     Raises UnreadableSource for any other scheme and for relative paths.
     """
@@ -32,13 +32,12 @@ def local_path(uri: str) -> Path:
         path = Path(uri)
     if not path.is_absolute():
         raise UnreadableSource(f"{uri}: not an absolute path; a message must name one")
-    return (
-        Path("/", *path.parts[1:]) if path.anchor == "//" else path
-    )  # POSIX gives two leading slashes no meaning here
+    # POSIX gives two leading slashes no meaning here.
+    return Path("/", *path.parts[1:]) if path.anchor == "//" else path
 
 
 def real_path(uri: str) -> Path:
-    """Where the file of a uri really lies, links followed; it need not be there.
+    """Return where the file of a uri really lies, links followed; it need not be there.
 
     Raises UnreadableSource where `local_path` does, and for what no file can be called.
     """
@@ -49,7 +48,7 @@ def real_path(uri: str) -> Path:
 
 
 def source_uri_of(request: IngestionRequest, sha256: str | None = None) -> str:
-    """The uri of the source that a request brings.
+    """Return the uri of the source that a request brings.
 
     A file's is `file:///…` of where it really lies. Other sources have the name that the sender gave, their id or their hash; a name that
     is a file's is kept behind `claimed:`, unless it is that of the very file to read. `sha256` is the hash of the bytes, in hex, where
@@ -68,7 +67,7 @@ def source_uri_of(request: IngestionRequest, sha256: str | None = None) -> str:
 
 
 def is_file_uri(source_uri: str) -> bool:
-    """Whether a source is a file under its own name."""
+    """Return whether a source is a file under its own name."""
     return source_uri.startswith("file:")
 
 

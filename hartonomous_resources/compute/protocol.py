@@ -1,4 +1,4 @@
-"""What a compute backend promises: embedding and projection. Devices differ only in speed."""
+"""The interface of compute backends: embedding and projection. Devices differ only in speed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Compute(Protocol):
     """Embedding and projection. Any threads may call it."""
 
     def models(self) -> Sequence[ModelIdentity]:
-        """The models in use, each a space of its own; of one modality the first is the one that search takes.
+        """Return the models in use, each a space of its own; of one modality the first is the one that search takes.
 
         Raises ComputeUnavailable when one of them cannot be had.
         """
@@ -46,7 +46,7 @@ class Compute(Protocol):
     def project(
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
     ) -> NDArray[np.float64]:
-        """Coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
+        """Return coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
 
     def close(self) -> None:
         """Give back the models and what they run on. The next use loads them again."""

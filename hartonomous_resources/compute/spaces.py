@@ -1,4 +1,4 @@
-"""The embedding spaces that there are: which models the settings name, and how each is loaded. A new space is a line here."""
+"""The embedding spaces: which models the settings name, and how each is loaded. A new space is a line here."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,5 +50,5 @@ SPACES: Sequence[Callable[[Settings], Iterator[Space]]] = (_text_spaces,)
 
 
 def spaces_of(settings: Settings) -> dict[ModelIdentity, Space]:
-    """The spaces that the settings name, their files fetched and verified. Raises ComputeUnavailable."""
+    """Return the spaces that the settings name, their files fetched and verified. Raises ComputeUnavailable."""
     return {space.model: space for find in SPACES for space in find(settings)}

@@ -1,4 +1,4 @@
-"""What a database backend promises. One behaviour, several backends: the contract tests run against each of them."""
+"""The interface of database backends. One behaviour, several backends: the contract tests run against each of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +21,7 @@ class WrittenAtoms:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as received. `sequence` is its place, and its own; `attempt_count` says how often it was received and failed before."""
+    """A message as received. `sequence` is its place in the queue, and unique; `attempt_count` says how often it was received and failed before."""
 
     sequence: int
     message_id: str
@@ -36,7 +36,7 @@ class UnitOfWork(Protocol):
 
     @overload
     def query(self, statement: Statement[RowT], **parameters: object) -> list[RowT]:
-        """All rows of a named statement."""
+        """Return all rows of a named statement."""
 
     @overload
     def query(self, statement: str, **parameters: object) -> list[Row]: ...
@@ -70,22 +70,22 @@ class Database(Protocol):
 
     @property
     def name(self) -> str:
-        """How messages to people call this store."""
+        """The name of this store in messages to people."""
 
     def migrate(self, to: int | None = None) -> list[str]:
         """Bring the schema up to the program's (or to version `to`); returns the names of the migrations that ran."""
 
     def pending_migrations(self, to: int | None = None) -> list[str]:
-        """Names of the migrations that `migrate` would run."""
+        """Return the names of the migrations that `migrate` would run."""
 
     def migration_status(self) -> list[Row]:
-        """Every migration known: feature, version, name, appliedAt (None while pending)."""
+        """Return every known migration: feature, version, name, appliedAt (None while pending)."""
 
     def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
-        """A write transaction: commits at the end, rolls back on any exception."""
+        """Begin a write transaction: commits at the end, rolls back on any exception."""
 
     def read(self) -> AbstractContextManager[UnitOfWork]:
-        """A read transaction: one consistent snapshot, never waits for a writer."""
+        """Begin a read transaction: one consistent snapshot, never waits for a writer."""
 
     def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
         """Wait up to `timeout` seconds until a message can be received; True if one can."""
@@ -94,7 +94,7 @@ class Database(Protocol):
         """Receive up to `limit` messages in order, inside a unit of work of their own, waiting up to `timeout` seconds for the first."""
 
     def change_token(self) -> int:
-        """A number that differs once something has been committed, by whomever; a transaction that changed nothing is none."""
+        """Return a number that differs once anybody has committed a change."""
 
     def wait_for_change(self, since: int, timeout: float) -> bool:
         """Wait until `change_token` differs from `since`, at most `timeout` seconds; True if it does."""

@@ -1,4 +1,4 @@
-"""Messages in QueueMessage: looked at and taken off, the same way on every store."""
+"""Reads and removes messages of QueueMessage, the same way on every store."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from hartonomous_resources.database.rows.queue_rows import QUEUED_MESSAGES
 
 
 def queued_messages(unit_of_work: UnitOfWork, queue: str, limit: int) -> list[Message]:
-    """The first `limit` messages of a queue, in order; they stay where they are."""
+    """Return the first `limit` messages of a queue, in order; they stay where they are."""
     return [
         Message(row["sequence"], row["messageId"], queue, row["orderingKey"], row["body"], row["attemptCount"])
         for row in unit_of_work.query(QUEUED_MESSAGES, queue=queue, n=limit)
@@ -23,7 +23,7 @@ def remove_messages(unit_of_work: UnitOfWork, messages: Sequence[Message]) -> No
 
 @contextmanager
 def delivery(unit_of_work: UnitOfWork, queue: str, limit: int) -> Iterator[Delivery]:
-    """The first `limit` messages, taken off at the end; nobody else receives until the transaction ends."""
+    """Deliver the first `limit` messages and remove them at the end; nobody else receives until the transaction ends."""
     unit_of_work.query("lock_queue", queue=queue)
     messages = queued_messages(unit_of_work, queue, limit)
     yield Delivery(messages, unit_of_work)

@@ -1,4 +1,4 @@
-"""Which of the atoms that answer a question a search may show, whatever ranked them."""
+"""Picks, from ranked atoms, those that a search may show."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ Ranked = Sequence[tuple[int, float]]
 def best_searchable(
     unit_of_work: UnitOfWork, rank: Callable[[int], Ranked], k: int, tenant_id: int, modality: str | None
 ) -> list[tuple[int, float]]:
-    """The k best that a search may show: those of current sources or inserted by hand and, if one is given, of the modality.
+    """Return the k best atoms that a search may show: those of current sources or inserted by hand and, if one is given, of the modality.
 
     `rank(count)` gives the best of all, so many. Superseded ones rank too, so it is asked for more until k are left or it has no more.
     """

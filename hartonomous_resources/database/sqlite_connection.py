@@ -66,7 +66,8 @@ def open_sqlite(path: Path) -> SqliteConnection:
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute(f"PRAGMA soft_heap_limit = {_PROCESS_BYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA wal_autocheckpoint = 16000")  # rewritten index pages are copied back once, not per batch
+    # Rewritten index pages are copied back once, not per batch.
+    connection.execute("PRAGMA wal_autocheckpoint = 16000")
     return SqliteConnection(connection, only_reads, unchanged)
 
 
@@ -76,7 +77,7 @@ def close_sqlite(opened: SqliteConnection) -> None:
 
 
 def prepare_connection(connection: sqlite3.Connection) -> None:
-    """What our statements and the safety of the file expect of every connection that runs them."""
+    """Set what our statements, and the safety of the file, expect of every connection."""
     connection.row_factory = sqlite3.Row
     connection.text_factory = _readable
     connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
@@ -102,12 +103,12 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def _hash_prefix(digest: bytes | None) -> int | None:
-    """The first four bytes of a hash as a number: what a row counts with in a digest that does not depend on order."""
+    """Return the first four bytes of a hash as a number: with it a row counts in a digest that does not depend on order."""
     return None if digest is None else int.from_bytes(digest[:4], "big")
 
 
 def text_hash_prefix(text: str | None) -> int | None:
-    """The same of a text, by the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
+    """Return the same for a text, from the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
     return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
 
 

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean to a user."""
+"""Turns SQLite's errors into ours, which say what to do."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 @contextmanager
 def explain_errors(path: Path) -> Iterator[None]:
-    """Errors of the database at `path` leave as ours, with what to do; one that is a bug, or a conflict of rows, as it is."""
+    """Raise errors of the database at `path` as ours, with what to do; a bug, or a conflict of rows, is raised as it is."""
     try:
         yield
     except sqlite3.Error as error:
@@ -30,7 +30,7 @@ def explain_errors(path: Path) -> Iterator[None]:
 
 
 def only_readable(path: Path) -> ReadOnlyDatabase:
-    """The error of whoever wants to write where that cannot be done."""
+    """Make the error for a write to a database that can only be read."""
     return ReadOnlyDatabase(
         f"{path} can only be read here: its medium is read-only, or this user may not write it; grant the right to write, or make a "
         "copy the HARTONOMOUS_HOME"
@@ -38,7 +38,7 @@ def only_readable(path: Path) -> ReadOnlyDatabase:
 
 
 def held_by_another_writer(path: Path) -> DatabaseError:
-    """The error of a writer whose turn did not come."""
+    """Make the error for a writer whose turn did not come."""
     return DatabaseError(
         f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
     )

@@ -1,4 +1,4 @@
-"""Opening a SQLite database where nothing can be written: a read-only medium, or a folder of another user."""
+"""Opens a SQLite database where nothing can be written: a read-only medium, or a folder of another user."""
 
 import os
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from hartonomous_resources.database.database_errors import DatabaseUnavailable
 
 
 def can_only_be_read(path: Path) -> bool:
-    """Whether the database is there, and SQLite can write neither it nor the log and the index of the log beside it."""
+    """Return whether the database is there, and SQLite can write neither it nor the log and the index of the log beside it."""
     return path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
 def way_to_read(path: Path) -> "tuple[str, Unchanged | None]":
-    """The uri to open it by, and what to hold it to after each read.
+    """Return the uri to open the database by, and what to check after each read.
 
     Where a process left a write-ahead log, its commits are read through the index beside it. Without a log SQLite would have to make
     one beside the file: instead it is opened as a file that never changes, and must prove to be one.
@@ -34,7 +34,7 @@ def way_to_read(path: Path) -> "tuple[str, Unchanged | None]":
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A database that was opened as one that never changes, and its time and size then."""
+    """Time and size of a database that was opened as a file that never changes."""
 
     path: Path
     state: tuple[int, int]

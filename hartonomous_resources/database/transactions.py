@@ -1,4 +1,4 @@
-"""Transactions that are done again when another one was in the way, or the connection broke: a deadlock, a snapshot conflict, a failover."""
+"""Runs transactions again when another one was in the way, or the connection broke: a deadlock, a snapshot conflict, a failover."""
 
 import random
 import time
@@ -42,12 +42,12 @@ def query(database: Database, statement: Statement[RowT], **parameters: object) 
 @overload
 def query(database: Database, statement: str, **parameters: object) -> list[Row]: ...
 def query(database: Database, statement: Statement[Any] | str, **parameters: object) -> list[Any]:
-    """The rows of one named statement, asked in a read transaction of its own."""
+    """Return the rows of one named statement, asked in a read transaction of its own."""
     return ask(database, lambda unit_of_work: unit_of_work.query(statement, **parameters))
 
 
 def retry_conflicts(transaction: Callable[[], T]) -> T:
-    """What `transaction` returns; it is tried anew, as `transact` does, where another one was in its way."""
+    """Run `transaction` and return what it returns; it is run anew, as `transact` does, where another one was in its way."""
     for attempt in range(1, ATTEMPTS):
         try:
             return transaction()

@@ -64,7 +64,7 @@ class Neo4jConnection:
         return "Neo4j at " + without_credentials(self._settings.neo4j_uri or "")
 
     def read(self, work: "Work[T]") -> T:
-        """What `work` returns, in a read transaction. It may run more than once.
+        """Run `work` in a read transaction and return what it returns. It may run more than once.
 
         Raises GraphUnavailable.
         """
@@ -72,7 +72,7 @@ class Neo4jConnection:
             return session.execute_read(work)
 
     def write(self, work: "Work[T]") -> T:
-        """What `work` returns, in a write transaction: all of it or nothing. It may run more than once.
+        """Run `work` in a write transaction and return what it returns. It may run more than once.
 
         Raises GraphUnavailable.
         """
@@ -86,7 +86,7 @@ class Neo4jConnection:
             self._release()
 
     def _session(self) -> "neo4j.Session":
-        """A session. The first one, and the first after a failure, looks whether the server answers and its schema is ours.
+        """Open a session. The first one, and the first after a failure, checks that the server answers and its schema is ours.
 
         So a server that is down already is found to be so at once, and not after all the pauses between attempts.
         """
@@ -130,7 +130,7 @@ class Neo4jConnection:
 
     @contextmanager
     def _translating_errors(self) -> Iterator[None]:
-        """Failures of the server as GraphUnavailable. What is wrong with a statement of ours stays what it is."""
+        """Raise failures of the server as GraphUnavailable. An error in a statement of ours is raised as it is."""
         from neo4j.exceptions import DriverError, Neo4jError
 
         try:
@@ -159,13 +159,13 @@ class Neo4jConnection:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost reason of the driver's several lines, else the first line."""
+    """Return the innermost reason of the driver's several lines, else the first line."""
     text = str(error)
     found = re.findall(r"\(reason (.+?)\)+$", text, re.MULTILINE)
     return str(found[-1] if found else text.partition("\n")[0].rstrip(": "))
 
 
 def single_value(transaction: "neo4j.ManagedTransaction", text: str, **parameters: Any) -> Any:
-    """The one value that a statement returns; None where it returns no row."""
+    """Return the one value that a statement returns; None where it returns no row."""
     row = transaction.run(text, parameters).single()
     return None if row is None else row.value()

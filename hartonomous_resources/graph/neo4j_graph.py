@@ -172,7 +172,7 @@ class Neo4jGraph:
 
 
 def _node_writes(nodes: Iterable[Node]) -> Iterator[tuple[str, Rows]]:
-    """A statement per label, with its rows: each node once, as it was given last.
+    """Yield a statement per label, with its rows: each node once, as it was given last.
 
     They are in the order of their keys: writers that meet wait for one another and do not lock crosswise.
     """
@@ -186,7 +186,7 @@ def _node_writes(nodes: Iterable[Node]) -> Iterator[tuple[str, Rows]]:
 
 
 def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
-    """A statement per type and labels of the ends, with its rows: each edge once, as it was given last, in the order of keys.
+    """Yield a statement per type and labels of the ends, with its rows: each edge once, as it was given last, in the order of keys.
 
     The edges that end at the same node are one row.
     """

@@ -1,4 +1,4 @@
-"""Properties as Neo4j holds them, and back as they were given."""
+"""Converts properties to what Neo4j can hold, and back."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _TIMES = frozenset(("createdAt", "receivedAt", "since", "startedAt"))
 
 
 def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
-    """A row of `merge_nodes`.
+    """Make a row of `merge_nodes`.
 
     Raises ValueError for a key that no index takes, and TypeError for a property that is no JSON.
     """
@@ -41,13 +41,13 @@ def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
 
 
 def node_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that a node was given, from those that Neo4j holds of it."""
+    """Return the properties that a node was written with, from those that Neo4j holds of it."""
     added = {_KEY, _TENANT_ADDED, *([_TENANT] if properties.get(_TENANT_ADDED) else [])}
     return from_neo4j({name: value for name, value in properties.items() if name not in added})
 
 
 def to_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties of a node or edge in the form that Neo4j holds.
+    """Convert properties of a node or edge to the form that Neo4j holds.
 
     Raises TypeError for a property that is no JSON.
     """
@@ -63,7 +63,7 @@ def to_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that `to_neo4j` was given, by name."""
+    """Convert properties back to what `to_neo4j` was given, in order of their names."""
     from neo4j.time import DateTime
 
     found = {
@@ -76,13 +76,13 @@ def from_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_time(value: Any) -> Any:
-    """A time as the tables hold it as what Neo4j compares with its datetimes; anything else as it is."""
+    """Convert a stored time to what Neo4j compares with its datetimes; return anything else as it is."""
     return _moment(value) if type(value) is str else value
 
 
 @lru_cache(maxsize=10_000)
 def _moment(text: str) -> datetime | str:
-    """The atoms of a source came to be at a few moments."""
+    """Parse a stored time. Cached, because the atoms of a source came to be at a few moments."""
     try:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo and time_text(moment) == text else text
@@ -92,12 +92,12 @@ def _moment(text: str) -> datetime | str:
 
 @lru_cache(maxsize=1000)
 def _are_names(names: tuple[str, ...]) -> bool:
-    """Whether they can be the names of properties and none of them is ours. Nodes and edges of a kind all have the same."""
+    """Return whether they can be names of properties and none of them is ours. Cached: nodes and edges of a kind all have the same."""
     return _OWN.isdisjoint(names) and all(name and "\0" not in name for name in names)
 
 
 def _fits(value: object) -> bool:
-    """Whether Neo4j holds it as it is: numbers, text and truth, and lists of one kind of them."""
+    """Return whether Neo4j holds a value as it is: numbers, text and truth, and lists of one kind of them."""
     if type(value) is str:
         return True
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What Neo4j answers about the next step of a walk."""
+"""One step of a walk through the graph, as queries to Neo4j."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ _WAYS: tuple[Way, ...] = ("upstream", "downstream")
 
 @dataclass(frozen=True, slots=True)
 class Neo4jView:
-    """What one tenant's graph was at a time, in one transaction. Ids are the server's and hold within it."""
+    """One tenant's graph as it was at a time, in one transaction. Ids are the server's and hold within it."""
 
     transaction: "neo4j.ManagedTransaction"
     tenant_id: int
@@ -90,7 +90,7 @@ class Neo4jView:
 
 
 def count_downstream(view: Neo4jView, start: str) -> dict[str, int]:
-    """How many nodes of each label were made from a node, at any distance."""
+    """Count by label the nodes that were made from a node, at any distance."""
     seen = {start}
     counts: Counter[str] = Counter()
     frontier = [start]

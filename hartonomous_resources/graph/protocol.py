@@ -1,4 +1,4 @@
-"""What a graph backend promises. Nodes and edges follow W3C PROV: atoms and sources are entities, runs and inferences activities."""
+"""The interface of graph backends. Nodes and edges follow W3C PROV: atoms and sources are entities, runs and inferences activities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ Direction = Literal["upstream", "downstream", "both"]
 
 
 def belongs_to_another_database(name: str, owner: str) -> GraphUnavailable:
-    """What is said when a graph belongs to another database."""
+    """Make the error for a graph that belongs to another database."""
     return GraphUnavailable(
         f"{name} belongs to the Hartonomous database that was made at {owner}; give each its own, or empty it first (docs/operations.md)"
     )
@@ -86,12 +86,12 @@ class Graph(Protocol):
 
     @property
     def name(self) -> str:
-        """How messages to people call this graph."""
+        """The name of this graph in messages to people."""
 
     def claim(self, owner: str) -> None:
-        """Say which database the graph is of, before it is written: the first one keeps it.
+        """Claim the graph for a database before writing to it; it stays that database's.
 
-        Raises GraphUnavailable when it belongs to another one, whose ids mean something else.
+        Raises GraphUnavailable when it belongs to another database, whose ids mean something else.
         """
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
@@ -112,7 +112,7 @@ class Graph(Protocol):
         as_of: str | None = None,
         skip: int = 0,
     ) -> Subgraph:
-        """Upstream and downstream of one node, each up to `depth` edges away, in stable order: by distance, then label, then key.
+        """Find what lies upstream and downstream of one node, each up to `depth` edges away, in stable order: by distance, then label, then key.
 
         Upstream is followed upwards only, and downstream downwards only. A page has the nodes `skip` to `skip + limit` and the edges by
         which they were reached or that join them to nodes of this and earlier pages; `truncated` says that a further page has more.
@@ -122,7 +122,7 @@ class Graph(Protocol):
         """
 
     def path(self, tenant_id: int, start: Name, end: Name, depth: int, *, as_of: str | None = None) -> Subgraph:
-        """One shortest path of at most `depth` edges between two nodes, along edges in either direction; empty when there is none.
+        """Find one shortest path of at most `depth` edges between two nodes, along edges in either direction; empty when there is none.
 
         Nodes are in the order of the path. Of several shortest paths it is always the same one.
 
@@ -130,21 +130,21 @@ class Graph(Protocol):
         """
 
     def impact(self, tenant_id: int, label: Label, key: str, limit: int) -> Impact:
-        """Everything downstream of a node at any distance: what would be affected if it went or were replaced.
+        """Find everything downstream of a node at any distance: what would be affected if it went or were replaced.
 
         Raises KeyError when the tenant has no such node.
         """
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
-        """Nodes by label and edges by type, of one tenant or of all."""
+        """Count nodes by label and edges by type, of one tenant or of all."""
 
     def digests(self, tenant_id: int, hour: str) -> dict[str, Digest]:
-        """Of an hour of a tenant: `atoms`, `sources` and `inferences` whose property `ingestHour` it is, `edges`, the INGESTED_FROM
+        """Digest an hour of a tenant: `atoms`, `sources` and `inferences` whose property `ingestHour` it is, `edges`, the INGESTED_FROM
         edges to those sources, and `uses`, the USED_ATOM and PRODUCED_ATOM edges of those inferences. The sums are of the property
         `digest` of each."""
 
     def keys(self, tenant_id: int, label: Label, after: str, limit: int) -> list[str]:
-        """The next `limit` keys of a label in text order, for a walk over all of them."""
+        """Return the next `limit` keys of a label in text order, for a walk over all of them."""
 
     def close(self) -> None:
         """Give back connections; the next use opens new ones."""

@@ -129,7 +129,7 @@ class SqliteGraph:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What one tenant's graph was at a time, in one transaction."""
+    """One tenant's graph as it was at a time, in one transaction."""
 
     unit_of_work: SqliteUnitOfWork
     tenant_id: int

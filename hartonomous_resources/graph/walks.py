@@ -27,7 +27,7 @@ class View(Protocol[Id]):
     def levels(
         self, frontiers: Mapping[Way, Sequence[Id]], seen: Mapping[Way, AbstractSet[Id]], limit: int
     ) -> Mapping[Way, Sequence[tuple[Id, Name, bool]]]:
-        """One level further each way: the first `limit` nodes by name that lineage reaches from a frontier, and whether each may lead further.
+        """Go one level further each way: the first `limit` nodes by name that lineage reaches from a frontier, and whether each may lead further.
 
         Those of `seen` may be left out.
         """
@@ -46,7 +46,7 @@ class View(Protocol[Id]):
 
 
 def nearest(view: View[Id], start: tuple[Id, Name], direction: Direction, depth: int, limit: int) -> dict[Id, Name]:
-    """The first `limit` nodes by distance, label and key, with their names, beginning with the start.
+    """Find the first `limit` nodes by distance, label and key, with their names, beginning with the start.
 
     A level is asked for `limit` nodes at most. Where that cuts it off, the search ends with it: as many are found then.
     """
@@ -67,7 +67,7 @@ def nearest(view: View[Id], start: tuple[Id, Name], direction: Direction, depth:
 
 
 def shortest_path(view: View[Id], start: tuple[Id, Name], end: tuple[Id, Name], depth: int) -> dict[Id, Name]:
-    """Of the shortest paths the one whose nodes are first by name, step by step; empty when there is none within the depth.
+    """Find the shortest path; of several, the one whose nodes are first by name, step by step; empty when there is none within the depth.
 
     Levels grow from both ends, each time where it costs less, until they meet: a run or a model that a million atoms share is not
     opened up unless the path leads through it.
@@ -93,7 +93,7 @@ def shortest_path(view: View[Id], start: tuple[Id, Name], end: tuple[Id, Name], 
 
 
 def edges_along(view: View[Id], path: Mapping[Id, Name]) -> list[Edge]:
-    """An edge for each step of a path."""
+    """Return an edge for each step of a path."""
     edges = []
     for (a, start), (b, end) in pairwise(path.items()):
         kind, is_from_a, properties = view.edge_between(a, b)

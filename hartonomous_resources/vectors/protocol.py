@@ -1,4 +1,4 @@
-"""What an index of vectors promises: which atoms lie nearest to a vector. One behaviour, several indexes: the contract tests run against each."""
+"""The interface of indexes of vectors: which atoms lie nearest to a vector. One behaviour, several indexes: the contract tests run against each."""
 
 from typing import NamedTuple, Protocol
 
@@ -28,7 +28,7 @@ class VectorIndex(Protocol):
         *,
         modality: str | None = None,
     ) -> list[Hit]:
-        """The k atoms of the tenant nearest to the query by the vectors of the model, the best first, equally good ones by their id.
+        """Find the k atoms of the tenant nearest to the query by the vectors of the model, the best first, equally good ones by their id.
 
         `query` is a unit vector, float32 (d,); the score is the cosine. Vectors of another length, or that are not finite, count
         as none. Only atoms that a search may show are found (current, or inserted by hand) and, with `modality`, of that one. What

@@ -1,4 +1,4 @@
-"""Vectors as rows hold them."""
+"""Reads vectors from rows."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from hartonomous_resources.database.rows.embedding_rows import StoredVector
 
 
 def vectors_of(rows: Sequence[StoredVector], dimension: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The `vector` column of rows as float32 (m, dimension), and of which rows they are, as bool (n,).
+    """Read the `vector` column of rows as float32 (m, dimension), and of which rows they are, as bool (n,).
 
     Left out is what only an insert by hand can have brought: another length, text, NaN, infinity.
     """

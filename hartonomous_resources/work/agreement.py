@@ -1,4 +1,4 @@
-"""Whether graph and database agree, per tenant and hour: counts, and sums that do not depend on the order of the rows.
+"""Compares graph and database, per tenant and hour: counts, and sums that do not depend on the order of the rows.
 
 Every atom, source and inference, and every INGESTED_FROM, USED_ATOM and PRODUCED_ATOM edge counts with a number below 2^32 that is made
 from hashes and ids by the same arithmetic here, for the graph's property `digest`, and in the statement `hour_digests`, for the tables.
@@ -18,33 +18,33 @@ _BELOW = 2**32
 
 
 def atom_digest(atom_hash: str) -> int:
-    """What an atom counts with; `atom_hash` is hex."""
+    """Return the number with which an atom counts; `atom_hash` is hex."""
     return int(atom_hash[:8], 16)
 
 
 def source_digest(source_id: int, content_hash: str) -> int:
-    """What a source counts with; `content_hash` is hex."""
+    """Return the number with which a source counts; `content_hash` is hex."""
     return (int(content_hash[:8], 16) * 31 + source_id) % _BELOW
 
 
 def edge_digest(atom_hash: str, source_id: int, first_ordinal: int, count: int) -> int:
-    """What a pair of atom and source counts with."""
+    """Return the number with which a pair of atom and source counts."""
     return (int(atom_hash[:8], 16) * 31 + source_id * 17 + first_ordinal * 7 + count) % _BELOW
 
 
 def inference_digest(inference_id: str) -> int:
-    """What an inference counts with."""
+    """Return the number with which an inference counts."""
     return int.from_bytes(hashlib.sha256(inference_id.encode("utf-16-le")).digest()[:4], "big")
 
 
 def use_digest(inference_id: str, atom_hash: str, first_ordinal: int, *, produced: bool) -> int:
-    """What an atom counts with that an inference used, or produced."""
+    """Return the number with which an atom counts that an inference used or produced."""
     prefix = inference_digest(inference_id) * 31 + int(atom_hash[:8], 16) * 17
     return (prefix + first_ordinal * 7 + produced) % _BELOW
 
 
 def database_digests(database: Database, tenant_id: int, hour: str) -> dict[str, Digest] | None:
-    """What the graph must hold of an hour; None while events are waiting to be synced."""
+    """Digest what the graph must hold of an hour; None while events are waiting to be synced."""
 
     def look(unit_of_work: UnitOfWork) -> Row | None:
         if unit_of_work.query("queue_has_message", queue=PROVENANCE_QUEUE):
@@ -60,17 +60,17 @@ def database_digests(database: Database, tenant_id: int, hour: str) -> dict[str,
 
 
 def hours_of(database: Database, tenant_id: int) -> list[str]:
-    """Every hour in which a tenant has sources, atoms or inferences."""
+    """Return every hour in which a tenant has sources, atoms or inferences."""
     return [row["hour"] for row in query(database, "hours_of_tenant", tenant_id=tenant_id) if is_hour(row["hour"])]
 
 
 def tenants_of(database: Database) -> list[int]:
-    """Every tenant that has sources, atoms or inferences."""
+    """Return every tenant that has sources, atoms or inferences."""
     return [row["tenantId"] for row in query(database, "database_tenants")]
 
 
 def disagreements(database: Database, graph: Graph, tenant_id: int, hours: Sequence[str]) -> list[str] | None:
-    """Where database and graph differ in these hours; None while that cannot be said.
+    """Describe where database and graph differ in these hours; None while that cannot be said.
 
     Events may still be waiting to be synced, or another run may sync some between the two looks: the database is asked before
     and after the graph.

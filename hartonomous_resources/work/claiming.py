@@ -1,4 +1,4 @@
-"""How a stage claims: in one transaction, and for no longer than it lives."""
+"""Claims rows for a stage: in one transaction, and for no longer than its process lives."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 def claim_rows(
     database: Database, take: Callable[[UnitOfWork], list[T]], give_back: Callable[[list[T]], None]
 ) -> list[T]:
-    """What `take` claims. A signal, perhaps just after the commit, leaves nothing claimed: it is given back, and free at once."""
+    """Return what `take` claims. Where a signal comes, perhaps just after the commit, what was claimed is given back and free at once."""
     claimed: list[T] = []
 
     def keep(unit_of_work: UnitOfWork) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """`name` is a table, or what is none; `ways` are what removes a row, in the order in which they are gone."""
+    """A place that holds content. `name` is a table or another store; `ways` are the steps that remove a row, in order."""
 
     name: str
     holds: str
@@ -88,4 +88,4 @@ NO_HOLDERS = {
     "LandmarkComponent": ("", "numbers of the landmark axes"),
     "LandmarkDimension": ("", "numbers of the landmark axes"),
 }
-"""Tables that hold none: their columns of text, bytes or time, and why. A further column is to be decided on."""
+"""Tables that hold no content: their columns of text, bytes or time, and why. A further column is to be decided on."""

@@ -1,4 +1,4 @@
-"""Reading the bytes of atoms and of whole sources."""
+"""Reads the bytes of atoms and of whole sources."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _ROWS_PER_READ = 512
 
 
 def read_content(row: AtomContent, blobs: Blobs) -> bytes:
-    """Bytes of an atom, given its contentHash, atomicValue, content, blobKey and text columns: what knows the four places.
+    """Return the bytes of an atom: only this function knows the four places where they may lie.
 
     The text counts where an atom was inserted by hand: AtomicValue then holds no more than the first 64 bytes.
     """
@@ -32,7 +32,7 @@ def read_content(row: AtomContent, blobs: Blobs) -> bytes:
 def source_contents(
     database: Database, blobs: Blobs, source_id: int, role: Role = "content"
 ) -> Iterator[tuple[AtomContent, bytes]]:
-    """Each occurrence of that role in a source in order, with the atom's bytes; of content, the row's `suffix` follows them in the source.
+    """Yield each occurrence of that role in a source in order, with the atom's bytes; of content, the row's `suffix` follows them in the source.
 
     Read in blocks of rows, so memory is bounded by the largest atoms and not by the source.
     """
@@ -47,7 +47,7 @@ def source_contents(
 
 
 def source_bytes(database: Database, blobs: Blobs, source_id: int) -> Iterator[bytes]:
-    """The bytes of a source, piece by piece."""
+    """Yield the bytes of a source, piece by piece."""
     for row, content in source_contents(database, blobs, source_id):
         yield content
         if row["suffix"]:

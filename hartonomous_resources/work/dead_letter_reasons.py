@@ -1,6 +1,6 @@
-"""What Dagster may store of why something was given up on.
+"""Shortens the reason of a dead letter to what Dagster may store.
 
-A reason quotes the uri and may quote content. Of one that is known, the words that are always the same are told; of any other nothing is.
+A reason quotes the uri and may quote content. Of a known one, the words that are always the same are kept; of any other, none.
 """
 
 KNOWN = (
@@ -33,5 +33,5 @@ _OTHER = "see `hartonomous dead-letters show`"
 
 
 def reason_without_content(reason: str) -> str:
-    """The part of a reason that quotes nobody."""
+    """Return the part of a reason that quotes neither uri nor content."""
     return next((known for known in KNOWN if known in reason), _OTHER)

@@ -1,4 +1,4 @@
-"""Giving up on a source, a job or a message in hand: what it was is kept, with the reason and the way to replay it."""
+"""Gives up on a source, a job or a message: a dead letter keeps what it was, the reason and the way to replay it."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from hartonomous_resources.database.rows.source_rows import UnfinishedSource
 from hartonomous_resources.database.transactions import transact
 
 _COUNT = re.compile(r" has [\d,]+ ")
-"""How large a file is, or how many names it has: it may be another one each time. No uri holds a space."""
+"""How large a file is, or how many names it has: the number may differ each time. No uri holds a space."""
 
 
 def count_failed_receive(database: Database, message: Message, reason: str, dead_letter_at: int = MAX_ATTEMPTS) -> bool:
@@ -81,14 +81,14 @@ def _insert_dead_letter(
 
 
 def _fingerprint(tenant_id: int | None, queue: str, reason: str, content: bytes) -> bytes:
-    """What makes two dead letters one: the same reason, whatever its count, and nothing held by the earlier one that would be lost with it."""
+    """Hash what two dead letters must share to be kept as one: tenant, queue, reason (whatever its count) and content."""
     return hashlib.sha256(json.dumps([tenant_id, queue, _COUNT.sub(" has … ", reason)]).encode() + content).digest()
 
 
 def _forget_earlier(
     unit_of_work: UnitOfWork, fingerprint: bytes, message_id: str, source_id: int | None = None
 ) -> None:
-    """What is given up on again stands for the times before: their grant and their version of the source are not needed.
+    """Delete what earlier dead letters of the same fingerprint still hold: their path grant and their version of the source.
 
     A version that another one points at stays all the same.
     """

@@ -1,4 +1,4 @@
-"""Rebuilding an hour of the graph from the tables, a bounded part at a time: what is there already is merged again and unchanged."""
+"""Rebuilds an hour of the graph from the tables, a bounded part at a time: what is there already is merged again and unchanged."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -40,12 +40,12 @@ def claim_graph(resources: Resources) -> None:
 
 
 def owner_of_graph(unit_of_work: UnitOfWork) -> str:
-    """What tells this database from others: when it was made."""
+    """Return what tells this database from others: when it was created."""
     return str(unit_of_work.query("schema")[0]["createdAt"])
 
 
 def without_events(resources: Resources) -> AbstractContextManager[None]:
-    """While no event is synced: what is read and written to the graph within does not undo what an event told.
+    """Keep events from being synced: what the context reads and writes to the graph then undoes no event.
 
     Raises DatabaseError as `keep_queue_leased` does.
     """
@@ -104,7 +104,7 @@ def _rebuild_inferences(resources: Resources, tenant: int, hour: str) -> Iterato
 def _merge(
     resources: Resources, describe: Callable[[UnitOfWork], tuple[list[Row], GraphPart]]
 ) -> tuple[list[Row], GraphPart]:
-    """Rows, and the part of the graph that they are, once it is written; no transaction waits for the graph."""
+    """Write a part of the graph; returns the rows it was read from, and the part. No transaction waits for the graph."""
     with without_events(resources):
         rows, part = ask(resources.database, describe)
         resources.graph.merge(*part)

@@ -1,4 +1,4 @@
-"""Recording an inference, whoever tells of it: an application's call, or an event of ProvenanceQueue. Decision 28 has the rule.
+"""Records inferences, reported by an application's call or by an event of ProvenanceQueue. Decision 28 has the rule.
 
 What is recorded stays, what is not recorded yet is added, and what differs is refused: mixing two would be an inference that never was.
 """
@@ -15,7 +15,7 @@ from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH, ATOMIC_V
 from hartonomous_resources.database.rows.inference_rows import insert_inference_atom
 
 _NOT_YET: tuple[object, ...] = (None, "{}", [])
-"""What a field holds that nobody has told of."""
+"""Values of a field that nobody has reported yet."""
 
 
 class RecordedOtherwise(ValueError):
@@ -29,7 +29,7 @@ def write_inference(
     answers: Mapping[str, bytes] | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> bool:
-    """Record what is told of an inference; True where any of it was not recorded before.
+    """Record an inference; returns True where any field was not recorded before.
 
     `answers` are the bytes of texts that it produced, by the SHA-256 in hex by which `inference` names them: they become atoms.
 
@@ -48,7 +48,7 @@ def write_inference(
 
 
 def read_inference(unit_of_work: UnitOfWork, tenant_id: int, inference_id: str) -> dict[str, Any]:
-    """What is recorded of an inference, and `unknownAtoms`, the input that is not here; nothing where nothing is recorded.
+    """Read what is recorded of an inference, and `unknownAtoms`, the input that is not here; nothing where nothing is recorded.
 
     In a unit of work that writes, nobody else records the inference before it ends.
     """
@@ -66,7 +66,7 @@ def read_inference(unit_of_work: UnitOfWork, tenant_id: int, inference_id: str) 
 
 
 def _fields_to_record(inference: InferenceEvent, metadata: Mapping[str, object]) -> dict[str, Any]:
-    """The fields of an inference by the names under which they are recorded."""
+    """Return the fields of an inference by the names under which they are recorded."""
     return {
         "model": inference.model,
         "task": inference.task,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MOST_ROWS = 100
-"""That a statement of an invariant returns: where it returns as many, there may be more."""
+"""The most rows that the statement of an invariant returns; where it returns as many, there may be more."""
 
 
 @dataclass(frozen=True, slots=True)

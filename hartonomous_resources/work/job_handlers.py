@@ -28,24 +28,24 @@ ENTRY_POINT_GROUP = "hartonomous.job_handlers"
 
 @cache
 def _registered() -> dict[str, EntryPoint]:
-    """Handlers by JobType, as installed when this process began."""
+    """Find handlers by JobType, as installed when this process began."""
     found = {each.name: each for each in entry_points(group=ENTRY_POINT_GROUP)}
     found.pop(GENERATE_EMBEDDING, None)  # built in
     return found
 
 
 def handled_job_types() -> list[str]:
-    """The types that installed packages bring, in order of their names."""
+    """Return the types that installed packages bring, in order of their names."""
     return sorted(_registered())
 
 
 def runnable_job_types(settings: Settings) -> list[str]:
-    """The types that a run here can do."""
+    """Return the types that a run here can do."""
     built_in = [GENERATE_EMBEDDING] if settings.embedding_enabled else []
     return built_in + handled_job_types()
 
 
 def job_handler(job_type: str) -> "JobHandler":
-    """The handler of one of `handled_job_types`; its package is imported now. Raises whatever that import raises."""
+    """Load the handler of one of `handled_job_types`; its package is imported now. Raises whatever that import raises."""
     handler: JobHandler = _registered()[job_type].load()
     return handler

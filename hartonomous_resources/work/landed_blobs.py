@@ -1,4 +1,4 @@
-"""Deleting blobs that no row names, without taking one from under a message that is landing the same bytes."""
+"""Deletes blobs that no row names, without taking one from under a message that is landing the same bytes."""
 
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, UnitOfWork

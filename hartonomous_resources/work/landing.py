@@ -1,4 +1,4 @@
-"""Landing: the row of a source is there, and its bytes are read when its turn comes."""
+"""Lands a source: inserts its row now; its bytes are read when its turn comes."""
 
 import json
 

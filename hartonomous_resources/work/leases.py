@@ -1,4 +1,4 @@
-"""Claims whose process is gone are free at once; those of another host run out by their lease."""
+"""Frees the claims of dead processes at once; those of another host run out with their lease."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Which embedding models are active, and which projection of each. Switching one queues what has to be done again."""
+"""Reads and switches the active embedding models and the projection of each. Switching one queues what has to be done again."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def activate_embedding_models(unit_of_work: UnitOfWork, models: Sequence[ModelId
 
 
 def queue_for_other_models(unit_of_work: UnitOfWork, known: Container[int], atom_ids: Sequence[int]) -> None:
-    """Queue these atoms for the active models that are not known to whoever just embedded them for all that it knows.
+    """Queue these atoms for active models that are not in `known`, the models that have just embedded them.
 
     Another process, with other settings, may have made one active since.
     """
@@ -48,12 +48,12 @@ def queue_for_other_models(unit_of_work: UnitOfWork, known: Container[int], atom
 
 
 def active_embedding_models(unit_of_work: UnitOfWork) -> list[EmbeddingModel]:
-    """The active embedding models of all modalities by ModelId; none before anything was embedded."""
+    """Return the active embedding models of all modalities by ModelId; none before anything was embedded."""
     return unit_of_work.query(ACTIVE_EMBEDDING_MODELS)
 
 
 def _id_of(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
-    """The ModelId of a model, which is inserted where it is new."""
+    """Return the ModelId of a model, inserting it where it is new."""
     key = {"modality": model.modality, "artifact_hash": model.artifact_hash, "settings": model.settings}
     found = unit_of_work.query(EMBEDDING_MODEL, **key)
     if not found:
@@ -70,7 +70,7 @@ def _id_of(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
 
 
 def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> ProjectionModel:
-    """The active projection of an embedding model; the landmark projection, which needs no data, when there is none."""
+    """Return the active projection of an embedding model; the landmark projection, which needs no data, when there is none."""
     active = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
     if active:
         return active[0]

@@ -1,4 +1,4 @@
-"""Which hours hold work, and work in an hour that no run is asked for."""
+"""Finds the hours that hold work, and moves work out of hours for which no run is requested."""
 
 import json
 
@@ -12,7 +12,7 @@ from hartonomous_resources.work.stray_hours import is_stray, move_strays
 
 
 def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
-    """Hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
+    """Return hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
     hours = _pending_hours(database, settings)
     if _messages_wait(database, settings):
         hours.add(now_hour)
@@ -21,7 +21,7 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
 
 
 def move_stray_work(database: Database, settings: Settings, now_hour: str) -> None:
-    """Move work that somebody wrote by hand into an hour that is none, or before the grid, to the running hour."""
+    """Move work that somebody wrote by hand into an invalid hour, or one before the grid, to the running hour."""
     first = first_hour(database)
     strays = {hour for hour in _pending_hours(database, settings) if is_stray(hour, first)}
     if strays and first <= now_hour:  # else the clock is wrong, and nothing can be said of hours
@@ -29,7 +29,7 @@ def move_stray_work(database: Database, settings: Settings, now_hour: str) -> No
 
 
 def hours_to_come_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
-    """Hours after this one that hold work all the same, oldest first: the clock was ahead, or somebody wrote the row by hand."""
+    """Return hours after this one that hold work all the same, oldest first: the clock was ahead, or somebody wrote the row by hand."""
     return sorted(hour for hour in _pending_hours(database, settings) if is_hour(hour) and hour > now_hour)
 
 
@@ -51,5 +51,5 @@ def _messages_wait(database: Database, settings: Settings) -> bool:
 
 
 def first_hour(database: Database) -> str:
-    """The hour in which the database was created: the first partition."""
+    """Return the hour in which the database was created: the first partition."""
     return hour_of(query(database, "schema")[0]["createdAt"])

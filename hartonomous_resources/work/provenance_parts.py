@@ -1,4 +1,4 @@
-"""What the graph holds of atoms, sources and inferences: nodes and edges, read from the tables as they are now."""
+"""Describes what the graph holds of atoms, sources and inferences: nodes and edges, read from the tables as they are now."""
 
 import json
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from hartonomous_resources.work.agreement import (
 )
 
 GraphPart = tuple[list[Node], list[Edge]]
+"""Nodes and edges, as `Graph.merge` takes them."""
+
 Atoms = dict[int, Row]
 """Rows of atoms by their ids."""
 
@@ -25,10 +27,10 @@ _MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension"
 def describe_atoms(
     unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], source_id: int | None = None
 ) -> GraphPart:
-    """Atoms with their models, inferences, runs and sources, or the one source that is given."""
+    """Describe atoms with their models, inferences, runs and sources, or only the one source that is given."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     embeddings = _read_embeddings(unit_of_work, tenant, atoms)
-    # An atom that an earlier source brought has been joined to its inferences then, and to each since when that was told of.
+    # An atom that an earlier source brought was joined to its inferences then, and to each later one when that was recorded.
     first = (None, source_id)
     brought = {atom: row for atom, row in atoms.items() if source_id is None or row["firstSourceId"] in first}
     return _join(
@@ -40,7 +42,7 @@ def describe_atoms(
 
 
 def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> GraphPart:
-    """What embedded atoms. The atoms themselves come with their source; those that are in none come here."""
+    """Describe which models and runs embedded the atoms. Atoms are described with their source; those in no source, here."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     loose = _loose(atoms)
     return _join(
@@ -50,13 +52,13 @@ def describe_embedded(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[
 
 
 def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> GraphPart:
-    """What placed atoms in space; they were embedded before."""
+    """Describe which projection models placed the atoms in space; they were embedded before."""
     atoms = _read_atoms(unit_of_work, tenant, atom_ids)
     return _projected(tenant, _read_embeddings(unit_of_work, tenant, atoms))
 
 
 def describe_inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> GraphPart:
-    """Inferences, their models, and the atoms they name that are here."""
+    """Describe inferences, their models, and the atoms they name that are here."""
     uses = unit_of_work.query("atoms_of_inferences", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in uses])
     return _join(_inferences(unit_of_work, tenant, inference_ids), (_atoms(tenant, _loose(atoms)), _uses(tenant, uses)))
@@ -72,7 +74,7 @@ def _read_atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) 
 
 
 def _loose(atoms: Atoms) -> Atoms:
-    """Those in no atomized source: inserted by hand, or an answer. No AtomsCreated tells of them."""
+    """Return the atoms in no atomized source: inserted by hand, or answers. No AtomsCreated event names them."""
     return {atom_id: row for atom_id, row in atoms.items() if row["firstSourceId"] is None}
 
 
@@ -91,13 +93,13 @@ def _atoms(tenant: int, atoms: Atoms) -> list[Node]:
 
 
 def _earlier_uses(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Edge]:
-    """Inferences may have named the atoms before these were here."""
+    """Return the edges of inferences that named the atoms before these were here."""
     ids = json.dumps(list(atoms))
     return _uses(tenant, unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids) if atoms else [])
 
 
 def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
-    """Edges between inferences and the atoms that they were given or produced."""
+    """Return edges between inferences and the atoms that they were given or produced."""
     edges = []
     for row in rows:
         inference, atom = _inference(row), _atom(row["atomHash"])
@@ -131,7 +133,7 @@ def _embedded(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
 
 
 def _projected(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
-    """Atoms may have been embedded and not placed yet."""
+    """Describe the projections of embeddings; those that have no position yet are left out."""
     # Models of one dimension share the landmark projection: the node bears the number that it was first given.
     placed = sorted((row for row in embeddings if row["projectionHash"]), key=lambda row: -row["projectionModelId"])
     models = {
@@ -157,7 +159,7 @@ def _projected(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
 
 
 def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id: int | None) -> GraphPart:
-    """The sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
+    """Describe the sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
     pairs = unit_of_work.query(
         "graph_occurrences", tenant_id=tenant, atom_ids=json.dumps(list(atoms)), source_id=source_id
     )

@@ -1,4 +1,4 @@
-"""Leasing a queue: for work that leads out of the database, and during which no transaction may be open.
+"""Leases a queue for work outside of the database, during which no transaction may be open.
 
 A queue has one holder at a time, so what its messages ask for is done in their order. The messages stay where they are until they
 are acknowledged; the lease of a process that died is free at once, or when it runs out. One that works renews its lease.
@@ -25,7 +25,7 @@ _LOOK_FOR_DEAD_SECONDS = 1.0
 
 @dataclass(slots=True)
 class QueueLease:
-    """A queue is `owner`'s until a time; no two leases of an owner end at the same one."""
+    """`owner` holds the queue until a time; no two leases of an owner end at the same time."""
 
     queue: str
     owner: str
@@ -33,7 +33,7 @@ class QueueLease:
 
 
 def claim_queue(unit_of_work: UnitOfWork, queue: str, owner: str, seconds: float) -> QueueLease | None:
-    """Lease a queue; None while somebody holds it, be it another thread of this process."""
+    """Lease a queue; returns None while somebody holds it, even another thread of this process."""
     lease = QueueLease(queue, owner, timestamp(seconds))
     claimed = unit_of_work.execute("claim_queue", queue=queue, owner=owner, lease_until=lease.until, now=timestamp())
     return lease if claimed else None
@@ -43,7 +43,7 @@ def claim_queue(unit_of_work: UnitOfWork, queue: str, owner: str, seconds: float
 def keep_lease_renewed(database: Database, lease: QueueLease, seconds: float) -> Iterator[None]:
     """Keep a lease while something else takes its time: a thread renews it, each time a third of `seconds` has passed.
 
-    Whoever lost it nevertheless, as a process that was stopped for longer does, is told when giving it back.
+    A process that lost it all the same, because it was stopped for longer, learns so when it gives the queue back.
     """
     is_over = threading.Event()
 

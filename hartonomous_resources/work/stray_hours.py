@@ -1,4 +1,4 @@
-"""Work in an hour that no run will ever be asked for, because somebody wrote it by hand: it is done in the running hour."""
+"""Moves work out of hours for which no run will ever be requested, because somebody wrote it by hand, to the running hour."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,7 @@ _STATEMENTS = ("move_stray_sources", "move_stray_atoms", "move_stray_jobs", "mov
 
 
 def is_stray(hour: object, first_hour: str) -> bool:
-    """Whether a value of IngestHour is no hour, or one before the grid begins."""
+    """Return whether a value of IngestHour is no hour, or one before the grid begins."""
     return not is_hour(hour) or str(hour) < first_hour
 
 

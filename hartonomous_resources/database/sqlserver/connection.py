@@ -26,7 +26,7 @@ _VALUES = re.compile(r"(Truncated value:|duplicate key value is|n?(?:var)?char v
 
 
 def connect(settings: Settings) -> "pyodbc.Connection":
-    """A connection with autocommit off, encrypted and with the server's certificate verified unless the settings say otherwise.
+    """Open a connection with autocommit off, encrypted and with the server's certificate verified unless the settings say otherwise.
 
     Raises DatabaseUnavailable with one sentence that says what to do; no password is in it.
     """
@@ -47,7 +47,7 @@ def connect(settings: Settings) -> "pyodbc.Connection":
 
 
 def connection_string(settings: Settings) -> str:
-    """The ODBC connection string of the settings; a value can hold any character and adds no keyword of its own."""
+    """Make the ODBC connection string of the settings; a value can hold any character and adds no keyword of its own."""
     if settings.sqlserver_dsn is not None:
         text = settings.sqlserver_dsn.get_secret_value().rstrip("; ")
         given = {key.strip().lower() for key in re.findall(r"(?:^|;)([^=;{}]+)=", _without_braced(text))}
@@ -77,7 +77,7 @@ def _without_braced(text: str) -> str:
 
 
 def odbc_driver() -> str:
-    """Name or path of Microsoft's ODBC driver: the system's newest, else the one that the extra `sqlserver` brings.
+    """Return name or path of Microsoft's ODBC driver: the system's newest, else the one that the extra `sqlserver` brings.
 
     Raises DatabaseUnavailable when there is none.
     """
@@ -175,7 +175,7 @@ _REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
 
 
 def translate_error(error: Exception, settings: Settings, procedure: str | None = None) -> DatabaseError:
-    """What a driver's error means, in one line: with what to do, or with all that the server and the driver said.
+    """Turn a driver's error into ours, in one line: with what to do, or with all that the server and the driver said.
 
     `error.args` is (SQLSTATE, text) as pyodbc raises it; `procedure` is what was called.
     """

@@ -78,7 +78,7 @@ def _definitions(folder: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]
 
 
 def to_driver_value(kind: str, value: Any) -> object:
-    """A value as the driver sends it for a T-SQL type: times are text in our rows, and so are ids.
+    """Convert a value to what the driver sends for a T-SQL type: times are text in our rows, and so are ids.
 
     None is BinaryNull, which goes as NULL of the declared type: for None itself pyodbc would ask the server for the type first.
     """
@@ -97,7 +97,7 @@ def to_driver_value(kind: str, value: Any) -> object:
 
 
 def to_driver_rows(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-    """Rows for a table type, its columns given as (name, type).
+    """Convert rows for a table type, its columns given as (name, type).
 
     Bytes that are None go as empty bytes: pyodbc would send a column of nothing but None as varchar, which the server does not
     turn into varbinary. Procedures read empty as NULL.
@@ -116,7 +116,7 @@ def _with(row: Sequence[Any], place: int, value: object) -> Sequence[Any]:
 
 
 def input_sizes(parameters: Sequence[Parameter]) -> list[Any]:
-    """What `Cursor.setinputsizes` takes for these parameters, so that the driver asks the server for no type."""
+    """Return what `Cursor.setinputsizes` takes for these parameters, so that the driver asks the server for no type."""
     import pyodbc
 
     kinds: dict[str, tuple[int, int, int]] = {

@@ -37,13 +37,13 @@ class Draft:
 
 
 def quoted(name: str) -> str:
-    """A name from the database as an identifier: what it holds cannot end it. Unprintable characters are shown as ?."""
+    """Quote a name from the database as an identifier: what it holds cannot end it. Unprintable characters are shown as ?."""
     shown = "".join(character if character.isprintable() else "?" for character in name)
     return "[" + shown.replace("]", "]]") + "]"
 
 
 def blocking(draft: Draft, old: OldTable, column: str, free: set[str]) -> str:
-    """The names of what holds a column against a change, but for these kinds."""
+    """Name what keeps a column from being changed, except for the kinds in `free`."""
     foreign: dict[str, set[str]] = {}
     for key in draft.old.foreign_keys:
         for table, columns in ((key.table, key.columns), (key.references, key.referenced_columns)):
@@ -53,5 +53,5 @@ def blocking(draft: Draft, old: OldTable, column: str, free: set[str]) -> str:
 
 
 def rename_statement(what: str, new_name: str, kind: str) -> str:
-    """The statement that gives something of ours another name; all three are names that we know."""
+    """Return the statement that gives something of ours another name; all three are names that we know."""
     return f"EXEC sys.sp_rename @objname = N'{what}', @newname = N'{new_name}', @objtype = N'{kind}'"

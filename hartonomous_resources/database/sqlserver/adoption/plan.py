@@ -102,7 +102,7 @@ class AdoptionPlan:
 
 
 def plan_adoption(old: OldSchema, schema: str = "dbo", features: Collection[str] = FEATURES) -> AdoptionPlan:
-    """What turns `old` into what our first migration makes, statement by statement.
+    """Plan, statement by statement, how to turn `old` into what our first migration makes.
 
     `features` are the folders beside the migrations that will be installed afterwards: their names must be free, too.
     """
