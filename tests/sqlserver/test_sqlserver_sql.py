@@ -297,7 +297,8 @@ def test_a_message_row_names_the_columns_of_its_table_type_in_their_order() -> N
 
 
 def test_an_atom_as_it_is_written_has_a_field_for_each_column_of_its_table_type() -> None:
-    assert {field.name for field in fields(AtomRow)} == {snake_case(column) for column, _ in table_types()["AtomRows"]}
+    [table] = [each.type for each in load_procedures(folder())["usp_write_atoms"].parameters if each.is_table]
+    assert {field.name for field in fields(AtomRow)} == {snake_case(column) for column, _ in table_types()[table]}
 
 
 # ---- what is said once

@@ -12,7 +12,9 @@ ATOMIC_VALUE_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class AtomRow:
-    """One atom as it occurs in a source, ready to be written. Its fields have the names of the columns of AtomRows, as SQL Server takes it.
+    """One atom as it occurs in a source, ready to be written.
+
+    Its fields have the names of the columns that usp_write_atoms takes on SQL Server.
 
     `content_hash` is SHA-256 (32 bytes) of `content`; bytes above 64 KiB lie in the blob store under `blob_key` and
     `content` is then empty. `ordinal` counts the atoms of its role. `byte_offset` counts from the start of the source; what is

@@ -71,7 +71,8 @@ class SqlServerUnitOfWork:
             self._call(self._procedures[f"usp_{name_of(statement)}"], [given])
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
-        values_of = column_values(self._table_types["AtomRows"])
+        [table] = [each.type for each in self._procedures["usp_write_atoms"].parameters if each.is_table]
+        values_of = column_values(self._table_types[table])
         new_atoms = new_bytes = 0
         for start in range(0, len(atoms), ATOMS_PER_CALL):
             part = atoms[start : start + ATOMS_PER_CALL]
