@@ -1,4 +1,4 @@
-"""How long `hartonomous migrate` takes on SQL Server where nothing is new: on each start of a container, that is.
+"""Measures `hartonomous migrate` on SQL Server where nothing is new, as on each start of a container.
 
 The server is the tests' TDS server, whose journal holds everything; each of its answers takes as long as the network is slow.
 """

@@ -90,7 +90,7 @@ def show_results(result: Any) -> None:
 
 
 def _where(place: Any) -> str:
-    """Where in its source an atom stands; what is derived from the bytes has no offset, and perhaps a place of its format."""
+    """Say where in its source an atom occurs; one derived from the bytes has no offset, but perhaps a place in its format."""
     if place["byteOffset"] is None:
         return f"derived, {cell_text(place['locator'])}" if place["locator"] else "derived"
     return f"bytes {place['byteOffset']}-{place['byteOffset'] + place['byteLength']}"
