@@ -253,7 +253,7 @@ def test_a_connection_that_breaks_before_a_message_was_received_ends_no_run(
     server.answer_next(procedure, drop_after=0)
     work = Work(HOUR, "run", open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path)))
 
-    next(in_batches(10, lambda n: batch(work, handle=lambda _unit_of_work, _message: None, n=n)))
+    next(in_batches(10, lambda size: batch(work, handle=lambda _unit_of_work, _message: None, batch_size=size)))
 
     assert len(server.calls(procedure)) == 2
 
