@@ -22,6 +22,7 @@ from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_wh
 from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_problem
 from hartonomous_core.vocabulary import INFERENCE_ROLES
 from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.inference_recording import RecordedOtherwise, read_inference, write_inference
@@ -158,7 +159,7 @@ def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant =
             raise NotFound(f"inference {inference_id} is not found", remedy="list_inferences")
         named = unit_of_work.query("inference_atoms", tenant_id=tenant, inference_id=inference_id)
         ids = json.dumps([row["atomId"] for row in named if row["atomId"] is not None])
-        return rows[0], named, {row["atomId"]: row["text"] for row in unit_of_work.query("atoms_by_id", atom_ids=ids)}
+        return rows[0], named, {row["atomId"]: row["text"] for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=ids)}
 
     inference, named, texts = ask(resources.database, read)
     atoms = {

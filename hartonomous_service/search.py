@@ -15,6 +15,13 @@ from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
 from hartonomous_resources.database.rows.embedding_rows import EmbeddingModel
+from hartonomous_resources.database.rows.search_rows import (
+    ATOMS_BY_ID,
+    LEXICAL_MATCHES,
+    OCCURRENCE_COUNTS,
+    OCCURRENCES,
+    AtomToShow,
+)
 from hartonomous_resources.database.searchable_atoms import best_searchable
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
@@ -123,7 +130,7 @@ def _rank_by_words(
     words = [word for word in text.split() if re.search(r"\w", word)]
     if not words:
         return []
-    rows = unit_of_work.query("lexical_matches", words=json.dumps(words), any_word=any_word, tenant_id=tenant, n=limit)
+    rows = unit_of_work.query(LEXICAL_MATCHES, words=json.dumps(words), any_word=any_word, tenant_id=tenant, n=limit)
     # Not BM25 itself: its word statistics are those of all tenants, and a score would tell of their texts.
     return [(row["atomId"], 1 / (RRF_K + rank)) for rank, row in enumerate(rows, start=1)]
 
@@ -138,19 +145,28 @@ def _fuse(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 def _describe(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int) -> list[dict[str, Any]]:
     atom_ids = [atom_id for atom_id, _ in hits]
-    atoms = {row["atomId"]: row for row in unit_of_work.query("atoms_by_id", atom_ids=json.dumps(atom_ids))}
+    atoms = {row["atomId"]: row for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(atom_ids))}
     counts = _count_places(unit_of_work, atom_ids, tenant)
     shown = _read_places(unit_of_work, atom_ids, tenant, _PLACES_SHOWN, 0)
     return [
         {
             "rank": rank,
             "score": round(score, 6),
-            **{key: atoms[atom_id][key] for key in ("atomHash", "modality", "subtype", "text")},
+            **_show_atom(atoms[atom_id]),
             "sources": shown[atom_id],
             **counts[atom_id],
         }
         for rank, (atom_id, score) in enumerate(hits, start=1)
     ]
+
+
+def _show_atom(atom: AtomToShow) -> dict[str, Any]:
+    return {
+        "atomHash": atom["atomHash"],
+        "modality": atom["modality"],
+        "subtype": atom["subtype"],
+        "text": atom["text"],
+    }
 
 
 @checked
@@ -187,8 +203,8 @@ def list_places(
 def _count_places(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
     # An atom inserted by hand occurs in no source.
     counts = {atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids}
-    for row in unit_of_work.query("occurrence_counts", atom_ids=json.dumps(atom_ids), tenant_id=tenant):
-        counts[row["atomId"]] = {key: row[key] for key in ("placeCount", "sourceCount")}
+    for row in unit_of_work.query(OCCURRENCE_COUNTS, atom_ids=json.dumps(atom_ids), tenant_id=tenant):
+        counts[row["atomId"]] = {"placeCount": row["placeCount"], "sourceCount": row["sourceCount"]}
     return counts
 
 
@@ -196,7 +212,14 @@ def _read_places(
     unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, limit: int, skip: int
 ) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}
-    for row in unit_of_work.query("occurrences", atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=limit):
-        place = {key: row[key] for key in ("sourceId", "sourceUri", "byteOffset", "byteLength")}
-        found[row["atomId"]].append({**place, "locator": json.loads(row["locator"]) if row["locator"] else None})
+    for row in unit_of_work.query(OCCURRENCES, atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=limit):
+        found[row["atomId"]].append(
+            {
+                "sourceId": row["sourceId"],
+                "sourceUri": row["sourceUri"],
+                "byteOffset": row["byteOffset"],
+                "byteLength": row["byteLength"],
+                "locator": json.loads(row["locator"]) if row["locator"] else None,
+            }
+        )
     return found

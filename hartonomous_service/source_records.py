@@ -10,6 +10,7 @@ from typing import Any
 from hartonomous_core.atomizers import atomizer_for
 from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.rows.provenance_rows import SOURCE_RUNS
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
@@ -65,9 +66,7 @@ def _describe(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
         **row,
         "metadata": json.loads(row["metadata"]),
         "searchable": is_searchable(row["status"], row["contentType"]) and row["supersededBy"] is None,
-        "runIds": [
-            each["runId"] for each in unit_of_work.query("source_runs", source_ids=json.dumps([row["sourceId"]]))
-        ],
+        "runIds": [each["runId"] for each in unit_of_work.query(SOURCE_RUNS, source_ids=json.dumps([row["sourceId"]]))],
         **count_atoms(unit_of_work, [row["sourceId"]])[row["sourceId"]],
     }
 

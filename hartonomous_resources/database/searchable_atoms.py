@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.search_rows import SEARCHABLE_ATOMS
 
 Ranked = Sequence[tuple[int, float]]
 """Ids of atoms with their scores, the best first."""
@@ -29,6 +30,6 @@ def _searchable(
     unit_of_work: UnitOfWork, ranked: Ranked, tenant_id: int, modality: str | None
 ) -> list[tuple[int, float]]:
     ids = json.dumps([atom_id for atom_id, _ in ranked])
-    rows = unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=tenant_id, modality=modality)
+    rows = unit_of_work.query(SEARCHABLE_ATOMS, atom_ids=ids, tenant_id=tenant_id, modality=modality)
     shown = {row["atomId"] for row in rows}
     return [(atom_id, score) for atom_id, score in ranked if atom_id in shown]

@@ -6,7 +6,17 @@ from functools import partial
 
 from hartonomous_core.clock import bounds_of
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import AtomId
+from hartonomous_resources.database.rows.provenance_rows import (
+    ATOMIZED_SOURCES_OF_HOUR,
+    INFERENCES_BETWEEN,
+    LOOSE_ATOMS_OF_HOUR,
+    SOURCE_ATOMS_AFTER,
+    InferenceId,
+    SourceAtomAfter,
+)
+from hartonomous_resources.database.statements import RowT
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
@@ -55,24 +65,28 @@ def without_events(resources: Resources) -> AbstractContextManager[None]:
 
 
 def _rebuild_sources(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
-    def describe(unit_of_work: UnitOfWork, source_id: int, after: Row) -> tuple[list[Row], GraphPart]:
-        rows = unit_of_work.query("source_atoms_after", source_id=source_id, **after, n=ATOMS_PER_EVENT)
+    def describe(
+        unit_of_work: UnitOfWork, source_id: int, role: str, ordinal: int
+    ) -> tuple[list[SourceAtomAfter], GraphPart]:
+        rows = unit_of_work.query(
+            SOURCE_ATOMS_AFTER, source_id=source_id, role=role, ordinal=ordinal, n=ATOMS_PER_EVENT
+        )
         return rows, describe_atoms(unit_of_work, tenant, sorted({row["atomId"] for row in rows}), source_id)
 
-    sources = query(resources.database, "atomized_sources_of_hour", tenant_id=tenant, hour=hour)
+    sources = query(resources.database, ATOMIZED_SOURCES_OF_HOUR, tenant_id=tenant, hour=hour)
     for source_id in (row["sourceId"] for row in sources):
-        after: Row = {"role": "", "ordinal": -1}
+        role, ordinal = "", -1
         while True:
-            rows, part = _merge(resources, partial(describe, source_id=source_id, after=after))
+            rows, part = _merge(resources, partial(describe, source_id=source_id, role=role, ordinal=ordinal))
             yield part
             if len(rows) < ATOMS_PER_EVENT:
                 break
-            after = {name: rows[-1][name] for name in after}
+            role, ordinal = rows[-1]["role"], rows[-1]["ordinal"]
 
 
 def _rebuild_loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
-    def describe(unit_of_work: UnitOfWork, after: int) -> tuple[list[Row], GraphPart]:
-        rows = unit_of_work.query("loose_atoms_of_hour", tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT)
+    def describe(unit_of_work: UnitOfWork, after: int) -> tuple[list[AtomId], GraphPart]:
+        rows = unit_of_work.query(LOOSE_ATOMS_OF_HOUR, tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT)
         return rows, describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
 
     after = 0
@@ -87,9 +101,9 @@ def _rebuild_loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterat
 def _rebuild_inferences(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
     since, until = bounds_of(hour)
 
-    def describe(unit_of_work: UnitOfWork, after: str) -> tuple[list[Row], GraphPart]:
+    def describe(unit_of_work: UnitOfWork, after: str) -> tuple[list[InferenceId], GraphPart]:
         which = {"tenant_id": tenant, "since": since, "until": until, "after": after}
-        rows = unit_of_work.query("inferences_between", **which, n=_INFERENCES_AT_ONCE)
+        rows = unit_of_work.query(INFERENCES_BETWEEN, **which, n=_INFERENCES_AT_ONCE)
         return rows, describe_inferences(unit_of_work, tenant, [row["inferenceId"] for row in rows])
 
     after = ""
@@ -102,8 +116,8 @@ def _rebuild_inferences(resources: Resources, tenant: int, hour: str) -> Iterato
 
 
 def _merge(
-    resources: Resources, describe: Callable[[UnitOfWork], tuple[list[Row], GraphPart]]
-) -> tuple[list[Row], GraphPart]:
+    resources: Resources, describe: Callable[[UnitOfWork], tuple[list[RowT], GraphPart]]
+) -> tuple[list[RowT], GraphPart]:
     """Write a part of the graph; returns the rows it was read from, and the part. No transaction waits for the graph."""
     with without_events(resources):
         rows, part = ask(resources.database, describe)

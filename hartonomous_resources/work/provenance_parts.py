@@ -5,7 +5,23 @@ from collections.abc import Sequence
 
 from hartonomous_core.clock import hour_of
 from hartonomous_core.vocabulary import EdgeType
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.provenance_rows import (
+    ATOMS_OF_INFERENCES,
+    GRAPH_ATOMS,
+    GRAPH_EMBEDDINGS,
+    GRAPH_MODELS,
+    GRAPH_OCCURRENCES,
+    GRAPH_SOURCES,
+    GRAPH_SUPERSEDED,
+    INFERENCE,
+    INFERENCES_OF_ATOMS,
+    SOURCE_RUNS,
+    GraphAtom,
+    GraphEmbedding,
+    GraphModel,
+    UseOfAtom,
+)
 from hartonomous_resources.graph.protocol import Edge, Name, Node
 from hartonomous_resources.work.agreement import (
     atom_digest,
@@ -18,10 +34,14 @@ from hartonomous_resources.work.agreement import (
 GraphPart = tuple[list[Node], list[Edge]]
 """Nodes and edges, as `Graph.merge` takes them."""
 
-Atoms = dict[int, Row]
+Atoms = dict[int, GraphAtom]
 """Rows of atoms by their ids."""
 
-_MODEL_PROPERTIES = ("modelId", "name", "precision", "artifactHash", "dimension")
+
+class EmbeddingOfAtom(GraphEmbedding):
+    """An embedding with the hash of its atom."""
+
+    atomHash: str
 
 
 def describe_atoms(
@@ -59,7 +79,7 @@ def describe_projected(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence
 
 def describe_inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> GraphPart:
     """Describe inferences, their models, and the atoms they name that are here."""
-    uses = unit_of_work.query("atoms_of_inferences", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
+    uses = unit_of_work.query(ATOMS_OF_INFERENCES, tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     atoms = _read_atoms(unit_of_work, tenant, [row["atomId"] for row in uses])
     return _join(_inferences(unit_of_work, tenant, inference_ids), (_atoms(tenant, _loose(atoms)), _uses(tenant, uses)))
 
@@ -69,7 +89,7 @@ def _join(*parts: GraphPart) -> GraphPart:
 
 
 def _read_atoms(unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int]) -> Atoms:
-    rows = unit_of_work.query("graph_atoms", tenant_id=tenant, atom_ids=json.dumps(list(atom_ids)))
+    rows = unit_of_work.query(GRAPH_ATOMS, tenant_id=tenant, atom_ids=json.dumps(list(atom_ids)))
     return {row["atomId"]: row for row in rows}
 
 
@@ -78,8 +98,8 @@ def _loose(atoms: Atoms) -> Atoms:
     return {atom_id: row for atom_id, row in atoms.items() if row["firstSourceId"] is None}
 
 
-def _read_embeddings(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Row]:
-    rows = unit_of_work.query("graph_embeddings", tenant_id=tenant, atom_ids=json.dumps(list(atoms)))
+def _read_embeddings(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[EmbeddingOfAtom]:
+    rows = unit_of_work.query(GRAPH_EMBEDDINGS, tenant_id=tenant, atom_ids=json.dumps(list(atoms)))
     return [{**row, "atomHash": atoms[row["atomId"]]["atomHash"]} for row in rows]
 
 
@@ -95,14 +115,14 @@ def _atoms(tenant: int, atoms: Atoms) -> list[Node]:
 def _earlier_uses(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms) -> list[Edge]:
     """Return the edges of inferences that named the atoms before these were here."""
     ids = json.dumps(list(atoms))
-    return _uses(tenant, unit_of_work.query("inferences_of_atoms", tenant_id=tenant, atom_ids=ids) if atoms else [])
+    return _uses(tenant, unit_of_work.query(INFERENCES_OF_ATOMS, tenant_id=tenant, atom_ids=ids) if atoms else [])
 
 
-def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
+def _uses(tenant: int, rows: Sequence[UseOfAtom]) -> list[Edge]:
     """Return edges between inferences and the atoms that they were given or produced."""
     edges = []
     for row in rows:
-        inference, atom = _inference(row), _atom(row["atomHash"])
+        inference, atom = _inference(row["inferenceId"]), _atom(row["atomHash"])
         since, ordinal = {"since": row["createdAt"]}, row["firstOrdinal"]
         produced = row["role"] == "output"
         digest = use_digest(row["inferenceId"], row["atomHash"], ordinal, produced=produced)
@@ -113,7 +133,7 @@ def _uses(tenant: int, rows: Sequence[Row]) -> list[Edge]:
     return edges
 
 
-def _embedded(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
+def _embedded(tenant: int, embeddings: Sequence[EmbeddingOfAtom]) -> GraphPart:
     models = {row["artifactHash"]: row for row in embeddings}
     runs = {row["runId"] for row in embeddings if row["runId"]}
     edges = [
@@ -132,28 +152,31 @@ def _embedded(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
     ], edges
 
 
-def _projected(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
+def _projected(tenant: int, embeddings: Sequence[EmbeddingOfAtom]) -> GraphPart:
     """Describe the projections of embeddings; those that have no position yet are left out."""
     # Models of one dimension share the landmark projection: the node bears the number that it was first given.
-    placed = sorted((row for row in embeddings if row["projectionHash"]), key=lambda row: -row["projectionModelId"])
+    placed = sorted(
+        ((digest, row) for row in embeddings if (digest := row["projectionHash"])),
+        key=lambda pair: -(pair[1]["projectionModelId"] or 0),
+    )
     models = {
-        row["projectionHash"]: {
+        digest: {
             "kind": "projection",
             "projectionModelId": row["projectionModelId"],
             "name": row["projectionMethod"],
-            "artifactHash": row["projectionHash"],
+            "artifactHash": digest,
         }
-        for row in placed
+        for digest, row in placed
     }
     edges = [
         Edge(
             tenant,
             ("Atom", row["atomHash"]),
             "PROJECTED_BY",
-            ("Model", row["projectionHash"]),
-            {"since": max(row["createdAt"], row["projectionCreatedAt"])},
+            ("Model", digest),
+            {"since": max(row["createdAt"], row["projectionCreatedAt"] or "")},
         )
-        for row in placed
+        for digest, row in placed
     ]
     return [Node(tenant, "Model", digest, properties) for digest, properties in models.items()], edges
 
@@ -161,13 +184,13 @@ def _projected(tenant: int, embeddings: Sequence[Row]) -> GraphPart:
 def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id: int | None) -> GraphPart:
     """Describe the sources of atoms (or the one that the event names), the runs that atomized them, and which version follows which."""
     pairs = unit_of_work.query(
-        "graph_occurrences", tenant_id=tenant, atom_ids=json.dumps(list(atoms)), source_id=source_id
+        GRAPH_OCCURRENCES, tenant_id=tenant, atom_ids=json.dumps(list(atoms)), source_id=source_id
     )
     source_ids = {row["sourceId"] for row in pairs} | ({source_id} if source_id is not None else set())
-    superseded = unit_of_work.query("graph_superseded", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    superseded = unit_of_work.query(GRAPH_SUPERSEDED, tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
     source_ids |= {row["sourceId"] for row in superseded}  # they say by whom
-    sources = unit_of_work.query("graph_sources", tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
-    runs = unit_of_work.query("source_runs", source_ids=json.dumps([row["sourceId"] for row in sources]))
+    sources = unit_of_work.query(GRAPH_SOURCES, tenant_id=tenant, source_ids=json.dumps(sorted(source_ids)))
+    runs = unit_of_work.query(SOURCE_RUNS, source_ids=json.dumps([row["sourceId"] for row in sources]))
     runs_of: dict[int, list[str]] = {}
     for row in runs:
         runs_of.setdefault(row["sourceId"], []).append(row["runId"])
@@ -190,77 +213,84 @@ def _occurrences(unit_of_work: UnitOfWork, tenant: int, atoms: Atoms, source_id:
     ]
     nodes += [_run(tenant, run) for run in sorted({row["runId"] for row in runs})]
     edges = [
-        Edge(tenant, _source(row), "BELONGS_TO", ("Tenant", str(tenant)), {"since": row["receivedAt"]})
+        Edge(tenant, _source(row["sourceId"]), "BELONGS_TO", ("Tenant", str(tenant)), {"since": row["receivedAt"]})
         for row in sources
     ]
     edges += [
-        Edge(tenant, _source(row), "GENERATED_BY", ("Run", row["runId"]), {"since": since_of[row["sourceId"]]})
+        Edge(
+            tenant,
+            _source(row["sourceId"]),
+            "GENERATED_BY",
+            ("Run", row["runId"]),
+            {"since": since_of[row["sourceId"]]},
+        )
         for row in runs
     ]
     edges += [
-        Edge(tenant, ("Source", str(row["supersededBy"])), "SUPERSEDES", _source(row), {"since": row["receivedAt"]})
+        Edge(tenant, _source(row["supersededBy"]), "SUPERSEDES", _source(row["sourceId"]), {"since": row["receivedAt"]})
         for row in superseded
     ]
-    for row in pairs:
-        atom = _atom(atoms[row["atomId"]]["atomHash"])
+    for pair in pairs:
+        atom = _atom(atoms[pair["atomId"]]["atomHash"])
         edges.append(
             Edge(
                 tenant,
                 atom,
                 "INGESTED_FROM",
-                _source(row),
+                _source(pair["sourceId"]),
                 {
-                    "firstOrdinal": row["firstOrdinal"],
-                    "count": row["count"],
-                    "since": since_of[row["sourceId"]],
-                    "digest": edge_digest(atom[1], row["sourceId"], row["firstOrdinal"], row["count"]),
+                    "firstOrdinal": pair["firstOrdinal"],
+                    "count": pair["count"],
+                    "since": since_of[pair["sourceId"]],
+                    "digest": edge_digest(atom[1], pair["sourceId"], pair["firstOrdinal"], pair["count"]),
                 },
             )
         )
-        for run in runs_of.get(row["sourceId"], []):
-            edges.append(Edge(tenant, atom, "GENERATED_BY", ("Run", run), {"since": since_of[row["sourceId"]]}))
+        for run in runs_of.get(pair["sourceId"], []):
+            edges.append(Edge(tenant, atom, "GENERATED_BY", ("Run", run), {"since": since_of[pair["sourceId"]]}))
     return nodes, edges
 
 
 def _inferences(unit_of_work: UnitOfWork, tenant: int, inference_ids: Sequence[str]) -> GraphPart:
-    rows = unit_of_work.query("inference", tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
+    rows = unit_of_work.query(INFERENCE, tenant_id=tenant, inference_ids=json.dumps(list(inference_ids)))
     names = json.dumps(sorted({row["model"] for row in rows}))
-    models = {row["artifactHash"]: row for row in unit_of_work.query("graph_models", artifact_hashes=names)}
+    models = {row["artifactHash"]: row for row in unit_of_work.query(GRAPH_MODELS, artifact_hashes=names)}
     nodes = []
     for row in rows:
         stamps = {"since": row["createdAt"], "ingestHour": hour_of(row["createdAt"])}
-        stamps["digest"] = inference_digest(row["inferenceId"])
-        nodes.append(Node(tenant, "Inference", row["inferenceId"], {**row, **stamps}))
+        digest = inference_digest(row["inferenceId"])
+        nodes.append(Node(tenant, "Inference", row["inferenceId"], {**row, **stamps, "digest": digest}))
     for name in (row["model"] for row in rows):  # a model that also embeds is known by its hash, and stays one node
         known = models.get(name)
         nodes.append(_embedding_model(tenant, known) if known else Node(tenant, "Model", name, {"name": name}))
     return nodes, [
-        Edge(
-            tenant,
-            _inference(row),
-            "USED_MODEL",
-            ("Model", row["model"]),
-            {"since": row["createdAt"]},
-        )
+        Edge(tenant, _inference(row["inferenceId"]), "USED_MODEL", ("Model", row["model"]), {"since": row["createdAt"]})
         for row in rows
     ]
 
 
-def _embedding_model(tenant: int, row: Row) -> Node:
-    properties = {"kind": "embedding", **{name: row[name] for name in _MODEL_PROPERTIES}}
-    return Node(tenant, "Model", row["artifactHash"], properties)
+def _embedding_model(tenant: int, model: GraphModel) -> Node:
+    properties = {
+        "kind": "embedding",
+        "modelId": model["modelId"],
+        "name": model["name"],
+        "precision": model["precision"],
+        "artifactHash": model["artifactHash"],
+        "dimension": model["dimension"],
+    }
+    return Node(tenant, "Model", model["artifactHash"], properties)
 
 
 def _atom(atom_hash: str) -> Name:
     return "Atom", atom_hash
 
 
-def _source(row: Row) -> Name:
-    return "Source", str(row["sourceId"])
+def _source(source_id: int) -> Name:
+    return "Source", str(source_id)
 
 
-def _inference(row: Row) -> Name:
-    return "Inference", row["inferenceId"]
+def _inference(inference_id: str) -> Name:
+    return "Inference", inference_id
 
 
 def _run(tenant: int, run_id: str) -> Node:

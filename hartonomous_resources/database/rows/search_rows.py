@@ -1,0 +1,51 @@
+"""Rows of statements that a search asks."""
+
+from typing import TypedDict
+
+from hartonomous_core.vocabulary import Modality
+from hartonomous_resources.database.rows.atom_rows import AtomId, AtomOfTenant
+from hartonomous_resources.database.statements import Statement
+
+
+class LexicalMatch(AtomId):
+    """An atom with the words that were asked for; `score` is the backend's, the higher the better."""
+
+    score: float
+
+
+class AtomToShow(AtomOfTenant):
+    """An atom as people see it; `atomHash` in hex. What was inserted by hand may lack what it was not given."""
+
+    modality: Modality
+    subtype: str | None
+    atomHash: str
+    text: str | None
+    contentType: str | None
+    ingestHour: str
+    createdAt: str
+
+
+class Occurrence(TypedDict):
+    """Where an atom stands in a source; what is derived has no offset. `locator` is JSON."""
+
+    atomId: int
+    sourceId: int
+    sourceUri: str
+    byteOffset: int | None
+    byteLength: int | None
+    locator: str | None
+
+
+class OccurrenceCount(TypedDict):
+    """In how many places, and in how many sources, an atom stands."""
+
+    atomId: int
+    placeCount: int
+    sourceCount: int
+
+
+LEXICAL_MATCHES = Statement("lexical_matches", LexicalMatch)
+SEARCHABLE_ATOMS = Statement("searchable_atoms", AtomId)
+ATOMS_BY_ID = Statement("atoms_by_id", AtomToShow)
+OCCURRENCES = Statement("occurrences", Occurrence)
+OCCURRENCE_COUNTS = Statement("occurrence_counts", OccurrenceCount)
