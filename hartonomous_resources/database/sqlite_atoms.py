@@ -30,8 +30,10 @@ def write_atoms(
     first: dict[bytes, AtomRow] = {}
     for atom in atoms:
         occurrences[atom.content_hash] = occurrences.get(atom.content_hash, 0) + 1
-        if first.setdefault(atom.content_hash, atom).canonical_text is None and atom.canonical_text is not None:
-            first[atom.content_hash] = atom  # the same bytes as a chunk, or a gap, and as text: it is text
+        earlier = first.setdefault(atom.content_hash, atom)
+        # The same bytes as a chunk, or a gap, and as text are text; in the file and derived, they are what they are in the file.
+        if (atom.canonical_text is None, atom.role) < (earlier.canonical_text is None, earlier.role):
+            first[atom.content_hash] = atom
     hashes = sorted(first)
 
     unit_of_work.execute("create_staged_hash")

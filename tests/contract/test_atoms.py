@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,22 @@ def test_every_occurrence_is_a_row_with_its_place_in_the_source(database: Databa
         ("content", 1, "One.", 5, 4, b"\r\n", None),
         ("derived", 0, "derived", None, None, None, '{"page": 3}'),
     ]
+
+
+def test_what_is_derived_and_in_the_file_is_what_it_is_in_the_file_whichever_comes_first(
+    database: Database, client: Any
+) -> None:
+    derived = atom("the same", 0, role="derived", byte_offset=None, locator="{}")
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.write_atoms(
+            0,
+            insert_source(unit_of_work),
+            HOUR,
+            [replace(derived, modality="code", subtype="function"), atom("the same", 0)],
+        )
+
+    [found] = rows(client, "SELECT Modality AS modality, ReferenceCount AS count FROM Atom")
+    assert found == {"modality": "text", "count": 2}
 
 
 @pytest.mark.parametrize(("length", "in_atom", "in_content"), [(1, 1, 0), (64, 1, 0), (65, 0, 1), (65536, 0, 1)])
