@@ -6,7 +6,8 @@ from typing import Any
 from hartonomous_core.clock import current_hour, time_ordered_uuid
 from hartonomous_core.limits import INLINE_LIMIT
 from hartonomous_core.messages import IngestionRequest
-from hartonomous_resources.database.protocol import Row, UnitOfWork
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.queue_rows import DEAD_LETTERS, DeadLetter
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.landing import insert_landed_source
@@ -24,7 +25,7 @@ def list_dead_letters(
     """
 
     def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=None, n=skip + limit)[skip:]
+        rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=None, n=skip + limit)[skip:]
         total = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
         letters = [_to_document(row) for row in rows]
@@ -39,14 +40,14 @@ def show_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant
     return _to_document(ask(resources.database, lambda unit_of_work: _find(unit_of_work, dead_letter_id, tenant)))
 
 
-def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
-    rows = unit_of_work.query("dead_letters", tenant_id=tenant, dead_letter_id=dead_letter_id, n=1)
+def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> DeadLetter:
+    rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=dead_letter_id, n=1)
     if not rows:
         raise _not_found(dead_letter_id)
     return rows[0]
 
 
-def _take(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> Row:
+def _take(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> DeadLetter:
     """Delete a dead letter and return it: of two callers at once, only one finds it."""
     row = _find(unit_of_work, dead_letter_id, tenant)
     if not unit_of_work.execute("delete_dead_letter", dead_letter_id=dead_letter_id, tenant_id=tenant):
@@ -58,7 +59,7 @@ def _not_found(dead_letter_id: int) -> NotFound:
     return NotFound(f"dead letter {dead_letter_id} is not found", remedy="list_dead_letters")
 
 
-def _to_document(row: Row) -> dict[str, Any]:
+def _to_document(row: DeadLetter) -> dict[str, Any]:
     return {**row, "body": row["body"].decode(errors="backslashreplace")}
 
 
@@ -92,12 +93,15 @@ def replay_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tena
     return transact(resources.database, replay)
 
 
-def _enqueue(unit_of_work: UnitOfWork, row: Row, body: bytes) -> str:
-    [message_id] = unit_of_work.enqueue(row["queue"], [(row["orderingKey"], body)])
+def _enqueue(unit_of_work: UnitOfWork, row: DeadLetter, body: bytes) -> str:
+    queue, ordering_key = row["queue"], row["orderingKey"]
+    if queue is None or ordering_key is None:  # somebody else wrote the row
+        raise Conflict(f"dead letter {row['deadLetterId']} cannot be replayed: it names no queue or key; discard it")
+    [message_id] = unit_of_work.enqueue(queue, [(ordering_key, body)])
     return message_id
 
 
-def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: Row) -> str:
+def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: DeadLetter) -> str:
     """Put a source on the queue again or, if its bytes are more than a message holds, insert it as Landed; returns the id of the message."""
     name = f"dead letter {row['deadLetterId']}"
     unit_of_work.query("lock_blobs")

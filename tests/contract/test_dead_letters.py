@@ -243,6 +243,21 @@ def test_a_source_whose_bytes_are_gone_is_not_replayed(home: Resources, monkeypa
     assert dead_letters(home.database) == [letter]
 
 
+@pytest.mark.parametrize("column", ["Queue", "OrderingKey"])
+def test_a_message_that_somebody_left_without_its_queue_is_not_replayed(
+    home: Resources, client: Any, column: str
+) -> None:
+    ingest(home, broken(home))
+    client.cursor().execute(f"UPDATE DeadLetter SET {column} = NULL")
+    client.commit()
+    [letter] = dead_letters(home.database)
+
+    with pytest.raises(Conflict, match="cannot be replayed: it names no queue or key; discard it"):
+        replay_dead_letter(home, letter["deadLetterId"], tenant=None)
+
+    assert seen(home) == [("message", 1)]
+
+
 def test_a_dead_letter_is_found_and_deleted_for_its_own_tenant_only(home: Resources) -> None:
     ingest(home, forbidden(home))
     (letter,) = dead_letters(home.database)

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from hartonomous_core.vocabulary import DeadLetterKind
 from hartonomous_resources.database.statements import Statement, Values
 
 
@@ -28,8 +29,30 @@ class SameDeadLetter(TypedDict):
     sourceId: int | None
 
 
+class DeadLetter(TypedDict):
+    """What was given up, as it was kept: a message, a source or a job; `replay` says how it is tried again."""
+
+    deadLetterId: int
+    kind: DeadLetterKind
+    tenantId: int | None
+    ingestHour: str
+    queue: str | None
+    orderingKey: str | None
+    messageId: str | None
+    sourceId: int | None
+    jobId: str | None
+    reason: str
+    body: bytes
+    attemptCount: int
+    firstFailedAt: str
+    lastFailedAt: str
+    replay: str
+    seenCount: int
+
+
 QUEUED_MESSAGES = Statement("queued_messages", QueuedMessage)
 COUNT_FAILED_RECEIVE = Statement("count_failed_receive", FailedReceive)
+DEAD_LETTERS = Statement("dead_letters", DeadLetter)
 SAME_DEAD_LETTER = Statement("same_dead_letter", SameDeadLetter)
 
 
