@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,6 @@ from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
-from hartonomous_resources.database.rows.embedding_rows import EmbeddingModel
 from hartonomous_resources.database.rows.search_rows import (
     ATOMS_BY_ID,
     LEXICAL_MATCHES,
@@ -66,6 +65,7 @@ def search(
     text = text.replace("\0", " ")
     if not text.strip():
         raise Invalid("the search text is empty; give some words")
+    question = None if mode == "lexical" else _embed_question(resources, text)
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         def by_words(limit: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
@@ -73,7 +73,9 @@ def search(
             return best_searchable(unit_of_work, rank, limit, tenant, modality)
 
         def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
-            return _rank_by_meaning(unit_of_work, resources, text, tenant, limit, modality)
+            if question is None:
+                return []
+            return resources.vectors.nearest(unit_of_work, tenant, *question, limit, modality=modality)
 
         if mode == "semantic":
             hits = by_meaning(k)
@@ -94,21 +96,15 @@ def search(
     return {**found, "inferenceId": recorded["inferenceId"]}
 
 
-def _rank_by_meaning(
-    unit_of_work: UnitOfWork, resources: Resources, text: str, tenant: int, limit: int, modality: str | None
-) -> Sequence[tuple[int, float]]:
-    """Find the `limit` nearest atoms by cosine, in the space of the first text model that the settings name and that is active."""
-    active = {row["artifactHash"]: row for row in active_embedding_models(unit_of_work) if row["modality"] == "text"}
+def _embed_question(resources: Resources, text: str) -> tuple[int, NDArray[np.float32]] | None:
+    """Embed a text by the first text model that the settings name and that is active; returns its ModelId and the vector.
+
+    None before anything was embedded. Loading a model takes seconds: no transaction is open meanwhile.
+    """
+    rows = ask(resources.database, active_embedding_models)
+    active = {row["artifactHash"]: row for row in rows if row["modality"] == "text"}
     if not active:
-        return []
-    model, query = _embed(resources, text, active)
-    return resources.vectors.nearest(unit_of_work, tenant, model["modelId"], query, limit, modality=modality)
-
-
-def _embed(
-    resources: Resources, text: str, active: Mapping[str, EmbeddingModel]
-) -> tuple[EmbeddingModel, NDArray[np.float32]]:
-    """Embed a text by the first loaded model that is active (by artifact hash); returns that model and the vector."""
+        return None
     try:
         models = [each for each in resources.compute.models() if each.modality == "text"]
         loaded = next((each for each in models if each.artifact_hash in active), None)
@@ -118,7 +114,7 @@ def _embed(
                 f"the settings name the text model {models[0].name} ({models[0].precision}), the embeddings here are by {other['name']} "
                 f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
             )
-        return active[loaded.artifact_hash], resources.compute.embed(loaded, [text]).vectors[0]
+        return active[loaded.artifact_hash]["modelId"], resources.compute.embed(loaded, [text]).vectors[0]
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
 
