@@ -112,7 +112,7 @@ def _embed_question(resources: Resources, text: str) -> tuple[int, NDArray[np.fl
             other = next(iter(active.values()))
             raise Conflict(
                 f"the settings name the text model {models[0].name} ({models[0].precision}), the embeddings here are by {other['name']} "
-                f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest something to embed anew"
+                f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest a new file to embed all anew"
             )
         return active[loaded.artifact_hash]["modelId"], resources.compute.embed(loaded, [text]).vectors[0]
     except ComputeUnavailable as error:

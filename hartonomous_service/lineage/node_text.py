@@ -31,6 +31,8 @@ def node_detail(node: Mapping[str, Any]) -> str:
     names = {"Atom": ("subtype", "modality"), "Source": ("sourceUri",), "Model": ("name",), "Inference": ("task",)}
     values = (node.get(name) for name in names.get(node["label"], ()))
     detail = str(next((held for held in values if held), ""))
+    if node.get("precision"):  # tells apart the spaces of one model
+        detail = f"{detail} {node['precision']}"
     return printable(detail) if node["id"] != f"{node['label']}:{detail}" else ""
 
 
