@@ -4,7 +4,7 @@ Microsoft's parser reads the files, so that precedence and grammar are the serve
 landmarks, Hilbert values, cosines and the search use, refuses every other, and says nothing of locks, plans, rights or speed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -281,15 +281,22 @@ def _select(node: Node, scope: Scope) -> Step:
 def _insert(node: Node, scope: Scope) -> Step:
     insert = node["InsertSpecification"]
     columns = [last_name(column["MultiPartIdentifier"]) for column in insert.all("Columns")]
-    query, target = compile_query(insert["InsertSource"]["Select"], with_ctes(node, scope)), insert["Target"]
+    rows, target = _rows_to_insert(insert["InsertSource"], with_ctes(node, scope)), insert["Target"]
 
     def run(frame: Frame) -> None:
         is_variable = target.kind == "VariableTableReference"
         table = frame[target["Variable"]["Name"].lower()] if is_variable else scope.server.table(_name(target))
-        for row in query.run(frame):
+        for row in rows(frame):
             table.insert(dict(zip(columns, row, strict=True)))
 
     return run
+
+
+def _rows_to_insert(node: Node, scope: Scope) -> Callable[[Frame], Iterable[Sequence[Value]]]:
+    if node.kind != "ValuesInsertSource":
+        return compile_query(node["Select"], scope).run
+    listed = [[expression(value, scope) for value in row.all("ColumnValues")] for row in node.all("RowValues")]
+    return lambda frame: [[value(frame) for value in row] for row in listed]
 
 
 def _name(reference: Node) -> str:
