@@ -72,6 +72,7 @@ HOLDERS = (
 )
 
 NO_HOLDERS = {
+    "Modality": ("Name", "which kinds of content there are"),
     "EmbeddingModel": ("Modality Name ArtifactHash Precision Settings CreatedAt", "says what a model is"),
     "ProjectionModel": (
         "Method Parameters ArtifactHash CreatedAt",

@@ -12,7 +12,7 @@ import pytest
 
 from hartonomous_resources.database.migrations import Migration, read_migrations
 from hartonomous_resources.database.sqlserver import migrator
-from hartonomous_resources.database.sqlserver.procedures import converted
+from hartonomous_resources.database.sqlserver.procedures import to_driver_value
 from tests.builders import DATABASES, Store, require, rows
 from tests.released import FOLDER, SQLSERVER
 
@@ -57,7 +57,7 @@ def insert(client: Any, table: str, given: list[dict[str, Any]]) -> list[str]:
     if has_identity:
         client.execute(f"SET IDENTITY_INSERT dbo.{table} ON")
     for row in given:
-        values = [None if row[name] is None else converted(known[name]["type"], row[name]) for name in names]
+        values = [None if row[name] is None else to_driver_value(known[name]["type"], row[name]) for name in names]
         marks = ", ".join("?" * len(names))
         client.execute(f"INSERT INTO dbo.{table} ({', '.join(names)}) VALUES ({marks})", values)
     if has_identity:
