@@ -52,7 +52,7 @@ DROP PROCEDURE dbo.usp_active_embedding_model;
 DROP PROCEDURE dbo.usp_deactivate_embedding_models;
 DROP PROCEDURE dbo.usp_requeue_jobs_for_model;
 GO
--- READCOMMITTEDLOCK: whoever completes a job for every active model waits for one that is just becoming active.
+-- Whoever reads (a search, a look for work) waits for nobody: a model that is becoming active is locked while all its atoms are queued.
 CREATE PROCEDURE dbo.usp_active_embedding_models
 WITH EXECUTE AS OWNER
 AS
@@ -60,7 +60,18 @@ BEGIN
     SET NOCOUNT ON;
     SELECT m.ModelId AS modelId, m.Modality AS modality, m.Name AS name, m.Dimension AS dimension, m.ArtifactHash AS artifactHash,
         m.Precision AS precision
-    FROM dbo.EmbeddingModel AS m WITH (READCOMMITTEDLOCK) WHERE m.Active = 1
+    FROM dbo.EmbeddingModel AS m WHERE m.Active = 1
+    ORDER BY m.ModelId;
+END;
+GO
+-- For a transaction that writes: not without those that are just becoming active, for which READCOMMITTEDLOCK waits. Whoever has just
+-- embedded atoms with fewer models queues them for these.
+CREATE PROCEDURE dbo.usp_active_embedding_model_ids
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT m.ModelId AS modelId FROM dbo.EmbeddingModel AS m WITH (READCOMMITTEDLOCK) WHERE m.Active = 1
     ORDER BY m.ModelId;
 END;
 GO
@@ -84,8 +95,9 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
--- A job for each of these atoms (all, where @atom_ids is NULL) that an active model has yet to embed. One that waits without a ModelId is for this model, too; one that is
--- being worked on may have begun before the model became active, and counts for nothing. What was skipped has no text for any model.
+-- A job for each of these atoms (all, where @atom_ids is NULL) that an active model has yet to embed. One that waits without a ModelId is
+-- for this model, too; one that is being worked on may have begun before the model became active, and counts for nothing. What was
+-- skipped has no text for any model.
 CREATE PROCEDURE dbo.usp_queue_atoms_for_model @model_id int, @atom_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
@@ -122,7 +134,7 @@ BEGIN
     WHERE a.AtomId IN (SELECT CONVERT(bigint, v.value) FROM OPENJSON(@atom_ids) AS v);
 END;
 GO
--- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand.
+-- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand. The jobs are sought by their atoms.
 CREATE OR ALTER PROCEDURE dbo.usp_embed_again @embedding_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
@@ -133,16 +145,20 @@ BEGIN
     FROM dbo.BackgroundJob AS j
     WHERE j.JobType = 'GenerateEmbedding' AND j.Status IN ('Completed', 'Failed')
         AND j.AtomId IN (SELECT e.AtomId FROM dbo.AtomEmbedding AS e
-                         INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId
-                         WHERE e.ModelId = COALESCE(j.ModelId, e.ModelId));
+                         INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId)
+        AND (j.ModelId IS NULL
+             OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e
+                        INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId
+                        WHERE e.AtomId = j.AtomId AND e.ModelId = j.ModelId));
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
 -- A job that somebody else inserted names its atom in Parameters, in whatever case; only one of the job's own tenant counts. It may name a
--- model there, too: what is no number becomes 0, which is no model's.
+-- model there, too: what is no number becomes 0, which is no model's. One for an active model that is not among @model_ids waits for a
+-- run that knows it.
 CREATE OR ALTER PROCEDURE dbo.usp_claim_jobs
     @hour char(16), @job_type varchar(64), @owner nvarchar(300), @now datetime2(3), @lease_until datetime2(3),
-    @least_attempts int, @most_attempts int, @n int
+    @least_attempts int, @most_attempts int, @n int, @model_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -156,6 +172,9 @@ BEGIN
         WHERE j.IngestHour = @hour AND j.JobType = @job_type AND j.Status IN ('Pending', 'InProgress')
             AND (j.Status = 'Pending' OR j.LeaseUntil IS NULL OR j.LeaseUntil < @now)
             AND j.AttemptCount BETWEEN @least_attempts AND @most_attempts AND j.AttemptCount < j.MaxAttempts
+            AND (j.ModelId IS NULL OR @model_ids IS NULL
+                 OR j.ModelId IN (SELECT CONVERT(int, v.value) FROM OPENJSON(@model_ids) AS v)
+                 OR NOT EXISTS (SELECT 1 FROM dbo.EmbeddingModel AS m WHERE m.ModelId = j.ModelId AND m.Active = 1))
     )
     UPDATE claimed
     SET Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = @owner, LeaseUntil = @lease_until,
