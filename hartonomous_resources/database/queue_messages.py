@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from hartonomous_resources.database.protocol import Delivery, Message, UnitOfWork
+from hartonomous_resources.database.protocol import Database, Delivery, Message, UnitOfWork
 from hartonomous_resources.database.rows.queue_rows import QUEUED_MESSAGES
 
 
@@ -22,9 +22,14 @@ def remove_messages(unit_of_work: UnitOfWork, messages: Sequence[Message]) -> No
 
 
 @contextmanager
-def delivery(unit_of_work: UnitOfWork, queue: str, limit: int) -> Iterator[Delivery]:
-    """Deliver the first `limit` messages and remove them at the end; nobody else receives until the transaction ends."""
-    unit_of_work.query("lock_queue", queue=queue)
-    messages = queued_messages(unit_of_work, queue, limit)
-    yield Delivery(messages, unit_of_work)
-    remove_messages(unit_of_work, messages)
+def receive_messages(database: Database, queue: str, limit: int, timeout: float) -> Iterator[Delivery]:
+    """See `Database.receive`. The messages are removed at the end; nobody else receives until the transaction ends."""
+    if not database.await_messages(queue, timeout):
+        with database.read() as unit_of_work:
+            yield Delivery([], unit_of_work)
+        return
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.query("lock_queue", queue=queue)
+        messages = queued_messages(unit_of_work, queue, limit)
+        yield Delivery(messages, unit_of_work)
+        remove_messages(unit_of_work, messages)

@@ -13,7 +13,7 @@ from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.connection_pool import CONNECTIONS, ConnectionPool
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import Delivery, Row, WrittenAtoms
-from hartonomous_resources.database.queue_messages import delivery
+from hartonomous_resources.database.queue_messages import receive_messages
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.queue_rows import insert_message
 from hartonomous_resources.database.sqlite_atoms import write_atoms
@@ -197,14 +197,8 @@ class SqliteDatabase:
             time.sleep(POLL_SECONDS)  # outside the transaction: a waiting receiver must not hold the write lock
         return waiting
 
-    @contextmanager
-    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> Iterator[Delivery]:
-        if not self.await_messages(queue, timeout):
-            with self.read() as unit_of_work:
-                yield Delivery([], unit_of_work)
-            return
-        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, limit) as received:
-            yield received
+    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
+        return receive_messages(self, queue, limit, timeout)
 
     def _has_message(self, queue: str) -> bool:
         return bool(query(self, "queue_has_message", queue=queue))

@@ -6,14 +6,14 @@ as table-valued parameters: never one at a time.
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from hartonomous_resources.database.connection_pool import ConnectionPool
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.protocol import Delivery, Row, UnitOfWork
-from hartonomous_resources.database.queue_messages import delivery
+from hartonomous_resources.database.queue_messages import receive_messages
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translate_error
 from hartonomous_resources.database.sqlserver.migrator import check_schema, open_migrator
 from hartonomous_resources.database.sqlserver.unit_of_work import Session, SqlServerUnitOfWork
@@ -133,14 +133,8 @@ class SqlServerDatabase:
         with open_migrator(self._settings) as migrator:
             return migrator.status()
 
-    @contextmanager
-    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> Iterator[Delivery]:
-        if not self.await_messages(queue, timeout):
-            with self.read() as unit_of_work:
-                yield Delivery([], unit_of_work)
-            return
-        with self.unit_of_work() as unit_of_work, delivery(unit_of_work, queue, limit) as received:
-            yield received
+    def receive(self, queue: str, limit: int, timeout: float = 0.0) -> AbstractContextManager[Delivery]:
+        return receive_messages(self, queue, limit, timeout)
 
     def await_messages(self, queue: str, timeout: float = 0.0) -> bool:
         """Wait on the server until a message can be received; in a transaction of its own, which moves what has arrived."""
