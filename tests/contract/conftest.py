@@ -1,4 +1,4 @@
-"""One set of tests, every backend: which there are is said in tests/builders.py."""
+"""One set of tests, every backend: which there are is said in tests/backends.py."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,8 @@ from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.protocol import VectorIndex
-from tests.builders import DATABASES, GRAPHS, VECTOR_INDEXES, Store, open_home, require
+from tests.backends import DATABASES, GRAPHS, VECTOR_INDEXES, Store, require
+from tests.builders import open_home
 
 
 @pytest.fixture(params=DATABASES)

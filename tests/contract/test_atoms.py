@@ -14,17 +14,9 @@ from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.database.protocol import Database, WrittenAtoms
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.work.contents import read_content
-from tests.builders import (
-    HOUR,
-    Store,
-    atom,
-    atoms_of,
-    broken_invariants,
-    in_processes,
-    insert_source,
-    rows,
-    write,
-)
+from tests.backends import Store, rows
+from tests.builders import HOUR, atom, atoms_of, broken_invariants, insert_source, write
+from tests.processes import in_processes
 
 ATOM_RULES = ("broken_reference_counts", "duplicate_atoms", "broken_tenancy")
 INSERT_BY_HAND = (

@@ -12,7 +12,7 @@ from hartonomous_core.embedders.protocol import Items
 from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
 from hartonomous_resources.compute.protocol import Compute, ComputeUnavailable, ModelIdentity
 from hartonomous_resources.settings import Settings
-from tests.builders import COMPUTES
+from tests.backends import COMPUTES
 
 TEXTS = ["Tides follow the moon.", "A word", "The lighthouse was lit at dusk. " * 40, "def tide(moon): return moon"]
 ITEMS: dict[str, Items] = {

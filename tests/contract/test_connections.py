@@ -9,7 +9,8 @@ import pytest
 
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.transactions import query
-from tests.builders import DATABASES, Store, enqueue, receive_all
+from tests.backends import DATABASES, Store
+from tests.builders import enqueue, receive_all
 
 QUEUE = "IngestionQueue"
 BOUND = 2

@@ -18,7 +18,8 @@ from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.dead_letters import discard_dead_letter, replay_dead_letter
 from hartonomous_service.errors import Conflict, NotFound
 from hartonomous_service.ingest import ingest as ingest_paths
-from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request, rows
+from tests.backends import rows
+from tests.builders import dead_letters, enqueue, receive_all, receive_and_return, request
 from tests.stages import MakeHome, all_sources, ingest, put_file, run_stages_of
 
 

@@ -20,7 +20,8 @@ from hartonomous_resources.work.graph_rebuild import rebuild_hour
 from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.search import list_places, search
 from hartonomous_service.source_records import reconstruct, show_source, verify_sources
-from tests.builders import dead_letters, enqueue, request, rows
+from tests.backends import rows
+from tests.builders import dead_letters, enqueue, request
 from tests.stages import all_sources, run_stages_of
 from tests.toy_atomizer import CONTENT_TYPE, SqueezedTextAtomizer, squeezed
 

@@ -14,7 +14,9 @@ from hartonomous_resources.processes import this_process
 from hartonomous_resources.work.giving_up import dead_letter_job
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.queue_leases import claim_queue
-from tests.builders import HOUR, Store, claim_sources, dead_letters, in_processes, start_and_kill, write
+from tests.backends import Store
+from tests.builders import HOUR, claim_sources, dead_letters, write
+from tests.processes import in_processes, start_and_kill
 
 EXPIRED = -1.0
 

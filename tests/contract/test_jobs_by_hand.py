@@ -18,7 +18,8 @@ from hartonomous_resources.work import job_handlers
 from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 from hartonomous_service.background_jobs import create_job, get_job, retry_job, update_job_status
 from hartonomous_service.errors import Conflict, Invalid, NotFound
-from tests.builders import SmallCompute, dead_letters, rows, write
+from tests.backends import rows
+from tests.builders import SmallCompute, dead_letters, write
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
 

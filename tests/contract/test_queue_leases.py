@@ -24,7 +24,9 @@ from hartonomous_resources.work.graph_rebuild import without_events
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.provenance_parts import GraphPart
 from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
-from tests.builders import Store, dead_letters, enqueue, open_home, start_and_kill
+from tests.backends import Store
+from tests.builders import dead_letters, enqueue, open_home
+from tests.processes import start_and_kill
 
 QUEUE = PROVENANCE_QUEUE
 MakeHome = Callable[..., Resources]

@@ -13,15 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Message
 from hartonomous_resources.work.giving_up import count_failed_receive
-from tests.builders import (
-    Store,
-    dead_letters,
-    enqueue,
-    in_processes,
-    receive_all,
-    receive_and_return,
-    start_and_kill,
-)
+from tests.backends import Store
+from tests.builders import dead_letters, enqueue, receive_all, receive_and_return
+from tests.processes import in_processes, start_and_kill
 
 QUEUE, OTHER = INGESTION_QUEUE, PROVENANCE_QUEUE
 

@@ -14,7 +14,8 @@ from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
 from hartonomous_service.source_records import list_sources, show_source
-from tests.builders import HOUR, atoms_of, enqueue, insert_source, request, rows, write
+from tests.backends import rows
+from tests.builders import HOUR, atoms_of, enqueue, insert_source, request, write
 from tests.stages import MakeHome, all_sources, ingest, put_file
 
 

@@ -24,10 +24,8 @@ from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work
+from tests.backends import DATABASES, GRAPHS, Store, rows
 from tests.builders import (
-    DATABASES,
-    GRAPHS,
-    Store,
     broken_invariants,
     claim_sources,
     dead_letters,
@@ -35,10 +33,9 @@ from tests.builders import (
     open_home,
     receive_all,
     request,
-    rows,
-    start_and_kill,
     without,
 )
+from tests.processes import start_and_kill
 from tests.stages import (
     ALL_RULES,
     MakeHome,

@@ -19,7 +19,8 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import activate_embedding_models, active_embedding_models
 from hartonomous_resources.work.provenance_parts import describe_embedded
 from hartonomous_service.search import search
-from tests.builders import SmallCompute, broken_invariants, request, rows, small_model, write
+from tests.backends import rows
+from tests.builders import SmallCompute, broken_invariants, request, small_model, write
 from tests.stages import ingest
 
 A, B, CODE = small_model("a"), small_model("b"), small_model("c", "code")

@@ -9,7 +9,8 @@ import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from tests.builders import rows, write
+from tests.backends import rows
+from tests.builders import write
 
 
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.ingest import submit
 from hartonomous_service.search import search
 from hartonomous_service.source_records import list_sources, reconstruct, verify_sources
-from tests.builders import GRAPHS, Store, dead_letters, open_home, start_and_kill
+from tests.backends import GRAPHS, Store
+from tests.builders import dead_letters, open_home
+from tests.processes import start_and_kill
 from tests.stages import MakeHome, all_sources, run_stages_of
 
 TEN_MB = b"".join(

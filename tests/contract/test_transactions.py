@@ -7,7 +7,9 @@ import pytest
 
 from hartonomous_core.messages import INGESTION_QUEUE as QUEUE
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from tests.builders import Store, enqueue, in_processes, insert_source, receive_all, sources
+from tests.backends import Store
+from tests.builders import enqueue, insert_source, receive_all, sources
+from tests.processes import in_processes
 
 
 def uris(unit_of_work: UnitOfWork) -> list[str]:

@@ -14,7 +14,8 @@ from hartonomous_core.embedders.text_onnx import TextEmbedder
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.vectors import exact
 from hartonomous_resources.vectors.protocol import VectorIndex
-from tests.builders import HOUR, rows, write
+from tests.backends import rows
+from tests.builders import HOUR, write
 
 Vector = NDArray[np.float32]
 Nearest = Callable[..., list[tuple[int, float]]]

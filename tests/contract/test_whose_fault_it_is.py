@@ -15,7 +15,8 @@ from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.database import transactions
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.resources import Resources
-from tests.builders import SmallCompute, dead_letters, enqueue, request, rows
+from tests.backends import rows
+from tests.builders import SmallCompute, dead_letters, enqueue, request
 from tests.stages import ingest, put_file, run_stages_of, states
 
 PASSING = [errno.EMFILE, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC, errno.EDQUOT]

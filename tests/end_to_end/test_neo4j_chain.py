@@ -22,8 +22,9 @@ from hartonomous_service.errors import ServiceError
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.ingest import ingest
 from hartonomous_service.lineage.queries import LineageQuery, find_impact, find_lineage
-from tests.builders import dead_letters, enqueue, in_processes, request, wait_for_the_others
+from tests.builders import dead_letters, enqueue, request
 from tests.cli import Home, finish, hour_with_room, wait_until
+from tests.processes import in_processes, wait_for_the_others
 from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, empty, required, run_cypher
 
 FOG = "The harbour lay quiet under the fog."

@@ -21,7 +21,7 @@ from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
-from tests.builders import in_processes, wait_for_the_others
+from tests.processes import in_processes, wait_for_the_others
 from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, free_port, required, run_cypher
 
 N = 5_000

@@ -13,7 +13,7 @@ import pytest
 from hartonomous_resources.database.migrations import Migration, read_migrations
 from hartonomous_resources.database.sqlserver import migrator
 from hartonomous_resources.database.sqlserver.procedures import to_driver_value
-from tests.builders import DATABASES, Store, require, rows
+from tests.backends import DATABASES, Store, require, rows
 from tests.released import FOLDER, SQLSERVER
 
 COLUMNS = """SELECT c.name, TYPE_NAME(c.user_type_id) AS type, c.max_length, c.is_nullable, c.is_identity, c.is_computed

@@ -30,7 +30,8 @@ from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work
 from hartonomous_service.health import check_health
-from tests.builders import GRAPHS, HOUR, atoms_of, open_home, receive_all
+from tests.backends import GRAPHS
+from tests.builders import HOUR, atoms_of, open_home, receive_all
 from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
 from tests.tools.tds.protocol import Call, Login, Transaction
 from tests.tools.tds.responses import Failure, Rows

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hartonomous_resources.blobs import LocalBlobs, TooManyBytes
-from tests.builders import in_processes, start_and_kill
+from tests.processes import in_processes, start_and_kill
 
 CONTENT = bytes(range(256)) * 300
 

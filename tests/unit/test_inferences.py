@@ -19,8 +19,9 @@ from hartonomous_service.inferences import (
     record_lines,
     show_inference,
 )
-from tests.builders import broken_invariants, in_processes, receive_all, write
+from tests.builders import broken_invariants, receive_all, write
 from tests.contract.conftest import database, home, make_home, store
+from tests.processes import in_processes
 
 __all__ = ["database", "home", "make_home", "store"]
 
@@ -264,7 +265,8 @@ def test_bytes_first_seen_as_a_chunk_turn_into_text_when_they_are_an_answer(home
 
 
 def record_the_same(index: int, store: Any, folder: Any) -> dict[str, Any]:
-    from tests.builders import GRAPHS, open_home
+    from tests.backends import GRAPHS
+    from tests.builders import open_home
 
     opened = open_home(folder / str(index), store.open(), GRAPHS["sqlite"].open(folder / str(index)))
     try:

@@ -16,7 +16,9 @@ from hartonomous_resources.database.sqlite import SqliteDatabase, split_statemen
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.work.invariants import INVARIANTS
-from tests.builders import broken_invariants, in_processes, rows, wait_for_the_others
+from tests.backends import rows
+from tests.builders import broken_invariants
+from tests.processes import in_processes, wait_for_the_others
 from tests.released import FOLDER
 
 ONE = "CREATE TABLE One (Id INTEGER PRIMARY KEY);\n"

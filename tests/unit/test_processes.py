@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from hartonomous_resources.processes import ProcessIdentity, this_process
-from tests.builders import start_and_kill
+from tests.processes import start_and_kill
 
 
 def write_identity_and_hang(ready: Callable[[], None], path: Path) -> None:
