@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hartonomous_assets import embeddings, job_claims
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_resources.compute.text_model import TextModelFiles
-from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.database.rows.job_rows import ClaimedJob
 from hartonomous_resources.resources import Resources
 from tests.cli import Home, Result, finish, hour_with_room
 from tests.faults.conftest import SMALL
@@ -114,8 +115,10 @@ def test_atoms_that_another_run_removes_while_their_jobs_are_claimed_do_no_harm(
             )
     claim = job_claims._claim
 
-    def claim_and_then_the_other_run_finishes_its_source(work: Work, job_type: str, n: int) -> list[Row]:
-        jobs = claim(work, job_type, n)
+    def claim_and_then_the_other_run_finishes_its_source(
+        work: Work, job_type: str, n: int, models: Collection[int] | None
+    ) -> list[ClaimedJob]:
+        jobs = claim(work, job_type, n, models)
         with resources.database.unit_of_work() as unit_of_work:
             unit_of_work.query("delete_unreferenced_atoms")
         return jobs

@@ -79,11 +79,10 @@ class Synced(RuleBasedStateMachine):
     def insert_by_hand(self, text: str) -> None:
         self.by_hand = True
         values = (bytes.fromhex(hash_of(text)), text)
-        with self.home.database.unit_of_work():
-            self.home.database.connection().execute(  # type: ignore[attr-defined]
-                "INSERT OR IGNORE INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (0, 'text', ?, ?)",
-                values,
-            )
+        self.home.database.connection().execute(  # type: ignore[attr-defined]
+            "INSERT OR IGNORE INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (0, 'text', ?, ?)",
+            values,
+        )
 
     @rule()
     def embed(self) -> None:
@@ -96,8 +95,8 @@ class Synced(RuleBasedStateMachine):
             )
             rows = [(row["atomId"], model, 3, VECTOR, 1, "run", timestamp()) for row in waiting]
             unit_of_work.execute_many("insert_embedding", rows)
-            self.home.database.connection().execute("UPDATE BackgroundJob SET Status = 'Completed'")  # type: ignore[attr-defined]
             publish(unit_of_work, "AtomsEmbedded", waiting, "run")
+        self.home.database.connection().execute("UPDATE BackgroundJob SET Status = 'Completed'")  # type: ignore[attr-defined]
         run(self.home, projections.STAGE)
 
     @rule()
