@@ -21,7 +21,7 @@ from hartonomous_resources.database.rows.search_rows import (
     OCCURRENCES,
     AtomToShow,
 )
-from hartonomous_resources.database.searchable_atoms import best_searchable
+from hartonomous_resources.database.searchable_atoms import AtomFilter, best_searchable
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import active_embedding_models
@@ -65,17 +65,18 @@ def search(
     text = text.replace("\0", " ")
     if not text.strip():
         raise Invalid("the search text is empty; give some words")
+    atom_filter = AtomFilter(modality=modality)
     question = None if mode == "lexical" else _embed_question(resources, text)
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         def by_words(limit: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
             rank = partial(_rank_by_words, unit_of_work, text, tenant, any_word)
-            return best_searchable(unit_of_work, rank, limit, tenant, modality)
+            return best_searchable(unit_of_work, rank, limit, tenant, atom_filter)
 
         def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
             if question is None:
                 return []
-            return resources.vectors.nearest(unit_of_work, tenant, *question, limit, modality=modality)
+            return resources.vectors.nearest(unit_of_work, tenant, *question, limit, atom_filter=atom_filter)
 
         if mode == "semantic":
             hits = by_meaning(k)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.search_rows import SEARCHABLE_ATOMS
 
@@ -10,26 +12,36 @@ Ranked = Sequence[tuple[int, float]]
 """Ids of atoms with their scores, the best first."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtomFilter:
+    """Which of the atoms that a search may show are wanted; what is None narrows nothing."""
+
+    modality: Modality | None = None
+
+
+NO_FILTER = AtomFilter()
+
+
 def best_searchable(
-    unit_of_work: UnitOfWork, rank: Callable[[int], Ranked], k: int, tenant_id: int, modality: str | None
+    unit_of_work: UnitOfWork, rank: Callable[[int], Ranked], k: int, tenant_id: int, atom_filter: AtomFilter
 ) -> list[tuple[int, float]]:
-    """Return the k best atoms that a search may show: those of current sources or inserted by hand and, if one is given, of the modality.
+    """Return the k best atoms that a search may show: those of current sources or inserted by hand that the filter lets through.
 
     `rank(count)` gives the best of all, so many. Superseded ones rank too, so it is asked for more until k are left or it has no more.
     """
     count = 2 * k
     while True:
         ranked = rank(count)
-        shown = _searchable(unit_of_work, ranked, tenant_id, modality)
+        shown = _searchable(unit_of_work, ranked, tenant_id, atom_filter)
         if len(shown) >= k or len(ranked) < count:
             return shown[:k]
         count *= 4
 
 
 def _searchable(
-    unit_of_work: UnitOfWork, ranked: Ranked, tenant_id: int, modality: str | None
+    unit_of_work: UnitOfWork, ranked: Ranked, tenant_id: int, atom_filter: AtomFilter
 ) -> list[tuple[int, float]]:
     ids = json.dumps([atom_id for atom_id, _ in ranked])
-    rows = unit_of_work.query(SEARCHABLE_ATOMS, atom_ids=ids, tenant_id=tenant_id, modality=modality)
+    rows = unit_of_work.query(SEARCHABLE_ATOMS, atom_ids=ids, tenant_id=tenant_id, modality=atom_filter.modality)
     shown = {row["atomId"] for row in rows}
     return [(atom_id, score) for atom_id, score in ranked if atom_id in shown]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import VECTORS
-from hartonomous_resources.database.searchable_atoms import best_searchable
+from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter, best_searchable
 from hartonomous_resources.vectors.protocol import Hit
 from hartonomous_resources.vectors.stored_vectors import vectors_of
 
@@ -25,10 +25,10 @@ class ExactVectors:
         query: NDArray[np.float32],
         k: int,
         *,
-        modality: str | None = None,
+        atom_filter: AtomFilter = NO_FILTER,
     ) -> list[Hit]:
         ranked = partial(_ranked, unit_of_work, tenant_id, model_id, query)
-        return [Hit(*best) for best in best_searchable(unit_of_work, ranked, k, tenant_id, modality)]
+        return [Hit(*best) for best in best_searchable(unit_of_work, ranked, k, tenant_id, atom_filter)]
 
 
 def _ranked(

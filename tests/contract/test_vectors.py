@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.text_onnx import TextEmbedder
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.vectors import exact
 from hartonomous_resources.vectors.protocol import VectorIndex
 from tests.backends import rows
@@ -169,9 +170,9 @@ def test_of_one_modality_if_one_is_given(model: Callable[..., int], put: Put, ne
     model_id = model()
     text, chunk = put(model_id, {"text": X, b"chunk": X})
 
-    assert ids_of(nearest(model_id, modality="text")) == [text]
-    assert ids_of(nearest(model_id, modality="binary")) == [chunk]
-    assert nearest(model_id, modality="image") == []
+    assert ids_of(nearest(model_id, atom_filter=AtomFilter(modality="text"))) == [text]
+    assert ids_of(nearest(model_id, atom_filter=AtomFilter(modality="binary"))) == [chunk]
+    assert nearest(model_id, atom_filter=AtomFilter(modality="image")) == []
 
 
 def test_superseded_ones_are_hidden_however_many_are_nearer(
