@@ -38,6 +38,7 @@ from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
+from hartonomous_service.search.questions import embed_question
 from hartonomous_service.source_records import list_sources, reconstruct, reconstruct_file, show_source, verify_sources
 from hartonomous_service.sql_console import run_sql
 from hartonomous_service.sqlserver_console import run_sql_on_server
@@ -212,7 +213,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
         yield opened
 
 
-INTERNAL = {complete_sources, check_health}
+INTERNAL = {complete_sources, check_health, embed_question}
 """What no program calls, and what takes no argument but the settings."""
 
 

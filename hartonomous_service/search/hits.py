@@ -1,0 +1,38 @@
+"""Shows the atoms that a search found, each with the first of its places."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID, AtomToShow
+from hartonomous_service.search.places import count_places, read_places
+
+_PLACES_SHOWN = 20
+
+
+def describe_hits(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int) -> list[dict[str, Any]]:
+    """Describe ranked atoms, given with their scores, as `search` returns them."""
+    atom_ids = [atom_id for atom_id, _ in hits]
+    atoms = {row["atomId"]: row for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(atom_ids))}
+    counts = count_places(unit_of_work, atom_ids, tenant)
+    shown = read_places(unit_of_work, atom_ids, tenant, _PLACES_SHOWN, 0)
+    return [
+        {
+            "rank": rank,
+            "score": round(score, 6),
+            **_show_atom(atoms[atom_id]),
+            "sources": shown[atom_id],
+            **counts[atom_id],
+        }
+        for rank, (atom_id, score) in enumerate(hits, start=1)
+    ]
+
+
+def _show_atom(atom: AtomToShow) -> dict[str, Any]:
+    return {
+        "atomHash": atom["atomHash"],
+        "modality": atom["modality"],
+        "subtype": atom["subtype"],
+        "text": atom["text"],
+    }

@@ -1,0 +1,72 @@
+"""Where an atom stands in current sources."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
+from hartonomous_resources.database.rows.search_rows import OCCURRENCE_COUNTS, OCCURRENCES
+from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.resources import Resources
+from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checked
+from hartonomous_service.errors import Invalid, NotFound
+
+
+@checked
+def list_places(
+    resources: Resources, atom_hash: Text, *, tenant: Tenant = 0, limit: PageLength = 100, skip: Skip = 0
+) -> dict[str, Any]:
+    """Return a page of the places where an atom occurs in current sources, and how many there are.
+
+    Raises Invalid for a hash that is not 64 hex digits, in either case, NotFound when the tenant has no such atom.
+    """
+    if not re.fullmatch("[0-9a-fA-F]{64}", atom_hash):
+        raise Invalid(f"{atom_hash!r} is not a SHA-256 of 64 hex digits", argument="atom_hash", remedy="find_atoms")
+    digest = bytes.fromhex(atom_hash)
+
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        atoms = unit_of_work.query(ATOM_BY_HASH, tenant_id=tenant, content_hash=digest)
+        if not atoms:
+            raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
+        atom_id = atoms[0]["atomId"]
+        counts = count_places(unit_of_work, [atom_id], tenant)[atom_id]
+        page = read_places(unit_of_work, [atom_id], tenant, limit, skip)[atom_id]
+        total = counts["placeCount"]
+        return {
+            "atomHash": digest.hex(),
+            "places": page,
+            "sourceCount": counts["sourceCount"],
+            "total": total,
+            "truncated": skip + len(page) < total,
+        }
+
+    return ask(resources.database, read)
+
+
+def count_places(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
+    """Count the places of each atom, and the sources that they are in."""
+    # An atom inserted by hand occurs in no source.
+    counts = {atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids}
+    for row in unit_of_work.query(OCCURRENCE_COUNTS, atom_ids=json.dumps(atom_ids), tenant_id=tenant):
+        counts[row["atomId"]] = {"placeCount": row["placeCount"], "sourceCount": row["sourceCount"]}
+    return counts
+
+
+def read_places(
+    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, limit: int, skip: int
+) -> dict[int, list[dict[str, Any]]]:
+    """Read a page of the places of each atom."""
+    found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}
+    for row in unit_of_work.query(OCCURRENCES, atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=limit):
+        found[row["atomId"]].append(
+            {
+                "sourceId": row["sourceId"],
+                "sourceUri": row["sourceUri"],
+                "byteOffset": row["byteOffset"],
+                "byteLength": row["byteLength"],
+                "locator": json.loads(row["locator"]) if row["locator"] else None,
+            }
+        )
+    return found

@@ -1,0 +1,83 @@
+"""The call that searches: by meaning, by words or by both."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from hartonomous_core.vocabulary import Modality
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.searchable_atoms import AtomFilter, best_searchable
+from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.resources import Resources
+from hartonomous_service.arguments import Name, Tenant, Text, TypedText, checked
+from hartonomous_service.errors import Invalid
+from hartonomous_service.inferences import InferenceRecord, record_inference
+from hartonomous_service.search.by_words import rank_by_words
+from hartonomous_service.search.fusing import fuse
+from hartonomous_service.search.hits import describe_hits
+from hartonomous_service.search.questions import embed_question
+
+Mode = Literal["hybrid", "semantic", "lexical"]
+
+MAX_RESULTS = 1000
+
+
+@checked
+def search(
+    resources: Resources,
+    text: TypedText,
+    *,
+    tenant: Tenant = 0,
+    k: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10,
+    mode: Mode = "hybrid",
+    modality: Modality | None = None,
+    record_for: Name | None = None,
+    task: Text | None = None,
+) -> dict[str, Any]:
+    """Find the k best atoms for a text, each with the places where it occurs: the first 20 are in `sources`.
+
+    `placeCount` and `sourceCount` count them all; `list_places` pages through them.
+
+    `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
+
+    With `record_for`, the name of a model, the search records an inference that was given these atoms; `record_inference` adds the answer
+    under its `inferenceId`, which is returned.
+
+    Raises Invalid for an empty text or a k out of range, Unavailable when the text model cannot be loaded, Conflict when the
+    embeddings are by another model.
+    """
+    text = text.replace("\0", " ")
+    if not text.strip():
+        raise Invalid("the search text is empty; give some words")
+    atom_filter = AtomFilter(modality=modality)
+    question = None if mode == "lexical" else embed_question(resources, text)
+
+    def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        def by_words(limit: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
+            rank = partial(rank_by_words, unit_of_work, text, tenant, any_word)
+            return best_searchable(unit_of_work, rank, limit, tenant, atom_filter)
+
+        def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
+            if question is None:
+                return []
+            return resources.vectors.nearest(unit_of_work, tenant, *question, limit, atom_filter=atom_filter)
+
+        if mode == "semantic":
+            hits = by_meaning(k)
+        elif mode == "lexical":
+            hits = by_words(k) or by_words(k, any_word=True)
+        else:
+            depth = max(4 * k, 50)
+            # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
+            hits = fuse(by_meaning(depth), by_words(depth))[:k]
+        return {"results": describe_hits(unit_of_work, hits, tenant)}
+
+    found = ask(resources.database, read)
+    if record_for is None:
+        return found
+    given = [hit["atomHash"] for hit in found["results"]]
+    record = InferenceRecord(model=record_for, task=task, input_atoms=given, tenant_id=tenant)
+    recorded = record_inference(resources, record)
+    return {**found, "inferenceId": recorded["inferenceId"]}
