@@ -1,7 +1,7 @@
 """Constraints and indexes of the graph: numbered files with a journal of `SchemaVersion` nodes.
 
-Neo4j takes no schema and no data in one transaction. So each statement says IF NOT EXISTS, or finds what it has yet to change, and
-runs alone, and the journal is written last: a migration that was interrupted simply runs again.
+Neo4j takes no schema and no data in one transaction. So each statement says IF NOT EXISTS and runs alone, and
+the journal is written last: a migration that was interrupted simply runs again.
 """
 
 import re
@@ -48,7 +48,4 @@ def statements_of(script: str) -> list[str]:
 
 
 def _run(session: "neo4j.Session", text: str, **parameters: object) -> None:
-    if "IN TRANSACTIONS" in text:  # of its own, so that none grows with the graph
-        session.run(text, parameters).consume()
-        return
     session.execute_write(lambda tx: tx.run(text, parameters).consume())

@@ -1,16 +1,14 @@
 """What is the embedded graph's own: the file it lies in."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
-from hartonomous_resources.graph.protocol import Digest, Edge, GraphUnavailable, Node
+from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.project_files import project_file
-from tests.builders import HOUR
 
 NODE = Node(0, "Atom", "a" * 64)
 
@@ -47,26 +45,6 @@ def test_a_graph_that_cannot_be_opened_is_unavailable_and_used_again_once_it_can
 
     graph.merge([NODE], [])
     assert graph.counts(0) == ({"Atom": 1}, {})
-
-
-def test_a_graph_of_the_first_release_answers_what_came_since(tmp_path: Path) -> None:
-    store = SqliteDatabase(tmp_path / "graph.db", migrations="graph_migrations", statements="graph_statements")
-    store.migrate(1)
-    properties = {"ingestHour": HOUR, "digest": 5, "since": "2026-11-23T09:44:16.123Z"}
-    with store.unit_of_work() as unit_of_work:
-        source = (0, "Source", "1", "{}")
-        unit_of_work.execute_many("merge_node", [(0, "Atom", NODE.key, json.dumps(properties)), source])
-        unit_of_work.execute_many("merge_edge", [(0, "Atom", NODE.key, "INGESTED_FROM", "Source", "1", "{}")])
-    store.close()
-
-    graph = SqliteGraph(tmp_path / "graph.db")
-
-    assert graph.digests(0, HOUR)["atoms"] == Digest(1, 5)
-    with pytest.raises(KeyError):
-        graph.lineage(0, "Atom", NODE.key, 1, 10, as_of="2026-11-23T09:44:16.122Z")
-    assert dict(graph.lineage(0, "Atom", NODE.key, 1, 10).nodes[0].properties) == properties
-    graph.merge([Node(0, "Model", "m")], [Edge(0, ("Atom", NODE.key), "PROJECTED_BY", ("Model", "m"))])
-    assert graph.counts(0)[1] == {"INGESTED_FROM": 1, "PROJECTED_BY": 1}
 
 
 @pytest.mark.parametrize("direction", ["upstream", "downstream"])

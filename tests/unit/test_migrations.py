@@ -3,23 +3,19 @@
 import re
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.database_errors import SchemaMismatch
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
-from hartonomous_resources.work.invariants import INVARIANTS
 from tests.backends import rows
-from tests.builders import broken_invariants
 from tests.processes import in_processes, wait_for_the_others
-from tests.released import FOLDER
 
 ONE = "CREATE TABLE One (Id INTEGER PRIMARY KEY);\n"
 TWO = "CREATE TABLE Two (Id INTEGER PRIMARY KEY);\n"
@@ -136,6 +132,27 @@ def test_a_migration_that_fails_leaves_nothing_of_itself_or_of_those_before_it(
     assert [row["appliedAt"] for row in database.migration_status()] == [None, None]
 
 
+def test_pending_migrations_are_named_and_none_of_them_runs(open_database: Callable[[], SqliteDatabase]) -> None:
+    database = open_database()
+
+    assert database.pending_migrations() == ["0001_one", "0002_two"]
+    assert database.pending_migrations(to=1) == ["0001_one"]
+    assert tables(database) == set()
+
+
+def test_what_an_upgrade_changes_keeps_the_rows_that_are_there(
+    folder: Path, open_database: Callable[[], SqliteDatabase]
+) -> None:
+    open_database().migrate()
+    open_database().connection().execute("INSERT INTO One (Id) VALUES (7)")
+    (folder / "0003_three.sql").write_text("ALTER TABLE One ADD COLUMN Name TEXT NOT NULL DEFAULT 'none';\n")
+
+    assert open_database().migrate() == ["0003_three"]
+
+    [row] = open_database().connection().execute("SELECT Id, Name FROM One")
+    assert tuple(row) == (7, "none")
+
+
 def migrate_with_others(_index: int, folder: Path, n: int) -> list[list[str]]:
     """Migrate n fresh databases, each at the same moment as the others do; returns what ran here, for each."""
     ran = []
@@ -180,29 +197,6 @@ def test_a_migrated_database_holds_what_its_journal_says(tmp_path: Path) -> None
     shipped = read_migrations(project_file("sql") / "sqlite" / "migrations")
     assert journal == [{"Version": m.version, "Name": m.name, "Sha256": m.sha256} for m in shipped]
     assert rows(client, "PRAGMA foreign_key_check") == []
-    client.close()
-
-
-def test_the_checks_of_queued_messages_keep_every_row_and_the_numbers_go_on(tmp_path: Path) -> None:
-    [checks] = [m for m in read_migrations(project_file("sql") / "sqlite" / "migrations") if m.name == "queue_checks"]
-    database = SqliteDatabase(tmp_path / "hartonomous.db")
-    database.migrate(checks.version - 1)
-    client = sqlite3.connect(database.path)
-    insert = "INSERT INTO QueueMessage (MessageId, Queue, OrderingKey, Body, AttemptCount, EnqueuedAt) VALUES (?, ?, ?, ?, ?, ?)"
-    client.execute(insert, ("good", "IngestionQueue", "key", b"{}", 3, timestamp()))
-    client.execute(insert, ("bad", "NoQueue", b"\xff", 5, "often", 7.5))
-    client.execute(insert, ("last", "IngestionQueue", "key", b"{}", 0, timestamp()))
-    client.execute("DELETE FROM QueueMessage WHERE MessageId = 'last'")
-    client.commit()
-    before = rows(client, "SELECT * FROM QueueMessage ORDER BY Sequence")
-
-    database.migrate(checks.version)
-
-    assert rows(client, "SELECT * FROM QueueMessage ORDER BY Sequence") == before
-    client.execute(insert, ("next", "IngestionQueue", "key", b"{}", 0, timestamp()))
-    assert rows(client, "SELECT Sequence FROM QueueMessage WHERE MessageId = 'next'") == [{"Sequence": 4}]
-    with pytest.raises(sqlite3.IntegrityError, match="Body"):
-        client.execute(insert, ("no body", "IngestionQueue", "key", 5, 0, timestamp()))
     client.close()
 
 
@@ -270,160 +264,3 @@ def test_every_shipped_statement_fits_the_shipped_tables(tmp_path: Path, migrati
     for text in named.values():
         unnumbered = re.findall(r"\?(?!\d)", re.sub(r"--.*", "", text))
         connection.execute(f"EXPLAIN {text}", [None] * len(unnumbered) or AnyName())
-
-
-# ---- a database of the release before
-
-
-def released(folder: Path, name: str, *statements: str) -> Path:
-    """A file as the release before left it, with these statements run on it afterwards."""
-    path = folder / f"{name}.db"
-    client = sqlite3.connect(path)
-    client.executescript((FOLDER / f"{name}_0004.sql").read_text(encoding="utf-8"))
-    for statement in statements:
-        client.execute(statement)
-    client.commit()
-    client.close()
-    return path
-
-
-def contents(path: Path, columns: dict[str, list[str]] | None = None) -> dict[str, tuple[list[str], Counter[bytes]]]:
-    """Columns of every table, and its rows by their bytes: all of them, or these columns of these tables."""
-    client = sqlite3.connect(path)
-    if columns is None:
-        named = rows(client, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
-        tables = [row["name"] for row in named if not row["name"].startswith("AtomText")]
-        columns = {t: [row["name"] for row in rows(client, f"PRAGMA table_info({t})")] for t in tables}
-    found = {
-        table: (names, Counter(repr(row).encode() for row in client.execute(f"SELECT {_as_bytes(names)} FROM {table}")))
-        for table, names in columns.items()
-    }
-    client.close()
-    return found
-
-
-def _as_bytes(names: list[str]) -> str:
-    """Columns whatever their type: a migration may make text of bytes, and must lose none."""
-    return ", ".join(f"CAST({name} AS BLOB)" for name in names)
-
-
-def schema(path: Path) -> set[tuple[str, str, str]]:
-    client = sqlite3.connect(path)
-    found = client.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    client.close()
-    return {(type_, name, " ".join(sql.split())) for type_, name, sql in found}
-
-
-SERVED_BY = {"database": ("migrations", "statements"), "graph": ("graph_migrations", "graph_statements")}
-
-
-@pytest.mark.parametrize("name", SERVED_BY)
-def test_an_upgrade_keeps_every_row_of_the_release_before(name: str, tmp_path: Path) -> None:
-    path = released(tmp_path, name)
-    before = contents(path)
-    if name == "database":  # where the runs went says the test of runs
-        before = contents(
-            path, {t: [c for c in names if (t, c) != ("Source", "RunId")] for t, (names, _) in before.items()}
-        )
-    assert all(found for _, found in before.values()), "the release before has rows in every table"
-
-    upgraded = SqliteDatabase(path, *SERVED_BY[name])
-    upgraded.migrate()
-    if name == "database":  # the one thing that is meant to change: see the test of names
-        upgraded.connection().execute("UPDATE Source SET SourceUri = replace(SourceUri, 'claimed:', '')")
-    upgraded.close()
-
-    after = contents(path, {table: columns for table, (columns, _) in before.items()})
-    del before["SchemaVersion"], after["SchemaVersion"]  # has a line more for each migration that ran
-    assert after == before
-
-
-def test_an_upgrade_keeps_the_run_of_each_source(tmp_path: Path) -> None:
-    database = SqliteDatabase(released(tmp_path, "database"))
-    client = database.connection()
-    before = [tuple(row) for row in client.execute("SELECT SourceId, RunId FROM Source WHERE RunId IS NOT NULL")]
-    assert before
-
-    database.migrate()
-
-    assert Counter(map(tuple, client.execute("SELECT SourceId, RunId FROM SourceRun"))) == Counter(before)
-    database.close()
-
-
-@pytest.mark.parametrize("name", SERVED_BY)
-def test_an_upgraded_database_has_the_schema_of_a_new_one(name: str, tmp_path: Path) -> None:
-    for path in (released(tmp_path, name), tmp_path / "new.db"):
-        database = SqliteDatabase(path, *SERVED_BY[name])
-        database.migrate()
-        assert database.connection().execute("PRAGMA foreign_key_check").fetchall() == []
-        assert database.connection().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        database.close()
-
-    assert schema(tmp_path / f"{name}.db") == schema(tmp_path / "new.db")
-
-
-def test_an_upgraded_database_does_its_work(tmp_path: Path) -> None:
-    database = SqliteDatabase(released(tmp_path, "database"))
-    database.migrate()
-    client = database.connection()
-
-    assert broken_invariants(database, *(invariant.statement for invariant in INVARIANTS)) == {}
-    found = client.execute("SELECT rowid FROM AtomText WHERE AtomText MATCH 'sentence' ORDER BY rowid").fetchall()
-    assert [row["rowid"] for row in found] == [1, 2, 4]
-    client.execute("INSERT INTO Atom (TenantId, Modality, ContentHash) VALUES (0, 'text', zeroblob(32))")
-    job = client.execute("SELECT AtomId, Status FROM BackgroundJob ORDER BY CreatedAt DESC LIMIT 1").fetchone()
-    assert tuple(job) == (7, "Pending")
-    database.close()
-
-
-def test_an_upgrade_gives_no_message_bytes_the_name_of_a_file(tmp_path: Path) -> None:
-    path = released(tmp_path, "database", "UPDATE Source SET ReadUri = NULL WHERE SourceId = 1")
-    database = SqliteDatabase(path, *SERVED_BY["database"])
-    names = "SELECT SourceId, SourceUri, ReadUri FROM Source"
-    before = {row["SourceId"]: row["SourceUri"] for row in database.connection().execute(names)}
-    assert before[1].startswith("file:///")
-
-    database.migrate()
-
-    for source_id, name, read_uri in database.connection().execute(names):
-        assert name == (before[source_id] if read_uri else f"claimed:{before[source_id]}")
-    database.close()
-
-
-@pytest.mark.parametrize(
-    ("table", "values"),
-    [
-        ("QueueMessage", "90, 'm1', 'IngestionQueue', 'k', 5, 0, '2026-11-23T09:00:00.000Z', NULL, NULL"),
-        ("QueueMessage", "90, 'm1', 'IngestionQueue', 'k', 'a text', 0, x'ff', NULL, NULL"),
-        ("QueueMessage", "90, x'ff', 'IngestionQueue', x'ff', x'ff', 'many', 'yesterday', 7, 7"),
-        ("BackgroundJob", "'j', 'T', '[]', NULL, 0, 'zz', 'Pending', 0, 5, NULL, NULL, NULL, '', NULL, NULL"),
-        ("BackgroundJob", "'j', x'ff', '5', NULL, 'a', x'ff', 'Pending', 0, 5, NULL, NULL, NULL, 1970, NULL, NULL"),
-        ("DeadLetter", "90, 'message', 'a', x'ff', 1, 2, 3, NULL, NULL, x'ff', 5, 0, '', '', ''"),
-        ("PathGrant", "x'ff', x'ff'"),
-    ],
-)
-def test_an_upgrade_gets_past_rows_that_a_client_wrote_as_it_liked(table: str, values: str, tmp_path: Path) -> None:
-    path = released(tmp_path, "database", f"INSERT INTO {table} VALUES ({values})")
-    before = contents(path)[table][1].total()
-
-    database = SqliteDatabase(path)
-    database.migrate()
-
-    assert database.connection().execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == before
-    database.close()
-
-
-def test_an_upgrade_mends_jobs_that_no_run_could_work_with(tmp_path: Path) -> None:
-    database = SqliteDatabase(
-        released(
-            tmp_path,
-            "database",
-            "INSERT INTO BackgroundJob VALUES (x'0f', 'Odd', '{}', NULL, -1, 'zz', 'Pending', -1, 0, NULL, NULL, NULL, '', NULL, NULL)",
-        )
-    )
-
-    database.migrate()
-
-    mended = "SELECT JobId, TenantId, IngestHour, AttemptCount, MaxAttempts FROM BackgroundJob WHERE JobType = 'Odd'"
-    assert tuple(database.connection().execute(mended).fetchone()) == ("0f", 0, current_hour(), 0, 1)
-    database.close()
