@@ -123,7 +123,7 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
     written_hash = hashlib.sha256()
     ordinals = dict.fromkeys(ROLES, 0)
     offset = 0
-    batches = _batches(atomizer.atomize(stream), work.resources.settings.atom_batch_size)
+    batches = _batches(atomizer.atomize(stream, content_type), work.resources.settings.atom_batch_size)
     batch = next(batches, [])
     while True:
         rows = []

@@ -32,7 +32,7 @@ class ChunkAtomizer:
         """True: any bytes can be cut into chunks."""
         return True
 
-    def atomize(self, stream: BinaryIO) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str = "application/octet-stream") -> Iterator[Atom]:
         """Yield chunks of 8 to 64 KiB (the last may be shorter); concatenated they are the stream.
 
         FastCDC counts its average from `MIN_CHUNK_BYTES` on: chunks of random bytes are nearer to 40 KiB.

@@ -56,5 +56,8 @@ class Atomizer(Protocol):
     def handles(self, content_type: str) -> bool:
         """Whether this atomizer is meant for a content type such as 'text/plain; charset=utf-8'."""
 
-    def atomize(self, stream: BinaryIO) -> Iterator[Atom]:
-        """Yield the atoms of a seekable stream at position 0, in order and in bounded memory."""
+    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+        """Yield the atoms of a seekable stream at position 0, in order and in bounded memory.
+
+        `content_type` is the one that it handles, with its parameters: where bytes can be read in several ways, it says which is meant.
+        """

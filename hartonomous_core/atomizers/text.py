@@ -74,7 +74,7 @@ class TextAtomizer:
             return False
         return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _TEXT_TYPES
 
-    def atomize(self, stream: BinaryIO) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str = "text/plain") -> Iterator[Atom]:
         """Yield sentences without surrounding white space; what separates two is the suffix of the first.
 
         A separator longer than 64 bytes, and white space or a byte order mark at the very start, becomes

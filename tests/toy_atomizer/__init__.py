@@ -27,7 +27,7 @@ class SqueezedTextAtomizer:
     def handles(self, content_type: str) -> bool:
         return content_type == CONTENT_TYPE
 
-    def atomize(self, stream: BinaryIO) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
         """Chunks and lines alternate. Raises ValueError at the end for a file that is cut off."""
         data = stream.read()
         chunks = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
