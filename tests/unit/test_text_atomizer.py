@@ -16,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hartonomous_core.atomizers import Atom, NotUtf8Error, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers import sentences as sentences_module
 from hartonomous_core.atomizers import text as text_module
+from hartonomous_core.atomizers.sentences import sentence_spans
 
 MAX_ATOM_BYTES = 8192
 PARAGRAPH_BREAK = re.compile(r"(\r\n|\r(?!\n)|\n)[^\S\r\n]*(\r\n|\r|\n)|\u2029")
@@ -120,6 +122,12 @@ def test_every_atom_keeps_the_form_of_its_subtype(content: str) -> None:
         else:
             assert atom.subtype == "sentence"
             assert atom.text == decoded == decoded.strip() != ""
+
+
+@modest
+@given(any_text)
+def test_sentence_spans_are_where_the_sentences_of_the_stream_are(content: str) -> None:
+    assert sentence_spans(content) == list(spans_of(content))
 
 
 @modest
@@ -252,7 +260,7 @@ def test_wide_white_space_ends_the_sentence() -> None:
     assert [atom.subtype for atom in atoms] == ["sentence", "gap", "sentence"]
 
 
-@pytest.mark.parametrize("window", [2000, text_module.WINDOW])
+@pytest.mark.parametrize("window", [2000, sentences_module.WINDOW])
 def test_windows_do_not_change_the_sentences_of_a_long_paragraph(window: int) -> None:
     from nupunkt import load
 
@@ -262,7 +270,7 @@ def test_windows_do_not_change_the_sentences_of_a_long_paragraph(window: int) ->
     paragraph = " ".join(rng.choices(words, k=60_000))
     assert len(paragraph) > 8 * window
     expected = [paragraph[start:end].strip() for start, end in load("default").span_tokenize(paragraph)]
-    with patch.object(text_module, "WINDOW", window):
+    with patch.object(sentences_module, "WINDOW", window):
         assert sentences_of(paragraph) == expected
 
 
