@@ -20,7 +20,6 @@ from hartonomous_resources.database.sqlserver.procedures import load_procedures,
 from hartonomous_resources.database.sqlserver.table_rows import message_row
 from hartonomous_resources.database.statements import Statement, Write, load_statements
 from hartonomous_resources.project_files import project_file
-from tests.released import SQLSERVER
 from tests.tools.tsql.calls import Definitions, call_findings
 from tests.tools.tsql.checker import Finding, Script, checker
 from tests.tools.tsql.definitions import (
@@ -153,23 +152,6 @@ def test_every_call_fits_what_it_calls(broker: str) -> None:
 @pytest.mark.parametrize("broker", BROKERS)
 def test_every_migration_makes_what_is_new_and_changes_what_is_there(broker: str) -> None:
     assert [str(finding) for finding in Shape(migrations(broker)).findings] == []
-
-
-@pytest.mark.parametrize("broker", BROKERS)
-def test_an_upgraded_database_has_what_a_new_one_has(broker: str) -> None:
-    """A new one runs the core first and then the features; in an upgraded one the newer core comes after the older features."""
-    fresh = migrations(broker)
-    newer = [
-        s
-        for s in fresh
-        if int(re.sub(r"\D", "", Path(s.place).name[:4]) or 0) > SQLSERVER.get(Path(s.place).parent.name, 0)
-    ]
-    released = [script for script in fresh if script not in newer]
-
-    upgraded = Shape([*released, *newer])
-
-    assert [str(finding) for finding in upgraded.findings] == []
-    assert upgraded.texts() == Shape(fresh).texts()
 
 
 def test_both_brokers_define_the_same_procedures() -> None:
@@ -308,7 +290,7 @@ def test_an_atom_as_it_is_written_has_a_field_for_each_column_of_its_table_type(
 def test_health_learns_of_the_options_of_the_database_whatever_the_broker(broker: str) -> None:
     texts = [file.read_text("utf-8") for file in sorted((folder() / broker).glob("*.sql"))]
     assert "dbo.fn_OptionFaults()" in "".join(texts).partition("usp_database_faults")[2]
-    questions = (folder() / "migrations" / "0011_questions.sql").read_text("utf-8")
+    questions = (folder() / "migrations" / "0012_questions.sql").read_text("utf-8")
     told = questions.partition("CREATE FUNCTION dbo.fn_OptionFaults ()")[2].partition("\nGO\n")[0]
     for fact, remedy in (
         ("is_read_committed_snapshot_on = 1", "READ_COMMITTED_SNAPSHOT ON WITH"),
@@ -322,13 +304,13 @@ def test_health_learns_of_the_options_of_the_database_whatever_the_broker(broker
 def test_the_running_hour_is_left_to_the_tables_where_they_have_it() -> None:
     """The expression of a partition key stands in the defaults of columns; procedures leave the column out."""
     found = [named(file) for file in files() if "CONVERT(char(13), SYSUTCDATETIME(), 126)" in file.read_text("utf-8")]
-    assert found == ["migrations/0001_tables.sql", "migrations/0019_jobs_by_hand.sql"]
+    assert found == ["migrations/0001_tables.sql"]
 
 
 def test_texts_that_name_things_are_compared_byte_by_byte() -> None:
     tables = (folder() / "migrations" / "0001_tables.sql").read_text("utf-8")
     found = re.findall(r"^    (InferenceId|LeaseOwner|Model|SourceUri) nvarchar(.*)$", tables, re.MULTILINE)
-    assert len(found) == 6
+    assert len(found) == 7
     assert [name for name, rest in found if "COLLATE Latin1_General_100_BIN2" not in rest] == []
 
 

@@ -55,6 +55,9 @@ FROM dbo.BackgroundJob AS j LEFT JOIN dbo.Atom AS a ON a.AtomId = j.AtomId;
 -- A claim without an end would never be taken over: the old workers are stopped, so theirs have run out.
 UPDATE j SET j.LeaseUntil = j.CreatedAt FROM dbo.BackgroundJob AS j WHERE j.Status = 'InProgress' AND j.LeaseUntil IS NULL;
 
+-- name: give_jobs_an_attempt
+UPDATE j SET j.MaxAttempts = 1 FROM dbo.BackgroundJob AS j WHERE j.MaxAttempts < 1;
+
 -- name: refuse_jobs_without_atom
 UPDATE j SET j.Status = 'Failed', j.CompletedAt = SYSUTCDATETIME(), j.Result = N'adopted: its parameters name no atom of its tenant'
 FROM dbo.BackgroundJob AS j

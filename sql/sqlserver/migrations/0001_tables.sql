@@ -9,6 +9,8 @@ CREATE TABLE dbo.Source
     SourceUri nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL,
     -- A uri may be longer than an index key; its hash is not, and unlike = it sees trailing spaces.
     SourceUriHash AS CONVERT(binary(32), HASHBYTES('SHA2_256', SourceUri)) PERSISTED NOT NULL,
+    -- The source that this one was found in, such as the archive of a file. No cascade: a table cannot cascade to itself.
+    ParentSourceId bigint NULL CONSTRAINT FK_Source_Parent REFERENCES dbo.Source (SourceId),
     Version int NOT NULL,
     SupersededBy bigint NULL CONSTRAINT FK_Source_SupersededBy REFERENCES dbo.Source (SourceId),
     ContentType nvarchar(255) NOT NULL,
@@ -18,7 +20,6 @@ CREATE TABLE dbo.Source
     Status varchar(16) NOT NULL CONSTRAINT DF_Source_Status DEFAULT ('Landed')
         CONSTRAINT CK_Source_Status CHECK (Status IN ('Landed', 'Atomizing', 'Atomized', 'DeadLettered', 'Erased')),
     AtomizerVersion nvarchar(100) NULL,
-    RunId varchar(64) NULL,
     MessageId varchar(64) NOT NULL,
     ReadUri nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL,
     BlobKey varchar(100) NULL,
@@ -38,10 +39,24 @@ GO
 CREATE UNIQUE INDEX UX_Source_Current ON dbo.Source (TenantId, SourceUriHash) WHERE SupersededBy IS NULL AND Status = 'Atomized';
 CREATE INDEX IX_Source_Hour ON dbo.Source (IngestHour, Status) INCLUDE (LeaseUntil, AttemptCount);
 CREATE INDEX IX_Source_SupersededBy ON dbo.Source (SupersededBy) WHERE SupersededBy IS NOT NULL;
+CREATE INDEX IX_Source_Parent ON dbo.Source (ParentSourceId) WHERE ParentSourceId IS NOT NULL;
 CREATE INDEX IX_Source_Blob ON dbo.Source (BlobKey) WHERE BlobKey IS NOT NULL;
 CREATE INDEX IX_Source_Message ON dbo.Source (MessageId);
 CREATE INDEX IX_Source_Unfinished ON dbo.Source (TenantId, SourceUriHash, Version) INCLUDE (Status, LeaseUntil, IngestHour)
     WHERE Status IN ('Landed', 'Atomizing');
+-- A claim looks only at what is open, those with the fewest attempts first: it costs the same however much waits.
+CREATE INDEX IX_Source_Open ON dbo.Source (IngestHour, AttemptCount, SourceId)
+    INCLUDE (Status, LeaseUntil, TenantId, SourceUriHash, Version, ByteLength) WHERE Status IN ('Landed', 'Atomizing');
+CREATE INDEX IX_Source_Leased ON dbo.Source (LeaseOwner) INCLUDE (Status) WHERE LeaseOwner IS NOT NULL;
+CREATE INDEX IX_Source_GivenUp ON dbo.Source (TenantId, SourceUriHash) WHERE Status = 'DeadLettered';
+GO
+-- Each run that wrote atoms of a source.
+CREATE TABLE dbo.SourceRun
+(
+    SourceId bigint NOT NULL CONSTRAINT FK_SourceRun_Source REFERENCES dbo.Source (SourceId) ON DELETE CASCADE,
+    RunId varchar(64) NOT NULL,
+    CONSTRAINT PK_SourceRun PRIMARY KEY CLUSTERED (SourceId, RunId)
+);
 GO
 CREATE TABLE dbo.Atom
 (
@@ -57,8 +72,9 @@ CREATE TABLE dbo.Atom
     ReferenceCount bigint NOT NULL CONSTRAINT DF_Atom_ReferenceCount DEFAULT (0),
     -- Our own writes say 0; such an atom goes when no source holds it.
     InsertedByHand bit NOT NULL CONSTRAINT DF_Atom_InsertedByHand DEFAULT (1),
-    IngestHour char(16) NOT NULL CONSTRAINT DF_Atom_IngestHour
-        DEFAULT (STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00'),
+    IngestHour char(16) NOT NULL CONSTRAINT DF_Atom_IngestHour DEFAULT (STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00')
+        CONSTRAINT CK_Atom_IngestHour CHECK (IngestHour LIKE '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-[0-9][0-9]:00'
+            AND TRY_CONVERT(datetime2(0), CONCAT(STUFF(IngestHour, 11, 1, ' '), ':00'), 120) IS NOT NULL),
     CreatedAt datetime2(3) NOT NULL CONSTRAINT DF_Atom_CreatedAt DEFAULT (SYSUTCDATETIME()),
     CONSTRAINT UQ_Atom_ContentHash UNIQUE NONCLUSTERED (TenantId, ContentHash)
 );
@@ -95,6 +111,18 @@ CREATE TABLE dbo.SourceAtom
 GO
 CREATE INDEX IX_SourceAtom_Atom ON dbo.SourceAtom (AtomId, SourceId) WITH (DATA_COMPRESSION = PAGE);
 GO
+-- Which atoms of a source a derived one was made from. Our own writes remove the rows of a source before its atoms can go.
+CREATE TABLE dbo.AtomDerivation
+(
+    SourceId bigint NOT NULL CONSTRAINT FK_AtomDerivation_Source REFERENCES dbo.Source (SourceId) ON DELETE CASCADE,
+    DerivedAtomId bigint NOT NULL CONSTRAINT FK_AtomDerivation_Derived REFERENCES dbo.Atom (AtomId),
+    FromAtomId bigint NOT NULL CONSTRAINT FK_AtomDerivation_From REFERENCES dbo.Atom (AtomId),
+    CONSTRAINT PK_AtomDerivation PRIMARY KEY CLUSTERED (SourceId, DerivedAtomId, FromAtomId) WITH (DATA_COMPRESSION = PAGE)
+);
+GO
+CREATE INDEX IX_AtomDerivation_Derived ON dbo.AtomDerivation (DerivedAtomId);
+CREATE INDEX IX_AtomDerivation_From ON dbo.AtomDerivation (FromAtomId);
+GO
 CREATE TABLE dbo.EmbeddingModel
 (
     ModelId int IDENTITY(1, 1) NOT NULL CONSTRAINT PK_EmbeddingModel PRIMARY KEY CLUSTERED,
@@ -109,8 +137,6 @@ CREATE TABLE dbo.EmbeddingModel
     CreatedAt datetime2(3) NOT NULL,
     CONSTRAINT UQ_EmbeddingModel UNIQUE NONCLUSTERED (Modality, ArtifactHash, Settings)
 );
-GO
-CREATE UNIQUE INDEX UX_EmbeddingModel_Active ON dbo.EmbeddingModel (Modality) WHERE Active = 1;
 GO
 CREATE TABLE dbo.ProjectionModel
 (
@@ -164,12 +190,17 @@ CREATE TABLE dbo.BackgroundJob
     JobType varchar(64) NOT NULL,
     Parameters nvarchar(max) NOT NULL CONSTRAINT CK_BackgroundJob_Parameters CHECK (ISJSON(Parameters) = 1),
     AtomId bigint NULL CONSTRAINT FK_BackgroundJob_Atom REFERENCES dbo.Atom (AtomId) ON DELETE CASCADE,
+    ModelId int NULL,                        -- an id that is no model's is refused when the job is claimed
     TenantId int NOT NULL,
-    IngestHour char(16) NOT NULL,
+    IngestHour char(16) NOT NULL CONSTRAINT DF_BackgroundJob_IngestHour DEFAULT (STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00')
+        CONSTRAINT CK_BackgroundJob_IngestHour CHECK (IngestHour LIKE '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-[0-9][0-9]:00'
+            AND TRY_CONVERT(datetime2(0), CONCAT(STUFF(IngestHour, 11, 1, ' '), ':00'), 120) IS NOT NULL),
     Status varchar(16) NOT NULL CONSTRAINT DF_BackgroundJob_Status DEFAULT ('Pending')
         CONSTRAINT CK_BackgroundJob_Status CHECK (Status IN ('Pending', 'InProgress', 'Completed', 'Failed', 'DeadLettered')),
     AttemptCount int NOT NULL CONSTRAINT DF_BackgroundJob_AttemptCount DEFAULT (0),
-    MaxAttempts int NOT NULL CONSTRAINT DF_BackgroundJob_MaxAttempts DEFAULT (5),
+    -- What is exhausted has been tried at least once.
+    MaxAttempts int NOT NULL CONSTRAINT DF_BackgroundJob_MaxAttempts DEFAULT (5)
+        CONSTRAINT CK_BackgroundJob_MaxAttempts CHECK (MaxAttempts >= 1),
     LeaseOwner nvarchar(300) COLLATE Latin1_General_100_BIN2 NULL,
     LeaseUntil datetime2(3) NULL,
     Result nvarchar(max) NULL,
@@ -179,9 +210,11 @@ CREATE TABLE dbo.BackgroundJob
     ChangeToken rowversion NOT NULL
 );
 GO
-CREATE INDEX IX_BackgroundJob_Open ON dbo.BackgroundJob (IngestHour, JobType, Status)
-    INCLUDE (LeaseUntil, AttemptCount, MaxAttempts) WHERE Status IN ('Pending', 'InProgress');
+CREATE INDEX IX_BackgroundJob_Open ON dbo.BackgroundJob (IngestHour, JobType, AttemptCount)
+    INCLUDE (Status, LeaseUntil, MaxAttempts) WHERE Status IN ('Pending', 'InProgress');
+CREATE INDEX IX_BackgroundJob_Leased ON dbo.BackgroundJob (LeaseOwner) INCLUDE (Status) WHERE LeaseOwner IS NOT NULL;
 CREATE INDEX IX_BackgroundJob_Atom ON dbo.BackgroundJob (AtomId) INCLUDE (Status);
+CREATE INDEX IX_BackgroundJob_Failed ON dbo.BackgroundJob (TenantId) WHERE Status = 'Failed';
 GO
 -- With Service Broker the inbox of what was received; without, the queue itself.
 CREATE SEQUENCE dbo.MessageSequence AS bigint START WITH 1 INCREMENT BY 1 CACHE 1000;
@@ -202,19 +235,30 @@ CREATE TABLE dbo.QueueMessage
 GO
 CREATE INDEX IX_QueueMessage_Queue ON dbo.QueueMessage (Queue, Sequence);
 GO
+-- Who works on a queue whose messages lead out of the database; a row only while somebody does.
+CREATE TABLE dbo.QueueLease
+(
+    Queue varchar(64) NOT NULL CONSTRAINT PK_QueueLease PRIMARY KEY CLUSTERED,
+    LeaseOwner nvarchar(300) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    LeaseUntil datetime2(3) NOT NULL
+);
+GO
 CREATE TABLE dbo.DeadLetter
 (
     DeadLetterId bigint IDENTITY(1, 1) NOT NULL CONSTRAINT PK_DeadLetter PRIMARY KEY CLUSTERED,
     Kind varchar(16) NOT NULL CONSTRAINT CK_DeadLetter_Kind CHECK (Kind IN ('message', 'source', 'job')),
     TenantId int NULL,                       -- NULL: the message was too broken to say
-    IngestHour char(16) NOT NULL CONSTRAINT DF_DeadLetter_IngestHour
-        DEFAULT (STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00'),
+    IngestHour char(16) NOT NULL CONSTRAINT DF_DeadLetter_IngestHour DEFAULT (STUFF(CONVERT(char(13), SYSUTCDATETIME(), 126), 11, 1, '-') + ':00'),
     Queue varchar(64) NULL,
     OrderingKey nvarchar(max) NULL,
     MessageId varchar(64) NULL,
     SourceId bigint NULL,
     JobId uniqueidentifier NULL,
     Reason nvarchar(max) NOT NULL,
+    -- Of file or message, and reason: what is given up on again for the same reason is one dead letter with a count; NULL: one that is
+    -- never met again.
+    Fingerprint binary(32) NULL,
+    SeenCount int NOT NULL CONSTRAINT DF_DeadLetter_SeenCount DEFAULT (1),
     Body varbinary(max) NOT NULL,
     AttemptCount int NOT NULL,
     FirstFailedAt datetime2(3) NOT NULL,
@@ -225,6 +269,7 @@ GO
 CREATE INDEX IX_DeadLetter_Tenant ON dbo.DeadLetter (TenantId, DeadLetterId);
 CREATE INDEX IX_DeadLetter_Message ON dbo.DeadLetter (MessageId);
 CREATE INDEX IX_DeadLetter_Hour ON dbo.DeadLetter (IngestHour);
+CREATE UNIQUE INDEX UX_DeadLetter_Fingerprint ON dbo.DeadLetter (Fingerprint) WHERE Fingerprint IS NOT NULL;
 GO
 CREATE TABLE dbo.Inference
 (

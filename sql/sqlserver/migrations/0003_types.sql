@@ -69,3 +69,12 @@ CREATE TYPE dbo.QueryVectorRows AS TABLE
     EmbeddingVector varbinary(max) NOT NULL
 );
 GO
+-- How near atoms are to a query, per embedding model.
+CREATE TYPE dbo.ScoreRows AS TABLE
+(
+    ModelId int NOT NULL,
+    AtomId bigint NOT NULL,
+    Score float NOT NULL,
+    PRIMARY KEY CLUSTERED (ModelId, AtomId)
+);
+GO

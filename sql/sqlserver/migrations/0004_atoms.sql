@@ -1,6 +1,8 @@
 -- Writing and reading atoms. One implementation, usp_write_atoms, lies beneath the program's own writes, sp_AtomizeAndInsert and
 -- sp_IngestAtoms. Procedures run as the owner: who calls them needs the right to execute and none on the tables.
 
+-- What is written, announced and read goes by role. The same bytes as a chunk and as derived text are one atom, and it is text. A
+-- derived atom stands nowhere in the file: its row has neither offset nor length.
 CREATE PROCEDURE dbo.usp_write_atoms
     @tenant_id int, @source_id bigint, @ingest_hour char(16), @atoms dbo.AtomRows READONLY
 WITH EXECUTE AS OWNER
@@ -35,7 +37,8 @@ BEGIN
     WITH ranked AS
     (
         SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText, r.Content, r.ByteLength,
-            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
+                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position,
             COUNT_BIG(*) OVER (PARTITION BY r.ContentHash) AS Occurrences
         FROM @atoms AS r
     )
@@ -74,7 +77,8 @@ BEGIN
     WITH ranked AS
     (
         SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText,
-            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
+                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position
         FROM @atoms AS r
     )
     UPDATE a
@@ -91,7 +95,8 @@ BEGIN
     WHERE k.IsPlain = 1 AND a.CanonicalText IS NOT NULL;
 
     INSERT INTO dbo.SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
-    SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, r.ByteLength, NULLIF(r.Suffix, 0x), r.Locator
+    SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, CASE r.Role WHEN 'content' THEN r.ByteLength END,
+        NULLIF(r.Suffix, 0x), r.Locator
     FROM @atoms AS r
     INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
     ORDER BY r.Role, r.Ordinal;
@@ -111,7 +116,7 @@ BEGIN
     SELECT k.ContentHash AS contentHash, k.AtomId AS atomId, k.IsNew AS isNew FROM @known AS k;
 END;
 GO
-CREATE PROCEDURE dbo.usp_remove_references @source_id bigint
+CREATE PROCEDURE dbo.usp_remove_references @source_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -119,17 +124,27 @@ BEGIN
     UPDATE a
     SET a.ReferenceCount = a.ReferenceCount - n.Occurrences
     FROM dbo.Atom AS a
-    INNER JOIN (SELECT sa.AtomId, COUNT_BIG(*) AS Occurrences FROM dbo.SourceAtom AS sa WHERE sa.SourceId = @source_id
+    INNER JOIN (SELECT sa.AtomId, COUNT_BIG(*) AS Occurrences FROM dbo.SourceAtom AS sa
+                WHERE sa.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j)
                 GROUP BY sa.AtomId) AS n ON n.AtomId = a.AtomId;
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
-CREATE PROCEDURE dbo.usp_delete_source_atoms @source_id bigint
+CREATE PROCEDURE dbo.usp_delete_source_atoms @source_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DELETE FROM dbo.SourceAtom WHERE SourceId = @source_id;
+    DELETE FROM dbo.SourceAtom WHERE SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j);
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_delete_source_derivations @source_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE FROM dbo.AtomDerivation WHERE SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j);
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
@@ -145,8 +160,8 @@ BEGIN
     SELECT g.TenantId AS tenantId, LOWER(CONVERT(char(64), g.ContentHash, 2)) AS atomHash FROM @gone AS g;
 END;
 GO
--- What the graph holds of a source, a range of ordinals at a time; gaps are not in the graph.
-CREATE PROCEDURE dbo.usp_source_atom_ids @source_id bigint, @from_ordinal bigint, @to_ordinal bigint
+-- What the graph holds of a source, of one role and a range of its ordinals at a time; gaps are not in the graph.
+CREATE PROCEDURE dbo.usp_source_atom_ids @source_id bigint, @role varchar(8), @from_ordinal bigint, @to_ordinal bigint
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -154,22 +169,25 @@ BEGIN
     SELECT DISTINCT sa.AtomId AS atomId
     FROM dbo.SourceAtom AS sa
     INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
-    WHERE sa.SourceId = @source_id AND sa.Role = 'content' AND sa.Ordinal >= @from_ordinal AND sa.Ordinal < @to_ordinal
+    WHERE sa.SourceId = @source_id AND sa.Role = @role AND sa.Ordinal >= @from_ordinal AND sa.Ordinal < @to_ordinal
         AND (a.Subtype IS NULL OR a.Subtype <> 'gap');
 END;
 GO
--- Bytes of a source in order: each atom's content, then its suffix.
-CREATE PROCEDURE dbo.usp_source_contents @source_id bigint, @from_ordinal bigint, @n int
+-- Bytes of a source in order, for role content: each atom's content, then its suffix. An atom inserted by hand may have its content in its
+-- text only.
+CREATE PROCEDURE dbo.usp_source_contents @source_id bigint, @role varchar(8), @from_ordinal bigint, @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
     SELECT TOP (@n) sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
-        a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey
+        a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
+        CASE WHEN a.InsertedByHand = 1 AND c.AtomId IS NULL
+            THEN CONVERT(varbinary(max), CONVERT(varchar(max), a.CanonicalText COLLATE Latin1_General_100_CI_AS_SC_UTF8)) END AS textBytes
     FROM dbo.SourceAtom AS sa
     INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
     LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
-    WHERE sa.SourceId = @source_id AND sa.Role = 'content' AND sa.Ordinal >= @from_ordinal
+    WHERE sa.SourceId = @source_id AND sa.Role = @role AND sa.Ordinal >= @from_ordinal
     ORDER BY sa.Ordinal;
 END;
 GO
@@ -194,19 +212,40 @@ BEGIN
     FROM dbo.Atom AS a WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash;
 END;
 GO
--- Where atoms occur in sources that count for search: current versions only.
-CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int
+-- Where atoms occur in sources that count for search, current versions only: for each atom a page of its places.
+CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int, @skip int, @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
-        sa.ByteLength AS byteLength, sa.Locator AS locator
+    WITH placed AS
+    (
+        SELECT sa.AtomId, s.SourceId, s.SourceUri, sa.ByteOffset, sa.ByteLength, sa.Locator,
+            ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS Place
+        FROM dbo.SourceAtom AS sa
+        INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+        WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
+            AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+    )
+    SELECT p.AtomId AS atomId, p.SourceId AS sourceId, p.SourceUri AS sourceUri, p.ByteOffset AS byteOffset,
+        p.ByteLength AS byteLength, p.Locator AS locator
+    FROM placed AS p
+    WHERE p.Place > @skip AND p.Place <= @skip + @n
+    ORDER BY p.AtomId, p.Place;
+END;
+GO
+-- In how many places, and in how many sources, atoms occur that count for search.
+CREATE PROCEDURE dbo.usp_occurrence_counts @atom_ids nvarchar(max), @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT sa.AtomId AS atomId, COUNT_BIG(*) AS placeCount, COUNT_BIG(DISTINCT sa.SourceId) AS sourceCount
     FROM dbo.SourceAtom AS sa
     INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
     WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
         AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
-    ORDER BY s.SourceId, sa.Ordinal;
+    GROUP BY sa.AtomId;
 END;
 GO
 -- Nobody else lands or deletes a blob until the transaction ends.

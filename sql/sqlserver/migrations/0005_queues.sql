@@ -24,39 +24,21 @@ BEGIN
     SELECT @queue AS queue;
 END;
 GO
-CREATE PROCEDURE dbo.usp_receive_messages @queue varchar(64), @n int
+-- In order, and without waiting: what a sender has not committed yet is not seen. A message is named by its place in the queue, and
+-- stays in the table until it is acknowledged: what gives it up copies it from there.
+CREATE PROCEDURE dbo.usp_queued_messages @queue varchar(64), @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    EXEC dbo.usp_hold_queue @queue = @queue;
-    DECLARE @received TABLE
-    (
-        Sequence bigint NOT NULL PRIMARY KEY,
-        MessageId varchar(36) NOT NULL,
-        OrderingKey nvarchar(max) NOT NULL,
-        Body varbinary(max) NOT NULL,
-        AttemptCount int NOT NULL,
-        EnqueuedAt datetime2(3) NOT NULL,
-        FirstFailedAt datetime2(3) NULL
-    );
-    -- READPAST steps over what a sender has not committed yet; what another receiver holds cannot be met, for it holds the lock.
-    WITH waiting AS
-    (
-        SELECT TOP (@n) m.Sequence, m.MessageId, m.OrderingKey, m.Body, m.AttemptCount, m.EnqueuedAt, m.FirstFailedAt
-        FROM dbo.QueueMessage AS m WITH (ROWLOCK, UPDLOCK, READPAST)
-        WHERE m.Queue = @queue
-        ORDER BY m.Sequence
-    )
-    DELETE FROM waiting
-    OUTPUT deleted.Sequence, deleted.MessageId, deleted.OrderingKey, deleted.Body, deleted.AttemptCount, deleted.EnqueuedAt,
-        deleted.FirstFailedAt INTO @received;
-    SELECT r.Sequence AS sequence, r.MessageId AS messageId, r.OrderingKey AS orderingKey, r.Body AS body,
-        r.AttemptCount AS attemptCount, r.EnqueuedAt AS enqueuedAt, r.FirstFailedAt AS firstFailedAt
-    FROM @received AS r ORDER BY r.Sequence;
+    SELECT TOP (@n) m.Sequence AS sequence, m.MessageId AS messageId, m.OrderingKey AS orderingKey, m.Body AS body,
+        m.AttemptCount AS attemptCount
+    FROM dbo.QueueMessage AS m
+    WHERE m.Queue = @queue
+    ORDER BY m.Sequence;
 END;
 GO
-CREATE PROCEDURE dbo.usp_count_failed_receive @message_id varchar(36), @reason nvarchar(max), @now datetime2(3)
+CREATE PROCEDURE dbo.usp_count_failed_receive @sequence bigint, @reason nvarchar(max), @now datetime2(3)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -65,16 +47,84 @@ BEGIN
     UPDATE dbo.QueueMessage
     SET AttemptCount = AttemptCount + 1, LastError = @reason, FirstFailedAt = COALESCE(FirstFailedAt, @now)
     OUTPUT inserted.AttemptCount INTO @counted (AttemptCount)
-    WHERE MessageId = @message_id;
+    WHERE Sequence = @sequence;
     SELECT c.AttemptCount AS attemptCount FROM @counted AS c;
 END;
 GO
-CREATE PROCEDURE dbo.usp_delete_message @message_id varchar(36)
+CREATE PROCEDURE dbo.usp_delete_messages @sequences nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DELETE FROM dbo.QueueMessage WHERE MessageId = @message_id;
+    DELETE FROM dbo.QueueMessage WHERE Sequence IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@sequences) AS j);
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+-- Messages that were received in vain and lie on their queue again: how many, since when, how often at most, and why the first of them.
+CREATE PROCEDURE dbo.usp_failed_receives
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT m.Queue AS queue, COUNT_BIG(*) AS messages, MIN(m.FirstFailedAt) AS since, MAX(m.AttemptCount) AS attempts,
+        (SELECT TOP (1) f.LastError FROM dbo.QueueMessage AS f WHERE f.Queue = m.Queue AND f.AttemptCount > 0
+         ORDER BY f.Sequence) AS reason
+    FROM dbo.QueueMessage AS m
+    WHERE m.AttemptCount > 0
+    GROUP BY m.Queue;
+END;
+GO
+CREATE PROCEDURE dbo.usp_claim_queue @queue varchar(64), @owner nvarchar(300), @lease_until datetime2(3), @now datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @changed int;
+    UPDATE dbo.QueueLease SET LeaseOwner = @owner, LeaseUntil = @lease_until WHERE Queue = @queue AND LeaseUntil < @now;
+    SET @changed = @@ROWCOUNT;
+    IF @changed = 0
+    BEGIN
+        INSERT INTO dbo.QueueLease (Queue, LeaseOwner, LeaseUntil)
+        SELECT @queue, @owner, @lease_until
+        WHERE NOT EXISTS (SELECT 1 FROM dbo.QueueLease AS l WITH (UPDLOCK, SERIALIZABLE) WHERE l.Queue = @queue);
+        SET @changed = @@ROWCOUNT;
+    END;
+    SELECT @changed AS rowsChanged;
+END;
+GO
+-- Who works on a queue for longer than a lease holds, renews it.
+CREATE PROCEDURE dbo.usp_renew_queue @queue varchar(64), @owner nvarchar(300), @lease_until datetime2(3), @renewed_until datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    UPDATE dbo.QueueLease SET LeaseUntil = @renewed_until WHERE Queue = @queue AND LeaseOwner = @owner AND LeaseUntil = @lease_until;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_release_queue @queue varchar(64), @owner nvarchar(300), @lease_until datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE FROM dbo.QueueLease WHERE Queue = @queue AND LeaseOwner = @owner AND LeaseUntil = @lease_until;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_queue_lease_owners
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT l.LeaseOwner AS owner FROM dbo.QueueLease AS l;
+END;
+GO
+CREATE PROCEDURE dbo.usp_expire_queue_leases @owner nvarchar(300)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE FROM dbo.QueueLease WHERE LeaseOwner = @owner;
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO

@@ -16,34 +16,59 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
--- Versions of one uri are atomized in the order in which they came: an unfinished older one goes first.
-CREATE PROCEDURE dbo.usp_claim_source
-    @hour char(16), @owner nvarchar(300), @run_id varchar(64), @now datetime2(3), @lease_until datetime2(3)
+-- The next sources of an hour, those with the fewest attempts first. For a write transaction, which then claims them: what is returned
+-- is locked. Versions of one uri are atomized in the order in which they came: an unfinished older one goes first.
+CREATE PROCEDURE dbo.usp_claimable_sources @hour char(16), @now datetime2(3), @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    -- Through a table variable: a database that was adopted may have triggers of its own, and OUTPUT to the client allows none.
-    DECLARE @claimed TABLE (SourceId bigint NOT NULL);
-    WITH claimed AS
-    (
-        SELECT TOP (1) s.SourceId, s.AttemptCount, s.Status, s.LeaseOwner, s.LeaseUntil, s.RunId
-        FROM dbo.Source AS s WITH (ROWLOCK, UPDLOCK, READPAST)
-        WHERE s.IngestHour = @hour AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < @now))
-            AND NOT EXISTS (SELECT 1 FROM dbo.Source AS e
-                            WHERE e.TenantId = s.TenantId AND e.SourceUriHash = s.SourceUriHash AND e.Version < s.Version
-                                AND e.Status IN ('Landed', 'Atomizing'))
-        ORDER BY s.SourceId
-    )
-    UPDATE claimed
-    SET Status = 'Atomizing', LeaseOwner = @owner, LeaseUntil = @lease_until, AttemptCount = AttemptCount + 1, RunId = @run_id
-    OUTPUT inserted.SourceId INTO @claimed (SourceId);
+    SELECT TOP (@n) s.SourceId AS sourceId, s.ByteLength AS byteLength, s.AttemptCount AS attemptCount
+    FROM dbo.Source AS s WITH (ROWLOCK, UPDLOCK, READPAST)
+    WHERE s.IngestHour = @hour AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR s.LeaseUntil IS NULL OR s.LeaseUntil < @now)
+        AND NOT EXISTS (SELECT 1 FROM dbo.Source AS e
+                        WHERE e.TenantId = s.TenantId AND e.SourceUriHash = s.SourceUriHash AND e.Version < s.Version
+                            AND e.Status IN ('Landed', 'Atomizing'))
+    ORDER BY s.AttemptCount, s.SourceId;
+END;
+GO
+CREATE PROCEDURE dbo.usp_claim_sources @source_ids nvarchar(max), @owner nvarchar(300), @lease_until datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    UPDATE dbo.Source
+    SET Status = 'Atomizing', LeaseOwner = @owner, LeaseUntil = @lease_until, AttemptCount = AttemptCount + 1
+    WHERE SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j);
     SELECT s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
         s.ContentType AS contentType, s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.MessageId AS messageId,
         s.ReadUri AS readUri, s.BlobKey AS blobKey, s.AttemptCount AS attemptCount, s.ReceivedAt AS receivedAt,
         s.Metadata AS metadata
-    FROM @claimed AS c
-    INNER JOIN dbo.Source AS s ON s.SourceId = c.SourceId;
+    FROM dbo.Source AS s
+    WHERE s.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j);
+END;
+GO
+CREATE PROCEDURE dbo.usp_record_source_run @source_id bigint, @run_id varchar(64)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO dbo.SourceRun (SourceId, RunId)
+    SELECT @source_id, @run_id
+    WHERE NOT EXISTS (SELECT 1 FROM dbo.SourceRun AS r WHERE r.SourceId = @source_id AND r.RunId = @run_id);
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+-- The runs that wrote atoms of these sources.
+CREATE PROCEDURE dbo.usp_source_runs @source_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT r.SourceId AS sourceId, r.RunId AS runId
+    FROM dbo.SourceRun AS r
+    WHERE r.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j)
+    ORDER BY r.SourceId, r.RunId;
 END;
 GO
 CREATE PROCEDURE dbo.usp_renew_source_lease @source_id bigint, @owner nvarchar(300), @lease_until datetime2(3)
@@ -67,12 +92,14 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
-CREATE PROCEDURE dbo.usp_current_source_with_hash @tenant_id int, @source_uri nvarchar(max), @content_hash binary(32)
+-- The same bytes under another content type are another version.
+CREATE PROCEDURE dbo.usp_current_source_with_hash
+    @tenant_id int, @source_uri nvarchar(max), @content_hash binary(32)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT s.SourceId AS sourceId FROM dbo.Source AS s
+    SELECT s.SourceId AS sourceId, s.ContentType AS contentType FROM dbo.Source AS s
     WHERE s.TenantId = @tenant_id AND s.SourceUriHash = HASHBYTES('SHA2_256', @source_uri) AND s.SupersededBy IS NULL
         AND s.Status = 'Atomized' AND s.ContentHash = @content_hash;
 END;
@@ -106,36 +133,51 @@ BEGIN
         AND s.MessageId IN (SELECT CONVERT(varchar(64), j.value) FROM OPENJSON(@message_ids) AS j);
 END;
 GO
+-- One that took the place of another stays, and so does one that others were found in: those point at it.
 CREATE PROCEDURE dbo.usp_delete_source @source_id bigint
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DELETE FROM dbo.Source WHERE SourceId = @source_id;
+    DELETE FROM dbo.Source
+    WHERE SourceId = @source_id AND NOT EXISTS (SELECT 1 FROM dbo.Source AS o WHERE o.SupersededBy = @source_id)
+        AND NOT EXISTS (SELECT 1 FROM dbo.Source AS c WHERE c.ParentSourceId = @source_id);
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
-CREATE PROCEDURE dbo.usp_supersede_older_versions @tenant_id int, @source_uri nvarchar(max), @source_id bigint
+CREATE PROCEDURE dbo.usp_supersede_older_versions
+    @tenant_id int, @source_uri nvarchar(max), @spelled nvarchar(max), @source_id bigint
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    UPDATE dbo.Source SET SupersededBy = @source_id
-    WHERE TenantId = @tenant_id AND SourceUriHash = HASHBYTES('SHA2_256', @source_uri) AND Status = 'Atomized'
-        AND SupersededBy IS NULL AND SourceId < @source_id;
-    SELECT @@ROWCOUNT AS rowsChanged;
+    DECLARE @superseded TABLE (SourceId bigint NOT NULL PRIMARY KEY);
+    INSERT INTO @superseded (SourceId)
+    SELECT c.SourceId FROM dbo.Source AS c
+    WHERE c.TenantId = @tenant_id AND c.SourceUriHash IN (HASHBYTES('SHA2_256', @source_uri), HASHBYTES('SHA2_256', @spelled))
+        AND c.SupersededBy IS NULL AND c.Status = 'Atomized' AND c.SourceId < @source_id
+    UNION
+    SELECT o.SourceId FROM dbo.Source AS d
+    INNER JOIN dbo.Source AS o ON o.SupersededBy = d.SourceId
+    WHERE d.TenantId = @tenant_id AND d.SourceUriHash IN (HASHBYTES('SHA2_256', @source_uri), HASHBYTES('SHA2_256', @spelled))
+        AND d.Status = 'DeadLettered' AND d.SourceId < @source_id;
+    UPDATE s SET s.SupersededBy = @source_id
+    FROM dbo.Source AS s
+    INNER JOIN @superseded AS u ON u.SourceId = s.SourceId;
+    SELECT u.SourceId AS sourceId FROM @superseded AS u;
 END;
 GO
+-- A note, kept as ErrorMessage, says why what is kept cannot be searched.
 CREATE PROCEDURE dbo.usp_finish_source
     @source_id bigint, @owner nvarchar(300), @content_hash binary(32), @byte_length bigint, @content_type nvarchar(255),
-    @atomizer_version nvarchar(100)
+    @atomizer_version nvarchar(100), @note nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
     UPDATE dbo.Source
     SET Status = 'Atomized', ContentHash = @content_hash, ByteLength = @byte_length, ContentType = @content_type,
-        AtomizerVersion = @atomizer_version, BlobKey = NULL, LeaseOwner = NULL, LeaseUntil = NULL, ErrorMessage = NULL
+        AtomizerVersion = @atomizer_version, BlobKey = NULL, LeaseOwner = NULL, LeaseUntil = NULL, ErrorMessage = @note
     WHERE SourceId = @source_id AND LeaseOwner = @owner AND Status = 'Atomizing';
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
@@ -156,8 +198,8 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT TOP (1) 1 AS found FROM dbo.Source AS s
-    WHERE s.IngestHour = @hour AND s.AttemptCount >= @max_attempts
-        AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < @now));
+    WHERE s.IngestHour = @hour AND s.AttemptCount >= @max_attempts AND s.Status IN ('Landed', 'Atomizing')
+        AND (s.Status = 'Landed' OR s.LeaseUntil IS NULL OR s.LeaseUntil < @now);
 END;
 GO
 -- For a write transaction: what is returned is locked, so that of two runs one gives it up.
@@ -170,8 +212,8 @@ BEGIN
         s.ReadUri AS readUri, s.BlobKey AS blobKey, s.MessageId AS messageId, s.AttemptCount AS attemptCount,
         s.ReceivedAt AS receivedAt, s.Metadata AS metadata, s.ErrorMessage AS errorMessage, s.IngestHour AS ingestHour
     FROM dbo.Source AS s WITH (UPDLOCK, READPAST)
-    WHERE s.IngestHour = @hour AND s.AttemptCount >= @max_attempts
-        AND (s.Status = 'Landed' OR (s.Status = 'Atomizing' AND s.LeaseUntil < @now));
+    WHERE s.IngestHour = @hour AND s.AttemptCount >= @max_attempts AND s.Status IN ('Landed', 'Atomizing')
+        AND (s.Status = 'Landed' OR s.LeaseUntil IS NULL OR s.LeaseUntil < @now);
 END;
 GO
 CREATE PROCEDURE dbo.usp_source_lease_owners
@@ -179,7 +221,7 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT DISTINCT s.LeaseOwner AS owner FROM dbo.Source AS s WHERE s.Status = 'Atomizing' AND s.LeaseOwner IS NOT NULL;
+    SELECT DISTINCT s.LeaseOwner AS owner FROM dbo.Source AS s WHERE s.LeaseOwner IS NOT NULL AND s.Status = 'Atomizing';
 END;
 GO
 CREATE PROCEDURE dbo.usp_expire_source_leases @owner nvarchar(300)
@@ -196,11 +238,11 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT TOP (CASE WHEN @n < 0 THEN 9223372036854775807 ELSE @n END)
+    SELECT TOP (CASE WHEN @n < 0 THEN CONVERT(bigint, 9223372036854775807) ELSE @n END)
         s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
         s.SupersededBy AS supersededBy, s.ContentType AS contentType, LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash,
         s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.Status AS status, s.AtomizerVersion AS atomizerVersion,
-        s.RunId AS runId, s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
+        s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
         s.ErrorMessage AS errorMessage, s.Metadata AS metadata
     FROM dbo.Source AS s
     WHERE (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND (@source_id IS NULL OR s.SourceId = @source_id)
@@ -223,6 +265,28 @@ BEGIN
         AND s.SourceUriHash IN (SELECT CONVERT(binary(32), HASHBYTES('SHA2_256', j.value)) FROM OPENJSON(@source_uris) AS j)
         AND (s.Status <> 'Atomized' OR s.SupersededBy IS NULL)
     ORDER BY s.SourceId;
+END;
+GO
+CREATE PROCEDURE dbo.usp_source_count @tenant_id int, @status varchar(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT COUNT_BIG(*) AS n FROM dbo.Source AS s
+    WHERE (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND (@status IS NULL OR s.Status = @status)
+    OPTION (RECOMPILE);
+END;
+GO
+-- What kinds of content the current sources are of.
+CREATE PROCEDURE dbo.usp_content_types @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.ContentType AS contentType, COUNT_BIG(*) AS n FROM dbo.Source AS s
+    WHERE s.Status = 'Atomized' AND s.SupersededBy IS NULL AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)
+    GROUP BY s.ContentType
+    ORDER BY s.ContentType;
 END;
 GO
 CREATE PROCEDURE dbo.usp_source_atom_totals @source_ids nvarchar(max)

@@ -21,23 +21,27 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
-CREATE PROCEDURE dbo.usp_active_embedding_model @modality varchar(32)
+-- Whoever reads (a search, a look for work) waits for nobody: a model that is becoming active is locked while all its atoms are queued.
+CREATE PROCEDURE dbo.usp_active_embedding_models
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT m.ModelId AS modelId, m.Name AS name, m.Dimension AS dimension, m.ArtifactHash AS artifactHash,
+    SELECT m.ModelId AS modelId, m.Modality AS modality, m.Name AS name, m.Dimension AS dimension, m.ArtifactHash AS artifactHash,
         m.Precision AS precision
-    FROM dbo.EmbeddingModel AS m WHERE m.Modality = @modality AND m.Active = 1;
+    FROM dbo.EmbeddingModel AS m WHERE m.Active = 1
+    ORDER BY m.ModelId;
 END;
 GO
-CREATE PROCEDURE dbo.usp_deactivate_embedding_models @modality varchar(32)
+-- For a transaction that writes: not without those that are just becoming active, for which READCOMMITTEDLOCK waits. Whoever has just
+-- embedded atoms with fewer models queues them for these.
+CREATE PROCEDURE dbo.usp_active_embedding_model_ids
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    UPDATE dbo.EmbeddingModel SET Active = 0 WHERE Modality = @modality AND Active = 1;
-    SELECT @@ROWCOUNT AS rowsChanged;
+    SELECT m.ModelId AS modelId FROM dbo.EmbeddingModel AS m WITH (READCOMMITTEDLOCK) WHERE m.Active = 1
+    ORDER BY m.ModelId;
 END;
 GO
 CREATE PROCEDURE dbo.usp_activate_embedding_model @model_id int
@@ -49,20 +53,27 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
--- A new active model: atoms that another model embedded are embedded again.
-CREATE PROCEDURE dbo.usp_requeue_jobs_for_model @modality varchar(32), @model_id int
+CREATE PROCEDURE dbo.usp_deactivate_embedding_model @model_id int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    UPDATE j
-    SET j.Status = 'Pending', j.AttemptCount = 0, j.Result = NULL, j.CompletedAt = NULL
-    FROM dbo.BackgroundJob AS j
-    INNER JOIN dbo.Atom AS a ON a.AtomId = j.AtomId
-    WHERE j.JobType = 'GenerateEmbedding' AND j.Status = 'Completed' AND a.Modality = @modality
-        AND LTRIM(RTRIM(a.CanonicalText)) <> N''
-        AND NOT EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = @model_id);
+    UPDATE dbo.EmbeddingModel SET Active = 0 WHERE ModelId = @model_id;
     SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+-- Text is Unicode here: none of it is anything else. embeddedBy: a JSON array of the ModelIds whose embedding the atom has.
+CREATE PROCEDURE dbo.usp_atoms_to_embed @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.CanonicalText AS text,
+        CONVERT(bit, 1) AS textIsValid,
+        (SELECT CONCAT(N'[', STRING_AGG(CONVERT(nvarchar(max), e.ModelId), N','), N']')
+         FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId) AS embeddedBy
+    FROM dbo.Atom AS a
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, v.value) FROM OPENJSON(@atom_ids) AS v);
 END;
 GO
 CREATE PROCEDURE dbo.usp_insert_embedding @rows dbo.EmbeddingRows READONLY
@@ -77,6 +88,34 @@ BEGIN
     WHERE NOT EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e WITH (UPDLOCK, SERIALIZABLE)
                       WHERE e.AtomId = r.AtomId AND e.ModelId = r.ModelId)
     ORDER BY r.AtomId;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+-- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand. The jobs are sought by their atoms.
+CREATE PROCEDURE dbo.usp_embed_again @embedding_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    UPDATE j
+    SET j.Status = 'Pending', j.AttemptCount = 0, j.Result = NULL, j.CompletedAt = NULL
+    FROM dbo.BackgroundJob AS j
+    WHERE j.JobType = 'GenerateEmbedding' AND j.Status IN ('Completed', 'Failed')
+        AND j.AtomId IN (SELECT e.AtomId FROM dbo.AtomEmbedding AS e
+                         INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId)
+        AND (j.ModelId IS NULL
+             OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e
+                        INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId
+                        WHERE e.AtomId = j.AtomId AND e.ModelId = j.ModelId));
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_delete_embeddings @embedding_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE FROM dbo.AtomEmbedding WHERE AtomEmbeddingId IN (SELECT CONVERT(bigint, v.value) FROM OPENJSON(@embedding_ids) AS v);
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
@@ -170,41 +209,5 @@ BEGIN
     FROM dbo.AtomEmbedding AS e
     WHERE e.TenantId = @tenant_id AND e.ModelId = @model_id AND e.AtomEmbeddingId > @after
     ORDER BY e.AtomEmbeddingId;
-END;
-GO
--- Of these atoms, those that a search may show: held by a current source, or inserted by hand.
-CREATE PROCEDURE dbo.usp_searchable_atoms @atom_ids nvarchar(max), @tenant_id int, @modality varchar(32)
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT a.AtomId AS atomId
-    FROM dbo.Atom AS a
-    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
-        AND (@modality IS NULL OR a.Modality = @modality)
-        AND (a.InsertedByHand = 1 OR EXISTS (
-            SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
-            WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
-END;
-GO
--- Atoms that hold every word (or some word) as a whole word, those with most of them first, the shorter text before the longer one. Letters match
--- whatever their case and accents. It reads every text of the tenant: full-text search is a component that a server need not have.
-CREATE PROCEDURE dbo.usp_lexical_matches @words nvarchar(max), @any_word bit, @tenant_id int, @n int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    DECLARE @patterns TABLE (Pattern nvarchar(4000) COLLATE Latin1_General_100_CI_AI NOT NULL);
-    INSERT INTO @patterns (Pattern)
-    SELECT DISTINCT CONCAT(N'%[^0-9a-z]', REPLACE(REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(1000), j.value), N'~', N'~~'), N'%', N'~%'),
-                                                  N'_', N'~_'), N'[', N'~['), N'[^0-9a-z]%') COLLATE Latin1_General_100_CI_AI
-    FROM OPENJSON(@words) AS j;
-    SELECT TOP (@n) a.AtomId AS atomId, CONVERT(float, COUNT(*)) AS score
-    FROM dbo.Atom AS a
-    INNER JOIN @patterns AS p ON CONCAT(N' ', a.CanonicalText, N' ') COLLATE Latin1_General_100_CI_AI LIKE p.Pattern ESCAPE N'~'
-    WHERE a.TenantId = @tenant_id
-    GROUP BY a.AtomId, DATALENGTH(a.CanonicalText)
-    HAVING @any_word = 1 OR COUNT(*) = (SELECT COUNT(*) FROM @patterns)
-    ORDER BY COUNT(*) DESC, DATALENGTH(a.CanonicalText), a.AtomId;
 END;
 GO

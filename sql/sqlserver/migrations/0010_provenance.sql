@@ -35,13 +35,14 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.Version AS version, s.ContentType AS contentType,
-        LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash, s.ByteLength AS byteLength, s.RunId AS runId,
+        LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash, s.ByteLength AS byteLength,
         s.ReceivedAt AS receivedAt, s.IngestHour AS ingestHour, s.SupersededBy AS supersededBy
     FROM dbo.Source AS s
     WHERE s.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND s.TenantId = @tenant_id
         AND s.Status = 'Atomized';
 END;
 GO
+-- A version that was given up takes its place, too, but is not in the graph.
 CREATE PROCEDURE dbo.usp_graph_superseded @tenant_id int, @source_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
@@ -51,11 +52,13 @@ BEGIN
     FROM dbo.Source AS o
     INNER JOIN dbo.Source AS n ON n.SourceId = o.SupersededBy
     WHERE o.SupersededBy IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.TenantId = @tenant_id
+        AND n.Status = 'Atomized'
     UNION
     SELECT o.SourceId, o.SupersededBy, n.ReceivedAt
     FROM dbo.Source AS o
     INNER JOIN dbo.Source AS n ON n.SourceId = o.SupersededBy
-    WHERE o.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.TenantId = @tenant_id;
+    WHERE o.SourceId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@source_ids) AS j) AND o.TenantId = @tenant_id
+        AND n.Status = 'Atomized';
 END;
 GO
 CREATE PROCEDURE dbo.usp_graph_embeddings @tenant_id int, @atom_ids nvarchar(max)
@@ -83,82 +86,9 @@ BEGIN
     WHERE m.ArtifactHash IN (SELECT CONVERT(varchar(64), j.value) FROM OPENJSON(@artifact_hashes) AS j);
 END;
 GO
-CREATE PROCEDURE dbo.usp_merge_inference
-    @inference_id nvarchar(200), @tenant_id int, @model nvarchar(500), @task nvarchar(max), @started_at nvarchar(64),
-    @duration_ms bigint, @now datetime2(3)
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    INSERT INTO dbo.Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, CreatedAt)
-    SELECT @inference_id, @tenant_id, @model, @task, @started_at, @duration_ms, @now
-    WHERE NOT EXISTS (SELECT 1 FROM dbo.Inference AS i WITH (UPDLOCK, SERIALIZABLE)
-                      WHERE i.TenantId = @tenant_id AND i.InferenceId = @inference_id);
-    SELECT @@ROWCOUNT AS rowsChanged;
-END;
-GO
-CREATE PROCEDURE dbo.usp_insert_inference_atom @rows dbo.InferenceAtomRows READONLY
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    INSERT INTO dbo.InferenceAtom (TenantId, InferenceId, Role, Ordinal, AtomHash)
-    SELECT r.TenantId, r.InferenceId, r.Role, r.Ordinal, r.AtomHash
-    FROM @rows AS r
-    WHERE NOT EXISTS (SELECT 1 FROM dbo.InferenceAtom AS i WITH (UPDLOCK, SERIALIZABLE)
-                      WHERE i.TenantId = r.TenantId AND i.InferenceId = r.InferenceId AND i.Role = r.Role
-                          AND i.Ordinal = r.Ordinal);
-    SELECT @@ROWCOUNT AS rowsChanged;
-END;
-GO
--- Inferences that named these atoms, perhaps before the atoms were here.
-CREATE PROCEDURE dbo.usp_inferences_of_atoms @tenant_id int, @atom_ids nvarchar(max)
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT i.InferenceId AS inferenceId, ia.Role AS role, LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash,
-        MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
-    FROM dbo.Atom AS a
-    INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash
-    INNER JOIN dbo.Inference AS i ON i.TenantId = ia.TenantId AND i.InferenceId = ia.InferenceId
-    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
-    GROUP BY i.InferenceId, i.CreatedAt, ia.Role, ia.AtomHash;
-END;
-GO
--- Those that are here, and what they did with them.
-CREATE PROCEDURE dbo.usp_atoms_of_inferences @tenant_id int, @inference_ids nvarchar(max)
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT a.AtomId AS atomId, i.InferenceId AS inferenceId, ia.Role AS role,
-        LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash, MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
-    FROM dbo.Inference AS i
-    INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId
-    INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
-    WHERE i.TenantId = @tenant_id
-        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
-                              FROM OPENJSON(@inference_ids) AS j)
-    GROUP BY a.AtomId, i.InferenceId, ia.Role, ia.AtomHash, i.CreatedAt;
-END;
-GO
-CREATE PROCEDURE dbo.usp_inference @tenant_id int, @inference_ids nvarchar(max)
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT i.InferenceId AS inferenceId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt, i.DurationMs AS durationMs,
-        i.CreatedAt AS createdAt
-    FROM dbo.Inference AS i
-    WHERE i.TenantId = @tenant_id
-        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
-                              FROM OPENJSON(@inference_ids) AS j);
-END;
-GO
--- Of an hour: the atoms, sources and inferences that the graph must hold, the pairs of those sources with their atoms, and what those
--- inferences used and produced. Each row counts with a number below 2^32, so that a sum of up to 2^31 rows is exact;
--- hartonomous_resources/agreement.py has the same arithmetic.
+-- Of an hour: the atoms, sources and inferences that the graph must hold, the pairs of those sources with their atoms, and what
+-- those inferences used and produced. Each row counts with a number below 2^32, a bigint here (it is numeric by itself), so that a
+-- sum of up to 2^31 rows is exact; hartonomous_resources/agreement.py has the same arithmetic.
 CREATE PROCEDURE dbo.usp_hour_digests @tenant_id int, @hour char(16), @since datetime2(3), @until datetime2(3)
 WITH EXECUTE AS OWNER
 AS
@@ -177,14 +107,14 @@ BEGIN
     ),
     sources AS
     (
-        SELECT s.SourceId, (CONVERT(bigint, SUBSTRING(s.ContentHash, 1, 4)) * 31 + s.SourceId) % 4294967296 AS Digest
+        SELECT s.SourceId, (CONVERT(bigint, SUBSTRING(s.ContentHash, 1, 4)) * 31 + s.SourceId) % CONVERT(bigint, 4294967296) AS Digest
         FROM dbo.Source AS s
         WHERE s.TenantId = @tenant_id AND s.IngestHour = @hour AND s.Status = 'Atomized'
     ),
     edges AS
     (
         SELECT (CONVERT(bigint, SUBSTRING(a.ContentHash, 1, 4)) * 31 + sa.SourceId * 17 + MIN(sa.Ordinal) * 7 + COUNT_BIG(*))
-            % 4294967296 AS Digest
+            % CONVERT(bigint, 4294967296) AS Digest
         FROM sources AS s
         INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
         INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
@@ -200,7 +130,7 @@ BEGIN
     uses AS
     (
         SELECT (i.Digest * 31 + CONVERT(bigint, SUBSTRING(ia.AtomHash, 1, 4)) * 17 + MIN(ia.Ordinal) * 7
-            + CASE WHEN ia.Role = 'output' THEN 1 ELSE 0 END) % 4294967296 AS Digest
+            + CASE WHEN ia.Role = 'output' THEN 1 ELSE 0 END) % CONVERT(bigint, 4294967296) AS Digest
         FROM inferences AS i
         INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = @tenant_id AND ia.InferenceId = i.InferenceId
         INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash

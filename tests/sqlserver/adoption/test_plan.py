@@ -130,12 +130,18 @@ def test_an_old_reference_count_is_kept_under_another_name() -> None:
     assert renamed < position(plan, "ADD ReferenceCount bigint NOT NULL")
 
 
-def test_a_column_with_the_name_of_one_that_a_later_migration_adds_makes_room_for_it() -> None:
+def test_a_model_of_jobs_that_is_none_of_ours_makes_room_for_it() -> None:
     plan = plan_adoption(old_schema(with_columns(BACKGROUND_JOB, column("ModelId", "uniqueidentifier", 16, null=True))))
 
     assert plan.refusals == ()
     assert position(plan, "@objname = N'[dbo].BackgroundJob.ModelId', @newname = N'AdoptedModelId'") >= 0
-    assert any("(a migration adds one with this name): it becomes AdoptedModelId" in line for line in plan.report())
+    assert any("(here it is a row of EmbeddingModel): it becomes AdoptedModelId" in line for line in plan.report())
+
+
+def test_a_job_that_was_allowed_no_attempt_gets_one_before_that_is_checked() -> None:
+    plan = plan_adoption(old_schema(with_columns(BACKGROUND_JOB, column("MaxAttempts", "int", 4, default="DF_Old"))))
+
+    assert position(plan, "SET j.MaxAttempts = 1") < position(plan, "ADD CONSTRAINT CK_BackgroundJob_MaxAttempts")
 
 
 def test_jobs_find_their_atom_and_atoms_without_a_job_get_one_at_the_very_end() -> None:
@@ -153,7 +159,7 @@ def test_tables_that_are_missing_are_made_in_the_order_of_the_migration() -> Non
     plan = plan_adoption(old_schema())
     made = [match[1] for one in plan.statements if (match := re.match(r"CREATE TABLE \[dbo\]\.(\w+)", one))]
 
-    assert made[:5] == ["Source", "AtomContent", "SourceAtom", "EmbeddingModel", "ProjectionModel"]
+    assert made[:5] == ["Source", "SourceRun", "AtomContent", "SourceAtom", "AtomDerivation"]
     assert not {"Atom", "AtomEmbedding", "BackgroundJob"} & set(made)
 
 

@@ -105,10 +105,10 @@ def indexed(table: OldTable, *indexes: OldIndex) -> OldTable:
         ),
         (
             with_columns(
-                BACKGROUND_JOB,
-                column("ModelId", "int", 4, null=True, computed_as="(json_value([Parameters],'$.ModelId'))"),
+                ATOM_EMBEDDING,
+                column("SpatialKey", "geometry", -1, null=True, computed_as="([geometry]::Point([X],[Y],(0)))"),
             ),
-            "BackgroundJob.ModelId is computed, so it cannot be renamed, and a migration adds one with this name: drop it",
+            "AtomEmbedding.SpatialKey is computed, so it cannot be renamed, and here it follows from X, Y, Z",
         ),
         (
             with_columns(BACKGROUND_JOB, column("ModelId", "int", 4)),
@@ -237,8 +237,3 @@ def test_a_hostile_collation_is_not_copied_into_a_statement(name: str) -> None:
 def test_embeddings_whose_atoms_are_not_there() -> None:
     plan = plan_adoption(OldSchema({"atomembedding": ATOM_EMBEDDING}))
     assert any("no Atom that its rows belong to" in sentence for sentence in plan.refusals)
-
-
-def test_a_table_of_our_name_that_has_what_a_later_migration_adds() -> None:
-    source = with_columns(our_schema().tables["source"], column("ParentSourceId", "bigint", 8, null=True))
-    assert "table Source is there and is not ours (a migration adds ParentSourceId)" in refusals(source)

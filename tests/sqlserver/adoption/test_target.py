@@ -73,10 +73,6 @@ def test_the_names_that_later_migrations_need_are_known() -> None:
     assert "Atom" not in names
 
 
-def test_the_columns_that_later_migrations_add_are_known() -> None:
-    assert later_columns(()) == {
-        "DeadLetter": ("Fingerprint", "SeenCount"),
-        "Source": ("ParentSourceId",),
-        "BackgroundJob": ("ModelId",),
-    }
-    assert later_columns(FEATURES)["AtomEmbedding"] == ("SpatialKey",)
+def test_the_columns_that_features_add_are_known() -> None:
+    assert later_columns(()) == {}
+    assert later_columns(FEATURES) == {"AtomEmbedding": ("SpatialKey",)}

@@ -14,6 +14,7 @@ SET_ASIDE_PREFIX = "Adopted"
 # Columns that mean something else here: kept under another name, so that ours can follow its own rule.
 _SET_ASIDE = {
     "Atom": {"ReferenceCount": "it counts what no row of SourceAtom says"},
+    "BackgroundJob": {"ModelId": "here it is a row of EmbeddingModel"},
     "AtomEmbedding": {
         "SpatialKey": "here it follows from X, Y, Z, which take its values",
         "SpatialBucketX": "here it is computed from X",
@@ -84,8 +85,8 @@ def _set_aside(draft: Draft, table: Table, old: OldTable, later: Collection[str]
                     f"{table.name}.{name} is computed, so it cannot be renamed, and {why}: drop it, then adopt again"
                 )
             continue
-        if name == "ReferenceCount" and draft.old.table("SourceAtom"):
-            continue  # our own counts
+        if name in ("ReferenceCount", "ModelId") and draft.old.table("SourceAtom"):
+            continue  # it is our own
         held_by = blocking(draft, old, name, _RENAMES_FREELY)
         if old.column(new_name):
             draft.refusals.append(

@@ -4,6 +4,9 @@ from hartonomous_resources.database.sqlserver.adoption.draft import Draft, quote
 from hartonomous_resources.database.sqlserver.adoption.old_schema import OldTable
 from hartonomous_resources.database.sqlserver.adoption.target import Constraint, Table
 
+# Statements of rows.sql that make a check true of the rows that are there.
+_MADE_TRUE = {"CK_BackgroundJob_MaxAttempts": ("give_jobs_an_attempt",)}
+
 
 def add_constraint(draft: Draft, table: Table, old: OldTable, constraint: Constraint) -> None:
     """Add a constraint of ours that is not there; one that says otherwise is refused."""
@@ -30,6 +33,7 @@ def add_constraint(draft: Draft, table: Table, old: OldTable, constraint: Constr
                 return
     draft.free_name(constraint.name)
     draft.differences.append(f"{table.name} has no constraint {constraint.name}: it is added")
+    draft.statements += draft.named(*_MADE_TRUE.get(constraint.name, ()))
     draft.statements.append(f"ALTER TABLE dbo.{table.name} ADD {constraint.definition}")
 
 

@@ -127,7 +127,7 @@ def plan_adoption(old: OldSchema, schema: str = "dbo", features: Collection[str]
             case Table() if definition.name in ADOPTED_TABLES:
                 adopt_table(draft, definition, indexes, later.get(definition.name, ()))
             case Table():
-                _accept_table(draft, definition, later.get(definition.name, ()))
+                _accept_table(draft, definition)
             case Index():
                 _create_index(draft, definition)
             case Sequence():
@@ -222,26 +222,19 @@ def _create_table(draft: Draft, table: Table) -> None:
     draft.statements.append(table.statement)
 
 
-def _accept_table(draft: Draft, table: Table, later: Collection[str]) -> None:
-    """A table that the old system is not known to have: it must be ours, as it is before later migrations add columns to it."""
-    if too_many := [name for name in later if draft.old.column(table.name, name)]:
-        draft.refusals.append(_not_ours(table, f"a migration adds {too_many[0]}"))
-        return
+def _accept_table(draft: Draft, table: Table) -> None:
+    """A table that the old system is not known to have: it must be ours."""
     for column in table.columns:
         there = draft.old.column(table.name, column.name)
         same_type = there and (
             there.type_text == column.type_text or {there.type, column.type} == {"timestamp", "rowversion"}
         )
         if not there or (not column.computed_as and not same_type):
-            draft.refusals.append(_not_ours(table, f"{column.name} differs"))
+            draft.refusals.append(
+                f"table {table.name} is there and is not ours ({column.name} differs): move it away with "
+                f"CREATE SCHEMA {SET_ASIDE_SCHEMA} and ALTER SCHEMA {SET_ASIDE_SCHEMA} TRANSFER {table.name}, then adopt again"
+            )
             return
-
-
-def _not_ours(table: Table, why: str) -> str:
-    return (
-        f"table {table.name} is there and is not ours ({why}): move it away with "
-        f"CREATE SCHEMA {SET_ASIDE_SCHEMA} and ALTER SCHEMA {SET_ASIDE_SCHEMA} TRANSFER {table.name}, then adopt again"
-    )
 
 
 def _create_index(draft: Draft, index: Index) -> None:

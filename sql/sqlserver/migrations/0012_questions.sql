@@ -1,4 +1,4 @@
--- What an hour holds, where work waits, what the store holds, and the rows that break an invariant. Nothing here takes anything.
+-- What an hour holds, where work waits, and what the store holds. Nothing here takes anything.
 
 CREATE PROCEDURE dbo.usp_hour_sources @hour char(16)
 WITH EXECUTE AS OWNER
@@ -51,29 +51,65 @@ BEGIN
     FROM placed AS p GROUP BY p.Octant ORDER BY p.Octant;
 END;
 GO
--- Hours that hold work of the stages that are enabled, for the sensor.
-CREATE PROCEDURE dbo.usp_pending_work @now datetime2(3), @ingestion bit, @embedding bit, @projection bit
+-- Hours that hold work of the stages that are enabled, for the sensor: it looks, it takes nothing.
+CREATE PROCEDURE dbo.usp_pending_work @now datetime2(3), @ingestion bit, @job_types nvarchar(max), @projection bit
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
     SELECT s.IngestHour AS hour
     FROM dbo.Source AS s
-    WHERE @ingestion = 1 AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR s.LeaseUntil < @now)
+    WHERE @ingestion = 1 AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed' OR s.LeaseUntil IS NULL OR s.LeaseUntil < @now)
         AND NOT EXISTS (SELECT 1 FROM dbo.Source AS e
                         WHERE e.TenantId = s.TenantId AND e.SourceUriHash = s.SourceUriHash AND e.Version < s.Version
                             AND e.Status IN ('Landed', 'Atomizing'))
     UNION
     SELECT j.IngestHour
     FROM dbo.BackgroundJob AS j
-    WHERE @embedding = 1 AND j.Status IN ('Pending', 'InProgress') AND (j.Status = 'Pending' OR j.LeaseUntil < @now)
-        AND j.JobType = 'GenerateEmbedding'
+    WHERE j.Status IN ('Pending', 'InProgress') AND (j.Status = 'Pending' OR j.LeaseUntil IS NULL OR j.LeaseUntil < @now)
+        AND j.JobType IN (SELECT v.value FROM OPENJSON(@job_types) AS v)
     UNION
     SELECT e.IngestHour
     FROM dbo.AtomEmbedding AS e
     INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
     WHERE @projection = 1 AND e.ProjectionModelId IS NULL AND m.Active = 1
     ORDER BY hour;
+END;
+GO
+-- Since when work has been waiting. A message that still lies in Service Broker's own queue counts from when it is moved.
+CREATE PROCEDURE dbo.usp_oldest_pending @hour char(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT
+        (SELECT TOP (1) q.EnqueuedAt FROM dbo.QueueMessage AS q WHERE q.Queue = 'IngestionQueue' ORDER BY q.Sequence) AS sources,
+        (SELECT MIN(s.ReceivedAt) FROM dbo.Source AS s
+         WHERE s.IngestHour = @hour AND s.Status IN ('Landed', 'Atomizing')) AS atoms,
+        (SELECT MIN(j.CreatedAt) FROM dbo.BackgroundJob AS j
+         WHERE j.IngestHour = @hour AND j.Status IN ('Pending', 'InProgress') AND j.JobType = 'GenerateEmbedding')
+            AS atom_embeddings,
+        (SELECT MIN(e.CreatedAt) FROM dbo.AtomEmbedding AS e INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
+         WHERE e.IngestHour = @hour AND e.ProjectionModelId IS NULL AND m.Active = 1) AS atom_projections,
+        (SELECT TOP (1) q.EnqueuedAt FROM dbo.QueueMessage AS q WHERE q.Queue = 'ProvenanceQueue' ORDER BY q.Sequence) AS provenance_graph;
+END;
+GO
+-- For whoever doubts the clock: until when the longest claim of a source, job or queue holds; NULL without one. A claim of a source
+-- that says no end is free.
+CREATE PROCEDURE dbo.usp_latest_lease
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT MAX(held.LeaseUntil) AS leaseUntil
+    FROM
+    (
+        SELECT s.LeaseUntil FROM dbo.Source AS s WHERE s.Status = 'Atomizing'
+        UNION ALL
+        SELECT j.LeaseUntil FROM dbo.BackgroundJob AS j WHERE j.Status = 'InProgress'
+        UNION ALL
+        SELECT q.LeaseUntil FROM dbo.QueueLease AS q
+    ) AS held;
 END;
 GO
 -- A number that differs once somebody has committed a change of sources, jobs, embeddings or messages.
@@ -83,6 +119,19 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT CONVERT(bigint, @@DBTS) AS lastChange, CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) AS oldestOpen;
+END;
+GO
+-- Wait until somebody has committed a change, at most so long: on the server, so that the wait is one round trip.
+CREATE PROCEDURE dbo.usp_wait_for_change @last_change bigint, @oldest_open bigint, @timeout_ms int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @until datetime2(3) = DATEADD(MILLISECOND, @timeout_ms, SYSUTCDATETIME());
+    WHILE CONVERT(bigint, @@DBTS) = @last_change AND CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) = @oldest_open
+        AND SYSUTCDATETIME() < @until
+        WAITFOR DELAY '00:00:00.050';
+    EXEC dbo.usp_change_token;
 END;
 GO
 -- When the schema was made, and how many migrations it has.
@@ -157,92 +206,6 @@ BEGIN
     WHERE t.schema_id = SCHEMA_ID(N'dbo');
 END;
 GO
-CREATE PROCEDURE dbo.usp_broken_reference_counts @hour char(16), @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT TOP (100) a.AtomId AS atomId, a.ReferenceCount AS referenceCount, c.Occurrences AS occurrences
-    FROM dbo.Atom AS a
-    CROSS APPLY (SELECT COUNT_BIG(*) AS Occurrences FROM dbo.SourceAtom AS sa WHERE sa.AtomId = a.AtomId) AS c
-    WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id)
-        AND (a.ReferenceCount <> c.Occurrences
-             OR (a.ReferenceCount = 0 AND a.InsertedByHand = 0
-                 AND NOT EXISTS (SELECT 1 FROM dbo.Source AS s
-                                 WHERE s.Status IN ('Landed', 'Atomizing') AND s.TenantId = a.TenantId)))
-    OPTION (RECOMPILE);
-END;
-GO
-CREATE PROCEDURE dbo.usp_broken_coverage @hour char(16), @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT TOP (100) s.SourceId AS sourceId, s.ByteLength AS byteLength, c.Covered AS covered
-    FROM dbo.Source AS s
-    CROSS APPLY (SELECT SUM(sa.ByteLength + COALESCE(DATALENGTH(sa.Suffix), 0)) AS Covered FROM dbo.SourceAtom AS sa
-                 WHERE sa.SourceId = s.SourceId AND sa.Role = 'content') AS c
-    WHERE (@hour IS NULL OR s.IngestHour = @hour) AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)
-        AND s.Status = 'Atomized' AND (c.Covered IS NULL OR c.Covered <> s.ByteLength)
-    OPTION (RECOMPILE);
-END;
-GO
-CREATE PROCEDURE dbo.usp_broken_tenancy @hour char(16), @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT TOP (100) sa.SourceId AS sourceId, sa.AtomId AS atomId
-    FROM dbo.Source AS s
-    INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
-    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
-    WHERE (@hour IS NULL OR s.IngestHour = @hour) AND (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND s.TenantId <> a.TenantId
-    OPTION (RECOMPILE);
-END;
-GO
-CREATE PROCEDURE dbo.usp_unexplained_missing_embeddings @hour char(16), @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT TOP (100) a.AtomId AS atomId, a.Modality AS modality
-    FROM dbo.Atom AS a
-    WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id)
-        AND a.Modality IN ('text', 'image', 'audio', 'video', 'code') AND (a.Subtype IS NULL OR a.Subtype <> 'gap')
-        AND NOT EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e INNER JOIN dbo.EmbeddingModel AS m ON m.ModelId = e.ModelId
-                        WHERE e.AtomId = a.AtomId AND m.Active = 1)
-        AND NOT EXISTS (SELECT 1 FROM dbo.BackgroundJob AS j
-                        WHERE j.AtomId = a.AtomId AND (j.Status <> 'Completed' OR j.Result IS NOT NULL))
-    OPTION (RECOMPILE);
-END;
-GO
-CREATE PROCEDURE dbo.usp_broken_positions @hour char(16), @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT TOP (100) e.AtomEmbeddingId AS atomEmbeddingId, e.X AS x, e.Y AS y, e.Z AS z, e.HilbertValue AS hilbertValue
-    FROM dbo.AtomEmbedding AS e
-    WHERE (@hour IS NULL OR e.IngestHour = @hour) AND (@tenant_id IS NULL OR e.TenantId = @tenant_id)
-        AND e.ProjectionModelId IS NOT NULL
-        AND (e.X IS NULL OR e.Y IS NULL OR e.Z IS NULL OR e.HilbertValue IS NULL OR e.X NOT BETWEEN -1 AND 1
-             OR e.Y NOT BETWEEN -1 AND 1 OR e.Z NOT BETWEEN -1 AND 1 OR e.HilbertValue < 0)
-    OPTION (RECOMPILE);
-END;
-GO
-CREATE PROCEDURE dbo.usp_duplicate_atoms @hour char(16), @tenant_id int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SELECT TOP (100) a.TenantId AS tenantId, LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, COUNT_BIG(*) AS n
-    FROM dbo.Atom AS a
-    WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id)
-    GROUP BY a.TenantId, a.ContentHash
-    HAVING COUNT_BIG(*) > 1
-    OPTION (RECOMPILE);
-END;
-GO
 CREATE PROCEDURE dbo.usp_database_tenants
 WITH EXECUTE AS OWNER
 AS
@@ -250,18 +213,5 @@ BEGIN
     SET NOCOUNT ON;
     SELECT s.TenantId AS tenantId FROM dbo.Source AS s UNION SELECT a.TenantId FROM dbo.Atom AS a
     UNION SELECT i.TenantId FROM dbo.Inference AS i;
-END;
-GO
--- Wait until somebody has committed a change, at most so long: on the server, so that the wait is one round trip.
-CREATE PROCEDURE dbo.usp_wait_for_change @last_change bigint, @oldest_open bigint, @timeout_ms int
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    DECLARE @until datetime2(3) = DATEADD(MILLISECOND, @timeout_ms, SYSUTCDATETIME());
-    WHILE CONVERT(bigint, @@DBTS) = @last_change AND CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) = @oldest_open
-        AND SYSUTCDATETIME() < @until
-        WAITFOR DELAY '00:00:00.050';
-    EXEC dbo.usp_change_token;
 END;
 GO

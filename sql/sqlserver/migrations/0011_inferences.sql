@@ -30,6 +30,20 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+CREATE PROCEDURE dbo.usp_insert_inference_atom @rows dbo.InferenceAtomRows READONLY
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO dbo.InferenceAtom (TenantId, InferenceId, Role, Ordinal, AtomHash)
+    SELECT r.TenantId, r.InferenceId, r.Role, r.Ordinal, r.AtomHash
+    FROM @rows AS r
+    WHERE NOT EXISTS (SELECT 1 FROM dbo.InferenceAtom AS i WITH (UPDLOCK, SERIALIZABLE)
+                      WHERE i.TenantId = r.TenantId AND i.InferenceId = r.InferenceId AND i.Role = r.Role
+                          AND i.Ordinal = r.Ordinal);
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
 -- The atoms that an inference names, in order; atomId is NULL for one that the tenant does not have.
 CREATE PROCEDURE dbo.usp_inference_atoms @tenant_id int, @inference_id nvarchar(200)
 WITH EXECUTE AS OWNER
@@ -88,6 +102,19 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+CREATE PROCEDURE dbo.usp_inference @tenant_id int, @inference_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT i.InferenceId AS inferenceId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt, i.DurationMs AS durationMs,
+        i.CreatedAt AS createdAt
+    FROM dbo.Inference AS i
+    WHERE i.TenantId = @tenant_id
+        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
+                              FROM OPENJSON(@inference_ids) AS j);
+END;
+GO
 CREATE PROCEDURE dbo.usp_inferences @tenant_id int, @inference_id nvarchar(200), @model nvarchar(500), @n int
 WITH EXECUTE AS OWNER
 AS
@@ -103,5 +130,47 @@ BEGIN
     WHERE (@tenant_id IS NULL OR i.TenantId = @tenant_id) AND (@inference_id IS NULL OR i.InferenceId = @inference_id)
         AND (@model IS NULL OR i.Model = @model)
     ORDER BY i.CreatedAt DESC, i.InferenceId DESC;
+END;
+GO
+CREATE PROCEDURE dbo.usp_inference_count @tenant_id int, @model nvarchar(500)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT COUNT_BIG(*) AS n FROM dbo.Inference AS i
+    WHERE (@tenant_id IS NULL OR i.TenantId = @tenant_id) AND (@model IS NULL OR i.Model = @model)
+    OPTION (RECOMPILE);
+END;
+GO
+-- Inferences that named these atoms, perhaps before the atoms were here.
+CREATE PROCEDURE dbo.usp_inferences_of_atoms @tenant_id int, @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT i.InferenceId AS inferenceId, ia.Role AS role, LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash,
+        MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
+    FROM dbo.Atom AS a
+    INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash
+    INNER JOIN dbo.Inference AS i ON i.TenantId = ia.TenantId AND i.InferenceId = ia.InferenceId
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
+    GROUP BY i.InferenceId, i.CreatedAt, ia.Role, ia.AtomHash;
+END;
+GO
+-- Those that are here, and what they did with them.
+CREATE PROCEDURE dbo.usp_atoms_of_inferences @tenant_id int, @inference_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId, i.InferenceId AS inferenceId, ia.Role AS role,
+        LOWER(CONVERT(char(64), ia.AtomHash, 2)) AS atomHash, MIN(ia.Ordinal) AS firstOrdinal, i.CreatedAt AS createdAt
+    FROM dbo.Inference AS i
+    INNER JOIN dbo.InferenceAtom AS ia ON ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId
+    INNER JOIN dbo.Atom AS a ON a.TenantId = ia.TenantId AND a.ContentHash = ia.AtomHash
+    WHERE i.TenantId = @tenant_id
+        AND i.InferenceId IN (SELECT CONVERT(nvarchar(200), j.value) COLLATE Latin1_General_100_BIN2
+                              FROM OPENJSON(@inference_ids) AS j)
+    GROUP BY a.AtomId, i.InferenceId, ia.Role, ia.AtomHash, i.CreatedAt;
 END;
 GO

@@ -1,13 +1,41 @@
--- Search across modalities: one query vector per embedding model in, one ranking out.
+-- Search: what it may show, by vectors and by words, and across modalities: one query vector per embedding model in, one ranking
+-- out.
 
--- How near atoms are to a query, per embedding model.
-CREATE TYPE dbo.ScoreRows AS TABLE
-(
-    ModelId int NOT NULL,
-    AtomId bigint NOT NULL,
-    Score float NOT NULL,
-    PRIMARY KEY CLUSTERED (ModelId, AtomId)
-);
+-- Of these atoms, those that a search may show: held by a current source, or inserted by hand.
+CREATE PROCEDURE dbo.usp_searchable_atoms @atom_ids nvarchar(max), @tenant_id int, @modality varchar(32)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT a.AtomId AS atomId
+    FROM dbo.Atom AS a
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
+        AND (@modality IS NULL OR a.Modality = @modality)
+        AND (a.InsertedByHand = 1 OR EXISTS (
+            SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+            WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
+END;
+GO
+-- Atoms that hold every word (or some word) as a whole word, those with most of them first, the shorter text before the longer one. Letters match
+-- whatever their case and accents. It reads every text of the tenant: full-text search is a component that a server need not have.
+CREATE PROCEDURE dbo.usp_lexical_matches @words nvarchar(max), @any_word bit, @tenant_id int, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @patterns TABLE (Pattern nvarchar(4000) COLLATE Latin1_General_100_CI_AI NOT NULL);
+    INSERT INTO @patterns (Pattern)
+    SELECT DISTINCT CONCAT(N'%[^0-9a-z]', REPLACE(REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(1000), j.value), N'~', N'~~'), N'%', N'~%'),
+                                                  N'_', N'~_'), N'[', N'~['), N'[^0-9a-z]%') COLLATE Latin1_General_100_CI_AI
+    FROM OPENJSON(@words) AS j;
+    SELECT TOP (@n) a.AtomId AS atomId, CONVERT(float, COUNT(*)) AS score
+    FROM dbo.Atom AS a
+    INNER JOIN @patterns AS p ON CONCAT(N' ', a.CanonicalText, N' ') COLLATE Latin1_General_100_CI_AI LIKE p.Pattern ESCAPE N'~'
+    WHERE a.TenantId = @tenant_id
+    GROUP BY a.AtomId, DATALENGTH(a.CanonicalText)
+    HAVING @any_word = 1 OR COUNT(*) = (SELECT COUNT(*) FROM @patterns)
+    ORDER BY COUNT(*) DESC, DATALENGTH(a.CanonicalText), a.AtomId;
+END;
 GO
 -- Atoms of a tenant that a search may show: held by a current source, or inserted by hand.
 CREATE FUNCTION dbo.fn_SearchableAtoms (@TenantId int, @Modality varchar(32))
