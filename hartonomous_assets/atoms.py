@@ -42,7 +42,7 @@ from hartonomous_resources.source_uris import UnreadableSource
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 ROW_LIMIT_BYTES = 64 * 1024
-"""Bytes of longer atoms go to the blob store."""
+"""Bytes of longer atoms go to the blob store, but not what their text says."""
 
 _BATCH_BYTES = 8 * 1024 * 1024
 
@@ -218,12 +218,14 @@ def _row(work: Work, source: ClaimedSource, atom: Atom, ordinal: int, offset: in
     """Make the row of an atom. Raises ValueError for a derived one with a suffix: nothing can follow it, for it has no place in the source."""
     if atom.role == "derived" and atom.suffix:
         raise ValueError(f"derived atom {ordinal} has a suffix")
+    content = AtomRow.only_copy(atom.text, atom.content)
     blob_key = None
-    if len(atom.content) > ROW_LIMIT_BYTES:
-        blob_key = work.resources.blobs.put(source["tenantId"], atom.content)  # before the row that names it
+    if content is not None and len(content) > ROW_LIMIT_BYTES:
+        blob_key = work.resources.blobs.put(source["tenantId"], content)  # before the row that names it
+        content = b""
     return AtomRow(
         hashlib.sha256(atom.content).digest(),
-        b"" if blob_key else atom.content,
+        content,
         len(atom.content),
         blob_key,
         atom.modality,

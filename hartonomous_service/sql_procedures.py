@@ -100,8 +100,8 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
     digest = hashlib.sha256()
     offset = 0
     for ordinal, atom in enumerate(_read_json("AtomsJson", atoms_json, list)):
-        row = _atom_row(atom, ordinal, offset)
-        digest.update(row.content)
+        row, content = _atom_row(atom, ordinal, offset)
+        digest.update(content)
         offset += row.byte_length
         rows.append(row)
     if not rows:
@@ -173,8 +173,11 @@ def _text_or_none(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _atom_row(atom: Any, ordinal: int, offset: int) -> AtomRow:
-    """Read an atom of @AtomsJson: CanonicalText, or Content or AtomicValue in base64, and optionally its kind and its hash."""
+def _atom_row(atom: Any, ordinal: int, offset: int) -> tuple[AtomRow, bytes]:
+    """Read an atom of @AtomsJson: CanonicalText, or Content or AtomicValue in base64, and optionally its kind and its hash.
+
+    Returns its row and its bytes.
+    """
     fields = {name.lower(): value for name, value in atom.items()} if isinstance(atom, dict) else {}
     text, coded = fields.get("canonicaltext"), fields.get("content") or fields.get("atomicvalue")
     try:
@@ -190,16 +193,18 @@ def _atom_row(atom: Any, ordinal: int, offset: int) -> AtomRow:
     modality = fields.get("modality") or "text"
     if modality not in MODALITIES:
         raise Invalid(f"sql: atom {ordinal}: its modality is none of {', '.join(MODALITIES)}")
-    return AtomRow(
+    canonical_text = _text_or_none(text)
+    row = AtomRow(
         content_hash,
-        content,
+        AtomRow.only_copy(canonical_text, content),
         len(content),
         None,
         modality,
         _text_or_none(fields.get("subtype")),
         _text_or_none(fields.get("contenttype")),
-        _text_or_none(text),
+        canonical_text,
         ordinal,
         offset,
         b"",
     )
+    return row, content

@@ -61,12 +61,12 @@ def dead_letters(database: Database) -> list[Row]:
 
 
 def atom(content: bytes | str, ordinal: int = 0, **changes: Any) -> AtomRow:
-    """Build an atom as it occurs in a source: a sentence if its content is a text, a chunk if it is bytes."""
+    """Build an atom as it occurs in a source: a sentence if its content is a text, which is then its only copy, a chunk if it is bytes."""
     data = content.encode() if isinstance(content, str) else content
     is_text = isinstance(content, str)
     fields: dict[str, Any] = {
         "content_hash": hashlib.sha256(data).digest(),
-        "content": b"" if changes.get("blob_key") else data,
+        "content": None if is_text else b"" if changes.get("blob_key") else data,
         "byte_length": len(data),
         "blob_key": None,
         "modality": "text" if is_text else "binary",

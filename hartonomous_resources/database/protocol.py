@@ -50,7 +50,8 @@ class UnitOfWork(Protocol):
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         """Write the next occurrences of a source: atoms that the tenant lacks, SourceAtom rows, reference counts.
 
-        The job of an atom that needs an embedding is written by the database's trigger.
+        The job of an atom that needs an embedding is written by the database's trigger. An atom that was inserted by hand under the hash
+        of one of these, but does not hold its bytes, is set aside: it keeps its content and gets a hash that is nobody's.
         """
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:

@@ -82,6 +82,8 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.text_factory = _readable
     connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
     connection.create_function("text_hash_prefix", 1, text_hash_prefix, deterministic=True)
+    connection.create_function("sha256", 1, _sha256, deterministic=True)
+    connection.create_function("has_false_hash", 5, _has_false_hash, deterministic=True)
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
     connection.create_function("is_hour", 1, _is_hour, deterministic=True)
@@ -114,6 +116,19 @@ def text_hash_prefix(text: str | None) -> int | None:
 
 _readable = partial(str, encoding="utf-8", errors="replace")
 """Text as it can be read: any client may have written bytes that are no UTF-8 into a column of text."""
+
+
+def _sha256(value: str | bytes | None) -> bytes | None:
+    data = value.encode() if isinstance(value, str) else value
+    return None if data is None else hashlib.sha256(data).digest()
+
+
+def _has_false_hash(
+    digest: bytes, text: bytes | None, value: bytes | None, content: bytes | None, blob_key: str | None
+) -> bool:
+    """Tell whether the hash of an atom is of none of its bytes, wherever they lie: see read_content."""
+    held = (text, value) if content is None else (content,)
+    return blob_key is None and digest not in map(_sha256, held)
 
 
 def _is_utf8(value: bytes | None) -> bool:

@@ -15,18 +15,17 @@ _ROWS_PER_READ = 512
 def read_content(row: AtomContent, blobs: Blobs) -> bytes:
     """Return the bytes of an atom: only this function knows the four places where they may lie.
 
-    The text counts where an atom was inserted by hand: AtomicValue then holds no more than the first 64 bytes.
+    An atom inserted by hand has both a value and a text, of which the value may be no more than the first 64 bytes: its hash says which counts.
     """
     if row["blobKey"] is not None:
         return blobs.get(row["blobKey"])
     if row["content"] is not None:
         return bytes(row["content"])
-    value = bytes(row["atomicValue"] or b"")
-    if row["textBytes"] is not None and hashlib.sha256(value).digest() != row["contentHash"]:
-        encoded = bytes(row["textBytes"])
-        if hashlib.sha256(encoded).digest() == row["contentHash"]:
-            return encoded
-    return value
+    if row["atomicValue"] is None or row["textBytes"] is None:
+        return bytes(row["atomicValue"] or row["textBytes"] or b"")
+    value, text = bytes(row["atomicValue"]), bytes(row["textBytes"])
+    is_text = hashlib.sha256(value).digest() != row["contentHash"] == hashlib.sha256(text).digest()
+    return text if is_text else value
 
 
 def source_contents(

@@ -11,7 +11,7 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, atoms_events
 from hartonomous_core.vocabulary import INFERENCE_ROLES
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH, ATOMIC_VALUE_BYTES
+from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH, SET_ASIDE_FALSE_ATOM
 from hartonomous_resources.database.rows.inference_rows import insert_inference_atom
 
 _NOT_YET: tuple[object, ...] = (None, "{}", [])
@@ -109,12 +109,9 @@ def _write(unit_of_work: UnitOfWork, inference: InferenceEvent, fields: Mapping[
 def _insert_answers(unit_of_work: UnitOfWork, tenant_id: int, answers: Mapping[str, bytes]) -> None:
     for digest, content in answers.items():
         key = {"tenant_id": tenant_id, "content_hash": bytes.fromhex(digest)}
-        is_short = len(content) <= ATOMIC_VALUE_BYTES
-        changed = unit_of_work.execute(
-            "insert_produced_atom", **key, text=content.decode(), atomic_value=content if is_short else None
-        )
-        if not is_short:
-            unit_of_work.execute("insert_produced_content", **key, byte_length=len(content), content=content)
-        if changed:  # inferences may have named it before it was here, or while it was a chunk or a gap
-            ids = [row["atomId"] for row in unit_of_work.query(ATOM_BY_HASH, **key)]
+        ids = [row["atomId"] for row in unit_of_work.query(SET_ASIDE_FALSE_ATOM, **key)]
+        if unit_of_work.execute("insert_produced_atom", **key, text=content.decode()):
+            ids += [row["atomId"] for row in unit_of_work.query(ATOM_BY_HASH, **key)]
+            unit_of_work.execute("delete_copied_content", atom_ids=json.dumps(ids))
+            # inferences may have named it before it was here, or while it was a chunk or a gap
             unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", tenant_id, ids))

@@ -35,7 +35,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "atoms_are_readable",
         "atoms",
         "unreadable_atoms",
-        "What was inserted by hand has an AtomId below 2^53, an IngestHour that is one, and text in UTF-8.",
+        "What was inserted by hand has an AtomId below 2^53, an IngestHour that is one, text in UTF-8, and the SHA-256 of its text or value.",
     ),
     Invariant(
         "embedded_or_explained",

@@ -15,7 +15,7 @@ from hartonomous_resources.database.protocol import Database, WrittenAtoms
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.work.contents import read_content
 from tests.backends import Store, rows
-from tests.builders import HOUR, atom, atoms_of, broken_invariants, insert_source, write
+from tests.builders import HOUR, atom, atoms_of, broken_invariants, insert_source, receive_all, write
 from tests.processes import in_processes
 
 ATOM_RULES = ("broken_reference_counts", "duplicate_atoms", "broken_tenancy")
@@ -25,12 +25,20 @@ INSERT_BY_HAND = (
 )
 
 
-def insert_by_hand(client: Any, text: str, tenant_id: int = 0) -> None:
-    """The INSERT that people of the .NET workers type."""
+def insert_by_hand(client: Any, text: str, tenant_id: int = 0, hash_of: str | None = None) -> None:
+    """The INSERT that people of the .NET workers type; `hash_of` another text, where it is wrong."""
     data = text.encode()
-    values = (tenant_id, "text", "sentence", hashlib.sha256(data).digest(), text, data[:64], timestamp())
+    content_hash = hashlib.sha256((hash_of or text).encode()).digest()
+    values = (tenant_id, "text", "sentence", content_hash, text, data[:64], timestamp())
     client.cursor().execute(INSERT_BY_HAND, values)
     client.commit()
+
+
+def contents_of(database: Database, source_id: int, folder: Path) -> list[bytes]:
+    """The bytes of the atoms of a source, in order."""
+    with database.read() as unit_of_work:
+        found = unit_of_work.query("source_contents", source_id=source_id, role="content", from_ordinal=0, n=100)
+    return [read_content(row, LocalBlobs(folder)) for row in found]
 
 
 def reference_counts(client: Any) -> dict[tuple[int, str], int]:
@@ -118,7 +126,7 @@ def test_what_is_derived_and_in_the_file_is_what_it_is_in_the_file_whichever_com
 
 
 @pytest.mark.parametrize(("length", "in_atom", "in_content"), [(1, 1, 0), (64, 1, 0), (65, 0, 1), (65536, 0, 1)])
-def test_only_content_above_64_bytes_has_a_row_in_atom_content(
+def test_only_bytes_above_64_have_a_row_in_atom_content(
     database: Database, client: Any, length: int, in_atom: int, in_content: int
 ) -> None:
     write(database, b"x" * length)
@@ -127,8 +135,43 @@ def test_only_content_above_64_bytes_has_a_row_in_atom_content(
     assert found == {"atoms": in_atom, "n": in_content}
 
 
+TEXTS = [
+    "a",
+    "€" * 21,
+    "€" * 22,
+    "x" * 64,
+    "x" * 65,
+    "with\0a NUL",
+    "\0",
+    "trailing spaces  ",
+    "\ufeffmark",
+    "𝄞 e\u0301 é",
+    "ä" * 40_000,
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: f"{ascii(text)[:20]} {len(text)}")
+def test_a_text_is_the_only_copy_of_its_bytes(database: Database, client: Any, tmp_path: Path, text: str) -> None:
+    source_id = write(database, text)
+
+    places = "SELECT CanonicalText, AtomicValue, (SELECT COUNT(*) FROM AtomContent) AS n FROM Atom"
+    assert [tuple(row.values()) for row in rows(client, places)] == [(text, None, 0)]
+    assert contents_of(database, source_id, tmp_path) == [text.encode()]
+
+
+def test_a_text_that_is_not_what_the_bytes_say_lies_beside_them(
+    database: Database, client: Any, tmp_path: Path
+) -> None:
+    short, long = (atom(bytes(n), n, modality="image", canonical_text="A caption.") for n in (7, 70))
+    with database.unit_of_work() as unit_of_work:
+        source_id = insert_source(unit_of_work)
+        unit_of_work.write_atoms(0, source_id, HOUR, [short, long])
+
+    assert contents_of(database, source_id, tmp_path) == [bytes(7), bytes(70)]
+
+
 @pytest.mark.parametrize("length", [0, 1, 64, 65, 65536, 70 * 1024])
-def test_content_is_read_back_from_whichever_of_the_three_places_it_lies_in(
+def test_bytes_are_read_back_from_whichever_of_their_three_places_it_lies_in(
     database: Database, tmp_path: Path, length: int
 ) -> None:
     blobs = LocalBlobs(tmp_path / "blobs")
@@ -205,9 +248,9 @@ def test_an_insert_by_hand_from_any_client_has_a_job_at_once(database: Database,
 
 
 def test_bytes_first_seen_as_a_binary_chunk_turn_into_text_when_they_come_as_a_sentence(
-    database: Database, client: Any
+    database: Database, client: Any, tmp_path: Path
 ) -> None:
-    write(database, b"The same bytes.", uri="file:///binary")
+    binary = write(database, b"The same bytes.", uri="file:///binary")
     assert jobs(client) == []
 
     write(database, "The same bytes.", uri="file:///text")
@@ -215,11 +258,25 @@ def test_bytes_first_seen_as_a_binary_chunk_turn_into_text_when_they_come_as_a_s
     (found,) = rows(
         client, "SELECT AtomId, Modality, Subtype, CanonicalText, ContentType, AtomicValue, ReferenceCount FROM Atom"
     )
-    assert tuple(found.values())[1:] == ("text", "sentence", "The same bytes.", "text/plain", b"The same bytes.", 2)
+    assert tuple(found.values())[1:] == ("text", "sentence", "The same bytes.", "text/plain", None, 2)
     assert [job["AtomId"] for job in jobs(client)] == [found["AtomId"]]
     with database.read() as unit_of_work:
         matches = unit_of_work.query("lexical_matches", words='["bytes"]', any_word=False, tenant_id=0, n=10)
     assert [match["atomId"] for match in matches] == [found["AtomId"]]
+    assert contents_of(database, binary, tmp_path) == [b"The same bytes."]
+
+
+def test_a_long_chunk_that_turns_into_text_is_its_text_and_nothing_more(
+    database: Database, client: Any, tmp_path: Path
+) -> None:
+    text = "The same bytes. " * 10
+    binary = write(database, text.encode(), uri="file:///binary")
+    assert len(rows(client, "SELECT * FROM AtomContent")) == 1
+
+    write(database, text, uri="file:///text")
+
+    assert rows(client, "SELECT * FROM AtomContent") == []
+    assert contents_of(database, binary, tmp_path) == [text.encode()]
 
 
 def test_a_sentence_that_comes_again_as_a_binary_chunk_stays_text(database: Database, client: Any) -> None:
@@ -247,9 +304,40 @@ def test_a_source_that_holds_a_long_atom_inserted_by_hand_has_all_of_its_bytes(
 
     source_id = write(database, text)
 
-    with database.read() as unit_of_work:
-        (row,) = unit_of_work.query("source_contents", source_id=source_id, role="content", from_ordinal=0, n=10)
-    assert read_content(row, LocalBlobs(tmp_path)) == text.encode()
+    assert contents_of(database, source_id, tmp_path) == [text.encode()]
+
+
+@pytest.mark.parametrize("content", ["what the hash is of", b"what the hash is of", "the same, but long " * 10])
+def test_an_atom_inserted_by_hand_under_the_hash_of_other_bytes_is_shared_with_no_source(
+    database: Database, client: Any, tmp_path: Path, content: str | bytes
+) -> None:
+    insert_by_hand(client, "something else", hash_of=content if isinstance(content, str) else content.decode())
+    (false,) = rows(client, "SELECT AtomId FROM Atom")
+    named = {"unreadable_atoms": [{"atomId": false["AtomId"], "fault": "ContentHash"}]}
+    assert broken_invariants(database, "unreadable_atoms") == named
+
+    source_id = write(database, content, "and another")
+
+    assert contents_of(database, source_id, tmp_path)[0] == (content.encode() if isinstance(content, str) else content)
+    held = rows(client, "SELECT AtomId FROM SourceAtom")
+    assert len(held) == 2 and false not in held
+    kept = rows(client, "SELECT CanonicalText, AtomicValue FROM Atom WHERE AtomId = ?", false["AtomId"])
+    assert [tuple(row.values()) for row in kept] == [("something else", b"something else")]
+    assert false["AtomId"] in [job["AtomId"] for job in jobs(client)]
+    assert broken_invariants(database, *ATOM_RULES, "unreadable_atoms") == named
+    events = [json.loads(message.body) for message in receive_all(database, "ProvenanceQueue")]
+    assert [event["atomIds"] for event in events] == [[false["AtomId"]]]
+
+
+def test_what_an_atom_inserted_by_hand_holds_is_shared_under_its_own_hash(database: Database, client: Any) -> None:
+    insert_by_hand(client, "known", hash_of="another text")
+
+    write(database, "known")
+
+    assert rows(client, "SELECT CanonicalText, ReferenceCount FROM Atom ORDER BY AtomId") == [
+        {"CanonicalText": "known", "ReferenceCount": 0},
+        {"CanonicalText": "known", "ReferenceCount": 1},
+    ]
 
 
 def test_an_atom_that_no_source_holds_goes_with_its_job_unless_inserted_by_hand(

@@ -153,7 +153,7 @@ def test_of_a_source_that_is_given_up_nothing_derived_stays(home: Resources, cli
 
 def test_a_derived_atom_whose_bytes_were_damaged_is_named(home: Resources, client: Any) -> None:
     run(home, squeezed_file(TIDES, BEES))
-    client.cursor().execute("UPDATE Atom SET AtomicValue = CAST('x' AS VARBINARY(64)) WHERE CanonicalText = ?", (BEES,))
+    client.cursor().execute("UPDATE Atom SET CanonicalText = 'x' WHERE CanonicalText = ?", (BEES,))
     client.commit()
 
     [source] = all_sources(home)

@@ -415,7 +415,7 @@ def test_a_tampered_atom_is_found_by_verify_and_never_rebuilt(ingested: Ingested
     shutil.copytree(ingested.home.path, damaged.path)
     source_id = ingested.source_id("bread.md")
     with sqlite3.connect(damaged.path / "hartonomous.db") as connection:
-        connection.execute("UPDATE Atom SET AtomicValue = ? WHERE CanonicalText LIKE 'Knead%'", (b"Knead the bough",))
+        connection.execute("UPDATE Atom SET CanonicalText = 'Knead the bough' WHERE CanonicalText LIKE 'Knead%'")
 
     verified = damaged.run("verify", "--json")
     rebuilt = damaged.run("reconstruct", str(source_id), "-o", tmp_path / "rebuilt")

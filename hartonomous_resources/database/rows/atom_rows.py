@@ -7,7 +7,7 @@ from hartonomous_core.vocabulary import Role
 from hartonomous_resources.database.statements import Statement, Values
 
 ATOMIC_VALUE_BYTES = 64
-"""Content up to this long is Atom.AtomicValue itself; longer content has a row of AtomContent."""
+"""Content that is no text lies in Atom.AtomicValue up to this length, and has a row of AtomContent above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,13 @@ class AtomRow:
 
     Its fields have the names of the columns that usp_write_atoms takes on SQL Server.
 
-    `content_hash` is SHA-256 (32 bytes) of `content`; bytes above 64 KiB lie in the blob store under `blob_key` and
-    `content` is then empty. `ordinal` counts the atoms of its role. `byte_offset` counts from the start of the source; what is
-    derived lies nowhere in it, and its row has neither offset nor length.
+    `content_hash` is SHA-256 (32 bytes) of its bytes. `content` are these; None where `canonical_text` is the only copy, see `only_copy`;
+    empty where they lie in the blob store under `blob_key`. `ordinal` counts the atoms of its role. `byte_offset` counts from the start of
+    the source; what is derived lies nowhere in it, and its row has neither offset nor length.
     """
 
     content_hash: bytes
-    content: bytes
+    content: bytes | None
     byte_length: int
     blob_key: str | None
     modality: str
@@ -35,10 +35,16 @@ class AtomRow:
     role: Role = "content"
     locator: str | None = None
 
+    @staticmethod
+    def only_copy(text: str | None, content: bytes) -> bytes | None:
+        """Return the bytes to store beside a text: None where they are its UTF-8, so that the text is their only copy."""
+        return None if text is not None and text.encode() == content else content
+
     def staged(
         self, *, atom_id: int, tenant_id: int, reference_count: int, ingest_hour: str, created_at: str
     ) -> Values:
         """The row of `stage_atom`, with which SQLite takes it, for an atom that is new."""
+        own = None if self.blob_key else self.content
         is_short = self.byte_length <= ATOMIC_VALUE_BYTES
         return stage_atom(
             atom_id=atom_id,
@@ -47,13 +53,13 @@ class AtomRow:
             subtype=self.subtype,
             content_hash=self.content_hash,
             canonical_text=self.canonical_text,
-            atomic_value=self.content if is_short else None,
+            atomic_value=own if is_short else None,
             content_type=self.content_type,
             reference_count=reference_count,
             ingest_hour=ingest_hour,
             created_at=created_at,
             byte_length=self.byte_length,
-            content=None if is_short or self.blob_key else self.content,
+            content=None if is_short else own,
             blob_key=self.blob_key,
         )
 
@@ -83,11 +89,15 @@ class AtomContent(TypedDict):
 
 
 class StagedAtom(TypedDict):
-    """An atom that the tenant has already, found by a hash of the batch; `isPlain`: bytes that may turn out to be text."""
+    """An atom that the tenant has already, found by a hash of the batch.
+
+    `isPlain`: bytes that may turn out to be text. `isFalse`: inserted by hand under a hash that none of its content has.
+    """
 
     contentHash: bytes
     atomId: int
     isPlain: int
+    isFalse: int
 
 
 class NextAtomId(TypedDict):
@@ -120,6 +130,7 @@ SOURCE_CONTENTS = Statement("source_contents", AtomContent)
 STAGED_ATOMS = Statement("staged_atoms", StagedAtom)
 NEXT_ATOM_ID = Statement("next_atom_id", NextAtomId)
 SOURCE_ATOM_IDS = Statement("source_atom_ids", AtomId)
+SET_ASIDE_FALSE_ATOM = Statement("set_aside_false_atom", AtomId)
 ATOM_BY_HASH = Statement("atom_by_hash", AtomOfTenant)
 DELETE_UNREFERENCED_ATOMS = Statement("delete_unreferenced_atoms", DeletedAtom)
 

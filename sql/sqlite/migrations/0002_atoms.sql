@@ -6,7 +6,7 @@ CREATE TABLE Atom (
   Modality       TEXT    NOT NULL,
   Subtype        TEXT,
   ContentHash    BLOB    NOT NULL CHECK (typeof(ContentHash) = 'blob' AND length(ContentHash) = 32),
-  CanonicalText  TEXT,
+  CanonicalText  TEXT,                         -- of text, the only copy: its bytes are its UTF-8
   AtomicValue    BLOB    CHECK (AtomicValue IS NULL OR length(CAST(AtomicValue AS BLOB)) <= 64),
   ContentType    TEXT,
   ReferenceCount INTEGER NOT NULL DEFAULT 0,
@@ -40,7 +40,7 @@ BEGIN
   WHERE strftime('%Y-%m-%d-%H:00', substr(NEW.IngestHour, 1, 10) || ' ' || substr(NEW.IngestHour, 12), '+0 days') IS NOT NEW.IngestHour;
 END;
 
--- Bytes of atoms longer than 64 bytes; shorter ones are Atom.AtomicValue itself.
+-- Bytes, above 64, that no text says; shorter ones are Atom.AtomicValue itself.
 CREATE TABLE AtomContent (
   AtomId     INTEGER PRIMARY KEY REFERENCES Atom (AtomId) ON DELETE CASCADE,
   ByteLength INTEGER NOT NULL,

@@ -11,9 +11,21 @@ INSERT INTO temp.StagedHash (ContentHash) VALUES (?);
 
 -- name: staged_atoms
 SELECT h.ContentHash AS contentHash, a.AtomId AS atomId,
-       a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') AS isPlain
-FROM temp.StagedHash AS h CROSS JOIN Atom AS a
+       a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') AS isPlain,
+       CASE WHEN a.InsertedByHand = 1
+            THEN has_false_hash(a.ContentHash, CAST(a.CanonicalText AS BLOB), CAST(a.AtomicValue AS BLOB), c.Content, c.BlobKey)
+            ELSE 0 END AS isFalse
+FROM temp.StagedHash AS h CROSS JOIN Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
 WHERE a.TenantId = :tenant_id AND a.ContentHash = h.ContentHash;
+
+-- name: set_aside_false_atom
+-- Somebody inserted it by hand under the hash of bytes that it does not hold, and now these come: the hash is theirs. The row gets one that
+-- is nobody's, so that it stays an atom of its own, and verify goes on naming it.
+UPDATE Atom SET ContentHash = sha256('hartonomous: atom set aside ' || AtomId)
+WHERE AtomId IN (SELECT a.AtomId FROM Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
+                 WHERE a.TenantId = :tenant_id AND a.ContentHash = :content_hash AND a.InsertedByHand = 1
+                   AND has_false_hash(a.ContentHash, CAST(a.CanonicalText AS BLOB), CAST(a.AtomicValue AS BLOB), c.Content, c.BlobKey))
+RETURNING AtomId AS atomId;
 
 -- name: next_atom_id
 -- An id of 2^53 or more is one that somebody wrote by hand: after the highest of all there is none.
@@ -44,13 +56,23 @@ FROM temp.StagedAtom ORDER BY AtomId;
 
 -- name: insert_staged_contents
 INSERT INTO AtomContent (AtomId, ByteLength, Content, BlobKey)
-SELECT AtomId, ByteLength, Content, BlobKey FROM temp.StagedAtom WHERE AtomicValue IS NULL ORDER BY AtomId;
+SELECT AtomId, ByteLength, Content, BlobKey FROM temp.StagedAtom WHERE Content IS NOT NULL OR BlobKey IS NOT NULL ORDER BY AtomId;
 
 -- name: add_references
 UPDATE Atom SET ReferenceCount = ReferenceCount + ? WHERE AtomId = ?;
 
 -- name: turn_into_text
-UPDATE Atom SET Modality = ?, Subtype = ?, ContentType = ?, CanonicalText = ? WHERE AtomId = ?;
+-- Its bytes go where the text says them: see delete_copied_content.
+UPDATE Atom
+SET Modality = ?1, Subtype = ?2, ContentType = ?3, CanonicalText = ?4,
+    AtomicValue = CASE WHEN sha256(CAST(?4 AS BLOB)) = ContentHash THEN NULL ELSE AtomicValue END
+WHERE AtomId = ?5;
+
+-- name: delete_copied_content
+-- Bytes that the text of their atom says.
+DELETE FROM AtomContent
+WHERE AtomId IN (SELECT a.AtomId FROM Atom AS a
+                 WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND sha256(CAST(a.CanonicalText AS BLOB)) = a.ContentHash);
 
 -- name: insert_source_atom
 INSERT INTO SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
@@ -80,11 +102,10 @@ WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordin
   AND a.Subtype IS NOT 'gap';
 
 -- name: source_contents
--- Bytes of a source in order, for role content: each atom's content, then its suffix. An atom inserted by hand may have its content in
--- its text only.
+-- Bytes of a source in order, for role content: each atom's content, then its suffix. Text is its own bytes where there are no others.
 SELECT sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
        a.TenantId AS tenantId, CAST(a.AtomicValue AS BLOB) AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
-       CASE WHEN a.InsertedByHand = 1 AND c.AtomId IS NULL THEN CAST(a.CanonicalText AS BLOB) END AS textBytes
+       CASE WHEN c.AtomId IS NULL THEN CAST(a.CanonicalText AS BLOB) END AS textBytes
 FROM SourceAtom AS sa
 JOIN Atom AS a ON a.AtomId = sa.AtomId
 LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId

@@ -51,9 +51,8 @@ SELECT
    WHERE ProjectionModelId IS NOT NULL AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS projections,
   (SELECT COALESCE(SUM(ByteLength), 0) FROM Source
    WHERE Status = 'Atomized' AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS bytesIn,
-  (SELECT COALESCE(SUM(length(CAST(AtomicValue AS BLOB))), 0) FROM Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
-  + (SELECT COALESCE(SUM(c.ByteLength), 0) FROM AtomContent AS c JOIN Atom AS a ON a.AtomId = c.AtomId
-     WHERE :tenant_id IS NULL OR a.TenantId = :tenant_id) AS bytesStored;
+  (SELECT COALESCE(SUM(COALESCE(c.ByteLength, length(CAST(a.AtomicValue AS BLOB)), length(CAST(a.CanonicalText AS BLOB)))), 0)
+   FROM Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId WHERE :tenant_id IS NULL OR a.TenantId = :tenant_id) AS bytesStored;
 
 -- name: stats_jobs
 SELECT Status AS status, COUNT(*) AS n FROM BackgroundJob WHERE :tenant_id IS NULL OR TenantId = :tenant_id GROUP BY Status;

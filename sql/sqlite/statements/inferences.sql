@@ -21,24 +21,18 @@ ORDER BY ia.Role, ia.Ordinal;
 
 -- name: insert_produced_atom
 -- An answer, kept whatever becomes of a source with the same text. The trigger asks for its embedding. Bytes first seen as a chunk
--- or a gap turn into text. Nothing is changed where it is there as it should be.
-INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, InsertedByHand)
-VALUES (:tenant_id, 'text', 'answer', :content_hash, :text, :atomic_value, 'text/plain', 1)
+-- or a gap turn into text, which is then their only copy. Nothing is changed where it is there as it should be.
+INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, ContentType, InsertedByHand)
+VALUES (:tenant_id, 'text', 'answer', :content_hash, :text, 'text/plain', 1)
 ON CONFLICT (TenantId, ContentHash) DO UPDATE
 SET InsertedByHand = 1,
     Modality = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN 'text' ELSE Modality END,
     Subtype = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN 'answer' ELSE Subtype END,
     ContentType = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN 'text/plain' ELSE ContentType END,
+    AtomicValue = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN NULL ELSE AtomicValue END,
     CanonicalText = CASE WHEN CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap') THEN excluded.CanonicalText
                          ELSE CanonicalText END
 WHERE InsertedByHand = 0 OR (CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap'));
-
--- name: insert_produced_content
--- The bytes of an answer that are too long for AtomicValue.
-INSERT INTO AtomContent (AtomId, ByteLength, Content)
-SELECT a.AtomId, :byte_length, :content FROM Atom AS a
-WHERE a.TenantId = :tenant_id AND a.ContentHash = :content_hash
-  AND NOT EXISTS (SELECT 1 FROM AtomContent AS c WHERE c.AtomId = a.AtomId);
 
 -- name: inferences
 SELECT i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt,

@@ -55,11 +55,13 @@ UNION SELECT DISTINCT TenantId FROM Inference;
 
 -- name: unreadable_atoms
 -- What only an insert by hand can have brought.
-SELECT AtomId AS atomId,
-       CASE WHEN AtomId >= 9007199254740992 THEN 'AtomId'
-            WHEN typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) THEN 'IngestHour' ELSE 'CanonicalText' END AS fault
-FROM Atom
-WHERE (:hour IS NULL OR IngestHour = :hour) AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND InsertedByHand = 1
-  AND (AtomId >= 9007199254740992 OR typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB))
-       OR typeof(CanonicalText) NOT IN ('text', 'null') OR NOT is_utf8(CAST(CanonicalText AS BLOB)))
-LIMIT 100;
+SELECT atomId, fault
+FROM (SELECT a.AtomId AS atomId,
+             CASE WHEN a.AtomId >= 9007199254740992 THEN 'AtomId'
+                  WHEN typeof(a.IngestHour) <> 'text' OR NOT is_hour(CAST(a.IngestHour AS BLOB)) THEN 'IngestHour'
+                  WHEN typeof(a.CanonicalText) NOT IN ('text', 'null') OR NOT is_utf8(CAST(a.CanonicalText AS BLOB)) THEN 'CanonicalText'
+                  WHEN has_false_hash(a.ContentHash, CAST(a.CanonicalText AS BLOB), CAST(a.AtomicValue AS BLOB), c.Content, c.BlobKey)
+                    THEN 'ContentHash' END AS fault
+      FROM Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
+      WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id) AND a.InsertedByHand = 1)
+WHERE fault IS NOT NULL LIMIT 100;

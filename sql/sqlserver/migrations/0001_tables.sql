@@ -66,8 +66,8 @@ CREATE TABLE dbo.Atom
         CONSTRAINT CK_Atom_Modality CHECK (Modality IN ('text', 'code', 'image', 'audio', 'video', 'tensor', 'binary')),
     Subtype varchar(64) NULL,
     ContentHash binary(32) NOT NULL,
-    CanonicalText nvarchar(max) NULL,
-    AtomicValue varbinary(64) NULL,
+    CanonicalText nvarchar(max) NULL,                                -- of text, the only copy: its bytes are its UTF-8
+    AtomicValue varbinary(64) NULL,                                  -- other bytes, up to 64
     ContentType nvarchar(255) NULL,
     ReferenceCount bigint NOT NULL CONSTRAINT DF_Atom_ReferenceCount DEFAULT (0),
     -- Our own writes say 0; such an atom goes when no source holds it.
@@ -83,7 +83,7 @@ CREATE INDEX IX_Atom_Hour ON dbo.Atom (IngestHour);
 CREATE INDEX IX_Atom_Unreferenced ON dbo.Atom (AtomId) INCLUDE (TenantId, ContentHash)
     WHERE ReferenceCount = 0 AND InsertedByHand = 0;
 GO
--- Bytes of atoms longer than 64 bytes; shorter ones are Atom.AtomicValue itself.
+-- Bytes, above 64, that no text says.
 CREATE TABLE dbo.AtomContent
 (
     AtomId bigint NOT NULL CONSTRAINT PK_AtomContent PRIMARY KEY CLUSTERED WITH (DATA_COMPRESSION = PAGE)

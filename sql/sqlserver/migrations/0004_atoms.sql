@@ -1,7 +1,70 @@
 -- Writing and reading atoms. One implementation, usp_write_atoms, lies beneath the program's own writes, sp_AtomizeAndInsert and
 -- sp_IngestAtoms. Procedures run as the owner: who calls them needs the right to execute and none on the tables.
 
--- What is written, announced and read goes by role. The same bytes as a chunk and as derived text are one atom, and it is text. A
+-- The SHA-256 of a text's UTF-8: of its bytes, where the text is their only copy.
+CREATE FUNCTION dbo.fn_TextHash (@text nvarchar(max))
+RETURNS binary(32)
+WITH SCHEMABINDING
+AS
+BEGIN
+    RETURN HASHBYTES('SHA2_256', CONVERT(varbinary(max), CONVERT(varchar(max), @text COLLATE Latin1_General_100_CI_AS_SC_UTF8)));
+END;
+GO
+-- Whether the hash of an atom is of none of its bytes, wherever they lie.
+CREATE FUNCTION dbo.fn_HasFalseHash
+(
+    @hash binary(32), @text nvarchar(max), @value varbinary(64), @content varbinary(max), @blob_key varchar(100)
+)
+RETURNS bit
+WITH SCHEMABINDING
+AS
+BEGIN
+    IF @blob_key IS NOT NULL OR @hash = HASHBYTES('SHA2_256', @content)
+        OR (@content IS NULL AND (@hash = dbo.fn_TextHash(@text) OR @hash = HASHBYTES('SHA2_256', @value)))
+        RETURN 0;
+    RETURN 1;
+END;
+GO
+-- Somebody inserted it by hand under the hash of bytes that it does not hold, and now these come: the hash is theirs. The row gets one that
+-- is nobody's, so that it stays an atom of its own, and verify goes on naming it.
+CREATE PROCEDURE dbo.usp_set_aside_false_atom @tenant_id int, @content_hash binary(32)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    -- The lock of usp_write_atoms: one writer of a tenant at a time.
+    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/atoms/', @tenant_id), @locked int;
+    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+        @LockTimeout = 120000;
+    IF @locked < 0
+        THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
+
+    DECLARE @aside TABLE (AtomId bigint NOT NULL);
+    UPDATE a
+    SET a.ContentHash = HASHBYTES('SHA2_256', CONCAT('hartonomous: atom set aside ', a.AtomId))
+    OUTPUT inserted.AtomId INTO @aside (AtomId)
+    FROM dbo.Atom AS a
+    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
+    WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash AND a.InsertedByHand = 1
+        AND dbo.fn_HasFalseHash(a.ContentHash, a.CanonicalText, a.AtomicValue, c.Content, c.BlobKey) = 1;
+    SELECT s.AtomId AS atomId FROM @aside AS s;
+END;
+GO
+-- Bytes that the text of their atom says.
+CREATE PROCEDURE dbo.usp_delete_copied_content @atom_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE c
+    FROM dbo.AtomContent AS c
+    INNER JOIN dbo.Atom AS a ON a.AtomId = c.AtomId
+    WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
+        AND dbo.fn_TextHash(a.CanonicalText) = a.ContentHash;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+-- What is written, announced and read goes by role. A text that says its bytes is their only copy. The same bytes as a chunk and as derived text are one atom, and it is text. A
 -- derived atom stands nowhere in the file: its row has neither offset nor length.
 CREATE PROCEDURE dbo.usp_write_atoms
     @tenant_id int, @source_id bigint, @ingest_hour char(16), @atoms dbo.AtomRows READONLY
@@ -17,7 +80,8 @@ BEGIN
         IsNew bit NOT NULL,
         IsPlain bit NOT NULL
     );
-    DECLARE @turned TABLE (AtomId bigint NOT NULL PRIMARY KEY, Position bigint NOT NULL);
+    DECLARE @aside TABLE (AtomId bigint NOT NULL PRIMARY KEY);
+    DECLARE @turned TABLE (AtomId bigint NOT NULL PRIMARY KEY);
 
     -- One writer of a tenant at a time: batches of many random hashes would meet crosswise and deadlock nearly every time. A client that
     -- inserts an atom by hand holds no such lock; then the unique key decides, and the program does the batch again.
@@ -26,6 +90,16 @@ BEGIN
         @LockTimeout = 120000;
     IF @locked < 0
         THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
+
+    -- See usp_set_aside_false_atom.
+    UPDATE a
+    SET a.ContentHash = HASHBYTES('SHA2_256', CONCAT('hartonomous: atom set aside ', a.AtomId))
+    OUTPUT inserted.AtomId INTO @aside (AtomId)
+    FROM (SELECT DISTINCT r.ContentHash FROM @atoms AS r) AS d
+    INNER JOIN dbo.Atom AS a ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash
+    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
+    WHERE a.InsertedByHand = 1
+        AND dbo.fn_HasFalseHash(a.ContentHash, a.CanonicalText, a.AtomicValue, c.Content, c.BlobKey) = 1;
 
     -- UPDLOCK: an atom that is found must not be deleted before it is counted.
     INSERT INTO @known (ContentHash, AtomId, IsNew, IsPlain)
@@ -46,7 +120,8 @@ BEGIN
                           InsertedByHand, IngestHour)
     OUTPUT inserted.ContentHash, inserted.AtomId, 1, 0 INTO @known (ContentHash, AtomId, IsNew, IsPlain)
     SELECT @tenant_id, r.Modality, r.Subtype, r.ContentHash, r.CanonicalText,
-        CASE WHEN r.ByteLength <= 64 THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, r.Occurrences, 0, @ingest_hour
+        CASE WHEN r.ByteLength <= 64 AND (r.CanonicalText IS NULL OR dbo.fn_TextHash(r.CanonicalText) <> r.ContentHash)
+            THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, r.Occurrences, 0, @ingest_hour
     FROM ranked AS r
     WHERE r.Position = 1 AND NOT EXISTS (SELECT 1 FROM @known AS k WHERE k.ContentHash = r.ContentHash)
     ORDER BY r.ContentHash;
@@ -56,13 +131,14 @@ BEGIN
         SELECT r.ContentHash, r.Content, r.BlobKey, r.ByteLength,
             ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position
         FROM @atoms AS r
-        WHERE r.ByteLength > 64
+        WHERE r.ByteLength > 64 AND r.Content IS NOT NULL
     )
     INSERT INTO dbo.AtomContent (AtomId, ByteLength, Content, BlobKey)
     SELECT k.AtomId, r.ByteLength, CASE WHEN r.BlobKey IS NULL THEN r.Content END, r.BlobKey
     FROM ranked AS r
     INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
-    WHERE r.Position = 1 AND k.IsNew = 1
+    INNER JOIN dbo.Atom AS a ON a.AtomId = k.AtomId
+    WHERE r.Position = 1 AND k.IsNew = 1 AND (a.CanonicalText IS NULL OR dbo.fn_TextHash(a.CanonicalText) <> a.ContentHash)
     ORDER BY k.AtomId;
 
     UPDATE a
@@ -82,17 +158,24 @@ BEGIN
         FROM @atoms AS r
     )
     UPDATE a
-    SET a.Modality = r.Modality, a.Subtype = r.Subtype, a.ContentType = r.ContentType, a.CanonicalText = r.CanonicalText
+    SET a.Modality = r.Modality, a.Subtype = r.Subtype, a.ContentType = r.ContentType, a.CanonicalText = r.CanonicalText,
+        a.AtomicValue = CASE WHEN dbo.fn_TextHash(r.CanonicalText) = a.ContentHash THEN NULL ELSE a.AtomicValue END
     FROM dbo.Atom AS a
     INNER JOIN @known AS k ON k.AtomId = a.AtomId
     INNER JOIN ranked AS r ON r.ContentHash = k.ContentHash
     WHERE k.IsNew = 0 AND k.IsPlain = 1 AND r.Position = 1 AND r.CanonicalText IS NOT NULL;
 
-    INSERT INTO @turned (AtomId, Position)
-    SELECT a.AtomId, ROW_NUMBER() OVER (ORDER BY a.AtomId) - 1
+    INSERT INTO @turned (AtomId)
+    SELECT a.AtomId
     FROM @known AS k
     INNER JOIN dbo.Atom AS a ON a.AtomId = k.AtomId
     WHERE k.IsPlain = 1 AND a.CanonicalText IS NOT NULL;
+
+    DELETE c
+    FROM dbo.AtomContent AS c
+    INNER JOIN @turned AS t ON t.AtomId = c.AtomId
+    INNER JOIN dbo.Atom AS a ON a.AtomId = c.AtomId
+    WHERE dbo.fn_TextHash(a.CanonicalText) = a.ContentHash;
 
     INSERT INTO dbo.SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
     SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, CASE r.Role WHEN 'content' THEN r.ByteLength END,
@@ -101,15 +184,18 @@ BEGIN
     INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
     ORDER BY r.Role, r.Ordinal;
 
+    -- What was set aside is in the graph under its new hash.
+    INSERT INTO @turned (AtomId) SELECT s.AtomId FROM @aside AS s;
     IF EXISTS (SELECT 1 FROM @turned)
     BEGIN
         DECLARE @events dbo.MessageRows;
+        WITH numbered AS (SELECT t.AtomId, (ROW_NUMBER() OVER (ORDER BY t.AtomId) - 1) / 1000 AS Part FROM @turned AS t)
         INSERT INTO @events (Ordinal, MessageId, OrderingKey, Body)
-        SELECT t.Position / 1000, LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), @tenant_id),
+        SELECT n.Part, LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), @tenant_id),
             CONVERT(varbinary(max), CONCAT('{"eventType":"AtomsCreated","tenantId":', @tenant_id, ',"atomIds":[',
-                                           STRING_AGG(CONVERT(varchar(max), t.AtomId), ','), ']}'))
-        FROM @turned AS t
-        GROUP BY t.Position / 1000;
+                                           STRING_AGG(CONVERT(varchar(max), n.AtomId), ','), ']}'))
+        FROM numbered AS n
+        GROUP BY n.Part;
         EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
     END;
 
@@ -173,8 +259,7 @@ BEGIN
         AND (a.Subtype IS NULL OR a.Subtype <> 'gap');
 END;
 GO
--- Bytes of a source in order, for role content: each atom's content, then its suffix. An atom inserted by hand may have its content in its
--- text only.
+-- Bytes of a source in order, for role content: each atom's content, then its suffix. Text is its own bytes where there are no others.
 CREATE PROCEDURE dbo.usp_source_contents @source_id bigint, @role varchar(8), @from_ordinal bigint, @n int
 WITH EXECUTE AS OWNER
 AS
@@ -182,7 +267,7 @@ BEGIN
     SET NOCOUNT ON;
     SELECT TOP (@n) sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
         a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
-        CASE WHEN a.InsertedByHand = 1 AND c.AtomId IS NULL
+        CASE WHEN c.AtomId IS NULL
             THEN CONVERT(varbinary(max), CONVERT(varchar(max), a.CanonicalText COLLATE Latin1_General_100_CI_AS_SC_UTF8)) END AS textBytes
     FROM dbo.SourceAtom AS sa
     INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId

@@ -58,9 +58,8 @@ BEGIN
 END;
 GO
 -- An answer, kept whatever becomes of a source with the same text. The trigger asks for its embedding. Bytes first seen as a chunk
--- or a gap turn into text.
-CREATE PROCEDURE dbo.usp_insert_produced_atom
-    @tenant_id int, @content_hash binary(32), @text nvarchar(max), @atomic_value varbinary(64)
+-- or a gap turn into text, which is then their only copy.
+CREATE PROCEDURE dbo.usp_insert_produced_atom @tenant_id int, @content_hash binary(32), @text nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -73,33 +72,18 @@ BEGIN
         THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
 
     DECLARE @changed int;
-    INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, InsertedByHand)
-    SELECT @tenant_id, 'text', 'answer', @content_hash, @text, @atomic_value, N'text/plain', 1
+    INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, ContentType, InsertedByHand)
+    SELECT @tenant_id, 'text', 'answer', @content_hash, @text, N'text/plain', 1
     WHERE NOT EXISTS (SELECT 1 FROM dbo.Atom AS a WITH (UPDLOCK)
                       WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash);
     SET @changed = @@ROWCOUNT;
     UPDATE dbo.Atom SET InsertedByHand = 1 WHERE TenantId = @tenant_id AND ContentHash = @content_hash AND InsertedByHand = 0;
     SET @changed = @changed + @@ROWCOUNT;
     UPDATE dbo.Atom
-    SET Modality = 'text', Subtype = 'answer', ContentType = N'text/plain', CanonicalText = @text
+    SET Modality = 'text', Subtype = 'answer', ContentType = N'text/plain', CanonicalText = @text, AtomicValue = NULL
     WHERE TenantId = @tenant_id AND ContentHash = @content_hash AND CanonicalText IS NULL
         AND (Modality = 'binary' OR Subtype = 'gap');
     SELECT @changed + @@ROWCOUNT AS rowsChanged;
-END;
-GO
--- The bytes of an answer that are too long for AtomicValue.
-CREATE PROCEDURE dbo.usp_insert_produced_content
-    @tenant_id int, @content_hash binary(32), @byte_length bigint, @content varbinary(max)
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    INSERT INTO dbo.AtomContent (AtomId, ByteLength, Content)
-    SELECT a.AtomId, @byte_length, @content
-    FROM dbo.Atom AS a
-    WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash
-        AND NOT EXISTS (SELECT 1 FROM dbo.AtomContent AS c WHERE c.AtomId = a.AtomId);
-    SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
 CREATE PROCEDURE dbo.usp_inference @tenant_id int, @inference_ids nvarchar(max)
