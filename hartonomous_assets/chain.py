@@ -125,7 +125,7 @@ def chain(
     blobs: dg.ResourceParam[Blobs],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Everything pending in these hours is done when this ends; running it twice, or twice at once, changes nothing."""
-    resources = Resources(settings, database, graph, gpu, blobs, open_vectors())
+    resources = Resources(settings, database, graph, gpu, blobs, open_vectors(settings))
     context.instance.add_run_tags(context.run.run_id, process_tags(context.run.run_id))
     selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
     # Whoever started a run or a backfill waits for its end; the sensor starts the next one itself.

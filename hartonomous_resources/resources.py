@@ -82,11 +82,11 @@ def open_blobs(settings: Settings) -> Blobs:
     return LocalBlobs(settings.blob_dir)
 
 
-def open_vectors() -> VectorIndex:
-    """Return the index of vectors of a home."""
+def open_vectors(settings: Settings) -> VectorIndex:
+    """Return the index of vectors of a home. It is not touched until used."""
     from hartonomous_resources.vectors.exact import ExactVectors
 
-    return ExactVectors()
+    return ExactVectors(settings.vector_dir)
 
 
 def open_resources(settings: Settings | None = None) -> Resources:
@@ -101,5 +101,5 @@ def open_resources(settings: Settings | None = None) -> Resources:
         open_graph(settings),
         open_compute(settings),
         open_blobs(settings),
-        open_vectors(),
+        open_vectors(settings),
     )

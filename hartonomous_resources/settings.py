@@ -309,6 +309,11 @@ class Settings(BaseSettings):
         return self.home / "blobs"
 
     @property
+    def vector_dir(self) -> Path:
+        """The search matrix: vectors rounded to a byte a component. All of it can be made again from the database."""
+        return self.home / "vectors"
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of every command."""
         return self.home / "dagster"

@@ -122,7 +122,12 @@ GRAPHS: dict[str, GraphBackend] = {
     "sqlite": GraphBackend(open=lambda folder: SqliteGraph(folder / "graph.db")),
     "neo4j": GraphBackend(open=lambda _folder: open_empty_graph()),
 }
-VECTOR_INDEXES: dict[str, Callable[[], VectorIndex]] = {"exact": ExactVectors}
+VECTOR_INDEXES: dict[str, Callable[[Path], VectorIndex]] = {
+    "young": ExactVectors,
+    "segments": lambda folder: ExactVectors(folder, most_young_rows=0),
+}
+"""By folder: one finds the few rows of a test in the database, the other writes each of them into a file first."""
+
 
 COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": InProcessCompute}
 

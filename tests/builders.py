@@ -144,7 +144,7 @@ def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})
-    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen), open_vectors())
+    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen), open_vectors(chosen))
 
 
 def small_model(name: str, modality: str = "text") -> ModelIdentity:

@@ -32,16 +32,17 @@ def best_searchable(
     count = 2 * k
     while True:
         ranked = rank(count)
-        shown = _searchable(unit_of_work, ranked, tenant_id, atom_filter)
+        may_be_shown = searchable_ids(unit_of_work, [atom_id for atom_id, _ in ranked], tenant_id, atom_filter)
+        shown = [(atom_id, score) for atom_id, score in ranked if atom_id in may_be_shown]
         if len(shown) >= k or len(ranked) < count:
             return shown[:k]
         count *= 4
 
 
-def _searchable(
-    unit_of_work: UnitOfWork, ranked: Ranked, tenant_id: int, atom_filter: AtomFilter
-) -> list[tuple[int, float]]:
-    ids = json.dumps([atom_id for atom_id, _ in ranked])
+def searchable_ids(
+    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant_id: int, atom_filter: AtomFilter
+) -> set[int]:
+    """Return which of these atoms of a tenant a search may show, as far as the filter lets them through."""
+    ids = json.dumps(list(atom_ids))
     rows = unit_of_work.query(SEARCHABLE_ATOMS, atom_ids=ids, tenant_id=tenant_id, modality=atom_filter.modality)
-    shown = {row["atomId"] for row in rows}
-    return [(atom_id, score) for atom_id, score in ranked if atom_id in shown]
+    return {row["atomId"] for row in rows}

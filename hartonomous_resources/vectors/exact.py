@@ -1,21 +1,34 @@
-"""The index that holds nothing of its own: every question reads the vectors of AtomEmbedding, block by block."""
+"""The index that finds the nearest exactly: a matrix of rounded vectors in files, and what is younger from the database."""
 
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.embedding_rows import VECTORS
-from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter, best_searchable
+from hartonomous_resources.database.rows.embedding_rows import VECTOR_TENANTS
+from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
+from hartonomous_resources.vectors.filling import SpaceNow, agrees, read_vectors, space_now
 from hartonomous_resources.vectors.protocol import Hit
-from hartonomous_resources.vectors.stored_vectors import vectors_of
+from hartonomous_resources.vectors.quantized import QuantizedRows
+from hartonomous_resources.vectors.ranking import Question, nearest_of
+from hartonomous_resources.vectors.segment_files import SegmentFiles
+from hartonomous_resources.vectors.segments import Segment, Space, Span, write_segment
 
-_VECTORS_PER_BLOCK = 8192
+MOST_YOUNG_ROWS = 2048
+"""With more of a tenant that are in no segment, a question makes one: reading them takes longer than the rest of it."""
 
 
 class ExactVectors:
-    """Compares the query with each vector. Memory is bounded by the block, time grows with the vectors."""
+    """Compares the question with all vectors of the tenant, a byte a component, and with the best of them anew as they are in the database."""
+
+    def __init__(self, root: Path, most_young_rows: int = MOST_YOUNG_ROWS) -> None:
+        self._root = root
+        self._most_young_rows = most_young_rows
+        self._files: dict[Space, SegmentFiles] = {}
 
     def nearest(
         self,
@@ -27,26 +40,62 @@ class ExactVectors:
         *,
         atom_filter: AtomFilter = NO_FILTER,
     ) -> list[Hit]:
-        ranked = partial(_ranked, unit_of_work, tenant_id, model_id, query)
-        return [Hit(*best) for best in best_searchable(unit_of_work, ranked, k, tenant_id, atom_filter)]
+        now = space_now(unit_of_work, model_id)
+        if now is None or now.space.dimension != len(query):
+            return []
+        files = self._files.setdefault(now.space, SegmentFiles(self._root, now.space))
+        parts = self._rows(unit_of_work, files, now, tenant_id)
+        return nearest_of(unit_of_work, Question(now.space, tenant_id, query, k, atom_filter), parts)
+
+    def _rows(
+        self, unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow, tenant_id: int, may_extend: bool = True
+    ) -> list[QuantizedRows]:
+        """All rows of a tenant: those of the segments in force, and those that are in none yet."""
+        segments = files.chain(now.highest, partial(agrees, unit_of_work))
+        young: list[QuantizedRows] = []
+        for block in read_vectors(unit_of_work, now.space, tenant_id, _reached(segments)):
+            young.append(block.quantized())
+            if may_extend and sum(map(len, young)) > self._most_young_rows:
+                if _extend(unit_of_work, files, now):
+                    return self._rows(unit_of_work, files, now, tenant_id, may_extend=False)
+                may_extend = False
+        return [*(segment.of_tenant(tenant_id) for segment in segments), *young]
 
 
-def _ranked(
-    unit_of_work: UnitOfWork, tenant_id: int, model_id: int, query: NDArray[np.float32], limit: int
-) -> list[tuple[int, float]]:
-    """The nearest atoms, at most `limit`, whether or not a search may show them."""
-    ids = np.empty(0, dtype=np.int64)
-    scores = np.empty(0, dtype=np.float32)
-    after = 0
-    while rows := unit_of_work.query(
-        VECTORS, tenant_id=tenant_id, model_id=model_id, after=after, n=_VECTORS_PER_BLOCK
-    ):
-        after = rows[-1]["atomEmbeddingId"]
-        block, usable = vectors_of(rows, len(query))
-        of_rows = np.fromiter((row["atomId"] for row in rows), dtype=np.int64, count=len(rows))
-        ids = np.concatenate([ids, of_rows[usable]])
-        # Not `block @ query`: equal vectors would get unequal scores, by which rows of the block a thread was given.
-        scores = np.concatenate([scores, np.einsum("ij,j->i", block, query)])
-        best = np.lexsort((ids, -scores))[:limit]
-        ids, scores = ids[best], scores[best]
-    return list(zip(ids.tolist(), scores.tolist(), strict=True))
+def _extend(unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow) -> bool:
+    """Make a segment of the rows that are in none; False where another process is writing, or there is nothing to write yet.
+
+    Those at the end of the chain that have not twice as many rows become part of it: so there are few, and each row is copied a few times.
+    """
+    with files.writing(wait=False) as is_ours:
+        if not is_ours:
+            return False
+        segments = files.chain(now.highest, partial(agrees, unit_of_work))
+        reached = _reached(segments)
+        if reached >= now.settled:
+            return False
+        tenants = unit_of_work.query(VECTOR_TENANTS, model_id=now.space.model_id, after=reached)
+        count = sum(row["vectorCount"] for row in tenants)
+        absorbed: list[Segment] = []
+        while segments and len(segments[-1].rows) < 2 * count:
+            absorbed.insert(0, segments.pop())
+            count += len(absorbed[0].rows)
+        span = Span(_reached(segments), now.settled)
+
+        def parts() -> Iterator[tuple[int, QuantizedRows]]:
+            for tenant_id in sorted({row["tenantId"] for row in tenants}.union(*(each.tenants for each in absorbed))):
+                for segment in absorbed:
+                    yield tenant_id, segment.of_tenant(tenant_id)
+                for block in read_vectors(unit_of_work, now.space, tenant_id, reached, now.settled):
+                    yield tenant_id, block.quantized()
+
+        def write(file: IO[bytes]) -> None:
+            write_segment(file, now.space, span, parts())
+
+        files.publish(span, write)
+        files.remove_others(files.chain(now.highest, partial(agrees, unit_of_work)))
+        return True
+
+
+def _reached(segments: list[Segment]) -> int:
+    return segments[-1].span.through if segments else 0

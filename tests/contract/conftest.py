@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.protocol import VectorIndex
-from tests.backends import DATABASES, GRAPHS, VECTOR_INDEXES, Store, require
-from tests.builders import open_home
+from tests.backends import DATABASES, GRAPHS, VECTOR_INDEXES, Store, require, rows
+from tests.builders import HOUR, open_home, write
 
 
 @pytest.fixture(params=DATABASES)
@@ -50,9 +53,56 @@ def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Graph:
 
 
 @pytest.fixture(params=VECTOR_INDEXES)
-def vectors(request: pytest.FixtureRequest) -> VectorIndex:
+def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
     """Each index of vectors."""
-    return VECTOR_INDEXES[request.param]()
+    return VECTOR_INDEXES[request.param](tmp_path / "vectors")
+
+
+@pytest.fixture
+def make_model(client: Any) -> Callable[..., int]:
+    """Makes a model of so many dimensions."""
+
+    def make(name: str = "one", dimension: int = 3) -> int:
+        client.cursor().execute(
+            "INSERT INTO EmbeddingModel (Modality, Name, Dimension, ArtifactHash, Precision, Settings, Active, CreatedAt)"
+            " VALUES ('text', ?, ?, ?, 'fp32', '{}', 0, ?)",
+            (name, dimension, name, timestamp()),
+        )
+        client.commit()
+        return int(rows(client, "SELECT MAX(ModelId) AS id FROM EmbeddingModel")[0]["id"])
+
+    return make
+
+
+@pytest.fixture
+def put_vectors(database: Database, client: Any) -> Callable[..., list[int]]:
+    """Makes a source of atoms with these contents and vectors, the only current version of its uri; returns their ids."""
+
+    def make(
+        model_id: int, vectors: dict[str | bytes, NDArray[np.float32]], tenant: int = 0, uri: str = "file:///source"
+    ) -> list[int]:
+        source_id = write(database, *vectors, tenant_id=tenant, uri=uri)
+        cursor = client.cursor()
+        cursor.execute(
+            "UPDATE Source SET SupersededBy = ? WHERE TenantId = ? AND SourceUri = ? AND SourceId <> ?",
+            (source_id, tenant, uri, source_id),
+        )
+        cursor.execute("UPDATE Source SET Status = 'Atomized' WHERE SourceId = ?", (source_id,))
+        client.commit()
+        found = rows(client, "SELECT AtomId AS id FROM SourceAtom WHERE SourceId = ? ORDER BY Ordinal", source_id)
+        ids = [row["id"] for row in found]
+        cursor.executemany(
+            "INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, IngestHour, CreatedAt)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (atom_id, tenant, model_id, len(vector), vector.astype("<f4").tobytes(), HOUR, timestamp())
+                for atom_id, vector in zip(ids, vectors.values(), strict=True)
+            ],
+        )
+        client.commit()
+        return ids
+
+    return make
 
 
 @pytest.fixture

@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.text_onnx import TextEmbedder
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.searchable_atoms import AtomFilter
-from hartonomous_resources.vectors import exact
+from hartonomous_resources.vectors import filling
 from hartonomous_resources.vectors.protocol import VectorIndex
-from tests.backends import rows
-from tests.builders import HOUR, write
 
 Vector = NDArray[np.float32]
 Nearest = Callable[..., list[tuple[int, float]]]
@@ -28,53 +25,6 @@ X, Y, Z = np.eye(3, dtype=np.float32)
 def between(degrees: float) -> Vector:
     """The unit vector so far from X, towards Y."""
     return np.array([math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), 0], dtype=np.float32)
-
-
-@pytest.fixture
-def model(client: Any) -> Callable[..., int]:
-    """Makes a model of so many dimensions."""
-
-    def make(name: str = "one", dimension: int = 3) -> int:
-        client.cursor().execute(
-            "INSERT INTO EmbeddingModel (Modality, Name, Dimension, ArtifactHash, Precision, Settings, Active, CreatedAt)"
-            " VALUES ('text', ?, ?, ?, 'fp32', '{}', 0, ?)",
-            (name, dimension, name, timestamp()),
-        )
-        client.commit()
-        return int(rows(client, "SELECT MAX(ModelId) AS id FROM EmbeddingModel")[0]["id"])
-
-    return make
-
-
-@pytest.fixture
-def put(database: Database, client: Any) -> Put:
-    """Makes a source of atoms with these contents and vectors, the only current version of its uri; returns their ids."""
-
-    def make(
-        model_id: int, vectors: dict[str | bytes, Vector], tenant: int = 0, uri: str = "file:///source"
-    ) -> list[int]:
-        source_id = write(database, *vectors, tenant_id=tenant, uri=uri)
-        cursor = client.cursor()
-        cursor.execute(
-            "UPDATE Source SET SupersededBy = ? WHERE TenantId = ? AND SourceUri = ? AND SourceId <> ?",
-            (source_id, tenant, uri, source_id),
-        )
-        cursor.execute("UPDATE Source SET Status = 'Atomized' WHERE SourceId = ?", (source_id,))
-        client.commit()
-        found = rows(client, "SELECT AtomId AS id FROM SourceAtom WHERE SourceId = ? ORDER BY Ordinal", source_id)
-        ids = [row["id"] for row in found]
-        cursor.executemany(
-            "INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, IngestHour, CreatedAt)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (atom_id, tenant, model_id, len(vector), vector.astype("<f4").tobytes(), HOUR, timestamp())
-                for atom_id, vector in zip(ids, vectors.values(), strict=True)
-            ],
-        )
-        client.commit()
-        return ids
-
-    return make
 
 
 @pytest.fixture
@@ -100,16 +50,16 @@ def random_vectors(n: int, seed: int) -> Vector:
 
 
 def test_the_nearest_of_real_vectors_are_those_that_numpy_finds(
-    model: Callable[..., int],
-    put: Put,
+    make_model: Callable[..., int],
+    put_vectors: Put,
     nearest: Nearest,
     embedder: TextEmbedder,
     sts_pairs: list[tuple[str, str, float]],
 ) -> None:
     texts = list(dict.fromkeys(text for first, second, _ in sts_pairs[:300] for text in (first, second)))
     vectors = embedder.embed(texts).vectors
-    model_id = model(dimension=384)
-    ids = put(model_id, dict(zip(texts, vectors, strict=True)))
+    model_id = make_model(dimension=384)
+    ids = put_vectors(model_id, dict(zip(texts, vectors, strict=True)))
     for question in ("A man is playing a guitar.", "A plane is taking off.", "Oil prices fell."):
         query = embedder.embed([question]).vectors[0]
         cosines = dict(zip(ids, vectors.astype(np.float64) @ query.astype(np.float64), strict=True))
@@ -121,19 +71,21 @@ def test_the_nearest_of_real_vectors_are_those_that_numpy_finds(
 
 
 def test_blocks_make_no_difference(
-    model: Callable[..., int], put: Put, nearest: Nearest, monkeypatch: pytest.MonkeyPatch
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model_id = model()
-    ids = put(model_id, {f"text {n}": between(n) for n in range(50)})
-    monkeypatch.setattr(exact, "_VECTORS_PER_BLOCK", 7)
+    model_id = make_model()
+    ids = put_vectors(model_id, {f"text {n}": between(n) for n in range(50)})
+    monkeypatch.setattr(filling, "ROWS_PER_BLOCK", 7)
 
     assert ids_of(nearest(model_id, 20)) == ids[:20]
     assert ids_of(nearest(model_id, 100)) == ids
 
 
-def test_the_score_is_the_cosine_and_the_best_come_first(model: Callable[..., int], put: Put, nearest: Nearest) -> None:
-    model_id = model()
-    far, near, opposite = put(model_id, {"far": between(90), "near": between(60), "opposite": -X})
+def test_the_score_is_the_cosine_and_the_best_come_first(
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest
+) -> None:
+    model_id = make_model()
+    far, near, opposite = put_vectors(model_id, {"far": between(90), "near": between(60), "opposite": -X})
 
     hits = nearest(model_id)
 
@@ -144,21 +96,21 @@ def test_the_score_is_the_cosine_and_the_best_come_first(model: Callable[..., in
 
 @pytest.mark.parametrize("n", [5, 1021])
 def test_equally_near_ones_come_in_the_order_of_their_ids(
-    model: Callable[..., int], put: Put, nearest: Nearest, n: int
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest, n: int
 ) -> None:
     alike, query = random_vectors(2, seed=3)
-    model_id = model(dimension=384)
-    ids = sorted(put(model_id, {f"text {number}": alike for number in range(n)}))
+    model_id = make_model(dimension=384)
+    ids = sorted(put_vectors(model_id, {f"text {number}": alike for number in range(n)}))
 
     assert ids_of(nearest(model_id, n, query)) == ids
     assert ids_of(nearest(model_id, 3, query)) == ids[:3]
 
 
-def test_tenants_and_models_see_their_own(model: Callable[..., int], put: Put, nearest: Nearest) -> None:
-    one, two = model("one"), model("two")
-    of_zero = put(one, {"a": X})
-    of_seven = put(one, {"a": X}, tenant=7)
-    by_two = put(two, {"b": X}, uri="file:///other")
+def test_tenants_and_models_see_their_own(make_model: Callable[..., int], put_vectors: Put, nearest: Nearest) -> None:
+    one, two = make_model("one"), make_model("two")
+    of_zero = put_vectors(one, {"a": X})
+    of_seven = put_vectors(one, {"a": X}, tenant=7)
+    by_two = put_vectors(two, {"b": X}, uri="file:///other")
 
     assert ids_of(nearest(one)) == of_zero
     assert ids_of(nearest(one, tenant=7)) == of_seven
@@ -166,9 +118,9 @@ def test_tenants_and_models_see_their_own(model: Callable[..., int], put: Put, n
     assert nearest(two, tenant=7) == []
 
 
-def test_of_one_modality_if_one_is_given(model: Callable[..., int], put: Put, nearest: Nearest) -> None:
-    model_id = model()
-    text, chunk = put(model_id, {"text": X, b"chunk": X})
+def test_of_one_modality_if_one_is_given(make_model: Callable[..., int], put_vectors: Put, nearest: Nearest) -> None:
+    model_id = make_model()
+    text, chunk = put_vectors(model_id, {"text": X, b"chunk": X})
 
     assert ids_of(nearest(model_id, atom_filter=AtomFilter(modality="text"))) == [text]
     assert ids_of(nearest(model_id, atom_filter=AtomFilter(modality="binary"))) == [chunk]
@@ -176,18 +128,20 @@ def test_of_one_modality_if_one_is_given(model: Callable[..., int], put: Put, ne
 
 
 def test_superseded_ones_are_hidden_however_many_are_nearer(
-    model: Callable[..., int], put: Put, nearest: Nearest
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest
 ) -> None:
-    model_id = model()
-    put(model_id, {f"old {n}": X for n in range(40)})
-    current = put(model_id, {"new 1": Y, "new 2": Z})
+    model_id = make_model()
+    put_vectors(model_id, {f"old {n}": X for n in range(40)})
+    current = put_vectors(model_id, {"new 1": Y, "new 2": Z})
 
     assert ids_of(nearest(model_id, 2)) == current
 
 
-def test_a_deleted_vector_is_gone_at_once(model: Callable[..., int], put: Put, nearest: Nearest, client: Any) -> None:
-    model_id = model()
-    first, second = put(model_id, {"a": X, "b": Y})
+def test_a_deleted_vector_is_gone_at_once(
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest, client: Any
+) -> None:
+    model_id = make_model()
+    first, second = put_vectors(model_id, {"a": X, "b": Y})
     assert ids_of(nearest(model_id)) == [first, second]
 
     client.cursor().execute("DELETE FROM AtomEmbedding WHERE AtomId = ?", (first,))
@@ -197,21 +151,23 @@ def test_a_deleted_vector_is_gone_at_once(model: Callable[..., int], put: Put, n
 
 
 @pytest.mark.parametrize("component", [math.nan, math.inf, -math.inf])
-def test_what_is_no_vector_is_left_out(model: Callable[..., int], put: Put, nearest: Nearest, component: float) -> None:
-    model_id = model()
-    _, whole = put(model_id, {"broken": np.array([1, component, 0], dtype=np.float32), "whole": Y})
+def test_what_is_no_vector_is_left_out(
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest, component: float
+) -> None:
+    model_id = make_model()
+    _, whole = put_vectors(model_id, {"broken": np.array([1, component, 0], dtype=np.float32), "whole": Y})
 
     assert ids_of(nearest(model_id)) == [whole]
     assert nearest(model_id, query=np.ones(4, dtype=np.float32)) == []
 
 
 def test_memory_is_bounded_by_the_block(
-    model: Callable[..., int], put: Put, nearest: Nearest, monkeypatch: pytest.MonkeyPatch
+    make_model: Callable[..., int], put_vectors: Put, nearest: Nearest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors = random_vectors(6000, seed=4)
-    model_id = model(dimension=384)
-    put(model_id, {f"text {number}": vector for number, vector in enumerate(vectors)})
-    monkeypatch.setattr(exact, "_VECTORS_PER_BLOCK", 500)
+    model_id = make_model(dimension=384)
+    put_vectors(model_id, {f"text {number}": vector for number, vector in enumerate(vectors)})
+    monkeypatch.setattr(filling, "ROWS_PER_BLOCK", 500)
     nearest(model_id, 10, vectors[0])
 
     tracemalloc.start()

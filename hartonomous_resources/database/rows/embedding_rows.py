@@ -27,6 +27,25 @@ class StoredVector(TypedDict):
     vector: bytes
 
 
+class VectorSpace(TypedDict):
+    """What the vectors of a model have in common. Below `settledId` no other AtomEmbeddingId appears, none is above `highestId`."""
+
+    artifactHash: str
+    dimension: int
+    databaseCreatedAt: str
+    highestId: int
+    settledId: int
+
+
+class VectorTenant(TypedDict):
+    """How many vectors of a model a tenant has, and between which AtomEmbeddingIds."""
+
+    tenantId: int
+    vectorCount: int
+    firstId: int
+    lastId: int
+
+
 class EmbeddingToProject(StoredVector):
     """An embedding that has no place yet."""
 
@@ -67,7 +86,10 @@ class ProjectionModelId(TypedDict):
 
 ATOMS_TO_EMBED = Statement("atoms_to_embed", AtomToEmbed)
 PENDING_PROJECTIONS = Statement("pending_projections", EmbeddingToProject)
+VECTOR_SPACE = Statement("vector_space", VectorSpace)
+VECTOR_TENANTS = Statement("vector_tenants", VectorTenant)
 VECTORS = Statement("vectors", StoredVector)
+VECTORS_BY_ID = Statement("vectors_by_id", StoredVector)
 EMBEDDING_MODEL = Statement("embedding_model", EmbeddingModelId)
 ACTIVE_EMBEDDING_MODELS = Statement("active_embedding_models", EmbeddingModel)
 ACTIVE_EMBEDDING_MODEL_IDS = Statement("active_embedding_model_ids", EmbeddingModelId)

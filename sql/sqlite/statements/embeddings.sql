@@ -103,12 +103,31 @@ UPDATE ProjectionModel SET Active = 1 WHERE ProjectionModelId = :projection_mode
 UPDATE AtomEmbedding SET ProjectionModelId = NULL
 WHERE ModelId = :model_id AND ProjectionModelId IS NOT NULL AND ProjectionModelId <> :projection_model_id;
 
+-- name: vector_space
+-- What tells the vectors of a model from those of another database or model; the highest id that was ever given, and one below which no other
+-- row appears any more: here transactions that write take turns.
+SELECT m.ArtifactHash AS artifactHash, m.Dimension AS dimension, (SELECT MIN(AppliedAt) FROM SchemaVersion) AS databaseCreatedAt,
+       COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'AtomEmbedding'), 0) AS highestId,
+       COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'AtomEmbedding'), 0) AS settledId
+FROM EmbeddingModel AS m WHERE m.ModelId = :model_id;
+
+-- name: vector_tenants
+-- Whose the vectors of a model above an id are.
+SELECT TenantId AS tenantId, COUNT(*) AS vectorCount, MIN(AtomEmbeddingId) AS firstId, MAX(AtomEmbeddingId) AS lastId
+FROM AtomEmbedding WHERE ModelId = :model_id AND AtomEmbeddingId > :after
+GROUP BY TenantId;
+
 -- name: vectors
--- Vectors of a tenant in blocks, for an exact scan in bounded memory.
+-- Vectors of a tenant above an id, in blocks.
 SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS vector
 FROM AtomEmbedding
 WHERE TenantId = :tenant_id AND ModelId = :model_id AND AtomEmbeddingId > :after
 ORDER BY AtomEmbeddingId LIMIT :n;
+
+-- name: vectors_by_id
+SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS vector
+FROM AtomEmbedding
+WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)) AND +TenantId = :tenant_id AND +ModelId = :model_id;
 
 -- name: searchable_atoms
 -- Of these atoms, those that a search may show: held by a current source, or inserted by hand.

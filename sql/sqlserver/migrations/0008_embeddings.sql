@@ -199,7 +199,34 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
--- Vectors of a tenant in blocks, for an exact scan in bounded memory.
+-- What tells the vectors of a model from those of another database or model; the highest id that was ever given, and one below which no other
+-- row appears any more: ids are given before the commit, which follows within milliseconds.
+CREATE PROCEDURE dbo.usp_vector_space @model_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT m.ArtifactHash AS artifactHash, m.Dimension AS dimension, (SELECT MIN(v.AppliedAt) FROM dbo.SchemaVersion AS v) AS databaseCreatedAt,
+           CONVERT(bigint, COALESCE(IDENT_CURRENT(N'dbo.AtomEmbedding'), 0)) AS highestId,
+           COALESCE((SELECT TOP (1) e.AtomEmbeddingId FROM dbo.AtomEmbedding AS e
+                     WHERE e.CreatedAt < DATEADD(minute, -1, SYSUTCDATETIME())
+                     ORDER BY e.AtomEmbeddingId DESC), 0) AS settledId
+    FROM dbo.EmbeddingModel AS m WHERE m.ModelId = @model_id;
+END;
+GO
+-- Whose the vectors of a model above an id are.
+CREATE PROCEDURE dbo.usp_vector_tenants @model_id int, @after bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT e.TenantId AS tenantId, COUNT_BIG(*) AS vectorCount, MIN(e.AtomEmbeddingId) AS firstId, MAX(e.AtomEmbeddingId) AS lastId
+    FROM dbo.AtomEmbedding AS e
+    WHERE e.ModelId = @model_id AND e.AtomEmbeddingId > @after
+    GROUP BY e.TenantId;
+END;
+GO
+-- Vectors of a tenant above an id, in blocks.
 CREATE PROCEDURE dbo.usp_vectors @tenant_id int, @model_id int, @after bigint, @n int
 WITH EXECUTE AS OWNER
 AS
@@ -209,5 +236,16 @@ BEGIN
     FROM dbo.AtomEmbedding AS e
     WHERE e.TenantId = @tenant_id AND e.ModelId = @model_id AND e.AtomEmbeddingId > @after
     ORDER BY e.AtomEmbeddingId;
+END;
+GO
+CREATE PROCEDURE dbo.usp_vectors_by_id @embedding_ids nvarchar(max), @tenant_id int, @model_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.EmbeddingVector AS vector
+    FROM dbo.AtomEmbedding AS e
+    WHERE e.AtomEmbeddingId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@embedding_ids) AS j)
+        AND e.TenantId = @tenant_id AND e.ModelId = @model_id;
 END;
 GO

@@ -1,0 +1,69 @@
+"""Finds the best of a tenant's vectors: in the order of what each can reach at the most, until none that is left can be better."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.searchable_atoms import AtomFilter, searchable_ids
+from hartonomous_resources.vectors.filling import read_vectors_by_id
+from hartonomous_resources.vectors.protocol import Hit
+from hartonomous_resources.vectors.quantized import QuantizedRows, highest_scores
+from hartonomous_resources.vectors.segments import Space
+
+_FIRST_ROWS = 4
+"""Rows looked at first, for each hit that is wanted: rounding moves a row by a few ranks."""
+
+_ROWS_PER_LOOK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the k atoms of a tenant nearest to a unit vector, float32 (d,), of those that a search may show and the filter lets through."""
+
+    space: Space
+    tenant_id: int
+    query: NDArray[np.float32]
+    k: int
+    atom_filter: AtomFilter
+
+
+def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[QuantizedRows]) -> list[Hit]:
+    """Find the nearest, exactly; the best first, equally good ones by their id.
+
+    Rounded vectors only say in which order to look. What is found is in the database, and its score is that of the vector there.
+    """
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return []
+    highest = np.concatenate([highest_scores(part, question.query) for part in parts])
+    embedding_ids = np.concatenate([part.embedding_ids for part in parts])
+    atom_ids = np.concatenate([part.atom_ids for part in parts])
+    hits: list[Hit] = []
+    seen_above, count = np.float32(np.inf), _FIRST_ROWS * question.k
+    while True:
+        least = np.partition(highest, -count)[-count] if count < len(highest) else np.float32(-np.inf)
+        rows = np.flatnonzero((highest >= least) & (highest < seen_above))
+        hits += score_rows(unit_of_work, question, embedding_ids[rows], atom_ids[rows])
+        hits = sorted(hits, key=lambda hit: (-hit.score, hit.atom_id))[: question.k]
+        if count >= len(highest) or (len(hits) == question.k and hits[-1].score >= least):
+            return hits
+        seen_above, count = least, 4 * count
+
+
+def score_rows(
+    unit_of_work: UnitOfWork, question: Question, embedding_ids: NDArray[np.int64], atom_ids: NDArray[np.int64]
+) -> list[Hit]:
+    """Score those of these rows that may be shown, by their vectors in the database."""
+    hits: list[Hit] = []
+    for start in range(0, len(embedding_ids), _ROWS_PER_LOOK):
+        look = slice(start, start + _ROWS_PER_LOOK)
+        shown = searchable_ids(unit_of_work, atom_ids[look].tolist(), question.tenant_id, question.atom_filter)
+        wanted = np.array([atom_id in shown for atom_id in atom_ids[look].tolist()], dtype=bool)
+        found = read_vectors_by_id(unit_of_work, question.space, question.tenant_id, embedding_ids[look][wanted])
+        # Not a matrix product: equal vectors would get unequal scores, by which rows a thread was given.
+        scores = np.einsum("ij,j->i", found.vectors, question.query)
+        hits += map(Hit, found.atom_ids.tolist(), scores.tolist())
+    return hits
