@@ -66,8 +66,11 @@ CREATE TABLE dbo.Atom
         CONSTRAINT CK_Atom_Modality CHECK (Modality IN ('text', 'code', 'image', 'audio', 'video', 'tensor', 'binary')),
     Subtype varchar(64) NULL,
     ContentHash binary(32) NOT NULL,
-    CanonicalText nvarchar(max) NULL,                                -- of text, the only copy: its bytes are its UTF-8
-    AtomicValue varbinary(64) NULL,                                  -- other bytes, up to 64
+    -- Of text the only copy, for its UTF-8 is the bytes; in that encoding (docs/decisions/0035-text-on-sql-server-is-utf-8.md).
+    CanonicalText varchar(max) COLLATE Latin1_General_100_BIN2_UTF8 NULL,
+    -- The same bytes whatever the type is: in an adopted table it is nvarchar(max).
+    TextBytes AS CONVERT(varbinary(max), CONVERT(varchar(max), CanonicalText COLLATE Latin1_General_100_BIN2_UTF8)),
+    AtomicValue varbinary(64) NULL,          -- other bytes, up to 64
     ContentType nvarchar(255) NULL,
     ReferenceCount bigint NOT NULL CONSTRAINT DF_Atom_ReferenceCount DEFAULT (0),
     -- Our own writes say 0; such an atom goes when no source holds it.

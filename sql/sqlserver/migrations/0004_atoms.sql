@@ -1,32 +1,152 @@
 -- Writing and reading atoms. One implementation, usp_write_atoms, lies beneath the program's own writes, sp_AtomizeAndInsert and
 -- sp_IngestAtoms. Procedures run as the owner: who calls them needs the right to execute and none on the tables.
 
--- The SHA-256 of a text's UTF-8: of its bytes, where the text is their only copy.
-CREATE FUNCTION dbo.fn_TextHash (@text nvarchar(max))
-RETURNS binary(32)
-WITH SCHEMABINDING
+-- Atoms that somebody inserted by hand under a hash that none of their bytes has. Whose bytes lie in a blob, is not known here.
+CREATE VIEW dbo.FalseAtom
+AS
+SELECT a.AtomId, a.TenantId, a.ContentHash
+FROM dbo.Atom AS a
+LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
+WHERE a.InsertedByHand = 1 AND c.BlobKey IS NULL
+    AND NOT EXISTS (SELECT 1
+                    FROM (VALUES (c.Content), (CASE WHEN c.AtomId IS NULL THEN a.TextBytes END),
+                              (CASE WHEN c.AtomId IS NULL THEN CONVERT(varbinary(max), a.AtomicValue) END)) AS held (Bytes)
+                    WHERE HASHBYTES('SHA2_256', held.Bytes) = a.ContentHash);
+GO
+-- What is written, announced and read goes by role. The same bytes as a chunk and as derived text are one atom, and it is text. A
+-- derived atom stands nowhere in the file: its row has neither offset nor length. Content is stored where no text says it.
+CREATE PROCEDURE dbo.usp_write_atoms
+    @tenant_id int, @source_id bigint, @ingest_hour char(16), @atoms dbo.AtomRows READONLY
+WITH EXECUTE AS OWNER
 AS
 BEGIN
-    RETURN HASHBYTES('SHA2_256', CONVERT(varbinary(max), CONVERT(varchar(max), @text COLLATE Latin1_General_100_CI_AS_SC_UTF8)));
+    SET NOCOUNT ON;
+    SET XACT_ABORT ON;
+    -- For each hash the row that makes the atom: a text before anything else. IsText: the bytes are the UTF-8 of that text.
+    DECLARE @first TABLE
+    (
+        ContentHash binary(32) NOT NULL PRIMARY KEY,
+        Role varchar(8) NOT NULL,
+        Ordinal bigint NOT NULL,
+        Occurrences bigint NOT NULL,
+        IsText bit NOT NULL
+    );
+    DECLARE @known TABLE
+    (
+        ContentHash binary(32) NOT NULL PRIMARY KEY,
+        AtomId bigint NOT NULL,
+        IsNew bit NOT NULL,
+        IsPlain bit NOT NULL
+    );
+    DECLARE @changed TABLE (AtomId bigint NOT NULL PRIMARY KEY);
+
+    -- One writer of a tenant at a time: batches of many random hashes would meet crosswise and deadlock nearly every time. A client that
+    -- inserts an atom by hand holds no such lock; then the unique key decides, and the program does the batch again.
+    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/atoms/', @tenant_id), @locked int;
+    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+        @LockTimeout = 120000;
+    IF @locked < 0
+        THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
+
+    WITH ranked AS
+    (
+        SELECT r.ContentHash, r.Role, r.Ordinal,
+            CASE WHEN HASHBYTES('SHA2_256', CONVERT(varchar(max), r.CanonicalText COLLATE Latin1_General_100_BIN2_UTF8)) = r.ContentHash
+                THEN 1 ELSE 0 END AS IsText,
+            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
+                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position,
+            COUNT_BIG(*) OVER (PARTITION BY r.ContentHash) AS Occurrences
+        FROM @atoms AS r
+    )
+    INSERT INTO @first (ContentHash, Role, Ordinal, Occurrences, IsText)
+    SELECT r.ContentHash, r.Role, r.Ordinal, r.Occurrences, r.IsText FROM ranked AS r WHERE r.Position = 1;
+
+    -- An atom that somebody inserted by hand under a hash whose bytes it does not hold, and now these come: the hash is theirs. It gets one
+    -- that is nobody's, so that it stays an atom of its own, and verify goes on naming it.
+    UPDATE a
+    SET a.ContentHash = HASHBYTES('SHA2_256', CONCAT('hartonomous: atom set aside ', a.AtomId))
+    OUTPUT inserted.AtomId INTO @changed (AtomId)
+    FROM dbo.Atom AS a
+    INNER JOIN dbo.FalseAtom AS f ON f.AtomId = a.AtomId
+    INNER JOIN @first AS r ON r.ContentHash = f.ContentHash
+    WHERE a.TenantId = @tenant_id;
+
+    -- UPDLOCK: an atom that is found must not be deleted before it is counted.
+    INSERT INTO @known (ContentHash, AtomId, IsNew, IsPlain)
+    SELECT a.ContentHash, a.AtomId, 0,
+        CASE WHEN a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') THEN 1 ELSE 0 END
+    FROM @first AS r
+    INNER JOIN dbo.Atom AS a WITH (UPDLOCK) ON a.TenantId = @tenant_id AND a.ContentHash = r.ContentHash;
+
+    INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
+                          InsertedByHand, IngestHour)
+    OUTPUT inserted.ContentHash, inserted.AtomId, 1, 0 INTO @known (ContentHash, AtomId, IsNew, IsPlain)
+    SELECT @tenant_id, r.Modality, r.Subtype, r.ContentHash, r.CanonicalText,
+        CASE WHEN f.IsText = 0 AND r.ByteLength <= 64 THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, f.Occurrences, 0,
+        @ingest_hour
+    FROM @first AS f
+    INNER JOIN @atoms AS r ON r.Role = f.Role AND r.Ordinal = f.Ordinal
+    WHERE NOT EXISTS (SELECT 1 FROM @known AS k WHERE k.ContentHash = f.ContentHash)
+    ORDER BY r.ContentHash;
+
+    INSERT INTO dbo.AtomContent (AtomId, ByteLength, Content, BlobKey)
+    SELECT k.AtomId, r.ByteLength, CASE WHEN r.BlobKey IS NULL THEN r.Content END, r.BlobKey
+    FROM @first AS f
+    INNER JOIN @atoms AS r ON r.Role = f.Role AND r.Ordinal = f.Ordinal
+    INNER JOIN @known AS k ON k.ContentHash = f.ContentHash
+    WHERE k.IsNew = 1 AND f.IsText = 0 AND r.ByteLength > 64
+    ORDER BY k.AtomId;
+
+    UPDATE a
+    SET a.ReferenceCount = a.ReferenceCount + f.Occurrences
+    FROM dbo.Atom AS a
+    INNER JOIN @known AS k ON k.AtomId = a.AtomId
+    INNER JOIN @first AS f ON f.ContentHash = k.ContentHash
+    WHERE k.IsNew = 0;
+
+    -- The same bytes first seen as a chunk or a gap, now as text: the atom turns into one that is embedded and in the graph, and where the
+    -- text says its bytes, they go.
+    UPDATE a
+    SET a.Modality = r.Modality, a.Subtype = r.Subtype, a.ContentType = r.ContentType, a.CanonicalText = r.CanonicalText,
+        a.AtomicValue = CASE WHEN f.IsText = 0 THEN a.AtomicValue END
+    OUTPUT inserted.AtomId INTO @changed (AtomId)
+    FROM dbo.Atom AS a
+    INNER JOIN @known AS k ON k.AtomId = a.AtomId
+    INNER JOIN @first AS f ON f.ContentHash = k.ContentHash
+    INNER JOIN @atoms AS r ON r.Role = f.Role AND r.Ordinal = f.Ordinal
+    WHERE k.IsNew = 0 AND k.IsPlain = 1 AND r.CanonicalText IS NOT NULL;
+    DELETE c
+    FROM dbo.AtomContent AS c
+    INNER JOIN @changed AS t ON t.AtomId = c.AtomId
+    INNER JOIN @known AS k ON k.AtomId = c.AtomId
+    INNER JOIN @first AS f ON f.ContentHash = k.ContentHash
+    WHERE f.IsText = 1;
+
+    INSERT INTO dbo.SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
+    SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, CASE r.Role WHEN 'content' THEN r.ByteLength END,
+        NULLIF(r.Suffix, 0x), r.Locator
+    FROM @atoms AS r
+    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
+    ORDER BY r.Role, r.Ordinal;
+
+    -- A gap is not in the graph, a text is: with all the sources that hold it. What was set aside is there under its new hash.
+    IF EXISTS (SELECT 1 FROM @changed)
+    BEGIN
+        DECLARE @events dbo.MessageRows;
+        WITH numbered AS (SELECT t.AtomId, (ROW_NUMBER() OVER (ORDER BY t.AtomId) - 1) / 1000 AS Part FROM @changed AS t)
+        INSERT INTO @events (Ordinal, MessageId, OrderingKey, Body)
+        SELECT n.Part, LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), @tenant_id),
+            CONVERT(varbinary(max), CONCAT('{"eventType":"AtomsCreated","tenantId":', @tenant_id, ',"atomIds":[',
+                                           STRING_AGG(CONVERT(varchar(max), n.AtomId), ','), ']}'))
+        FROM numbered AS n
+        GROUP BY n.Part;
+        EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
+    END;
+
+    SELECT k.ContentHash AS contentHash, k.AtomId AS atomId, k.IsNew AS isNew FROM @known AS k;
 END;
 GO
--- Whether the hash of an atom is of none of its bytes, wherever they lie.
-CREATE FUNCTION dbo.fn_HasFalseHash
-(
-    @hash binary(32), @text nvarchar(max), @value varbinary(64), @content varbinary(max), @blob_key varchar(100)
-)
-RETURNS bit
-WITH SCHEMABINDING
-AS
-BEGIN
-    IF @blob_key IS NOT NULL OR @hash = HASHBYTES('SHA2_256', @content)
-        OR (@content IS NULL AND (@hash = dbo.fn_TextHash(@text) OR @hash = HASHBYTES('SHA2_256', @value)))
-        RETURN 0;
-    RETURN 1;
-END;
-GO
--- Somebody inserted it by hand under the hash of bytes that it does not hold, and now these come: the hash is theirs. The row gets one that
--- is nobody's, so that it stays an atom of its own, and verify goes on naming it.
+-- As usp_write_atoms does, for one hash.
 CREATE PROCEDURE dbo.usp_set_aside_false_atom @tenant_id int, @content_hash binary(32)
 WITH EXECUTE AS OWNER
 AS
@@ -44,9 +164,8 @@ BEGIN
     SET a.ContentHash = HASHBYTES('SHA2_256', CONCAT('hartonomous: atom set aside ', a.AtomId))
     OUTPUT inserted.AtomId INTO @aside (AtomId)
     FROM dbo.Atom AS a
-    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
-    WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash AND a.InsertedByHand = 1
-        AND dbo.fn_HasFalseHash(a.ContentHash, a.CanonicalText, a.AtomicValue, c.Content, c.BlobKey) = 1;
+    INNER JOIN dbo.FalseAtom AS f ON f.AtomId = a.AtomId
+    WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash;
     SELECT s.AtomId AS atomId FROM @aside AS s;
 END;
 GO
@@ -60,146 +179,8 @@ BEGIN
     FROM dbo.AtomContent AS c
     INNER JOIN dbo.Atom AS a ON a.AtomId = c.AtomId
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
-        AND dbo.fn_TextHash(a.CanonicalText) = a.ContentHash;
+        AND HASHBYTES('SHA2_256', a.TextBytes) = a.ContentHash;
     SELECT @@ROWCOUNT AS rowsChanged;
-END;
-GO
--- What is written, announced and read goes by role. A text that says its bytes is their only copy. The same bytes as a chunk and as derived text are one atom, and it is text. A
--- derived atom stands nowhere in the file: its row has neither offset nor length.
-CREATE PROCEDURE dbo.usp_write_atoms
-    @tenant_id int, @source_id bigint, @ingest_hour char(16), @atoms dbo.AtomRows READONLY
-WITH EXECUTE AS OWNER
-AS
-BEGIN
-    SET NOCOUNT ON;
-    SET XACT_ABORT ON;
-    DECLARE @known TABLE
-    (
-        ContentHash binary(32) NOT NULL PRIMARY KEY,
-        AtomId bigint NOT NULL,
-        IsNew bit NOT NULL,
-        IsPlain bit NOT NULL
-    );
-    DECLARE @aside TABLE (AtomId bigint NOT NULL PRIMARY KEY);
-    DECLARE @turned TABLE (AtomId bigint NOT NULL PRIMARY KEY);
-
-    -- One writer of a tenant at a time: batches of many random hashes would meet crosswise and deadlock nearly every time. A client that
-    -- inserts an atom by hand holds no such lock; then the unique key decides, and the program does the batch again.
-    DECLARE @resource nvarchar(255) = CONCAT(N'hartonomous/dbo/atoms/', @tenant_id), @locked int;
-    EXEC @locked = sys.sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-        @LockTimeout = 120000;
-    IF @locked < 0
-        THROW 51001, N'another run has been writing atoms of this tenant for two minutes', 1;
-
-    -- See usp_set_aside_false_atom.
-    UPDATE a
-    SET a.ContentHash = HASHBYTES('SHA2_256', CONCAT('hartonomous: atom set aside ', a.AtomId))
-    OUTPUT inserted.AtomId INTO @aside (AtomId)
-    FROM (SELECT DISTINCT r.ContentHash FROM @atoms AS r) AS d
-    INNER JOIN dbo.Atom AS a ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash
-    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
-    WHERE a.InsertedByHand = 1
-        AND dbo.fn_HasFalseHash(a.ContentHash, a.CanonicalText, a.AtomicValue, c.Content, c.BlobKey) = 1;
-
-    -- UPDLOCK: an atom that is found must not be deleted before it is counted.
-    INSERT INTO @known (ContentHash, AtomId, IsNew, IsPlain)
-    SELECT a.ContentHash, a.AtomId, 0,
-        CASE WHEN a.CanonicalText IS NULL AND (a.Modality = 'binary' OR a.Subtype = 'gap') THEN 1 ELSE 0 END
-    FROM (SELECT DISTINCT r.ContentHash FROM @atoms AS r) AS d
-    INNER JOIN dbo.Atom AS a WITH (UPDLOCK) ON a.TenantId = @tenant_id AND a.ContentHash = d.ContentHash;
-
-    WITH ranked AS
-    (
-        SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText, r.Content, r.ByteLength,
-            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
-                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position,
-            COUNT_BIG(*) OVER (PARTITION BY r.ContentHash) AS Occurrences
-        FROM @atoms AS r
-    )
-    INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
-                          InsertedByHand, IngestHour)
-    OUTPUT inserted.ContentHash, inserted.AtomId, 1, 0 INTO @known (ContentHash, AtomId, IsNew, IsPlain)
-    SELECT @tenant_id, r.Modality, r.Subtype, r.ContentHash, r.CanonicalText,
-        CASE WHEN r.ByteLength <= 64 AND (r.CanonicalText IS NULL OR dbo.fn_TextHash(r.CanonicalText) <> r.ContentHash)
-            THEN CONVERT(varbinary(64), r.Content) END, r.ContentType, r.Occurrences, 0, @ingest_hour
-    FROM ranked AS r
-    WHERE r.Position = 1 AND NOT EXISTS (SELECT 1 FROM @known AS k WHERE k.ContentHash = r.ContentHash)
-    ORDER BY r.ContentHash;
-
-    WITH ranked AS
-    (
-        SELECT r.ContentHash, r.Content, r.BlobKey, r.ByteLength,
-            ROW_NUMBER() OVER (PARTITION BY r.ContentHash ORDER BY r.Role, r.Ordinal) AS Position
-        FROM @atoms AS r
-        WHERE r.ByteLength > 64 AND r.Content IS NOT NULL
-    )
-    INSERT INTO dbo.AtomContent (AtomId, ByteLength, Content, BlobKey)
-    SELECT k.AtomId, r.ByteLength, CASE WHEN r.BlobKey IS NULL THEN r.Content END, r.BlobKey
-    FROM ranked AS r
-    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
-    INNER JOIN dbo.Atom AS a ON a.AtomId = k.AtomId
-    WHERE r.Position = 1 AND k.IsNew = 1 AND (a.CanonicalText IS NULL OR dbo.fn_TextHash(a.CanonicalText) <> a.ContentHash)
-    ORDER BY k.AtomId;
-
-    UPDATE a
-    SET a.ReferenceCount = a.ReferenceCount + n.Occurrences
-    FROM dbo.Atom AS a
-    INNER JOIN (SELECT k.AtomId, COUNT_BIG(*) AS Occurrences
-                FROM @atoms AS r INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
-                WHERE k.IsNew = 0
-                GROUP BY k.AtomId) AS n ON n.AtomId = a.AtomId;
-
-    -- The same bytes first seen as a chunk or a gap, now as text: the atom turns into one that is embedded and in the graph.
-    WITH ranked AS
-    (
-        SELECT r.ContentHash, r.Modality, r.Subtype, r.ContentType, r.CanonicalText,
-            ROW_NUMBER() OVER (PARTITION BY r.ContentHash
-                               ORDER BY CASE WHEN r.CanonicalText IS NULL THEN 1 ELSE 0 END, r.Role, r.Ordinal) AS Position
-        FROM @atoms AS r
-    )
-    UPDATE a
-    SET a.Modality = r.Modality, a.Subtype = r.Subtype, a.ContentType = r.ContentType, a.CanonicalText = r.CanonicalText,
-        a.AtomicValue = CASE WHEN dbo.fn_TextHash(r.CanonicalText) = a.ContentHash THEN NULL ELSE a.AtomicValue END
-    FROM dbo.Atom AS a
-    INNER JOIN @known AS k ON k.AtomId = a.AtomId
-    INNER JOIN ranked AS r ON r.ContentHash = k.ContentHash
-    WHERE k.IsNew = 0 AND k.IsPlain = 1 AND r.Position = 1 AND r.CanonicalText IS NOT NULL;
-
-    INSERT INTO @turned (AtomId)
-    SELECT a.AtomId
-    FROM @known AS k
-    INNER JOIN dbo.Atom AS a ON a.AtomId = k.AtomId
-    WHERE k.IsPlain = 1 AND a.CanonicalText IS NOT NULL;
-
-    DELETE c
-    FROM dbo.AtomContent AS c
-    INNER JOIN @turned AS t ON t.AtomId = c.AtomId
-    INNER JOIN dbo.Atom AS a ON a.AtomId = c.AtomId
-    WHERE dbo.fn_TextHash(a.CanonicalText) = a.ContentHash;
-
-    INSERT INTO dbo.SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
-    SELECT @source_id, r.Role, r.Ordinal, k.AtomId, r.ByteOffset, CASE r.Role WHEN 'content' THEN r.ByteLength END,
-        NULLIF(r.Suffix, 0x), r.Locator
-    FROM @atoms AS r
-    INNER JOIN @known AS k ON k.ContentHash = r.ContentHash
-    ORDER BY r.Role, r.Ordinal;
-
-    -- What was set aside is in the graph under its new hash.
-    INSERT INTO @turned (AtomId) SELECT s.AtomId FROM @aside AS s;
-    IF EXISTS (SELECT 1 FROM @turned)
-    BEGIN
-        DECLARE @events dbo.MessageRows;
-        WITH numbered AS (SELECT t.AtomId, (ROW_NUMBER() OVER (ORDER BY t.AtomId) - 1) / 1000 AS Part FROM @turned AS t)
-        INSERT INTO @events (Ordinal, MessageId, OrderingKey, Body)
-        SELECT n.Part, LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(20), @tenant_id),
-            CONVERT(varbinary(max), CONCAT('{"eventType":"AtomsCreated","tenantId":', @tenant_id, ',"atomIds":[',
-                                           STRING_AGG(CONVERT(varchar(max), n.AtomId), ','), ']}'))
-        FROM numbered AS n
-        GROUP BY n.Part;
-        EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @events;
-    END;
-
-    SELECT k.ContentHash AS contentHash, k.AtomId AS atomId, k.IsNew AS isNew FROM @known AS k;
 END;
 GO
 CREATE PROCEDURE dbo.usp_remove_references @source_ids nvarchar(max)
@@ -267,8 +248,7 @@ BEGIN
     SET NOCOUNT ON;
     SELECT TOP (@n) sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
         a.TenantId AS tenantId, a.AtomicValue AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
-        CASE WHEN c.AtomId IS NULL
-            THEN CONVERT(varbinary(max), CONVERT(varchar(max), a.CanonicalText COLLATE Latin1_General_100_CI_AS_SC_UTF8)) END AS textBytes
+        CASE WHEN c.AtomId IS NULL THEN a.TextBytes END AS textBytes
     FROM dbo.SourceAtom AS sa
     INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
     LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
@@ -282,7 +262,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.Subtype AS subtype,
-        LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.CanonicalText AS text, a.ContentType AS contentType,
+        LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, CONVERT(nvarchar(max), a.CanonicalText) AS text, a.ContentType AS contentType,
         a.IngestHour AS ingestHour, a.CreatedAt AS createdAt
     FROM dbo.Atom AS a
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j);

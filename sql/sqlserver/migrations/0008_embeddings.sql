@@ -68,7 +68,7 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.CanonicalText AS text,
+    SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, CONVERT(nvarchar(max), a.CanonicalText) AS text,
         CONVERT(bit, 1) AS textIsValid,
         (SELECT CONCAT(N'[', STRING_AGG(CONVERT(nvarchar(max), e.ModelId), N','), N']')
          FROM dbo.AtomEmbedding AS e WHERE e.AtomId = a.AtomId) AS embeddedBy

@@ -176,10 +176,8 @@ BEGIN
          WHERE e.ProjectionModelId IS NOT NULL AND (@tenant_id IS NULL OR e.TenantId = @tenant_id)) AS projections,
         (SELECT COALESCE(SUM(s.ByteLength), 0) FROM dbo.Source AS s
          WHERE s.Status = 'Atomized' AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)) AS bytesIn,
-        (SELECT COALESCE(SUM(COALESCE(c.ByteLength, DATALENGTH(a.AtomicValue),
-                                      DATALENGTH(CONVERT(varchar(max), a.CanonicalText COLLATE Latin1_General_100_CI_AS_SC_UTF8)))), 0)
-         FROM dbo.Atom AS a
-         LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
+        (SELECT COALESCE(SUM(COALESCE(c.ByteLength, DATALENGTH(a.AtomicValue), DATALENGTH(a.TextBytes))), 0)
+         FROM dbo.Atom AS a LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
          WHERE @tenant_id IS NULL OR a.TenantId = @tenant_id) AS bytesStored
     OPTION (RECOMPILE);
 END;

@@ -94,15 +94,13 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT TOP (100) a.AtomId AS atomId, f.Fault AS fault
+    SELECT TOP (100) a.AtomId AS atomId,
+        CASE WHEN a.AtomId >= CONVERT(bigint, 9007199254740992) THEN 'AtomId'
+             WHEN dbo.fn_IsHour(a.IngestHour) = 0 THEN 'IngestHour' ELSE 'ContentHash' END AS fault
     FROM dbo.Atom AS a
-    LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
-    CROSS APPLY (SELECT CASE WHEN a.AtomId >= CONVERT(bigint, 9007199254740992) THEN 'AtomId'
-                             WHEN dbo.fn_IsHour(a.IngestHour) = 0 THEN 'IngestHour'
-                             WHEN dbo.fn_HasFalseHash(a.ContentHash, a.CanonicalText, a.AtomicValue, c.Content, c.BlobKey) = 1
-                                 THEN 'ContentHash' END AS Fault) AS f
+    LEFT JOIN dbo.FalseAtom AS f ON f.AtomId = a.AtomId
     WHERE (@hour IS NULL OR a.IngestHour = @hour) AND (@tenant_id IS NULL OR a.TenantId = @tenant_id) AND a.InsertedByHand = 1
-        AND f.Fault IS NOT NULL
+        AND (a.AtomId >= CONVERT(bigint, 9007199254740992) OR dbo.fn_IsHour(a.IngestHour) = 0 OR f.AtomId IS NOT NULL)
     OPTION (RECOMPILE);
 END;
 GO

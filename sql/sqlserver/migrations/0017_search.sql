@@ -68,7 +68,7 @@ BEGIN
     )
     SELECT TOP (@K) ROW_NUMBER() OVER (ORDER BY f.Score DESC, f.AtomId) AS rank, f.Score AS score, a.AtomId AS atomId,
         LOWER(CONVERT(char(64), a.ContentHash, 2)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,
-        a.CanonicalText AS text
+        CONVERT(nvarchar(max), a.CanonicalText) AS text
     FROM fused AS f
     INNER JOIN dbo.Atom AS a ON a.AtomId = f.AtomId AND a.TenantId = @TenantId
     ORDER BY f.Score DESC, f.AtomId;

@@ -158,7 +158,7 @@ BEGIN
     INSERT INTO @given (Ordinal, Modality, Subtype, ContentType, CanonicalText, Content, ContentHash)
     SELECT r.Ordinal, r.Modality, r.Subtype, r.ContentType, r.CanonicalText,
         COALESCE(CONVERT(xml, N'').value('xs:base64Binary(sql:column("r.Base64"))', 'varbinary(max)'),
-                 CONVERT(varbinary(max), CONVERT(varchar(max), r.CanonicalText COLLATE Latin1_General_100_CI_AS_SC_UTF8))),
+                 CONVERT(varbinary(max), CONVERT(varchar(max), r.CanonicalText COLLATE Latin1_General_100_BIN2_UTF8))),
         CONVERT(varbinary(32), r.HexHash, 2)
     FROM read_in AS r;
     IF EXISTS (SELECT 1 FROM @given AS g WHERE g.Content IS NULL)

@@ -21,7 +21,6 @@ from tests.sqlserver.adoption.schemas import (
     column,
     old_schema,
     old_table,
-    our_schema,
     primary_key,
     with_columns,
     without,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hartonomous_resources.database.sqlserver.adoption.column_types import fitting_type, grows_in_place
+from hartonomous_resources.database.sqlserver.adoption.old_schema import OldColumn
 from hartonomous_resources.database.sqlserver.adoption.target import Column, Table, target_definitions
 from tests.sqlserver.adoption.schemas import column
 
@@ -48,6 +49,21 @@ def wanted(type_name: str, length: int = 0) -> Column:
 )
 def test_the_type_that_a_column_gets(there: tuple[str, int], ours: tuple[str, int], becomes: str | None) -> None:
     assert fitting_type(column("C", *there), wanted(*ours), in_key=False) == becomes
+
+
+@pytest.mark.parametrize(
+    ("there", "becomes"),
+    [
+        (column("C", "varchar", -1, collation="Latin1_General_100_BIN2_UTF8"), "varchar(max)"),
+        (column("C", "varchar", 400, collation="Latin1_General_100_CI_AS_SC_UTF8"), "varchar(max)"),
+        (column("C", "varchar", -1, collation="Latin1_General_CI_AS"), "nvarchar(max)"),
+        (column("C", "nvarchar", -1, collation="Latin1_General_CI_AS"), "nvarchar(max)"),
+        (column("C", "ntext", 16, collation="Latin1_General_CI_AS"), "nvarchar(max)"),
+    ],
+)
+def test_a_text_of_any_language_stays_unicode(there: OldColumn, becomes: str) -> None:
+    ours = replace(wanted("varchar", -1), collation="Latin1_General_100_BIN2_UTF8")
+    assert fitting_type(there, ours, in_key=False) == becomes
 
 
 def test_a_column_of_a_key_may_not_be_of_unlimited_length() -> None:

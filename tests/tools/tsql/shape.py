@@ -134,8 +134,6 @@ class Shape:
         self.findings += [
             script.finding(statement, f"ALTER TABLE {name}: {why}") for why in table.alter(script, statement)
         ]
-        for moved in _moved_before(script, statement):
-            self._remove(script, moved)
 
     def _drop(self, script: Script, statement: Node) -> None:
         self._remove(script, statement)
@@ -174,20 +172,6 @@ def _dropped(statement: Node) -> Iterator[tuple[str, str]]:
     else:
         for name in statement.all("Objects"):
             yield kind, object_name(name)
-
-
-def _moved_before(script: Script, statement: Node) -> Iterator[Node]:
-    """The rows that a script wrote out of columns that it drops then: in the last shape there is nothing to read them from."""
-    if statement.kind != "AlterTableDropTableElementStatement":
-        return
-    elements = statement.all("AlterTableDropTableElements")
-    gone = {element["Name"]["Value"].lower() for element in elements if element["TableElementType"] == "Column"}
-    for batch in script.tree.all("Batches"):
-        for earlier in batch.all("Statements"):
-            if earlier.kind in ("InsertStatement", "UpdateStatement") and earlier.offset < statement.offset:
-                columns = [each.get("MultiPartIdentifier") for each in earlier.walk("ColumnReferenceExpression")]
-                if gone & {each.all("Identifiers")[-1]["Value"].lower() for each in columns if each}:
-                    yield earlier
 
 
 def _types_used(made: Definition) -> set[str]:

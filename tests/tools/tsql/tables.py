@@ -53,15 +53,6 @@ class Table:
         self.is_altered = True
         if statement.kind == "AlterTableAddTableElementStatement":
             yield from self._add(script, statement["Definition"])
-        elif statement.kind == "AlterTableAlterColumnStatement":
-            identifier = statement["ColumnIdentifier"]
-            if column := self.columns.get(identifier["Value"].lower()):
-                column.text = script.text[identifier.offset : statement.end].rstrip("; \n")
-            else:
-                yield f"there is no column {identifier['Value']}"
-        elif statement.kind == "AlterTableDropTableElementStatement":
-            for element in statement.all("AlterTableDropTableElements"):
-                yield from self._drop(element)
         else:
             yield f"{statement.kind} is not known here"
 
@@ -89,17 +80,6 @@ class Table:
             yield f"the default of {node['Column']['Value']} has no name"
         else:
             column.constraints[name] = script.text[node.offset : node["Expression"].end]
-
-    def _drop(self, element: Node) -> Iterator[str]:
-        name = element["Name"]["Value"].lower()
-        if element["TableElementType"] == "Column":
-            if self.columns.pop(name, None) is None:
-                yield f"there is no column {name}"
-            return
-        for constraints in (self.beside, *(column.constraints for column in self.columns.values())):
-            if constraints.pop(name, None):
-                return
-        yield f"there is no constraint {name}"
 
 
 def _constraint_name(node: Node) -> str | None:

@@ -75,6 +75,8 @@ class Type:
             return self._integer(value)
         if self.name == "float" and not isinstance(value, bytes):
             return np.float64(value)
+        if "binary" in self.name and isinstance(value, str):
+            value = value.encode()  # every text of ours that is converted so is of a UTF-8 collation
         if "binary" in self.name and isinstance(value, bytes):
             fitted = value[: self.length]
             return fitted.ljust(self.length or 0, b"\0") if self.name == "binary" else fitted

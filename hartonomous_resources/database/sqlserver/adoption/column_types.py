@@ -1,5 +1,7 @@
 """Which type of an old column serves where our definition says another, and which can be widened without changing a value."""
 
+from dataclasses import replace
+
 from hartonomous_resources.database.sqlserver.adoption.old_schema import OldColumn, OldTable
 from hartonomous_resources.database.sqlserver.adoption.target import Column, type_text
 
@@ -21,6 +23,8 @@ def fitting_type(there: OldColumn, wanted: Column, in_key: bool) -> str | None:
     """
     if wanted.type == "rowversion":
         return there.type_text if there.type in ("timestamp", "rowversion") else None
+    if _holds_utf8(wanted.type, wanted.collation) and not _holds_utf8(there.type, there.collation):
+        wanted = replace(wanted, type="nvarchar")  # holds the same texts, and is what the old system has
     if wanted.type in _VARIABLE:
         return _variable(there, wanted, in_key)
     if wanted.type == "binary":
@@ -33,6 +37,10 @@ def fitting_type(there: OldColumn, wanted: Column, in_key: bool) -> str | None:
         return wanted.type_text
     same = there.type == wanted.type and (there.length == wanted.length or not wanted.length)
     return there.type_text if same else None
+
+
+def _holds_utf8(type_name: str, collation: str | None) -> bool:
+    return type_name == "varchar" and (collation or "").endswith("_UTF8")
 
 
 def _variable(there: OldColumn, wanted: Column, in_key: bool) -> str | None:
