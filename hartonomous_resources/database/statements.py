@@ -3,6 +3,8 @@
 A file holds blocks that begin with a line `-- name: some_name`, in Cypher `// name: some_name`. Python names a statement and
 binds parameters; it never holds SQL or Cypher text. Every backend defines the same names with the same parameters.
 
+What several statements of a folder say alike is a block that begins with `-- part: some_part`; `{some_part}` stands for it.
+
 rows/ knows the types of what the busiest statements return (`Statement`) and names what `execute_many` takes (`Write`).
 """
 
@@ -26,7 +28,7 @@ Statements take the values by place, and so do the table types of SQL Server: th
 the statements on both.
 """
 
-_NAME = re.compile(r"^(?:--|//) name: (\w+)\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^(?:--|//) (name|part): (\w+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,14 @@ def load_statements(folder: Path) -> dict[str, str]:
 
     Raises ValueError when a name is defined twice.
     """
-    statements: dict[str, str] = {}
+    found: dict[str, dict[str, str]] = {"name": {}, "part": {}}
     for file in sorted([*folder.glob("*.sql"), *folder.glob("*.cypher")]):
-        _, *blocks = _NAME.split(file.read_text(encoding="utf-8"))
-        for name, text in zip(blocks[::2], blocks[1::2], strict=True):
-            if name in statements:
-                raise ValueError(f"{file.name}: statement {name} is defined twice")
-            statements[name] = text.strip().rstrip(";")
+        _, *blocks = _HEADING.split(file.read_text(encoding="utf-8"))
+        for kind, name, text in zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True):
+            if name in found[kind]:
+                raise ValueError(f"{file.name}: {'statement' if kind == 'name' else 'part'} {name} is defined twice")
+            found[kind][name] = text.strip().rstrip(";")
+    statements = found["name"]
+    for part, text in found["part"].items():
+        statements = {name: statement.replace(f"{{{part}}}", text) for name, statement in statements.items()}
     return statements

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.searchable_atoms import AtomFilter, searchable_ids
+from hartonomous_resources.database.searchable_atoms import AtomFilter, few_wanted_ids, searchable_ids
 from hartonomous_resources.vectors.filling import read_vectors_by_id
 from hartonomous_resources.vectors.protocol import Hit
 from hartonomous_resources.vectors.quantized import QuantizedRows, highest_scores
@@ -41,6 +41,10 @@ def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[Qua
     highest = np.concatenate([highest_scores(part, question.query) for part in parts])
     embedding_ids = np.concatenate([part.embedding_ids for part in parts])
     atom_ids = np.concatenate([part.atom_ids for part in parts])
+    wanted_ids = few_wanted_ids(unit_of_work, question.tenant_id, question.atom_filter)
+    if wanted_ids is not None:
+        wanted = np.isin(atom_ids, np.fromiter(wanted_ids, dtype=np.int64, count=len(wanted_ids)))
+        highest, embedding_ids, atom_ids = highest[wanted], embedding_ids[wanted], atom_ids[wanted]
     hits: list[Hit] = []
     seen_above, count = np.float32(np.inf), _FIRST_ROWS * question.k
     while True:

@@ -54,6 +54,28 @@ def search(
         Literal["text", "image", "audio", "video", "code"] | None,
         typer.Option(help="Find only atoms of this modality."),
     ] = None,
+    source: Annotated[
+        int | None, typer.Option(max=2**63 - 1, help="Find only what stands in this source, given by its id.")
+    ] = None,
+    uri: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="Find only what stands in sources whose uri begins so.")
+    ] = None,
+    content_type: Annotated[
+        str | None, typer.Option(help="Find only what stands in sources of this type, such as text/csv or text/*.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="… in sources received at or after this date or time, in UTC if it does not say."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="… in sources received before this date or time.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="… in sources whose metadata hold this; may be given several times."),
+    ] = None,
     record: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Record an inference: this model was given the results.")
     ] = None,
@@ -68,9 +90,33 @@ def search(
         raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
     with open_home() as resources:
         result = search_atoms(
-            resources, text, tenant=tenant, k=k, mode=mode, modality=modality, record_for=record, task=task
+            resources,
+            text,
+            tenant=tenant,
+            k=k,
+            mode=mode,
+            modality=modality,
+            source_id=source,
+            uri_prefix=uri,
+            content_type=content_type,
+            received_since=since,
+            received_until=until,
+            metadata=_read_metadata(metadata or []) or None,
+            record_for=record,
+            task=task,
         )
     print_result(result, as_json, show_results)
+
+
+def _read_metadata(given: list[str]) -> dict[str, str]:
+    read: dict[str, str] = {}
+    for pair in given:
+        key, separator, value = pair.partition("=")
+        if not key or not separator:
+            raise typer.BadParameter(f"--metadata {printable(pair)}: give KEY=VALUE")
+        if read.setdefault(key, value) != value:
+            raise typer.BadParameter(f"--metadata {printable(key)} is given with two values: no source holds both")
+    return read
 
 
 def show_results(result: Any) -> None:

@@ -21,7 +21,15 @@ REMEDIES: Mapping[Remedy, str] = {
     "write_to_stdout": "- is stdout",
 }
 
-_OPTIONS = {"adopt": "--adopt", "content_type": "--content-type", "output": "-o", "port": "--port"}
+_OPTIONS = {
+    "adopt": "--adopt",
+    "content_type": "--content-type",
+    "output": "-o",
+    "port": "--port",
+    "received_since": "--since",
+    "received_until": "--until",
+    "uri_prefix": "--uri",
+}
 """Options by the argument of a call that they set; only those whose values the commands do not check themselves."""
 
 

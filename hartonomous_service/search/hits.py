@@ -6,17 +6,20 @@ from typing import Any
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID, AtomToShow
+from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_service.search.places import count_places, read_places
 
 _PLACES_SHOWN = 20
 
 
-def describe_hits(unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int) -> list[dict[str, Any]]:
+def describe_hits(
+    unit_of_work: UnitOfWork, hits: Sequence[tuple[int, float]], tenant: int, atom_filter: AtomFilter
+) -> list[dict[str, Any]]:
     """Describe ranked atoms, given with their scores, as `search` returns them."""
     atom_ids = [atom_id for atom_id, _ in hits]
     atoms = {row["atomId"]: row for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(atom_ids))}
-    counts = count_places(unit_of_work, atom_ids, tenant)
-    shown = read_places(unit_of_work, atom_ids, tenant, _PLACES_SHOWN, 0)
+    counts = count_places(unit_of_work, atom_ids, tenant, atom_filter)
+    shown = read_places(unit_of_work, atom_ids, tenant, atom_filter, _PLACES_SHOWN, 0)
     return [
         {
             "rank": rank,

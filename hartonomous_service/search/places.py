@@ -8,6 +8,7 @@ from typing import Any
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
 from hartonomous_resources.database.rows.search_rows import OCCURRENCE_COUNTS, OCCURRENCES
+from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checked
@@ -31,8 +32,8 @@ def list_places(
         if not atoms:
             raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
         atom_id = atoms[0]["atomId"]
-        counts = count_places(unit_of_work, [atom_id], tenant)[atom_id]
-        page = read_places(unit_of_work, [atom_id], tenant, limit, skip)[atom_id]
+        counts = count_places(unit_of_work, [atom_id], tenant, NO_FILTER)[atom_id]
+        page = read_places(unit_of_work, [atom_id], tenant, NO_FILTER, limit, skip)[atom_id]
         total = counts["placeCount"]
         return {
             "atomHash": digest.hex(),
@@ -45,21 +46,25 @@ def list_places(
     return ask(resources.database, read)
 
 
-def count_places(unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int) -> dict[int, dict[str, int]]:
-    """Count the places of each atom, and the sources that they are in."""
+def count_places(
+    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, atom_filter: AtomFilter
+) -> dict[int, dict[str, int]]:
+    """Count the places of each atom in sources that the filter wants, and these sources."""
     # An atom inserted by hand occurs in no source.
     counts = {atom_id: {"placeCount": 0, "sourceCount": 0} for atom_id in atom_ids}
-    for row in unit_of_work.query(OCCURRENCE_COUNTS, atom_ids=json.dumps(atom_ids), tenant_id=tenant):
+    ids = json.dumps(atom_ids)
+    for row in unit_of_work.query(OCCURRENCE_COUNTS, atom_ids=ids, tenant_id=tenant, **atom_filter.of_sources()):
         counts[row["atomId"]] = {"placeCount": row["placeCount"], "sourceCount": row["sourceCount"]}
     return counts
 
 
 def read_places(
-    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, limit: int, skip: int
+    unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, atom_filter: AtomFilter, limit: int, skip: int
 ) -> dict[int, list[dict[str, Any]]]:
-    """Read a page of the places of each atom."""
+    """Read a page of the places of each atom in sources that the filter wants."""
     found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}
-    for row in unit_of_work.query(OCCURRENCES, atom_ids=json.dumps(atom_ids), tenant_id=tenant, skip=skip, n=limit):
+    page = {"tenant_id": tenant, "skip": skip, "n": limit, **atom_filter.of_sources()}
+    for row in unit_of_work.query(OCCURRENCES, atom_ids=json.dumps(atom_ids), **page):
         found[row["atomId"]].append(
             {
                 "sourceId": row["sourceId"],

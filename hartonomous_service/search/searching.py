@@ -11,10 +11,11 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.searchable_atoms import AtomFilter, best_searchable
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
-from hartonomous_service.arguments import Name, Tenant, Text, TypedText, checked
+from hartonomous_service.arguments import Id, Name, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Invalid
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.search.by_words import rank_by_words
+from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriPrefix
 from hartonomous_service.search.fusing import fuse
 from hartonomous_service.search.hits import describe_hits
 from hartonomous_service.search.questions import embed_question
@@ -33,6 +34,12 @@ def search(
     k: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10,
     mode: Mode = "hybrid",
     modality: Modality | None = None,
+    source_id: Id | None = None,
+    uri_prefix: UriPrefix | None = None,
+    content_type: MediaType | None = None,
+    received_since: Moment | None = None,
+    received_until: Moment | None = None,
+    metadata: Metadata | None = None,
     record_for: Name | None = None,
     task: Text | None = None,
 ) -> dict[str, Any]:
@@ -41,6 +48,10 @@ def search(
     `placeCount` and `sourceCount` count them all; `list_places` pages through them.
 
     `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
+
+    Those of a source, by its id; of sources whose uri begins so; of a content type ("text/csv", or "text/*" for every type of text); received
+    at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown only where it stands in such
+    sources.
 
     With `record_for`, the name of a model, the search records an inference that was given these atoms; `record_inference` adds the answer
     under its `inferenceId`, which is returned.
@@ -51,7 +62,7 @@ def search(
     text = text.replace("\0", " ")
     if not text.strip():
         raise Invalid("the search text is empty; give some words")
-    atom_filter = AtomFilter(modality=modality)
+    atom_filter = AtomFilter(modality, source_id, uri_prefix, content_type, received_since, received_until, metadata)
     question = None if mode == "lexical" else embed_question(resources, text)
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
@@ -72,7 +83,7 @@ def search(
             depth = max(4 * k, 50)
             # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
             hits = fuse(by_meaning(depth), by_words(depth))[:k]
-        return {"results": describe_hits(unit_of_work, hits, tenant)}
+        return {"results": describe_hits(unit_of_work, hits, tenant, atom_filter)}
 
     found = ask(resources.database, read)
     if record_for is None:

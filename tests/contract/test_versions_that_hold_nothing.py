@@ -12,7 +12,9 @@ from hartonomous_assets import sources as landing
 from hartonomous_assets.provenance import describe
 from hartonomous_core.atomizers.content_type import Scan
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
+from hartonomous_resources.database.searchable_atoms import NO_FILTER, searchable_ids
 from hartonomous_resources.resources import Resources
+from hartonomous_service.search.places import read_places
 from tests.builders import dead_letters, enqueue, receive_all, request
 from tests.stages import MakeHome, all_sources, content_of, ingest, put_file, run_stages_of, states
 
@@ -128,9 +130,9 @@ def test_the_text_of_a_version_that_is_not_current_is_not_found(make_home: Calla
 
     with home.database.read() as unit_of_work:
         found = unit_of_work.query("lexical_matches", words=json.dumps(["held"]), any_word=False, tenant_id=0, n=10)
-        ids = json.dumps([row["atomId"] for row in found])
-        assert unit_of_work.query("searchable_atoms", atom_ids=ids, tenant_id=0, modality=None) == []
-        assert unit_of_work.query("occurrences", atom_ids=ids, tenant_id=0, skip=0, n=10) == []
+        ids = [row["atomId"] for row in found]
+        assert searchable_ids(unit_of_work, ids, 0, NO_FILTER) == set()
+        assert read_places(unit_of_work, ids, 0, NO_FILTER, 10, 0) == {atom_id: [] for atom_id in ids}
 
 
 def test_the_graph_is_told_that_what_was_current_is_so_no_more(make_home: Callable[..., Resources]) -> None:

@@ -80,6 +80,13 @@ def page(**others: list[tuple[Any, str]]) -> dict[str, list[tuple[Any, str]]]:
 HASHES = [*TEXTS, ("xyz", "64 hex digits"), (HASH[:63], "64 hex digits"), (HASH + "g", "64 hex digits"), ("", "64 hex")]
 NODE = [*TEXTS, ("", "neither"), ("Person:1", "neither"), ("nonsense", "neither")]
 TIME = [*TEXTS, ("yesterday", "no time"), ("2026-13-01", "no time"), ("0001-01-01T00:00:00+14:00", "no time")]
+DATE = [
+    ("a\udcff", "no date"),
+    ("yesterday", "no date"),
+    ("2026-13-01", "no date"),
+    ("0001-01-01T00:00:00+14:00", "no date"),
+    ("", "no date"),
+]
 PATHS: list[tuple[Any, str]] = [
     ("notes.txt", "give a list, not one text"),
     (b"notes.txt", "give a list, not one text"),
@@ -101,6 +108,17 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "k": [*INTEGERS, (0, BELOW), (-1, BELOW), (MAX_RESULTS + 1, ABOVE)],
             "mode": choice("'hybrid', 'semantic' or 'lexical'"),
             "modality": choice("'text'"),
+            "source_id": ID,
+            "uri_prefix": [*TEXTS, ("", "empty")],
+            "content_type": [
+                *TEXTS,
+                ("nonsense", "no media type"),
+                ("text/", "no media type"),
+                ("*/*", "no media type"),
+            ],
+            "received_since": [*TEXTS[:3], *DATE],
+            "received_until": [*TEXTS[:3], *DATE],
+            "metadata": [("a=b", "dictionary"), ([("a", "b")], "dictionary"), ({"a": 1}, NO_TEXT), ({"": "b"}, "empty")],
             "record_for": [*TEXTS, ("", "empty")],
             "task": TEXTS,
         },

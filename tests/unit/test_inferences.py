@@ -9,6 +9,7 @@ import pytest
 
 from hartonomous_core.messages import PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.database.protocol import Row
+from hartonomous_resources.database.searchable_atoms import NO_FILTER, searchable_ids
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Conflict, Invalid, NotFound
 from hartonomous_service.inferences import (
@@ -220,10 +221,7 @@ def test_an_answer_becomes_an_atom_that_will_be_embedded(home: Resources, text: 
     assert (found["modality"], found["subtype"], found["text"]) == ("text", "answer", text)
     assert [(job["atomId"], job["status"]) for job in jobs(home)] == [(found["atomId"], "Pending")]
     with home.database.read() as unit_of_work:
-        shown = unit_of_work.query(
-            "searchable_atoms", atom_ids=json.dumps([found["atomId"]]), tenant_id=0, modality=None
-        )
-    assert [row["atomId"] for row in shown] == [found["atomId"]]
+        assert searchable_ids(unit_of_work, [found["atomId"]], 0, NO_FILTER) == {found["atomId"]}
     assert broken_invariants(home.database, "broken_reference_counts", "duplicate_atoms") == {}
 
 

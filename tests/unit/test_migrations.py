@@ -235,6 +235,21 @@ def test_statements_are_read_by_name_from_every_file_of_a_folder(tmp_path: Path)
     assert load_statements(tmp_path) == {"one": "SELECT 1", "two": "-- why\nSELECT\n  2", "three": "SELECT 3"}
 
 
+def test_a_part_stands_for_what_several_statements_say(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text(
+        "-- name: one\nSELECT 1 WHERE {wanted};\n\n-- name: two\nSELECT '{\"wanted\": {}}'\n"
+    )
+    (tmp_path / "b.sql").write_text(
+        "-- part: wanted\n-- why\n1 = 1\n\n-- name: three\nSELECT 3 WHERE {wanted} AND {wanted}\n"
+    )
+
+    assert load_statements(tmp_path) == {
+        "one": "SELECT 1 WHERE -- why\n1 = 1",
+        "two": "SELECT '{\"wanted\": {}}'",
+        "three": "SELECT 3 WHERE -- why\n1 = 1 AND -- why\n1 = 1",
+    }
+
+
 def test_a_statement_named_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text("-- name: one\nSELECT 1;\n")
     (tmp_path / "b.sql").write_text("-- name: one\nSELECT 2;\n")

@@ -72,3 +72,22 @@ def test_the_sensor_reads_no_more_than_what_is_open(database: SqliteDatabase) ->
         "INDEX BackgroundJob_Open",
         "INDEX AtomEmbedding_Pending",
     }
+
+
+@pytest.mark.parametrize("name", ["searchable_atoms", "occurrence_counts"])
+def test_whether_atoms_may_be_shown_is_looked_up_by_their_ids(database: SqliteDatabase, name: str) -> None:
+    steps = plan(database, name)
+    assert any(
+        re.match(r"SEARCH sa USING INDEX SourceAtom_Atom|SEARCH sa USING COVERING INDEX SourceAtom_Atom", step)
+        for step in steps
+    )
+    assert "SEARCH s USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    assert [step for step in steps if step.startswith("SCAN") and "VIRTUAL TABLE" not in step] == []
+
+
+def test_the_sources_of_a_filter_are_found_by_id_or_by_how_their_uri_begins(database: SqliteDatabase) -> None:
+    steps = plan(database, "atoms_of_wanted_sources")
+    assert costly(steps) == []
+    assert "SEARCH s USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    assert "SEARCH s USING INDEX Source_Current (TenantId=? AND SourceUri>? AND SourceUri<?)" in steps
+    assert "SEARCH sa USING PRIMARY KEY (SourceId=?)" in steps

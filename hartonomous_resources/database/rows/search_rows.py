@@ -46,6 +46,7 @@ class OccurrenceCount(TypedDict):
 
 LEXICAL_MATCHES = Statement("lexical_matches", LexicalMatch)
 SEARCHABLE_ATOMS = Statement("searchable_atoms", AtomId)
+ATOMS_OF_WANTED_SOURCES = Statement("atoms_of_wanted_sources", AtomId)
 ATOMS_BY_ID = Statement("atoms_by_id", AtomToShow)
 OCCURRENCES = Statement("occurrences", Occurrence)
 OCCURRENCE_COUNTS = Statement("occurrence_counts", OccurrenceCount)

@@ -121,26 +121,6 @@ FROM Atom WHERE AtomId IN (SELECT value FROM json_each(:atom_ids));
 -- name: atom_by_hash
 SELECT AtomId AS atomId, TenantId AS tenantId FROM Atom WHERE TenantId = :tenant_id AND ContentHash = :content_hash;
 
--- name: occurrences
--- Where atoms occur in sources that count for search, current versions only: for each atom a page of its places.
-SELECT atomId, sourceId, sourceUri, byteOffset, byteLength, locator
-FROM (SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
-             sa.ByteLength AS byteLength, sa.Locator AS locator,
-             ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS place
-      FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
-      WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id
-        AND s.Status = 'Atomized' AND s.SupersededBy IS NULL)
-WHERE place > :skip AND place <= :skip + :n
-ORDER BY atomId, place;
-
--- name: occurrence_counts
--- In how many places, and in how many sources, atoms occur that count for search.
-SELECT sa.AtomId AS atomId, COUNT(*) AS placeCount, COUNT(DISTINCT sa.SourceId) AS sourceCount
-FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
-WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id
-  AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
-GROUP BY sa.AtomId;
-
 -- name: lock_blobs
 -- Nobody else lands or deletes a blob until the transaction ends. Here that is so in any write transaction.
 SELECT 1 AS locked;

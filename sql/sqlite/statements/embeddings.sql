@@ -129,15 +129,6 @@ SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS 
 FROM AtomEmbedding
 WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)) AND +TenantId = :tenant_id AND +ModelId = :model_id;
 
--- name: searchable_atoms
--- Of these atoms, those that a search may show: held by a current source, or inserted by hand.
-SELECT a.AtomId AS atomId FROM Atom AS a
-WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id
-  AND (:modality IS NULL OR a.Modality = :modality)
-  AND (a.InsertedByHand = 1 OR EXISTS (
-        SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
-        WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
-
 -- name: lexical_matches
 -- Every word is a string of FTS5's, so that none of its characters is taken for an operator.
 SELECT a.AtomId AS atomId, -bm25(AtomText) AS score

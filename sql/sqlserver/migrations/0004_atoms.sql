@@ -277,8 +277,36 @@ BEGIN
     FROM dbo.Atom AS a WHERE a.TenantId = @tenant_id AND a.ContentHash = @content_hash;
 END;
 GO
--- Where atoms occur in sources that count for search, current versions only: for each atom a page of its places.
-CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int, @skip int, @n int
+-- The current sources of a tenant that a filter wants; NULL narrows nothing. Unlike =, the lengths see spaces at the end.
+CREATE FUNCTION dbo.fn_WantedSources
+    (@TenantId int, @SourceId bigint, @UriPrefix nvarchar(max), @MediaType nvarchar(255), @ReceivedSince datetime2(3), @ReceivedUntil datetime2(3),
+    @Metadata nvarchar(max))
+RETURNS TABLE
+WITH SCHEMABINDING
+AS
+RETURN
+    SELECT s.SourceId, s.SourceUri
+    FROM dbo.Source AS s
+    WHERE s.TenantId = @TenantId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+        AND (@SourceId IS NULL OR s.SourceId = @SourceId)
+        AND (@UriPrefix IS NULL OR DATALENGTH(s.SourceUri) >= DATALENGTH(@UriPrefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(@UriPrefix) / 2) = @UriPrefix COLLATE Latin1_General_100_BIN2)
+        AND (@MediaType IS NULL
+            OR RIGHT(@MediaType, 1) = N'/' AND LEFT(LTRIM(LOWER(s.ContentType)), LEN(@MediaType)) = @MediaType
+            OR TRIM(LOWER(LEFT(s.ContentType, CHARINDEX(N';', s.ContentType + N';') - 1))) = @MediaType)
+        AND (@ReceivedSince IS NULL OR s.ReceivedAt >= @ReceivedSince)
+        AND (@ReceivedUntil IS NULL OR s.ReceivedAt < @ReceivedUntil)
+        AND (@Metadata IS NULL OR NOT EXISTS (
+            SELECT 1 FROM OPENJSON(@Metadata) AS wanted
+            WHERE NOT EXISTS (
+                SELECT 1 FROM OPENJSON(s.Metadata) AS held
+                WHERE held.[type] IN (1, 2, 3)
+                    AND held.[key] = wanted.[key] COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.[key]) = DATALENGTH(wanted.[key])
+                    AND held.value = wanted.value COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.value) = DATALENGTH(wanted.value))));
+GO
+-- Where atoms occur in sources that count for search, current versions only, and that the filter wants: for each atom a page of its places.
+CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int, @skip int, @n int, @source_id bigint, @uri_prefix nvarchar(max),
+    @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -288,9 +316,9 @@ BEGIN
         SELECT sa.AtomId, s.SourceId, s.SourceUri, sa.ByteOffset, sa.ByteLength, sa.Locator,
             ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS Place
         FROM dbo.SourceAtom AS sa
-        INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
-        WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
-            AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+        INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+            ON s.SourceId = sa.SourceId
+        WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
     )
     SELECT p.AtomId AS atomId, p.SourceId AS sourceId, p.SourceUri AS sourceUri, p.ByteOffset AS byteOffset,
         p.ByteLength AS byteLength, p.Locator AS locator
@@ -299,17 +327,18 @@ BEGIN
     ORDER BY p.AtomId, p.Place;
 END;
 GO
--- In how many places, and in how many sources, atoms occur that count for search.
-CREATE PROCEDURE dbo.usp_occurrence_counts @atom_ids nvarchar(max), @tenant_id int
+-- In how many places, and in how many sources, atoms occur that count for search and that the filter wants.
+CREATE PROCEDURE dbo.usp_occurrence_counts @atom_ids nvarchar(max), @tenant_id int, @source_id bigint, @uri_prefix nvarchar(max),
+    @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
     SELECT sa.AtomId AS atomId, COUNT_BIG(*) AS placeCount, COUNT_BIG(DISTINCT sa.SourceId) AS sourceCount
     FROM dbo.SourceAtom AS sa
-    INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
-    WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND s.TenantId = @tenant_id
-        AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+    INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+        ON s.SourceId = sa.SourceId
+    WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
     GROUP BY sa.AtomId;
 END;
 GO

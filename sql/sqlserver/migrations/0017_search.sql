@@ -1,8 +1,9 @@
 -- Search: what it may show, by vectors and by words, and across modalities: one query vector per embedding model in, one ranking
 -- out.
 
--- Of these atoms, those that a search may show: held by a current source, or inserted by hand.
-CREATE PROCEDURE dbo.usp_searchable_atoms @atom_ids nvarchar(max), @tenant_id int, @modality varchar(32)
+-- Of these atoms, those that a search may show: held by a current source that the filter wants, or inserted by hand if it says nothing of sources.
+CREATE PROCEDURE dbo.usp_searchable_atoms @atom_ids nvarchar(max), @tenant_id int, @modality varchar(32), @source_id bigint,
+    @uri_prefix nvarchar(max), @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -11,9 +12,26 @@ BEGIN
     FROM dbo.Atom AS a
     WHERE a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j) AND a.TenantId = @tenant_id
         AND (@modality IS NULL OR a.Modality = @modality)
-        AND (a.InsertedByHand = 1 OR EXISTS (
-            SELECT 1 FROM dbo.SourceAtom AS sa INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
-            WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL));
+        AND (a.InsertedByHand = 1 AND @source_id IS NULL AND @uri_prefix IS NULL AND @media_type IS NULL AND @received_since IS NULL
+                AND @received_until IS NULL AND @metadata IS NULL
+            OR EXISTS (
+                SELECT 1 FROM dbo.SourceAtom AS sa
+                INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata)
+                    AS s ON s.SourceId = sa.SourceId
+                WHERE sa.AtomId = a.AtomId));
+END;
+GO
+-- The atoms of the sources that a filter wants, @n of them at the most; one that occurs twice may be there twice.
+CREATE PROCEDURE dbo.usp_atoms_of_wanted_sources @tenant_id int, @n int, @source_id bigint, @uri_prefix nvarchar(max),
+    @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) sa.AtomId AS atomId
+    FROM dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+    INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
+    OPTION (RECOMPILE);
 END;
 GO
 -- Atoms that hold every word (or some word) as a whole word, those with most of them first, the shorter text before the longer one. Letters match

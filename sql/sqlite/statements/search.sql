@@ -1,0 +1,55 @@
+-- What a search may show. A filter is seven parameters, of which NULL narrows nothing: AtomFilter says what they are.
+
+-- part: wanted_source
+s.Status = 'Atomized' AND s.SupersededBy IS NULL
+  AND (:source_id IS NULL OR s.SourceId = :source_id)
+  AND (:uri_prefix IS NULL OR substr(s.SourceUri, 1, length(:uri_prefix)) = :uri_prefix)
+  AND (:media_type IS NULL OR CASE WHEN substr(:media_type, -1) = '/'
+        THEN substr(lower(trim(s.ContentType)), 1, length(:media_type)) = :media_type
+        ELSE lower(trim(substr(s.ContentType, 1, instr(s.ContentType || ';', ';') - 1))) = :media_type END)
+  AND (:received_since IS NULL OR s.ReceivedAt >= :received_since)
+  AND (:received_until IS NULL OR s.ReceivedAt < :received_until)
+  AND (:metadata IS NULL OR NOT EXISTS (
+        SELECT 1 FROM json_each(:metadata) AS wanted WHERE NOT EXISTS (
+          SELECT 1 FROM json_each(s.Metadata) AS held
+          WHERE held.key = wanted.key AND CASE WHEN held.type IN ('true', 'false') THEN held.type
+                                               WHEN held.type NOT IN ('null', 'object', 'array') THEN CAST(held.value AS TEXT) END = wanted.value)))
+
+-- name: searchable_atoms
+-- Of these atoms, those that a search may show: held by a current source that the filter wants, or inserted by hand if it says nothing of sources.
+SELECT a.AtomId AS atomId FROM Atom AS a
+WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +a.TenantId = :tenant_id
+  AND (:modality IS NULL OR a.Modality = :modality)
+  AND (a.InsertedByHand = 1 AND COALESCE(:source_id, :uri_prefix, :media_type, :received_since, :received_until, :metadata) IS NULL
+       OR EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+                  WHERE sa.AtomId = a.AtomId AND {wanted_source}));
+
+-- name: atoms_of_wanted_sources
+-- The atoms of the sources that a filter wants, :n of them at the most; one that occurs twice may be there twice. No uri that begins with the prefix
+-- comes after four times the last character of all.
+SELECT atomId FROM (
+  SELECT sa.AtomId AS atomId FROM Source AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId
+  WHERE s.SourceId = :source_id AND +s.TenantId = :tenant_id AND {wanted_source}
+  UNION ALL
+  SELECT sa.AtomId FROM Source AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId
+  WHERE :source_id IS NULL AND s.TenantId = :tenant_id AND s.SourceUri >= COALESCE(:uri_prefix, '')
+    AND s.SourceUri <= COALESCE(:uri_prefix, '') || char(1114111, 1114111, 1114111, 1114111) AND {wanted_source})
+LIMIT :n;
+
+-- name: occurrences
+-- Where atoms occur in sources that count for search, current versions only, and that the filter wants: for each atom a page of its places.
+SELECT atomId, sourceId, sourceUri, byteOffset, byteLength, locator
+FROM (SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
+             sa.ByteLength AS byteLength, sa.Locator AS locator,
+             ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS place
+      FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+      WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id AND {wanted_source})
+WHERE place > :skip AND place <= :skip + :n
+ORDER BY atomId, place;
+
+-- name: occurrence_counts
+-- In how many places, and in how many sources, atoms occur that count for search and that the filter wants.
+SELECT sa.AtomId AS atomId, COUNT(*) AS placeCount, COUNT(DISTINCT sa.SourceId) AS sourceCount
+FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id AND {wanted_source}
+GROUP BY sa.AtomId;
