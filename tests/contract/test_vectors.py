@@ -127,6 +127,23 @@ def test_of_one_modality_if_one_is_given(make_model: Callable[..., int], put_vec
     assert nearest(model_id, atom_filter=AtomFilter(modality="image")) == []
 
 
+@pytest.mark.parametrize("few", [100, 1])
+def test_those_of_a_source_however_many_others_are_nearer(
+    make_model: Callable[..., int],
+    put_vectors: Put,
+    nearest: Nearest,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+) -> None:
+    monkeypatch.setattr("hartonomous_resources.database.searchable_atoms.FEW_ATOMS", few)
+    model_id = make_model()
+    wanted = put_vectors(model_id, {"far": between(80), "near": between(70)}, uri="mail:1")
+    put_vectors(model_id, {f"text {n}": between(n / 10) for n in range(300)}, uri="mail:2")
+
+    assert ids_of(nearest(model_id, 5, atom_filter=AtomFilter(uri_prefix="mail:1"))) == wanted[::-1]
+    assert nearest(model_id, atom_filter=AtomFilter(uri_prefix="file:")) == []
+
+
 def test_superseded_ones_are_hidden_however_many_are_nearer(
     make_model: Callable[..., int], put_vectors: Put, nearest: Nearest
 ) -> None:

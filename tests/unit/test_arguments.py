@@ -118,7 +118,12 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             ],
             "received_since": [*TEXTS[:3], *DATE],
             "received_until": [*TEXTS[:3], *DATE],
-            "metadata": [("a=b", "dictionary"), ([("a", "b")], "dictionary"), ({"a": 1}, NO_TEXT), ({"": "b"}, "empty")],
+            "metadata": [
+                ("a=b", "dictionary"),
+                ([("a", "b")], "dictionary"),
+                ({"a": 1}, NO_TEXT),
+                ({"": "b"}, "empty"),
+            ],
             "record_for": [*TEXTS, ("", "empty")],
             "task": TEXTS,
         },
