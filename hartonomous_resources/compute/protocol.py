@@ -16,7 +16,10 @@ class ComputeUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What makes two vectors comparable. `artifact_hash` is SHA-256 (hex) of the model file; `takes` says what it embeds."""
+    """What makes two vectors comparable. `artifact_hash` is SHA-256 (hex) of the model file; `takes` says what it embeds.
+
+    `answer_floor` is the least cosine of a question and what answers it; None where it is not known.
+    """
 
     modality: str
     name: str
@@ -25,6 +28,7 @@ class ModelIdentity:
     precision: str
     settings: str
     takes: ItemKind = "texts"
+    answer_floor: float | None = None
 
 
 class Compute(Protocol):

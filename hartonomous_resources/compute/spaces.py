@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from hartonomous_core.embedders import ANSWER_FLOOR
 from hartonomous_core.embedders.protocol import Embedder
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
@@ -36,8 +37,15 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
             files.artifact_hash,
             files.precision,
             f'{{"windowTokens": {files.window_tokens}}}',
+            answer_floor=_answer_floor(settings, files),
         )
         yield Space(model, partial(_load_text_model, files, settings.threads or None))
+
+
+def _answer_floor(settings: Settings, files: TextModelFiles) -> float | None:
+    if settings.answer_floor is not None:
+        return settings.answer_floor
+    return None if files.precision == "own" else ANSWER_FLOOR  # of another encoder nothing is known
 
 
 def _load_text_model(files: TextModelFiles, threads: int | None) -> Embedder:

@@ -1,11 +1,13 @@
 """Reads vectors from rows."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_resources.database.rows.embedding_rows import StoredVector
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import VECTORS_OF_ATOMS, StoredVector
 
 
 def vectors_of(rows: Sequence[StoredVector], dimension: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -21,3 +23,17 @@ def vectors_of(rows: Sequence[StoredVector], dimension: int) -> tuple[NDArray[np
     finite = np.isfinite(matrix).all(axis=1)
     usable[usable] = finite
     return matrix[finite], usable
+
+
+def cosines_of(
+    unit_of_work: UnitOfWork, tenant_id: int, model_id: int, query: NDArray[np.float32], atom_ids: Collection[int]
+) -> dict[int, float]:
+    """Compare the query, a unit vector, with the vectors that these atoms of the tenant have by the model; those without one are left out."""
+    if not atom_ids:
+        return {}
+    rows = unit_of_work.query(
+        VECTORS_OF_ATOMS, atom_ids=json.dumps(list(atom_ids)), tenant_id=tenant_id, model_id=model_id
+    )
+    matrix, usable = vectors_of(rows, len(query))
+    found = (row["atomId"] for row, is_usable in zip(rows, usable, strict=True) if is_usable)
+    return dict(zip(found, (matrix @ query).tolist(), strict=True))

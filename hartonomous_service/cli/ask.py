@@ -123,8 +123,13 @@ def show_results(result: Any) -> None:
     """Print search results for people."""
     if not result["results"]:
         out.print("nothing found")
+    elif not result["answered"]:
+        out.print(
+            f"Nothing here answers that (best {result['best']:.2f}, an answer has {result['floor']:.2f} or more). The nearest:"
+        )
     for hit in result["results"]:
-        out.print(f"{hit['rank']:>2}. {hit['score']:.4f}  {printable(hit['text'] or '')}")
+        score = "     -" if hit["score"] is None else f"{hit['score']:6.2f}"
+        out.print(f"{hit['rank']:>2}. {score}  {printable(hit['text'] or '')}")
         for place in hit["sources"][:3]:
             out.print(f"      source {place['sourceId']}, {_where(place)}: {printable(place['sourceUri'])}")
         out.print(f"      atom {hit['atomHash']}")

@@ -1,15 +1,48 @@
-"""Makes one ranking of several."""
+"""Makes one ranking of two: atoms by meaning and by words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-RRF_K = 60
-"""Constant of reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009."""
+import numpy as np
+from numpy.typing import NDArray
+
+MEANING_SHARE = 0.6
+"""What nearness counts in a fused ranking; the rest is what words count. Measured: docs/decisions/0009."""
+DEPTH = 200
+"""Atoms of each list that are fused, at least."""
 
 
-def fuse(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Fuse rankings, the best first, by reciprocal rank; equally good ones are in the order of their id."""
-    fused: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, (atom_id, _) in enumerate(ranking, start=1):
-            fused[atom_id] = fused.get(atom_id, 0.0) + 1 / (RRF_K + rank)
-    return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
+class Found(NamedTuple):
+    """An atom that a search found: its cosine, if it has a vector, and its rank in each list that it is in."""
+
+    atom_id: int
+    cosine: float | None
+    semantic_rank: int | None
+    lexical_rank: int | None
+
+
+def fuse(
+    nearest: Sequence[tuple[int, float]], matching: Sequence[tuple[int, float]], others: Mapping[int, float]
+) -> list[Found]:
+    """Fuse two lists, atoms with their cosines and atoms with their scores by words, each the best first. Equal ones go by their id.
+
+    Both kinds of score count by how far they lie from the mean of all these atoms, in standard deviations: so a word that few texts hold
+    lifts them far, and one that all hold lifts none. `others` are the cosines of matching atoms that are not among the nearest; an atom
+    without a vector counts as the farthest, one without a word as 0.
+    """
+    cosines = {**others, **dict(nearest)}
+    by_words = dict(matching)
+    semantic = {atom_id: rank for rank, (atom_id, _) in enumerate(nearest, start=1)}
+    lexical = {atom_id: rank for rank, atom_id in enumerate(by_words, start=1)}
+    atom_ids = sorted(semantic | lexical)
+    farthest = min(cosines.values(), default=0.0)
+    near = _standardised([cosines.get(atom_id, farthest) for atom_id in atom_ids])
+    worded = _standardised([by_words.get(atom_id, 0.0) for atom_id in atom_ids])
+    weights = MEANING_SHARE * near + (1 - MEANING_SHARE) * worded
+    ordered = [atom_ids[position] for position in np.argsort(-weights, kind="stable")]
+    return [Found(each, cosines.get(each), semantic.get(each), lexical.get(each)) for each in ordered]
+
+
+def _standardised(values: Sequence[float]) -> NDArray[np.float64]:
+    scores = np.array(values, dtype=np.float64)
+    return (scores - scores.mean()) / (scores.std() or 1.0) if len(scores) else scores

@@ -1,5 +1,7 @@
 """Embeds the text of a question."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,8 +12,16 @@ from hartonomous_resources.work.models import active_embedding_models
 from hartonomous_service.errors import Conflict, Unavailable
 
 
-def embed_question(resources: Resources, text: str) -> tuple[int, NDArray[np.float32]] | None:
-    """Embed a text by the first text model that the settings name and that is active; returns its ModelId and the vector.
+class Question(NamedTuple):
+    """A question as a model sees it. `floor`: the least cosine of what answers one, None where that is not known of the model."""
+
+    model_id: int
+    vector: NDArray[np.float32]
+    floor: float | None
+
+
+def embed_question(resources: Resources, text: str) -> Question | None:
+    """Embed a text by the first text model that the settings name and that is active.
 
     None before anything was embedded. Loading a model takes seconds: no transaction is open meanwhile.
     """
@@ -28,6 +38,7 @@ def embed_question(resources: Resources, text: str) -> tuple[int, NDArray[np.flo
                 f"the settings name the text model {models[0].name} ({models[0].precision}), the embeddings here are by {other['name']} "
                 f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest a new file to embed all anew"
             )
-        return active[loaded.artifact_hash]["modelId"], resources.compute.embed(loaded, [text]).vectors[0]
+        vector = resources.compute.embed(loaded, [text]).vectors[0]
+        return Question(active[loaded.artifact_hash]["modelId"], vector, loaded.answer_floor)
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error

@@ -11,12 +11,14 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.searchable_atoms import AtomFilter, best_searchable
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.vectors.stored_vectors import cosines_of
 from hartonomous_service.arguments import Id, Name, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Invalid
 from hartonomous_service.inferences import InferenceRecord, record_inference
+from hartonomous_service.search.answering import is_answered
 from hartonomous_service.search.by_words import rank_by_words
 from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriPrefix
-from hartonomous_service.search.fusing import fuse
+from hartonomous_service.search.fusing import DEPTH, fuse
 from hartonomous_service.search.hits import describe_hits
 from hartonomous_service.search.questions import embed_question
 
@@ -47,7 +49,11 @@ def search(
 
     `placeCount` and `sourceCount` count them all; `list_places` pages through them.
 
-    `score` is the cosine (semantic), the reciprocal rank by BM25 (lexical) or the fused reciprocal ranks (hybrid).
+    `score` is an atom's cosine: None in lexical mode, and where the atom has no vector. `semanticRank` and `lexicalRank` are its ranks by meaning and
+    by words, None in a list that it is not in; the results are ordered by both (hybrid).
+
+    `answered` says whether anything found is near enough to be an answer: `best`, the highest cosine, is at least `floor`. Otherwise the
+    results are merely the nearest. Where no floor is known (another text model, lexical mode), whatever is found counts as an answer.
 
     Those of a source, by its id; of sources whose uri begins so; of a content type ("text/csv", or "text/*" for every type of text); received
     at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown only where it stands in such
@@ -73,17 +79,25 @@ def search(
         def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
             if question is None:
                 return []
-            return resources.vectors.nearest(unit_of_work, tenant, *question, limit, atom_filter=atom_filter)
+            space = tenant, question.model_id, question.vector
+            return resources.vectors.nearest(unit_of_work, *space, limit, atom_filter=atom_filter)
 
-        if mode == "semantic":
-            hits = by_meaning(k)
-        elif mode == "lexical":
-            hits = by_words(k) or by_words(k, any_word=True)
-        else:
-            depth = max(4 * k, 50)
-            # Only atoms with every word: a rank for sharing one word with the question would push better answers down.
-            hits = fuse(by_meaning(depth), by_words(depth))[:k]
-        return {"results": describe_hits(unit_of_work, hits, tenant, atom_filter)}
+        depth = max(DEPTH, k) if mode == "hybrid" else k
+        nearest = [] if mode == "lexical" else by_meaning(depth)
+        matching = [] if mode == "semantic" else by_words(depth, any_word=True)
+        others: dict[int, float] = {}
+        if question is not None:
+            missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}
+            others = cosines_of(unit_of_work, tenant, question.model_id, question.vector, missing)
+        found = fuse(nearest, matching, others)[:k]
+        floor = question.floor if question is not None else None
+        best = nearest[0][1] if nearest else None
+        return {
+            "answered": is_answered(best, floor, found),
+            "floor": floor,
+            "best": None if best is None else round(best, 6),
+            "results": describe_hits(unit_of_work, found, tenant, atom_filter),
+        }
 
     found = ask(resources.database, read)
     if record_for is None:

@@ -83,13 +83,18 @@ def hit() -> dict[str, Any]:
     }
 
 
+def answer(*hits: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """What a search returns."""
+    return {"answered": True, "floor": 0.4, "best": 1.0, "results": list(hits), **changes}
+
+
 def test_every_command_prints_markup_as_text(hit: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     node = {"id": "Source:1", "label": "Source", "sourceUri": MARKUP}
     other = {"id": "Inference:2", "label": "Inference", "task": MARKUP}
     edge = {"from": "Inference:2", "type": "USED_ATOM", "to": "Source:1"}
     graph = {"nodes": [node, other], "edges": [edge], "truncated": False, "next": None}
 
-    show_results({"results": [hit]})
+    show_results(answer(hit))
     show_fields({"body": MARKUP, "jobs": {MARKUP: 1}})
     show_lineage(graph)
     show_path(graph)
@@ -100,10 +105,32 @@ def test_every_command_prints_markup_as_text(hit: dict[str, Any], capsys: pytest
     assert node_name(node).endswith(MARKUP)
 
 
+def test_a_question_that_nothing_answers_says_so_before_the_nearest(
+    hit: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_results(answer({**hit, "score": 0.213}, answered=False, best=0.213))
+
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Nothing here answers that (best 0.21, an answer has 0.40 or more). The nearest:"
+    assert second.split()[:2] == ["1.", "0.21"]
+
+
+def test_a_hit_without_a_cosine_shows_none(hit: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    show_results(answer({**hit, "score": None}))
+
+    assert capsys.readouterr().out.splitlines()[0].split()[:2] == ["1.", "-"]
+
+
+def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show_results(answer(answered=False, best=None))
+
+    assert capsys.readouterr().out == "nothing found\n"
+
+
 def test_a_hit_in_many_places_shows_three_and_says_how_many_there_are(
     hit: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_results({"results": [{**hit, "sources": hit["sources"] * 20, "placeCount": 1500, "sourceCount": 1400}]})
+    show_results(answer({**hit, "sources": hit["sources"] * 20, "placeCount": 1500, "sourceCount": 1400}))
 
     shown = capsys.readouterr().out
     assert shown.count("source 1, bytes") == 3
@@ -195,7 +222,7 @@ def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys
     """It has no offset: the sum of two that were missing ended the search."""
     place = {"sourceId": 1, "sourceUri": "file:///rows.csv", "byteOffset": None, "byteLength": None}
     hit = {"rank": 1, "score": 1.0, "text": "a row", "atomHash": "0" * 64, "placeCount": 2, "sourceCount": 1}
-    show_results({"results": [{**hit, "sources": [{**place, "locator": {"row": 3}}, {**place, "locator": None}]}]})
+    show_results(answer({**hit, "sources": [{**place, "locator": {"row": 3}}, {**place, "locator": None}]}))
     assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:3]] == [
         "source 1, derived, row 3: file:///rows.csv",
         "source 1, derived: file:///rows.csv",

@@ -129,6 +129,11 @@ SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS 
 FROM AtomEmbedding
 WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)) AND +TenantId = :tenant_id AND +ModelId = :model_id;
 
+-- name: vectors_of_atoms
+SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS vector
+FROM AtomEmbedding
+WHERE AtomId IN (SELECT value FROM json_each(:atom_ids)) AND ModelId = :model_id AND +TenantId = :tenant_id;
+
 -- name: lexical_matches
 -- Every word is a string of FTS5's, so that none of its characters is taken for an operator.
 SELECT a.AtomId AS atomId, -bm25(AtomText) AS score

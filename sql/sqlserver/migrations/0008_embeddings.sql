@@ -249,3 +249,14 @@ BEGIN
         AND e.TenantId = @tenant_id AND e.ModelId = @model_id;
 END;
 GO
+CREATE PROCEDURE dbo.usp_vectors_of_atoms @atom_ids nvarchar(max), @tenant_id int, @model_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.EmbeddingVector AS vector
+    FROM dbo.AtomEmbedding AS e
+    WHERE e.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
+        AND e.ModelId = @model_id AND e.TenantId = @tenant_id;
+END;
+GO

@@ -1,0 +1,144 @@
+"""The shape of an answer: how good a hit is, by which list it was found, and whether anything answers at all."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hartonomous_core.clock import timestamp
+from hartonomous_core.embedders.protocol import Embeddings
+from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.models import activate_embedding_models
+from hartonomous_service.search import search, searching
+from tests.backends import rows
+from tests.builders import HOUR, SmallCompute, small_model, write
+
+MODEL = replace(small_model("small"), answer_floor=0.5)
+COSINES = {"tides follow the moon": 0.9, "the sea is wide": 0.4, "bread needs salt": 0.1, "no vector of the moon": None}
+
+
+class AskingCompute(SmallCompute):
+    """A question has the vector (1, 0, 0): the first component of an atom's vector is its cosine."""
+
+    def embed(self, model: ModelIdentity, texts: list[str]) -> Embeddings:
+        assert model == self.models()[0]
+        return super().embed(model, texts)
+
+
+@pytest.fixture
+def home_of(home: Resources, client: Any) -> Callable[..., Resources]:
+    """A home with a small model, and with atoms of these cosines to every question."""
+
+    def make(cosines: dict[str, float | None] = COSINES, model: ModelIdentity = MODEL) -> Resources:
+        with home.database.unit_of_work() as unit_of_work:
+            [model_id] = activate_embedding_models(unit_of_work, [model])
+        source_id = write(home.database, *cosines)
+        cursor = client.cursor()
+        cursor.execute("UPDATE Source SET Status = 'Atomized' WHERE SourceId = ?", (source_id,))
+        client.commit()
+        for row in rows(client, "SELECT AtomId AS id, CanonicalText AS text FROM Atom"):
+            if (cosine := cosines[row["text"]]) is not None:
+                vector = np.array([cosine, (1 - cosine**2) ** 0.5, 0], dtype="<f4")
+                cursor.execute(
+                    "INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, IngestHour, CreatedAt)"
+                    " VALUES (?, 0, ?, 3, ?, ?, ?)",
+                    (row["id"], model_id, vector.tobytes(), HOUR, timestamp()),
+                )
+        client.commit()
+        return replace(home, compute=AskingCompute(model))
+
+    return make
+
+
+def ranks(found: dict[str, Any]) -> dict[str, tuple[int | None, int | None]]:
+    return {hit["text"]: (hit["semanticRank"], hit["lexicalRank"]) for hit in found["results"]}
+
+
+def test_a_hit_says_its_cosine_and_its_rank_in_each_list(home_of: Callable[..., Resources]) -> None:
+    found = search(home_of(), "moon")
+
+    assert ranks(found)["the sea is wide"] == (2, None)
+    assert ranks(found)["bread needs salt"] == (3, None)
+    assert {ranks(found)["tides follow the moon"], ranks(found)["no vector of the moon"]} <= {
+        (1, 1),
+        (1, 2),
+        (None, 1),
+        (None, 2),
+    }
+    scores = {hit["text"]: hit["score"] for hit in found["results"]}
+    assert scores == {text: cosine and pytest.approx(cosine, abs=1e-6) for text, cosine in COSINES.items()}
+    assert found["results"][0]["text"] == "tides follow the moon"
+    assert [hit["rank"] for hit in found["results"]] == [1, 2, 3, 4]
+
+
+def test_a_hit_that_only_words_found_has_its_cosine_too(
+    home_of: Callable[..., Resources], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "DEPTH", 1)
+    home = home_of({"tides follow the moon": 0.9, "the sea is wide": 0.15, "bread needs salt": 0.1})
+
+    found = search(home, "salt", k=2)
+
+    assert ranks(found) == {"tides follow the moon": (1, None), "bread needs salt": (None, 1)}
+    assert found["results"][1]["score"] == pytest.approx(0.1, abs=1e-6)
+
+
+def test_by_meaning_alone_there_is_no_rank_by_words(home_of: Callable[..., Resources]) -> None:
+    found = search(home_of(), "moon", mode="semantic")
+
+    assert ranks(found) == {
+        "tides follow the moon": (1, None),
+        "the sea is wide": (2, None),
+        "bread needs salt": (3, None),
+    }
+    assert (found["answered"], found["floor"], found["best"]) == (True, 0.5, pytest.approx(0.9, abs=1e-6))
+
+
+def test_by_words_alone_there_is_no_cosine_and_what_is_found_answers(home_of: Callable[..., Resources]) -> None:
+    found = search(home_of(), "salt", mode="lexical")
+
+    assert [(hit["text"], hit["score"], hit["semanticRank"], hit["lexicalRank"]) for hit in found["results"]] == [
+        ("bread needs salt", None, None, 1)
+    ]
+    assert (found["answered"], found["floor"], found["best"]) == (True, None, None)
+
+
+def test_where_no_word_is_found_words_do_not_answer(home_of: Callable[..., Resources]) -> None:
+    assert search(home_of(), "pepper", mode="lexical")["answered"] is False
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic"])
+@pytest.mark.parametrize(
+    ("best", "floor", "answered"), [(0.51, 0.5, True), (0.49, 0.5, False), (0.1, None, True), (-0.2, -1.0, True)]
+)
+def test_a_question_is_answered_where_the_nearest_reaches_the_floor_of_the_model(
+    home_of: Callable[..., Resources], best: float, floor: float | None, answered: bool, mode: Any
+) -> None:
+    found = search(home_of({"one text": best, "another": -0.5}, replace(MODEL, answer_floor=floor)), "what", mode=mode)
+
+    assert (found["answered"], found["floor"]) == (answered, floor)
+    assert found["best"] == pytest.approx(best, abs=1e-6)
+    assert len(found["results"]) == 2  # the nearest are shown all the same
+
+
+def test_the_nearest_decides_even_where_it_is_not_shown(home_of: Callable[..., Resources]) -> None:
+    found = search(home_of({"near": 0.51, "moon of the far side": 0.49, "elsewhere": 0}), "moon", k=1)
+
+    assert [hit["text"] for hit in found["results"]] == ["moon of the far side"]
+    assert (found["answered"], found["best"]) == (True, pytest.approx(0.51, abs=1e-6))
+
+
+def test_where_nothing_is_embedded_words_answer(home: Resources, client: Any) -> None:
+    source_id = write(home.database, "bread needs salt")
+    client.cursor().execute("UPDATE Source SET Status = 'Atomized' WHERE SourceId = ?", (source_id,))
+    client.commit()
+
+    found = search(home, "salt")
+
+    assert (found["answered"], found["floor"], found["best"]) == (True, None, None)
+    assert ranks(found) == {"bread needs salt": (None, 1)}
+    empty = search(home, "pepper")
+    assert (empty["answered"], empty["results"]) == (False, [])

@@ -1,0 +1,44 @@
+"""Fusing two rankings: what is near and what has the words, and both before either."""
+
+from hartonomous_service.search.fusing import Found, fuse
+
+
+def order(found: list[Found]) -> list[int]:
+    return [each.atom_id for each in found]
+
+
+def test_what_is_in_both_lists_is_before_what_is_as_near_or_has_as_many_words() -> None:
+    found = fuse([(1, 0.6), (2, 0.6), (3, 0.1)], [(2, 9.0), (4, 9.0)], {4: 0.1})
+
+    assert order(found) == [2, 1, 4, 3]
+    assert found[0] == Found(2, 0.6, semantic_rank=2, lexical_rank=1)
+    assert found[2] == Found(4, 0.1, semantic_rank=None, lexical_rank=2)
+
+
+def test_the_one_text_with_a_rare_word_is_before_texts_that_are_hardly_nearer_than_it() -> None:
+    nearest = [(n, 0.35 - n / 100) for n in range(1, 30)]
+
+    assert order(fuse(nearest, [(50, 12.0), (1, 0.5)], {50: 0.3}))[0] == 50
+
+
+def test_a_word_that_all_texts_hold_changes_nothing() -> None:
+    nearest = [(n, 0.7 - n / 100) for n in range(1, 40)]
+
+    assert order(fuse(nearest, [(n, 1.0) for n in range(39, 0, -1)], {})) == list(range(1, 40))
+
+
+def test_one_list_alone_keeps_its_order() -> None:
+    assert fuse([(3, 0.5), (1, 0.4)], [], {}) == [Found(3, 0.5, 1, None), Found(1, 0.4, 2, None)]
+    assert fuse([], [(3, 2.0), (1, 1.0)], {}) == [Found(3, None, None, 1), Found(1, None, None, 2)]
+
+
+def test_equal_ones_go_by_their_id_and_nothing_gives_nothing() -> None:
+    assert order(fuse([(2, 0.5), (1, 0.5)], [], {})) == [1, 2]
+    assert fuse([], [], {}) == []
+
+
+def test_an_atom_without_a_vector_counts_as_the_farthest() -> None:
+    found = fuse([(1, 0.5), (2, 0.2)], [(3, 1.0)], {})
+
+    assert order(found) == [1, 3, 2]
+    assert found[1].cosine is None
