@@ -24,7 +24,7 @@ class Found(NamedTuple):
 def fuse(
     nearest: Sequence[tuple[int, float]], matching: Sequence[tuple[int, float]], others: Mapping[int, float]
 ) -> list[Found]:
-    """Fuse two lists, atoms with their cosines and atoms with their scores by words, each the best first. Equal ones go by their id.
+    """Fuse two lists, atoms with their cosines and atoms with their scores by words, each the best first. Equal ones keep their order.
 
     Both kinds of score count by how far they lie from the mean of all these atoms, in standard deviations: so a word that few texts hold
     lifts them far, and one that all hold lifts none. `others` are the cosines of matching atoms that are not among the nearest; an atom
@@ -34,7 +34,7 @@ def fuse(
     by_words = dict(matching)
     semantic = {atom_id: rank for rank, (atom_id, _) in enumerate(nearest, start=1)}
     lexical = {atom_id: rank for rank, atom_id in enumerate(by_words, start=1)}
-    atom_ids = sorted(semantic | lexical)
+    atom_ids = list(semantic | lexical)
     farthest = min(cosines.values(), default=0.0)
     near = _standardised([cosines.get(atom_id, farthest) for atom_id in atom_ids])
     worded = _standardised([by_words.get(atom_id, 0.0) for atom_id in atom_ids])

@@ -84,7 +84,9 @@ def search(
 
         depth = max(DEPTH, k) if mode == "hybrid" else k
         nearest = [] if mode == "lexical" else by_meaning(depth)
-        matching = [] if mode == "semantic" else by_words(depth, any_word=True)
+        matching = [] if mode == "semantic" else by_words(depth, any_word=mode == "hybrid")
+        if mode == "lexical" and not matching:
+            matching = by_words(depth, any_word=True)
         others: dict[int, float] = {}
         if question is not None:
             missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}

@@ -32,8 +32,9 @@ def test_one_list_alone_keeps_its_order() -> None:
     assert fuse([], [(3, 2.0), (1, 1.0)], {}) == [Found(3, None, None, 1), Found(1, None, None, 2)]
 
 
-def test_equal_ones_go_by_their_id_and_nothing_gives_nothing() -> None:
-    assert order(fuse([(2, 0.5), (1, 0.5)], [], {})) == [1, 2]
+def test_equal_ones_keep_their_order_and_nothing_gives_nothing() -> None:
+    assert order(fuse([(1, 0.5), (2, 0.5)], [], {})) == [1, 2]
+    assert order(fuse([], [(2, 3.0), (1, 3.0), (3, 1.0)], {})) == [2, 1, 3]
     assert fuse([], [], {}) == []
 
 
