@@ -63,7 +63,7 @@ class Synced(RuleBasedStateMachine):
             InferenceRecord(
                 model="m",
                 task=None,
-                input_atoms=map(hash_of, given),
+                input_atoms=[hash_of(text) for text in given],
                 output_texts=answers,
                 inference_id=f"inference-{self.inferences}",
             ),
