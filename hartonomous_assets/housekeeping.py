@@ -5,11 +5,15 @@ import time
 import dagster as dg
 
 from hartonomous_assets.our_runs import HOUSEKEEPING_JOB_NAME, our_runs, process_tags
+from hartonomous_core.clock import timestamp
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 KEEP_RUN_DAYS = 7
+JOBS_PER_TRANSACTION = 10_000
 ORPHAN_SECONDS = 24 * 3600.0
 _RANGE_TAG = "dagster/asset_partition_range_start"
 
@@ -51,10 +55,27 @@ def sweep_blobs(
     return deleted
 
 
+@dg.op(description="Delete jobs that were done long ago. What failed stays, and so does what was skipped: it says why.")
+def prune_jobs(
+    context: dg.OpExecutionContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
+) -> int:
+    before = timestamp(-settings.keep_jobs_days * 86400)
+
+    def delete_some(unit_of_work: UnitOfWork) -> int:
+        return unit_of_work.execute("prune_jobs", before=before, n=JOBS_PER_TRANSACTION)
+
+    deleted = 0
+    while some := transact(database, delete_some):
+        deleted += some
+    context.log.info(f"deleted {deleted} jobs that were done more than {settings.keep_jobs_days:g} days ago")
+    return deleted
+
+
 @dg.job(
     name=HOUSEKEEPING_JOB_NAME,
-    description="Prune our superseded runs and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.",
+    description="Prune our superseded runs, old jobs and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.",
 )
 def housekeeping() -> None:
     prune_runs()
+    prune_jobs()
     sweep_blobs()

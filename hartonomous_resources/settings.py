@@ -101,6 +101,12 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=300.0, gt=0, le=86_400 * 30, description="How long a claim holds before another run may take it over."
     )
+    keep_jobs_days: float = Field(
+        default=7.0,
+        ge=0,
+        le=36_500,
+        description="For how many days jobs that are done are kept; 0 deletes them at the next housekeeping.",
+    )
     ingestion_enabled: bool = Field(default=True, description="Stages sources and atoms take on work.")
     ingestion_batch_size: int = Field(
         default=100, gt=0, le=1_000_000, description="Messages received in one transaction."

@@ -99,6 +99,7 @@ def update_job_status(
         if job is None:
             return None
         unit_of_work.execute("delete_dead_letter_of_job", job_id=job["jobId"], tenant_id=job["tenantId"])
+        unit_of_work.execute("reopen_job", job_id=job["jobId"])
         if status == "DeadLettered":
             dead_letter_job(unit_of_work, job, result or "given up by hand")
         else:

@@ -101,6 +101,7 @@ class _Console:
                     f"sql: the variable @{min(missing)} was not declared; write DECLARE @{min(missing)} … before its first use"
                 )
             self._connection.set_authorizer(self._authorize)
+            before = self._connection.total_changes
             cursor = self._connection.execute(statement.text, variables)
             if statement.assigns:
                 for row in cursor:
@@ -109,6 +110,8 @@ class _Console:
                 self._call(statement, cursor.fetchone())
             else:
                 self._keep(cursor)
+                # Of a view, whose triggers do the work, there is no count of its own.
+                self.changed += cursor.rowcount if cursor.rowcount > 0 else self._connection.total_changes - before
 
     def _call(self, statement: Statement, values: Sequence[Any]) -> None:
         from hartonomous_service.sql_procedures import call_procedure
@@ -125,7 +128,6 @@ class _Console:
             self._add([item[0] for item in cursor.description], cursor.fetchmany(self._limit + 1))
         else:
             self.last = _NOTHING
-        self.changed += max(cursor.rowcount, 0)
 
     def _add(self, columns: list[str], rows: Sequence[Sequence[Any]]) -> None:
         shown = [[to_json_value(value) for value in row] for row in rows[: self._limit]]

@@ -4,15 +4,17 @@ import hashlib
 import sqlite3
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hartonomous_core.clock import is_hour
+from hartonomous_core.clock import is_hour, time_text
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS
 from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 
 POLL_SECONDS = 0.02
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROCESS_BYTES = 128 * 1024 * 1024
 """Above that, of all connections of the process together, SQLite uses pages of its caches again instead of adding some."""
 
@@ -85,6 +87,8 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.create_function("sha256", 1, _sha256, deterministic=True)
     connection.create_function("has_false_hash", 5, _has_false_hash, deterministic=True)
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+    connection.create_function("milliseconds", 1, _milliseconds, deterministic=True)
+    connection.create_function("time_of", 1, _time_of, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
     connection.create_function("is_hour", 1, _is_hour, deterministic=True)
     connection.execute("PRAGMA synchronous = FULL")
@@ -129,6 +133,15 @@ def _has_false_hash(
     """Tell whether the hash of an atom is of none of its bytes, wherever they lie: see read_content."""
     held = (text, value) if content is None else (content,)
     return blob_key is None and digest not in map(_sha256, held)
+
+
+def _milliseconds(time: str | None) -> int | None:
+    """Return a stored time in milliseconds since 1970, as the small rows have it."""
+    return None if time is None else (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _time_of(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else time_text(_EPOCH + timedelta(milliseconds=milliseconds))
 
 
 def _is_utf8(value: bytes | None) -> bool:

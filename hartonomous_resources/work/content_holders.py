@@ -37,7 +37,19 @@ HOLDERS = (
     ),
     Holder("AtomEmbedding", "the vector and the position that follow from the text", ("with Atom",)),
     Holder("AtomEmbeddingVector384", "a copy of the vector, on SQL Server 2025", ("with AtomEmbedding",)),
-    Holder("BackgroundJob", "Parameters, Result", ("with Atom",), "a job of no atom is not deleted by anything"),
+    Holder("BackgroundJob", "Parameters, Result", ("with Atom",), "a job of no atom stays until it is done and pruned"),
+    Holder(
+        "StoredJob",
+        "the same in SQLite, where BackgroundJob is a view: jobs that are not done",
+        ("with Atom",),
+        "the same",
+    ),
+    Holder(
+        "DoneJob",
+        "the same in SQLite: jobs that are done",
+        ("with Atom", "statement prune_jobs"),
+        "what was skipped stays",
+    ),
     Holder(
         "Source",
         "SourceUri, ReadUri, Metadata, ErrorMessage",

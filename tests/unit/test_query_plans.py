@@ -69,7 +69,7 @@ def test_what_is_asked_all_the_time_neither_sorts_nor_scans(database: SqliteData
 def test_the_sensor_reads_no_more_than_what_is_open(database: SqliteDatabase) -> None:
     assert {step.partition(" USING ")[2] for step in costly(plan(database, "pending_work"))} == {
         "INDEX Source_Open",
-        "INDEX BackgroundJob_Open",
+        "INDEX StoredJob_Open",
         "INDEX AtomEmbedding_Pending",
     }
 

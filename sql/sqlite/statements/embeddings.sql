@@ -20,7 +20,7 @@ UPDATE EmbeddingModel SET Active = 0 WHERE ModelId = :model_id;
 
 -- name: end_jobs_for_model
 -- Nobody waits for what a model that is no longer active would make.
-UPDATE BackgroundJob SET Status = 'Completed', CompletedAt = :now, Result = 'its model is not active any more'
+UPDATE StoredJob SET Status = 'Completed', CompletedAt = milliseconds(:now), Result = 'its model is not active any more'
 WHERE Status IN ('Pending', 'InProgress') AND Status = 'Pending' AND ModelId = :model_id;
 
 -- name: activate_embedding_model
@@ -29,18 +29,16 @@ UPDATE EmbeddingModel SET Active = 1 WHERE ModelId = :model_id;
 -- name: queue_atoms_for_model
 -- A job for each of these atoms (all, where atom_ids is NULL) that an active model has yet to embed. One that waits without a ModelId is for this model, too; one that is
 -- being worked on may have begun before the model became active, and counts for nothing. What was skipped has no text for any model.
-INSERT INTO BackgroundJob (JobId, JobType, Parameters, AtomId, ModelId, TenantId, IngestHour)
-SELECT a.NewJobId, 'GenerateEmbedding', printf('{"AtomId":%d,"TenantId":%d,"ModelId":%d}', a.AtomId, a.TenantId, m.ModelId), a.AtomId,
-       m.ModelId, a.TenantId, a.IngestHour
+INSERT INTO StoredJob (AtomId, ModelId, TenantId, IngestHour)
+SELECT a.AtomId, m.ModelId, a.TenantId, a.IngestHour
 FROM EmbeddingModel AS m JOIN AtomToEmbed AS a ON a.Modality = m.Modality
 WHERE m.ModelId = :model_id AND (:atom_ids IS NULL OR a.AtomId IN (SELECT value FROM json_each(:atom_ids)))
   AND a.AtomId BETWEEN COALESCE((SELECT MIN(value) FROM json_each(:atom_ids)), 0)
                    AND COALESCE((SELECT MAX(value) FROM json_each(:atom_ids)), 9223372036854775807)
   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
-  AND NOT EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.JobType = 'GenerateEmbedding'
-                    AND (j.Result LIKE 'skipped:%'
-                         OR j.Status IN ('Pending', 'InProgress')
-                            AND (j.ModelId = m.ModelId OR j.ModelId IS NULL AND j.LeaseOwner IS NULL)));
+  AND NOT EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.JobType = 'GenerateEmbedding'
+                    AND j.Status IN ('Pending', 'InProgress') AND (j.ModelId = m.ModelId OR j.ModelId IS NULL AND j.LeaseOwner IS NULL))
+  AND NOT EXISTS (SELECT 1 FROM DoneJob AS d WHERE d.AtomId = a.AtomId AND d.JobType = 'GenerateEmbedding' AND d.Result LIKE 'skipped:%');
 
 -- name: atoms_to_embed
 -- embeddedBy: a JSON array of the ModelIds whose embedding the atom has.
@@ -70,13 +68,10 @@ UPDATE AtomEmbedding SET X = ?, Y = ?, Z = ?, HilbertValue = ?, ProjectionModelI
 
 -- name: embed_again
 -- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand.
-UPDATE BackgroundJob
-SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL
-WHERE JobType = 'GenerateEmbedding' AND Status IN ('Completed', 'Failed')
-  AND AtomId IN (SELECT e.AtomId FROM AtomEmbedding AS e WHERE e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)))
-  AND (ModelId IS NULL OR EXISTS (SELECT 1 FROM AtomEmbedding AS e
-                                  WHERE e.AtomId = BackgroundJob.AtomId AND e.ModelId = BackgroundJob.ModelId
-                                    AND e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids))));
+INSERT INTO StoredJob (AtomId, ModelId, TenantId, IngestHour)
+SELECT e.AtomId, e.ModelId, a.TenantId, a.IngestHour
+FROM AtomEmbedding AS e CROSS JOIN Atom AS a ON a.AtomId = e.AtomId
+WHERE e.AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids));
 
 -- name: delete_embeddings
 DELETE FROM AtomEmbedding WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids));

@@ -30,7 +30,7 @@ WHERE :ingestion AND s.Status IN ('Landed', 'Atomizing') AND (s.Status = 'Landed
                   WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
                     AND e.Status IN ('Landed', 'Atomizing'))
 UNION
-SELECT IngestHour FROM BackgroundJob
+SELECT IngestHour FROM StoredJob
 WHERE Status IN ('Pending', 'InProgress') AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
   AND JobType IN (SELECT value FROM json_each(:job_types))
 UNION
@@ -55,14 +55,14 @@ SELECT
    FROM Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId WHERE :tenant_id IS NULL OR a.TenantId = :tenant_id) AS bytesStored;
 
 -- name: stats_jobs
-SELECT Status AS status, COUNT(*) AS n FROM BackgroundJob WHERE :tenant_id IS NULL OR TenantId = :tenant_id GROUP BY Status;
+SELECT Status AS status, COUNT(*) AS n FROM AnyJob WHERE :tenant_id IS NULL OR TenantId = :tenant_id GROUP BY Status;
 
 -- name: latest_lease
 -- Until when the longest claim of a source, job or queue holds; NULL without one.
 SELECT MAX(held.LeaseUntil) AS leaseUntil FROM (
   SELECT LeaseUntil FROM Source WHERE Status = 'Atomizing'
   UNION ALL
-  SELECT LeaseUntil FROM BackgroundJob WHERE Status = 'InProgress'
+  SELECT LeaseUntil FROM StoredJob WHERE Status = 'InProgress'
   UNION ALL
   SELECT LeaseUntil FROM QueueLease) AS held;
 
@@ -71,7 +71,7 @@ SELECT MAX(held.LeaseUntil) AS leaseUntil FROM (
 SELECT
   (SELECT EnqueuedAt FROM QueueMessage WHERE Queue = 'IngestionQueue' ORDER BY Sequence LIMIT 1) AS sources,
   (SELECT MIN(ReceivedAt) FROM Source WHERE IngestHour = :hour AND Status IN ('Landed', 'Atomizing')) AS atoms,
-  (SELECT MIN(CreatedAt) FROM BackgroundJob
+  (SELECT time_of(MIN(CreatedAt)) FROM StoredJob
    WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND JobType = 'GenerateEmbedding') AS atom_embeddings,
   (SELECT MIN(e.CreatedAt) FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
    WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND m.Active = 1) AS atom_projections,
@@ -85,11 +85,11 @@ WHERE Status IN ('Landed', 'Atomizing') AND (typeof(IngestHour) <> 'text' OR NOT
 
 -- name: move_stray_atoms
 UPDATE Atom SET IngestHour = :to
-WHERE AtomId IN (SELECT AtomId FROM BackgroundJob WHERE Status IN ('Pending', 'InProgress'))
+WHERE AtomId IN (SELECT AtomId FROM StoredJob WHERE Status IN ('Pending', 'InProgress'))
   AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
 
 -- name: move_stray_jobs
-UPDATE BackgroundJob SET IngestHour = :to
+UPDATE StoredJob SET IngestHour = :to
 WHERE Status IN ('Pending', 'InProgress') AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
 
 -- name: move_stray_embeddings

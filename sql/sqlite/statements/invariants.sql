@@ -32,9 +32,9 @@ SELECT a.AtomId AS atomId, a.Modality AS modality, m.ModelId AS modelId
 FROM AtomToEmbed AS a LEFT JOIN EmbeddingModel AS m ON m.Modality = a.Modality AND m.Active = 1
 WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id)
   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
-  AND NOT EXISTS (SELECT 1 FROM BackgroundJob AS j
-                  WHERE j.AtomId = a.AtomId AND (j.ModelId IS NULL OR j.ModelId = m.ModelId)
-                    AND (j.Status <> 'Completed' OR j.Result LIKE 'skipped:%'))
+  AND NOT EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND (j.ModelId IS NULL OR j.ModelId = m.ModelId))
+  AND NOT EXISTS (SELECT 1 FROM DoneJob AS d
+                  WHERE d.AtomId = a.AtomId AND (d.ModelId IS NULL OR d.ModelId = m.ModelId) AND d.Result LIKE 'skipped:%')
 LIMIT 100;
 
 -- name: broken_positions

@@ -87,7 +87,8 @@ WITH atoms AS (
     AND (EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
                  WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
          OR EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-         OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Completed', 'Failed', 'DeadLettered'))
+         OR EXISTS (SELECT 1 FROM DoneJob AS d WHERE d.AtomId = a.AtomId)
+         OR EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Failed', 'DeadLettered'))
          OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))),
 sources AS (
   SELECT s.SourceId, (hash_prefix(s.ContentHash) * 31 + s.SourceId) % 4294967296 AS digest FROM Source AS s
@@ -132,7 +133,8 @@ WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.AtomId > :after AND
   AND NOT EXISTS (SELECT 1 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
                   WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
   AND (EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
-       OR EXISTS (SELECT 1 FROM BackgroundJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Completed', 'Failed', 'DeadLettered'))
+       OR EXISTS (SELECT 1 FROM DoneJob AS d WHERE d.AtomId = a.AtomId)
+         OR EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Failed', 'DeadLettered'))
        OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
 ORDER BY a.AtomId LIMIT :n;
 

@@ -277,3 +277,23 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+-- A job that is done is made one whose status can be set: here each can.
+CREATE PROCEDURE dbo.usp_reopen_job @job_id uniqueidentifier
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT 0 AS rowsChanged;
+END;
+GO
+-- The oldest that are done. What was skipped says for good why its atom has no embedding.
+CREATE PROCEDURE dbo.usp_prune_jobs @before datetime2(3), @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DELETE TOP (@n) FROM dbo.BackgroundJob
+    WHERE Status = 'Completed' AND CompletedAt < @before AND COALESCE(Result, N'') NOT LIKE N'skipped:%';
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO

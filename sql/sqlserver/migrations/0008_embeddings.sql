@@ -91,22 +91,18 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
--- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand. The jobs are sought by their atoms.
+-- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand.
 CREATE PROCEDURE dbo.usp_embed_again @embedding_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    UPDATE j
-    SET j.Status = 'Pending', j.AttemptCount = 0, j.Result = NULL, j.CompletedAt = NULL
-    FROM dbo.BackgroundJob AS j
-    WHERE j.JobType = 'GenerateEmbedding' AND j.Status IN ('Completed', 'Failed')
-        AND j.AtomId IN (SELECT e.AtomId FROM dbo.AtomEmbedding AS e
-                         INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId)
-        AND (j.ModelId IS NULL
-             OR EXISTS (SELECT 1 FROM dbo.AtomEmbedding AS e
-                        INNER JOIN OPENJSON(@embedding_ids) AS v ON CONVERT(bigint, v.value) = e.AtomEmbeddingId
-                        WHERE e.AtomId = j.AtomId AND e.ModelId = j.ModelId));
+    INSERT INTO dbo.BackgroundJob (JobType, Parameters, AtomId, ModelId, TenantId, IngestHour)
+    SELECT 'GenerateEmbedding', CONCAT(N'{"AtomId":', a.AtomId, N',"TenantId":', a.TenantId, N',"ModelId":', e.ModelId, N'}'), a.AtomId,
+        e.ModelId, a.TenantId, a.IngestHour
+    FROM OPENJSON(@embedding_ids) AS v
+    INNER JOIN dbo.AtomEmbedding AS e ON e.AtomEmbeddingId = CONVERT(bigint, v.value)
+    INNER JOIN dbo.Atom AS a ON a.AtomId = e.AtomId;
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
