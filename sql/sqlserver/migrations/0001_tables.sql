@@ -189,9 +189,9 @@ GO
 CREATE TABLE dbo.BackgroundJob
 (
     JobId uniqueidentifier NOT NULL CONSTRAINT DF_BackgroundJob_JobId DEFAULT (NEWSEQUENTIALID())   -- ascending, until the server restarts: CreatedAt is the order
-        CONSTRAINT PK_BackgroundJob PRIMARY KEY CLUSTERED,
+        CONSTRAINT PK_BackgroundJob PRIMARY KEY CLUSTERED WITH (DATA_COMPRESSION = PAGE),
     JobType varchar(64) NOT NULL,
-    Parameters nvarchar(max) NOT NULL CONSTRAINT CK_BackgroundJob_Parameters CHECK (ISJSON(Parameters) = 1),
+    Parameters varchar(max) COLLATE Latin1_General_100_BIN2_UTF8 NOT NULL CONSTRAINT CK_BackgroundJob_Parameters CHECK (ISJSON(Parameters) = 1),
     AtomId bigint NULL CONSTRAINT FK_BackgroundJob_Atom REFERENCES dbo.Atom (AtomId) ON DELETE CASCADE,
     ModelId int NULL,                        -- an id that is no model's is refused when the job is claimed
     TenantId int NOT NULL,
@@ -216,7 +216,7 @@ GO
 CREATE INDEX IX_BackgroundJob_Open ON dbo.BackgroundJob (IngestHour, JobType, AttemptCount)
     INCLUDE (Status, LeaseUntil, MaxAttempts) WHERE Status IN ('Pending', 'InProgress');
 CREATE INDEX IX_BackgroundJob_Leased ON dbo.BackgroundJob (LeaseOwner) INCLUDE (Status) WHERE LeaseOwner IS NOT NULL;
-CREATE INDEX IX_BackgroundJob_Atom ON dbo.BackgroundJob (AtomId) INCLUDE (Status);
+CREATE INDEX IX_BackgroundJob_Atom ON dbo.BackgroundJob (AtomId) INCLUDE (Status) WITH (DATA_COMPRESSION = PAGE);
 CREATE INDEX IX_BackgroundJob_Failed ON dbo.BackgroundJob (TenantId) WHERE Status = 'Failed';
 GO
 -- With Service Broker the inbox of what was received; without, the queue itself.

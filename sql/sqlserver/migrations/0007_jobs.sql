@@ -66,7 +66,7 @@ BEGIN
     CROSS APPLY OPENJSON(CASE WHEN ISJSON(j.Parameters) = 1 AND LEFT(LTRIM(j.Parameters), 1) = N'{' THEN j.Parameters ELSE N'{}' END) AS p
     WHERE LOWER(p.[key]) = N'modelid' AND p.type IN (1, 2);
     SELECT LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.AtomId AS atomId, j.ModelId AS modelId, j.TenantId AS tenantId,
-        j.AttemptCount AS attemptCount, j.Parameters AS parameters
+        j.AttemptCount AS attemptCount, CONVERT(nvarchar(max), j.Parameters) AS parameters
     FROM @claimed AS c
     INNER JOIN dbo.BackgroundJob AS j ON j.JobId = c.JobId;
 END;
@@ -134,7 +134,8 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.AtomId AS atomId, j.TenantId AS tenantId, j.IngestHour AS ingestHour,
-        j.JobType AS jobType, j.Parameters AS parameters, j.AttemptCount AS attemptCount, j.StartedAt AS startedAt, j.Result AS result
+        j.JobType AS jobType, CONVERT(nvarchar(max), j.Parameters) AS parameters, j.AttemptCount AS attemptCount,
+        j.StartedAt AS startedAt, j.Result AS result
     FROM dbo.BackgroundJob AS j WITH (UPDLOCK, READPAST)
     WHERE j.IngestHour = @hour AND j.JobType = @job_type AND j.Status IN ('Pending', 'InProgress') AND j.AttemptCount >= 1
         AND j.AttemptCount >= j.MaxAttempts AND (j.Status = 'Pending' OR j.LeaseUntil IS NULL OR j.LeaseUntil < @now);
@@ -218,7 +219,7 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT TOP (@n) LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.JobType AS jobType, j.Parameters AS parameters,
+    SELECT TOP (@n) LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.JobType AS jobType, CONVERT(nvarchar(max), j.Parameters) AS parameters,
         j.AtomId AS atomId, j.ModelId AS modelId, j.TenantId AS tenantId, j.IngestHour AS ingestHour, j.Status AS status,
         j.AttemptCount AS attemptCount, j.MaxAttempts AS maxAttempts, j.Result AS result, j.CreatedAt AS createdAt,
         j.StartedAt AS startedAt, j.CompletedAt AS completedAt
