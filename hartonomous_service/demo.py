@@ -26,7 +26,9 @@ QUESTIONS = (
     "How do I treat a scald?",
     "How do creatures of the shore cope when the water is gone?",
     "Why should a loaf not go into the fridge?",
+    "How do I renew a passport?",
 )
+"""Nothing in the corpus answers the last one."""
 
 
 def demo_home() -> Path:

@@ -14,6 +14,7 @@ ANSWERS = {
     "How do creatures of the shore cope when the water is gone?": "Barnacles shut their plates",
     "Why should a loaf not go into the fridge?": "worst place for a loaf",
 }
+UNANSWERED = "How do I renew a passport?"
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +56,21 @@ def test_what_pip_compiles_beside_a_document_is_no_document(tmp_path: Path) -> N
 
 
 def test_each_question_is_answered_right_at_rank_1_with_the_place_where_it_stands(first: Any) -> None:
-    best = {answer["question"]: answer["results"][0] for answer in first["answers"]}
+    best = {answer["question"]: answer["results"][0] for answer in first["answers"] if answer["answered"]}
 
     assert best.keys() == ANSWERS.keys()
     for question, words in ANSWERS.items():
         assert words in best[question]["text"]
         assert best[question]["rank"] == 1
         assert best[question]["sources"][0]["byteLength"] == len(best[question]["text"].encode())
+
+
+def test_a_question_that_nothing_answers_is_told_from_the_others(home: Home, first: Any) -> None:
+    [unanswered] = [answer for answer in first["answers"] if not answer["answered"]]
+
+    assert unanswered["question"] == UNANSWERED
+    assert unanswered["best"] < unanswered["floor"] < min(each["best"] for each in first["answers"] if each["answered"])
+    assert "Nothing here answers that" in home.run("demo").stdout.decode().partition(UNANSWERED)[2]
 
 
 def test_one_lineage_is_shown(first: Any) -> None:
