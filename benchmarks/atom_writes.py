@@ -20,7 +20,7 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 
 BATCH = 10_000
 REPEATED = 50  # one atom in so many is one that an earlier batch wrote: it must be found, not written
-FULL_TEXT_TRIGGERS = ("Atom_TextInserted", "Atom_TextDeleted", "Atom_TextUpdated")
+FULL_TEXT_TRIGGERS = ("Atom_TextInserted", "Atom_TextDeleted", "Atom_TextUpdated", "Atom_TextReplaced")
 
 Write = Callable[[list[AtomRow]], None]
 

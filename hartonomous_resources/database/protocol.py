@@ -1,6 +1,6 @@
 """The interface of database backends. One behaviour, several backends: the contract tests run against each of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, overload
@@ -54,6 +54,15 @@ class UnitOfWork(Protocol):
         of one of these, but does not hold its bytes, is set aside: it keeps its content and gets a hash that is nobody's.
         """
 
+    def match_words(
+        self, tenant_id: int, terms: Sequence[str], n: int, wanted: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """Return the tenant's `n` best atoms that hold one of these terms (`words.question_terms`) with their scores, the best first.
+
+        Words that stand in very many texts count for little or nothing beside others. The statement `lexical_ranking` says how the store
+        ranks. Where `wanted` is given, only these atoms count.
+        """
+
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         """Put messages, each an ordering key and a body, on a queue; they exist when the transaction commits. Returns their ids."""
 
@@ -99,6 +108,9 @@ class Database(Protocol):
 
     def wait_for_change(self, since: int, timeout: float) -> bool:
         """Wait until `change_token` differs from `since`, at most `timeout` seconds; True if it does."""
+
+    def index_texts(self) -> None:
+        """Make findable by words what other clients wrote, if the store does not do so by itself and can be written to."""
 
     def bytes_on_disk(self) -> int:
         """Bytes that the store occupies."""

@@ -3,14 +3,15 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_resources.database.connection_pool import CONNECTIONS, ConnectionPool
+from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import receive_messages
@@ -24,6 +25,7 @@ from hartonomous_resources.database.sqlite_errors import (
     held_by_another_writer,
     only_readable,
 )
+from hartonomous_resources.database.sqlite_words import FrequentWords, index_texts, match_words
 from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
@@ -32,9 +34,12 @@ from hartonomous_resources.project_files import project_file
 class SqliteUnitOfWork:
     """One transaction; `connection` is for statements that have no name."""
 
-    def __init__(self, connection: sqlite3.Connection, statements: dict[str, str]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, statements: dict[str, str], frequent: FrequentWords | None = None
+    ) -> None:
         self.connection = connection
         self._statements = statements
+        self._frequent = frequent or FrequentWords()
 
     @overload
     def query(self, statement: Statement[RowT], **parameters: object) -> list[RowT]: ...
@@ -51,6 +56,11 @@ class SqliteUnitOfWork:
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)
+
+    def match_words(
+        self, tenant_id: int, terms: Sequence[str], n: int, wanted: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
+        return match_words(self, self._frequent, tenant_id, terms, n, wanted)
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         now = timestamp()
@@ -85,6 +95,7 @@ class SqliteDatabase:
         self._turn = threading.Lock()
         self._writer: int | None = None
         self._opening = threading.Lock()
+        self._frequent = FrequentWords()
         self._watching: SqliteConnection | None = None
 
     @property
@@ -101,13 +112,13 @@ class SqliteDatabase:
             return self._watching.connection
 
     def unit_of_work(self) -> AbstractContextManager[SqliteUnitOfWork]:
-        return self._transaction(writes=True)
+        return self._transaction(writes=True, indexes="index_texts" in self._statements)
 
     def read(self) -> AbstractContextManager[SqliteUnitOfWork]:
         return self._transaction(writes=False)
 
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[SqliteUnitOfWork]:
+    def _transaction(self, *, writes: bool, indexes: bool = False) -> Iterator[SqliteUnitOfWork]:
         if writes:
             self._wait_for_turn()
         try:
@@ -117,7 +128,10 @@ class SqliteDatabase:
                     raise only_readable(self.path)
                 opened.connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 try:
-                    yield SqliteUnitOfWork(opened.connection, self._statements)
+                    unit_of_work = SqliteUnitOfWork(opened.connection, self._statements, self._frequent)
+                    yield unit_of_work
+                    if indexes:
+                        index_texts(unit_of_work)
                     opened.connection.execute("COMMIT")
                 except BaseException:
                     opened.roll_back()
@@ -151,7 +165,9 @@ class SqliteDatabase:
         if not self._pending(to):
             return []
         ran = []
-        with self.unit_of_work() as unit_of_work:  # the write lock: of two processes that start at once, one migrates
+        with self._transaction(
+            writes=True
+        ) as unit_of_work:  # the write lock: of two processes that start at once, one migrates
             for migration in self._pending(to):
                 for statement in split_statements(migration.text):
                     unit_of_work.connection.execute(statement)
@@ -213,6 +229,11 @@ class SqliteDatabase:
                 return False
             time.sleep(POLL_SECONDS)
         return True
+
+    def index_texts(self) -> None:
+        if query(self, "last_text_to_index", n=1)[0]["atomId"] is not None:
+            with suppress(ReadOnlyDatabase), self.unit_of_work():
+                pass  # each transaction that writes indexes what waits
 
     def bytes_on_disk(self) -> int:
         files = (self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm"))

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from hartonomous_core.clock import is_hour, time_text
+from hartonomous_core.words import indexed_text
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS
 from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
@@ -89,6 +90,7 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
     connection.create_function("milliseconds", 1, _milliseconds, deterministic=True)
     connection.create_function("time_of", 1, _time_of, deterministic=True)
+    connection.create_function("indexed_text", 1, _indexed_text, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
     connection.create_function("is_hour", 1, _is_hour, deterministic=True)
     connection.execute("PRAGMA synchronous = FULL")
@@ -142,6 +144,10 @@ def _milliseconds(time: str | None) -> int | None:
 
 def _time_of(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else time_text(_EPOCH + timedelta(milliseconds=milliseconds))
+
+
+def _indexed_text(value: bytes) -> str:
+    return indexed_text(_readable(value))
 
 
 def _is_utf8(value: bytes | None) -> bool:

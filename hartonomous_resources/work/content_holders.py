@@ -33,7 +33,16 @@ HOLDERS = (
     Holder(
         "AtomText",
         "the words of CanonicalText",
-        ("trigger Atom_TextDeleted", "sql INSERT INTO AtomText (AtomText) VALUES ('optimize')"),
+        (
+            "trigger Atom_TextDeleted",
+            "call hartonomous_resources.database.sqlite_words:index_texts",
+            "sql INSERT INTO AtomText (AtomText) VALUES ('optimize')",
+        ),
+    ),
+    Holder(
+        "TextToIndex",
+        "texts that went, until the end of the transaction, or the next one of the program",
+        ("call hartonomous_resources.database.sqlite_words:index_texts",),
     ),
     Holder("AtomEmbedding", "the vector and the position that follow from the text", ("with Atom",)),
     Holder("AtomEmbeddingVector384", "a copy of the vector, on SQL Server 2025", ("with AtomEmbedding",)),

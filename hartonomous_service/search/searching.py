@@ -1,14 +1,14 @@
 """The call that searches: by meaning, by words or by both."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.searchable_atoms import AtomFilter, best_searchable
+from hartonomous_resources.database.rows.search_rows import LEXICAL_RANKING
+from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.stored_vectors import cosines_of
@@ -55,6 +55,8 @@ def search(
     `answered` says whether anything found is near enough to be an answer: `best`, the highest cosine, is at least `floor`. Otherwise the
     results are merely the nearest. Where no floor is known (another text model, lexical mode), whatever is found counts as an answer.
 
+    `lexicalRanking` says how the store ranks by words: bm25, fulltext (SQL Server's index) or matches (how many of the words a text holds).
+
     Those of a source, by its id; of sources whose uri begins so; of a content type ("text/csv", or "text/*" for every type of text); received
     at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown only where it stands in such
     sources.
@@ -70,12 +72,10 @@ def search(
         raise Invalid("the search text is empty; give some words")
     atom_filter = AtomFilter(modality, source_id, uri_prefix, content_type, received_since, received_until, metadata)
     question = None if mode == "lexical" else embed_question(resources, text)
+    if mode != "semantic":
+        resources.database.index_texts()
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        def by_words(limit: int, *, any_word: bool = False) -> Sequence[tuple[int, float]]:
-            rank = partial(rank_by_words, unit_of_work, text, tenant, any_word)
-            return best_searchable(unit_of_work, rank, limit, tenant, atom_filter)
-
         def by_meaning(limit: int) -> Sequence[tuple[int, float]]:
             if question is None:
                 return []
@@ -84,9 +84,7 @@ def search(
 
         depth = max(DEPTH, k) if mode == "hybrid" else k
         nearest = [] if mode == "lexical" else by_meaning(depth)
-        matching = [] if mode == "semantic" else by_words(depth, any_word=mode == "hybrid")
-        if mode == "lexical" and not matching:
-            matching = by_words(depth, any_word=True)
+        matching = [] if mode == "semantic" else rank_by_words(unit_of_work, text, tenant, depth, atom_filter)
         others: dict[int, float] = {}
         if question is not None:
             missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}
@@ -98,6 +96,7 @@ def search(
             "answered": is_answered(best, floor, found),
             "floor": floor,
             "best": None if best is None else round(best, 6),
+            "lexicalRanking": None if mode == "semantic" else unit_of_work.query(LEXICAL_RANKING)[0]["ranking"],
             "results": describe_hits(unit_of_work, found, tenant, atom_filter),
         }
 

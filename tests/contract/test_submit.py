@@ -71,7 +71,7 @@ def test_a_stream_of_ten_megabytes_is_searchable_and_rebuilt(home: Resources) ->
 
     run_stages_of(home)
 
-    [hit] = search(home, "row 9876 harbour", mode="lexical")["results"]
+    [hit] = search(home, "row 9876 harbour", mode="lexical", k=1)["results"]
     assert [place["sourceUri"] for place in hit["sources"]] == ["upload:log.txt"]
     assert b"".join(reconstruct(home, source["sourceId"])) == TEN_MB
     assert verify_sources(home)["failed"] == []

@@ -1,6 +1,5 @@
 """The newest version of a source is empty, or cannot be taken in: what was current before is so no more."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -129,8 +128,7 @@ def test_the_text_of_a_version_that_is_not_current_is_not_found(make_home: Calla
     ingest(home, request(uri=path.as_uri()))
 
     with home.database.read() as unit_of_work:
-        found = unit_of_work.query("lexical_matches", words=json.dumps(["held"]), any_word=False, tenant_id=0, n=10)
-        ids = [row["atomId"] for row in found]
+        ids = [atom_id for atom_id, _ in unit_of_work.match_words(0, ["held"], 10)]
         assert searchable_ids(unit_of_work, ids, 0, NO_FILTER) == set()
         assert read_places(unit_of_work, ids, 0, NO_FILTER, 10, 0) == {atom_id: [] for atom_id in ids}
 

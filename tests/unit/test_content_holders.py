@@ -179,10 +179,7 @@ def test_what_is_removed_by_the_registered_ways_leaves_no_byte(home: Resources) 
     assert everything(home) == {}
     assert [row["sourceUri"] for row in all_sources(home)] == ["note:stays"]
     with home.database.read() as unit_of_work:
-        assert [
-            row["atomId"]
-            for row in unit_of_work.query("lexical_matches", words='["stays"]', any_word=False, tenant_id=0, n=9)
-        ]
+        assert unit_of_work.match_words(0, ["stays"], 9)
 
 
 def remove(home: Resources, gone: list[dict[str, object]], message_id: str) -> None:

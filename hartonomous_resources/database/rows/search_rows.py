@@ -7,10 +7,10 @@ from hartonomous_resources.database.rows.atom_rows import AtomId, AtomOfTenant
 from hartonomous_resources.database.statements import Statement
 
 
-class LexicalMatch(AtomId):
-    """An atom with the words that were asked for; `score` is the backend's, the higher the better."""
+class LexicalRanking(TypedDict):
+    """How the store ranks by words: bm25, fulltext (SQL Server's index) or matches (how many of the words a text holds)."""
 
-    score: float
+    ranking: str
 
 
 class AtomToShow(AtomOfTenant):
@@ -44,7 +44,7 @@ class OccurrenceCount(TypedDict):
     sourceCount: int
 
 
-LEXICAL_MATCHES = Statement("lexical_matches", LexicalMatch)
+LEXICAL_RANKING = Statement("lexical_ranking", LexicalRanking)
 SEARCHABLE_ATOMS = Statement("searchable_atoms", AtomId)
 ATOMS_OF_WANTED_SOURCES = Statement("atoms_of_wanted_sources", AtomId)
 ATOMS_BY_ID = Statement("atoms_by_id", AtomToShow)

@@ -1,7 +1,8 @@
 """A transaction on SQL Server: named statements are procedures, rows go in as table-valued parameters."""
 
+import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
@@ -85,6 +86,13 @@ class SqlServerUnitOfWork:
             new_atoms += len(new)
             new_bytes += sum(sizes.values())
         return WrittenAtoms(new_atoms, new_bytes)
+
+    def match_words(
+        self, tenant_id: int, terms: Sequence[str], n: int, wanted: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
+        ids = None if wanted is None else json.dumps(list(wanted))
+        rows = self.query("lexical_matches", terms=json.dumps(list(terms)), tenant_id=tenant_id, wanted=ids, n=n)
+        return [(row["atomId"], row["score"]) for row in rows]
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         sent = [(time_ordered_uuid(), *message) for message in messages]

@@ -128,11 +128,3 @@ WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)) AND +Tena
 SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS vector
 FROM AtomEmbedding
 WHERE AtomId IN (SELECT value FROM json_each(:atom_ids)) AND ModelId = :model_id AND +TenantId = :tenant_id;
-
--- name: lexical_matches
--- Every word is a string of FTS5's, so that none of its characters is taken for an operator.
-SELECT a.AtomId AS atomId, -bm25(AtomText) AS score
-FROM AtomText JOIN Atom AS a ON a.AtomId = AtomText.rowid
-WHERE AtomText MATCH (SELECT group_concat('"' || replace(value, '"', '""') || '"', CASE WHEN :any_word THEN ' OR ' ELSE ' ' END)
-                      FROM json_each(:words)) AND a.TenantId = :tenant_id
-ORDER BY rank LIMIT :n;

@@ -34,9 +34,29 @@ BEGIN
     OPTION (RECOMPILE);
 END;
 GO
--- Atoms that hold every word (or some word) as a whole word, those with most of them first, the shorter text before the longer one. Letters match
--- whatever their case and accents. It reads every text of the tenant: full-text search is a component that a server need not have.
-CREATE PROCEDURE dbo.usp_lexical_matches @words nvarchar(max), @any_word bit, @tenant_id int, @n int
+-- A text as it is seen: without soft hyphens, and without what sets colours on a terminal (ESC [ … m).
+CREATE FUNCTION dbo.fn_ShownText (@text nvarchar(max))
+RETURNS nvarchar(max)
+WITH SCHEMABINDING
+AS
+BEGIN
+    DECLARE @shown nvarchar(max) = REPLACE(@text, NCHAR(173), N''), @start bigint, @stop bigint;
+    SET @start = CHARINDEX(CONCAT(NCHAR(27), N'[') COLLATE Latin1_General_100_BIN2, @shown);
+    WHILE @start > 0
+    BEGIN
+        SET @stop = CHARINDEX(N'm' COLLATE Latin1_General_100_BIN2, @shown, @start);
+        IF @stop = 0
+            RETURN @shown;
+        SET @shown = STUFF(@shown, @start, @stop - @start + 1, N'');
+        SET @start = CHARINDEX(CONCAT(NCHAR(27), N'[') COLLATE Latin1_General_100_BIN2, @shown);
+    END;
+    RETURN @shown;
+END;
+GO
+-- Atoms that hold some of the terms, words or phrases, as whole words; those with most of them first, the shorter text before the longer one.
+-- Letters match whatever their case and accents. It reads every text of the tenant: full-text search is a component that a server need not
+-- have.
+CREATE PROCEDURE dbo.usp_lexical_matches @terms nvarchar(max), @tenant_id int, @wanted nvarchar(max), @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -45,14 +65,24 @@ BEGIN
     INSERT INTO @patterns (Pattern)
     SELECT DISTINCT CONCAT(N'%[^0-9a-z]', REPLACE(REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(1000), j.value), N'~', N'~~'), N'%', N'~%'),
                                                   N'_', N'~_'), N'[', N'~['), N'[^0-9a-z]%') COLLATE Latin1_General_100_CI_AI
-    FROM OPENJSON(@words) AS j;
+    FROM OPENJSON(@terms) AS j;
     SELECT TOP (@n) a.AtomId AS atomId, CONVERT(float, COUNT(*)) AS score
     FROM dbo.Atom AS a
-    INNER JOIN @patterns AS p ON CONCAT(N' ', a.CanonicalText, N' ') COLLATE Latin1_General_100_CI_AI LIKE p.Pattern ESCAPE N'~'
+    INNER JOIN @patterns AS p
+        ON CONCAT(N' ', dbo.fn_ShownText(a.CanonicalText), N' ') COLLATE Latin1_General_100_CI_AI LIKE p.Pattern ESCAPE N'~'
     WHERE a.TenantId = @tenant_id
+        AND (@wanted IS NULL OR a.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@wanted) AS j))
     GROUP BY a.AtomId, DATALENGTH(a.CanonicalText)
-    HAVING @any_word = 1 OR COUNT(*) = (SELECT COUNT(*) FROM @patterns)
     ORDER BY COUNT(*) DESC, DATALENGTH(a.CanonicalText), a.AtomId;
+END;
+GO
+-- How this store ranks by words: by the number of words found.
+CREATE PROCEDURE dbo.usp_lexical_ranking
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT 'matches' AS ranking;
 END;
 GO
 -- Atoms of a tenant that a search may show: held by a current source, or inserted by hand.
