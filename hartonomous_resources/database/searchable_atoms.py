@@ -12,7 +12,7 @@ from hartonomous_resources.database.rows.search_rows import ATOMS_OF_WANTED_SOUR
 Ranked = Sequence[tuple[int, float]]
 """Ids of atoms with their scores, the best first."""
 
-FEW_ATOMS = 20_000
+FEW_ATOMS = 4096
 """So many can be looked at one by one."""
 
 
@@ -20,7 +20,8 @@ FEW_ATOMS = 20_000
 class AtomFilter:
     """Which of the atoms that a search may show are wanted; what is None narrows nothing.
 
-    All but `modality` say of which sources an atom is to be; one that was inserted by hand and is of no source is then not wanted.
+    All but `modality` say of which sources an atom is to be; one that was inserted by hand and is of no source is then not wanted, unless they
+    say only of which it is not (`other_than`, ids of sources).
 
     `media_type` is in lower case and without parameters: "text/csv", or "text/" for all that begin so. The times are as the tables
     store them: received at or after `received_since`, before `received_until`. `metadata` are keys and values that a source's metadata
@@ -29,6 +30,7 @@ class AtomFilter:
 
     modality: Modality | None = None
     source_id: int | None = None
+    other_than: tuple[int, ...] = ()
     uri_prefix: str | None = None
     media_type: str | None = None
     received_since: str | None = None
@@ -39,6 +41,7 @@ class AtomFilter:
         """Return what the filter says of sources, as the parameters of a statement."""
         return {
             "source_id": self.source_id,
+            "other_than": json.dumps(self.other_than) if self.other_than else None,
             "uri_prefix": self.uri_prefix,
             "media_type": self.media_type,
             "received_since": self.received_since,

@@ -7,6 +7,7 @@ import typer
 from rich.progress import Progress
 
 from hartonomous_core.vocabulary import SourceStatus
+from hartonomous_service.cli.hit_output import show_results
 from hartonomous_service.cli.lineage_commands import lineage
 from hartonomous_service.cli.lineage_commands import show_lineage as show_lineage
 from hartonomous_service.cli.output import (
@@ -76,6 +77,14 @@ def search(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="… in sources whose metadata hold this; may be given several times."),
     ] = None,
+    context: Annotated[
+        int,
+        typer.Option(min=0, max=10, help="Show so many texts before and after each result, in each of its sources."),
+    ] = 0,
+    group: Annotated[Literal["source"] | None, typer.Option(help="Show one result a source, the best of each.")] = None,
+    highlight: Annotated[
+        bool, typer.Option("--highlight/--no-highlight", help="Mark in each result the sentence that answers.")
+    ] = True,
     record: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Record an inference: this model was given the results.")
     ] = None,
@@ -102,6 +111,9 @@ def search(
             received_since=since,
             received_until=until,
             metadata=_read_metadata(metadata or []) or None,
+            context=context,
+            group=group,
+            highlight=highlight,
             record_for=record,
             task=task,
         )
@@ -117,34 +129,6 @@ def _read_metadata(given: list[str]) -> dict[str, str]:
         if read.setdefault(key, value) != value:
             raise typer.BadParameter(f"--metadata {printable(key)} is given with two values: no source holds both")
     return read
-
-
-def show_results(result: Any) -> None:
-    """Print search results for people."""
-    if not result["results"]:
-        out.print("nothing found")
-    elif not result["answered"]:
-        out.print(
-            f"Nothing here answers that (best {result['best']:.2f}, an answer has {result['floor']:.2f} or more). The nearest:"
-        )
-    for hit in result["results"]:
-        score = "     -" if hit["score"] is None else f"{hit['score']:6.2f}"
-        out.print(f"{hit['rank']:>2}. {score}  {printable(hit['text'] or '')}")
-        for place in hit["sources"][:3]:
-            out.print(f"      source {place['sourceId']}, {_where(place)}: {printable(place['sourceUri'])}")
-        out.print(f"      atom {hit['atomHash']}")
-        if (more := hit["placeCount"] - 3) > 0:
-            sources = "1 source" if hit["sourceCount"] == 1 else f"{hit['sourceCount']:,} sources"
-            out.print(f"      … and {more:,} more places, in {sources}: `hartonomous places` with the atom lists them")
-    if "inferenceId" in result:
-        out.print(f"recorded as inference {result['inferenceId']}")
-
-
-def _where(place: Any) -> str:
-    """Say where in its source an atom occurs; one derived from the bytes has no offset, but perhaps a place in its format."""
-    if place["byteOffset"] is None:
-        return f"derived, {cell_text(place['locator'])}" if place["locator"] else "derived"
-    return f"bytes {place['byteOffset']}-{place['byteOffset'] + place['byteLength']}"
 
 
 def places(

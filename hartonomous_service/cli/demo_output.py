@@ -7,7 +7,8 @@ from typing import Any
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hartonomous_resources.compute import text_model_download
-from hartonomous_service.cli.ask import show_lineage, show_results
+from hartonomous_service.cli.ask import show_lineage
+from hartonomous_service.cli.hit_output import show_results
 from hartonomous_service.cli.output import err, out
 
 

@@ -24,6 +24,8 @@ REMEDIES: Mapping[Remedy, str] = {
 _OPTIONS = {
     "adopt": "--adopt",
     "content_type": "--content-type",
+    "context": "--context",
+    "group": "--group",
     "output": "-o",
     "port": "--port",
     "received_since": "--since",

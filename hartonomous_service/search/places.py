@@ -7,7 +7,7 @@ from typing import Any
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
-from hartonomous_resources.database.rows.search_rows import OCCURRENCE_COUNTS, OCCURRENCES
+from hartonomous_resources.database.rows.search_rows import OCCURRENCE_COUNTS, OCCURRENCES, SOURCES_OF_ATOMS, Occurrence
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
@@ -37,7 +37,7 @@ def list_places(
         total = counts["placeCount"]
         return {
             "atomHash": digest.hex(),
-            "places": page,
+            "places": [show_place(place) for place in page],
             "sourceCount": counts["sourceCount"],
             "total": total,
             "truncated": skip + len(page) < total,
@@ -60,18 +60,32 @@ def count_places(
 
 def read_places(
     unit_of_work: UnitOfWork, atom_ids: Sequence[int], tenant: int, atom_filter: AtomFilter, limit: int, skip: int
-) -> dict[int, list[dict[str, Any]]]:
+) -> dict[int, list[Occurrence]]:
     """Read a page of the places of each atom in sources that the filter wants."""
-    found: dict[int, list[dict[str, Any]]] = {atom_id: [] for atom_id in atom_ids}
+    found: dict[int, list[Occurrence]] = {atom_id: [] for atom_id in atom_ids}
     page = {"tenant_id": tenant, "skip": skip, "n": limit, **atom_filter.of_sources()}
     for row in unit_of_work.query(OCCURRENCES, atom_ids=json.dumps(atom_ids), **page):
-        found[row["atomId"]].append(
-            {
-                "sourceId": row["sourceId"],
-                "sourceUri": row["sourceUri"],
-                "byteOffset": row["byteOffset"],
-                "byteLength": row["byteLength"],
-                "locator": json.loads(row["locator"]) if row["locator"] else None,
-            }
-        )
+        found[row["atomId"]].append(row)
     return found
+
+
+def sources_of(
+    unit_of_work: UnitOfWork, tenant: int, atom_ids: Sequence[int], atom_filter: AtomFilter
+) -> dict[int, set[int]]:
+    """Find the sources that the filter wants in which each atom stands."""
+    found: dict[int, set[int]] = {}
+    ids = json.dumps(atom_ids)
+    for row in unit_of_work.query(SOURCES_OF_ATOMS, atom_ids=ids, tenant_id=tenant, **atom_filter.of_sources()):
+        found.setdefault(row["atomId"], set()).add(row["sourceId"])
+    return found
+
+
+def show_place(place: Occurrence) -> dict[str, Any]:
+    """Describe a place as people see it."""
+    return {
+        "sourceId": place["sourceId"],
+        "sourceUri": place["sourceUri"],
+        "byteOffset": place["byteOffset"],
+        "byteLength": place["byteLength"],
+        "locator": json.loads(place["locator"]) if place["locator"] else None,
+    }

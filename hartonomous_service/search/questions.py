@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import active_embedding_models
@@ -13,11 +13,16 @@ from hartonomous_service.errors import Conflict, Unavailable
 
 
 class Question(NamedTuple):
-    """A question as a model sees it. `floor`: the least cosine of what answers one, None where that is not known of the model."""
+    """A question as a model sees it."""
 
     model_id: int
+    model: ModelIdentity
     vector: NDArray[np.float32]
-    floor: float | None
+
+    @property
+    def floor(self) -> float | None:
+        """The least cosine of what answers a question; None where that is not known of the model."""
+        return self.model.answer_floor
 
 
 def embed_question(resources: Resources, text: str) -> Question | None:
@@ -39,6 +44,6 @@ def embed_question(resources: Resources, text: str) -> Question | None:
                 f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest a new file to embed all anew"
             )
         vector = resources.compute.embed(loaded, [text]).vectors[0]
-        return Question(active[loaded.artifact_hash]["modelId"], vector, loaded.answer_floor)
+        return Question(active[loaded.artifact_hash]["modelId"], loaded, vector)
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error

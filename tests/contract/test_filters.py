@@ -187,6 +187,6 @@ def test_few_wanted_atoms_are_named_and_many_are_not(
 def add_by_hand(client: Any, text: str) -> None:
     client.cursor().execute(
         "INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, CreatedAt) VALUES (0, 'text', 'test', ?, ?, ?, ?)",
-        (hashlib.sha256(text.encode()).digest(), text, text.encode(), "2026-11-23T09:44:16.123Z"),
+        (hashlib.sha256(text.encode()).digest(), text, text.encode()[:64], "2026-11-23T09:44:16.123Z"),
     )
     client.commit()

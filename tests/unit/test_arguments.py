@@ -38,6 +38,7 @@ from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
+from hartonomous_service.search.neighbours import MAX_NEIGHBOURS
 from hartonomous_service.search.questions import embed_question
 from hartonomous_service.source_records import list_sources, reconstruct, reconstruct_file, show_source, verify_sources
 from hartonomous_service.sql_console import run_sql
@@ -124,6 +125,9 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
                 ({"a": 1}, NO_TEXT),
                 ({"": "b"}, "empty"),
             ],
+            "group": choice("'source'"),
+            "context": [*INTEGERS, (-1, BELOW), (MAX_NEIGHBOURS + 1, ABOVE)],
+            "highlight": FLAG,
             "record_for": [*TEXTS, ("", "empty")],
             "task": TEXTS,
         },

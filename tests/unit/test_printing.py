@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from hartonomous_service.cli.ask import show_fields, show_results
+from hartonomous_service.cli import hit_output
+from hartonomous_service.cli.ask import show_fields
+from hartonomous_service.cli.hit_output import show_results
 from hartonomous_service.cli.lineage_commands import show_impact, show_lineage, show_path
 from hartonomous_service.cli.output import print_page, print_result, print_table
 from hartonomous_service.cli.sql import _show as show_rows
@@ -71,11 +74,13 @@ def test_printable_text_is_one_line_that_any_utf8_stdout_takes(text: str) -> Non
 
 @pytest.fixture
 def hit() -> dict[str, Any]:
-    place = {"sourceId": 1, "byteOffset": 0, "byteLength": 3, "sourceUri": MARKUP}
+    marked = {"highlightOffset": None, "highlightLength": None}
+    place = {"sourceId": 1, "byteOffset": 0, "byteLength": 3, "sourceUri": MARKUP, **marked}
     return {
         "rank": 1,
         "score": 1.0,
         "text": MARKUP,
+        "highlight": None,
         "atomHash": "ab",
         "sources": [place],
         "placeCount": 1,
@@ -119,6 +124,70 @@ def test_a_hit_without_a_cosine_shows_none(hit: dict[str, Any], capsys: pytest.C
     show_results(answer({**hit, "score": None}))
 
     assert capsys.readouterr().out.splitlines()[0].split()[:2] == ["1.", "-"]
+
+
+@pytest.fixture
+def marked(hit: dict[str, Any]) -> dict[str, Any]:
+    """A hit with the sentence that answers, and with neighbours."""
+    text = "It rose. [b]The sea\nrose\x1b. And fell."
+    near = {"before": [{"text": "[i]before"}], "after": [{"text": "after\n"}]}
+    place = {**hit["sources"][0], "byteOffset": 100, "byteLength": 38, "highlightOffset": 109, "highlightLength": 18}
+    return {
+        **hit,
+        "text": text,
+        "highlight": {"text": "[b]The sea\nrose\x1b."},
+        "sources": [{**place, "context": near}],
+    }
+
+
+def test_the_sentence_that_answers_stands_in_marks_where_nothing_can_be_bold(
+    marked: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_results(answer(marked))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == " 1.   1.00  It rose. **[b]The sea rose�.** And fell."
+    assert lines[1].strip().startswith("source 1, bytes 100-138, the answer 109-127: ")
+    assert lines[2:4] == ["        before: [i]before", "        after:  after "]
+
+
+def print_to_terminal(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> io.StringIO:
+    """Have hits printed to a terminal in this environment."""
+    terminal = io.StringIO()
+    kept = {"highlight": False, "emoji": False, "markup": False, "soft_wrap": True}
+    console = Console(file=terminal, force_terminal=True, _environ=environment, **kept)
+    monkeypatch.setattr(hit_output, "out", console)
+    return terminal
+
+
+def test_on_a_terminal_it_is_bold_and_neighbours_are_dim(
+    marked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = print_to_terminal(monkeypatch, {"TERM": "xterm"})
+
+    show_results(answer(marked))
+
+    shown = terminal.getvalue()
+    assert "It rose. \x1b[1m[b]The sea rose�.\x1b[0m And fell." in shown
+    assert "\x1b[2m        before: [i]before\x1b[0m" in shown
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1", "TERM": "xterm"}, {"TERM": "dumb"}], ids=str)
+def test_a_terminal_that_wants_no_styles_gets_marks(
+    marked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    terminal = print_to_terminal(monkeypatch, environment)
+
+    show_results(answer(marked))
+
+    assert "**[b]The sea rose�.**" in terminal.getvalue()
+    assert "\x1b" not in terminal.getvalue()
+
+
+def test_a_result_that_is_one_sentence_has_no_marks(hit: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    show_results(answer({**hit, "text": "One.", "highlight": {"text": "One."}}))
+
+    assert capsys.readouterr().out.splitlines()[0].endswith("  One.")
 
 
 def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,7 +290,15 @@ def test_a_format_for_programs_is_utf8_whatever_stdout_is(monkeypatch: pytest.Mo
 def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys: pytest.CaptureFixture[str]) -> None:
     """It has no offset: the sum of two that were missing ended the search."""
     place = {"sourceId": 1, "sourceUri": "file:///rows.csv", "byteOffset": None, "byteLength": None}
-    hit = {"rank": 1, "score": 1.0, "text": "a row", "atomHash": "0" * 64, "placeCount": 2, "sourceCount": 1}
+    hit = {
+        "rank": 1,
+        "score": 1.0,
+        "text": "a row",
+        "highlight": None,
+        "atomHash": "0" * 64,
+        "placeCount": 2,
+        "sourceCount": 1,
+    }
     show_results(answer({**hit, "sources": [{**place, "locator": {"row": 3}}, {**place, "locator": None}]}))
     assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:3]] == [
         "source 1, derived, row 3: file:///rows.csv",

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from hartonomous_core.vocabulary import Modality
+from hartonomous_core.vocabulary import Modality, Role
 from hartonomous_resources.database.rows.atom_rows import AtomId, AtomOfTenant
 from hartonomous_resources.database.statements import Statement
 
@@ -31,6 +31,26 @@ class Occurrence(TypedDict):
     atomId: int
     sourceId: int
     sourceUri: str
+    role: Role
+    ordinal: int
+    byteOffset: int | None
+    byteLength: int | None
+    locator: str | None
+
+
+class SourceOfAtom(TypedDict):
+    """A source in which an atom stands."""
+
+    atomId: int
+    sourceId: int
+
+
+class TextAround(TypedDict):
+    """A text near a place in a source: `distance` rows after it, or before it where that is negative; `place` is the place's number."""
+
+    place: int
+    distance: int
+    text: str
     byteOffset: int | None
     byteLength: int | None
     locator: str | None
@@ -50,3 +70,5 @@ ATOMS_OF_WANTED_SOURCES = Statement("atoms_of_wanted_sources", AtomId)
 ATOMS_BY_ID = Statement("atoms_by_id", AtomToShow)
 OCCURRENCES = Statement("occurrences", Occurrence)
 OCCURRENCE_COUNTS = Statement("occurrence_counts", OccurrenceCount)
+SOURCES_OF_ATOMS = Statement("sources_of_atoms", SourceOfAtom)
+TEXTS_AROUND = Statement("texts_around", TextAround)

@@ -1,8 +1,9 @@
--- What a search may show. A filter is seven parameters, of which NULL narrows nothing: AtomFilter says what they are.
+-- What a search may show. A filter is parameters, of which NULL narrows nothing: AtomFilter says what they are.
 
 -- part: wanted_source
 s.Status = 'Atomized' AND s.SupersededBy IS NULL
   AND (:source_id IS NULL OR s.SourceId = :source_id)
+  AND (:other_than IS NULL OR s.SourceId NOT IN (SELECT value FROM json_each(:other_than)))
   AND (:uri_prefix IS NULL OR substr(s.SourceUri, 1, length(:uri_prefix)) = :uri_prefix)
   AND (:media_type IS NULL OR CASE WHEN substr(:media_type, -1) = '/'
         THEN substr(lower(trim(s.ContentType)), 1, length(:media_type)) = :media_type
@@ -38,9 +39,9 @@ LIMIT :n;
 
 -- name: occurrences
 -- Where atoms occur in sources that count for search, current versions only, and that the filter wants: for each atom a page of its places.
-SELECT atomId, sourceId, sourceUri, byteOffset, byteLength, locator
-FROM (SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.ByteOffset AS byteOffset,
-             sa.ByteLength AS byteLength, sa.Locator AS locator,
+SELECT atomId, sourceId, sourceUri, role, ordinal, byteOffset, byteLength, locator
+FROM (SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.Role AS role, sa.Ordinal AS ordinal,
+             sa.ByteOffset AS byteOffset, sa.ByteLength AS byteLength, sa.Locator AS locator,
              ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS place
       FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
       WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id AND {wanted_source})
@@ -53,3 +54,19 @@ SELECT sa.AtomId AS atomId, COUNT(*) AS placeCount, COUNT(DISTINCT sa.SourceId) 
 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
 WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id AND {wanted_source}
 GROUP BY sa.AtomId;
+
+-- name: sources_of_atoms
+-- In which sources atoms occur that count for search and that the filter wants.
+SELECT DISTINCT sa.AtomId AS atomId, sa.SourceId AS sourceId
+FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId
+WHERE sa.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND +s.TenantId = :tenant_id AND {wanted_source};
+
+-- name: texts_around
+-- The texts within :reach rows of places in sources, each place given as [SourceId, Role, Ordinal]; `place` is its number in that list.
+SELECT p.key AS place, sa.Ordinal - json_extract(p.value, '$[2]') AS distance, a.CanonicalText AS text, sa.ByteOffset AS byteOffset,
+       sa.ByteLength AS byteLength, sa.Locator AS locator
+FROM json_each(:places) AS p
+CROSS JOIN SourceAtom AS sa ON sa.SourceId = json_extract(p.value, '$[0]') AND sa.Role = json_extract(p.value, '$[1]')
+  AND sa.Ordinal BETWEEN json_extract(p.value, '$[2]') - :reach AND json_extract(p.value, '$[2]') + :reach
+CROSS JOIN Atom AS a ON a.AtomId = sa.AtomId
+WHERE a.TenantId = :tenant_id AND a.CanonicalText IS NOT NULL AND sa.Ordinal <> json_extract(p.value, '$[2]');

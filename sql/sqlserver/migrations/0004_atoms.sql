@@ -279,8 +279,8 @@ END;
 GO
 -- The current sources of a tenant that a filter wants; NULL narrows nothing. Unlike =, the lengths see spaces at the end.
 CREATE FUNCTION dbo.fn_WantedSources
-    (@TenantId int, @SourceId bigint, @UriPrefix nvarchar(max), @MediaType nvarchar(255), @ReceivedSince datetime2(3), @ReceivedUntil datetime2(3),
-    @Metadata nvarchar(max))
+    (@TenantId int, @SourceId bigint, @OtherThan nvarchar(max), @UriPrefix nvarchar(max), @MediaType nvarchar(255), @ReceivedSince datetime2(3),
+    @ReceivedUntil datetime2(3), @Metadata nvarchar(max))
 RETURNS TABLE
 WITH SCHEMABINDING
 AS
@@ -289,6 +289,7 @@ RETURN
     FROM dbo.Source AS s
     WHERE s.TenantId = @TenantId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
         AND (@SourceId IS NULL OR s.SourceId = @SourceId)
+        AND (@OtherThan IS NULL OR s.SourceId NOT IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@OtherThan) AS j))
         AND (@UriPrefix IS NULL OR DATALENGTH(s.SourceUri) >= DATALENGTH(@UriPrefix)
             AND SUBSTRING(s.SourceUri, 1, DATALENGTH(@UriPrefix) / 2) = @UriPrefix COLLATE Latin1_General_100_BIN2)
         AND (@MediaType IS NULL
@@ -305,7 +306,7 @@ RETURN
                     AND held.value = wanted.value COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.value) = DATALENGTH(wanted.value))));
 GO
 -- Where atoms occur in sources that count for search, current versions only, and that the filter wants: for each atom a page of its places.
-CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int, @skip int, @n int, @source_id bigint, @uri_prefix nvarchar(max),
+CREATE PROCEDURE dbo.usp_occurrences @atom_ids nvarchar(max), @tenant_id int, @skip int, @n int, @source_id bigint, @other_than nvarchar(max), @uri_prefix nvarchar(max),
     @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
@@ -313,22 +314,22 @@ BEGIN
     SET NOCOUNT ON;
     WITH placed AS
     (
-        SELECT sa.AtomId, s.SourceId, s.SourceUri, sa.ByteOffset, sa.ByteLength, sa.Locator,
+        SELECT sa.AtomId, s.SourceId, s.SourceUri, sa.Role, sa.Ordinal, sa.ByteOffset, sa.ByteLength, sa.Locator,
             ROW_NUMBER() OVER (PARTITION BY sa.AtomId ORDER BY s.SourceId, sa.Role, sa.Ordinal) AS Place
         FROM dbo.SourceAtom AS sa
-        INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+        INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @other_than, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
             ON s.SourceId = sa.SourceId
         WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
     )
-    SELECT p.AtomId AS atomId, p.SourceId AS sourceId, p.SourceUri AS sourceUri, p.ByteOffset AS byteOffset,
-        p.ByteLength AS byteLength, p.Locator AS locator
+    SELECT p.AtomId AS atomId, p.SourceId AS sourceId, p.SourceUri AS sourceUri, p.Role AS role, p.Ordinal AS ordinal,
+        p.ByteOffset AS byteOffset, p.ByteLength AS byteLength, p.Locator AS locator
     FROM placed AS p
     WHERE p.Place > @skip AND p.Place <= @skip + @n
     ORDER BY p.AtomId, p.Place;
 END;
 GO
 -- In how many places, and in how many sources, atoms occur that count for search and that the filter wants.
-CREATE PROCEDURE dbo.usp_occurrence_counts @atom_ids nvarchar(max), @tenant_id int, @source_id bigint, @uri_prefix nvarchar(max),
+CREATE PROCEDURE dbo.usp_occurrence_counts @atom_ids nvarchar(max), @tenant_id int, @source_id bigint, @other_than nvarchar(max), @uri_prefix nvarchar(max),
     @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
@@ -336,10 +337,44 @@ BEGIN
     SET NOCOUNT ON;
     SELECT sa.AtomId AS atomId, COUNT_BIG(*) AS placeCount, COUNT_BIG(DISTINCT sa.SourceId) AS sourceCount
     FROM dbo.SourceAtom AS sa
-    INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+    INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @other_than, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
         ON s.SourceId = sa.SourceId
     WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j)
     GROUP BY sa.AtomId;
+END;
+GO
+-- In which sources atoms occur that count for search and that the filter wants.
+CREATE PROCEDURE dbo.usp_sources_of_atoms @atom_ids nvarchar(max), @tenant_id int, @source_id bigint, @other_than nvarchar(max), @uri_prefix nvarchar(max),
+    @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT DISTINCT sa.AtomId AS atomId, sa.SourceId AS sourceId
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @other_than, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+        ON s.SourceId = sa.SourceId
+    WHERE sa.AtomId IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@atom_ids) AS j);
+END;
+GO
+-- The texts within @reach rows of places in sources, each place given as [SourceId, Role, Ordinal]; `place` is its number in that list.
+CREATE PROCEDURE dbo.usp_texts_around @places nvarchar(max), @reach int, @tenant_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @wanted TABLE (Place int NOT NULL PRIMARY KEY, SourceId bigint NOT NULL, Role varchar(8) NOT NULL, Ordinal bigint NOT NULL);
+    INSERT INTO @wanted (Place, SourceId, Role, Ordinal)
+    SELECT CONVERT(int, p.[key]), CONVERT(bigint, JSON_VALUE(p.value, '$[0]')), JSON_VALUE(p.value, '$[1]'),
+        CONVERT(bigint, JSON_VALUE(p.value, '$[2]'))
+    FROM OPENJSON(@places) AS p;
+    SELECT w.Place AS place, sa.Ordinal - w.Ordinal AS distance, a.CanonicalText AS text, sa.ByteOffset AS byteOffset,
+        sa.ByteLength AS byteLength, sa.Locator AS locator
+    FROM @wanted AS w
+    INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = w.SourceId AND sa.Role = w.Role
+        AND sa.Ordinal BETWEEN w.Ordinal - @reach AND w.Ordinal + @reach AND sa.Ordinal <> w.Ordinal
+    INNER JOIN dbo.Atom AS a ON a.AtomId = sa.AtomId
+    WHERE a.TenantId = @tenant_id AND a.CanonicalText IS NOT NULL;
 END;
 GO
 -- Nobody else lands or deletes a blob until the transaction ends.

@@ -3,7 +3,7 @@
 
 -- Of these atoms, those that a search may show: held by a current source that the filter wants, or inserted by hand if it says nothing of sources.
 CREATE PROCEDURE dbo.usp_searchable_atoms @atom_ids nvarchar(max), @tenant_id int, @modality varchar(32), @source_id bigint,
-    @uri_prefix nvarchar(max), @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
+    @other_than nvarchar(max), @uri_prefix nvarchar(max), @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -16,20 +16,20 @@ BEGIN
                 AND @received_until IS NULL AND @metadata IS NULL
             OR EXISTS (
                 SELECT 1 FROM dbo.SourceAtom AS sa
-                INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata)
+                INNER JOIN dbo.fn_WantedSources(@tenant_id, @source_id, @other_than, @uri_prefix, @media_type, @received_since, @received_until, @metadata)
                     AS s ON s.SourceId = sa.SourceId
                 WHERE sa.AtomId = a.AtomId));
 END;
 GO
 -- The atoms of the sources that a filter wants, @n of them at the most; one that occurs twice may be there twice.
-CREATE PROCEDURE dbo.usp_atoms_of_wanted_sources @tenant_id int, @n int, @source_id bigint, @uri_prefix nvarchar(max),
+CREATE PROCEDURE dbo.usp_atoms_of_wanted_sources @tenant_id int, @n int, @source_id bigint, @other_than nvarchar(max), @uri_prefix nvarchar(max),
     @media_type nvarchar(255), @received_since datetime2(3), @received_until datetime2(3), @metadata nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
     SELECT TOP (@n) sa.AtomId AS atomId
-    FROM dbo.fn_WantedSources(@tenant_id, @source_id, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
+    FROM dbo.fn_WantedSources(@tenant_id, @source_id, @other_than, @uri_prefix, @media_type, @received_since, @received_until, @metadata) AS s
     INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
     OPTION (RECOMPILE);
 END;

@@ -1,0 +1,69 @@
+"""Prints what a search found for people: on a terminal with styles, elsewhere with marks."""
+
+from typing import Any
+
+from rich.text import Text
+
+from hartonomous_service.cli.output import cell_text, out, printable
+
+_MARK = "**"
+"""Around the sentence that answers, where nothing can be bold."""
+_PLACES_SHOWN = 3
+
+
+def show_results(result: Any) -> None:
+    """Print search results."""
+    if not result["results"]:
+        out.print("nothing found")
+    elif not result["answered"]:
+        out.print(
+            f"Nothing here answers that (best {result['best']:.2f}, an answer has {result['floor']:.2f} or more). The nearest:"
+        )
+    for hit in result["results"]:
+        _show_hit(hit)
+    if "inferenceId" in result:
+        out.print(f"recorded as inference {result['inferenceId']}")
+
+
+def _show_hit(hit: Any) -> None:
+    score = "     -" if hit["score"] is None else f"{hit['score']:6.2f}"
+    out.print(Text.assemble(f"{hit['rank']:>2}. {score}  ", _mark_answer(hit)))
+    for place in hit["sources"][:_PLACES_SHOWN]:
+        out.print(f"      source {place['sourceId']}, {_where(place)}: {printable(place['sourceUri'])}")
+        context = place.get("context", {"before": [], "after": []})
+        for side in ("before", "after"):
+            for neighbour in context[side]:
+                out.print(Text(f"        {side + ':':<7} {printable(neighbour['text'])}", _style("dim")))
+    out.print(f"      atom {hit['atomHash']}")
+    if (more := hit["placeCount"] - _PLACES_SHOWN) > 0:
+        sources = "1 source" if hit["sourceCount"] == 1 else f"{hit['sourceCount']:,} sources"
+        out.print(f"      … and {more:,} more places, in {sources}: `hartonomous places` with the atom lists them")
+
+
+def _mark_answer(hit: Any) -> Text:
+    text, sentence = hit["text"] or "", (hit["highlight"] or {"text": ""})["text"]
+    if sentence in ("", text):
+        return Text(printable(text))
+    before, _, after = text.partition(sentence)
+    mark = "" if _has_styles() else _MARK
+    return Text.assemble(printable(before), (f"{mark}{printable(sentence)}{mark}", _style("bold")), printable(after))
+
+
+def _style(name: str) -> str:
+    return name if _has_styles() else ""
+
+
+def _has_styles() -> bool:
+    return out.is_terminal and not out.is_dumb_terminal and not out.no_color
+
+
+def _where(place: Any) -> str:
+    """Say where in its source an atom occurs, and where the sentence that answers; one derived from the bytes has no offset, but perhaps
+    a place in its format.
+    """
+    if place["byteOffset"] is None:
+        return f"derived, {cell_text(place['locator'])}" if place["locator"] else "derived"
+    where = f"bytes {place['byteOffset']}-{place['byteOffset'] + place['byteLength']}"
+    if place["highlightOffset"] is None or place["highlightLength"] == place["byteLength"]:
+        return where
+    return f"{where}, the answer {place['highlightOffset']}-{place['highlightOffset'] + place['highlightLength']}"

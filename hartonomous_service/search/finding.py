@@ -1,0 +1,47 @@
+"""Ranks atoms for a question: by meaning, by words or by both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.searchable_atoms import AtomFilter
+from hartonomous_resources.vectors.protocol import VectorIndex
+from hartonomous_resources.vectors.stored_vectors import cosines_of
+from hartonomous_service.search.by_words import rank_by_words
+from hartonomous_service.search.fusing import DEPTH, Found, fuse
+from hartonomous_service.search.questions import Question
+
+Mode = Literal["hybrid", "semantic", "lexical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What is asked, and where. `question` is None where nothing is asked by meaning."""
+
+    unit_of_work: UnitOfWork
+    vectors: VectorIndex
+    tenant: int
+    mode: Mode
+    text: str
+    question: Question | None
+
+    def find(self, limit: int, wanted: AtomFilter) -> Sequence[Found]:
+        """Rank at least `limit` of the atoms that are wanted, if there are so many, the best first."""
+        depth = max(DEPTH, limit) if self.mode == "hybrid" else limit
+        nearest = [] if self.mode == "lexical" else self._by_meaning(depth, wanted)
+        matching = [] if self.mode == "semantic" else self._by_words(depth, wanted)
+        others: dict[int, float] = {}
+        if self.question is not None:
+            missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}
+            others = cosines_of(self.unit_of_work, self.tenant, self.question.model_id, self.question.vector, missing)
+        return fuse(nearest, matching, others)
+
+    def _by_meaning(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
+        if self.question is None:
+            return []
+        space = self.tenant, self.question.model_id, self.question.vector
+        return self.vectors.nearest(self.unit_of_work, *space, limit, atom_filter=wanted)
+
+    def _by_words(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
+        return rank_by_words(self.unit_of_work, self.text, self.tenant, limit, wanted)
