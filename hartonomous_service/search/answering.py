@@ -1,12 +1,41 @@
 """Says whether what was found answers the question, or is merely the nearest."""
 
+import json
+import re
 from collections.abc import Sequence
 
+from hartonomous_core.words import indexed_text, question_terms, term_text
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID
 from hartonomous_service.search.fusing import Found
 
+_TEXTS_READ = 10
+"""Texts that are read for the words of a question, the best by words."""
 
-def is_answered(best: float | None, floor: float | None, found: Sequence[Found]) -> bool:
-    """Whether the highest cosine, `best`, reaches the floor of the model; where either is not known, whether anything was found."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+def is_answered(
+    unit_of_work: UnitOfWork, question: str, best: float | None, floor: float | None, found: Sequence[Found]
+) -> bool:
+    """Whether the highest cosine, `best`, reaches the floor of the model, or some text has every word of the question: a name has hardly a meaning.
+
+    Where no floor is known, or nothing was compared by meaning, whatever was found answers.
+    """
     if best is None or floor is None:
         return bool(found)
-    return best >= floor
+    return best >= floor or _some_text_has_every_word(unit_of_work, question, found)
+
+
+def _some_text_has_every_word(unit_of_work: UnitOfWork, question: str, found: Sequence[Found]) -> bool:
+    terms = [_spaced(term_text(term)[0]) for term in question_terms(question)]
+    read = [each.atom_id for each in found if each.lexical_rank and each.lexical_rank <= _TEXTS_READ]
+    texts = [
+        _spaced(indexed_text(row["text"] or "")) for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(read))
+    ]
+    return any(all(term in text for term in terms) for text in texts)
+
+
+def _spaced(text: str) -> str:
+    """The words of a text, one space between them and around."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "

@@ -58,8 +58,9 @@ def search(
     `score` is an atom's cosine: None in lexical mode, and where the atom has no vector. `semanticRank` and `lexicalRank` are its ranks by meaning and
     by words, None in a list that it is not in; the results are ordered by both (hybrid).
 
-    `answered` says whether anything found is near enough to be an answer: `best`, the highest cosine, is at least `floor`. Otherwise the
-    results are merely the nearest. Where no floor is known (another text model, lexical mode), whatever is found counts as an answer.
+    `answered` says whether anything found can be an answer: `best`, the highest cosine, is at least `floor`, or a text has every word of the
+    question. Otherwise the results are merely the nearest. Where no floor is known (another text model, lexical mode), whatever is found
+    counts as an answer.
 
     `lexicalRanking` says how the store ranks by words: bm25, fulltext (SQL Server's index) or matches (how many of the words a text holds).
 
@@ -103,7 +104,7 @@ def search(
             hit for hits, wanted in parts for hit in describe_hits(unit_of_work, hits, tenant, wanted, context)
         ]
         return {
-            "answered": is_answered(best, floor, ranking),
+            "answered": is_answered(unit_of_work, text, best, floor, ranking),
             "floor": floor,
             "best": None if best is None else round(best, 6),
             "lexicalRanking": None if mode == "semantic" else unit_of_work.query(LEXICAL_RANKING)[0]["ranking"],

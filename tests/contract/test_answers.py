@@ -124,6 +124,27 @@ def test_a_question_is_answered_where_the_nearest_reaches_the_floor_of_the_model
     assert len(found["results"]) == 2  # the nearest are shown all the same
 
 
+@pytest.mark.parametrize(
+    ("question", "answered"),
+    [
+        ("E-4711", True),
+        ("error e-4711", True),
+        ('"error E"', True),
+        ("error E-4712", False),
+        ("4711 errors", False),
+        ("ルター", True),
+        ("ルタの", False),
+    ],
+)
+def test_a_name_is_answered_by_the_text_that_has_it_however_far_its_meaning(
+    home_of: Callable[..., Resources], question: str, answered: bool
+) -> None:
+    home = home_of({"Error E-4711: the pump stands still.": 0.1, "フィルターの交換": 0.05, "a third text": 0.2})
+
+    assert search(home, question)["answered"] is answered
+    assert search(home, question, mode="semantic")["answered"] is False
+
+
 def test_the_nearest_decides_even_where_it_is_not_shown(home_of: Callable[..., Resources]) -> None:
     found = search(home_of({"near": 0.51, "moon of the far side": 0.49, "elsewhere": 0}), "moon", k=1)
 
