@@ -12,7 +12,7 @@ from hartonomous_core.embedders.protocol import Embeddings
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import activate_embedding_models
-from hartonomous_service.search import search, searching
+from hartonomous_service.search import finding, search
 from tests.backends import rows
 from tests.builders import HOUR, SmallCompute, small_model, write
 
@@ -77,7 +77,7 @@ def test_a_hit_says_its_cosine_and_its_rank_in_each_list(home_of: Callable[..., 
 def test_a_hit_that_only_words_found_has_its_cosine_too(
     home_of: Callable[..., Resources], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "DEPTH", 1)
+    monkeypatch.setattr(finding, "DEPTH", 1)
     home = home_of({"tides follow the moon": 0.9, "the sea is wide": 0.15, "bread needs salt": 0.1})
 
     found = search(home, "salt", k=2)
