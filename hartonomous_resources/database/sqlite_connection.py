@@ -15,6 +15,9 @@ from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS
 from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 
 POLL_SECONDS = 0.02
+PAGE_BYTES = 16 * 1024
+"""Rows with a vector of 384 dimensions fill it but for 8%; of a page of 4 or 8 KiB they leave 18%. Writing costs the same."""
+_LOG_BYTES = 64 * 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROCESS_BYTES = 128 * 1024 * 1024
 """Above that, of all connections of the process together, SQLite uses pages of its caches again instead of adding some."""
@@ -65,12 +68,13 @@ def open_sqlite(path: Path) -> SqliteConnection:
     )
     prepare_connection(connection)
     if not only_reads:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         _use_write_ahead_log(connection)
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute(f"PRAGMA soft_heap_limit = {_PROCESS_BYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
     # Rewritten index pages are copied back once, not per batch.
-    connection.execute("PRAGMA wal_autocheckpoint = 16000")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // PAGE_BYTES}")
     return SqliteConnection(connection, only_reads, unchanged)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.sqlite_connection import PAGE_BYTES
 from tests.backends import rows
 from tests.builders import write
 
@@ -38,8 +39,8 @@ def test_a_damaged_file_is_said_to_be_unavailable_while_it_is_used(tmp_path: Pat
     database.close()
     with path.open("r+b") as file:
         for (page,) in pages:
-            file.seek((page - 1) * 4096)
-            file.write(b"\xff" * 4096)
+            file.seek((page - 1) * PAGE_BYTES)
+            file.write(b"\xff" * PAGE_BYTES)
 
     with pytest.raises(DatabaseUnavailable, match="restore it from a backup"), database.read() as unit_of_work:
         unit_of_work.query("queue_depths")

@@ -12,16 +12,14 @@
 CREATE TABLE StoredJob (
   JobNumber     INTEGER PRIMARY KEY AUTOINCREMENT,
   OwnJobId      TEXT    CONSTRAINT "JobId is text" CHECK (typeof(OwnJobId) IN ('text', 'null')),   -- of a client, in lower case
-  JobType       TEXT    NOT NULL DEFAULT 'GenerateEmbedding',
+  OwnJobType    TEXT,        -- NULL: GenerateEmbedding
   OwnParameters TEXT    CONSTRAINT "Parameters is JSON text"
                         CHECK (OwnParameters IS NULL OR (typeof(OwnParameters) = 'text' AND json_valid(OwnParameters))),
   AtomId        INTEGER REFERENCES Atom (AtomId) ON DELETE CASCADE,
   ModelId       INTEGER,     -- an id that is no model's is refused when the job is claimed
   TenantId      INTEGER NOT NULL
                 CONSTRAINT "TenantId is a number from 0 to 2147483647" CHECK (typeof(TenantId) = 'integer' AND TenantId BETWEEN 0 AND 2147483647),
-  IngestHour    TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%d-%H:00', 'now'))
-                CONSTRAINT "IngestHour is an hour such as 2026-11-23-09:00"
-                CHECK (strftime('%Y-%m-%d-%H:00', substr(IngestHour, 1, 10) || ' ' || substr(IngestHour, 12), '+0 days') IS IngestHour),
+  IngestHour    TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%d-%H:00', 'now')),
   Status        TEXT    NOT NULL DEFAULT 'Pending'
                 CONSTRAINT "Status is Pending, InProgress, Completed, Failed or DeadLettered"
                 CHECK (Status IN ('Pending', 'InProgress', 'Completed', 'Failed', 'DeadLettered')),
@@ -37,11 +35,12 @@ CREATE TABLE StoredJob (
   CompletedAt   INTEGER,
   JobId         TEXT    GENERATED ALWAYS AS (COALESCE(OwnJobId, printf('%08x-%04x-7%03x-%04x-%012d', CreatedAt >> 16, CreatedAt & 65535,
                                                                       (AtomId >> 14) & 4095, 32768 | (AtomId & 16383), JobNumber))) VIRTUAL,
+  JobType       TEXT    GENERATED ALWAYS AS (COALESCE(OwnJobType, 'GenerateEmbedding')) VIRTUAL,
   Parameters    TEXT    GENERATED ALWAYS AS (COALESCE(OwnParameters, printf('{"AtomId":%d,"TenantId":%d', AtomId, TenantId)
                                                                      || COALESCE(',"ModelId":' || ModelId, '') || '}')) VIRTUAL
 );
 CREATE UNIQUE INDEX StoredJob_OwnJobId ON StoredJob (OwnJobId) WHERE OwnJobId IS NOT NULL;
-CREATE INDEX StoredJob_Open ON StoredJob (IngestHour, JobType, AttemptCount) WHERE Status IN ('Pending', 'InProgress');
+CREATE INDEX StoredJob_Open ON StoredJob (IngestHour, OwnJobType, AttemptCount) WHERE Status IN ('Pending', 'InProgress');
 CREATE INDEX StoredJob_Leased ON StoredJob (LeaseOwner) WHERE LeaseOwner IS NOT NULL;
 CREATE INDEX StoredJob_Failed ON StoredJob (TenantId) WHERE Status = 'Failed';
 CREATE INDEX StoredJob_Atom ON StoredJob (AtomId);
@@ -74,7 +73,7 @@ CREATE TRIGGER StoredJob_Done AFTER UPDATE OF Status ON StoredJob WHEN NEW.Statu
 BEGIN
   INSERT INTO DoneJob (JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result,
                        CreatedAt, StartedAt, CompletedAt)
-  VALUES (NEW.JobNumber, NEW.OwnJobId, NULLIF(NEW.JobType, 'GenerateEmbedding'), NEW.OwnParameters, NEW.AtomId, NEW.ModelId, NEW.TenantId,
+  VALUES (NEW.JobNumber, NEW.OwnJobId, NEW.OwnJobType, NEW.OwnParameters, NEW.AtomId, NEW.ModelId, NEW.TenantId,
           NEW.IngestHour, NEW.AttemptCount, NEW.MaxAttempts, NEW.Result, NEW.CreatedAt, NEW.StartedAt, NEW.CompletedAt);
   DELETE FROM StoredJob WHERE JobNumber = NEW.JobNumber;
 END;
@@ -106,13 +105,17 @@ BEGIN
   SELECT RAISE(ABORT, 'BackgroundJob: a time is such as 2026-11-23T09:44:16.123Z; leave CreatedAt out, and it is now')
   WHERE julianday(COALESCE(NEW.CreatedAt, 'now')) IS NULL OR julianday(COALESCE(NEW.StartedAt, 'now')) IS NULL
      OR julianday(COALESCE(NEW.CompletedAt, 'now')) IS NULL;
-  SELECT RAISE(ABORT, 'BackgroundJob: JobId and Parameters are needed') WHERE NEW.JobId IS NULL OR NEW.Parameters IS NULL;
+  SELECT RAISE(ABORT, 'BackgroundJob.IngestHour is an hour such as 2026-11-23-09:00; leave it out, and it is the running one')
+  WHERE NEW.IngestHour IS NOT NULL
+    AND strftime('%Y-%m-%d-%H:00', substr(NEW.IngestHour, 1, 10) || ' ' || substr(NEW.IngestHour, 12), '+0 days') IS NOT NEW.IngestHour;
+  SELECT RAISE(ABORT, 'BackgroundJob: JobId, JobType and Parameters are needed')
+  WHERE NEW.JobId IS NULL OR NEW.JobType IS NULL OR NEW.Parameters IS NULL;
   SELECT RAISE(ABORT, 'BackgroundJob: there is a job of this JobId')
   WHERE EXISTS (SELECT 1 FROM AnyJob WHERE JobNumber = CAST(substr(NEW.JobId, 25) AS INTEGER) AND JobId = lower(NEW.JobId))
      OR EXISTS (SELECT 1 FROM DoneJob WHERE OwnJobId = lower(NEW.JobId));
-  INSERT INTO StoredJob (OwnJobId, JobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, Status, AttemptCount, MaxAttempts,
+  INSERT INTO StoredJob (OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, Status, AttemptCount, MaxAttempts,
                          LeaseOwner, LeaseUntil, Result, CreatedAt, StartedAt, CompletedAt)
-  VALUES (CASE typeof(NEW.JobId) WHEN 'text' THEN lower(NEW.JobId) ELSE NEW.JobId END, NEW.JobType, NEW.Parameters, NEW.AtomId, NEW.ModelId,
+  VALUES (CASE typeof(NEW.JobId) WHEN 'text' THEN lower(NEW.JobId) ELSE NEW.JobId END, NULLIF(NEW.JobType, 'GenerateEmbedding'), NEW.Parameters, NEW.AtomId, NEW.ModelId,
           NEW.TenantId, COALESCE(NEW.IngestHour, strftime('%Y-%m-%d-%H:00', 'now')), COALESCE(NEW.Status, 'Pending'),
           COALESCE(NEW.AttemptCount, 0), COALESCE(NEW.MaxAttempts, 5), NEW.LeaseOwner, NEW.LeaseUntil, NEW.Result,
           CAST(round((julianday(COALESCE(NEW.CreatedAt, 'now')) - 2440587.5) * 86400000) AS INTEGER),
@@ -127,13 +130,17 @@ BEGIN
   SELECT RAISE(ABORT, 'BackgroundJob: a time is such as 2026-11-23T09:44:16.123Z; leave CreatedAt out, and it is now')
   WHERE julianday(COALESCE(NEW.CreatedAt, 'now')) IS NULL OR julianday(COALESCE(NEW.StartedAt, 'now')) IS NULL
      OR julianday(COALESCE(NEW.CompletedAt, 'now')) IS NULL;
-  INSERT INTO StoredJob (JobNumber, OwnJobId, JobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt, StartedAt,
+  SELECT RAISE(ABORT, 'BackgroundJob.IngestHour is an hour such as 2026-11-23-09:00')
+  WHERE strftime('%Y-%m-%d-%H:00', substr(NEW.IngestHour, 1, 10) || ' ' || substr(NEW.IngestHour, 12), '+0 days') IS NOT NEW.IngestHour;
+  SELECT RAISE(ABORT, 'BackgroundJob: JobId, JobType and Parameters are needed')
+  WHERE NEW.JobId IS NULL OR NEW.JobType IS NULL OR NEW.Parameters IS NULL;
+  INSERT INTO StoredJob (JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt, StartedAt,
                          CompletedAt, Status)
-  SELECT JobNumber, OwnJobId, JobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt, StartedAt,
+  SELECT JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt, StartedAt,
          CompletedAt, 'Completed'
   FROM DoneJob WHERE JobNumber IN (CAST(substr(OLD.JobId, 25) AS INTEGER), (SELECT JobNumber FROM DoneJob WHERE OwnJobId = OLD.JobId)) AND JobId = OLD.JobId;
   UPDATE StoredJob
-  SET OwnJobId = CASE typeof(NEW.JobId) WHEN 'text' THEN lower(NEW.JobId) ELSE NEW.JobId END, JobType = NEW.JobType,
+  SET OwnJobId = CASE typeof(NEW.JobId) WHEN 'text' THEN lower(NEW.JobId) ELSE NEW.JobId END, OwnJobType = NULLIF(NEW.JobType, 'GenerateEmbedding'),
       OwnParameters = NEW.Parameters, AtomId = NEW.AtomId, ModelId = NEW.ModelId, TenantId = NEW.TenantId, IngestHour = NEW.IngestHour,
       Status = NEW.Status, AttemptCount = NEW.AttemptCount, MaxAttempts = NEW.MaxAttempts, LeaseOwner = NEW.LeaseOwner,
       LeaseUntil = NEW.LeaseUntil, Result = NEW.Result,

@@ -36,9 +36,9 @@ WHERE m.ModelId = :model_id AND (:atom_ids IS NULL OR a.AtomId IN (SELECT value 
   AND a.AtomId BETWEEN COALESCE((SELECT MIN(value) FROM json_each(:atom_ids)), 0)
                    AND COALESCE((SELECT MAX(value) FROM json_each(:atom_ids)), 9223372036854775807)
   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
-  AND NOT EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.JobType = 'GenerateEmbedding'
+  AND NOT EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.OwnJobType IS NULL
                     AND j.Status IN ('Pending', 'InProgress') AND (j.ModelId = m.ModelId OR j.ModelId IS NULL AND j.LeaseOwner IS NULL))
-  AND NOT EXISTS (SELECT 1 FROM DoneJob AS d WHERE d.AtomId = a.AtomId AND d.JobType = 'GenerateEmbedding' AND d.Result LIKE 'skipped:%');
+  AND NOT EXISTS (SELECT 1 FROM DoneJob AS d WHERE d.AtomId = a.AtomId AND d.OwnJobType IS NULL AND d.Result LIKE 'skipped:%');
 
 -- name: atoms_to_embed
 -- embeddedBy: a JSON array of the ModelIds whose embedding the atom has.

@@ -72,7 +72,7 @@ SELECT
   (SELECT EnqueuedAt FROM QueueMessage WHERE Queue = 'IngestionQueue' ORDER BY Sequence LIMIT 1) AS sources,
   (SELECT MIN(ReceivedAt) FROM Source WHERE IngestHour = :hour AND Status IN ('Landed', 'Atomizing')) AS atoms,
   (SELECT time_of(MIN(CreatedAt)) FROM StoredJob
-   WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND JobType = 'GenerateEmbedding') AS atom_embeddings,
+   WHERE IngestHour = :hour AND Status IN ('Pending', 'InProgress') AND OwnJobType IS NULL) AS atom_embeddings,
   (SELECT MIN(e.CreatedAt) FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
    WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND m.Active = 1) AS atom_projections,
   (SELECT EnqueuedAt FROM QueueMessage WHERE Queue = 'ProvenanceQueue' ORDER BY Sequence LIMIT 1) AS provenance_graph;

@@ -4,7 +4,7 @@
 
 -- name: has_claimable_jobs
 SELECT 1 FROM StoredJob
-WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
+WHERE IngestHour = :hour AND OwnJobType IS NULLIF(:job_type, 'GenerateEmbedding') AND Status IN ('Pending', 'InProgress')
   AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
 LIMIT 1;
 
@@ -27,7 +27,7 @@ SET OwnJobId = CASE WHEN OwnJobId GLOB '*[^ -~]*' THEN lower(hex(OwnJobId)) ELSE
       WHERE lower(p.key) = 'modelid' AND p.type IN ('integer', 'real', 'text')))
 WHERE JobNumber IN (
   SELECT JobNumber FROM StoredJob
-  WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress')
+  WHERE IngestHour = :hour AND OwnJobType IS NULLIF(:job_type, 'GenerateEmbedding') AND Status IN ('Pending', 'InProgress')
     AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now) AND AttemptCount BETWEEN :least_attempts AND :most_attempts
     AND AttemptCount < MaxAttempts
     AND (ModelId IS NULL OR :model_ids IS NULL OR ModelId IN (SELECT value FROM json_each(:model_ids))
@@ -56,7 +56,7 @@ WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner;
 
 -- name: has_exhausted_jobs
 SELECT 1 AS found FROM StoredJob
-WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= 1
+WHERE IngestHour = :hour AND OwnJobType IS NULLIF(:job_type, 'GenerateEmbedding') AND Status IN ('Pending', 'InProgress') AND AttemptCount >= 1
   AND AttemptCount >= MaxAttempts AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
 LIMIT 1;
 
@@ -64,12 +64,12 @@ LIMIT 1;
 SELECT JobId AS jobId, AtomId AS atomId, TenantId AS tenantId, IngestHour AS ingestHour, JobType AS jobType, Parameters AS parameters,
        AttemptCount AS attemptCount, time_of(StartedAt) AS startedAt, Result AS result
 FROM StoredJob
-WHERE IngestHour = :hour AND JobType = :job_type AND Status IN ('Pending', 'InProgress') AND AttemptCount >= 1
+WHERE IngestHour = :hour AND OwnJobType IS NULLIF(:job_type, 'GenerateEmbedding') AND Status IN ('Pending', 'InProgress') AND AttemptCount >= 1
   AND AttemptCount >= MaxAttempts AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now);
 
 -- name: insert_job
-INSERT INTO StoredJob (OwnJobId, JobType, OwnParameters, TenantId, CreatedAt)
-VALUES (:job_id, :job_type, :parameters, :tenant_id, milliseconds(:now));
+INSERT INTO StoredJob (OwnJobId, OwnJobType, OwnParameters, TenantId, CreatedAt)
+VALUES (:job_id, NULLIF(:job_type, 'GenerateEmbedding'), :parameters, :tenant_id, milliseconds(:now));
 
 -- name: set_job_status
 -- Pending again is a job that nobody has tried yet.
@@ -112,9 +112,9 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Stat
 
 -- name: reopen_job
 -- A job that is done is among those that are not again, so that its status can be set.
-INSERT INTO StoredJob (JobNumber, OwnJobId, JobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result,
+INSERT INTO StoredJob (JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result,
                        CreatedAt, StartedAt, CompletedAt, Status)
-SELECT JobNumber, OwnJobId, JobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt,
+SELECT JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt,
        StartedAt, CompletedAt, 'Completed'
 FROM DoneJob
 WHERE JobNumber IN (CAST(substr(:job_id, 25) AS INTEGER), (SELECT JobNumber FROM DoneJob WHERE OwnJobId = lower(:job_id))) AND JobId = lower(:job_id);
