@@ -172,6 +172,10 @@ class Settings(BaseSettings):
     vector: Literal["auto", "on", "off"] = Field(
         default="auto", description="SQL Server 2025 and later: VECTOR columns. auto: where the server has them."
     )
+    full_text: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="SQL Server: full-text index for search by words. auto: where the server has the component.",
+    )
     neo4j_uri: str | None = Field(
         default=None,
         description="Neo4j instead of the embedded graph: bolt://host:7687 or neo4j://host (TLS: neo4j+s://host).",

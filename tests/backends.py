@@ -107,7 +107,8 @@ DATABASES: dict[str, DatabaseBackend] = {
         count_connections=_count_sqlite_connections,
         break_connection=lambda unit_of_work: unit_of_work.connection.close(),
     ),
-    # A server without Service Broker or spatial types: set HARTONOMOUS_BROKER=table, HARTONOMOUS_SPATIAL=off, HARTONOMOUS_VECTOR=off.
+    # A server without Service Broker or spatial types: set HARTONOMOUS_BROKER=table, HARTONOMOUS_SPATIAL=off, HARTONOMOUS_VECTOR=off;
+    # HARTONOMOUS_FULL_TEXT=off on any: its index is filled some seconds after the commit.
     "sqlserver": DatabaseBackend(
         create=_create_sqlserver_database,
         open=lambda location, **more: SqlServerDatabase(_sqlserver_settings(location, **more)),

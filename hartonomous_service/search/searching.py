@@ -8,7 +8,6 @@ from pydantic import Field
 
 from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.search_rows import LEXICAL_RANKING
 from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
@@ -16,6 +15,7 @@ from hartonomous_service.arguments import Id, Name, Tenant, Text, TypedText, che
 from hartonomous_service.errors import Invalid
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.search.answering import is_answered
+from hartonomous_service.search.by_words import how_words_rank
 from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriPrefix
 from hartonomous_service.search.finding import Finder, Mode
 from hartonomous_service.search.grouping import best_of_each_source
@@ -107,7 +107,7 @@ def search(
             "answered": is_answered(unit_of_work, text, best, floor, ranking),
             "floor": floor,
             "best": None if best is None else round(best, 6),
-            "lexicalRanking": None if mode == "semantic" else unit_of_work.query(LEXICAL_RANKING)[0]["ranking"],
+            "lexicalRanking": None if mode == "semantic" else how_words_rank(unit_of_work, text),
             "results": [{"rank": rank, **hit} for rank, hit in enumerate(described, start=1)],
         }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hartonomous_core.words import _RUN
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver.procedures import load_procedures, load_table_types
@@ -308,6 +309,16 @@ def test_the_running_hour_is_left_to_the_tables_where_they_have_it() -> None:
     """The expression of a partition key stands in the defaults of columns; procedures leave the column out."""
     found = [named(file) for file in files() if "CONVERT(char(13), SYSUTCDATETIME(), 126)" in file.read_text("utf-8")]
     assert found == ["migrations/0001_tables.sql"]
+
+
+def test_what_is_indexed_as_bigrams_elsewhere_is_not_asked_of_the_full_text_index() -> None:
+    text = (folder() / "migrations" / "0017_search.sql").read_text("utf-8")
+    ranges = re.search(r"LIKE N'%(\[.*?\])%'", text.partition("FUNCTION dbo.fn_LexicalRanking")[2])
+    assert ranges
+    basic_plane = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x10000)]))
+    runs = "".join(run[0] for run in _RUN.finditer(basic_plane))
+    assert len(runs) > 30_000
+    assert re.sub(ranges[1], "", runs) == ""
 
 
 def test_texts_that_name_things_are_compared_byte_by_byte() -> None:

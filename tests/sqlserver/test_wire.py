@@ -324,13 +324,16 @@ def test_waiting_for_a_message_is_one_call_on_the_server(server: TdsServer, data
 # ---- migrations
 
 FACTS = Rows([("edition", "int"), ("major", "int"), ("database", "nvarchar(128)"), ("broker_enabled", "int"),
-              ("read_committed_snapshot", "int"), ("snapshot_isolation", "int")], [[3, 16, "atoms", 1, 1, 1]])  # fmt: skip
+              ("read_committed_snapshot", "int"), ("snapshot_isolation", "int"), ("full_text", "int")],
+             [[3, 16, "atoms", 1, 1, 1, 0]])  # fmt: skip
 
 
-def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open_database: Open) -> None:
+def with_an_empty_database(server: TdsServer, *, has_full_text: bool = False) -> None:
+    facts = Rows(FACTS.columns, [[*FACTS.rows[0][:-1], int(has_full_text)]])
+
     def batch(event: Event) -> Reply:
         assert isinstance(event, Batch)
-        return Reply([FACTS] if "AS edition" in event.text else [])
+        return Reply([facts] if "AS edition" in event.text else [])
 
     def prepared(event: Event) -> Reply:
         assert isinstance(event, Call)
@@ -341,6 +344,10 @@ def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open
 
     server.reply("batch", batch)
     server.reply("sp_prepexec", prepared)
+
+
+def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open_database: Open) -> None:
+    with_an_empty_database(server)
     ran = open_database(sqlserver_schema="own").migrate()
     texts = [batch.text for batch in server.logged(Batch)]
     statements = [str(call.values[2]) for call in server.calls("sp_prepexec")]
@@ -350,6 +357,17 @@ def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open
     assert "CREATE TABLE [own].Atom\n" in code
     assert not re.search(r"\bdbo\b", code)
     assert requests(server.log).count("commit") >= len(ran)
+
+
+def test_what_the_server_takes_in_no_transaction_runs_outside_one(server: TdsServer, open_database: Open) -> None:
+    with_an_empty_database(server, has_full_text=True)
+    assert "full_text/0001_index" in open_database().migrate()
+    asked = [event for event in server.log if isinstance(event, Batch | Transaction)]
+    made = [place for place, event in enumerate(asked) if isinstance(event, Batch) and "CREATE FULLTEXT" in event.text]
+    before, after = asked[made[0] - 1], asked[made[-1] + 1]
+    assert made == [made[0], made[0] + 1]
+    assert before == Transaction("rollback", 0, begins=False)
+    assert after == Transaction("begin", 0, begins=False)
 
 
 def test_a_migration_that_fails_is_told_even_if_it_cannot_be_rolled_back(

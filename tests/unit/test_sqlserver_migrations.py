@@ -20,6 +20,7 @@ def server(**changes: Any) -> Server:
         "broker_enabled": True,
         "read_committed_snapshot": True,
         "snapshot_isolation": True,
+        "full_text": False,
     }
     return Server(**fields | changes)
 
@@ -55,7 +56,7 @@ def test_the_schema_is_in_brackets_wherever_it_stands_as_a_name() -> None:
         assert "some_schema" not in code, file
 
 
-@pytest.mark.parametrize("feature", ["migrations", "table_broker", "service_broker", "spatial", "vector"])
+@pytest.mark.parametrize("feature", ["migrations", "table_broker", "service_broker", "spatial", "vector", "full_text"])
 def test_the_migrations_of_each_feature_are_numbered_without_a_gap(feature: str) -> None:
     assert read_migrations(project_file("sql") / "sqlserver" / feature)
 
@@ -70,12 +71,19 @@ def test_the_migrations_of_each_feature_are_numbered_without_a_gap(feature: str)
         ({"broker_enabled": False}, {"broker": "table", "spatial": "off"}, set(), ["table_broker"]),
         ({"major": 17}, {"vector": "off", "spatial": "off"}, set(), ["service_broker"]),
         ({}, {"vector": "on", "spatial": "on"}, set(), ["service_broker", "spatial", "vector"]),
+        ({"full_text": True}, {}, set(), ["service_broker", "spatial", "full_text"]),
+        ({"full_text": True}, {"full_text": "off"}, set(), ["service_broker", "spatial"]),
     ],
 )
 def test_features_are_what_the_settings_say_else_the_journal_else_what_the_server_has(
     facts: dict[str, Any], settings: dict[str, Any], journal: set[str], chosen: list[str]
 ) -> None:
     assert choose_features(Settings(**settings), server(**facts), journal) == chosen
+
+
+def test_full_text_search_that_the_server_lacks_is_refused_where_it_is_asked_for() -> None:
+    with pytest.raises(DatabaseError, match="no full-text search: install it, or set HARTONOMOUS_FULL_TEXT=off"):
+        choose_features(Settings(full_text="on"), server(), set())
 
 
 def test_a_database_keeps_the_broker_it_was_made_with() -> None:

@@ -9,7 +9,7 @@ from hartonomous_resources.database.database_errors import DatabaseError, Databa
 from hartonomous_resources.database.migrations import CORE, Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translate_error
-from hartonomous_resources.database.sqlserver.scripts import in_schema, split_batches
+from hartonomous_resources.database.sqlserver.scripts import in_schema, runs_outside_a_transaction, split_batches
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
@@ -32,6 +32,7 @@ class Server:
     broker_enabled: bool
     read_committed_snapshot: bool
     snapshot_isolation: bool
+    full_text: bool
 
     def refusal(self) -> str | None:
         """Why it cannot hold our schema, with what to do; None if it can."""
@@ -76,6 +77,10 @@ def choose_features(settings: Settings, server: Server, journal: set[str]) -> li
     has_vectors = server.major >= _VECTOR_MAJOR or server.edition == _AZURE_SQL_DATABASE
     if settings.vector == "on" or (settings.vector == "auto" and has_vectors):
         features.append("vector")
+    if settings.full_text == "on" and not server.full_text:
+        raise DatabaseError("this server has no full-text search: install it, or set HARTONOMOUS_FULL_TEXT=off")
+    if settings.full_text != "off" and server.full_text:
+        features.append("full_text")
     return features
 
 
@@ -209,7 +214,9 @@ class Migrator:
         import pyodbc
 
         try:
+            self._connection.autocommit = runs_outside_a_transaction(migration.text)
             self._run(migration.text)
+            self._connection.autocommit = False
             self._record(migration)
             self._connection.commit()
         except pyodbc.Error as error:

@@ -16,6 +16,14 @@ def in_schema(text: str, schema: str) -> str:
     return re.sub(r"\bdbo\b", schema, re.sub(r"\bdbo\.", f"[{schema}].", text))
 
 
+_OUTSIDE = re.compile(r"^-- outside a transaction:", re.MULTILINE)
+
+
+def runs_outside_a_transaction(script: str) -> bool:
+    """Whether a script says that the server takes its statements in no transaction: it can be repeated where it failed half way."""
+    return _OUTSIDE.search(script) is not None
+
+
 _NOT_CODE = re.compile(
     r"--[^\n]*|/\*.*?\*/|N?'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|^[ \t]*(?i:GO)[ \t]*$", re.DOTALL | re.MULTILINE
 )

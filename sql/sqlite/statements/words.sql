@@ -44,5 +44,5 @@ WHERE AtomText MATCH :expression
 ORDER BY rowid DESC LIMIT :n;
 
 -- name: lexical_ranking
--- How this store ranks by words.
-SELECT 'bm25' AS ranking;
+-- How this store ranks by words, whatever the terms are.
+SELECT 'bm25' AS ranking WHERE :terms IS NOT NULL;

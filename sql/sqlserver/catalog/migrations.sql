@@ -4,7 +4,8 @@
 SELECT CONVERT(int, SERVERPROPERTY('EngineEdition')) AS edition,
     COALESCE(CONVERT(int, SERVERPROPERTY('ProductMajorVersion')), 0) AS major, d.name AS [database],
     CONVERT(int, d.is_broker_enabled) AS broker_enabled, CONVERT(int, d.is_read_committed_snapshot_on) AS read_committed_snapshot,
-    CASE WHEN d.snapshot_isolation_state = 1 THEN 1 ELSE 0 END AS snapshot_isolation
+    CASE WHEN d.snapshot_isolation_state = 1 THEN 1 ELSE 0 END AS snapshot_isolation,
+    COALESCE(CONVERT(int, FULLTEXTSERVICEPROPERTY('IsFullTextInstalled')), 0) AS full_text
 FROM sys.databases AS d
 WHERE d.database_id = DB_ID();
 

@@ -53,14 +53,33 @@ BEGIN
     RETURN @shown;
 END;
 GO
--- Atoms that hold some of the terms, words or phrases, as whole words; those with most of them first, the shorter text before the longer one.
--- Letters match whatever their case and accents. It reads every text of the tenant: full-text search is a component that a server need not
--- have.
+-- How words rank: fulltext, by the server's index, where it has been made and filled, but not for a script that puts no space between words,
+-- nor Korean: the index holds no part of a run of these. Else matches, by the number of terms found.
+CREATE FUNCTION dbo.fn_LexicalRanking (@terms nvarchar(max))
+RETURNS varchar(8)
+AS
+BEGIN
+    IF OBJECT_ID(N'dbo.usp_full_text_matches') IS NULL
+        OR CONVERT(int, OBJECTPROPERTYEX(OBJECT_ID(N'dbo.Atom'), N'TableFulltextPopulateStatus')) IN (1, 2)
+        OR EXISTS (SELECT 1 FROM OPENJSON(@terms) AS j
+                   WHERE j.value COLLATE Latin1_General_100_BIN2 LIKE N'%[ก-໿က-႟ᄀ-ᇿក-៿ᥐ-᪭々-ퟻ豈-﫿]%')
+        RETURN 'matches';
+    RETURN 'fulltext';
+END;
+GO
+-- Atoms that hold some of the terms, words or phrases. Without the full-text index it reads every text of the tenant: those that hold most
+-- of them as whole words come first, the shorter text before the longer one, and letters match whatever their case and accents.
 CREATE PROCEDURE dbo.usp_lexical_matches @terms nvarchar(max), @tenant_id int, @wanted nvarchar(max), @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF dbo.fn_LexicalRanking(@terms) = 'fulltext'
+    BEGIN
+        EXEC dbo.usp_full_text_matches @terms = @terms, @tenant_id = @tenant_id, @wanted = @wanted, @n = @n;
+        RETURN;
+    END;
+
     DECLARE @patterns TABLE (Pattern nvarchar(4000) COLLATE Latin1_General_100_CI_AI NOT NULL);
     INSERT INTO @patterns (Pattern)
     SELECT DISTINCT CONCAT(N'%[^0-9a-z]', REPLACE(REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(1000), j.value), N'~', N'~~'), N'%', N'~%'),
@@ -76,13 +95,12 @@ BEGIN
     ORDER BY COUNT(*) DESC, DATALENGTH(a.CanonicalText), a.AtomId;
 END;
 GO
--- How this store ranks by words: by the number of words found.
-CREATE PROCEDURE dbo.usp_lexical_ranking
+CREATE PROCEDURE dbo.usp_lexical_ranking @terms nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT 'matches' AS ranking;
+    SELECT dbo.fn_LexicalRanking(@terms) AS ranking;
 END;
 GO
 -- Atoms of a tenant that a search may show: held by a current source, or inserted by hand.

@@ -185,6 +185,14 @@ def test_procedures_and_functions_with_our_names_move_to_a_schema_of_their_own()
     assert again.statements[0].startswith("ALTER SCHEMA")
 
 
+def test_a_primary_key_gets_the_name_by_which_ours_is_known() -> None:
+    named = replace(ATOM.indexes[0], name="PK__Atom's__3214EC07")
+    plan = plan_adoption(old_schema(replace(ATOM, indexes=(named,))))
+
+    assert plan.refusals == ()
+    assert position(plan, "@objname = N'[dbo].[PK__Atom''s__3214EC07]', @newname = N'PK_Atom'") >= 0
+
+
 def test_an_index_and_a_constraint_of_another_meaning_make_room_for_ours() -> None:
     hilbert = OldIndex(
         "IX_AtomEmbedding_Hilbert", False, False, False, ("HilbertValue",), filter="([HilbertValue] IS NOT NULL)"

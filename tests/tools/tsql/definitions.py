@@ -83,7 +83,7 @@ def read(file: Path) -> tuple[Script | list[Finding], list[Finding]]:
 
 def migrations(broker: str) -> list[Script]:
     """The scripts that make one installation: core, broker and features, in order. What the parser rejects is left out."""
-    folders = ("", "migrations", broker, "spatial", "vector")
+    folders = ("", "migrations", broker, "spatial", "vector", "full_text")
     chosen = [file for name in folders for file in sorted((folder() / name).glob("*.sql")) if not _has_names(file)]
     return [script for script, _ in map(read, chosen) if isinstance(script, Script)]
 

@@ -38,7 +38,8 @@ def file_rules(script: Script) -> Iterator[Finding]:
     for batch in script.tree.all("Batches"):
         yield from _alteration_rules(script, batch)
         for statement in batch.all("Statements"):
-            if not statement.kind.startswith(_IN_MIGRATIONS):
+            made = statement["ThenStatement"] if statement.kind == "IfStatement" else statement
+            if not made.kind.startswith(_IN_MIGRATIONS):
                 yield script.finding(statement, f"{statement.kind} does not belong in a migration")
             if statement.kind in _PROCEDURES:
                 yield from _procedure_rules(script, statement)

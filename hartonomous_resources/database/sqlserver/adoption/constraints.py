@@ -1,6 +1,6 @@
 """The constraints of an adopted table, and what only the old one has: added, kept or refused."""
 
-from hartonomous_resources.database.sqlserver.adoption.draft import Draft, quoted
+from hartonomous_resources.database.sqlserver.adoption.draft import Draft, quoted, rename_statement
 from hartonomous_resources.database.sqlserver.adoption.old_schema import OldTable
 from hartonomous_resources.database.sqlserver.adoption.target import Constraint, Table
 
@@ -15,7 +15,14 @@ def add_constraint(draft: Draft, table: Table, old: OldTable, constraint: Constr
         case "DEFAULT":
             return
         case "PRIMARY KEY":
-            if not any(i.primary and {c.lower() for c in i.columns} == wanted for i in old.indexes):
+            key = next((i for i in old.indexes if i.primary and {c.lower() for c in i.columns} == wanted), None)
+            if key and key.name.lower() != constraint.name.lower():  # a full-text index names it
+                draft.free_name(constraint.name)
+                draft.differences.append(
+                    f"the primary key of {table.name} is {quoted(key.name)}: it becomes {constraint.name}"
+                )
+                draft.statements.append(rename_statement(f"dbo.{quoted(key.name)}", constraint.name, "OBJECT"))
+            elif not key:
                 columns = ", ".join(constraint.columns)
                 draft.refusals.append(
                     f"the primary key of {table.name} is not ({columns}): ALTER TABLE {table.name} ADD CONSTRAINT {constraint.name} "

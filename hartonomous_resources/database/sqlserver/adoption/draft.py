@@ -53,5 +53,6 @@ def blocking(draft: Draft, old: OldTable, column: str, free: set[str]) -> str:
 
 
 def rename_statement(what: str, new_name: str, kind: str) -> str:
-    """Return the statement that gives something of ours another name; all three are names that we know."""
-    return f"EXEC sys.sp_rename @objname = N'{what}', @newname = N'{new_name}', @objtype = N'{kind}'"
+    """Return the statement that gives something another name; `new_name` and `kind` are words that we know."""
+    named = what.replace("'", "''")
+    return f"EXEC sys.sp_rename @objname = N'{named}', @newname = N'{new_name}', @objtype = N'{kind}'"

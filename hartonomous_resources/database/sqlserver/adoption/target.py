@@ -13,7 +13,7 @@ from hartonomous_resources.project_files import project_file
 TABLES_MIGRATION = "0001_tables"
 """The migration whose place an adoption takes."""
 
-FEATURES = ("table_broker", "service_broker", "spatial", "vector")
+FEATURES = ("table_broker", "service_broker", "spatial", "vector", "full_text")
 
 _STRINGS_AND_COMMENTS = re.compile(r"('(?:[^']|'')*')|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _GO = re.compile(r"^\s*GO\s*$", re.MULTILINE | re.IGNORECASE)
