@@ -107,7 +107,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10, help="single files from rest (10)")
     parser.add_argument("--files", type=int, default=30, help="files at once, and files one by one (30)")
     options = parser.parse_args()
-    with temporary_home(linger_seconds=1) as folder:
+    with temporary_home(text_unit="sentence", linger_seconds=1) as folder:
         bench = Bench(folder)
         texts = iter(text for text in ewt_documents(options.data) if len(text) > 200)
         with dev():

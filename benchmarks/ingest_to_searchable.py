@@ -102,7 +102,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2, help="threads of both (2)")
     parser.add_argument("--generated", type=int, default=0, help="so many more sentences, of drawn EWT words (0)")
     options = parser.parse_args()
-    with temporary_home(threads=options.threads) as folder:
+    with temporary_home(text_unit="sentence", threads=options.threads) as folder:
         from hartonomous_resources.compute.text_model import ensure_text_model
         from hartonomous_resources.settings import Settings
 

@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--distinct", type=float, default=0.8, help="part of the sentences that is new (0.8)")
     options = parser.parse_args()
     size = options.size * MIB
-    with temporary_home(max_source_bytes=16 * 1024 * MIB) as folder:
+    with temporary_home(text_unit="sentence", max_source_bytes=16 * 1024 * MIB) as folder:
         from hartonomous_assets import atoms, chain, sources
         from hartonomous_assets.stage import Work
         from hartonomous_core.clock import current_hour

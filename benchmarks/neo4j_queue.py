@@ -30,7 +30,7 @@ def synced_from_queue(graph: Any) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="hartonomous-benchmark-") as folder:
         database = SqliteDatabase(Path(folder, "hartonomous.db"))
         database.migrate()
-        work = Work(current_hour(), "run", open_home(Path(folder), database, graph))
+        work = Work(current_hour(), "run", open_home(Path(folder), database, graph, text_unit="sentence"))
         new, again = [], []
         for number in range(ROUNDS):
             events = make_events(work, number)

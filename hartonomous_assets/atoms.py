@@ -27,7 +27,7 @@ from hartonomous_assets.source_claims import (
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_core.atomizers import ATOMIZERS, Atom, Atomizer, NotUtf8Error, atomizer_for
+from hartonomous_core.atomizers import Atom, Atomizer, NotUtf8Error, atomizer_for, atomizer_version, atomizers
 from hartonomous_core.atomizers.content_type import Scan, media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
@@ -37,6 +37,7 @@ from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomR
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
@@ -116,9 +117,9 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
         transact(work.resources.database, lambda unit_of_work: renew_lease(unit_of_work, work, source))
     found = scan(stream)
     content_type = _content_type_to_use(source, found)
-    if _is_unchanged(work, source, found, content_type):
+    atomizer = atomizer_for(content_type, work.resources.settings.text_unit)
+    if _is_unchanged(work, source, found, content_type, atomizer):
         return {"unchanged": 1}
-    atomizer = atomizer_for(content_type)
     stream.seek(0)
     written_hash = hashlib.sha256()
     ordinals = dict.fromkeys(ROLES, 0)
@@ -160,8 +161,11 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
         yield Progress(counts)
 
 
-def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: str) -> bool:
-    """Return whether the current version has the same bytes and kind; if so, note that it was seen again and delete the new row."""
+def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: str, atomizer: Atomizer) -> bool:
+    """Return whether the current version has the same bytes and kind, and would have the same atoms.
+
+    If so, note that it was seen again and delete the new row.
+    """
 
     def see_once_more(unit_of_work: UnitOfWork) -> bool:
         current = unit_of_work.query(
@@ -171,6 +175,8 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
             content_hash=found.sha256,
         )
         if not current or media_type(current[0]["contentType"]) != media_type(content_type):
+            return False
+        if current[0]["atomizerVersion"] != atomizer_version(atomizer):
             return False
         renew_lease(unit_of_work, work, source)
         unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
@@ -257,7 +263,7 @@ def _finish(
         content_hash=found.sha256,
         byte_length=found.byte_length,
         content_type=content_type,
-        atomizer_version=f"{atomizer.name} {atomizer.version}",
+        atomizer_version=atomizer_version(atomizer),
         note=_why_not_searchable(content_type, found),
     )
     delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
@@ -290,7 +296,7 @@ STAGE = Stage(
         kinds={store_kind(), "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("Atom"),
-        code_version=", ".join(f"{atomizer.name} {atomizer.version}" for atomizer in ATOMIZERS),
+        code_version=", ".join(map(atomizer_version, atomizers(Settings().text_unit))),
         description="Sources broken into content-addressed atoms, one per tenant and SHA-256, with the order, offsets and separators "
         "that rebuild every source byte for byte.",
     ),

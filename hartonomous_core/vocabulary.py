@@ -11,6 +11,10 @@ MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 EMBEDDED_MODALITIES: Final[tuple[Modality, ...]] = ("text", "image", "audio", "video", "code")
 """Every atom of these needs an embedding, unless its subtype is `gap`."""
 
+TextUnit = Literal["passage", "sentence"]
+"""What text becomes: the subtype of its atoms; their content type is `text/` and this."""
+TEXT_UNITS: Final[tuple[TextUnit, ...]] = get_args(TextUnit)
+
 GAP: Final = "gap"
 """The subtype of atoms that only separate others: they are neither embedded nor in the graph."""
 

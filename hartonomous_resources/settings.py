@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hartonomous_core.embedders import TEXT_MODEL, Precision
+from hartonomous_core.vocabulary import TextUnit
 from hartonomous_resources.dotnet_configuration import read_configuration, settings_of_configuration
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
@@ -60,6 +61,11 @@ class Settings(BaseSettings):
     model_dir: Path = Field(
         default_factory=lambda: _folder_of_user(platformdirs.user_cache_path) / "models",
         description="Folder of downloaded and built models; may be shared between homes.",
+    )
+    text_unit: TextUnit = Field(
+        default="passage",
+        description="What text is broken into, and so what is embedded and found: passages (runs of sentences) or single sentences. "
+        "A file ingested again is broken up anew if this has changed.",
     )
     text_model: str = Field(
         default=TEXT_MODEL,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, BinaryIO
 
 from pydantic import PlainValidator, ValidationError
 
+from hartonomous_core.atomizers import atomizer_for, atomizer_version
 from hartonomous_core.atomizers.content_type import HEAD_BYTES, media_type, scan, sniff
 from hartonomous_core.clock import current_hour, time_ordered_uuid, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
@@ -67,8 +68,9 @@ def ingest(
     """Enqueue every file (folders recursively) and, with `wait`, wait until all are done.
 
     A file whose bytes, and content type if one is given, are those of its current version is only marked as seen again: no message, no
-    run, no model. A running daemon does the work; without one, the chain runs in this process, through Dagster. Work that an
-    earlier, killed command left is finished, too. A path that cannot be ingested is reported; the others are ingested.
+    run, no model; unless it would have other atoms now, by another HARTONOMOUS_TEXT_UNIT or version of what finds them. A running
+    daemon does the work; without one, the chain runs in this process, through Dagster. Work that an earlier,
+    killed command left is finished, too. A path that cannot be ingested is reported; the others are ingested.
 
     Raises Invalid for a text that is not a content type.
 
@@ -246,6 +248,9 @@ def _is_unchanged(
     resources: Resources, path: Path, uri: str, version: dict[str, Any], content_type: str | None
 ) -> bool:
     if content_type and media_type(content_type) != media_type(version["contentType"]):
+        return False
+    atomizer = atomizer_for(version["contentType"], resources.settings.text_unit)
+    if version["atomizerVersion"] != atomizer_version(atomizer):
         return False
     try:
         if path.stat().st_size != version["byteLength"]:

@@ -1,21 +1,43 @@
 """Atomizers turn a seekable byte stream into an iterator of atoms, in bounded memory. They know no Dagster, database or network.
 
-A new kind of file is one module with an `Atomizer` and one line in `ATOMIZERS`.
+A new kind of file is one module with an `Atomizer` and one line in `atomizers`.
 """
+
+from functools import cache
 
 from hartonomous_core.atomizers.chunks import ChunkAtomizer
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
-from hartonomous_core.atomizers.text import NotUtf8Error, TextAtomizer
-
-ATOMIZERS: tuple[Atomizer, ...] = (
-    TextAtomizer(),
-    ChunkAtomizer(),  # takes everything, so it comes last
-)
+from hartonomous_core.atomizers.text import TextAtomizer
+from hartonomous_core.atomizers.text_stream import NotUtf8Error
+from hartonomous_core.vocabulary import TextUnit
 
 
-def atomizer_for(content_type: str) -> Atomizer:
+@cache
+def atomizers(unit: TextUnit) -> tuple[Atomizer, ...]:
+    """Return one of each; text becomes passages or sentences."""
+    return (
+        TextAtomizer(unit),
+        ChunkAtomizer(),  # takes everything, so it comes last
+    )
+
+
+def atomizer_for(content_type: str, unit: TextUnit = "passage") -> Atomizer:
     """Return the first registered atomizer that handles `content_type` (case does not matter; of the parameters, charset does)."""
-    return next(atomizer for atomizer in ATOMIZERS if atomizer.handles(content_type))
+    return next(atomizer for atomizer in atomizers(unit) if atomizer.handles(content_type))
 
 
-__all__ = ["ATOMIZERS", "Atom", "Atomizer", "ChunkAtomizer", "NotUtf8Error", "TextAtomizer", "atomizer_for"]
+def atomizer_version(atomizer: Atomizer) -> str:
+    """Return what is recorded with a source (AtomizerVersion): as long as it is the same, the same bytes give the same atoms."""
+    return f"{atomizer.name} {atomizer.version}"
+
+
+__all__ = [
+    "Atom",
+    "Atomizer",
+    "ChunkAtomizer",
+    "NotUtf8Error",
+    "TextAtomizer",
+    "atomizer_for",
+    "atomizer_version",
+    "atomizers",
+]

@@ -1,17 +1,17 @@
 """Breaks UTF-8 text into sentences while it streams: where atoms end depends on the text alone, never on how it was read."""
 
 import re
-from codecs import utf_8_decode
 from collections.abc import Iterator
 from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO
 
+from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
+from hartonomous_core.atomizers.passages import passages
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
-from hartonomous_core.atomizers.sentences import Text, sentences
-from hartonomous_core.vocabulary import GAP
-
-READ_BYTES = 256 * 1024
+from hartonomous_core.atomizers.sentences import sentences
+from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, Text
+from hartonomous_core.vocabulary import GAP, TextUnit
 
 _CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([^\s;"']+)""")
 
@@ -25,25 +25,22 @@ _TEXT_TYPES = {
 }
 
 
-class NotUtf8Error(ValueError):
-    """The stream is not UTF-8; `offset` is the byte at which the first invalid sequence begins."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(f"not valid UTF-8 at byte {offset}")
-        self.offset = offset
-
-
 class TextAtomizer:
-    """Sentences of UTF-8 text: modality 'text', subtype 'sentence' or 'gap'."""
+    """Passages or sentences of UTF-8 text: modality 'text', subtype 'passage', 'sentence' or 'gap'."""
 
     name = "text"
     needs_utf8 = True
     gives_text = True
 
+    def __init__(self, unit: TextUnit = "passage") -> None:
+        self._unit: TextUnit = unit
+        self._content_type = f"text/{unit}"
+
     @cached_property
     def version(self) -> str:
-        """Own version and that of the library that decides the boundaries."""
-        return f"1+nupunkt-{version('nupunkt')}"
+        """Own version, the unit with all that decides where it ends, and the version of the library that decides the boundaries."""
+        least, most = PASSAGE_LIMITS if self._unit == "passage" else SENTENCE_LIMITS
+        return f"2+{self._unit}-{least}-{most}+nupunkt-{version('nupunkt')}"
 
     def handles(self, content_type: str) -> bool:
         """True for text/*, JSON, NDJSON, XML, YAML, TOML and JavaScript, and for +json and +xml types, unless of another charset."""
@@ -54,55 +51,26 @@ class TextAtomizer:
         return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _TEXT_TYPES
 
     def atomize(self, stream: BinaryIO, content_type: str = "text/plain") -> Iterator[Atom]:
-        """Yield sentences without surrounding white space; what separates two is the suffix of the first.
+        """Yield passages or sentences without surrounding white space; what separates two is the suffix of the first.
 
-        A separator longer than 64 bytes, and white space or a byte order mark at the very start, becomes
-        'gap' atoms. No content is longer than 8 KiB.
-
+        A separator longer than 64 bytes, and white space or a byte order mark at the very start, becomes 'gap' atoms.
         Raises NotUtf8Error; what was yielded before it is only a part of the source.
         """
-        for content, separator in sentences(_DecodedStream(stream)):
+        for content, separator in pieces(DecodedStream(stream), self._unit):
             suffix = separator.encode()
             is_gap = not content or len(suffix) > MAX_SUFFIX_BYTES
             if content:
-                yield Atom(content.encode(), b"" if is_gap else suffix, "text", "sentence", "text/plain", content)
+                coded = content.encode()
+                yield Atom(coded, b"" if is_gap else suffix, "text", self._unit, self._content_type, content)
             if is_gap:
-                yield Atom(suffix, b"", "text", GAP, "text/plain", None)
+                for start in range(0, len(separator), LONGEST_SPACE):
+                    gap = separator[start : start + LONGEST_SPACE].encode()
+                    yield Atom(gap, b"", "text", GAP, "text/plain", None)
 
 
-class _DecodedStream(Text):
-    """Decodes a UTF-8 stream, and keeps only the text that is being looked at."""
+def pieces(text: Text, unit: TextUnit) -> Iterator[tuple[str, str]]:
+    """Yield the passages or the sentences of a text, each with what separates it from the next; white space by itself has no content.
 
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__("")
-        self._stream = stream
-        self._undecoded = b""
-        self._bytes_decoded = 0
-        self._ended = False
-
-    def look(self, characters: int) -> int:
-        while len(self.buffer) - self.position < characters and not self._ended:
-            self._read()
-        return super().look(characters)
-
-    def _read(self) -> None:
-        block = _read_fully(self._stream, READ_BYTES)
-        self._ended = not block
-        data = self._undecoded + block
-        try:
-            decoded, used = utf_8_decode(data, "strict", self._ended)
-        except UnicodeDecodeError as error:
-            raise NotUtf8Error(self._bytes_decoded + error.start) from error
-        self._undecoded = data[used:]
-        self._bytes_decoded += used
-        self.buffer = self.buffer[self.position :] + decoded
-        self.position = 0
-
-
-def _read_fully(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end: a stream may return less than it was asked for."""
-    parts = []
-    while size and (part := stream.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+    All contents and separators, in order, are the text.
+    """
+    return passages(text) if unit == "passage" else sentences(text, SENTENCE_LIMITS)

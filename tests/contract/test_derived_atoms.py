@@ -31,13 +31,14 @@ TIDES, BEES, FOG = "The sea rises twice a day.", "Bees dance to show the way.", 
 @pytest.fixture(autouse=True)
 def _with_the_atomizer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line of the registry."""
-    monkeypatch.setattr(atomizers, "ATOMIZERS", (SqueezedTextAtomizer(), *atomizers.ATOMIZERS))
+    others = atomizers.atomizers
+    monkeypatch.setattr(atomizers, "atomizers", lambda unit: (SqueezedTextAtomizer(), *others(unit)))
 
 
 @pytest.fixture
 def home(make_home: Callable[..., Resources], model_dir: Path, text_model: TextModelFiles) -> Resources:
-    """A home whose batches of atoms are small: a source is several of them."""
-    return make_home(model_dir=model_dir, atom_batch_size=4)
+    """A home whose atoms are sentences and whose batches are small: a source is several of them."""
+    return make_home(model_dir=model_dir, atom_batch_size=4, text_unit="sentence")
 
 
 def run(home: Resources, *bodies: bytes) -> None:

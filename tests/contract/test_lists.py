@@ -15,7 +15,7 @@ from hartonomous_service.search import list_places, search
 from hartonomous_service.source_records import list_sources, verify_sources
 from hartonomous_service.statistics import collect_stats
 from tests.builders import request, write
-from tests.stages import ingest
+from tests.stages import MakeHome, ingest
 
 SENTENCE = "The harbour lay quiet under the fog."
 HASH = hashlib.sha256(SENTENCE.encode()).hexdigest()
@@ -23,8 +23,9 @@ FILES = 25
 
 
 @pytest.fixture
-def many(home: Resources) -> Resources:
+def many(make_home: MakeHome) -> Resources:
     """A sentence in 25 files, twice in the first; three dead letters; three inferences; another tenant's one of each."""
+    home = make_home(text_unit="sentence")
     texts = [f"{SENTENCE} {SENTENCE if i == 0 else f'Number {i}.'}" for i in range(FILES)]
     ingest(home, *(request(rawData=text.encode(), sourceUri=f"mail:{i}") for i, text in enumerate(texts)))
     ingest(home, *(request(uri=f"ftp://{i}") for i in range(3)), request(uri="ftp://other", tenantId=1))

@@ -17,6 +17,7 @@ from hartonomous_resources.work.provenance_parts import (
 )
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, receive_all, request
+from tests.stages import MakeHome
 
 
 def ingest(home: Resources, text: bytes) -> AtomsEvent:
@@ -46,7 +47,8 @@ def test_an_inference_brings_its_own_edges_however_many_named_its_atoms_before(h
     assert edges(home, describe_inferences, ["7"]) == {"USED_MODEL": 1, "USED_ATOM": 1}
 
 
-def test_atoms_are_joined_to_earlier_inferences_by_the_first_source_that_brings_them(home: Resources) -> None:
+def test_atoms_are_joined_to_earlier_inferences_by_the_first_source_that_brings_them(make_home: MakeHome) -> None:
+    home = make_home(text_unit="sentence")
     answer = "The sea rises."
     for number in range(3):
         record_inference(

@@ -37,7 +37,7 @@ def count(client: Any, table: str) -> int:
 
 
 def test_a_source_that_was_resumed_has_both_runs(make_home: MakeHome, client: Any) -> None:
-    home = make_home(atom_batch_size=1)
+    home = make_home(atom_batch_size=1, text_unit="sentence")
     sentences = request(rawData=b"The sea rises. The sea falls. It is so.", contentType="text/plain")
     enqueue(home.database, INGESTION_QUEUE, [sentences])
     landed = landing.STAGE.steps(Work(current_hour(), "landed it", home, "lander"))
@@ -55,7 +55,7 @@ def test_a_source_that_was_resumed_has_both_runs(make_home: MakeHome, client: An
 
 
 def test_a_run_that_writes_a_source_twice_is_there_once(make_home: MakeHome, client: Any) -> None:
-    home = make_home(atom_batch_size=1)
+    home = make_home(atom_batch_size=1, text_unit="sentence")
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"One. Two. Three.", contentType="text/plain")])
     next(landing.STAGE.steps(Work(current_hour(), "run", home, "lander")))
 

@@ -18,12 +18,14 @@ from hartonomous_assets.stage import Progress, Work
 from hartonomous_core.atomizers.content_type import Scan
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_provenance_event
+from hartonomous_core.vocabulary import TextUnit
 from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work
+from hartonomous_service.ingest import ingest as ingest_paths
 from tests.backends import DATABASES, GRAPHS, Store, rows
 from tests.builders import (
     broken_invariants,
@@ -99,7 +101,8 @@ def test_bytes_that_a_message_carried_are_kept_once_as_atoms(home: Resources) ->
     assert list(home.blobs.list_keys()) == []
 
 
-def test_an_atomized_source_is_published_with_its_atoms_run_and_id(home: Resources) -> None:
+def test_an_atomized_source_is_published_with_its_atoms_run_and_id(make_home: MakeHome) -> None:
+    home = make_home(text_unit="sentence")
     ingest(home, request(rawData=b"One. Two. One.", sourceUri="note:a.txt"))
 
     events = [parse_provenance_event(m.body) for m in receive_all(home.database, PROVENANCE_QUEUE)]
@@ -153,6 +156,40 @@ def test_the_same_bytes_again_change_only_when_the_source_was_last_seen(home: Re
     assert without(again, "lastSeenAt") == without(first, "lastSeenAt")
     assert everything() == before
     assert report.counts == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("by_message", [True, False], ids=["by message", "by ingest"])
+def test_the_same_bytes_are_a_new_version_where_text_has_another_unit(
+    make_home: MakeHome, client: Any, by_message: bool
+) -> None:
+    units: tuple[TextUnit, ...] = ("passage", "sentence", "sentence", "passage")
+    for unit in units:
+        home = make_home(text_unit=unit)
+        path = put_file(home, "a.txt", b"One sentence. Another one.")
+        if by_message:
+            ingest(home, request(uri=path.as_uri()))
+        else:
+            ingest_paths(home, [path], wait=False)
+            run_stages_of(home)
+
+    first, second, third = all_sources(home)
+    assert [source["supersededBy"] for source in (first, second, third)] == [
+        second["sourceId"],
+        third["sourceId"],
+        None,
+    ]
+    assert first["atomizerVersion"] == third["atomizerVersion"] != second["atomizerVersion"]
+    atoms_of_sources = rows(
+        client,
+        "SELECT sa.SourceId AS source, a.Subtype AS subtype, a.CanonicalText AS text FROM SourceAtom AS sa "
+        "INNER JOIN Atom AS a ON a.AtomId = sa.AtomId ORDER BY sa.SourceId, sa.Ordinal",
+    )
+    assert [(row["source"], row["subtype"], row["text"]) for row in atoms_of_sources] == [
+        (first["sourceId"], "passage", "One sentence. Another one."),
+        (second["sourceId"], "sentence", "One sentence."),
+        (second["sourceId"], "sentence", "Another one."),
+        (third["sourceId"], "passage", "One sentence. Another one."),
+    ]
 
 
 def test_changed_bytes_make_a_second_version_and_supersede_the_first(home: Resources) -> None:
@@ -242,7 +279,7 @@ def test_a_source_that_was_tried_before_comes_alone_and_after_the_others(home: R
 
 
 def test_a_stop_gives_back_what_was_claimed_and_not_begun(make_home: MakeHome, client: Any) -> None:
-    home = make_home(atom_batch_size=1)
+    home = make_home(atom_batch_size=1, text_unit="sentence")
     land(home, b"It has two. And more.", b"Not begun.")
 
     stopped = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
@@ -407,8 +444,8 @@ def test_a_file_that_changes_while_it_is_read_is_tried_five_times_and_given_up(l
 
 
 def test_a_text_that_stops_being_utf8_while_it_is_read_fails_no_stage(make_home: MakeHome) -> None:
-    home = make_home(atom_batch_size=2000)
-    text = b"".join(b"This is sentence number %d. " % n for n in range(16_000))
+    home = make_home(atom_batch_size=200)
+    text = b"".join(b"This is sentence number %d. " % n for n in range(40_000))
     path = put_file(home, "a.txt", text)
     enqueue(home.database, INGESTION_QUEUE, [request(uri=path.as_uri())])
     run_stages_of(home, landing.STAGE)

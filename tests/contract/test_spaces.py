@@ -216,7 +216,7 @@ def test_atoms_that_a_run_with_fewer_models_embeds_meanwhile_are_queued_for_the_
 def test_two_real_models_give_each_atom_two_vectors_two_places_and_two_edges(
     make_home: Callable[..., Resources], model_dir: Path, client: Any
 ) -> None:
-    home = make_home(model_dir=model_dir, text_precision="fp32,int8")
+    home = make_home(model_dir=model_dir, text_precision="fp32,int8", text_unit="sentence")
     ingest(
         home,
         request(rawData=b"The moon moves the tides.\nBread needs flour, water and time.", contentType="text/plain"),

@@ -76,7 +76,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_mod
     for name, content in FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir)
+    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"text_unit": "sentence"})
     first = home.json("ingest", folder)
     (folder / "tide.txt").write_text(f"{NEW_TIDE} A lantern swung above the customs house.\n")
     home.json("ingest", "--no-wait", "--tenant", "7", folder / "harbour.txt")

@@ -48,13 +48,16 @@ def hour() -> str:
     return hour_with_room(60)
 
 
+def passages(*names: str) -> str:
+    """A text of so many passages."""
+    return "\n\n".join(f"{name} of the passages." + " It goes on for a while." * 17 for name in names)
+
+
 @pytest.fixture
 def put(resources: Resources, tmp_path: Path) -> Callable[..., Path]:
     """Writes a file and puts it on the queue, as `ingest --no-wait` does."""
 
-    def put_file(
-        name: str = "file.txt", content: str | bytes = "A first sentence is here. A second one follows it."
-    ) -> Path:
+    def put_file(name: str = "file.txt", content: str | bytes = passages("First", "Second")) -> Path:
         path = tmp_path / "files" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -128,7 +131,7 @@ def test_dagster_definitions_validate_accepts_a_fresh_home(home: Home) -> None:
 
 
 def test_dagster_asset_materialize_of_one_hour_does_what_is_queued(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "file.txt").write_text("A first sentence is here. A second one follows it.")
+    (tmp_path / "file.txt").write_text(passages("First", "Second"))
     hour = hour_with_room(60)
     home.json("ingest", "--no-wait", tmp_path / "file.txt")
 
@@ -148,7 +151,7 @@ def test_dagster_asset_materialize_of_one_hour_does_what_is_queued(home: Home, t
 
 
 def test_a_range_of_two_hours_is_one_run_with_the_figures_of_each_hour(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "file.txt").write_text("A first sentence is here. A second one follows it.")
+    (tmp_path / "file.txt").write_text(passages("First", "Second"))
     this_hour = hour_with_room(60)
     last_hour = (datetime.strptime(this_hour, HOUR_FORMAT) - timedelta(hours=1)).strftime(HOUR_FORMAT)
     two_hours_ago = (datetime.now(UTC) - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -11,6 +11,7 @@ import pytest
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import Settings
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.ingest import ingest
 from hartonomous_service.lineage.queries import LineageQuery, find_impact, find_lineage
@@ -57,7 +58,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_mod
     folder = tmp_path_factory.mktemp("folder").resolve()
     (folder / "harbour.txt").write_text(f"{FOG} A lantern swung above the customs house.")
     (folder / "bread.txt").write_text(f"{DOUGH} Let it rest overnight in a cool place.")
-    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir)
+    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"text_unit": "sentence"})
     ingested = home.json("ingest", folder)["sources"]
     found = home.json("search", "fog in the harbour", "-k", "1", "--record", "writer-7b", "--task", "answer")
     completed = {"inferenceId": found["inferenceId"], "model": "writer-7b", "outputTexts": [ANSWER], "durationMs": 412}
@@ -178,6 +179,13 @@ def test_what_cannot_be_read_at_all_is_one_line_of_error(home: Home, tmp_path: P
 
 
 # ---- the chain
+
+
+@pytest.fixture
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a home whose atoms are sentences, for this process and its runs."""
+    monkeypatch.setenv("HARTONOMOUS_TEXT_UNIT", "sentence")
+    return settings.model_copy(update={"text_unit": "sentence"})
 
 
 @pytest.fixture

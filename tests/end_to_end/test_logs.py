@@ -16,7 +16,8 @@ MANY = "".join(f"The keeper counted ship number {i} at dawn.\n" for i in range(1
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: object) -> Home:
     """A home that logs what its runs do, as `hartonomous dev` does by default."""
-    return Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"log_level": "info", "linger_seconds": 0})
+    settings = {"log_level": "info", "linger_seconds": 0, "text_unit": "sentence"}
+    return Home(tmp_path_factory.mktemp("homes") / "home", model_dir, settings)
 
 
 @pytest.fixture(scope="module")

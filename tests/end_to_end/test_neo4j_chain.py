@@ -105,6 +105,7 @@ def server(started: Neo4jServer) -> Neo4jServer:
 def home(home: Home, server: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A fresh home whose graph is in Neo4j: for commands, and by the environment for this process and those that it starts."""
     home = home.with_settings(
+        text_unit="sentence",
         neo4j_uri=server.uri,
         neo4j_user="neo4j",
         neo4j_password=ONLY_FOR_TESTS,

@@ -13,14 +13,14 @@ from hartonomous_assets import queues, sensors, stage_metadata
 from hartonomous_assets.chain import SENSOR_TAG, STAGES
 from hartonomous_assets.definitions import defs
 from hartonomous_assets.sensors import service_broker_sensor
-from hartonomous_core.atomizers import ATOMIZERS
+from hartonomous_core.atomizers import atomizer_version, atomizers
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import run_chain
 from tests.builders import dead_letters, enqueue, request
 from tests.cli import Home, hour_with_room
-from tests.end_to_end.test_dagster import checks, dagster, hour, instance, materialisations, put
+from tests.end_to_end.test_dagster import checks, dagster, hour, instance, materialisations, passages, put
 
 __all__ = ["hour", "instance", "put"]
 
@@ -46,7 +46,7 @@ def test_progress_is_observed_and_each_asset_materialised_once(
 ) -> None:
     monkeypatch.setattr(stage_metadata, "_REPORT_SECONDS", 0.0)
     monkeypatch.setenv("HARTONOMOUS_ATOM_BATCH_SIZE", "1")
-    put(content="A first sentence is here. A second one follows it. A third one ends it.")
+    put(content=passages("First", "Second", "Third"))
 
     run_id = run_chain(settings, instance, hour).run_id
 
@@ -166,7 +166,7 @@ def test_every_stage_says_what_its_code_is_and_how_fresh_it_has_to_be(name: str)
 
 
 def test_the_version_of_the_code_names_atomizers_and_model() -> None:
-    assert SPECS["atoms"].code_version == ", ".join(f"{atomizer.name} {atomizer.version}" for atomizer in ATOMIZERS)
+    assert SPECS["atoms"].code_version == ", ".join(map(atomizer_version, atomizers("passage")))
     assert SPECS["atom_embeddings"].code_version == "all-MiniLM-L6-v2 int8"
 
 

@@ -79,7 +79,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: 
     """The short and the long INSERT, then the chain, then a file that holds the long sentence, too."""
     folder = tmp_path_factory.mktemp("folder")
     (folder / "long.txt").write_text(f"{LONG} And another one.\n")
-    made = Home(tmp_path_factory.mktemp("homes") / "home", model_dir)
+    made = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"text_unit": "sentence"})
     for script in (INSERT_AND_SELECT, INSERT_LONG):
         made.json("sql", "--write", script)
     made.json("ingest", folder)

@@ -12,13 +12,14 @@ from tests.faults.files import write_files
 from tests.faults.state import loose_ends, state_of
 
 SMALL = {
+    "text_unit": "sentence",
     "ingestion_batch_size": 10,
     "atom_batch_size": 40,
     "embedding_batch_size": 32,
     "projection_batch_size": 32,
     "provenance_batch_size": 3,
 }
-"""Small batches, so that every stage has several steps and they interleave."""
+"""Small atoms and batches, so that every stage has several steps and they interleave."""
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def stopped(
     """A command that got SIGTERM between two steps of a big source: its home, the file, what it said."""
     path = tmp_path_factory.mktemp("files") / "big.txt"
     path.write_text("".join(f"The log names ship number {i}.\n" for i in range(200)))
-    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"atom_batch_size": 20})
+    home = Home(tmp_path_factory.mktemp("homes") / "home", model_dir, {"atom_batch_size": 20, "text_unit": "sentence"})
     return home, path, home.run("atoms", "4", "SIGTERM", "ingest", path, program=HURT)
 
 

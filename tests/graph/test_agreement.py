@@ -36,7 +36,7 @@ def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
     an earlier inference of another hour, which named an atom that came later, and an atom that somebody inserted."""
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    home = open_home(tmp_path, database, graph)
+    home = open_home(tmp_path, database, graph, text_unit="sentence")
     bodies = [
         request(rawData=b"The sea rises. The sea falls.", sourceUri="tides", contentType="text/plain"),
         request(rawData=b"The sea rises. Bees dance.", sourceUri="bees", contentType="text/plain"),

@@ -23,7 +23,7 @@ def resumed(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
     """A source of three atoms of which one run wrote the first, and another all of them."""
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    home = open_home(tmp_path, database, graph, atom_batch_size=1)
+    home = open_home(tmp_path, database, graph, atom_batch_size=1, text_unit="sentence")
     text = b"The sea rises. The sea falls. It is so."
     enqueue(database, INGESTION_QUEUE, [request(rawData=text, sourceUri="tides", contentType="text/plain")])
     run(home, sources.STAGE)

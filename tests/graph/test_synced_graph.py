@@ -47,7 +47,9 @@ class Synced(RuleBasedStateMachine):
         path = Path(self.folder.name)
         database = SqliteDatabase(path / "hartonomous.db")
         database.migrate()
-        self.home = open_home(path, database, SqliteGraph(path / "graph.db"), provenance_batch_size=2)
+        self.home = open_home(
+            path, database, SqliteGraph(path / "graph.db"), provenance_batch_size=2, text_unit="sentence"
+        )
         self.work = Work(current_hour(), "run", self.home)
         self.inferences = 0
         self.by_hand = False

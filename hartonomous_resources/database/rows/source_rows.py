@@ -47,6 +47,7 @@ class SourceWithHash(TypedDict):
 
     sourceId: int
     contentType: str
+    atomizerVersion: str
 
 
 class SourceId(TypedDict):

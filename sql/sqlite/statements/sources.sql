@@ -34,7 +34,7 @@ UPDATE Source SET Status = 'Landed', LeaseOwner = NULL, LeaseUntil = NULL, Attem
 WHERE SourceId = :source_id AND LeaseOwner = :owner AND Status = 'Atomizing';
 
 -- name: current_source_with_hash
-SELECT SourceId AS sourceId, ContentType AS contentType FROM Source
+SELECT SourceId AS sourceId, ContentType AS contentType, AtomizerVersion AS atomizerVersion FROM Source
 WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND SupersededBy IS NULL AND Status = 'Atomized'
   AND ContentHash = :content_hash;
 
@@ -127,7 +127,8 @@ GROUP BY ContentType ORDER BY ContentType;
 
 -- name: sources_by_uri
 SELECT SourceId AS sourceId, SourceUri AS sourceUri, ContentType AS contentType, ByteLength AS byteLength,
-       lower(hex(ContentHash)) AS contentHash, Status AS status, MessageId AS messageId, ErrorMessage AS errorMessage
+       lower(hex(ContentHash)) AS contentHash, AtomizerVersion AS atomizerVersion, Status AS status,
+       MessageId AS messageId, ErrorMessage AS errorMessage
 FROM Source
 WHERE TenantId = :tenant_id AND SourceUri IN (SELECT value FROM json_each(:source_uris))
   AND (Status <> 'Atomized' OR SupersededBy IS NULL)

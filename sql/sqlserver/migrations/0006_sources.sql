@@ -99,7 +99,7 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT s.SourceId AS sourceId, s.ContentType AS contentType FROM dbo.Source AS s
+    SELECT s.SourceId AS sourceId, s.ContentType AS contentType, s.AtomizerVersion AS atomizerVersion FROM dbo.Source AS s
     WHERE s.TenantId = @tenant_id AND s.SourceUriHash = HASHBYTES('SHA2_256', @source_uri) AND s.SupersededBy IS NULL
         AND s.Status = 'Atomized' AND s.ContentHash = @content_hash;
 END;
@@ -258,8 +258,8 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.ContentType AS contentType, s.ByteLength AS byteLength,
-        LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash, s.Status AS status, s.MessageId AS messageId,
-        s.ErrorMessage AS errorMessage
+        LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash, s.AtomizerVersion AS atomizerVersion,
+        s.Status AS status, s.MessageId AS messageId, s.ErrorMessage AS errorMessage
     FROM dbo.Source AS s
     WHERE s.TenantId = @tenant_id
         AND s.SourceUriHash IN (SELECT CONVERT(binary(32), HASHBYTES('SHA2_256', j.value)) FROM OPENJSON(@source_uris) AS j)
