@@ -328,5 +328,16 @@ def test_texts_that_name_things_are_compared_byte_by_byte() -> None:
     assert [name for name, rest in found if "COLLATE Latin1_General_100_BIN2" not in rest] == []
 
 
+def test_a_text_in_utf_8_is_returned_as_nvarchar() -> None:
+    """Drivers turn varchar into the code page of the client, which need not be UTF-8."""
+    tables = (folder() / "migrations" / "0001_tables.sql").read_text("utf-8")
+    assert set(re.findall(r"^ +(\w+) varchar\(max\) COLLATE \w+_UTF8", tables, re.MULTILINE)) == {
+        "CanonicalText",
+        "Parameters",
+    }
+    returned = re.compile(r"(?:SELECT|,)\s+(?:a\.CanonicalText|j\.Parameters) AS\b")
+    assert [named(file) for file in files() if returned.search(file.read_text("utf-8"))] == []
+
+
 def test_what_only_sqlite_needs_is_still_there() -> None:
     assert STATEMENTS.keys() >= SQLITE_ONLY

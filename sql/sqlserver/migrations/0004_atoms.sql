@@ -368,8 +368,8 @@ BEGIN
     SELECT CONVERT(int, p.[key]), CONVERT(bigint, JSON_VALUE(p.value, '$[0]')), JSON_VALUE(p.value, '$[1]'),
         CONVERT(bigint, JSON_VALUE(p.value, '$[2]'))
     FROM OPENJSON(@places) AS p;
-    SELECT w.Place AS place, sa.Ordinal - w.Ordinal AS distance, a.CanonicalText AS text, sa.ByteOffset AS byteOffset,
-        sa.ByteLength AS byteLength, sa.Locator AS locator
+    SELECT w.Place AS place, sa.Ordinal - w.Ordinal AS distance, CONVERT(nvarchar(max), a.CanonicalText) AS text,
+        sa.ByteOffset AS byteOffset, sa.ByteLength AS byteLength, sa.Locator AS locator
     FROM @wanted AS w
     INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = w.SourceId AND sa.Role = w.Role
         AND sa.Ordinal BETWEEN w.Ordinal - @reach AND w.Ordinal + @reach AND sa.Ordinal <> w.Ordinal
