@@ -1,0 +1,139 @@
+"""Makes the database and the graph of this release, small, with rows in every table, and writes them here as text.
+
+Run `python -m tests.released.make` when the migrations of a release are final, and add what it writes.
+"""
+
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+from hartonomous_assets import atoms, embeddings, projections, provenance, sources
+from hartonomous_core.clock import current_hour
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
+from hartonomous_resources.resources import Resources
+from hartonomous_service.background_jobs import create_job, update_job_status
+from hartonomous_service.inferences import InferenceRecord, record_inference
+from tests.builders import SmallCompute, enqueue, open_home, request
+from tests.released import FOLDER, FOLDERS
+from tests.stages import put_file, run_stages_of
+
+_STAGES = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
+_TIDES = "The tide rises twice a day.\n\nThe moon pulls at the sea: où va l'eau? 水が満ちる。\n"
+_BARNACLES = " ".join(
+    f"Barnacle {n} shuts its plates when the water is gone, and waits for the tide." for n in range(40)
+)
+_WAITING = """
+INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue)
+  VALUES (1, 'text', 'note', x'2259E961582C9AE17235DB655C751DDB198605C3BEA788A4170A8BAA3511C614', 'typed', CAST('typed' AS BLOB));
+INSERT INTO PathGrant (MessageId, Uri) VALUES ('a message', 'file:///granted.txt');
+INSERT INTO QueueLease (Queue, LeaseOwner, LeaseUntil) VALUES ('ProvenanceQueue', 'nobody', '2026-01-01T00:00:00.000Z');
+INSERT INTO AtomDerivation (SourceId, DerivedAtomId, FromAtomId)
+  SELECT SourceId, MAX(AtomId), MIN(AtomId) FROM SourceAtom GROUP BY SourceId HAVING COUNT(DISTINCT AtomId) > 1;
+INSERT INTO Erasure (TenantId, Salt, SaltedHash, AtomsErased, AtomsKept, BytesErased, GraphNodesErased, ErasedAt)
+  VALUES (0, x'00', x'FF', 3, 1, 100, 4, '2026-01-01T00:00:00.000Z');
+"""
+"""What is inserted by hand, and what nothing writes yet, or not for long."""
+
+
+def open_with_small_model(folder: Path) -> Resources:
+    """Open a home whose model needs no files."""
+    database = SqliteDatabase(folder / "hartonomous.db", *FOLDERS["database"])
+    database.migrate()
+    home = open_home(folder, database, SqliteGraph(folder / "graph.db"))
+    object.__setattr__(home, "compute", SmallCompute())
+    return home
+
+
+def close(home: Resources) -> None:
+    home.database.close()
+    home.graph.close()
+
+
+def run(home: Resources) -> None:
+    """Do what is pending in the running hour."""
+    run_stages_of(home, *_STAGES)
+
+
+def fill(home: Resources) -> None:
+    """Do what a home does: versions of a file, bytes, jobs of every status, an inference, dead letters, and work that waits."""
+    for text in (_TIDES, f"{_TIDES}\n{_BARNACLES}\n"):
+        uri = put_file(home, "tides.txt", text.encode()).as_uri()
+        enqueue(home.database, INGESTION_QUEUE, [request(uri=uri, metadata={"topic": "sea"})])
+        run(home)
+    short, long = bytes(range(40)), bytes(range(256)) * 4
+    enqueue(
+        home.database,
+        INGESTION_QUEUE,
+        [request(rawData=each, sourceUri=f"bytes:{len(each)}") for each in (short, long)],
+    )
+    enqueue(home.database, INGESTION_QUEUE, [b"{"])
+    run(home)
+    record_inference(
+        home,
+        InferenceRecord(
+            tenant_id=0, model="a model", input_atoms=["0" * 64], output_texts=["The moon makes the tide."]
+        ),
+    )
+    run(home)
+    for status in ("Completed", "Failed", "DeadLettered", "InProgress"):
+        update_job_status(home, create_job(home, "Report", '{"pages": 3}', 0), status, "by hand")
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"It waits to be landed.", sourceUri="waits")])
+    enqueue(home.database, PROVENANCE_QUEUE, [b'{"eventType":"AtomsCreated","tenantId":0,"atomIds":[1]}'])
+    with closing(sqlite3.connect(home.settings.database_path)) as client:
+        client.executescript(_WAITING)  # last: no transaction of ours has indexed the text
+
+
+def dump(client: sqlite3.Connection) -> Iterator[str]:
+    """Yield the statements that make a database anew, with what FTS5 keeps in tables of its own."""
+    schema = client.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid").fetchall()
+    tables = [(name, sql) for kind, name, sql in schema if kind == "table"]
+    yield "BEGIN;"
+    for name, sql in tables:
+        if not name.startswith(("sqlite_", "AtomText_")):
+            yield f"{sql};"
+    for name, _ in tables:
+        if name == "AtomText":
+            continue
+        columns = [row[1] for row in client.execute(f"PRAGMA table_xinfo({name})") if not row[6]]  # 6: it is computed
+        quoted = " || ', ' || ".join(f"quote({column})" for column in columns)
+        yield f"DELETE FROM {name};"
+        for (values,) in client.execute(f"SELECT {quoted} FROM {name}"):
+            yield f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({values});"
+    for kind, _, sql in schema:
+        if kind != "table":
+            yield f"{sql};"
+    yield "COMMIT;"
+
+
+def write(folder: Path) -> list[Path]:
+    """Make a home, and write its database and its graph into a folder as SQL; returns the two files."""
+    release = version("hartonomous").replace(".", "_")
+    with tempfile.TemporaryDirectory() as made:
+        home = open_with_small_model(Path(made))
+        fill(home)
+        close(home)
+        written = []
+        for name, file in (("database", "hartonomous.db"), ("graph", "graph.db")):
+            with closing(sqlite3.connect(Path(made, file))) as client:
+                text = "\n".join(dump(client))
+            written.append(folder / f"{name}_{release}.sql")
+            written[-1].write_text(
+                f"-- Made by tests/released/make.py in the hour {current_hour()}.\n{text}\n", encoding="utf-8"
+            )
+    return written
+
+
+def restore(dump: Path, file: Path) -> None:
+    """Make a database of what `write` wrote."""
+    with closing(sqlite3.connect(file)) as client:
+        client.executescript(dump.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    sys.stderr.writelines(f"{path}\n" for path in write(FOLDER))
