@@ -89,7 +89,7 @@ def ask(texts: dict[str, str], questions: Sequence[tuple[str, bool]], cache: Pat
     from hartonomous_service.search import search
 
     with searchable(texts, cache) as resources:
-        found = [search(resources, text, mode=mode) for text, _ in questions]
+        found = [search(resources, text, mode=mode, highlight=False) for text, _ in questions]
     return [
         Asked(text, answerable, each["answered"], each["best"])
         for (text, answerable), each in zip(questions, found, strict=True)

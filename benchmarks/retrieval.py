@@ -68,7 +68,7 @@ def measure(
 
         def product(mode: str) -> Ranking:
             return lambda question: unique(
-                name_of(hit) for hit in search(resources, question, k=HITS, mode=mode)["results"]
+                name_of(hit) for hit in search(resources, question, k=HITS, mode=mode, highlight=False)["results"]
             )
 
         modes = {mode: quality(product(mode), questions) for mode in ("hybrid", "semantic", "lexical")}

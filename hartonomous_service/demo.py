@@ -76,7 +76,7 @@ def _ingest_and_ask(resources: Resources, seconds: dict[str, float], report: Cal
         raise Unavailable(f"the demo's chain failed: {ingested['failed'] or ingested['stages']}", remedy="reset_demo")
     answers: list[dict[str, Any]] = []
     seconds["searches"] = _measure_seconds(
-        lambda: answers.extend({"question": q, **search(resources, q, k=2, mode="semantic")} for q in QUESTIONS)
+        lambda: answers.extend({"question": q, **search(resources, q, k=2)} for q in QUESTIONS)
     )
     shared = max((hit for answer in answers for hit in answer["results"]), key=lambda hit: hit["placeCount"])
     largest = max(ingested["sources"], key=lambda source: source["atomCount"])

@@ -1,5 +1,6 @@
 """Ranks atoms for a question: by meaning, by words or by both."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +18,10 @@ Mode = Literal["hybrid", "semantic", "lexical"]
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """What is asked, and where. `question` is None where nothing is asked by meaning."""
+    """What is asked, and where. `question` is None where nothing is asked by meaning.
+
+    `nearest_first`: whatever was found is ordered by its cosine alone.
+    """
 
     unit_of_work: UnitOfWork
     vectors: VectorIndex
@@ -25,6 +29,7 @@ class Finder:
     mode: Mode
     text: str
     question: Question | None
+    nearest_first: bool = False
 
     def find(self, limit: int, wanted: AtomFilter) -> Sequence[Found]:
         """Rank at least `limit` of the atoms that are wanted, if there are so many, the best first."""
@@ -35,7 +40,8 @@ class Finder:
         if self.question is not None:
             missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}
             others = cosines_of(self.unit_of_work, self.tenant, self.question.model_id, self.question.vector, missing)
-        return fuse(nearest, matching, others)
+        found = fuse(nearest, matching, others)
+        return sorted(found, key=_farness) if self.nearest_first else found
 
     def _by_meaning(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
         if self.question is None:
@@ -45,3 +51,7 @@ class Finder:
 
     def _by_words(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
         return rank_by_words(self.unit_of_work, self.text, self.tenant, limit, wanted)
+
+
+def _farness(found: Found) -> float:
+    return math.inf if found.cosine is None else -found.cosine

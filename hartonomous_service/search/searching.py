@@ -1,6 +1,7 @@
 """The call that searches: by meaning, by words or by both."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -59,7 +60,7 @@ def search(
     by words, None in a list that it is not in; the results are ordered by both (hybrid).
 
     `answered` says whether anything found can be an answer: `best`, the highest cosine, is at least `floor`, or a text has every word of the
-    question. Otherwise the results are merely the nearest. Where no floor is known (another text model, lexical mode), whatever is found
+    question. Otherwise the results are merely those nearest by meaning. Where no floor is known (another text model, lexical mode), whatever is found
     counts as an answer.
 
     `lexicalRanking` says how the store ranks by words: bm25, fulltext (SQL Server's index) or matches (how many of the words a text holds).
@@ -93,18 +94,22 @@ def search(
         resources.database.index_texts()
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        find = Finder(unit_of_work, resources.vectors, tenant, mode, text, question).find
-        ranking = find(k, atom_filter)
+        finder = Finder(unit_of_work, resources.vectors, tenant, mode, text, question)
+        ranking = finder.find(k, atom_filter)
         best = max((each.cosine for each in ranking if each.cosine is not None), default=None)
+        floor = question.floor if question is not None else None
+        answered = is_answered(unit_of_work, text, best, floor, ranking)
+        if not answered:  # words such as "how do I" would choose among texts that have nothing to do with the question
+            finder = replace(finder, nearest_first=True)
+            ranking = finder.find(k, atom_filter)
         parts = [(list(ranking[:k]), atom_filter)]
         if group == "source":
-            parts = list(best_of_each_source(find, partial(sources_of, unit_of_work, tenant), k, atom_filter))
-        floor = question.floor if question is not None else None
+            parts = list(best_of_each_source(finder.find, partial(sources_of, unit_of_work, tenant), k, atom_filter))
         described = [
             hit for hits, wanted in parts for hit in describe_hits(unit_of_work, hits, tenant, wanted, context)
         ]
         return {
-            "answered": is_answered(unit_of_work, text, best, floor, ranking),
+            "answered": answered,
             "floor": floor,
             "best": None if best is None else round(best, 6),
             "lexicalRanking": None if mode == "semantic" else how_words_rank(unit_of_work, text),

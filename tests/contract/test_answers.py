@@ -145,6 +145,15 @@ def test_a_name_is_answered_by_the_text_that_has_it_however_far_its_meaning(
     assert search(home, question, mode="semantic")["answered"] is False
 
 
+def test_where_nothing_answers_the_nearest_by_meaning_come_first(home_of: Callable[..., Resources]) -> None:
+    cosines = {"near": 0.3, "how do I wonder": 0.1, "how do we know": None, "far": 0.05}
+
+    found = search(home_of(cosines), "how do I renew")
+
+    assert [hit["text"] for hit in found["results"]] == ["near", "how do I wonder", "far", "how do we know"]
+    assert not found["answered"]
+
+
 def test_the_nearest_decides_even_where_it_is_not_shown(home_of: Callable[..., Resources]) -> None:
     found = search(home_of({"near": 0.51, "moon of the far side": 0.49, "elsewhere": 0}), "moon", k=1)
 
