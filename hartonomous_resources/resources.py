@@ -86,7 +86,7 @@ def open_vectors(settings: Settings) -> VectorIndex:
     """Return the index of vectors of a home. It is not touched until used."""
     from hartonomous_resources.vectors.exact import ExactVectors
 
-    return ExactVectors(settings.vector_dir)
+    return ExactVectors(settings.vector_dir, settings.search_graph_rows)
 
 
 def open_resources(settings: Settings | None = None) -> Resources:

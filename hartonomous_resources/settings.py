@@ -128,6 +128,11 @@ class Settings(BaseSettings):
     provenance_batch_size: int = Field(
         default=20, gt=0, le=1_000_000, description="Events (of up to 1,000 atoms each) synced in one transaction."
     )
+    search_graph_rows: int = Field(
+        default=200_000,
+        ge=1000,
+        description="Vectors of a tenant from which on the search matrix has a graph of them (usearch); below, all of them are compared.",
+    )
     retry_delay_seconds: float = Field(
         default=5.0,
         ge=0,

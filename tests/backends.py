@@ -124,8 +124,8 @@ GRAPHS: dict[str, GraphBackend] = {
     "neo4j": GraphBackend(open=lambda _folder: open_empty_graph()),
 }
 VECTOR_INDEXES: dict[str, Callable[[Path], VectorIndex]] = {
-    "young": ExactVectors,
-    "segments": lambda folder: ExactVectors(folder, most_young_rows=0),
+    "young": lambda folder: ExactVectors(folder, graph_rows=1_000_000),
+    "segments": lambda folder: ExactVectors(folder, graph_rows=1_000_000, most_young_rows=0),
 }
 """By folder: one finds the few rows of a test in the database, the other writes each of them into a file first."""
 

@@ -12,21 +12,26 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import VECTOR_TENANTS
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
 from hartonomous_resources.vectors.filling import SpaceNow, agrees, read_vectors, space_now
-from hartonomous_resources.vectors.protocol import Hit
+from hartonomous_resources.vectors.merging import merge
+from hartonomous_resources.vectors.protocol import Hit, Merge
 from hartonomous_resources.vectors.quantized import QuantizedRows
-from hartonomous_resources.vectors.ranking import Question, nearest_of
+from hartonomous_resources.vectors.ranking import FIRST_ROWS, Question, nearest_of
 from hartonomous_resources.vectors.segment_files import SegmentFiles
-from hartonomous_resources.vectors.segments import Segment, Space, Span, write_segment
+from hartonomous_resources.vectors.segments import Segment, SegmentWriter, Space, Span
 
 MOST_YOUNG_ROWS = 2048
 """With more of a tenant that are in no segment, a question makes one: reading them takes longer than the rest of it."""
+
+_MOST_BY_GRAPH = 1024
+"""Rows that are taken from a graph at the most; where so many are not enough, comparing with all rows takes no longer."""
 
 
 class ExactVectors:
     """Compares the question with all vectors of the tenant, a byte a component, and with the best of them anew as they are in the database."""
 
-    def __init__(self, root: Path, most_young_rows: int = MOST_YOUNG_ROWS) -> None:
+    def __init__(self, root: Path, graph_rows: int, most_young_rows: int = MOST_YOUNG_ROWS) -> None:
         self._root = root
+        self._graph_rows = graph_rows
         self._most_young_rows = most_young_rows
         self._files: dict[Space, SegmentFiles] = {}
 
@@ -43,23 +48,39 @@ class ExactVectors:
         now = space_now(unit_of_work, model_id)
         if now is None or now.space.dimension != len(query):
             return []
-        files = self._files.setdefault(now.space, SegmentFiles(self._root, now.space))
-        parts = self._rows(unit_of_work, files, now, tenant_id)
-        return nearest_of(unit_of_work, Question(now.space, tenant_id, query, k, atom_filter), parts)
+        segments, young = self._rows(unit_of_work, now, tenant_id)
+        question = Question(now.space, tenant_id, query, k, atom_filter)
+        if any(segment.graph_of(tenant_id) for segment in segments):
+            count = FIRST_ROWS * k
+            while count <= _MOST_BY_GRAPH:
+                near = [_near(segment, tenant_id, query, count) for segment in segments]
+                hits = nearest_of(unit_of_work, question, [*near, *young])
+                if len(hits) == k:
+                    return hits
+                count *= 4
+        return nearest_of(unit_of_work, question, [*(segment.of_tenant(tenant_id) for segment in segments), *young])
+
+    def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge | None:
+        now = space_now(unit_of_work, model_id)
+        return merge(unit_of_work, self._files_of(now.space), now, self._graph_rows) if now else None
+
+    def _files_of(self, space: Space) -> SegmentFiles:
+        return self._files.setdefault(space, SegmentFiles(self._root, space))
 
     def _rows(
-        self, unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow, tenant_id: int, may_extend: bool = True
-    ) -> list[QuantizedRows]:
-        """All rows of a tenant: those of the segments in force, and those that are in none yet."""
+        self, unit_of_work: UnitOfWork, now: SpaceNow, tenant_id: int, may_extend: bool = True
+    ) -> tuple[list[Segment], list[QuantizedRows]]:
+        """The segments in force, and the rows of a tenant that are in none yet."""
+        files = self._files_of(now.space)
         segments = files.chain(now.highest, partial(agrees, unit_of_work))
         young: list[QuantizedRows] = []
         for block in read_vectors(unit_of_work, now.space, tenant_id, _reached(segments)):
             young.append(block.quantized())
             if may_extend and sum(map(len, young)) > self._most_young_rows:
                 if _extend(unit_of_work, files, now):
-                    return self._rows(unit_of_work, files, now, tenant_id, may_extend=False)
+                    return self._rows(unit_of_work, now, tenant_id, may_extend=False)
                 may_extend = False
-        return [*(segment.of_tenant(tenant_id) for segment in segments), *young]
+        return segments, young
 
 
 def _extend(unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow) -> bool:
@@ -90,11 +111,22 @@ def _extend(unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow) -> boo
                     yield tenant_id, block.quantized()
 
         def write(file: IO[bytes]) -> None:
-            write_segment(file, now.space, span, parts())
+            writer = SegmentWriter(file, now.space, span)
+            for tenant_id, rows in parts():
+                writer.add(tenant_id, rows)
+            writer.finish()
 
         files.publish(span, write)
         files.remove_others(files.chain(now.highest, partial(agrees, unit_of_work)))
         return True
+
+
+def _near(segment: Segment, tenant_id: int, query: NDArray[np.float32], count: int) -> QuantizedRows:
+    """The rows of a tenant among which its graph finds the nearest; all rows where there is none."""
+    rows, graph = segment.of_tenant(tenant_id), segment.graph_of(tenant_id)
+    if graph is None:
+        return rows
+    return rows[np.searchsorted(rows.embedding_ids, np.sort(graph.nearest(query, count)))]
 
 
 def _reached(segments: list[Segment]) -> int:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.embedding_rows import VECTOR_SPACE, VECTORS, VECTORS_BY_ID, StoredVector
+from hartonomous_resources.database.rows.embedding_rows import (
+    VECTOR_SPACE,
+    VECTORS,
+    VECTORS_BY_ID,
+    StoredVector,
+    VectorTenant,
+)
 from hartonomous_resources.vectors.quantized import QuantizedRows, quantize
 from hartonomous_resources.vectors.segments import Segment, Space
 from hartonomous_resources.vectors.stored_vectors import vectors_of
@@ -56,6 +62,17 @@ def read_vectors(
         if len(read) < ROWS_PER_BLOCK or (through is not None and read[-1]["atomEmbeddingId"] > through):
             return
         after = read[-1]["atomEmbeddingId"]
+
+
+def sample_vectors(unit_of_work: UnitOfWork, space: Space, tenant: VectorTenant, count: int) -> NDArray[np.float32]:
+    """Read some vectors of a tenant, at most `count`, spread over all of them; float32 (n, d)."""
+    rows: dict[int, StoredVector] = {}
+    for start in np.linspace(tenant["firstId"], tenant["lastId"], count, dtype=np.int64).tolist():
+        for row in unit_of_work.query(
+            VECTORS, tenant_id=tenant["tenantId"], model_id=space.model_id, after=start - 1, n=1
+        ):
+            rows[row["atomEmbeddingId"]] = row
+    return _block(list(rows.values()), space.dimension).vectors
 
 
 def read_vectors_by_id(

@@ -1,5 +1,6 @@
 """The interface of indexes of vectors: which atoms lie nearest to a vector. One behaviour, several indexes: the contract tests run against each."""
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -8,12 +9,35 @@ from numpy.typing import NDArray
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
 
+LEAST_RECALL = 0.99
+"""How many of the ten nearest must be among the rows that a search looks at first."""
+
 
 class Hit(NamedTuple):
     """An atom and how near it is: a higher score is nearer."""
 
     atom_id: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The files of a space after a merge. `recall` is how many of the ten nearest are among the rows that a search looks at first, as measured."""
+
+    rows: int
+    graphs: int
+    byte_length: int
+    recall: float
+    seconds: float
+    changed: bool
+
+
+class RecallTooLow(Exception):
+    """What a merge made would hide too many of the nearest: it has not come into force."""
+
+    def __init__(self, recall: float) -> None:
+        super().__init__(f"of the nearest rows it finds {recall:.4f}, and {LEAST_RECALL} is expected")
+        self.recall = recall
 
 
 class VectorIndex(Protocol):
@@ -34,4 +58,10 @@ class VectorIndex(Protocol):
         `query` is a unit vector, float32 (d,); the score is the cosine. Vectors of another length, or that are not finite, count
         as none. Only atoms that a search may show are found (current, or inserted by hand) and that the filter lets through. What
         the unit of work sees is what is found: a vector that was deleted is gone at once.
+        """
+
+    def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge | None:
+        """Make the files of a model's vectors anew from the database, unless nothing has changed; None for a model that is not there.
+
+        What they held of vectors that were deleted goes. Searches go on meanwhile. Raises RecallTooLow; what was in force stays.
         """

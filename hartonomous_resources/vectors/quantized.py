@@ -43,6 +43,12 @@ def quantize(
     return QuantizedRows(embedding_ids, atom_ids, scales, errors, norms, components.astype(np.int8))
 
 
+def quantized_question(query: NDArray[np.float32]) -> QuantizedRows:
+    """Round a vector, float32 (d,), as the only row."""
+    none = np.zeros(1, dtype=np.int64)
+    return quantize(none, none, query[None, :])
+
+
 def highest_scores(rows: QuantizedRows, query: NDArray[np.float32]) -> NDArray[np.float32]:
     """The score that each row can have at the most, float32 (n,): what the rounded vectors say, and as much as they may be wrong.
 
@@ -50,8 +56,7 @@ def highest_scores(rows: QuantizedRows, query: NDArray[np.float32]) -> NDArray[n
     """
     import numkong  # NumPy would take twenty times as long to multiply bytes
 
-    none = np.zeros(1, dtype=np.int64)
-    question = quantize(none, none, query[None, :])
+    question = quantized_question(query)
     products = np.asarray(numkong.dot(question.components[0], rows.components), dtype=np.float32)
     scores: NDArray[np.float32] = (
         products * (rows.scales * question.scales[0]) + rows.errors + rows.norms * question.errors[0]

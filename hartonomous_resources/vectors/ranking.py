@@ -13,7 +13,7 @@ from hartonomous_resources.vectors.protocol import Hit
 from hartonomous_resources.vectors.quantized import QuantizedRows, highest_scores
 from hartonomous_resources.vectors.segments import Space
 
-_FIRST_ROWS = 4
+FIRST_ROWS = 4
 """Rows looked at first, for each hit that is wanted: rounding moves a row by a few ranks."""
 
 _ROWS_PER_LOOK = 4096
@@ -46,7 +46,7 @@ def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[Qua
         wanted = np.isin(atom_ids, np.fromiter(wanted_ids, dtype=np.int64, count=len(wanted_ids)))
         highest, embedding_ids, atom_ids = highest[wanted], embedding_ids[wanted], atom_ids[wanted]
     hits: list[Hit] = []
-    seen_above, count = np.float32(np.inf), _FIRST_ROWS * question.k
+    seen_above, count = np.float32(np.inf), FIRST_ROWS * question.k
     while True:
         least = np.partition(highest, -count)[-count] if count < len(highest) else np.float32(-np.inf)
         rows = np.flatnonzero((highest >= least) & (highest < seen_above))

@@ -79,12 +79,13 @@ class SegmentFiles:
                 os.fsync(file.fileno())
             partial.replace(self.folder / _name_of(span))
         except OSError as error:
-            _remove(partial)
             LOGGER.info("%s cannot be written, its rows are kept in memory: %s", self.folder, error)
             buffer = io.BytesIO()
             write(buffer)
             with self._lock:
                 self._in_memory[span] = read_segment(buffer.getvalue())
+        finally:
+            _remove(partial)
 
     def remove_others(self, in_force: list[Segment]) -> None:
         """Let go of all other segments, and of what killed writers left; the caller is `writing`."""

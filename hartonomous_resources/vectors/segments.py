@@ -1,20 +1,20 @@
 """A segment: the rounded vectors of one space that were made in a range of AtomEmbeddingIds, in one file that is never changed.
 
-The file holds the components of all rows, those of a tenant beside one another; then what is known of each row; then a header in JSON, and
-at its very end how long that is. Checksums cover all of it.
+The file holds the components of all rows, those of a tenant beside one another; what is known of each row; graphs of the tenants with most of
+them; then a header in JSON, and at its very end how long that is. Checksums cover all of it.
 """
 
 import json
 import mmap
 import struct
 import zlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import IO, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_resources.vectors.graphs import Graph
 from hartonomous_resources.vectors.quantized import QuantizedRows
 
 _END = struct.Struct("<8sII")
@@ -45,40 +45,80 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The rows of a span; `tenants` says which of them are whose."""
+    """The rows of a span; `tenants` says which of them are whose, `graphs` holds what was made to search those of a tenant by.
+
+    `recall` is what was measured when it was written, None where it was not.
+    """
 
     space: Space
     span: Span
     tenants: dict[int, slice]
     rows: QuantizedRows
+    graphs: dict[int, memoryview]
+    recall: float | None
+    byte_length: int
+    _read_graphs: dict[int, Graph] = field(default_factory=dict, compare=False)
 
     def of_tenant(self, tenant_id: int) -> QuantizedRows:
         """The rows of a tenant, perhaps none."""
         return self.rows[self.tenants.get(tenant_id, slice(0))]
 
+    def graph_of(self, tenant_id: int) -> Graph | None:
+        """The graph of a tenant's rows, where they have one."""
+        if tenant_id in self.graphs and tenant_id not in self._read_graphs:
+            self._read_graphs[tenant_id] = Graph.read(self.graphs[tenant_id], self.space.dimension)
+        return self._read_graphs.get(tenant_id)
 
-def write_segment(file: IO[bytes], space: Space, span: Span, parts: Iterable[tuple[int, QuantizedRows]]) -> int:
-    """Write a segment of parts, each some rows of a tenant, the parts of a tenant one after another; returns how many rows it has."""
-    checksum = count = 0
-    tenants: dict[int, tuple[int, int]] = {}
-    known: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _COLUMNS}
-    for tenant_id, rows in parts:
-        checksum = _write(file, rows.components, "i1", checksum)
-        for name, parts_of_column in known.items():
-            parts_of_column.append(
-                np.array(getattr(rows, name))
-            )  # a copy: rows may be a view of what is let go after this
-        first, _ = tenants.get(tenant_id, (count, count))
-        count += len(rows)
-        tenants[tenant_id] = (first, count)
-    for name, dtype in _COLUMNS.items():
-        for values in known[name]:
-            checksum = _write(file, values, dtype, checksum)
-    of_tenants = [[tenant_id, *rows] for tenant_id, rows in tenants.items()]
-    header = {"space": asdict(space), "span": span, "count": count, "tenants": of_tenants, "checksum": checksum}
-    text = json.dumps(header).encode()
-    file.write(text + _END.pack(_MAGIC, len(text), zlib.crc32(text)))
-    return count
+
+class SegmentWriter:
+    """Writes a segment: the rows of each tenant one after another, then graphs, then `finish`."""
+
+    def __init__(self, file: IO[bytes], space: Space, span: Span) -> None:
+        self._file = file
+        self._space = space
+        self._span = span
+        self._count = 0
+        self._checksum = 0
+        self._tenants: dict[int, tuple[int, int]] = {}
+        self._columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _COLUMNS}
+        self._graphs: list[tuple[int, bytes]] = []
+
+    def add(self, tenant_id: int, rows: QuantizedRows) -> None:
+        """Add rows of a tenant, whose others were the last that were added."""
+        self._write(rows.components, "i1")
+        for name, values in self._columns.items():
+            values.append(np.array(getattr(rows, name)))  # a copy: what it is a view of may go
+        first, _ = self._tenants.get(tenant_id, (self._count, self._count))
+        self._count += len(rows)
+        self._tenants[tenant_id] = (first, self._count)
+
+    def add_graph(self, tenant_id: int, graph: bytes) -> None:
+        """Add a graph of a tenant's rows."""
+        self._graphs.append((tenant_id, graph))
+
+    def finish(self, recall: float | None = None) -> None:
+        """Write the rest. Without it the file is no segment."""
+        for name, dtype in _COLUMNS.items():
+            for values in self._columns[name]:
+                self._write(values, dtype)
+        for _, graph in self._graphs:
+            self._file.write(graph)
+        header: dict[str, Any] = {
+            "space": asdict(self._space),
+            "span": self._span,
+            "count": self._count,
+            "checksum": self._checksum,
+            "tenants": [[tenant_id, *rows] for tenant_id, rows in self._tenants.items()],
+            "graphs": [[tenant_id, len(graph), zlib.crc32(graph)] for tenant_id, graph in self._graphs],
+            "recall": recall,
+        }
+        text = json.dumps(header).encode()
+        self._file.write(text + _END.pack(_MAGIC, len(text), zlib.crc32(text)))
+
+    def _write(self, values: NDArray[np.generic], dtype: str) -> None:
+        data = np.ascontiguousarray(values, dtype=dtype).tobytes()
+        self._file.write(data)
+        self._checksum = zlib.crc32(data, self._checksum)
 
 
 def read_segment(data: mmap.mmap | bytes) -> Segment:
@@ -100,15 +140,17 @@ def read_segment(data: mmap.mmap | bytes) -> Segment:
         for name, dtype in _COLUMNS.items():
             columns[name] = np.frombuffer(view, dtype=dtype, count=count, offset=place)
             place += columns[name].nbytes
+        checksum = zlib.crc32(view[:place])
+        graphs = {}
+        for tenant_id, length, expected in header["graphs"]:
+            graphs[tenant_id] = view[place : place + length]
+            place += length
+            if zlib.crc32(graphs[tenant_id]) != expected:
+                raise BrokenSegment("a graph is not the one that was written")
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise BrokenSegment(str(error)) from error
-    if place != start or zlib.crc32(view[:start]) != header["checksum"]:
+    if place != start or checksum != header["checksum"]:
         raise BrokenSegment("its rows are not those that were written")
     tenants = {tenant_id: slice(first, end) for tenant_id, first, end in header["tenants"]}
-    return Segment(space, Span(*header["span"]), tenants, QuantizedRows(**columns, components=components))
-
-
-def _write(file: IO[bytes], values: NDArray[np.generic], dtype: str, checksum: int) -> int:
-    data = np.ascontiguousarray(values, dtype=dtype).tobytes()
-    file.write(data)
-    return zlib.crc32(data, checksum)
+    rows = QuantizedRows(**columns, components=components)
+    return Segment(space, Span(*header["span"]), tenants, rows, graphs, header["recall"], len(view))

@@ -21,6 +21,7 @@ Put = Callable[..., list[int]]
 MakeModel = Callable[..., int]
 
 DIMENSION = 16
+GRAPH_ROWS = 1000
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(folder: Path) -> VectorIndex:
     """An index that writes every row into a file before it answers."""
-    return ExactVectors(folder, most_young_rows=0)
+    return ExactVectors(folder, GRAPH_ROWS, most_young_rows=0)
 
 
 def drawn(n: int, seed: int, tenant: int = 0) -> dict[str | bytes, Vector]:
@@ -76,7 +77,7 @@ def test_a_question_for_ten_finds_ten_though_nine_in_ten_nearer_ones_are_superse
 def test_later_rows_are_found_beside_those_in_files_and_join_them(
     database: Database, folder: Path, make_model: MakeModel, put_vectors: Put
 ) -> None:
-    index = ExactVectors(folder, most_young_rows=50)
+    index = ExactVectors(folder, GRAPH_ROWS, most_young_rows=50)
     model_id = make_model(dimension=DIMENSION)
     vectors: dict[str | bytes, Vector] = {}
     ids: list[int] = []
@@ -136,8 +137,12 @@ def test_a_file_that_is_not_whole_is_written_anew(
         }[damage]
     )
 
-    assert ask(database, ExactVectors(folder, most_young_rows=1000), model_id, query) == best_of(ids, vectors, query)
-    assert ask(database, ExactVectors(folder, most_young_rows=0), model_id, query) == best_of(ids, vectors, query)
+    assert ask(database, ExactVectors(folder, GRAPH_ROWS, most_young_rows=1000), model_id, query) == best_of(
+        ids, vectors, query
+    )
+    assert ask(database, ExactVectors(folder, GRAPH_ROWS, most_young_rows=0), model_id, query) == best_of(
+        ids, vectors, query
+    )
     assert file.read_bytes() == whole
 
 
@@ -157,7 +162,9 @@ def test_a_database_put_back_to_an_earlier_state_gets_another_matrix(
     after = drawn(100, seed=2)
     ids = put_vectors(model_id, after)
 
-    assert ask(database, ExactVectors(folder, most_young_rows=1000), model_id, query) == best_of(ids, after, query)
+    assert ask(database, ExactVectors(folder, GRAPH_ROWS, most_young_rows=1000), model_id, query) == best_of(
+        ids, after, query
+    )
 
 
 def forget_ids(client: Any) -> None:
@@ -174,7 +181,7 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(
 ) -> None:
     folder = tmp_path / "no folder"
     folder.write_text("a file")
-    index = ExactVectors(folder, most_young_rows=0)
+    index = ExactVectors(folder, GRAPH_ROWS, most_young_rows=0)
     model_id = make_model(dimension=DIMENSION)
     vectors = drawn(100, seed=1)
     ids = put_vectors(model_id, vectors)
@@ -207,7 +214,7 @@ def test_many_threads_that_ask_first_get_the_same_answer_and_one_file(
     store: Store, folder: Path, make_model: MakeModel, put_vectors: Put
 ) -> None:
     database = store.open()
-    index = ExactVectors(folder, most_young_rows=0)
+    index = ExactVectors(folder, GRAPH_ROWS, most_young_rows=0)
     model_id = make_model(dimension=DIMENSION)
     vectors = drawn(3000, seed=1)
     ids = put_vectors(model_id, vectors)
@@ -228,7 +235,7 @@ def test_many_threads_that_ask_first_get_the_same_answer_and_one_file(
 def test_an_index_that_has_mapped_a_file_finds_what_another_process_adds(
     store: Store, database: Database, folder: Path, make_model: MakeModel, put_vectors: Put
 ) -> None:
-    index = ExactVectors(folder, most_young_rows=20)
+    index = ExactVectors(folder, GRAPH_ROWS, most_young_rows=20)
     model_id = make_model(dimension=DIMENSION)
     vectors = drawn(100, seed=1)
     ids = put_vectors(model_id, vectors)
@@ -239,7 +246,7 @@ def test_an_index_that_has_mapped_a_file_finds_what_another_process_adds(
     other_process = (
         "import sys, numpy as np; from pathlib import Path; from tests.backends import Store;"
         " from hartonomous_resources.vectors.exact import ExactVectors;"
-        " database = Store(*sys.argv[1:3]).open(); index = ExactVectors(Path(sys.argv[3]), 20)\n"
+        " database = Store(*sys.argv[1:3]).open(); index = ExactVectors(Path(sys.argv[3]), 1000, 20)\n"
         "with database.read() as unit_of_work: index.nearest(unit_of_work, 0, int(sys.argv[4]), np.eye(16, dtype='f4')[0], 1)"
     )
     arguments = [store.backend, store.location, str(folder), str(model_id)]
