@@ -1,85 +1,195 @@
-"""Latency of search over vectors of 384 dimensions: by meaning, by words and both, each with the text model warm.
+"""Latency of search over real vectors: texts of this machine's documentation, a vector each, embedded once by the product's own model.
 
-Atoms are inserted by hand, so that no chain need run; a tenth of the vectors lie near the questions, the rest anywhere.
+First the ten nearest to real questions, by the index of the product, by exact NumPy and by usearch alone, with recall against float32; then
+whole searches in this process; then `hartonomous search` as a command, each in a process of its own.
 """
 
 import hashlib
 import os
-import statistics
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Figure, arguments, finish, note, sentences, temporary_home
+import psutil
+from common import Figure, arguments, finish, note, temporary_home
+from documentation import documentation
+from numpy.typing import NDArray
 
-QUESTIONS = ("what makes the sea rise", "who was at the meeting", "how a bridge is built", "music for the evening")
-BATCH = 5000
+K = 10
+QUESTIONS_SEED = 13
+ROWS_PER_TRANSACTION = 5000
+RUNS_OF_COMMAND = 5
+MEBIBYTE = 1024**2
+
+Vectors = NDArray[np.float32]
 
 
 def main() -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--vectors", type=int, default=25_000)
-    parser.add_argument("--rounds", type=int, default=20, help="times that each question is asked, in each mode")
+    parser = arguments(__doc__, data=False)
+    parser.add_argument("--vectors", type=int, default=100_000)
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument(
+        "--documentation", type=Path, default=Path("/usr/share/doc"), help="folder of Debian's documents"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(tempfile.gettempdir(), "hartonomous-benchmark-texts"),
+        help="folder in which texts and vectors are kept for the next time",
+    )
     options = parser.parse_args()
     model_dir = os.environ.get("HARTONOMOUS_MODEL_DIR")
-    with temporary_home(**({"model_dir": model_dir} if model_dir else {})):
-        figures = measure(options.data, options.vectors, options.rounds)
+    with temporary_home(log_level="error", **({"model_dir": model_dir} if model_dir else {})):
+        figures = measure(options)
     return finish(figures, options.json)
 
 
-def measure(data: Path, vectors: int, rounds: int) -> list[Figure]:
+def measure(options: Any) -> list[Figure]:
     from hartonomous_resources.resources import open_resources
-    from hartonomous_service.search import search
 
-    figures = []
     with closing(open_resources()) as resources:
-        fill(resources, data, vectors)
-        note(f"{vectors:,} vectors")
-        for mode in ("semantic", "lexical", "hybrid"):
-            search(resources, QUESTIONS[0], mode=mode)
-            times = []
-            for question in QUESTIONS * rounds:
-                started = time.perf_counter()
-                found = search(resources, question, mode=mode)["results"]
-                times.append(1000 * (time.perf_counter() - started))
-                assert mode == "lexical" or len(found) == 10, (mode, question, len(found))
-            times.sort()
-            figures.append(Figure(f"{mode} search of {vectors:,} vectors, p50", statistics.median(times), "ms"))
-            figures.append(Figure(f"{mode} search of {vectors:,} vectors, p95", times[int(0.95 * len(times))], "ms"))
-    return figures
+        texts, vectors = documentation(resources, options.vectors, options.documentation, options.cache)
+        asked, queries = documentation(
+            resources, options.questions, options.documentation, options.cache, QUESTIONS_SEED
+        )
+        known = set(texts)
+        new = np.array([text not in known for text in asked])
+        asked, queries = [text for text in asked if text not in known], queries[new]
+        note(
+            f"{len(texts):,} texts, {sum(map(len, texts)) / len(texts):.0f} characters on average, {len(asked)} others as questions"
+        )
+        model_id = fill(resources, texts, vectors)
+        note("the home is filled")
+        figures = compare(resources, model_id, vectors, queries)
+        figures += whole_searches(resources, asked)
+    return figures + commands(asked)
 
 
-def fill(resources: Any, data: Path, vectors: int) -> None:
-    """Insert atoms with their vectors, as a client of the database would."""
+def fill(resources: Any, texts: Sequence[str], vectors: Vectors) -> int:
+    """Insert atoms with their vectors, as a client of the database would; returns the ModelId."""
     from hartonomous_resources.work.models import activate_embedding_models
 
     [model] = resources.compute.models()
-    near = resources.compute.embed(model, list(QUESTIONS)).vectors
     with resources.database.unit_of_work() as unit_of_work:
         [model_id] = activate_embedding_models(unit_of_work, [model])
-    draw = np.random.default_rng(5)
-    texts = sentences(data, seed=5)
-    connection = resources.database.connection()
-    for start in range(0, vectors, BATCH):
-        n = min(BATCH, vectors - start)
-        made = draw.standard_normal((n, near.shape[1])).astype(np.float32) / np.float32(near.shape[1] ** 0.5)
-        made[::10] += near[draw.integers(len(near), size=len(made[::10]))]
-        made /= np.linalg.norm(made, axis=1, keepdims=True)
-        with resources.database.unit_of_work():
-            for number, (text, vector) in enumerate(zip(islice(texts, n), made, strict=True), start=start + 1):
-                connection.execute(
+    for start in range(0, len(texts), ROWS_PER_TRANSACTION):
+        with resources.database.unit_of_work() as unit_of_work:
+            for number in range(start, min(start + ROWS_PER_TRANSACTION, len(texts))):
+                unit_of_work.connection.execute(
                     "INSERT INTO Atom (AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText) VALUES (?, 0, 'text', 'sentence', ?, ?)",
-                    (number, hashlib.sha256(str(number).encode()).digest(), text),
+                    (number + 1, hashlib.sha256(texts[number].encode()).digest(), texts[number]),
                 )
-                connection.execute(
+                unit_of_work.connection.execute(
                     "INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, IngestHour, CreatedAt)"
                     " SELECT AtomId, 0, ?, ?, ?, IngestHour, CreatedAt FROM Atom WHERE AtomId = ?",
-                    (model_id, len(vector), vector.tobytes(), number),
+                    (model_id, vectors.shape[1], vectors[number].tobytes(), number + 1),
                 )
+    return int(model_id)
+
+
+def compare(resources: Any, model_id: int, vectors: Vectors, queries: Vectors) -> list[Figure]:
+    """The index of the product, exact NumPy and usearch alone, on the same vectors and questions."""
+    from usearch.index import Index
+
+    def by_numpy(query: Vectors) -> list[int]:
+        scores = vectors @ query
+        best = np.argpartition(-scores, K)[:K]
+        return (best[np.argsort(-scores[best])] + 1).tolist()
+
+    def by_product(query: Vectors) -> list[int]:
+        with resources.database.read() as unit_of_work:
+            return [hit.atom_id for hit in resources.vectors.nearest(unit_of_work, 0, model_id, query, K)]
+
+    before, started = resident(), time.perf_counter()
+    with resources.database.read() as unit_of_work:
+        merge = resources.vectors.merge(unit_of_work, model_id)
+    built = time.perf_counter() - started
+    n = f"{len(vectors):,} vectors"
+    figures = [
+        Figure(f"search matrix of {n}: build, measured and fsynced", built, "s"),
+        Figure(f"search matrix of {n}: file", merge.byte_length / MEBIBYTE, "MiB"),
+        Figure(f"search matrix of {n}: recall of the rows that are looked at first", merge.recall, "", at_least=0.99),
+    ]
+    nearest = [by_numpy(query) for query in queries]
+    note("the product")
+    found = timed(f"nearest {K} of {n}, the product", by_product, queries, figures, at_most=5.0)
+    figures.append(
+        Figure(f"nearest {K} of {n}, the product: recall", recall(vectors, queries, nearest, found), "", at_least=0.99)
+    )
+    figures.append(
+        Figure(f"nearest {K} of {n}, the product: memory above before", (resident() - before) / MEBIBYTE, "MiB")
+    )
+    note("exact NumPy")
+    timed(f"nearest {K} of {n}, exact NumPy (float32)", by_numpy, queries, figures)
+    note("usearch alone")
+    before, started = resident(), time.perf_counter()
+    index = Index(ndim=vectors.shape[1], metric="cos", dtype="f16")
+    index.add(np.arange(1, len(vectors) + 1), vectors)
+    figures.append(Figure(f"usearch alone (f16) of {n}: build", time.perf_counter() - started, "s"))
+    found = timed(
+        f"nearest {K} of {n}, usearch alone", lambda query: index.search(query, K).keys.tolist(), queries, figures
+    )
+    figures.append(Figure(f"nearest {K} of {n}, usearch alone: recall", recall(vectors, queries, nearest, found)))
+    figures.append(Figure(f"usearch alone (f16) of {n}: memory", (resident() - before) / MEBIBYTE, "MiB"))
+    return figures
+
+
+def whole_searches(resources: Any, asked: Sequence[str]) -> list[Figure]:
+    """Searches as the service does them: the question embedded, ranked, hits with their places."""
+    from hartonomous_service.search import search
+
+    figures: list[Figure] = []
+    for mode in ("semantic", "lexical", "hybrid"):
+        note(f"whole searches, {mode}")
+        timed(f"{mode} search, whole", lambda text, mode=mode: search(resources, text, mode=mode), asked[:200], figures)
+    return figures
+
+
+def commands(asked: Sequence[str]) -> list[Figure]:
+    """The command, from the start of its process to its end."""
+    note("commands")
+    figures: list[Figure] = []
+
+    def run(text: str) -> bytes:
+        command = [sys.executable, "-c", "from hartonomous_service.cli import main; main()", "search", text, "--json"]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    timed("hartonomous search, a process each", run, asked[: RUNS_OF_COMMAND + 1], figures, at_most=1300.0)
+    return figures
+
+
+def timed(
+    what: str, ask: Callable[[Any], Any], questions: Sequence[Any], figures: list[Figure], at_most: float | None = None
+) -> list[Any]:
+    """Ask each question once, after the first to warm up; adds p50 and p95, for which the limit is, and returns the answers."""
+    ask(questions[0])
+    times, answers = [], []
+    for question in questions:
+        started = time.perf_counter()
+        answers.append(ask(question))
+        times.append(1000 * (time.perf_counter() - started))
+    figures.append(Figure(f"{what}, p50", float(np.percentile(times, 50)), "ms"))
+    figures.append(Figure(f"{what}, p95", float(np.percentile(times, 95)), "ms", at_most=at_most))
+    return answers
+
+
+def recall(vectors: Vectors, queries: Vectors, nearest: list[list[int]], found: list[list[int]]) -> float:
+    """The share of the nearest that was found; one as near as the last of them counts as one of them."""
+    shares = []
+    for query, wanted, got in zip(queries, nearest, found, strict=True):
+        least = vectors[wanted[-1] - 1] @ query - 1e-5
+        shares.append(sum(vectors[atom_id - 1] @ query >= least for atom_id in got) / len(wanted))
+    return float(np.mean(shares))
+
+
+def resident() -> int:
+    return int(psutil.Process().memory_info().rss)
 
 
 if __name__ == "__main__":

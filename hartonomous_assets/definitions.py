@@ -7,11 +7,12 @@ from hartonomous_assets.jobs import JOBS
 from hartonomous_assets.projection_model import projection_model
 from hartonomous_assets.queues import QUEUES
 from hartonomous_assets.schedules import SCHEDULES
+from hartonomous_assets.search_index import search_index
 from hartonomous_assets.sensors import service_broker_sensor
 from hartonomous_resources.dagster_resources import all_resources
 
 defs = dg.Definitions(
-    assets=[*QUEUES, chain, projection_model],
+    assets=[*QUEUES, chain, projection_model, search_index],
     jobs=JOBS,
     sensors=[service_broker_sensor],
     schedules=SCHEDULES,

@@ -12,6 +12,7 @@ LOCATION_NAME = "hartonomous"
 SENSOR_NAME = "service_broker_sensor"
 CHAIN_JOB_NAME = "chain_of_an_hour"
 HOUSEKEEPING_JOB_NAME = "housekeeping"
+SEARCH_INDEX_JOB_NAME = "search_index_of_now"
 _ASSET_JOB_NAME = "__ASSET_JOB"
 """Dagster's own, in every code location: what the page's Materialize runs."""
 
@@ -39,7 +40,7 @@ def process_of(run: dg.DagsterRun) -> ProcessIdentity | None:
 
 def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:
     """Yield our runs in one of these statuses, job by job, the newest of each first."""
-    for job_name in (CHAIN_JOB_NAME, HOUSEKEEPING_JOB_NAME, _ASSET_JOB_NAME):
+    for job_name in (CHAIN_JOB_NAME, HOUSEKEEPING_JOB_NAME, SEARCH_INDEX_JOB_NAME, _ASSET_JOB_NAME):
         for record in instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=statuses)):
             if _is_ours(record.dagster_run):
                 yield record

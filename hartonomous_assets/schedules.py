@@ -1,9 +1,12 @@
-"""Schedules: housekeeping once a day, dead runs every minute."""
+"""Schedules: housekeeping once a day, the search index once an hour, dead runs every minute."""
 
 import dagster as dg
 
 from hartonomous_assets.dead_runs import fail_dead_runs
 from hartonomous_assets.housekeeping import housekeeping
+from hartonomous_assets.search_index import is_merged, search_index_job
+from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.settings import Settings
 
 
 @dg.schedule(
@@ -29,4 +32,18 @@ def dead_run_schedule(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:
     )
 
 
-SCHEDULES = [housekeeping_schedule, dead_run_schedule]
+@dg.schedule(
+    job=search_index_job,
+    cron_schedule="45 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Merge the search index where vectors have come or gone; at rest it starts no run.",
+)
+def search_index_schedule(
+    database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
+) -> dg.RunRequest | dg.SkipReason:
+    if is_merged(database, settings):
+        return dg.SkipReason("the search index holds what the database holds")
+    return dg.RunRequest()
+
+
+SCHEDULES = [housekeeping_schedule, search_index_schedule, dead_run_schedule]

@@ -12,7 +12,7 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import VECTOR_TENANTS
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
 from hartonomous_resources.vectors.filling import SpaceNow, agrees, read_vectors, space_now
-from hartonomous_resources.vectors.merging import merge
+from hartonomous_resources.vectors.merging import Merging
 from hartonomous_resources.vectors.protocol import Hit, Merge
 from hartonomous_resources.vectors.quantized import QuantizedRows
 from hartonomous_resources.vectors.ranking import FIRST_ROWS, Question, nearest_of
@@ -50,7 +50,7 @@ class ExactVectors:
             return []
         segments, young = self._rows(unit_of_work, now, tenant_id)
         question = Question(now.space, tenant_id, query, k, atom_filter)
-        if any(segment.graph_of(tenant_id) for segment in segments):
+        if atom_filter == NO_FILTER and any(segment.graph_of(tenant_id) for segment in segments):
             count = FIRST_ROWS * k
             while count <= _MOST_BY_GRAPH:
                 near = [_near(segment, tenant_id, query, count) for segment in segments]
@@ -60,9 +60,17 @@ class ExactVectors:
                 count *= 4
         return nearest_of(unit_of_work, question, [*(segment.of_tenant(tenant_id) for segment in segments), *young])
 
-    def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge | None:
+    def is_merged(self, unit_of_work: UnitOfWork, model_id: int) -> bool:
+        return self._merging(unit_of_work, model_id).is_done()
+
+    def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge:
+        return self._merging(unit_of_work, model_id).run()
+
+    def _merging(self, unit_of_work: UnitOfWork, model_id: int) -> Merging:
         now = space_now(unit_of_work, model_id)
-        return merge(unit_of_work, self._files_of(now.space), now, self._graph_rows) if now else None
+        if now is None:
+            raise ValueError(f"there is no embedding model {model_id}")
+        return Merging(unit_of_work, self._files_of(now.space), now, self._graph_rows)
 
     def _files_of(self, space: Space) -> SegmentFiles:
         return self._files.setdefault(space, SegmentFiles(self._root, space))

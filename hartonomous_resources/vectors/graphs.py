@@ -9,7 +9,7 @@ from hartonomous_resources.vectors.quantized import QuantizedRows, quantized_que
 
 _NEIGHBOURS = 16
 _LOOKED_AT_BY_ADDING = 128
-_LOOKED_AT_AT_LEAST = 64
+_LOOKED_AT_AT_LEAST = 256
 
 
 class Graph:

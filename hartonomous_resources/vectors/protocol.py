@@ -60,8 +60,11 @@ class VectorIndex(Protocol):
         the unit of work sees is what is found: a vector that was deleted is gone at once.
         """
 
-    def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge | None:
-        """Make the files of a model's vectors anew from the database, unless nothing has changed; None for a model that is not there.
+    def is_merged(self, unit_of_work: UnitOfWork, model_id: int) -> bool:
+        """Return whether `merge` would change nothing."""
+
+    def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge:
+        """Make the files of a model's vectors anew from the database, unless nothing has changed since the last time.
 
         What they held of vectors that were deleted goes. Searches go on meanwhile. Raises RecallTooLow; what was in force stays.
         """

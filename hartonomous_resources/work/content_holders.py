@@ -84,7 +84,11 @@ HOLDERS = (
         "pages that were freed, the write-ahead log",
         ("sql VACUUM", "sql PRAGMA wal_checkpoint(TRUNCATE)"),
     ),
-    Holder("exact index of vectors", "nothing of its own: it reads AtomEmbedding at each question"),
+    Holder(
+        "search matrix",
+        "vectors, a byte a component; rows that AtomEmbedding lacks are passed over until a merge drops them",
+        ("call hartonomous_resources.vectors.merging:Merging.run",),
+    ),
     Holder(
         "queues of Service Broker",
         "messages until a receive moves them to QueueMessage, a moment later",

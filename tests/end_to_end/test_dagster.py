@@ -96,14 +96,15 @@ def test_definitions_load_in_a_fresh_interpreter_without_heavy_imports_and_witho
     program = (
         "import sys, hartonomous_assets.definitions as d;"
         "print(sorted(k.to_user_string() for k in d.defs.resolve_asset_graph().get_all_asset_keys()));"
-        "print([m for m in ('onnxruntime', 'onnx', 'tokenizers', 'umap', 'pandas', 'pyodbc', 'neo4j') if m in sys.modules])"
+        "print([m for m in ('onnxruntime', 'onnx', 'tokenizers', 'umap', 'pandas', 'pyodbc', 'neo4j', 'usearch') if m in sys.modules])"
     )
 
     result = home.run("-c", program, program=(sys.executable,))
 
     assert result.code == 0, result.stderr
     names, heavy = result.stdout.decode().splitlines()
-    assert CHAIN_ASSETS | {"projection_model", "ingestion_queue", "provenance_queue"} <= set(eval(names))  # noqa: S307
+    assets = set(eval(names))  # noqa: S307
+    assert CHAIN_ASSETS | {"projection_model", "search_index", "ingestion_queue", "provenance_queue"} <= assets
     assert heavy == "[]"
     assert not home.path.exists()
 
@@ -143,7 +144,7 @@ def test_dagster_asset_materialize_of_one_hour_does_what_is_queued(home: Home, t
     with home.dagster() as instance:
         [run] = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.SUCCESS
-        assert set(materialisations(instance, run.run_id)) == CHAIN_ASSETS | {"projection_model"}
+        assert set(materialisations(instance, run.run_id)) == CHAIN_ASSETS | {"projection_model", "search_index"}
         evaluated = checks(instance, run.run_id)
         assert set(evaluated) == {key.name for key in defs.resolve_asset_graph().asset_check_keys}
         assert all(evaluation.passed for evaluation in evaluated.values())

@@ -28,7 +28,7 @@ NO_TABLES = {
     "blobs",
     "incoming blobs",
     "files of SQLite",
-    "exact index of vectors",
+    "search matrix",
     "queues of Service Broker",
 }
 NUMBERS = re.compile(r"\b(?:bit|tinyint|smallint|int|bigint|integer|float|real)\b", re.IGNORECASE)
