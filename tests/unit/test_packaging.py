@@ -1,5 +1,7 @@
 """What is installed: requirements that resolve at once, and the versions that CI tested."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -36,3 +38,9 @@ def test_a_requirement_is_tested_by_ci_in_a_version_near_its_floor(requirement: 
 
 def test_ci_installs_what_the_constraints_say() -> None:
     assert "-c constraints.txt" in (CHECKOUT / ".ci" / "run").read_text()
+
+
+def test_the_graphs_of_vectors_and_the_text_model_load_in_either_order() -> None:
+    """A usearch whose import came first made that of onnxruntime end the process."""
+    for program in ("import usearch.index, onnxruntime", "import onnxruntime, usearch.index"):
+        assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0, program
