@@ -36,19 +36,22 @@ class Part(NamedTuple):
 def paragraphs(text: Text, limits: Limits) -> Iterator[Part]:
     """Yield the parts of a text; all contents and separators, in order, are the text.
 
-    A heading is marked as one, underlined, or a line by itself that does not end like a sentence and has prose below it.
+    A heading is marked as one or underlined, or it is the title of the text: its first paragraph, if that is a line that
+    does not end like a sentence and has prose below it.
     """
-    held: Part | None = None
+    title: Part | None = None
+    may_be_title = True
     for part in _paragraphs(text, limits):
-        if held:
-            yield held._replace(kind="heading") if is_prose(part.content) else held
-            held = None
-        if part.kind == "paragraph" and is_title(part.content):
-            held = part
+        if title:
+            yield title._replace(kind="heading") if is_prose(part.content) else title
+            title = None
+        if may_be_title and part.kind == "paragraph" and is_title(part.content):
+            title = part
         else:
             yield part
-    if held:
-        yield held
+        may_be_title = may_be_title and part.kind == "space"
+    if title:
+        yield title
 
 
 def ends_paragraph(separator: str) -> bool:

@@ -87,6 +87,12 @@ def test_a_heading_belongs_to_the_paragraph_below_it(heading: str) -> None:
     assert passages_of(f"{heading}{long}")[0].startswith(f"{heading}It rises.")
 
 
+def test_a_line_that_only_looks_like_a_heading_is_none_but_at_the_start_of_a_text() -> None:
+    rng = random.Random(10)
+    before, long = paragraph(rng, 500), paragraph(rng, 700)
+    assert passages_of(f"{before}\n\nWith kind regards\n\n{long}") == [before, "With kind regards", long]
+
+
 def test_a_paragraph_that_is_not_too_long_is_one_passage() -> None:
     text = paragraph(random.Random(6), 1000)
     assert 1000 <= len(text) <= 1200
