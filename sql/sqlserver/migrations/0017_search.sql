@@ -60,6 +60,7 @@ RETURNS varchar(8)
 AS
 BEGIN
     IF OBJECT_ID(N'dbo.usp_full_text_matches') IS NULL
+        OR COALESCE(COLUMNPROPERTY(OBJECT_ID(N'dbo.Atom'), N'CanonicalText', N'IsFulltextIndexed'), 0) = 0
         OR CONVERT(int, OBJECTPROPERTYEX(OBJECT_ID(N'dbo.Atom'), N'TableFulltextPopulateStatus')) IN (1, 2)
         OR EXISTS (SELECT 1 FROM OPENJSON(@terms) AS j
                    WHERE j.value COLLATE Latin1_General_100_BIN2 LIKE N'%[ก-໿က-႟ᄀ-ᇿក-៿ᥐ-᪭々-ퟻ豈-﫿]%')
