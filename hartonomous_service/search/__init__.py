@@ -1,8 +1,8 @@
 """Searches atoms by meaning, by words or by both, and lists the places of one.
 
-`searching` is the call: `questions` embeds what is asked, `finding` ranks, `by_words` by words, `fusing` makes one list of two, `answering`
-says whether that answers, `hits` shows what was found, `places` where it stands, `neighbours` what stands around it. `filters` reads what
-narrows a search, `grouping` makes one hit a source, `highlighting` says which sentence answers.
+`searching` is the call: `questions` embeds what is asked, `finding` ranks, `by_words` by words, `fusing` makes one list of two, `hits` shows
+what was found, `places` where it stands, `neighbours` what stands around it. `filters` reads what narrows a search, `grouping` makes one hit a
+source, `highlighting` says which sentence answers.
 """
 
 from hartonomous_service.search.finding import Mode

@@ -1,4 +1,4 @@
-"""Says which sentence of a text answers a question: the one that alone holds its rare words, else the nearest one."""
+"""Says which sentence of a text answers a question: the one that alone holds its rare words, else the nearest one (docs/decisions/0040)."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ EMBEDDED_BYTES = 1_400
 _LOOKED_AT = 16_384
 """Characters of a text in which sentences are looked for: a passage is far shorter, an atom inserted by hand may be longer."""
 
-_WORDS_DECIDE = 0.25
+_WORDS_DECIDE = 0.3
 """By so much of the question, weighed by how rare its words are, one sentence must hold more than any other."""
 
 # What counts beside a sentence's cosine: its share of the question's words; the cosine of the sentence before it, which may name what this one only
