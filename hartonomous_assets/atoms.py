@@ -28,6 +28,7 @@ from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers import Atom, Atomizer, NotUtf8Error, atomizer_for, atomizer_version, atomizers
+from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset
 from hartonomous_core.atomizers.content_type import Scan, media_type, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
@@ -116,7 +117,7 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
         transact(work.resources.database, lambda unit_of_work: renew_lease(unit_of_work, work, source))
     found = scan(stream)
-    content_type = _content_type_to_use(source, found)
+    content_type, note = _content_type_to_use(source, stream, found)
     atomizer = atomizer_for(content_type, work.resources.settings.text_unit)
     if _is_unchanged(work, source, found, content_type, atomizer):
         return {"unchanged": 1}
@@ -145,7 +146,7 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
             unit_of_work.execute("record_source_run", source_id=source["sourceId"], run_id=work.run_id)
             written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], rows)
             if last:
-                _finish(unit_of_work, work, source, found, content_type, atomizer)
+                _finish(unit_of_work, work, source, found, content_type, atomizer, note)
                 _announce(unit_of_work, work, source, ordinals)
             return written
 
@@ -174,7 +175,7 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
             source_uri=source["sourceUri"],
             content_hash=found.sha256,
         )
-        if not current or media_type(current[0]["contentType"]) != media_type(content_type):
+        if not current or _kind(current[0]["contentType"]) != _kind(content_type):
             return False
         if current[0]["atomizerVersion"] != atomizer_version(atomizer):
             return False
@@ -187,24 +188,35 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
     return transact(work.resources.database, see_once_more)
 
 
-def _content_type_to_use(source: ClaimedSource, found: Scan) -> str:
-    """Return the content type that was declared or sniffed. For text, the bytes decide on the charset: only UTF-8 is read as text."""
+def _kind(content_type: str) -> tuple[str, str | None]:
+    """What of a content type decides which atoms are made: its media type and, unless the text is UTF-8, its charset."""
+    is_text = atomizer_for(content_type).needs_utf8
+    return media_type(content_type), None if is_text else charset_parameter(content_type)
+
+
+def _content_type_to_use(source: ClaimedSource, stream: BinaryIO, found: Scan) -> tuple[str, str | None]:
+    """Return the content type that was declared or sniffed, for text with the charset that the bytes bear out, and why it is not searchable."""
     declared = source["contentType"]
     of_text = media_type(declared)
     if not atomizer_for(of_text).needs_utf8:
-        return declared
-    if found.charset is not None:
-        return f"{of_text}; charset={found.charset}"
-    return declared if atomizer_for(declared).needs_utf8 else of_text
+        return declared, None
+    is_valid_utf8 = found.invalid_utf8_at is None
+    charset = find_charset(stream, found.sample, charset_parameter(declared), is_valid_utf8=is_valid_utf8)
+    if charset.name is None:
+        return (declared if atomizer_for(declared).needs_utf8 else of_text), None
+    note = _why_not_searchable(charset, found) if charset.name == UNKNOWN else None
+    return f"{of_text}; charset={charset.name}", note
 
 
-def _why_not_searchable(content_type: str, found: Scan) -> str | None:
-    """Say why text that is not UTF-8 is kept as bytes; None for everything else."""
-    if found.charset is None or not atomizer_for(media_type(content_type)).needs_utf8:
-        return None
-    is_named = found.charset.startswith("utf-")
-    what = f"text in {found.charset}" if is_named else f"not UTF-8 at byte {found.invalid_utf8_at:,}"
-    return f"{what}: kept as bytes, not searchable; convert it to UTF-8 and ingest it again"
+def _why_not_searchable(charset: Charset, found: Scan) -> str:
+    if charset.seems is None:
+        what = f"not UTF-8 at byte {found.invalid_utf8_at:,}, and its encoding cannot be told"
+    else:
+        what = f"text in {charset.seems} that is broken at byte {charset.broken_at:,}"
+    return (
+        f"{what}: kept as bytes, not searchable; ingest it again with its encoding, such as --content-type 'text/plain; charset=windows-1252', "
+        "or converted to UTF-8"
+    )
 
 
 def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:
@@ -253,6 +265,7 @@ def _finish(
     found: Scan,
     content_type: str,
     atomizer: Atomizer,
+    note: str | None,
 ) -> None:
     source_id = source["sourceId"]
     supersede_older_versions(unit_of_work, source)
@@ -264,7 +277,7 @@ def _finish(
         byte_length=found.byte_length,
         content_type=content_type,
         atomizer_version=atomizer_version(atomizer),
-        note=_why_not_searchable(content_type, found),
+        note=note,
     )
     delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])

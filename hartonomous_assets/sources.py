@@ -13,7 +13,8 @@ import dagster as dg
 from hartonomous_assets.receiving import in_batches, receive_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, os_errors_as_outage
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_core.atomizers.content_type import HEAD_BYTES, sniff
+from hartonomous_core.atomizers.charsets import HEAD_BYTES
+from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.resources import Resources

@@ -13,7 +13,8 @@ from typing import Annotated, Any, BinaryIO
 from pydantic import PlainValidator, ValidationError
 
 from hartonomous_core.atomizers import atomizer_for, atomizer_version
-from hartonomous_core.atomizers.content_type import HEAD_BYTES, media_type, scan, sniff
+from hartonomous_core.atomizers.charsets import HEAD_BYTES, charset_parameter
+from hartonomous_core.atomizers.content_type import media_type, scan, sniff
 from hartonomous_core.clock import current_hour, time_ordered_uuid, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
@@ -249,6 +250,8 @@ def _is_unchanged(
 ) -> bool:
     if content_type and media_type(content_type) != media_type(version["contentType"]):
         return False
+    if charset_parameter(content_type or "") not in (None, charset_parameter(version["contentType"])):
+        return False  # the chain says whether it makes other text of the same bytes
     atomizer = atomizer_for(version["contentType"], resources.settings.text_unit)
     if version["atomizerVersion"] != atomizer_version(atomizer):
         return False

@@ -6,6 +6,7 @@ A new kind of file is one module with an `Atomizer` and one line in `atomizers`.
 from functools import cache
 
 from hartonomous_core.atomizers.chunks import ChunkAtomizer
+from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.atomizers.text_stream import NotUtf8Error
@@ -15,9 +16,11 @@ from hartonomous_core.vocabulary import TextUnit
 @cache
 def atomizers(unit: TextUnit) -> tuple[Atomizer, ...]:
     """Return one of each; text becomes passages or sentences."""
+    text, chunks = TextAtomizer(unit), ChunkAtomizer()
     return (
-        TextAtomizer(unit),
-        ChunkAtomizer(),  # takes everything, so it comes last
+        text,
+        EncodedTextAtomizer(chunks, text),
+        chunks,  # takes everything, so it comes last
     )
 
 
@@ -35,6 +38,7 @@ __all__ = [
     "Atom",
     "Atomizer",
     "ChunkAtomizer",
+    "EncodedTextAtomizer",
     "NotUtf8Error",
     "TextAtomizer",
     "atomizer_for",

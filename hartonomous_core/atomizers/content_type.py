@@ -1,17 +1,13 @@
 """Finds out what kind of content a file holds and, for text, its encoding. No function here raises on bad bytes."""
 
 import re
-import unicodedata
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder, utf_8_decode
-from collections import Counter
+from codecs import utf_8_decode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 
+from hartonomous_core.atomizers.charsets import HEAD_BYTES, READ_BYTES, Sample, detect, wide_charset
 from hartonomous_core.atomizers.text import TextAtomizer
-
-HEAD_BYTES = 8 * 1024
-READ_BYTES = 256 * 1024
 
 _TEXT_TYPES = {
     extension: content_type
@@ -52,13 +48,6 @@ _MARKUP_SIGNATURES = {
 }
 """Formats that may be all text but are not to be read as sentences, unless the name says so: notes on PDF may begin like one."""
 
-_BYTE_ORDER_MARKS = (
-    (BOM_UTF32_LE, "utf-32"),  # it begins with that of UTF-16
-    (BOM_UTF32_BE, "utf-32"),
-    (BOM_UTF16_LE, "utf-16"),
-    (BOM_UTF16_BE, "utf-16"),
-)
-
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
@@ -73,24 +62,25 @@ _TEXT = TextAtomizer()
 class Scan:
     """What one pass over a stream found out: `invalid_utf8_at` is a byte offset, None if all of it is UTF-8.
 
-    `charset` is the IANA name of the encoding that the text seems to have; None for UTF-8.
+    `sample` is what tells the encoding of text that is not UTF-8.
     """
 
     sha256: bytes
     byte_length: int
     invalid_utf8_at: int | None
-    charset: str | None
+    sample: Sample
 
 
 def scan(stream: BinaryIO) -> Scan:
     """Read a stream to the end for its SHA-256 (32 bytes), length and the offset of the first invalid UTF-8 sequence."""
     digest = sha256()
+    sample = Sample()
     length = 0
     invalid_at: int | None = None
-    head = incomplete = b""
+    incomplete = b""
     while block := stream.read(READ_BYTES):
         digest.update(block)
-        head += block[: HEAD_BYTES - len(head)]
+        sample.add(block)
         if invalid_at is None and (incomplete or not block.isascii()):
             data = incomplete + block
             try:
@@ -100,8 +90,7 @@ def scan(stream: BinaryIO) -> Scan:
         length += len(block)
     if invalid_at is None and incomplete:
         invalid_at = length - len(incomplete)
-    charset = _wide_charset(head) or (None if invalid_at is None else "unknown-8bit")
-    return Scan(digest.digest(), length, invalid_at, charset)
+    return Scan(digest.digest(), length, invalid_at, sample)
 
 
 def media_type(content_type: str) -> str:
@@ -114,11 +103,12 @@ def sniff(head: bytes, name: str = "") -> str:
 
     Bytes that are UTF-8 without NUL are text, of the kind that the extension says, else text/plain; so is text in UTF-16
     or UTF-32, with its charset. Other bytes are what their signature says; without one, an extension that promises text is
-    believed (so a .txt in another encoding is still called text), else application/octet-stream.
+    believed (so a .txt in another encoding is still called text); else they are text where they clearly look like it in
+    some encoding, and application/octet-stream where not.
     """
     head = head[:HEAD_BYTES]
     named_text = _TEXT_TYPES.get(name.rpartition(".")[2].lower())
-    if charset := _wide_charset(head):
+    if charset := wide_charset(head):
         return f"{named_text or 'text/plain'}; charset={charset}"
     is_text = _is_text(head)
     if is_text and named_text:
@@ -128,7 +118,9 @@ def sniff(head: bytes, name: str = "") -> str:
             return content_type
     if is_text:
         return "text/plain"
-    return _binary_type(head, name) or named_text or "application/octet-stream"
+    if known := _binary_type(head, name) or named_text:
+        return known
+    return "text/plain" if _is_other_text(head) else "application/octet-stream"
 
 
 def _is_text(head: bytes) -> bool:
@@ -139,39 +131,10 @@ def _is_text(head: bytes) -> bool:
     return b"\0" not in head
 
 
-def _wide_charset(head: bytes) -> str | None:
-    """Return the IANA name of UTF-16 or UTF-32, where the first 8 KiB are text in it.
-
-    Without a byte order mark only for text of at most one script beside Latin-1: of others the bytes tell too little.
-    """
-    for mark, charset in _BYTE_ORDER_MARKS:
-        if head.startswith(mark) and _is_text_in(head, charset):
-            return charset
-    if b"\0" in head:
-        for order, high_byte in (("le", 1), ("be", 0)):
-            if _is_text_in(head, f"utf-32-{order}"):
-                return f"utf-32{order}"
-            if _is_one_script(head[high_byte::2]) and _is_text_in(head, f"utf-16-{order}"):
-                return f"utf-16{order}"
-    return None
-
-
-def _is_one_script(high_bytes: bytes) -> bool:
-    """Whether the high bytes of UTF-16 are those of Latin-1 and, in text long enough to tell, at most one more block."""
-    if len(high_bytes) < 16:
-        return not any(high_bytes)
-    usual = dict(Counter(high_bytes).most_common(2))
-    return 0 in usual and sum(usual.values()) >= 0.9 * len(high_bytes)
-
-
-def _is_text_in(head: bytes, encoding: str) -> bool:
-    try:
-        # A head of full length may end inside a code point.
-        text = getincrementaldecoder(encoding)().decode(head, len(head) < HEAD_BYTES)
-    except UnicodeDecodeError:
-        return False
-    is_text = all(c.isprintable() or c.isspace() or unicodedata.category(c) == "Cf" for c in text)
-    return is_text and any(map(str.isprintable, text))
+def _is_other_text(head: bytes) -> bool:
+    sample = Sample()
+    sample.add(head)
+    return detect(sample.lines) is not None
 
 
 def _binary_type(head: bytes, name: str) -> str | None:

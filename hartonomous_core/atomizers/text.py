@@ -1,19 +1,17 @@
 """Breaks UTF-8 text into sentences while it streams: where atoms end depends on the text alone, never on how it was read."""
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO
 
+from hartonomous_core.atomizers.charsets import charset_parameter
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
 from hartonomous_core.atomizers.passages import passages
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
 from hartonomous_core.atomizers.sentences import sentences
 from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, Text
 from hartonomous_core.vocabulary import GAP, TextUnit
-
-_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([^\s;"']+)""")
 
 _TEXT_TYPES = {
     "application/javascript",
@@ -44,10 +42,9 @@ class TextAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for text/*, JSON, NDJSON, XML, YAML, TOML and JavaScript, and for +json and +xml types, unless of another charset."""
-        media_type, _, parameters = content_type.lower().partition(";")
-        media_type = media_type.strip()
-        if (charset := _CHARSET.search(parameters)) and charset[1] not in ("utf-8", "utf8", "us-ascii"):
+        if charset_parameter(content_type) not in (None, "utf-8", "utf8", "us-ascii"):
             return False
+        media_type = content_type.partition(";")[0].strip().lower()
         return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _TEXT_TYPES
 
     def atomize(self, stream: BinaryIO, content_type: str = "text/plain") -> Iterator[Atom]:

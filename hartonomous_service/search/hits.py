@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hartonomous_core.atomizers.charsets import codec_of
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID, AtomToShow, Occurrence
 from hartonomous_resources.database.searchable_atoms import AtomFilter
@@ -42,12 +43,17 @@ def describe_hits(
 def mark_sentence(hit: dict[str, Any], start: int, stop: int) -> None:
     """Name a sentence of a hit, given by its characters, and where it stands in each source that has the text as it is."""
     before, sentence = hit["text"][:start], hit["text"][start:stop]
-    size = len(hit["text"].encode())
     hit["highlight"] = {"text": sentence}
     for place in hit["sources"]:
-        if place["byteOffset"] is not None and place["byteLength"] == size:
-            place["highlightOffset"] = place["byteOffset"] + len(before.encode())
-            place["highlightLength"] = len(sentence.encode())
+        if place["byteOffset"] is not None and place["byteLength"] == _size(place, hit["text"]):
+            place["highlightOffset"] = place["byteOffset"] + _size(place, before)
+            place["highlightLength"] = _size(place, sentence)
+
+
+def _size(place: Mapping[str, Any], text: str) -> int:
+    """Count the bytes that a text has in the encoding of this place."""
+    charset = (place["locator"] or {}).get("charset", "utf-8")
+    return len(text.encode(codec_of(str(charset)) or "utf-8", "replace"))
 
 
 def _add_neighbours(

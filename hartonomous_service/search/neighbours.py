@@ -6,6 +6,7 @@ from typing import Any
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.search_rows import TEXTS_AROUND, TextAround
+from hartonomous_service.search.places import show_bytes
 
 MAX_NEIGHBOURS = 10
 MAX_HITS = 100
@@ -35,9 +36,4 @@ def _nearest(rows: Sequence[TextAround], count: int) -> dict[str, list[dict[str,
 
 
 def _show(row: TextAround) -> dict[str, Any]:
-    return {
-        "text": row["text"],
-        "byteOffset": row["byteOffset"],
-        "byteLength": row["byteLength"],
-        "locator": json.loads(row["locator"]) if row["locator"] else None,
-    }
+    return {"text": row["text"], **show_bytes(row)}

@@ -2,12 +2,18 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
-from hartonomous_resources.database.rows.search_rows import OCCURRENCE_COUNTS, OCCURRENCES, SOURCES_OF_ATOMS, Occurrence
+from hartonomous_resources.database.rows.search_rows import (
+    OCCURRENCE_COUNTS,
+    OCCURRENCES,
+    SOURCES_OF_ATOMS,
+    Occurrence,
+    TextAround,
+)
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, AtomFilter
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
@@ -85,7 +91,12 @@ def show_place(place: Occurrence) -> dict[str, Any]:
     return {
         "sourceId": place["sourceId"],
         "sourceUri": place["sourceUri"],
-        "byteOffset": place["byteOffset"],
-        "byteLength": place["byteLength"],
-        "locator": json.loads(place["locator"]) if place["locator"] else None,
+        **show_bytes(place),
     }
+
+
+def show_bytes(place: Occurrence | TextAround) -> dict[str, Any]:
+    """Say which bytes of the source, as it came in, a text stands for; of derived text, those that its locator names, if any."""
+    locator = json.loads(place["locator"]) if place["locator"] else None
+    named: Mapping[str, Any] = place if place["byteOffset"] is not None else locator or {}
+    return {"byteOffset": named.get("byteOffset"), "byteLength": named.get("byteLength"), "locator": locator}

@@ -75,7 +75,8 @@ def test_derived_text_is_found_with_its_locator_and_source_and_the_bytes_come_ba
     [source] = all_sources(home)
     best = search(home, "how do insects tell where food is", mode="semantic")["results"][0]
     place = {"sourceId": source["sourceId"], "sourceUri": "notes", "byteOffset": None, "byteLength": None}
-    assert (best["text"], best["sources"]) == (BEES, [{**place, "locator": {"line": 2}}])
+    unmarked = {"highlightOffset": None, "highlightLength": None}
+    assert (best["text"], best["sources"]) == (BEES, [{**place, "locator": {"line": 2}, **unmarked}])
     [found] = search(home, "rises twice", mode="lexical")["results"]
     assert [each["locator"] for each in found["sources"]] == [{"line": 1}, {"line": 4}]
     assert list_places(home, found["atomHash"])["places"] == [{**place, "locator": {"line": n}} for n in (1, 4)]
