@@ -49,17 +49,16 @@ def indexed_text(text: str) -> str:
 
 
 def question_terms(question: str) -> list[str]:
-    """Return the terms that a question asks for, each once: its words, and its phrases, which stand in quotes.
+    """Return the terms that a question asks for: its words, and its phrases, which stand in quotes; those in it twice are there twice.
 
     Of a run of characters without spaces, each bigram is a word. A term is looked up as `term_text` says.
     """
-    terms: dict[str, str] = {}
-    for quoted, curly, word in _WORD.findall(_shown(question)):
+    first: dict[str, str] = {}
+    terms: list[str] = []
+    for quoted, curly, word in _WORD.findall(_shown(question.replace("\0", " "))):
         found = [" ".join((quoted or curly).split())] if quoted or curly else _words(word)
-        for term in map(_trim, found):
-            terms.setdefault(term.casefold(), term)
-    terms.pop("", None)
-    return list(terms.values())
+        terms += [first.setdefault(term.casefold(), term) for term in map(_trim, found) if term]
+    return terms
 
 
 def term_text(term: str) -> tuple[str, bool]:

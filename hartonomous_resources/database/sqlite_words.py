@@ -8,6 +8,7 @@ that stand in more than a fifth of all rows add nothing. A small store is ranked
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ COUNTED_SHARE = 0.2
 
 _MOST_TERMS = 64
 """Of a question, the rarest: each costs something for each row that is scored."""
+_MOST_REPEATS = 4
+"""A word that a question holds more often counts as if it were so many times."""
 _INDEXED_AT_ONCE = 20_000
 """Texts that one transaction indexes at most: well under a second's work."""
 
@@ -83,7 +86,7 @@ def match_words(
 ) -> Scored:
     """See `UnitOfWork.match_words`."""
     of_whom = {"tenant_id": tenant_id, "n": n, "wanted": None if wanted is None else json.dumps(list(wanted))}
-    expressions = [_expression(term) for term in terms]
+    expressions = Counter(map(_expression, terms))
     leading, others = _choose(unit_of_work, frequent, expressions)
     if not leading:
         known = [expression for expression in expressions if expression in others]
@@ -91,13 +94,14 @@ def match_words(
     found: Scored = []
     # Where the leading words do not give as many, the next one leads, too, then all do: at once, where few atoms are wanted.
     for more in sorted({0, min(1, len(others)), len(others)} if wanted is None else {len(others)}):
-        found = _best(unit_of_work, _matches([*leading, *others[:more]], others[more:]), of_whom)
+        expression = _matches([*leading, *others[:more]], others[more:], expressions)
+        found = _best(unit_of_work, expression, of_whom)
         if len(found) >= n:
             break
     return found
 
 
-def _choose(unit_of_work: Asked, frequent: FrequentWords, expressions: Sequence[str]) -> tuple[list[str], list[str]]:
+def _choose(unit_of_work: Asked, frequent: FrequentWords, expressions: Collection[str]) -> tuple[list[str], list[str]]:
     """Choose the expressions that lead and those that add to scores, the rarest first.
 
     Where every one that the index knows stands in too many rows, none leads, and the others are those.
@@ -135,14 +139,10 @@ def _best(unit_of_work: Asked, expression: str, of_whom: Mapping[str, Any]) -> S
     return [(row["atomId"], row["score"]) for row in rows]
 
 
-def _matches(leading: Sequence[str], adding: Sequence[str]) -> str:
-    if not adding:
-        return _any_of(leading)
-    return f"({_any_of(leading)}) AND ({_any_of([*leading, *adding])})"
-
-
-def _any_of(expressions: Sequence[str]) -> str:
-    return " OR ".join(expressions)
+def _matches(leading: Sequence[str], adding: Sequence[str], often: Mapping[str, int]) -> str:
+    """Say that one of the words that lead must be there; a word counts as often as a question holds it."""
+    scored = " OR ".join(each for each in (*leading, *adding) for _ in range(min(often[each], _MOST_REPEATS)))
+    return f"({' OR '.join(leading)}) AND ({scored})" if adding else scored
 
 
 def _expression(term: str) -> str:

@@ -199,6 +199,13 @@ def test_a_small_store_is_ranked_by_every_word(database: SqliteDatabase, client:
     assert len(found(database, "the bird", n=50)) == 21
 
 
+def test_a_word_counts_as_often_as_the_question_holds_it(database: SqliteDatabase, client: sqlite3.Connection) -> None:
+    insert(client, "one bird", "one fish", *(f"two {number}" for number in range(9)))
+    database.index_texts()
+    assert found(database, "fish bird bird")[0] == "one bird"
+    assert found(database, "Fish bird fish")[0] == "one fish"
+
+
 def test_rare_words_lead_and_others_only_add(
     database: SqliteDatabase, client: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,7 +71,7 @@ def test_the_words_of_an_indexed_text(text: str, words: str) -> None:
     ("question", "terms"),
     [
         ("what makes the sea rise?", ["what", "makes", "the", "sea", "rise"]),
-        ("Sea sea SEA", ["Sea"]),
+        ("Sea sea SEA", ["Sea", "Sea", "Sea"]),
         ('the "rising  sea" and “two words” or „drei“', ["the", "rising sea", "and", "two words", "or", "drei"]),
         ('an "unfinished phrase', ["an", "unfinished", "phrase"]),
         ('- _ ... "" "," !', []),
@@ -80,6 +80,7 @@ def test_the_words_of_an_indexed_text(text: str, words: str) -> None:
         ("機械学習とは", ["機械", "械学", "学習", "習と", "とは"]),
         ('山 "機械学習" iPhone用', ["山", "機械学習", "iPhone", "用"]),
         ("\x00", []),
+        ("a\x00b", ["a", "b"]),
     ],
 )
 def test_the_terms_of_a_question(question: str, terms: list[str]) -> None:
