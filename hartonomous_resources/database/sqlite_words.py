@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from hartonomous_core.words import term_text
 
-LEADING_ROWS = 8_000
+LEADING_ROWS = 6_000
 """The words that lead stand in at most so many rows together: FTS5 scores about 1,500 rows a millisecond."""
-LEADING_SHARE = 0.08
+LEADING_SHARE = 0.06
 """The same as a share of all rows, in a store where that is more."""
 COUNTED_ROWS = 20_000
 """A word that stands in so many rows adds nothing to a score: FTS5 counts about 20,000 rows a millisecond, for each question anew."""
@@ -25,7 +25,7 @@ COUNTED_SHARE = 0.2
 
 _MOST_TERMS = 64
 """Of a question, the rarest: each costs something for each row that is scored."""
-_MOST_REPEATS = 4
+_MOST_REPEATS = 16
 """A word that a question holds more often counts as if it were so many times."""
 _INDEXED_AT_ONCE = 20_000
 """Texts that one transaction indexes at most: well under a second's work."""
@@ -89,8 +89,7 @@ def match_words(
     expressions = Counter(map(_expression, terms))
     leading, others = _choose(unit_of_work, frequent, expressions)
     if not leading:
-        known = [expression for expression in expressions if expression in others]
-        return _newest(unit_of_work, (" + ".join(known), " ".join(known), *others[:1]), of_whom)
+        return _newest(unit_of_work, frequent, [each for each in expressions if each in others], of_whom)
     found: Scored = []
     # Where the leading words do not give as many, the next one leads, too, then all do: at once, where few atoms are wanted.
     for more in sorted({0, min(1, len(others)), len(others)} if wanted is None else {len(others)}):
@@ -124,10 +123,19 @@ def _choose(unit_of_work: Asked, frequent: FrequentWords, expressions: Collectio
     return leading, [expression for _, expression in (useful or known)[len(leading) :]]
 
 
-def _newest(unit_of_work: Asked, expressions: Sequence[str], of_whom: Mapping[str, Any]) -> Scored:
-    """Find rows by words that stand nearly everywhere, so that a score would say little: by one expression after the other, newest first."""
+def _newest(
+    unit_of_work: Asked, frequent: FrequentWords, expressions: Sequence[str], of_whom: Mapping[str, Any]
+) -> Scored:
+    """Find rows by words that stand nearly everywhere, so that a score would say little, newest first.
+
+    Those that have them side by side come first, if that can be looked for in time; then those that hold them all, then those with one.
+    """
+    together = " ".join(expressions)
+    wanted = [together, *expressions[:1]]
+    if expressions and frequent.rows(unit_of_work, together, COUNTED_ROWS) < COUNTED_ROWS:
+        wanted = [" + ".join(expressions), *wanted]
     found: dict[int, float] = {}
-    for expression in dict.fromkeys(filter(None, expressions)):
+    for expression in dict.fromkeys(filter(None, wanted)):
         if len(found) < of_whom["n"]:
             rows = unit_of_work.query("newest_matching_texts", expression=expression, **of_whom)
             found = {**found, **{row["atomId"]: 1.0 for row in rows}}

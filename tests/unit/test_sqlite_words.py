@@ -242,13 +242,23 @@ def test_a_word_that_is_nearly_everywhere_adds_nothing(
 def test_frequent_words_alone_find_them_side_by_side_first_and_the_newest_first(
     database: SqliteDatabase, client: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit(monkeypatch, leading=4, counted=10)
+    limit(monkeypatch, leading=4, counted=25)
     insert(client, "to be or not", "to 1 be", *(f"be {number} to" for number in range(20)))
-    insert(client, *(f"to {number}" for number in range(10)))
+    insert(client, *(f"to {number}" for number in range(10)), *(f"be {number}" for number in range(10)))
     database.index_texts()
     assert found(database, "to be", n=3) == ["to be or not", "be 19 to", "be 18 to"]
+    assert len(found(database, "to be", n=22)) == 22
     assert len(found(database, "to be", n=50)) == 32
     assert len(found(database, "to zyzzyva", n=50)) == 32
+
+
+def test_words_that_stand_together_nearly_everywhere_are_not_looked_for_side_by_side(
+    database: SqliteDatabase, client: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(monkeypatch, leading=4, counted=10)
+    insert(client, "to be or not", *(f"be {number} to" for number in range(20)))
+    database.index_texts()
+    assert found(database, "to be", n=3) == ["be 19 to", "be 18 to", "be 17 to"]
 
 
 def test_no_word_that_any_text_holds_finds_nothing(
