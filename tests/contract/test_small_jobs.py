@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from hartonomous_assets import housekeeping
 from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
@@ -78,6 +80,21 @@ def test_jobs_that_were_done_long_ago_are_deleted_in_batches_and_no_others(datab
     assert [row["Result"] for row in rows(client, "SELECT Result FROM BackgroundJob WHERE Status = 'Completed'")] == [
         "skipped: empty text"
     ]
+
+
+@pytest.mark.parametrize(("days", "left"), [(7.0, 3), (0.0, 0)])
+def test_housekeeping_keeps_jobs_that_are_done_for_as_many_days_as_are_set(
+    home: Resources, monkeypatch: pytest.MonkeyPatch, days: float, left: int
+) -> None:
+    monkeypatch.setattr(housekeeping, "JOBS_PER_TRANSACTION", 2)
+    write(home.database, *(f"text {n}" for n in range(8)), hour=current_hour())
+    complete(home.database, claim(home.database, 5), timestamp(-8 * 86400))
+    complete(home.database, claim(home.database, 3), timestamp(-6 * 86400))
+    settings = home.settings.model_copy(update={"keep_jobs_days": days})
+
+    deleted = housekeeping.prune_jobs(dg.build_op_context(), database=home.database, settings=settings)
+
+    assert (deleted, list_jobs(home)["total"]) == (8 - left, left)
 
 
 def test_an_atom_whose_job_was_deleted_is_as_it_was(database: Database, client: Any) -> None:
