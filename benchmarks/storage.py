@@ -6,6 +6,8 @@ hardly two sentences are alike and nothing is stored twice. They are ingested in
 counted: Dagster's storage is stated, the graph is counted apart, there are no models. With `--vectors`, unit vectors that are made up are
 inserted for all atoms that need one and placed, their jobs are completed, and the search matrix is built: only their size counts here.
 
+The targets are those of passages; sentences are stated beside. Two short ones may be alike.
+
 The speed is that of the stages `sources` and `atoms`, in one process and by its processor time, against nupunkt alone on the same text.
 """
 
@@ -163,7 +165,7 @@ def measure_size(options: Any, unit: str) -> list[Figure]:
         sizes = stored()
         without_graph = sum(sizes.values()) - sizes["graph"]
         figures = [
-            Figure(f"{unit}: dedupRatio", dedup_ratio, "", at_least=0.99, at_most=1.01),
+            Figure(f"{unit}: dedupRatio", dedup_ratio, "", *((0.99, 1.01) if unit == "passage" else ())),
             Figure(f"{unit}: atoms", atoms),
             Figure(f"{unit}: bytes of text per atom", bytes_in / atoms),
             Figure(f"{unit}: database", sizes["database"] / bytes_in, "x the input"),
