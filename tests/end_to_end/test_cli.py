@@ -327,6 +327,23 @@ def test_search_finds_the_sentence_and_the_bytes_where_it_stands(ingested: Inges
             content = file_of(place["sourceUri"], ingested.folder).read_bytes()
             end = place["byteOffset"] + place["byteLength"]
             assert content[place["byteOffset"] : end].decode() == hit["text"]
+            end = place["highlightOffset"] + place["highlightLength"]
+            assert content[place["highlightOffset"] : end].decode() == hit["highlight"]["text"]
+
+
+def test_a_search_is_narrowed_grouped_and_shown_with_neighbours(ingested: Ingested) -> None:
+    [hit, *_] = ingested.home.json("search", "dough overnight", "--mode", "lexical")["results"]
+    place = hit["sources"][0]
+    narrow = ["search", "dough overnight", "--mode", "lexical", "--uri", place["sourceUri"], "--content-type", "text/*"]
+    shown = ["--context", "1", "--group", "source", "--no-highlight", "--since", "2020-01-01"]
+
+    [alone] = ingested.home.json(*narrow, *shown)["results"]
+
+    assert {each["sourceId"] for each in alone["sources"]} == {place["sourceId"]}
+    assert set(alone["sources"][0]["context"]) == {"before", "after"}
+    assert alone["highlight"] is None
+    for nothing in (["--until", "2020-01-01"], ["--metadata", "from=nobody"], ["--source", "4711"]):
+        assert ingested.home.json(*narrow, *nothing)["results"] == []
 
 
 def file_of(uri: str, folder: Path) -> Path:
@@ -682,7 +699,14 @@ def test_debug_shows_the_traceback(ingested: Ingested) -> None:
 
 
 def test_wrong_usage_exits_2(home: Home) -> None:
-    wrong = [["no-such-command"], ["search"], ["search", "x", "-k", "0"], ["stats", "--nonsense"]]
+    wrong = [
+        ["no-such-command"],
+        ["search"],
+        ["search", "x", "-k", "0"],
+        ["search", "x", "--metadata", "from"],
+        ["search", "x", "--group", "atom"],
+        ["stats", "--nonsense"],
+    ]
     wrong += [["sources", "list", "--status", "Done"], ["jobs", "list", "--status", "Done"]]
     for result in home.run_all(*wrong):
         assert (result.code, result.stdout) == (2, b"")
