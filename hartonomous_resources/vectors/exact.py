@@ -73,7 +73,9 @@ class ExactVectors:
         return Merging(unit_of_work, self._files_of(now.space), now, self._graph_rows)
 
     def _files_of(self, space: Space) -> SegmentFiles:
-        return self._files.setdefault(space, SegmentFiles(self._root, space))
+        if space not in self._files:
+            self._files.setdefault(space, SegmentFiles(self._root, space))
+        return self._files[space]
 
     def _rows(
         self, unit_of_work: UnitOfWork, now: SpaceNow, tenant_id: int, may_extend: bool = True

@@ -46,15 +46,28 @@ def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[Qua
         wanted = np.isin(atom_ids, np.fromiter(wanted_ids, dtype=np.int64, count=len(wanted_ids)))
         highest, embedding_ids, atom_ids = highest[wanted], embedding_ids[wanted], atom_ids[wanted]
     hits: list[Hit] = []
-    seen_above, count = np.float32(np.inf), FIRST_ROWS * question.k
+    seen_above, count = np.inf, FIRST_ROWS * question.k
     while True:
-        least = np.partition(highest, -count)[-count] if count < len(highest) else np.float32(-np.inf)
+        least = _reached_by(highest, count)
         rows = np.flatnonzero((highest >= least) & (highest < seen_above))
         hits += score_rows(unit_of_work, question, embedding_ids[rows], atom_ids[rows])
         hits = sorted(hits, key=lambda hit: (-hit.score, hit.atom_id))[: question.k]
         if count >= len(highest) or (len(hits) == question.k and hits[-1].score >= least):
             return hits
         seen_above, count = least, 4 * count
+
+
+def _reached_by(scores: NDArray[np.float32], count: int) -> float:
+    """A score that at least `count` rows reach, and hardly more; below all where there are no more than that.
+
+    Of many rows, the best of each of some groups are sorted instead of all: a tenth of the time. Neighbours, which are often alike, are in
+    different groups.
+    """
+    if count >= len(scores):
+        return -np.inf
+    groups = 32 * count
+    best = scores[: len(scores) // groups * groups].reshape(-1, groups).max(axis=0) if groups < len(scores) else scores
+    return float(np.partition(best, -count)[-count])
 
 
 def score_rows(

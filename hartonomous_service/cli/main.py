@@ -9,11 +9,10 @@ import sqlite3
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.disk_space import disk_is_full, is_full
@@ -25,6 +24,9 @@ from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.cli.remedies import describe_error
 from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import SQLAlchemyError
 
 app = typer.Typer(
     help="Say where every fragment that your AI used came from.",
@@ -77,21 +79,30 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
-    except SQLAlchemyError as error:
-        _fail(describe_dagster_storage_error(error, Settings().dagster_home), error)
     except OSError as error:
         if error.errno == errno.ENOSPC and is_full(home := Settings().home):  # else it is the disk of an output
             _fail(disk_is_full(home), error)
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", error)
     except Exception as error:
-        if not isinstance(error.__cause__, SQLAlchemyError):
+        of_dagster = _dagster_storage_error(error)
+        if of_dagster is None:
             raise
-        # Dagster has tried several times.
-        _fail(describe_dagster_storage_error(error.__cause__, Settings().dagster_home), error)
+        _fail(describe_dagster_storage_error(of_dagster, Settings().dagster_home), error)
 
 
-def describe_dagster_storage_error(error: SQLAlchemyError, place: Path) -> str:
+def _dagster_storage_error(error: Exception) -> "SQLAlchemyError | None":
+    """Return what Dagster's storage raised, at once or, after it had tried several times, as the cause of another error."""
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return next((each for each in (error, error.__cause__) if isinstance(each, SQLAlchemyError)), None)
+
+
+def describe_dagster_storage_error(error: "SQLAlchemyError", place: Path) -> str:
     """Say what failed in Dagster's own storage, which is at `place`, and what to do about it."""
+    from sqlalchemy.exc import DBAPIError  # not above: a sixth of the time that a search takes from its start
+
     cause = getattr(error, "orig", None) or error
     if isinstance(error, DBAPIError) and not isinstance(cause, sqlite3.Error):
         said = str(cause).strip().partition("\n")[0]
