@@ -23,7 +23,7 @@ READING = {
     "jobs list": "Completed",
     "dead-letters list": "none",
     "infer list": "none",
-    "migrate --status": "tables",
+    "migrate --status": "sources",
     "health": "can only be read here",
     "sql SELECT*FROM[Atom]": SENTENCE,
 }
