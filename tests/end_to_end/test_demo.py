@@ -1,12 +1,18 @@
 """`hartonomous demo`: what somebody sees who has just installed it."""
 
+import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hartonomous_resources.compute.text_model import TextModelFiles
+from hartonomous_resources.project_files import project_file
+from hartonomous_resources.resources import open_resources
+from hartonomous_resources.settings import Settings
 from hartonomous_service.demo import corpus_files
+from hartonomous_service.search import search
 from tests.cli import Home
 
 ANSWERS = {
@@ -71,6 +77,41 @@ def test_a_question_that_nothing_answers_is_told_from_the_others(home: Home, fir
     assert unanswered["question"] == UNANSWERED
     assert unanswered["best"] < unanswered["floor"] < min(each["best"] for each in first["answers"] if each["answered"])
     assert "Nothing here answers that" in home.run("demo").stdout.decode().partition(UNANSWERED)[2]
+
+
+@pytest.fixture(scope="module")
+def asked(first: Any, model_dir: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The questions that were written by hand for the corpus, each with what search finds; `relevant` names the files that answer it."""
+    questions = project_file("benchmarks") / "questions" / "demo.jsonl"
+    with closing(open_resources(Settings(home=Path(first["home"]), model_dir=model_dir))) as resources:
+        return [
+            (question, search(resources, question["text"], highlight=False))
+            for question in map(json.loads, questions.read_text("utf-8").splitlines())
+        ]
+
+
+def test_most_questions_that_nothing_answers_are_told_from_nearly_all_others(
+    asked: list[tuple[dict[str, Any], dict[str, Any]]],
+) -> None:
+    lost = [question["text"] for question, found in asked if question["answerable"] and not found["answered"]]
+    kept = [question["text"] for question, found in asked if found["answered"] and not question["answerable"]]
+
+    assert len(asked) == 160
+    assert len(lost) <= 0.05 * 80, lost
+    assert len(kept) <= 0.20 * 80, kept
+
+
+def test_most_questions_are_answered_by_the_first_hit(asked: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    missed = [
+        question["text"]
+        for question, found in asked
+        if question["answerable"]
+        and not any(
+            place["sourceUri"].endswith(tuple(question["relevant"])) for place in found["results"][0]["sources"]
+        )
+    ]
+
+    assert len(missed) <= 0.1 * 80, missed
 
 
 def test_one_lineage_is_shown(first: Any) -> None:
