@@ -47,7 +47,7 @@ def arguments(description: str | None, *, data: bool = True) -> argparse.Argumen
             "--data",
             type=Path,
             default=default,
-            help="folder of ewt_dev.jsonl and stsb_en_dev.csv (HARTONOMOUS_TEST_DATA)",
+            help="folder of ewt_dev.jsonl, stsb_en_dev.csv, cisi_docs.jsonl and cisi_queries.jsonl (HARTONOMOUS_TEST_DATA)",
         )
     return parser
 
