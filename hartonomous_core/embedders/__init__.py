@@ -10,7 +10,7 @@ TEXT_MODEL = "all-MiniLM-L6-v2"
 """The text model that is used where none is chosen; it comes from the Hugging Face hub or the package index."""
 
 ANSWER_FLOOR = 0.37
-"""The least cosine of a question and its answer by that model, in either precision; measured: docs/decisions/0036."""
+"""The least cosine of a question and its answer by that model; measured with int8: docs/decisions/0036."""
 
 Precision = Literal["int8", "fp32"]
 """Precision of the text model's weights; it is part of a model's identity."""
