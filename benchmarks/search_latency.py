@@ -157,7 +157,15 @@ def commands(asked: Sequence[str]) -> list[Figure]:
     figures: list[Figure] = []
 
     def run(text: str) -> bytes:
-        command = [sys.executable, "-c", "from hartonomous_service.cli import main; main()", "search", text, "--json"]
+        command = [
+            sys.executable,
+            "-c",
+            "from hartonomous_service.cli import main; main()",
+            "search",
+            "--json",
+            "--",
+            text,
+        ]
         return subprocess.run(command, capture_output=True, check=True).stdout
 
     timed("hartonomous search, a process each", run, asked[: RUNS_OF_COMMAND + 1], figures, at_most=1300.0)
@@ -169,13 +177,17 @@ def timed(
 ) -> list[Any]:
     """Ask each question once, after the first to warm up; adds p50 and p95, for which the limit is, and returns the answers."""
     ask(questions[0])
-    times, answers = [], []
+    times, of_processor, answers = [], [], []
     for question in questions:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         answers.append(ask(question))
         times.append(1000 * (time.perf_counter() - started))
+        of_processor.append(1000 * (time.process_time() - worked))
     figures.append(Figure(f"{what}, p50", float(np.percentile(times, 50)), "ms"))
     figures.append(Figure(f"{what}, p95", float(np.percentile(times, 95)), "ms", at_most=at_most))
+    figures.append(
+        Figure(f"{what}, p95 by this process's processor time", float(np.percentile(of_processor, 95)), "ms")
+    )
     return answers
 
 
