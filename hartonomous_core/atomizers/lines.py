@@ -14,6 +14,8 @@ Kind = Literal["prose", "record"]
 NARROWEST_PROSE = 40
 WIDEST_PROSE = 160
 """Characters of a line of prose, unless it is the last of its paragraph or has no other beside it."""
+LONGEST_RECORD = 1200
+"""Characters. What is longer is better split at ends of sentences, where it has some, than anywhere."""
 FEWEST_WORDS = 3
 """Of a line with which a sentence does not end."""
 
@@ -98,6 +100,8 @@ def is_prose(paragraph: str) -> bool:
 
 
 def _look(content: str, indent: int) -> _Look:
+    if len(content) > LONGEST_RECORD:
+        return _Look(content, indent, "prose", "")
     match = _START.match(content)
     found = (match.lastgroup if match else None) or ""
     if found == "record" or _is_record(content):

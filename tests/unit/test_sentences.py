@@ -83,6 +83,12 @@ def test_lines_are_sentences_where_text_is_lines(text: str) -> None:
     assert_are_lines(text)
 
 
+def test_a_line_that_is_too_long_for_a_passage_is_split_at_its_sentences() -> None:
+    text = '{"text": "' + "The tide rises twice a day. " * 60 + 'It falls, too."}'
+    assert len(text) > 1200
+    assert sentences_of(text)[1:-1] == ["The tide rises twice a day."] * 59
+
+
 def test_an_item_of_a_list_goes_on_in_lines_that_are_indented() -> None:
     text = "- an item of the list that\n  goes on below. And more.\n- another"
     assert sentences_of(text) == ["- an item of the list that\n  goes on below.", "And more.", "- another"]
