@@ -90,10 +90,10 @@ class Home:
         """Run a command to its end."""
         return finish(self.start(*arguments, program=program))
 
-    def run_all(self, *commands: Sequence[str | Path]) -> list[Result]:
+    def run_all(self, *commands: Sequence[str | Path], program: tuple[str, ...] = COMMAND) -> list[Result]:
         """Run independent commands, as many at once as there are cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(lambda command: self.run(*command), commands))
+            return list(pool.map(lambda command: self.run(*command, program=program), commands))
 
     def json(self, *arguments: str | Path) -> Any:
         """Run a command that must succeed, with --json, and return its document."""

@@ -68,9 +68,10 @@ def written(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_mode
 @pytest.fixture(scope="module")
 def results(written: Home) -> Iterator[dict[str, Result]]:
     """What each command says on it, once it cannot be written any more."""
-    program = without_privileges()
+    lines = [*READING, *WRITING]
     for _ in locked(written.path):
-        yield {line: written.run(*line.split(), program=program) for line in [*READING, *WRITING]}
+        said = written.run_all(*map(str.split, lines), program=without_privileges())
+        yield dict(zip(lines, said, strict=True))
 
 
 @pytest.mark.parametrize("line", READING)
