@@ -1,4 +1,4 @@
-// Neo4j Community in a process of its own: java -cp 'JARS/*' Neo4jServer.java HOME neo4j.conf [PASSWORD, the first time]
+// Neo4j Community in a process of its own: java -cp 'CLASSES:JARS/*' Neo4jServer HOME neo4j.conf [PASSWORD, the first time]
 // It says "ready" once it answers, and ends when its standard input does: none outlives the tests that started it.
 
 import java.nio.file.Path;
