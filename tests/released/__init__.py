@@ -1,7 +1,36 @@
-"""What databases look like that are in use: one of each release as text, with its graph. Add one with each, edit none."""
+"""What databases look like that are in use: one of each release as text, its graph, and which migrations made them.
 
+Add what `python -m tests.released.make` writes with each release; edit none of it.
+"""
+
+import hashlib
+import json
 from pathlib import Path
+
+from hartonomous_resources.project_files import project_file
 
 FOLDER = Path(__file__).parent
 FOLDERS = {"database": ("migrations", "statements"), "graph": ("graph_migrations", "graph_statements")}
 """Of each store, where its migrations and statements are, under sql/sqlite."""
+RELEASES = sorted(path.stem.removeprefix("migrations_") for path in FOLDER.glob("migrations_*.json"))
+SQL = project_file("sql")
+
+
+def migrations(sql: Path = SQL) -> dict[str, str]:
+    """SHA-256 of each migration of every store, as its journal has it, by the path below sql/; and of what makes a journal."""
+    files = sorted([*sql.rglob("[0-9][0-9][0-9][0-9]_*"), sql / "sqlserver" / "journal.sql"])
+    return {
+        file.relative_to(sql).as_posix(): hashlib.sha256(file.read_text("utf-8").encode()).hexdigest() for file in files
+    }
+
+
+def shipped(release: str) -> dict[str, str]:
+    """What `migrations` said when a release was made."""
+    found: dict[str, str] = json.loads((FOLDER / f"migrations_{release}.json").read_text("utf-8"))
+    return found
+
+
+def changed(released: dict[str, str], sql: Path = SQL) -> list[str]:
+    """The paths of a release whose text is another one now, or gone."""
+    now = migrations(sql)
+    return [path for path, sha256 in released.items() if now.get(path) != sha256]

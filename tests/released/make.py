@@ -1,8 +1,10 @@
-"""Makes the database and the graph of this release, small, with rows in every table, and writes them here as text.
+"""Makes the database and the graph of this release, small, with rows in every table, and writes them here as text, with the digests of
+the migrations of every store: from then on a test fails when one of them changes.
 
 Run `python -m tests.released.make` when the migrations of a release are final, and add what it writes.
 """
 
+import json
 import sqlite3
 import sys
 import tempfile
@@ -20,7 +22,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import SmallCompute, enqueue, open_home, request
-from tests.released import FOLDER, FOLDERS
+from tests.released import FOLDER, FOLDERS, migrations
 from tests.stages import put_file, run_stages_of
 
 _STAGES = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
@@ -112,7 +114,7 @@ def dump(client: sqlite3.Connection) -> Iterator[str]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Make a home, and write its database and its graph into a folder as SQL; returns the two files."""
+    """Make a home, and write its database and its graph into a folder as SQL, and the digests as JSON; returns the three files."""
     release = version("hartonomous").replace(".", "_")
     with tempfile.TemporaryDirectory() as made:
         home = open_with_small_model(Path(made))
@@ -126,6 +128,8 @@ def write(folder: Path) -> list[Path]:
             written[-1].write_text(
                 f"-- Made by tests/released/make.py in the hour {current_hour()}.\n{text}\n", encoding="utf-8"
             )
+    written.append(folder / f"migrations_{release}.json")
+    written[-1].write_text(json.dumps(migrations(), indent=1) + "\n", encoding="utf-8")
     return written
 
 

@@ -14,21 +14,20 @@ from hartonomous_service.search import search
 from hartonomous_service.source_records import verify_sources
 from tests.backends import rows
 from tests.builders import receive_all
-from tests.released import FOLDER, FOLDERS, make
+from tests.released import FOLDER, FOLDERS, RELEASES, make
 from tests.stages import all_sources, content_of
 
 THIS = "this release"
-RELEASES = [THIS, *sorted(path.stem.removeprefix("database_") for path in FOLDER.glob("database_*.sql"))]
 FILES = {"database": "hartonomous.db", "graph": "graph.db"}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """What the maker writes now."""
-    return make.write(tmp_path_factory.mktemp("made"))
+    """The database and the graph that the maker writes now."""
+    return make.write(tmp_path_factory.mktemp("made"))[:2]
 
 
-@pytest.fixture(params=RELEASES)
+@pytest.fixture(params=[THIS, *RELEASES])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, made: list[Path]) -> Path:
     """A home as a release left it."""
     dumps = made if request.param == THIS else [FOLDER / f"{name}_{request.param}.sql" for name in FILES]

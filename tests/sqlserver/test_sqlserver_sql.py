@@ -21,6 +21,7 @@ from hartonomous_resources.database.sqlserver.procedures import load_procedures,
 from hartonomous_resources.database.sqlserver.table_rows import message_row
 from hartonomous_resources.database.statements import Statement, Write, load_statements
 from hartonomous_resources.project_files import project_file
+from tests.released import RELEASES, shipped
 from tests.tools.tsql.calls import Definitions, call_findings
 from tests.tools.tsql.checker import Finding, Script, checker
 from tests.tools.tsql.definitions import (
@@ -156,6 +157,18 @@ def test_every_call_fits_what_it_calls(broker: str) -> None:
 @pytest.mark.parametrize("broker", BROKERS)
 def test_every_migration_makes_what_is_new_and_changes_what_is_there(broker: str) -> None:
     assert [str(finding) for finding in Shape(migrations(broker)).findings] == []
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("broker", BROKERS)
+def test_an_upgraded_database_has_what_a_new_one_has(broker: str, release: str) -> None:
+    """A new one runs the core first and then the features; in an upgraded one the newer core comes after the older features."""
+    fresh, names = migrations(broker), shipped(release)
+
+    upgraded = Shape(sorted(fresh, key=lambda script: f"sqlserver/{script.place}" not in names))
+
+    assert [str(finding) for finding in upgraded.findings] == []
+    assert upgraded.texts() == Shape(fresh).texts()
 
 
 def test_both_brokers_define_the_same_procedures() -> None:
