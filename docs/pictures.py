@@ -40,6 +40,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2)
         page.add_init_script("localStorage.setItem('dagster-nav-collapsed', 'true')")
+        while not page.get_by_text("Passing").count():  # it takes the daemon a minute to say that an asset is fresh
+            _open(page, address + PAGES["columns"])
         _open(page, f"{address}/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in GROUPS))
         page.screenshot(path=IMAGES / "asset-graph.png", clip=_graph(page))
         for name, path in PAGES.items():
@@ -51,10 +53,12 @@ def main() -> None:
 def _dev(folder: Path) -> Iterator[str]:
     """The address of the page of a home in which the demo ran."""
     environment = {**os.environ, "HARTONOMOUS_HOME": str(folder)}
-    hartonomous = [str(Path(sys.executable).with_name("hartonomous"))]
-    subprocess.run([*hartonomous, "demo"], env=environment, check=True, stdout=subprocess.DEVNULL)
-    environment["HARTONOMOUS_HOME"] = str(folder / "demo")
-    dev = subprocess.Popen([*hartonomous, "dev"], env=environment, stdout=subprocess.PIPE, text=True)
+    hartonomous, dagster = (str(Path(sys.executable).with_name(name)) for name in ("hartonomous", "dagster"))
+    subprocess.run([hartonomous, "demo"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    environment |= {"HARTONOMOUS_HOME": str(folder / "demo"), "DAGSTER_HOME": str(folder / "demo" / "dagster")}
+    merge = [dagster, "asset", "materialize", "-m", "hartonomous_assets.definitions", "--select", "search_index"]
+    subprocess.run(merge, env=environment, check=True)  # else its schedule does, up to an hour later
+    dev = subprocess.Popen([hartonomous, "dev"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert dev.stdout is not None
         announced = re.search(r"http://\S+", dev.stdout.readline())
@@ -69,7 +73,7 @@ def _dev(folder: Path) -> Iterator[str]:
 def _open(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(3000)  # the graph is laid out, and what is folded in unfolds, after the last answer
+    page.wait_for_timeout(8000)  # the graph is laid out, what is folded in unfolds and states are shown late
 
 
 def _graph(page: Page) -> FloatRect:
