@@ -24,12 +24,12 @@ from hartonomous_assets.source_claims import (
     renew_lease,
     supersede_older_versions,
 )
+from hartonomous_assets.source_types import content_type_to_use, kind_of
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers import Atom, Atomizer, NotUtf8Error, atomizer_for, atomizer_version, atomizers
-from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset
-from hartonomous_core.atomizers.content_type import Scan, media_type, scan
+from hartonomous_core.atomizers.content_type import Scan, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
 from hartonomous_core.vocabulary import ROLES, Role
@@ -117,7 +117,7 @@ def _atomize(work: Work, source: ClaimedSource, stream: BinaryIO) -> Generator[P
     if source["byteLength"] > SLOWEST_BYTES_PER_SECOND:  # a small one is read within the lease of its claim
         transact(work.resources.database, lambda unit_of_work: renew_lease(unit_of_work, work, source))
     found = scan(stream)
-    content_type, note = _content_type_to_use(source, stream, found)
+    content_type, note = content_type_to_use(source["contentType"], stream, found)
     atomizer = atomizer_for(content_type, work.resources.settings.text_unit)
     if _is_unchanged(work, source, found, content_type, atomizer):
         return {"unchanged": 1}
@@ -175,7 +175,7 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
             source_uri=source["sourceUri"],
             content_hash=found.sha256,
         )
-        if not current or _kind(current[0]["contentType"]) != _kind(content_type):
+        if not current or kind_of(current[0]["contentType"]) != kind_of(content_type):
             return False
         if current[0]["atomizerVersion"] != atomizer_version(atomizer):
             return False
@@ -186,37 +186,6 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
         return True
 
     return transact(work.resources.database, see_once_more)
-
-
-def _kind(content_type: str) -> tuple[str, str | None]:
-    """What of a content type decides which atoms are made: its media type and, unless the text is UTF-8, its charset."""
-    is_text = atomizer_for(content_type).needs_utf8
-    return media_type(content_type), None if is_text else charset_parameter(content_type)
-
-
-def _content_type_to_use(source: ClaimedSource, stream: BinaryIO, found: Scan) -> tuple[str, str | None]:
-    """Return the content type that was declared or sniffed, for text with the charset that the bytes bear out, and why it is not searchable."""
-    declared = source["contentType"]
-    of_text = media_type(declared)
-    if not atomizer_for(of_text).needs_utf8:
-        return declared, None
-    is_valid_utf8 = found.invalid_utf8_at is None
-    charset = find_charset(stream, found.sample, charset_parameter(declared), is_valid_utf8=is_valid_utf8)
-    if charset.name is None:
-        return (declared if atomizer_for(declared).needs_utf8 else of_text), None
-    note = _why_not_searchable(charset, found) if charset.name == UNKNOWN else None
-    return f"{of_text}; charset={charset.name}", note
-
-
-def _why_not_searchable(charset: Charset, found: Scan) -> str:
-    if charset.seems is None:
-        what = f"not UTF-8 at byte {found.invalid_utf8_at:,}, and its encoding cannot be told"
-    else:
-        what = f"text in {charset.seems} that is broken at byte {charset.broken_at:,}"
-    return (
-        f"{what}: kept as bytes, not searchable; ingest it again with its encoding, such as --content-type 'text/plain; charset=windows-1252', "
-        "or converted to UTF-8"
-    )
 
 
 def _batches(atoms: Iterator[Atom], limit: int) -> Iterator[list[Atom]]:

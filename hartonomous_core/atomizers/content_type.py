@@ -46,7 +46,7 @@ _MARKUP_SIGNATURES = {
     re.compile(rb"%PDF-\d\.\d\s*[\r\n]"): "application/pdf",
     re.compile(rb"\{\\rtf\d*\\"): "application/rtf",
 }
-"""Formats that may be all text but are not to be read as sentences, unless the name says so: notes on PDF may begin like one."""
+"""Formats that may be all text but are not to be read as such, unless the name says so: notes on PDF may begin like one."""
 
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",

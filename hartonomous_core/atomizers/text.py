@@ -1,4 +1,4 @@
-"""Breaks UTF-8 text into sentences while it streams: where atoms end depends on the text alone, never on how it was read."""
+"""Breaks UTF-8 text into passages, or sentences, while it streams: where atoms end depends on the text alone, never on how it was read."""
 
 from collections.abc import Iterator
 from functools import cached_property

@@ -165,9 +165,8 @@ class SqliteDatabase:
         if not self._pending(to):
             return []
         ran = []
-        with self._transaction(
-            writes=True
-        ) as unit_of_work:  # the write lock: of two processes that start at once, one migrates
+        # The write lock: of two processes that start at once, one migrates.
+        with self._transaction(writes=True) as unit_of_work:
             for migration in self._pending(to):
                 for statement in split_statements(migration.text):
                     unit_of_work.connection.execute(statement)

@@ -41,7 +41,7 @@ class Finder:
             missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}
             others = cosines_of(self.unit_of_work, self.tenant, self.question.model_id, self.question.vector, missing)
         found = fuse(nearest, matching, others)
-        return sorted(found, key=_farness) if self.nearest_first else found
+        return by_nearness(found) if self.nearest_first else found
 
     def _by_meaning(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
         if self.question is None:
@@ -53,5 +53,6 @@ class Finder:
         return rank_by_words(self.unit_of_work, self.text, self.tenant, limit, wanted)
 
 
-def _farness(found: Found) -> float:
-    return math.inf if found.cosine is None else -found.cosine
+def by_nearness(found: Sequence[Found]) -> Sequence[Found]:
+    """Order what was found by its cosine alone; what has none comes last."""
+    return sorted(found, key=lambda each: math.inf if each.cosine is None else -each.cosine)

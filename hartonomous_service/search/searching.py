@@ -18,7 +18,7 @@ from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.search.answering import is_answered
 from hartonomous_service.search.by_words import how_words_rank
 from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriPrefix
-from hartonomous_service.search.finding import Finder, Mode
+from hartonomous_service.search.finding import Finder, Mode, by_nearness
 from hartonomous_service.search.grouping import best_of_each_source
 from hartonomous_service.search.highlighting import answering_sentences
 from hartonomous_service.search.hits import describe_hits, mark_sentence
@@ -87,7 +87,13 @@ def search(
     if group and k > MAX_HITS:
         raise Invalid(f"{MAX_HITS} sources are shown at most, not {k}", argument="group")
     atom_filter = AtomFilter(
-        modality, source_id, (), uri_prefix, content_type, received_since, received_until, metadata
+        modality=modality,
+        source_id=source_id,
+        uri_prefix=uri_prefix,
+        media_type=content_type,
+        received_since=received_since,
+        received_until=received_until,
+        metadata=metadata,
     )
     question = None if mode == "lexical" else embed_question(resources, text)
     if mode != "semantic":
@@ -100,8 +106,7 @@ def search(
         floor = question.floor if question is not None else None
         answered = is_answered(unit_of_work, text, best, floor, ranking)
         if not answered:  # words such as "how do I" would choose among texts that have nothing to do with the question
-            finder = replace(finder, nearest_first=True)
-            ranking = finder.find(k, atom_filter)
+            finder, ranking = replace(finder, nearest_first=True), by_nearness(ranking)
         parts = [(list(ranking[:k]), atom_filter)]
         if group == "source":
             parts = list(best_of_each_source(finder.find, partial(sources_of, unit_of_work, tenant), k, atom_filter))

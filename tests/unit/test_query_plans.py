@@ -1,5 +1,6 @@
 """What each step of the loop asks SQLite costs the same however much waits: indexes answer it, nothing is sorted or scanned."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,3 +92,25 @@ def test_the_sources_of_a_filter_are_found_by_id_or_by_how_their_uri_begins(data
     assert "SEARCH s USING INTEGER PRIMARY KEY (rowid=?)" in steps
     assert "SEARCH s USING INDEX Source_Current (TenantId=? AND SourceUri>? AND SourceUri<?)" in steps
     assert "SEARCH sa USING PRIMARY KEY (SourceId=?)" in steps
+
+
+@pytest.mark.parametrize("number", [777, 4711])
+def test_a_job_is_found_by_its_id_without_reading_the_others(tmp_path: Path, number: int) -> None:
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate()
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.connection.execute(
+            "INSERT INTO DoneJob (JobNumber, OwnJobId, TenantId, IngestHour, AttemptCount, MaxAttempts, CreatedAt) "
+            "SELECT value, CASE value WHEN 4711 THEN 'of a client' END, 0, '2026-11-30-10:00', 1, 5, 0 FROM json_each(?)",
+            (json.dumps(list(range(1, 10_001))),),
+        )
+    looked: list[None] = []
+    with database.read() as unit_of_work:
+        connection = unit_of_work.connection
+        [job_id] = connection.execute("SELECT JobId FROM DoneJob WHERE JobNumber = ?", (number,)).fetchone()
+        connection.set_progress_handler(lambda: looked.append(None), 100)
+        found = unit_of_work.query("jobs", tenant_id=0, status=None, job_id=job_id.upper(), n=1)
+        connection.set_progress_handler(None, 0)
+    database.close()
+    assert [job["jobId"] for job in found] == [job_id]
+    assert len(looked) < 20  # hundreds of SQLite's instructions: each of 10,000 jobs takes some

@@ -2,6 +2,10 @@
 -- one of the two is meant: SQLite uses the index of what is open only for a condition that repeats the index's own. `+a.TenantId` keeps it
 -- from the index by tenant. A job is found by its number, which is in the id that the database gives it, or by the id that a client gave it.
 
+-- part: job_of_id
+JobNumber IN (CAST(substr(:job_id, 25) AS INTEGER), (SELECT JobNumber FROM StoredJob WHERE OwnJobId = lower(:job_id)),
+                (SELECT JobNumber FROM DoneJob WHERE OwnJobId = lower(:job_id))) AND JobId = lower(:job_id)
+
 -- name: has_claimable_jobs
 SELECT 1 FROM StoredJob
 WHERE IngestHour = :hour AND OwnJobType IS NULLIF(:job_type, 'GenerateEmbedding') AND Status IN ('Pending', 'InProgress')
@@ -14,7 +18,8 @@ LIMIT 1;
 -- run that knows it.
 -- An id that is not of printable ASCII, such as bytes that are no UTF-8, is its bytes in hex from here on: others must be able to name it.
 UPDATE StoredJob
-SET OwnJobId = CASE WHEN OwnJobId GLOB '*[^ -~]*' THEN lower(hex(OwnJobId)) ELSE OwnJobId END, Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
+SET OwnJobId = CASE WHEN OwnJobId GLOB '*[^ -~]*' THEN lower(hex(OwnJobId)) ELSE OwnJobId END,
+    Status = 'InProgress', AttemptCount = AttemptCount + 1, LeaseOwner = :owner, LeaseUntil = :lease_until,
     StartedAt = COALESCE(StartedAt, milliseconds(:now)),
     AtomId = COALESCE(AtomId, (
       SELECT a.AtomId
@@ -77,7 +82,7 @@ UPDATE StoredJob
 SET Status = :status, Result = :result, LeaseOwner = NULL, LeaseUntil = :lease_until,
     AttemptCount = CASE :status WHEN 'Pending' THEN 0 ELSE AttemptCount END,
     CompletedAt = CASE WHEN :status IN ('Pending', 'InProgress') THEN NULL ELSE milliseconds(:now) END
-WHERE JobNumber IN (CAST(substr(:job_id, 25) AS INTEGER), (SELECT JobNumber FROM StoredJob WHERE OwnJobId = lower(:job_id))) AND JobId = lower(:job_id) AND TenantId = :tenant_id;
+WHERE {job_of_id} AND TenantId = :tenant_id;
 
 -- name: failed_job_count
 SELECT COUNT(*) AS n FROM StoredJob WHERE Status = 'Failed';
@@ -90,21 +95,23 @@ WHERE Status IN ('Pending', 'InProgress') AND Status = 'Pending' GROUP BY JobTyp
 -- name: dead_letter_job
 UPDATE StoredJob
 SET Status = 'DeadLettered', CompletedAt = milliseconds(:now), Result = :reason, LeaseOwner = NULL, LeaseUntil = NULL
-WHERE JobNumber IN (CAST(substr(:job_id, 25) AS INTEGER), (SELECT JobNumber FROM StoredJob WHERE OwnJobId = lower(:job_id))) AND JobId = lower(:job_id);
+WHERE {job_of_id};
 
 -- name: retry_job
 UPDATE StoredJob
 SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL, LeaseOwner = NULL, LeaseUntil = NULL
-WHERE JobNumber IN (CAST(substr(:job_id, 25) AS INTEGER), (SELECT JobNumber FROM StoredJob WHERE OwnJobId = lower(:job_id))) AND JobId = lower(:job_id) AND TenantId = :tenant_id AND Status IN ('Failed', 'DeadLettered');
+WHERE {job_of_id} AND TenantId = :tenant_id AND Status IN ('Failed', 'DeadLettered');
 
 -- name: jobs
 SELECT JobId AS jobId, JobType AS jobType, Parameters AS parameters, AtomId AS atomId, ModelId AS modelId, TenantId AS tenantId,
        IngestHour AS ingestHour, Status AS status, AttemptCount AS attemptCount, MaxAttempts AS maxAttempts, Result AS result,
        time_of(CreatedAt) AS createdAt, time_of(StartedAt) AS startedAt, time_of(CompletedAt) AS completedAt
-FROM (SELECT * FROM AnyJob   -- by itself: it is read in order, and nothing is computed of a row that is not among the last
-      WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status)
-        AND (:job_id IS NULL OR JobId = lower(:job_id))
-      ORDER BY JobNumber DESC LIMIT :n);
+FROM (SELECT * FROM (SELECT * FROM AnyJob   -- by itself: it is read in order, and nothing is computed of a row that is not among the last
+                     WHERE :job_id IS NULL AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status)
+                     ORDER BY JobNumber DESC LIMIT :n)
+      UNION ALL
+      SELECT * FROM AnyJob
+      WHERE {job_of_id} AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status));
 
 -- name: job_count
 SELECT COUNT(*) AS n FROM AnyJob
@@ -117,7 +124,7 @@ INSERT INTO StoredJob (JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, M
 SELECT JobNumber, OwnJobId, OwnJobType, OwnParameters, AtomId, ModelId, TenantId, IngestHour, AttemptCount, MaxAttempts, Result, CreatedAt,
        StartedAt, CompletedAt, 'Completed'
 FROM DoneJob
-WHERE JobNumber IN (CAST(substr(:job_id, 25) AS INTEGER), (SELECT JobNumber FROM DoneJob WHERE OwnJobId = lower(:job_id))) AND JobId = lower(:job_id);
+WHERE {job_of_id};
 
 -- name: job_lease_owners
 SELECT DISTINCT LeaseOwner AS owner FROM StoredJob

@@ -134,7 +134,7 @@ WHERE a.TenantId = :tenant_id AND a.IngestHour = :hour AND a.AtomId > :after AND
                   WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
   AND (EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)
        OR EXISTS (SELECT 1 FROM DoneJob AS d WHERE d.AtomId = a.AtomId)
-         OR EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Failed', 'DeadLettered'))
+       OR EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.Status IN ('Failed', 'DeadLettered'))
        OR EXISTS (SELECT 1 FROM InferenceAtom AS ia WHERE ia.TenantId = a.TenantId AND ia.AtomHash = a.ContentHash))
 ORDER BY a.AtomId LIMIT :n;
 

@@ -1,0 +1,37 @@
+"""Says what a source is read as: its content type, for text with the charset that its bytes bear out."""
+
+from typing import BinaryIO
+
+from hartonomous_core.atomizers import atomizer_for
+from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset
+from hartonomous_core.atomizers.content_type import Scan, media_type
+
+
+def kind_of(content_type: str) -> tuple[str, str | None]:
+    """What of a content type decides which atoms are made: its media type and, unless the text is UTF-8, its charset."""
+    is_text = atomizer_for(content_type).needs_utf8
+    return media_type(content_type), None if is_text else charset_parameter(content_type)
+
+
+def content_type_to_use(declared: str, stream: BinaryIO, found: Scan) -> tuple[str, str | None]:
+    """Return the content type that was declared or sniffed, for text with the charset that the bytes bear out, and why it is not searchable."""
+    of_text = media_type(declared)
+    if not atomizer_for(of_text).needs_utf8:
+        return declared, None
+    is_valid_utf8 = found.invalid_utf8_at is None
+    charset = find_charset(stream, found.sample, charset_parameter(declared), is_valid_utf8=is_valid_utf8)
+    if charset.name is None:
+        return (declared if atomizer_for(declared).needs_utf8 else of_text), None
+    note = _why_not_searchable(charset, found) if charset.name == UNKNOWN else None
+    return f"{of_text}; charset={charset.name}", note
+
+
+def _why_not_searchable(charset: Charset, found: Scan) -> str:
+    if charset.seems is None:
+        what = f"not UTF-8 at byte {found.invalid_utf8_at:,}, and its encoding cannot be told"
+    else:
+        what = f"text in {charset.seems} that is broken at byte {charset.broken_at:,}"
+    return (
+        f"{what}: kept as bytes, not searchable; ingest it again with its encoding, such as --content-type 'text/plain; charset=windows-1252', "
+        "or converted to UTF-8"
+    )
