@@ -13,7 +13,7 @@ from typing import Any
 
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.sqlite import SqliteUnitOfWork
-from hartonomous_resources.database.sqlite_connection import prepare_connection
+from hartonomous_resources.database.sqlite_connection import call_for_each_changed_job, prepare_connection
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS, only_readable
 from hartonomous_resources.database.sqlite_reading import Unchanged, can_only_be_read, way_to_read
 from hartonomous_resources.database.statements import load_statements
@@ -90,6 +90,7 @@ class _Console:
         connection.create_function("SHA2", 2, _sha2, deterministic=True)
         connection.create_function("GETUTCDATE", 0, timestamp)
         connection.create_function("SYSUTCDATETIME", 0, timestamp)
+        call_for_each_changed_job(connection, self._count_changed)
 
     def run(self, batch: Sequence[Statement]) -> None:
         """Run the statements of a batch, which share their variables."""
@@ -101,7 +102,6 @@ class _Console:
                     f"sql: the variable @{min(missing)} was not declared; write DECLARE @{min(missing)} … before its first use"
                 )
             self._connection.set_authorizer(self._authorize)
-            before = self._connection.total_changes
             cursor = self._connection.execute(statement.text, variables)
             if statement.assigns:
                 for row in cursor:
@@ -110,8 +110,7 @@ class _Console:
                 self._call(statement, cursor.fetchone())
             else:
                 self._keep(cursor)
-                # Of a view, whose triggers do the work, there is no count of its own.
-                self.changed += cursor.rowcount if cursor.rowcount > 0 else self._connection.total_changes - before
+                self.changed += max(cursor.rowcount, 0)
 
     def _call(self, statement: Statement, values: Sequence[Any]) -> None:
         from hartonomous_service.sql_procedures import call_procedure
@@ -122,6 +121,9 @@ class _Console:
         )
         rows = call_procedure(self._settings, unit_of_work, statement.calls or "", statement.arguments, list(values))
         self._add(list(rows[0]), [list(row.values()) for row in rows])
+
+    def _count_changed(self) -> None:
+        self.changed += 1
 
     def _keep(self, cursor: sqlite3.Cursor) -> None:
         if cursor.description:

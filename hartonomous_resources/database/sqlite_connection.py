@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -99,6 +100,15 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.create_function("is_hour", 1, _is_hour, deterministic=True)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def call_for_each_changed_job(connection: sqlite3.Connection, call: Callable[[], None]) -> None:
+    """Call it for each row of BackgroundJob that this connection changes: of a view, whose triggers do the work, SQLite counts none."""
+    connection.create_function("call_for_changed_job", 0, call)
+    for change in ("INSERT", "UPDATE", "DELETE"):
+        connection.execute(
+            f"CREATE TEMP TRIGGER CalledFor{change} INSTEAD OF {change} ON main.BackgroundJob BEGIN SELECT call_for_changed_job(); END"
+        )
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

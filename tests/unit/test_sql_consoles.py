@@ -88,3 +88,19 @@ def test_an_argument_that_is_no_text_is_no_crash(settings: Settings) -> None:
 def test_control_flow_is_refused_and_not_passed_over(settings: Settings, text: str) -> None:
     with pytest.raises(Invalid):
         run_sql(settings, text)
+
+
+def test_jobs_that_were_changed_are_counted_though_triggers_do_the_work(settings: Settings) -> None:
+    insert = "INSERT INTO BackgroundJob (JobId, JobType, Parameters, TenantId, Status) VALUES "
+    jobs = ", ".join(
+        f"('a job {n}', 'Report', '{{}}', 0, '{status}')" for n, status in enumerate(("Pending", "Completed"))
+    )
+    changes = [
+        insert + jobs,
+        "UPDATE BackgroundJob SET Status = 'Completed'",
+        "UPDATE dbo.BackgroundJob SET Result = 'none' WHERE JobId = 'a job 0'",
+        "DELETE FROM BackgroundJob",
+        "DELETE FROM BackgroundJob",
+    ]
+
+    assert [run_sql(settings, change, write=True)["rowsChanged"] for change in changes] == [2, 2, 1, 2, 0]

@@ -34,7 +34,8 @@ BEGIN
     OPTION (RECOMPILE);
 END;
 GO
--- A text as it is seen: without soft hyphens, and without what sets colours on a terminal (ESC [ … m).
+-- A text as it is seen: without soft hyphens, and without commands to a terminal (ESC [ … and a letter). What follows one that sets colours
+-- (m) stands where it stood, after any other one elsewhere.
 CREATE FUNCTION dbo.fn_ShownText (@text nvarchar(max))
 RETURNS nvarchar(max)
 WITH SCHEMABINDING
@@ -44,10 +45,11 @@ BEGIN
     SET @start = CHARINDEX(CONCAT(NCHAR(27), N'[') COLLATE Latin1_General_100_BIN2, @shown);
     WHILE @start > 0
     BEGIN
-        SET @stop = CHARINDEX(N'm' COLLATE Latin1_General_100_BIN2, @shown, @start);
-        IF @stop = 0
-            RETURN @shown;
-        SET @shown = STUFF(@shown, @start, @stop - @start + 1, N'');
+        SET @stop = @start + 2;
+        WHILE SUBSTRING(@shown, @stop, 1) COLLATE Latin1_General_100_BIN2 LIKE N'[ -?]'
+            SET @stop = @stop + 1;
+        SET @shown = STUFF(@shown, @start, @stop - @start + 1,
+            CASE WHEN SUBSTRING(@shown, @stop, 1) = N'm' COLLATE Latin1_General_100_BIN2 THEN N'' ELSE N' ' END);
         SET @start = CHARINDEX(CONCAT(NCHAR(27), N'[') COLLATE Latin1_General_100_BIN2, @shown);
     END;
     RETURN @shown;
