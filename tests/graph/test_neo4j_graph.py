@@ -436,30 +436,3 @@ def test_a_text_comes_back_as_it_was_given_time_or_not(graph: Neo4jGraph, addres
     assert node.properties == {"createdAt": text, "name": text, "startedAt": text}
     [kept] = run_cypher(address, "MATCH (a:Atom) RETURN a.createdAt =~ '.*' AS isText, a.name =~ '.*' AS nameIsText")
     assert kept == {"isText": None if text in TIMES else True, "nameIsText": True}
-
-
-def test_a_graph_of_the_release_before_gets_datetimes(fresh_schema: None, address: Address) -> None:
-    Neo4jGraph(address.settings()).counts(0)
-    run_cypher(address, "MATCH (v:SchemaVersion {version: 4}) DELETE v")
-    before = """CREATE (a:Atom {tenantId: 0, key: $key, createdAt: $time, since: $time})
-        CREATE (s:Source {tenantId: 0, key: '1', receivedAt: $time, since: $time})
-        CREATE (:Inference {tenantId: 0, key: '42', createdAt: $time, startedAt: 'noon'})
-        CREATE (:Atom {tenantId: 0, key: 'new', createdAt: datetime($time)})
-        CREATE (a)-[:INGESTED_FROM {since: $time, digest: 7}]->(s)"""
-    run_cypher(address, before, key=A[1], time=MOMENT)
-
-    graph = Neo4jGraph(address.settings())
-    graph.counts(0)
-
-    asked = """MATCH (n) WHERE n.key IS NOT NULL OPTIONAL MATCH (n)-[r]->() WITH n, r, datetime($time) AS time
-        RETURN n.key AS key, n.createdAt = time AS created, n.since = time AS since, n.receivedAt = time AS received,
-               n.startedAt AS started, r.since = time AS edge, r.digest AS digest ORDER BY key"""
-    nothing = dict.fromkeys(("created", "since", "received", "started", "edge", "digest"))
-    assert run_cypher(address, asked, time=MOMENT) == [
-        {"key": "1", **nothing, "since": True, "received": True},
-        {"key": "42", **nothing, "created": True, "started": "noon"},
-        {"key": A[1], **nothing, "created": True, "since": True, "edge": True, "digest": 7},
-        {"key": "new", **nothing, "created": True},
-    ]
-    assert len(graph.lineage(0, *A, 1, 10, as_of=MOMENT).nodes) == 2
-    graph.close()

@@ -445,7 +445,8 @@ def test_a_run_of_the_chain_is_told_without_content_and_without_names_of_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HARTONOMOUS_OPENLINEAGE_URL", endpoint.url)
-    put(f"{MARKER}.txt", f"The {MARKER} had a wing span of eleven metres. It ate small animals.")
+    paragraphs = (f"The {MARKER} had a wing span. " * 16, f"The {MARKER} ate small animals. " * 16)
+    put(f"{MARKER}.txt", "\n\n".join(paragraphs))
 
     settings.graph_path.write_bytes(b"this is no graph, it is a letter to the sea " * 200)
     failed = run_chain(settings, instance, hour)
