@@ -36,6 +36,8 @@ _MOVES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
 
 _SPECIAL = re.compile(f"[\x1b\x9b{_UNSEEN}{_UNSPACED}]")
 
+_ACCENT = re.compile("[\u0300-\u036f]")
+
 _WORD = re.compile(r'"([^"]+)"|[“„]([^“”]+)[“”]|(\S+)')
 
 
@@ -69,6 +71,14 @@ def term_text(term: str) -> tuple[str, bool]:
     if len(run[0]) == 1:
         return f"{indexed_text(term[:-1])} {run[0]}", True
     return indexed_text(term).removesuffix(f" {run[0][-1]} "), False
+
+
+def folded(text: str) -> str:
+    """Return a text without case and accents, as the index folds them."""
+    if text.isascii():
+        return text.lower()
+    plain = _ACCENT.sub("", unicodedata.normalize("NFD", text.casefold()))
+    return unicodedata.normalize("NFC", plain)
 
 
 def _shown(text: str) -> str:

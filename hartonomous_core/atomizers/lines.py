@@ -23,9 +23,10 @@ _START = re.compile(
     r"""
     (?P<record>
         \#{1,6}\s  # a heading
-        # Times and addresses, as logs begin with.
+        # Times, addresses and levels, as logs begin with.
       | \W{0,2} \d{4}[-/.]\d\d[-/.]\d\d | \W? \d\d:\d\d:\d\d | \W? \d{1,2}[/.](?:\d\d|[A-Z][a-z]{2})[/.]\d\d
       | [A-Z][a-z]{2}\ [\ \d]\d\ \d\d:\d\d | \d{1,3}(?:\.\d{1,3}){3}\s | \[\s*\d+\.\d | <\d+> | \d{10}
+      | \[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b[\]:]?\s
         # JSON, markup and tables.
       | \{\s*["}] | \[[\[{"] | </?\w[^<>]*>$ | <!-- | \|
         # Code and settings.
@@ -38,6 +39,8 @@ _START = re.compile(
 )
 UNDERLINE = r"([=\-~^\"*+#`_])\1{2,}"
 _UNDERLINE = re.compile(UNDERLINE)
+_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""A command to a terminal: lines are judged by what is seen of them."""
 _STATEMENT = re.compile(r"[)\]}'\"\w]\s*=\s.*;$|[)\]}]{1,2};$")
 _COLUMNS = re.compile(r"(?:\S\ {3,}(?=\S).*?){2}")
 _COMMA = re.compile(r"[,;](?![\s\d])|(?<!\d)[,;](?!\s)")
@@ -100,6 +103,8 @@ def is_prose(paragraph: str) -> bool:
 
 
 def _look(content: str, indent: int) -> _Look:
+    if "\x1b" in content:
+        content = _COLOUR.sub("", content).strip() or content
     if len(content) > LONGEST_RECORD:
         return _Look(content, indent, "prose", "")
     match = _START.match(content)

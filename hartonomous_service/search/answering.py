@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from hartonomous_core.words import indexed_text, question_terms, term_text
+from hartonomous_core.words import folded, indexed_text, question_terms, term_text
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID
 from hartonomous_service.search.fusing import Found
@@ -28,7 +28,7 @@ def is_answered(
 
 
 def _some_text_has_every_word(unit_of_work: UnitOfWork, question: str, found: Sequence[Found]) -> bool:
-    terms = [_spaced(term_text(term)[0]) for term in question_terms(question)]
+    terms = [_asked(*term_text(term)) for term in question_terms(question)]
     read = [each.atom_id for each in found if each.lexical_rank and each.lexical_rank <= _TEXTS_READ]
     texts = [
         _spaced(indexed_text(row["text"] or "")) for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(read))
@@ -36,6 +36,12 @@ def _some_text_has_every_word(unit_of_work: UnitOfWork, question: str, found: Se
     return any(all(term in text for term in terms) for text in texts)
 
 
+def _asked(term: str, goes_on: bool) -> str:
+    """The words of a term, as they stand in what `_spaced` makes of a text."""
+    words = _spaced(term)
+    return words[:-1] if goes_on else words
+
+
 def _spaced(text: str) -> str:
     """The words of a text, one space between them and around."""
-    return f" {' '.join(_WORD.findall(text.casefold()))} "
+    return f" {' '.join(_WORD.findall(folded(text)))} "

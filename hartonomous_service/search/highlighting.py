@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.atomizers.sentences import sentence_spans
-from hartonomous_core.words import indexed_text
+from hartonomous_core.words import folded, indexed_text, question_terms, term_text
 
 Span = tuple[int, int]
 """Where a sentence begins and ends in its text, in characters."""
@@ -87,7 +87,7 @@ def _count_words(question: str, passages: Sequence[_Passage]) -> None:
     words_of = [[_words(sentence) for sentence in passage.sentences] for passage in passages]
     sentences = [words for passage in words_of for words in passage]
     vocabulary = set().union(*sentences)
-    forms = [{word for word in vocabulary if _is_form(asked, word)} for asked in sorted(_words(question))]
+    forms = [{word for word in vocabulary if _is_form(*asked, word)} for asked in sorted(_asked(question))]
     weights = [
         log((len(sentences) + 1) / (0.5 + sum(not words.isdisjoint(found) for words in sentences))) for found in forms
     ]
@@ -100,12 +100,21 @@ def _count_words(question: str, passages: Sequence[_Passage]) -> None:
 
 
 def _words(text: str) -> set[str]:
-    return set(_WORD.findall(indexed_text(text).casefold()))
+    return set(_WORD.findall(folded(indexed_text(text))))
 
 
-def _is_form(word: str, other: str) -> bool:
+def _asked(question: str) -> set[tuple[str, bool]]:
+    """The words of a question, and whether each may go on in a text as it likes: a single character without spaces around it."""
+    asked = set()
+    for words, goes_on in map(term_text, question_terms(question)):
+        *before, last = _WORD.findall(folded(words)) or [""]
+        asked |= {(word, False) for word in before} | ({(last, goes_on)} if last else set())
+    return asked
+
+
+def _is_form(word: str, goes_on: bool, other: str) -> bool:
     """Whether two words begin alike and differ by an ending at most: erupt, eruption."""
-    if word == other:
+    if word == other or (goes_on and other.startswith(word)):
         return True
     longer = max(len(word), len(other))
     return min(len(word), len(other)) >= 4 and word[: max(4, longer - 3)] == other[: max(4, longer - 3)]

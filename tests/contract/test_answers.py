@@ -134,12 +134,16 @@ def test_a_question_is_answered_where_the_nearest_reaches_the_floor_of_the_model
         ("4711 errors", False),
         ("ルター", True),
         ("ルタの", False),
+        ("換", True),
+        ("ィ", True),
+        ("海", False),
+        ("creperie", True),
     ],
 )
 def test_a_name_is_answered_by_the_text_that_has_it_however_far_its_meaning(
     home_of: Callable[..., Resources], question: str, answered: bool
 ) -> None:
-    home = home_of({"Error E-4711: the pump stands still.": 0.1, "フィルターの交換": 0.05, "a third text": 0.2})
+    home = home_of({"Error E-4711: the pump stands still.": 0.1, "フィルターの交換": 0.05, "La crêperie": 0.2})
 
     assert search(home, question)["answered"] is answered
     assert search(home, question, mode="semantic")["answered"] is False

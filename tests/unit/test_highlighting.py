@@ -66,6 +66,17 @@ def test_a_part_of_a_sentence_without_spaces_is_found() -> None:
     assert marked("潮汐", "海很深。潮汐跟随月亮。海岸很长。") == ["潮汐跟随月亮。"]
 
 
+def test_a_single_character_without_spaces_around_it_is_found() -> None:
+    assert marked("猫", "海很深。猫喜欢睡觉。海岸很长。") == ["猫喜欢睡觉。"]
+
+
+def test_accents_count_for_as_little_as_in_the_index() -> None:
+    text = "The hotel was closed. We ate at the crêperie. The strike went on for a long time."
+
+    assert marked("creperie", text) == ["We ate at the crêperie."]
+    assert marked("CRE\u0302PERIE", text) == ["We ate at the crêperie."]
+
+
 def test_a_heading_is_no_answer_by_itself() -> None:
     assert marked("tide", "The tide\n\nA tide follows the Moon.", meaning=near("tide")) == ["A tide follows the Moon."]
 
