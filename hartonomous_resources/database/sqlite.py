@@ -230,9 +230,10 @@ class SqliteDatabase:
         return True
 
     def index_texts(self) -> None:
-        if query(self, "last_text_to_index", n=1)[0]["atomId"] is not None:
-            with suppress(ReadOnlyDatabase), self.unit_of_work():
-                pass  # each transaction that writes indexes what waits
+        with suppress(ReadOnlyDatabase):
+            while query(self, "last_text_to_index", n=1)[0]["atomId"] is not None:
+                with self.unit_of_work():
+                    pass  # each transaction that writes indexes what waits, or a part of it
 
     def bytes_on_disk(self) -> int:
         files = (self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm"))
