@@ -22,6 +22,9 @@ EMBEDDED_BYTES = 1_400
 
 _LOOKED_AT = 16_384
 """Characters of a text in which sentences are looked for: a passage is far shorter, an atom inserted by hand may be longer."""
+_LOOKED_THROUGH = 1024 * 1024
+"""Characters of a long text, from its beginning, of which those are chosen."""
+_OVERLAP = 512
 
 _WORDS_DECIDE = 0.3
 """By so much of the question, weighed by how rare its words are, one sentence must hold more than any other."""
@@ -66,7 +69,7 @@ def answering_sentences(question: str, texts: Sequence[str], meaning: Meaning | 
     Where words do not decide, sentences are compared by meaning, as far as EMBEDDED_BYTES allow, those of better hits first. Beyond, or without
     `meaning`, words and form have to do.
     """
-    passages = [_read_passage(text) for text in texts]
+    passages = [_read_passage(text, question) for text in texts]
     _count_words(question, passages)
     chosen = [passage.decided_by_words() if passage.spans else None for passage in passages]
     undecided = [place for place, passage in enumerate(passages) if passage.spans and chosen[place] is None]
@@ -77,9 +80,25 @@ def answering_sentences(question: str, texts: Sequence[str], meaning: Meaning | 
     return [None if choice is None else passage.spans[choice] for passage, choice in zip(passages, chosen, strict=True)]
 
 
-def _read_passage(text: str) -> _Passage:
-    spans = sentence_spans(text[:_LOOKED_AT])
+def _read_passage(text: str, question: str) -> _Passage:
+    begin, part = (0, text) if len(text) <= _LOOKED_AT else _part_with_words(text, question)
+    spans = [(begin + start, begin + stop) for start, stop in sentence_spans(part)]
+    if begin:
+        spans = spans[1:] or spans  # The first may have begun before.
     return _Passage(spans, [text[start:stop] for start, stop in spans], [])
+
+
+def _part_with_words(text: str, question: str) -> tuple[int, str]:
+    """Return that part of a long text, and where it begins, which has most of the question, its words weighed by how few parts have them."""
+    starts = range(0, min(len(text), _LOOKED_THROUGH), _LOOKED_AT)
+    parts = [text[start : start + _LOOKED_AT].casefold() for start in starts]
+    scores = np.zeros(len(parts))
+    for word, _ in _asked(question):
+        has = np.array([word in part for part in parts])
+        scores += has / max(1, has.sum())
+    start = starts[int(np.argmax(scores))]
+    begin = max(0, start - _OVERLAP)
+    return begin, text[begin : start + _LOOKED_AT + _OVERLAP]
 
 
 def _count_words(question: str, passages: Sequence[_Passage]) -> None:

@@ -97,10 +97,15 @@ def test_no_more_is_embedded_than_time_allows_and_better_hits_come_first(monkeyp
     assert asked == ["One is here.", "Two is there.", "Six.", "Seven."]
 
 
-def test_of_a_very_long_text_the_beginning_is_looked_at() -> None:
-    (answer,) = marked("tide", "A word. " * 100_000 + "The tide.")
+@pytest.mark.parametrize("before", [3_000, 80_000])
+def test_of_a_long_text_the_part_that_has_the_words_is_looked_at(before: int) -> None:
+    text = "Of the sea. " * before + "At the end the tide comes in with the moon. " + "A word. " * 10_000
 
-    assert answer == "A word."
+    assert marked("the tide of the moon", text) == ["At the end the tide comes in with the moon."]
+
+
+def test_of_a_very_long_text_the_beginning_is_looked_at() -> None:
+    assert marked("tide", "A word. " * 200_000 + "The tide.") == ["A word."]
 
 
 @pytest.mark.slow
