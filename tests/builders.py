@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.clock import timestamp
-from hartonomous_core.embedders.protocol import Embeddings
+from hartonomous_core.embedders.protocol import Embeddings, TokenEmbeddings
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
@@ -167,6 +167,11 @@ class SmallCompute:
         return Embeddings(
             np.tile(np.array([1, 0, 0], dtype=np.float32), (len(texts), 1)), np.ones(len(texts), dtype=np.int64)
         )
+
+    def embed_tokens(self, model: ModelIdentity, texts: list[str]) -> list[TokenEmbeddings]:
+        """It has no vectors of tokens."""
+        no_tokens, no_offsets = np.empty((0, 3), dtype=np.float32), np.empty((0, 2), dtype=np.int64)
+        return [TokenEmbeddings(vector, no_tokens, no_offsets) for vector in self.embed(model, texts).vectors]
 
     def project(
         self, vectors: NDArray[np.float32], _axes: NDArray[np.float64], _mean: NDArray[np.float64], _scale: float

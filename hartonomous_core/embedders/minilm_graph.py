@@ -22,7 +22,7 @@ DIMENSION = 384
 MAX_TOKENS = 256
 """Tokens of one window, [CLS] and [SEP] included (max_seq_length of the published model)."""
 
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Counts up with every change that alters the built files: a cached file of another version is rebuilt."""
 
 _LAYER_NORM_EPSILON = 1e-12
@@ -59,7 +59,8 @@ def build_fp32(safetensors_path: Path, onnx_path: Path) -> None:
     """Write the float32 graph of the weights in `safetensors_path` to `onnx_path`.
 
     Inputs: input_ids and attention_mask, both int64 (batch, tokens); a mask pads on the right only.
-    Output: sentence_embedding, float32 (batch, 384), unit length. The same weights give the same bytes.
+    Outputs, float32: sentence_embedding (batch, 384), unit length, and token_embeddings (batch, tokens, 384), each token in its context.
+    The same weights give the same bytes.
     Raises KeyError where a tensor of BERT is missing and safetensors.SafetensorError on a damaged file.
     """
     import onnx
@@ -71,15 +72,19 @@ def build_fp32(safetensors_path: Path, onnx_path: Path) -> None:
     hidden = _embeddings(graph, weights)
     for layer in range(LAYERS):
         hidden = _encoder_layer(graph, weights, layer, hidden)
+    graph.node("Identity", [hidden], ["token_embeddings"])
     _mean_pool(graph, hidden)
 
     token_inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
         for name in ("input_ids", "attention_mask")
     ]
-    output = helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", DIMENSION])
+    outputs = [
+        helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", DIMENSION]),
+        helper.make_tensor_value_info("token_embeddings", TensorProto.FLOAT, ["batch", "tokens", DIMENSION]),
+    ]
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "all-MiniLM-L6-v2", token_inputs, [output], graph.initializers),
+        helper.make_graph(graph.nodes, "all-MiniLM-L6-v2", token_inputs, outputs, graph.initializers),
         opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)],
         ir_version=_IR_VERSION,
     )

@@ -28,6 +28,19 @@ class Embeddings:
     window_counts: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenEmbeddings:
+    """The vectors of one text's tokens, each in its context, beside the text's own.
+
+    vector: float32 (dimension,), as `Embedder.embed` gives it; tokens: float32 (n, dimension), unit length; offsets: int64 (n, 2), where each
+    token begins and ends in the text, in characters. n is 0 where the model gives a vector for the whole text only.
+    """
+
+    vector: NDArray[np.float32]
+    tokens: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+
 class Embedder(Protocol):
     """A loaded model. Any threads may call it."""
 
@@ -37,6 +50,9 @@ class Embedder(Protocol):
         The vector of an item never depends on its neighbours. Raises ValueError for an item that cannot be embedded, EmbeddingError
         where the model returns no valid vector.
         """
+
+    def embed_tokens(self, texts: Sequence[str], /) -> Sequence[TokenEmbeddings]:
+        """Embed texts and their tokens. Raises as `embed` does, and ValueError where the model takes no texts."""
 
 
 def first_of_another_kind(items: Items, kind: ItemKind) -> int | None:

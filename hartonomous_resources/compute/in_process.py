@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_core.embedders.protocol import Embedder, EmbeddingError, Embeddings, Items
+from hartonomous_core.embedders.protocol import Embedder, EmbeddingError, Embeddings, Items, TokenEmbeddings
 from hartonomous_core.spatial.landmarks import project
 from hartonomous_resources.compute.protocol import ModelIdentity, refuse_other_items
 from hartonomous_resources.compute.spaces import Space, spaces_of
@@ -27,11 +27,16 @@ class InProcessCompute:
             return list(self._find_spaces())
 
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
-        refuse_other_items(model, items)
-        with self._lock:
-            embedder = self._load(model)
+        embedder = self._embedder_for(model, items)
         try:
             return embedder.embed(items)
+        except EmbeddingError as error:
+            raise ValueError(str(error)) from error
+
+    def embed_tokens(self, model: ModelIdentity, texts: Sequence[str]) -> Sequence[TokenEmbeddings]:
+        embedder = self._embedder_for(model, texts)
+        try:
+            return embedder.embed_tokens(texts)
         except EmbeddingError as error:
             raise ValueError(str(error)) from error
 
@@ -43,6 +48,11 @@ class InProcessCompute:
     def close(self) -> None:
         with self._lock:
             self._loaded.clear()
+
+    def _embedder_for(self, model: ModelIdentity, items: Items) -> Embedder:
+        refuse_other_items(model, items)
+        with self._lock:
+            return self._load(model)
 
     def _find_spaces(self) -> dict[ModelIdentity, Space]:
         if self._spaces is None:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_core.embedders.protocol import Embeddings, ItemKind, Items, first_of_another_kind
+from hartonomous_core.embedders.protocol import Embeddings, ItemKind, Items, TokenEmbeddings, first_of_another_kind
 
 
 class ComputeUnavailable(Exception):
@@ -46,6 +46,9 @@ class Compute(Protocol):
         Raises ComputeUnavailable when the model cannot be loaded, ValueError for a model that `models` does not name, for an item of
         another kind and for one that cannot be embedded.
         """
+
+    def embed_tokens(self, model: ModelIdentity, texts: Sequence[str]) -> Sequence[TokenEmbeddings]:
+        """Embed texts, with the vectors of their tokens where the model has them. Raises as `embed` does."""
 
     def project(
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float

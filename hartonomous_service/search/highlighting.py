@@ -1,7 +1,7 @@
 """Says which sentence of a text answers a question: the one that alone holds its rare words, else the nearest one (docs/decisions/0040)."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.atomizers.sentences import sentence_spans
+from hartonomous_core.embedders.protocol import TokenEmbeddings
 from hartonomous_core.words import folded, indexed_text, question_terms, term_text
 
 Span = tuple[int, int]
 """Where a sentence begins and ends in its text, in characters."""
 Vectors = NDArray[np.float32]
-Meaning = tuple[Vectors, Callable[[Sequence[str]], Vectors]]
-"""The vector of the question, and what makes vectors of sentences, a row each, by the same model."""
+Embed = Callable[[Sequence[str]], Sequence[TokenEmbeddings]]
+"""What makes the vectors of texts and of their tokens."""
 
-EMBEDDED_BYTES = 1_400
-"""Sentences that are embedded for one search, together: some 330 tokens of English, two or three passages, for which two cores take 25 ms."""
+EMBEDDED_BYTES = 1_200
+"""Text that is embedded for one search, in passages and in sentences together: some 260 tokens of English, for which two cores take 25 ms at most."""
 
 _LOOKED_AT = 16_384
 """Characters of a text in which sentences are looked for: a passage is far shorter, an atom inserted by hand may be longer."""
@@ -29,10 +30,13 @@ _OVERLAP = 512
 _WORDS_DECIDE = 0.3
 """By so much of the question, weighed by how rare its words are, one sentence must hold more than any other."""
 
-# What counts beside a sentence's cosine: its share of the question's words; the cosine of the sentence before it, which may name what this one only
-# calls "it", less how near the two are, for what says the same again is no answer; that it says something at all, up to a length; that it ends as a
+# What counts beside a sentence's cosine: how near each token of the question comes to one of the sentence, on average; the cosine of the sentence
+# before it, which may name what this one only calls "it", less how near the two are, for what says the same again is no answer; that it ends as a
 # sentence does, as headings and code do not.
-_SHARE, _BEFORE, _SAME_AGAIN, _LENGTH, _NO_END = 0.4, 0.55, -0.45, 0.2, -0.2
+_TOKENS, _BEFORE, _SAME_AGAIN, _NO_END = 3.5, 0.9, -0.75, -0.3
+
+# The same without vectors of tokens; then its share of the question's words counts, too, and that it says something at all, up to a length.
+_SHARE, _LENGTH, _BEFORE_ALONE, _SAME_AGAIN_ALONE, _NO_END_ALONE = 0.4, 0.2, 0.55, -0.45, -0.2
 _FULL_LENGTH = 200
 
 _WORD = re.compile(r"\w+")
@@ -42,41 +46,68 @@ _ENDS = re.compile(r"[.!?:;\u2026\u3002\uff01\uff1f\uff0e\uff61\u0964\u06d4\u061
 
 @dataclass(slots=True)
 class _Passage:
-    """A text with its sentences, and the share of the question's words that each holds."""
+    """A text from its first sentence to its last, the share of the question's words that each holds, and what is known of their meaning."""
 
+    text: str
     spans: list[Span]
     sentences: list[str]
     shares: list[float]
+    cosines: Vectors | None = None
+    same_again: Vectors | None = None
+    nearness: Vectors | None = None
 
     def decided_by_words(self) -> int | None:
         """Return which sentence the words choose alone, if any."""
         best, *others = sorted(self.shares, reverse=True)
         return None if others and best - others[0] < _WORDS_DECIDE else self.shares.index(best)
 
-    def best(self, question: Vectors | None, vectors: Vectors | None) -> int:
-        """Return which sentence is the best by all that is known: `vectors` are those of the sentences, a row each."""
-        scores = _SHARE * np.array(self.shares) + np.array([_weigh_form(sentence) for sentence in self.sentences])
-        if question is not None and vectors is not None:
-            cosines = vectors @ question
-            scores += cosines
-            scores[1:] += _BEFORE * cosines[:-1] + _SAME_AGAIN * np.einsum("ij,ij->i", vectors[1:], vectors[:-1])
+    def compare(
+        self, question: TokenEmbeddings, sentences: Sequence[TokenEmbeddings], whole: TokenEmbeddings | None
+    ) -> None:
+        """Take in the meaning of the question, of the sentences and, where it is known, of the text with its tokens."""
+        vectors = np.array([sentence.vector for sentence in sentences])
+        self.cosines = vectors @ question.vector
+        self.same_again = np.einsum("ij,ij->i", vectors[1:], vectors[:-1])
+        if whole is not None:
+            near = question.tokens @ whole.tokens.T
+            starts = self.spans[0][0] + whole.offsets[:, 0]
+            self.nearness = np.array(
+                [
+                    near[:, (start <= starts) & (starts < stop)].max(axis=1, initial=0.0).mean()
+                    for start, stop in self.spans
+                ]
+            )
+
+    def best(self) -> int:
+        """Return which sentence is the best by all that is known."""
+        no_end = np.array([not _ENDS.search(sentence) for sentence in self.sentences])
+        if self.nearness is not None:
+            scores = _TOKENS * self.nearness + _NO_END * no_end
+            before, same_again = _BEFORE, _SAME_AGAIN
+        else:
+            fullness = np.array([min(1.0, log(1 + len(each)) / log(_FULL_LENGTH)) for each in self.sentences])
+            scores = _SHARE * np.array(self.shares) + _LENGTH * fullness + _NO_END_ALONE * no_end
+            before, same_again = _BEFORE_ALONE, _SAME_AGAIN_ALONE
+        if self.cosines is not None and self.same_again is not None:
+            scores += self.cosines
+            scores[1:] += before * self.cosines[:-1] + same_again * self.same_again
         return int(np.argmax(scores))
 
 
-def answering_sentences(question: str, texts: Sequence[str], meaning: Meaning | None) -> list[Span | None]:
+def answering_sentences(question: str, texts: Sequence[str], embed: Embed | None) -> list[Span | None]:
     """Return where in each text, the best hit first, the sentence stands that answers the question; None for a text without sentences.
 
     Where words do not decide, sentences are compared by meaning, as far as EMBEDDED_BYTES allow, those of better hits first. Beyond, or without
-    `meaning`, words and form have to do.
+    `embed`, words and form have to do.
     """
     passages = [_read_passage(text, question) for text in texts]
     _count_words(question, passages)
     chosen = [passage.decided_by_words() if passage.spans else None for passage in passages]
     undecided = [place for place, passage in enumerate(passages) if passage.spans and chosen[place] is None]
-    vector, embed = meaning or (None, None)
-    vectors = _embed_affordable({place: passages[place].sentences for place in undecided}, embed) if embed else {}
+    if embed and undecided:
+        _compare_affordable(question, [passages[place] for place in undecided], embed)
     for place in undecided:
-        chosen[place] = passages[place].best(vector, vectors.get(place))
+        chosen[place] = passages[place].best()
     return [None if choice is None else passage.spans[choice] for passage, choice in zip(passages, chosen, strict=True)]
 
 
@@ -85,7 +116,8 @@ def _read_passage(text: str, question: str) -> _Passage:
     spans = [(begin + start, begin + stop) for start, stop in sentence_spans(part)]
     if begin:
         spans = spans[1:] or spans  # The first may have begun before.
-    return _Passage(spans, [text[start:stop] for start, stop in spans], [])
+    whole = text[spans[0][0] : spans[-1][1]] if spans else ""
+    return _Passage(whole, spans, [text[start:stop] for start, stop in spans], [])
 
 
 def _part_with_words(text: str, question: str) -> tuple[int, str]:
@@ -139,23 +171,21 @@ def _is_form(word: str, goes_on: bool, other: str) -> bool:
     return min(len(word), len(other)) >= 4 and word[: max(4, longer - 3)] == other[: max(4, longer - 3)]
 
 
-def _embed_affordable(
-    sentences: Mapping[int, Sequence[str]], embed: Callable[[Sequence[str]], Vectors]
-) -> dict[int, Vectors]:
-    """Embed the sentences of as many passages, the first ones first, as EMBEDDED_BYTES allow."""
-    left, taken = EMBEDDED_BYTES, []
-    for place, of_passage in sentences.items():
-        cost = sum(len(sentence.encode()) for sentence in of_passage)
+def _compare_affordable(question: str, passages: Sequence[_Passage], embed: Embed) -> None:
+    """Compare as many passages, the first ones first, as EMBEDDED_BYTES allow: in sentences and as a whole, else in sentences."""
+    (asked,) = embed([question])
+    left, compared, whole = EMBEDDED_BYTES, [], []
+    for passage in passages:
+        cost = sum(len(sentence.encode()) for sentence in passage.sentences)
         if cost <= left:
             left -= cost
-            taken.append(place)
-    if not taken:
-        return {}
-    vectors = embed([sentence for place in taken for sentence in sentences[place]])
-    ends = np.cumsum([len(sentences[place]) for place in taken])
-    return dict(zip(taken, np.split(vectors, ends[:-1]), strict=True))
-
-
-def _weigh_form(sentence: str) -> float:
-    fullness = min(1.0, log(1 + len(sentence)) / log(_FULL_LENGTH))
-    return _LENGTH * fullness + (0.0 if _ENDS.search(sentence) else _NO_END)
+            compared.append(passage)
+            if len(asked.tokens) and cost <= left:
+                left -= cost
+                whole.append(passage)
+    texts = [passage.text for passage in whole]  # first, for they take the longest
+    sentences = [sentence for passage in compared for sentence in passage.sentences]
+    vectors = iter(embed([*texts, *sentences]))
+    wholes = {id(passage): next(vectors) for passage in whole}
+    for passage in compared:
+        passage.compare(asked, [next(vectors) for _ in passage.sentences], wholes.get(id(passage)))

@@ -138,9 +138,7 @@ def _mark_answers(resources: Resources, text: str, question: Question | None, hi
     if question is None:
         spans = answering_sentences(text, texts, None)
     else:
-        model = question.model
-        meaning = question.vector, lambda sentences: resources.compute.embed(model, sentences).vectors
-        spans = answering_sentences(text, texts, meaning)
+        spans = answering_sentences(text, texts, partial(resources.compute.embed_tokens, question.model))
     for hit, span in zip(with_text, spans, strict=True):
         if span is not None:
             mark_sentence(hit, *span)

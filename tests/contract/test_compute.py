@@ -68,6 +68,25 @@ def test_a_vector_does_not_depend_on_what_else_is_in_its_batch(compute: Compute)
         assert ((together * np.array(alone)).sum(axis=1) >= 0.9999).all()
 
 
+def test_tokens_have_vectors_of_unit_length_and_say_where_they_stand(compute: Compute) -> None:
+    for model in compute.models():
+        made = compute.embed_tokens(model, TEXTS)
+
+        assert np.array_equal([each.vector for each in made], compute.embed(model, TEXTS).vectors)
+        assert [TEXTS[0][start:stop] for start, stop in made[0].offsets] == ["Tides", "follow", "the", "moon", "."]
+        for text, each in zip(TEXTS, made, strict=True):
+            assert each.tokens.shape == (len(each.offsets), model.dimension)
+            assert np.allclose(np.linalg.norm(each.tokens, axis=1), 1, atol=1e-5)
+            assert each.offsets[-1, 1] == len(text.rstrip())
+
+
+def test_a_token_has_another_vector_in_another_context(compute: Compute) -> None:
+    for model in compute.models():
+        river, money = compute.embed_tokens(model, ["bank of the river", "bank with my money"])
+
+        assert 0.2 < river.tokens[0] @ money.tokens[0] < 0.95
+
+
 def test_each_model_has_vectors_of_its_own(compute: Compute) -> None:
     first, second = (vectors(compute, model) for model in compute.models())
 
@@ -94,6 +113,8 @@ def test_an_item_of_another_kind_is_refused_with_its_position(compute: Compute) 
         for kind in ITEMS.keys() - {model.takes}:
             with pytest.raises(ValueError, match=rf"takes {model.takes}: item {len(items)} of {len(items) + 1}"):
                 compute.embed(model, [*items, ITEMS[kind][0]])  # type: ignore[list-item]
+            with pytest.raises(ValueError, match=rf"takes {model.takes}: item 0 of 1"):
+                compute.embed_tokens(model, [ITEMS[kind][0]])  # type: ignore[list-item]
 
 
 def test_a_model_that_is_not_there_is_refused(compute: Compute) -> None:

@@ -171,6 +171,40 @@ def test_a_sentence_vector_of_another_encoder_is_preferred_and_normalised(make_e
     np.testing.assert_allclose(encoder.embed(["cat"]).vectors[0], expected / np.linalg.norm(expected), rtol=1e-5)
 
 
+def test_tokens_of_a_long_text_are_those_of_its_windows_in_their_places(embedder, monkeypatch):
+    monkeypatch.setattr(text_onnx, "_SLICE", text_onnx.re.compile(text_onnx._SLICE.pattern.replace("65536", "23")))
+    text = words(600)
+    (whole,) = embedder.embed_tokens([" ".join(text)])
+    windows = embedder.embed_tokens([" ".join(text[at : at + 254]) for at in (0, 254, 508)])
+    assert [" ".join(text)[start:stop] for start, stop in whole.offsets] == text
+    np.testing.assert_array_equal(whole.tokens, np.concatenate([window.tokens for window in windows]))
+
+
+def test_token_vectors_of_another_encoder_are_taken_from_its_only_output(make_encoder, table):
+    (made,) = make_encoder(table).embed_tokens(["cat dog"])
+    expected = table[[4937, 3899]]
+    np.testing.assert_allclose(made.tokens, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-5)
+    assert made.offsets.tolist() == [[0, 3], [4, 7]]
+
+
+def test_an_encoder_of_sentences_alone_gives_no_tokens(make_encoder, table):
+    encoder = make_encoder(table, sentence_output=True)
+    (made,) = encoder.embed_tokens(["cat dog"])
+    np.testing.assert_array_equal(made.vector, encoder.embed(["cat dog"]).vectors[0])
+    assert made.tokens.shape == (0, 5) and made.offsets.shape == (0, 2)
+
+
+def test_tokens_of_an_empty_text_are_refused(embedder):
+    with pytest.raises(ValueError, match="text 1 of 2 is empty"):
+        embedder.embed_tokens(["something", " "])
+
+
+def test_a_token_without_direction_is_an_error(make_encoder, table):
+    table[4937] = 0
+    with pytest.raises(EmbeddingError, match="token"):
+        make_encoder(table).embed_tokens(["cat dog"])
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_a_vector_without_direction_is_an_error(make_encoder, table, value):
     table[[101, 102]] = 0
