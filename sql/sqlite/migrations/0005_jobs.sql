@@ -167,7 +167,7 @@ BEGIN
   INSERT INTO StoredJob (AtomId, TenantId, IngestHour) SELECT AtomId, TenantId, IngestHour FROM AtomToEmbed WHERE AtomId = NEW.AtomId;
 END;
 
--- The same bytes first seen as a chunk of a binary file, later as a sentence: the atom turns into one that needs an embedding.
+-- The same bytes first seen as a chunk of a binary file, later as text: the atom turns into one that needs an embedding.
 CREATE TRIGGER Atom_TurnsIntoText AFTER UPDATE OF Modality ON Atom
 WHEN NOT EXISTS (SELECT 1 FROM StoredJob WHERE AtomId = NEW.AtomId AND ModelId IS NULL)
  AND NOT EXISTS (SELECT 1 FROM DoneJob WHERE AtomId = NEW.AtomId AND ModelId IS NULL)

@@ -32,7 +32,7 @@ BEGIN
     INNER JOIN dbo.AtomToEmbed AS a ON a.AtomId = i.AtomId;
 END;
 GO
--- The same bytes first seen as a chunk of a binary file, later as a sentence: the atom turns into one that needs an embedding.
+-- The same bytes first seen as a chunk of a binary file, later as text: the atom turns into one that needs an embedding.
 CREATE TRIGGER dbo.Atom_TurnsIntoText ON dbo.Atom AFTER UPDATE
 AS
 BEGIN

@@ -287,7 +287,7 @@ BEGIN
     SELECT 0 AS rowsChanged;
 END;
 GO
--- The oldest that are done. What was skipped says for good why its atom has no embedding.
+-- Some that were done before a time. What was skipped says for good why its atom has no embedding.
 CREATE PROCEDURE dbo.usp_prune_jobs @before datetime2(3), @n int
 WITH EXECUTE AS OWNER
 AS
