@@ -5,7 +5,7 @@ A new kind of file is one module with an `Atomizer` and one line in `atomizers`.
 
 from functools import cache
 
-from hartonomous_core.atomizers.chunks import ChunkAtomizer
+from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.atomizers.text import TextAtomizer
@@ -16,11 +16,11 @@ from hartonomous_core.vocabulary import TextUnit
 @cache
 def atomizers(unit: TextUnit) -> tuple[Atomizer, ...]:
     """Return one of each; text becomes passages or sentences."""
-    text, chunks = TextAtomizer(unit), ChunkAtomizer()
+    text = TextAtomizer(unit)
     return (
         text,
-        EncodedTextAtomizer(chunks, text),
-        chunks,  # takes everything, so it comes last
+        EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), text),
+        ChunkAtomizer(),  # takes everything, so it comes last
     )
 
 

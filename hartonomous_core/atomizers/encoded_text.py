@@ -27,7 +27,7 @@ class EncodedTextAtomizer:
     @cached_property
     def version(self) -> str:
         """Own version and those of the atomizers of bytes and of text."""
-        return f"1 of {self._chunks.name} {self._chunks.version} and {self._text.name} {self._text.version}"
+        return f"2 of {self._chunks.name} {self._chunks.version} and {self._text.name} {self._text.version}"
 
     def handles(self, content_type: str) -> bool:
         """True for what is text where it is UTF-8, if it names another charset that is read."""

@@ -4,6 +4,7 @@ import io
 import tracemalloc
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import BinaryIO, cast
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hartonomous_core.atomizers import Atom, ChunkAtomizer, EncodedTextAtomizer, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT
 from hartonomous_core.vocabulary import GAP
 from tests.unit.encoded_texts import ENCODINGS, TEXTS
 
@@ -73,10 +75,29 @@ def test_text_is_cut_as_it_would_be_in_utf8(language: str) -> None:
         assert [atom.text for atom in derived(atoms)] == texts_in_utf8(text)
 
 
+@pytest.mark.parametrize("charset", ["windows-1252", "utf-16le", "cp932"])
+def test_a_row_put_first_shares_all_else(charset: str) -> None:
+    content_type = f"text/csv; charset={charset}"
+    rows = "".join(f"{number},{hash_of(number)}\n" for number in range(6_000))
+
+    def atomized(text: str) -> list[Atom]:
+        return list(atomizer_for(content_type).atomize(io.BytesIO(text.encode(charset)), content_type))
+
+    known = {atom.content for atom in atomized(rows)}
+    after = atomized(f"0,first\n{rows}")
+    for role in ("content", "derived"):
+        sizes = [(len(atom.content), atom.content in known) for atom in after if atom.role == role]
+        assert sum(size for size, shared in sizes if shared) >= 0.95 * sum(size for size, _ in sizes)
+
+
+def hash_of(number: int) -> str:
+    return sha256(b"%d" % number).hexdigest()[:12]
+
+
 def test_the_bytes_are_cut_as_any_bytes_are() -> None:
     data = (TEXTS["Russian"] * 300).encode("koi8-r")
     content = [atom for atom in atoms_of(data, "koi8-r") if atom.role == "content"]
-    assert content == list(ChunkAtomizer().atomize(io.BytesIO(data)))
+    assert content == list(ChunkAtomizer(SIZES_OF_TEXT).atomize(io.BytesIO(data)))
     assert len(content) > 5
 
 
