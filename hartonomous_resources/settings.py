@@ -240,6 +240,13 @@ class Settings(BaseSettings):
     def _make_absolute(cls, value: Path | None) -> Path | None:
         return value and _absolute(value)  # processes of one home may be started in different folders
 
+    @field_validator("home")
+    @classmethod
+    def _require_folder(cls, value: Path) -> Path:
+        if os.path.isfile(value):  # noqa: PTH113 - no OSError
+            raise ValueError(f"{value} is a file, not a folder")
+        return value
+
     @field_validator("model_dir")
     @classmethod
     def _place_model_dir(cls, value: Path, others: ValidationInfo) -> Path:

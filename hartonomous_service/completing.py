@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hartonomous_core.clock import current_hour
-from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
 from hartonomous_service.dagster_home import get_instance, has_killed_run, open_instance, run_chain
+from hartonomous_service.progress import count_unfinished
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -44,7 +43,7 @@ def complete_sources(resources: Resources, message_ids: Sequence[str], report: R
         return stages
     problem = (
         _find_clock_problem(resources)
-        if _count_unfinished(resources, ids)
+        if count_unfinished(resources, ids)
         else find_clock_before_database(resources.database)
     )
     return {"clock": problem} if problem else {}
@@ -55,7 +54,7 @@ def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | No
     left_before, since = 0, time.monotonic()
     while True:
         looked_at = time.monotonic()
-        left = _count_unfinished(resources, ids)
+        left = count_unfinished(resources, ids)
         if not left or not daemon_is_running(resources.settings):
             return None
         pause = max(_LOOK_SECONDS, min(_LONGEST_PAUSE_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at)))
@@ -97,14 +96,14 @@ def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str,
     while (
         hours := hours_with_work(resources.database, resources.settings, current_hour())
     ) and without_progress < _RUNS_WITHOUT_PROGRESS:
-        before = _count_unfinished(resources, ids)
+        before = count_unfinished(resources, ids)
         stages = {}
         for hour in hours:
             report(f"running the chain of {hour} ({before:,} sources to do)")
             stages.update(_run_hour(resources, hour))
         if stages:
             break  # what a stage needs is down: a further run would meet the same
-        without_progress = without_progress + 1 if _count_unfinished(resources, ids) >= before else 0
+        without_progress = without_progress + 1 if count_unfinished(resources, ids) >= before else 0
     return stages
 
 
@@ -130,13 +129,3 @@ def _first_cause(error: "SerializableErrorInfo") -> str:
     while error.cause:
         error = error.cause
     return error.message.strip()
-
-
-def _count_unfinished(resources: Resources, ids: str) -> int:
-    """Count the messages that are still queued and the sources of the others that are not done."""
-
-    def count(unit_of_work: UnitOfWork) -> int:
-        queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
-        return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
-
-    return ask(resources.database, count)

@@ -30,6 +30,7 @@ from hartonomous_service.arguments import Id, Name, PathArgument, Tenant, Text, 
 from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
 from hartonomous_service.files_to_ingest import FilesToIngest
+from hartonomous_service.progress import Progress, Tell, look_at_progress, telling_progress
 from hartonomous_service.source_records import count_atoms, count_not_searchable, is_searchable
 
 _FILES_PER_BATCH = 500
@@ -54,6 +55,7 @@ class _Ingestion:
     uris: list[str] = field(default_factory=list)
     messages: dict[str, str] = field(default_factory=dict)
     """Id of the message by uri; an unchanged file has none."""
+    unchanged: set[str] = field(default_factory=set)
 
 
 @checked
@@ -65,18 +67,21 @@ def ingest(
     content_type: Text | None = None,
     wait: bool = True,
     report: Report = lambda message: None,
+    progress: Tell | None = None,
 ) -> dict[str, Any]:
     """Enqueue every file (folders recursively) and, with `wait`, wait until all are done.
 
     A file whose bytes, and content type if one is given, are those of its current version is only marked as seen again: no message, no
     run, no model; unless it would have other atoms now, by another HARTONOMOUS_TEXT_UNIT or version of what finds them. A running
     daemon does the work; without one, the chain runs in this process, through Dagster. Work that an earlier,
-    killed command left is finished, too. A path that cannot be ingested is reported; the others are ingested.
+    killed command left is finished, too. A path that cannot be ingested is reported; the others are ingested. `progress` is called
+    every ten seconds, from another thread.
 
-    Raises Invalid for a text that is not a content type.
+    Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes"}}; `leftOut` are the program's own files, `notSearchable` counts files kept as bytes.
+    "notSearchable": {"sources", "contentTypes"}}; `leftOut` are the program's own files, `notSearchable` counts files kept as bytes. A source
+    that is `unchanged` brought nothing new.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -87,13 +92,23 @@ def ingest(
     ingestion = _Ingestion()
     given = FilesToIngest([Path(path) for path in paths], resources.settings)
     files = iter(given)
-    while batch := list(islice(files, _FILES_PER_BATCH)):
-        _enqueue(resources, batch, tenant, content_type, ingestion)
-        report(f"{len(ingestion.uris):,} files enqueued or unchanged")
-    found = _complete(resources, ingestion, tenant, wait, report)
+    look = partial(_look, resources, ingestion)
+    try:
+        with telling_progress(look, progress):
+            while batch := list(islice(files, _FILES_PER_BATCH)):
+                _enqueue(resources, batch, tenant, content_type, ingestion)
+                report(f"{len(ingestion.uris):,} files enqueued or unchanged")
+            found = _complete(resources, ingestion, tenant, wait, report)
+    except KeyboardInterrupt as interruption:
+        reached = look()
+        raise KeyboardInterrupt(f"{reached.done:,} of {reached.files:,} files are done") from interruption
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
     left_out = [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()]
     return {**found, "failed": unlisted + found["failed"], "leftOut": left_out}
+
+
+def _look(resources: Resources, ingestion: _Ingestion) -> Progress:
+    return look_at_progress(resources, len(ingestion.uris), list(ingestion.messages.values()))
 
 
 def _require_bytes_or_stream(value: object) -> object:
@@ -213,20 +228,19 @@ def _enqueue(
     ingestion: _Ingestion,
 ) -> None:
     known = _current_versions(resources, tenant, [path.as_uri() for path in files])
-    unchanged: list[int] = []
+    unchanged: dict[str, int] = {}
     new: list[str] = []
     for path in files:
         uri = path.as_uri()
-        ingestion.uris.append(uri)
         version = known.get(uri)
         if version and _is_unchanged(resources, path, uri, version, content_type):
-            unchanged.append(version["sourceId"])
+            unchanged[uri] = version["sourceId"]
         else:
             new.append(uri)
     requests = [IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri).to_body() for uri in new]
 
     def enqueue(unit_of_work: UnitOfWork) -> list[str]:
-        unit_of_work.execute("touch_sources", source_ids=json.dumps(unchanged), now=timestamp())
+        unit_of_work.execute("touch_sources", source_ids=json.dumps(list(unchanged.values())), now=timestamp())
         ids = unit_of_work.enqueue(INGESTION_QUEUE, zip(new, requests, strict=True))
         unit_of_work.execute_many(
             insert_path_grant,
@@ -236,6 +250,8 @@ def _enqueue(
 
     ids = transact(resources.database, enqueue)
     ingestion.messages.update(zip(new, ids, strict=True))
+    ingestion.unchanged.update(unchanged)
+    ingestion.uris.extend(path.as_uri() for path in files)  # last: a file without a message counts as done
 
 
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
@@ -289,14 +305,18 @@ def _read_results(
         else:  # its dead letter is that of a later message by now, or discarded
             failed.append({"sourceUri": uri, "error": given_up.get(uri) or _NOWHERE})
     counts = count_atoms(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
-    nothing = {"atomCount": 0, "newAtomCount": 0, "newBytes": 0}
-    described = [
-        {
-            **{key: row[key] for key in _QUEUED},
-            "searchable": is_searchable(row["status"], row["contentType"]),
-            "note": row["errorMessage"] if row["status"] == "Atomized" else None,
-            **counts.get(row["sourceId"], nothing),
-        }
-        for row in sources
-    ]
+    nothing_new = {"newAtomCount": 0, "newBytes": 0}
+    described = []
+    for row in sources:
+        unchanged = row["sourceUri"] in ingestion.unchanged
+        described.append(
+            {
+                **{key: row[key] for key in _QUEUED},
+                "searchable": is_searchable(row["status"], row["contentType"]),
+                "note": row["errorMessage"] if row["status"] == "Atomized" else None,
+                **counts.get(row["sourceId"], {"atomCount": 0, **nothing_new}),
+                **(nothing_new if unchanged else {}),
+                "unchanged": unchanged,
+            }
+        )
     return described, failed

@@ -26,6 +26,7 @@ from hartonomous_resources.compute.text_model_download import (
     verify_pinned,
     workspace,
 )
+from hartonomous_resources.logs import LOGGER
 
 __all__ = ["TextModelError", "TextModelFiles", "ensure_text_model", "text_model_is_ready"]
 
@@ -105,9 +106,13 @@ def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, pr
         with FileLock(folder / ".lock"):
             missing = [name for name in PINNED if not (origin / name).is_file()]
             if missing and origin == folder:
+                megabytes = max(1, round(sum(PINNED[name].byte_length for name in missing) / 1e6))
+                LOGGER.warning("fetching the text model (%d MB) into %s", megabytes, folder)
                 fetch(folder, missing, source, progress)
             artifact_hash = _built_hash(onnx_path)  # another process may have built it while we waited
             if artifact_hash is None:
+                if not missing:
+                    LOGGER.warning("building the text model in %s", folder)
                 artifact_hash = _build(origin / WEIGHTS, onnx_path, precision, progress)
     verify_pinned(tokenizer_path)
     return TextModelFiles(TEXT_MODEL, precision, DIMENSION, MAX_TOKENS, onnx_path, tokenizer_path, artifact_hash)

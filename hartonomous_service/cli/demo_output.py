@@ -30,14 +30,13 @@ def show_downloads() -> Iterator[text_model_download.Progress]:
 def show_demo(result: Mapping[str, Any]) -> None:
     """Print the results of the demo."""
     totals, seconds = result["stats"], result["seconds"]
-    new = sum(source["newAtomCount"] for source in result["sources"])
     occurrences = sum(source["atomCount"] for source in result["sources"])
     out.print(f"Model         ready in {seconds['model']} s")
     out.print(
         f"sources       {totals['sources']:,} files, {totals['bytesIn']:,} bytes in, through Dagster in {seconds['ingest']} s"
     )
     out.print(
-        f"atoms         {occurrences:,} occurrences of {new:,} atoms; {totals['bytesStored']:,} bytes stored, "
+        f"atoms         {occurrences:,} occurrences of {totals['atoms']:,} atoms; {totals['bytesStored']:,} bytes stored, "
         f"each once (dedup ratio {totals['dedupRatio']})"
     )
     out.print(f"embeddings    {totals['embeddings']:,} unit vectors")

@@ -43,6 +43,9 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
     fine = [row for row in rows if row["searchable"] == "yes"]
     odd.sort(key=lambda row: row["status"] == "Atomized")
     print_table("ingested", _summary(result["failed"], [*odd, *fine]), _SUMMARY)
+    if unchanged := sum(row["unchanged"] for row in rows):
+        other = f", {len(rows) - unchanged:,} new or changed" if unchanged < len(rows) else ""
+        out.print(f"{len(rows):,} file{'s' * (len(rows) != 1)}: {unchanged:,} unchanged{other}")
     if result["notSearchable"]["sources"]:
         out.print(f"kept as bytes, not searchable: {describe_kept_as_bytes(result['notSearchable'])}")
     for item in result["leftOut"]:

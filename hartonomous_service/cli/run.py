@@ -15,6 +15,7 @@ from hartonomous_service.cli.output import (
     show_progress,
 )
 from hartonomous_service.errors import ServiceError
+from hartonomous_service.progress import Progress
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -53,16 +54,24 @@ def ingest(
                 content_type=content_type,
                 wait=not no_wait,
                 report=report,
+                progress=None if err.is_terminal else _print_progress,
             )
         except KeyboardInterrupt as interruption:
             raise ServiceError(
-                "interrupted; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
+                f"interrupted; {interruption}; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
             ) from interruption
     print_result(result, as_json, lambda document: show_ingested(document, common_folder(paths)))
     for stage, error in result["stages"].items():
         err.print(f"error: stage {stage}: {printable(error)}", soft_wrap=True)
     if result["failed"] or result["stages"]:
         raise typer.Exit(1)
+
+
+def _print_progress(progress: Progress) -> None:
+    err.print(
+        f"{progress.done:,} of {progress.files:,} files done, {progress.waiting_embeddings:,} embeddings wait",
+        soft_wrap=True,
+    )
 
 
 def demo(

@@ -146,9 +146,15 @@ def test_an_unchanged_folder_adds_no_atom_sends_no_message_starts_no_run_and_nee
     assert all(seen_after[source_id] > seen_before[source_id] for source_id in seen_before)
 
 
-def test_an_unchanged_folder_is_reported_like_the_first_time(ingested: Ingested) -> None:
+def test_an_unchanged_file_is_reported_as_such_and_brings_nothing_new(ingested: Ingested) -> None:
+    nothing_new = {"unchanged": True, "newAtomCount": 0, "newBytes": 0}
+    changed = sources_of(ingested.changed)
+
     assert ingested.unchanged == {**ingested.changed, "sources": ingested.unchanged["sources"]}
-    assert sources_of(ingested.unchanged) == sources_of(ingested.changed)
+    assert sources_of(ingested.unchanged) == {name: {**source, **nothing_new} for name, source in changed.items()}
+    assert {source["unchanged"] for source in ingested.first["sources"]} == {False}
+    assert [name for name, source in changed.items() if not source["unchanged"]] == ["tide.txt"]
+    assert changed["tide.txt"]["newAtomCount"] > 0
 
 
 def test_a_changed_file_becomes_a_new_version_that_supersedes_the_old_one(ingested: Ingested) -> None:
@@ -739,4 +745,5 @@ def test_a_damaged_database_is_one_line_that_names_the_file(home: Home) -> None:
 def test_a_home_that_is_a_file_is_one_line_that_names_it(home: Home) -> None:
     home.path.write_text("not a folder")
 
-    failing(home.run("stats"), str(home.path))
+    for result in home.run_all(["stats"], ["ingest", "."]):
+        failing(result, f"HARTONOMOUS_HOME: {home.path} is a file, not a folder")

@@ -36,6 +36,7 @@ from hartonomous_service.inferences import (
 from hartonomous_service.ingest import ingest, submit
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
+from hartonomous_service.progress import count_unfinished, look_at_progress
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
 from hartonomous_service.search.neighbours import MAX_NEIGHBOURS
@@ -141,6 +142,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "content_type": [*TEXTS, ("nonsense", "not a content type"), ("", "not a content type")],
             "wait": FLAG,
             "report": TOLD,
+            "progress": TOLD,
         },
     ),
     submit: (
@@ -240,7 +242,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
         yield opened
 
 
-INTERNAL = {complete_sources, check_health, embed_question}
+INTERNAL = {complete_sources, check_health, count_unfinished, embed_question, look_at_progress}
 """What no program calls, and what takes no argument but the settings."""
 
 

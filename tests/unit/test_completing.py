@@ -287,7 +287,7 @@ def test_looking_at_very_many_sources_takes_little_of_the_time(
         clock[0] += seconds
         return left
 
-    monkeypatch.setattr(completing, "_count_unfinished", look)
+    monkeypatch.setattr(completing, "count_unfinished", look)
     monkeypatch.setattr(completing, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append))
 
     assert completing._wait_for_daemon(daemon, "[]", lambda message: None) is None

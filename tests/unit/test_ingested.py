@@ -22,6 +22,7 @@ def source(name: str, **fields: Any) -> dict[str, Any]:
         "newAtomCount": 1,
         "newBytes": 5,
         "note": None,
+        "unchanged": False,
     }
     return {**given, **counts, **fields}
 
@@ -59,6 +60,23 @@ def test_a_summary_by_status_and_kind_comes_first_then_what_needs_attention(caps
         "1\tAtomized\ttext/plain\tyes\t10\t2\t1\tb.txt",
     ]
     assert shown.err.splitlines() == [f"failed: {FAILED['error']}"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ([source("a.txt", unchanged=True, newAtomCount=0)], "1 file: 1 unchanged"),
+        ([source("a.txt", unchanged=True, newAtomCount=0), source("b.txt")], "2 files: 1 unchanged, 1 new or changed"),
+    ],
+)
+def test_unchanged_files_are_counted_below_the_summary(
+    sources: list[dict[str, Any]], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_ingested(document(*sources), FOLDER)
+
+    _, summary, line, *_ = capsys.readouterr().out.splitlines()
+    assert line == said
+    assert summary.endswith(f"\t{len(sources) - 1}"), "those that are unchanged bring nothing new"
 
 
 def test_every_file_has_its_line_where_the_output_is_piped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,23 @@ def test_a_build_reports_progress_to_its_end(fetched, text_model):
     assert not list(fetched.rglob("partial"))
 
 
+def test_a_build_is_said_once_before_it_begins(fetched, caplog):
+    ensure_text_model(fetched)
+    ensure_text_model(fetched)
+    assert caplog.messages == [f"building the text model in {fetched / NAME}"]
+
+
+def test_a_download_is_said_once_with_its_size(tmp_path, caplog, monkeypatch):
+
+    def fetch(folder, names, source, progress):
+        raise TextModelError("nothing delivers")
+
+    monkeypatch.setattr(text_model_module, "fetch", fetch)
+    with pytest.raises(TextModelError, match="nothing delivers"):
+        ensure_text_model(tmp_path)
+    assert caplog.messages == [f"fetching the text model (91 MB) into {tmp_path / NAME}"]
+
+
 def test_processes_that_start_together_share_one_model(fetched, text_model):
     (fetched / NAME / "partial").mkdir()  # left by a killed process
     (fetched / NAME / "partial" / "fp32.onnx").write_bytes(b"half")

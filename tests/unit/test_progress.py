@@ -1,0 +1,85 @@
+"""An ingest tells now and then how far it is, and when it is interrupted."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_resources.resources import Resources
+from hartonomous_service import ingest as ingest_module
+from hartonomous_service import progress
+from hartonomous_service.cli import run
+from hartonomous_service.ingest import ingest
+from hartonomous_service.progress import Progress, telling_progress
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_TELL_SECONDS", 0.01)
+
+
+def test_progress_is_told_until_the_work_ends() -> None:
+    told: list[Progress] = []
+    twice = threading.Event()
+
+    def tell(reached: Progress) -> None:
+        told.append(reached)
+        if len(told) == 2:
+            twice.set()
+
+    with telling_progress(lambda: Progress(1, 3, 7), tell):
+        assert twice.wait(30)
+
+    assert set(told) == {(1, 3, 7)}
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_outage_is_logged_and_the_next_look_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    looks = iter([DatabaseUnavailable("the server restarts"), Progress(2, 2, 0)])
+    told = threading.Event()
+
+    def look() -> Progress:
+        found = next(looks, Progress(2, 2, 0))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with telling_progress(look, lambda reached: told.set()):
+        assert told.wait(30)
+
+    assert "cannot be counted: the server restarts" in caplog.text
+
+
+def test_what_waits_is_counted_and_an_interruption_says_how_many_files_are_done(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress] = []
+    seen = threading.Event()
+
+    def tell(reached: Progress) -> None:
+        told.append(reached)
+        if reached.files:
+            seen.set()
+
+    def stop(*_: object) -> None:
+        assert seen.wait(30)
+        raise KeyboardInterrupt
+
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(f"The text {name} waits.")
+    monkeypatch.setattr(ingest_module, "complete_sources", stop)
+
+    with pytest.raises(KeyboardInterrupt, match=r"^0 of 2 files are done$"):
+        ingest(resources, [tmp_path / "a.txt", tmp_path / "b.txt"], progress=tell)
+
+    assert told[-1] == (0, 2, 0)
+
+
+def test_a_line_of_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not sys.stderr.isatty()
+
+    run._print_progress(Progress(1, 1265, 3400))
+
+    assert capsys.readouterr() == ("", "1 of 1,265 files done, 3,400 embeddings wait\n")
