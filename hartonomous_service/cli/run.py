@@ -57,8 +57,11 @@ def ingest(
                 progress=None if err.is_terminal else _print_progress,
             )
         except KeyboardInterrupt as interruption:
+            reached = (
+                f"; {interruption}" if str(interruption) else ""
+            )  # nothing, when interrupted again while it counts
             raise ServiceError(
-                f"interrupted; {interruption}; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
+                f"interrupted{reached}; what was enqueued waits, and the next `hartonomous ingest` or `dev` finishes it"
             ) from interruption
     print_result(result, as_json, lambda document: show_ingested(document, common_folder(paths)))
     for stage, error in result["stages"].items():

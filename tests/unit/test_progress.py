@@ -8,9 +8,11 @@ import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import Settings
 from hartonomous_service import ingest as ingest_module
 from hartonomous_service import progress
 from hartonomous_service.cli import run
+from hartonomous_service.errors import ServiceError
 from hartonomous_service.ingest import ingest
 from hartonomous_service.progress import Progress, telling_progress
 
@@ -75,6 +77,26 @@ def test_what_waits_is_counted_and_an_interruption_says_how_many_files_are_done(
         ingest(resources, [tmp_path / "a.txt", tmp_path / "b.txt"], progress=tell)
 
     assert told[-1] == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("interruption", "said"),
+    [
+        (KeyboardInterrupt("1 of 2 files are done"), "interrupted; 1 of 2 files are done; what was enqueued waits"),
+        (KeyboardInterrupt(), "interrupted; what was enqueued waits"),
+    ],
+)
+def test_an_interrupted_command_says_what_is_known(
+    settings: Settings, interruption: KeyboardInterrupt, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, progress: object, **__: object) -> None:
+        assert progress is run._print_progress, "stderr is no terminal here"
+        raise interruption
+
+    monkeypatch.setattr(ingest_module, "ingest", stop)
+
+    with pytest.raises(ServiceError, match=f"^{said}"):
+        run.ingest([])
 
 
 def test_a_line_of_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
