@@ -7,7 +7,7 @@ import typer
 from rich.progress import Progress
 
 from hartonomous_core.vocabulary import SourceStatus
-from hartonomous_service.cli.hit_output import show_results
+from hartonomous_service.cli.hit_output import show_search
 from hartonomous_service.cli.lineage_commands import lineage
 from hartonomous_service.cli.lineage_commands import show_lineage as show_lineage
 from hartonomous_service.cli.output import (
@@ -47,7 +47,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results, at most 1000.")] = 10,
     mode: Annotated[
         Literal["hybrid", "semantic", "lexical"], typer.Option(help="Search by meaning, by words, or by both.")
     ] = "hybrid",
@@ -117,7 +117,17 @@ def search(
             record_for=record,
             task=task,
         )
-    print_result(result, as_json, show_results)
+    narrowed = {
+        "--modality": modality,
+        "--source": source,
+        "--uri": uri if uri is None or ":" in uri else f"{uri}: a uri begins with file:///…",
+        "--content-type": content_type,
+        "--since": since,
+        "--until": until,
+        "--metadata": " ".join(metadata or []) or None,
+    }
+    options = [f"{option} {value}" for option, value in narrowed.items() if value is not None]
+    print_result(result, as_json, lambda found: show_search(found, options))
 
 
 def _read_metadata(given: list[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Prints what a search found for people: on a terminal with styles, elsewhere with marks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
@@ -9,18 +10,35 @@ from hartonomous_service.cli.output import cell_text, out, printable
 _MARK = "**"
 """Around the sentence that answers, where nothing can be bold."""
 _PLACES_SHOWN = 3
+_NEAREST_SHOWN = 3
+
+
+def show_search(result: Any, narrowed: Sequence[str] = ()) -> None:
+    """Print search results, and what their numbers are; `narrowed` are the options that narrowed the search."""
+    if narrowed and not result["results"]:
+        out.print(f"nothing found in what was asked for ({printable(', '.join(narrowed))})")
+        return
+    show_results(result)
+    cosine = next((hit["score"] for hit in result["results"] if hit["score"] is not None), None)
+    if result["answered"] and cosine is not None:
+        order = "meaning" if result["lexicalRanking"] is None else "meaning and by words"
+        out.print(f"{cosine:.2f} is the cosine; hits are ordered by {order}")
 
 
 def show_results(result: Any) -> None:
-    """Print search results."""
-    if not result["results"]:
+    """Print search results; of a question that nothing answers, the first three."""
+    hits = result["results"]
+    if not hits:
         out.print("nothing found")
     elif not result["answered"]:
         out.print(
-            f"Nothing here answers that (best {result['best']:.2f}, an answer has {result['floor']:.2f} or more). The nearest:"
+            f"Nothing here answers that (the best cosine is {result['best']:.2f}, an answer has {result['floor']:.2f} or more). The nearest:"
         )
-    for hit in result["results"]:
+        hits = hits[:_NEAREST_SHOWN]
+    for hit in hits:
         _show_hit(hit)
+    if (more := len(result["results"]) - len(hits)) > 0:
+        out.print(f"… and {more:,} more: --json shows them")
     if "inferenceId" in result:
         out.print(f"recorded as inference {result['inferenceId']}")
 

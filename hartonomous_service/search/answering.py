@@ -1,4 +1,4 @@
-"""Says whether what was found answers the question, or is merely the nearest."""
+"""Says whether what was found answers the question, or is merely the nearest; and which text has all its words."""
 
 import json
 import re
@@ -24,16 +24,18 @@ def is_answered(
     """
     if best is None or floor is None:
         return bool(found)
-    return best >= floor or _some_text_has_every_word(unit_of_work, question, found)
+    return best >= floor or first_with_every_word(unit_of_work, question, found) is not None
 
 
-def _some_text_has_every_word(unit_of_work: UnitOfWork, question: str, found: Sequence[Found]) -> bool:
+def first_with_every_word(unit_of_work: UnitOfWork, question: str, found: Sequence[Found]) -> Found | None:
+    """Return the first of those found, of the ten best by words, whose text has every word of the question."""
     terms = [_asked(*term_text(term)) for term in question_terms(question)]
     read = [each.atom_id for each in found if each.lexical_rank and each.lexical_rank <= _TEXTS_READ]
-    texts = [
-        _spaced(indexed_text(row["text"] or "")) for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(read))
-    ]
-    return any(all(term in text for term in terms) for text in texts)
+    texts = {
+        row["atomId"]: _spaced(indexed_text(row["text"] or ""))
+        for row in unit_of_work.query(ATOMS_BY_ID, atom_ids=json.dumps(read))
+    }
+    return next((each for each in found if all(term in texts.get(each.atom_id, "") for term in terms)), None)
 
 
 def _asked(term: str, goes_on: bool) -> str:

@@ -9,8 +9,9 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.vectors.protocol import VectorIndex
 from hartonomous_resources.vectors.stored_vectors import cosines_of
+from hartonomous_service.search.answering import first_with_every_word
 from hartonomous_service.search.by_words import rank_by_words
-from hartonomous_service.search.fusing import DEPTH, Found, fuse
+from hartonomous_service.search.fusing import DEPTH, Found, fuse, lead
 from hartonomous_service.search.questions import Question
 
 Mode = Literal["hybrid", "semantic", "lexical"]
@@ -20,7 +21,7 @@ Mode = Literal["hybrid", "semantic", "lexical"]
 class Finder:
     """What is asked, and where. `question` is None where nothing is asked by meaning.
 
-    `nearest_first`: whatever was found is ordered by its cosine alone.
+    `nearest_first`: whatever was found is ordered by its cosine.
     """
 
     unit_of_work: UnitOfWork
@@ -41,7 +42,11 @@ class Finder:
             missing = {atom_id for atom_id, _ in matching} - {atom_id for atom_id, _ in nearest}
             others = cosines_of(self.unit_of_work, self.tenant, self.question.model_id, self.question.vector, missing)
         found = fuse(nearest, matching, others)
-        return by_nearness(found) if self.nearest_first else found
+        if self.nearest_first:
+            return by_nearness(found)
+        return (
+            lead(found, first_with_every_word(self.unit_of_work, self.text, found)) if self.mode == "hybrid" else found
+        )
 
     def _by_meaning(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
         if self.question is None:
@@ -54,5 +59,5 @@ class Finder:
 
 
 def by_nearness(found: Sequence[Found]) -> Sequence[Found]:
-    """Order what was found by its cosine alone; what has none comes last."""
-    return sorted(found, key=lambda each: math.inf if each.cosine is None else -each.cosine)
+    """Order what was found by its cosine, what has none last; but for the best by words, which is among the first three."""
+    return lead(sorted(found, key=lambda each: math.inf if each.cosine is None else -each.cosine))

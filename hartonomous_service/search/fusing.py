@@ -10,6 +10,8 @@ MEANING_SHARE = 0.6
 """What nearness counts in a fused ranking; the rest is what words count. Measured: docs/decisions/0009."""
 DEPTH = 200
 """Atoms of each list that are fused, at least."""
+_TOP = 3
+"""Hits among which the best of each list stand."""
 
 
 class Found(NamedTuple):
@@ -41,6 +43,20 @@ def fuse(
     weights = MEANING_SHARE * near + (1 - MEANING_SHARE) * worded
     ordered = [atom_ids[position] for position in np.argsort(-weights, kind="stable")]
     return [Found(each, cosines.get(each), semantic.get(each), lexical.get(each)) for each in ordered]
+
+
+def lead(found: Sequence[Found], first: Found | None = None) -> list[Found]:
+    """Put `first` before all others, and the best of each list among the first three; the others keep their order.
+
+    The nearest or what has the words is what makes a question answered: it is not left behind what is middling in both.
+    """
+    rest = [each for each in found if each != first]
+    best = [each for each in rest if 1 in (each.semantic_rank, each.lexical_rank)]
+    fill = _TOP - len(best) - (first is not None)
+    filling = [each for each in rest if each not in best][: max(fill, 0)]
+    top = [each for each in rest if each in best or each in filling]
+    head = [] if first is None else [first]
+    return [*head, *top, *(each for each in rest if each not in top)]
 
 
 def _standardised(values: Sequence[float]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hartonomous_core.vocabulary import Modality
+from hartonomous_core.words import question_terms
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.database.transactions import ask
@@ -57,11 +58,12 @@ def search(
     `placeCount` and `sourceCount` count them all; `list_places` pages through them.
 
     `score` is an atom's cosine: None in lexical mode, and where the atom has no vector. `semanticRank` and `lexicalRank` are its ranks by meaning and
-    by words, None in a list that it is not in; the results are ordered by both (hybrid).
+    by words, None in a list that it is not in. Hybrid results are ordered by both: a text with every word of the question is the first, and the
+    nearest and the best by words are among the first three.
 
     `answered` says whether anything found can be an answer: `best`, the highest cosine, is at least `floor`, or a text has every word of the
-    question. Otherwise the results are merely those nearest by meaning. Where no floor is known (another text model, lexical mode), whatever is found
-    counts as an answer.
+    question. Otherwise the results are merely those nearest by meaning, with the best by words among the first three. Where no floor
+    is known (another text model, lexical mode), whatever is found counts as an answer.
 
     `lexicalRanking` says how the store ranks by words: bm25, fulltext (SQL Server's index) or matches (how many of the words a text holds).
 
@@ -76,12 +78,12 @@ def search(
     With `record_for`, the name of a model, the search records an inference that was given these atoms; `record_inference` adds the answer
     under its `inferenceId`, which is returned.
 
-    Raises Invalid for an empty text or a k out of range, Unavailable when the text model cannot be loaded, Conflict when the
+    Raises Invalid for a text without words or a k out of range, Unavailable when the text model cannot be loaded, Conflict when the
     embeddings are by another model.
     """
     text = text.replace("\0", " ")
-    if not text.strip():
-        raise Invalid("the search text is empty; give some words")
+    if not question_terms(text):
+        raise Invalid("the search text has no word; give some words")
     if context and k > MAX_HITS:
         raise Invalid(f"neighbours are shown of {MAX_HITS} results at most, not of {k}", argument="context")
     if group and k > MAX_HITS:

@@ -12,6 +12,7 @@ from hartonomous_core.embedders.protocol import Embeddings
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import activate_embedding_models
+from hartonomous_service.errors import Invalid
 from hartonomous_service.search import finding, search
 from tests.backends import rows
 from tests.builders import HOUR, SmallCompute, small_model, write
@@ -83,7 +84,7 @@ def test_a_hit_that_only_words_found_has_its_cosine_too(
     found = search(home, "salt", k=2)
 
     assert ranks(found) == {"tides follow the moon": (1, None), "bread needs salt": (None, 1)}
-    assert found["results"][1]["score"] == pytest.approx(0.1, abs=1e-6)
+    assert [hit["score"] for hit in found["results"]] == pytest.approx([0.1, 0.9], abs=1e-6)
 
 
 def test_by_meaning_alone_there_is_no_rank_by_words(home_of: Callable[..., Resources]) -> None:
@@ -156,6 +157,34 @@ def test_where_nothing_answers_the_nearest_by_meaning_come_first(home_of: Callab
 
     assert [hit["text"] for hit in found["results"]] == ["near", "how do I wonder", "far", "how do we know"]
     assert not found["answered"]
+
+
+def test_the_text_with_every_word_is_first_and_the_nearest_is_near_the_top(home_of: Callable[..., Resources]) -> None:
+    middling = {f"the moon and the moon, {n}": 0.55 for n in range(6)}
+    home = home_of({**middling, "nearest, without any": 0.6, "tides, a long way from any moon": 0.0})
+
+    shown = [hit["text"] for hit in search(home, "moon tides")["results"]]
+
+    assert shown[0] == "tides, a long way from any moon"
+    assert "nearest, without any" in shown[:3]
+
+
+def test_of_a_question_that_nothing_answers_the_best_by_words_is_the_third(home_of: Callable[..., Resources]) -> None:
+    near = {f"near {n}": 0.3 - n / 100 for n in range(12)}
+    home = home_of({**near, "id 1321, sold": 0.0})
+
+    found = search(home, "order 1321")
+
+    assert not found["answered"]
+    assert [hit["text"] for hit in found["results"]][:4] == ["near 0", "near 1", "id 1321, sold", "near 2"]
+    assert found["results"][2]["lexicalRank"] == 1
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic", "lexical"])
+@pytest.mark.parametrize("text", ["", " ", "\0", '"', "---", "- ... !", '""', '"" \u201c?\u201d'])
+def test_a_text_without_words_is_refused(home: Resources, text: str, mode: Any) -> None:
+    with pytest.raises(Invalid, match="give some words"):
+        search(home, text, mode=mode)
 
 
 def test_the_nearest_decides_even_where_it_is_not_shown(home_of: Callable[..., Resources]) -> None:

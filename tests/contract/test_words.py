@@ -82,7 +82,7 @@ def test_a_text_is_found_by_its_words(filled: Resources, question: str, first: s
     assert found(filled, question)[:1] == [TEXTS[first]]
 
 
-@pytest.mark.parametrize("question", ['"rises wind"', '"sea coast"', "soft", '"昇上"', "zyzzyva", "- ... !", '""'])
+@pytest.mark.parametrize("question", ['"rises wind"', '"sea coast"', "soft", '"昇上"', "zyzzyva"])
 def test_what_no_text_holds_finds_nothing(filled: Resources, question: str) -> None:
     assert found(filled, question) == []
 

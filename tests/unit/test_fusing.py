@@ -1,6 +1,6 @@
 """Fusing two rankings: what is near and what has the words, and both before either."""
 
-from hartonomous_service.search.fusing import Found, fuse
+from hartonomous_service.search.fusing import Found, fuse, lead
 
 
 def order(found: list[Found]) -> list[int]:
@@ -43,3 +43,32 @@ def test_an_atom_without_a_vector_counts_as_the_farthest() -> None:
 
     assert order(found) == [1, 3, 2]
     assert found[1].cosine is None
+
+
+def ranked(*ranks: tuple[int | None, int | None]) -> list[Found]:
+    """Atoms from 1 on, in this order, with their ranks by meaning and by words."""
+    return [Found(atom_id, 0.3, *each) for atom_id, each in enumerate(ranks, start=1)]
+
+
+def test_the_best_of_each_list_are_among_the_first_three_and_the_others_keep_their_order() -> None:
+    far = ranked((2, 3), (3, 2), (4, 4), (5, 5), (1, None), (6, 6), (None, 1))
+
+    assert order(lead(far)) == [1, 5, 7, 2, 3, 4, 6]
+    assert order(lead(far, far[5])) == [6, 5, 7, 1, 2, 3, 4]
+    assert order(lead(far, far[6])) == [7, 1, 5, 2, 3, 4, 6]
+
+
+def test_what_is_near_the_top_stays_where_it_is() -> None:
+    near = ranked((2, 3), (1, None), (None, 1), (3, 2))
+
+    assert order(lead(near)) == [1, 2, 3, 4]
+    assert order(lead(near, near[0])) == [1, 2, 3, 4]
+    assert order(lead(ranked((2, 2), (3, 3), (1, 1), (4, 4)))) == [1, 2, 3, 4]
+    assert order(lead(ranked((2, 2), (3, 3), (4, 4), (1, 1)))) == [1, 2, 4, 3]
+
+
+def test_few_or_none_have_no_more_than_themselves_at_the_top() -> None:
+    assert lead([]) == []
+    both = ranked((2, 1), (1, None))
+    assert order(lead(both)) == [1, 2]
+    assert order(lead(both, both[1])) == [2, 1]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from hartonomous_service.cli import hit_output
 from hartonomous_service.cli.ask import show_fields
-from hartonomous_service.cli.hit_output import show_results
+from hartonomous_service.cli.hit_output import show_results, show_search
 from hartonomous_service.cli.lineage_commands import show_impact, show_lineage, show_path
 from hartonomous_service.cli.output import print_page, print_result, print_table
 from hartonomous_service.cli.sql import _show as show_rows
@@ -116,8 +116,52 @@ def test_a_question_that_nothing_answers_says_so_before_the_nearest(
     show_results(answer({**hit, "score": 0.213}, answered=False, best=0.213))
 
     first, second, *_ = capsys.readouterr().out.splitlines()
-    assert first == "Nothing here answers that (best 0.21, an answer has 0.40 or more). The nearest:"
+    assert first == "Nothing here answers that (the best cosine is 0.21, an answer has 0.40 or more). The nearest:"
     assert second.split()[:2] == ["1.", "0.21"]
+
+
+def test_of_a_question_that_nothing_answers_three_hits_are_shown(
+    hit: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hits = [{**hit, "rank": rank} for rank in range(1, 11)]
+    show_results(answer(*hits, answered=False))
+    few = capsys.readouterr().out
+    show_results(answer(*hits))
+    everything = capsys.readouterr().out
+
+    assert (few.count(MARKUP), everything.count(MARKUP)) == (2 * 3, 2 * 10)
+    assert few.splitlines()[-1] == "… and 7 more: --json shows them"
+    assert "more:" not in everything
+
+
+@pytest.mark.parametrize(
+    ("changes", "score", "last"),
+    [
+        ({}, 0.519, "0.52 is the cosine; hits are ordered by meaning and by words"),
+        ({"lexicalRanking": None}, 0.519, "0.52 is the cosine; hits are ordered by meaning"),
+        ({}, None, "      atom ab"),
+        ({"answered": False}, 0.519, "      atom ab"),
+    ],
+    ids=["hybrid", "by meaning", "by words", "unanswered"],
+)
+def test_what_the_number_is_is_said_once_after_what_answers(
+    hit: dict[str, Any], changes: dict[str, Any], score: float | None, last: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer({**hit, "score": score}, {**hit, "score": score}, **{"lexicalRanking": "bm25", **changes})
+    show_search(found)
+
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1] == last
+    assert shown.count("cosine") == (score is not None)
+
+
+def test_where_options_narrowed_a_search_that_found_nothing_they_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = answer(answered=False, best=None)
+
+    show_search(nothing, ["--modality text", "--uri a\x1b"])
+    show_search(nothing)
+
+    assert capsys.readouterr().out == "nothing found in what was asked for (--modality text, --uri a�)\nnothing found\n"
 
 
 def test_a_hit_without_a_cosine_shows_none(hit: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
