@@ -1,6 +1,5 @@
 """Ranks atoms for a question: by meaning, by words or by both."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +10,7 @@ from hartonomous_resources.vectors.protocol import VectorIndex
 from hartonomous_resources.vectors.stored_vectors import cosines_of
 from hartonomous_service.search.answering import first_with_every_word
 from hartonomous_service.search.by_words import rank_by_words
-from hartonomous_service.search.fusing import DEPTH, Found, fuse, lead
+from hartonomous_service.search.fusing import DEPTH, Found, by_nearness, fuse, lead
 from hartonomous_service.search.questions import Question
 
 Mode = Literal["hybrid", "semantic", "lexical"]
@@ -44,9 +43,9 @@ class Finder:
         found = fuse(nearest, matching, others)
         if self.nearest_first:
             return by_nearness(found)
-        return (
-            lead(found, first_with_every_word(self.unit_of_work, self.text, found)) if self.mode == "hybrid" else found
-        )
+        if self.mode != "hybrid":
+            return found
+        return lead(found, first_with_every_word(self.unit_of_work, self.text, found))
 
     def _by_meaning(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
         if self.question is None:
@@ -56,8 +55,3 @@ class Finder:
 
     def _by_words(self, limit: int, wanted: AtomFilter) -> Sequence[tuple[int, float]]:
         return rank_by_words(self.unit_of_work, self.text, self.tenant, limit, wanted)
-
-
-def by_nearness(found: Sequence[Found]) -> Sequence[Found]:
-    """Order what was found by its cosine, what has none last; but for the best by words, which is among the first three."""
-    return lead(sorted(found, key=lambda each: math.inf if each.cosine is None else -each.cosine))

@@ -19,7 +19,8 @@ from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.search.answering import is_answered
 from hartonomous_service.search.by_words import how_words_rank
 from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriPrefix
-from hartonomous_service.search.finding import Finder, Mode, by_nearness
+from hartonomous_service.search.finding import Finder, Mode
+from hartonomous_service.search.fusing import by_nearness
 from hartonomous_service.search.grouping import best_of_each_source
 from hartonomous_service.search.highlighting import answering_sentences
 from hartonomous_service.search.hits import describe_hits, mark_sentence
@@ -59,7 +60,7 @@ def search(
 
     `score` is an atom's cosine: None in lexical mode, and where the atom has no vector. `semanticRank` and `lexicalRank` are its ranks by meaning and
     by words, None in a list that it is not in. Hybrid results are ordered by both: a text with every word of the question is the first, and the
-    nearest and the best by words are among the first three.
+    nearest is among the first three.
 
     `answered` says whether anything found can be an answer: `best`, the highest cosine, is at least `floor`, or a text has every word of the
     question. Otherwise the results are merely those nearest by meaning, with the best by words among the first three. Where no floor

@@ -357,6 +357,15 @@ def file_of(uri: str, folder: Path) -> Path:
     return next(path for path in folder.rglob("*") if path.as_uri() == uri)
 
 
+def test_a_search_that_options_narrow_to_nothing_names_them(ingested: Ingested) -> None:
+    shown = ingested.home.run(
+        "search", "dough", "--uri", "kitchen", "--content-type", "text/csv", "--since", "2001-01-01"
+    )
+
+    said = "--uri kitchen: a uri begins with file:///…, --content-type text/csv, --since 2001-01-01"
+    assert shown.stdout.decode() == f"nothing found in what was asked for ({said})\n"
+
+
 def test_search_no_longer_shows_what_only_the_old_version_said(ingested: Ingested) -> None:
     modes = ("hybrid", "semantic", "lexical")
 
@@ -679,7 +688,7 @@ def test_an_error_is_one_line_that_names_the_input(ingested: Ingested) -> None:
         ("lineage", "neither"): ["'neither'", "64 hex digits"],
         ("reconstruct", "1", "-o", "-", "--json"): ["stdout"],
         ("search", "  "): ["give some words"],
-        ("search", "---"): ["give some words"],
+        ("search", "--", "---"): ["give some words"],
         ("dead-letters", "replay", "999"): ["dead letter 999"],
         ("jobs", "retry", "nonsense"): ["job nonsense"],
         ("sql", "SELECT * FROM Nowhere"): ["Nowhere"],

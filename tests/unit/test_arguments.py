@@ -105,7 +105,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     search: (
         ("words",),
         {
-            "text": [*TEXTS[:3], ("", "empty"), (" \0", "empty")],
+            "text": [*TEXTS[:3], ("", "no word"), (" \0", "no word"), ("---", "no word")],
             "tenant": TENANT,
             "k": [*INTEGERS, (0, BELOW), (-1, BELOW), (MAX_RESULTS + 1, ABOVE)],
             "mode": choice("'hybrid', 'semantic' or 'lexical'"),

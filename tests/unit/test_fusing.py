@@ -1,6 +1,6 @@
 """Fusing two rankings: what is near and what has the words, and both before either."""
 
-from hartonomous_service.search.fusing import Found, fuse, lead
+from hartonomous_service.search.fusing import Found, by_nearness, fuse, lead
 
 
 def order(found: list[Found]) -> list[int]:
@@ -50,25 +50,28 @@ def ranked(*ranks: tuple[int | None, int | None]) -> list[Found]:
     return [Found(atom_id, 0.3, *each) for atom_id, each in enumerate(ranks, start=1)]
 
 
-def test_the_best_of_each_list_are_among_the_first_three_and_the_others_keep_their_order() -> None:
-    far = ranked((2, 3), (3, 2), (4, 4), (5, 5), (1, None), (6, 6), (None, 1))
+def test_the_nearest_is_among_the_first_three_and_the_others_keep_their_order() -> None:
+    far = ranked((2, 3), (3, 2), (4, 4), (5, 5), (1, None), (None, 1))
 
-    assert order(lead(far)) == [1, 5, 7, 2, 3, 4, 6]
-    assert order(lead(far, far[5])) == [6, 5, 7, 1, 2, 3, 4]
-    assert order(lead(far, far[6])) == [7, 1, 5, 2, 3, 4, 6]
+    assert order(lead(far, None)) == [1, 2, 5, 3, 4, 6]
+    assert order(lead(far, far[3])) == [4, 1, 5, 2, 3, 6]
+    assert order(lead(far, far[4])) == [5, 1, 2, 3, 4, 6]
 
 
 def test_what_is_near_the_top_stays_where_it_is() -> None:
-    near = ranked((2, 3), (1, None), (None, 1), (3, 2))
+    near = ranked((2, 3), (3, 2), (1, 1), (4, 4))
 
-    assert order(lead(near)) == [1, 2, 3, 4]
+    assert order(lead(near, None)) == [1, 2, 3, 4]
     assert order(lead(near, near[0])) == [1, 2, 3, 4]
-    assert order(lead(ranked((2, 2), (3, 3), (1, 1), (4, 4)))) == [1, 2, 3, 4]
-    assert order(lead(ranked((2, 2), (3, 3), (4, 4), (1, 1)))) == [1, 2, 4, 3]
+    assert order(lead(near, near[3])) == [4, 1, 3, 2]
+    assert order(lead(near[:2], near[1])) == [2, 1]
+    assert lead([], None) == []
 
 
-def test_few_or_none_have_no_more_than_themselves_at_the_top() -> None:
-    assert lead([]) == []
-    both = ranked((2, 1), (1, None))
-    assert order(lead(both)) == [1, 2]
-    assert order(lead(both, both[1])) == [2, 1]
+def test_by_nearness_the_best_by_words_is_among_the_first_three() -> None:
+    found = [Found(n, 0.1 * n, 6 - n, None) for n in range(1, 6)]
+
+    assert order(by_nearness(found)) == [5, 4, 3, 2, 1]
+    assert order(by_nearness([Found(6, None, None, 1), Found(7, None, None, 2), *found])) == [5, 4, 6, 3, 2, 1, 7]
+    assert order(by_nearness([found[0], Found(6, 0.9, 1, 1), found[1]])) == [6, 2, 1]
+    assert by_nearness([]) == []
