@@ -47,7 +47,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results, at most 1000.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     mode: Annotated[
         Literal["hybrid", "semantic", "lexical"], typer.Option(help="Search by meaning, by words, or by both.")
     ] = "hybrid",
