@@ -19,7 +19,7 @@ Embed = Callable[[Sequence[str]], Sequence[TokenEmbeddings]]
 """What makes the vectors of texts and of their tokens."""
 
 EMBEDDED_BYTES = 1_200
-"""Text that is embedded for one search, in passages and in sentences together: some 260 tokens of English, for which two cores take 25 ms at most."""
+"""Text that is embedded for one search, in passages and in sentences together: some 260 tokens of English, for which two cores take some 25 ms."""
 
 _LOOKED_AT = 16_384
 """Characters of a text in which sentences are looked for: a passage is far shorter, an atom inserted by hand may be longer."""
