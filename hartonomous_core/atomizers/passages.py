@@ -12,23 +12,15 @@ paragraph that is long enough by itself gives the same passages in whatever text
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import NamedTuple
 
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, Limits, weight
 from hartonomous_core.atomizers.paragraphs import Part, ends_paragraph, paragraphs
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES
 from hartonomous_core.atomizers.sentences import sentences_of_window
-from hartonomous_core.atomizers.text_stream import Text
+from hartonomous_core.atomizers.text_stream import Piece, Text
 
 
-class Passage(NamedTuple):
-    """A text without surrounding white space, and what separates it from the next; white space alone has no content."""
-
-    content: str
-    separator: str
-
-
-def passages(text: Text, limits: Limits = PASSAGE_LIMITS) -> Iterator[Passage]:
+def passages(text: Text, limits: Limits = PASSAGE_LIMITS) -> Iterator[Piece]:
     """Yield the passages of a text; all contents and separators, in order, are the text.
 
     A separator that is longer than a suffix ends a passage, too.
@@ -86,7 +78,7 @@ class _Grouping:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self.done: list[Passage] = []
+        self.done: list[Piece] = []
         self._least, self._most = limits
         self._limits = limits
         self._before = _Run()
@@ -103,7 +95,7 @@ class _Grouping:
         self._end_long()
         if kind == "space":
             self.end()
-            self.done.append(Passage("", separator))
+            self.done.append(Piece("", separator))
             return
         if kind == "heading" or self._heading.texts:
             self._heading.add(content, separator)
@@ -138,7 +130,7 @@ class _Grouping:
             return
         self._section = self._close(self._section)
         if weight(content) <= self._most:
-            self.done.append(Passage(content, separator))
+            self.done.append(Piece(content, separator))
             return
         text = Text(content + separator)
         while not text.at_end():
@@ -158,7 +150,7 @@ class _Grouping:
     def _add_to_long(self, content: str, separator: str) -> None:
         if not content:  # more white space than is taken at once
             self.end()
-            self.done.append(Passage("", separator))
+            self.done.append(Piece("", separator))
             return
         while self._long.texts and self._long.weight_with(content) > self._most:
             count = self._long.count_to_least_hash(self._least)
@@ -193,7 +185,7 @@ class _Grouping:
         return _Run()
 
 
-def _joined(texts: list[tuple[str, str]]) -> Passage:
+def _joined(texts: list[tuple[str, str]]) -> Piece:
     parts = [part for text in texts for part in text]
     separator = parts.pop()
-    return Passage("".join(parts), separator)
+    return Piece("".join(parts), separator)

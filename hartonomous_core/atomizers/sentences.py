@@ -6,25 +6,17 @@ them, and `cutting.py` where one that is too long is cut.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, Limits, cuts
 from hartonomous_core.atomizers.lines import lines_of
 from hartonomous_core.atomizers.sentence_ends import sentence_starts
-from hartonomous_core.atomizers.text_stream import Text
+from hartonomous_core.atomizers.text_stream import Piece, Text
 
 WINDOW = 32 * 1024
 """Characters that are looked at together."""
 MARGIN = 1024
 """Characters at the end of a window in which nothing is final while the text goes on: a sentence end is judged by the
 word after it, a line by the next."""
-
-
-class Sentence(NamedTuple):
-    """A sentence without surrounding white space, and what separates it from the next; white space by itself has no content."""
-
-    content: str
-    separator: str
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
@@ -39,18 +31,18 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def sentences(text: Text, limits: Limits = PASSAGE_LIMITS) -> Iterator[Sentence]:
+def sentences(text: Text, limits: Limits = PASSAGE_LIMITS) -> Iterator[Piece]:
     """Yield the sentences of a text; all contents and separators, in order, are the text.
 
     A sentence that is longer than the limits is cut into several.
     """
     for space in text.space_at_start():
-        yield Sentence("", space)
+        yield Piece("", space)
     while not text.at_end():
         yield from sentences_of_window(text, limits)
 
 
-def sentences_of_window(text: Text, limits: Limits) -> Iterator[Sentence]:
+def sentences_of_window(text: Text, limits: Limits) -> Iterator[Piece]:
     """Yield the next sentences of a text, of which no white space is next, and move past them."""
     *inner, last = pairwise(_next_bounds(text, limits))
     buffer = text.buffer
@@ -64,20 +56,20 @@ def sentences_of_window(text: Text, limits: Limits) -> Iterator[Sentence]:
     spaces = text.space()
     yield from _cut(content, next(spaces, ""), limits)
     for space in spaces:
-        yield Sentence("", space)
+        yield Piece("", space)
 
 
-def _cut(content: str, separator: str, limits: Limits) -> list[Sentence]:
+def _cut(content: str, separator: str, limits: Limits) -> list[Piece]:
     """Return a sentence, as several if it is too long."""
     if len(content) <= limits.most // 6:
-        return [Sentence(content, separator)]
+        return [Piece(content, separator)]
     parts = []
     start = 0
     for cut in cuts(content, 0, len(content), limits):
         part = content[start:cut].rstrip()
-        parts.append(Sentence(part, content[start + len(part) : cut]))
+        parts.append(Piece(part, content[start + len(part) : cut]))
         start = cut
-    return [*parts, Sentence(content[start:], separator)]
+    return [*parts, Piece(content[start:], separator)]
 
 
 def _next_bounds(text: Text, limits: Limits) -> list[int]:

@@ -10,7 +10,7 @@ from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
 from hartonomous_core.atomizers.passages import passages
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
 from hartonomous_core.atomizers.sentences import sentences
-from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, Text
+from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, Piece, Text
 from hartonomous_core.vocabulary import GAP, TextUnit
 
 _TEXT_TYPES = {
@@ -65,8 +65,8 @@ class TextAtomizer:
                     yield Atom(gap, b"", "text", GAP, "text/plain", None)
 
 
-def pieces(text: Text, unit: TextUnit) -> Iterator[tuple[str, str]]:
-    """Yield the passages or the sentences of a text, each with what separates it from the next; white space by itself has no content.
+def pieces(text: Text, unit: TextUnit) -> Iterator[Piece]:
+    """Yield the passages or the sentences of a text.
 
     All contents and separators, in order, are the text.
     """

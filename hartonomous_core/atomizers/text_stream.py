@@ -3,7 +3,7 @@
 import re
 from codecs import utf_8_decode
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 READ_BYTES = 256 * 1024
 LONGEST_SPACE = 2730
@@ -19,6 +19,13 @@ class NotUtf8Error(ValueError):
     def __init__(self, offset: int) -> None:
         super().__init__(f"not valid UTF-8 at byte {offset}")
         self.offset = offset
+
+
+class Piece(NamedTuple):
+    """A passage or a sentence, without surrounding white space, and what separates it from the next; white space by itself has no content."""
+
+    content: str
+    separator: str
 
 
 class Text:

@@ -20,11 +20,12 @@ def is_answered(
 ) -> bool:
     """Whether the highest cosine, `best`, reaches the floor of the model, or some text has every word of the question: a name has hardly a meaning.
 
-    Where no floor is known, or nothing was compared by meaning, whatever was found answers.
+    `found` is ranked: a text with every word stands first, so no other is read again. Where no floor is known, or nothing was compared by meaning,
+    whatever was found answers.
     """
     if best is None or floor is None:
         return bool(found)
-    return best >= floor or first_with_every_word(unit_of_work, question, found) is not None
+    return best >= floor or first_with_every_word(unit_of_work, question, found[:1]) is not None
 
 
 def first_with_every_word(unit_of_work: UnitOfWork, question: str, found: Sequence[Found]) -> Found | None:

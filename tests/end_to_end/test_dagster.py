@@ -1,5 +1,6 @@
 """What Dagster sees: definitions, runs of the chain from its CLI and in this process, the sensor, checks, and its storage."""
 
+import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -94,8 +95,8 @@ def count(resources: Resources, table: str) -> int:
 
 def test_definitions_load_in_a_fresh_interpreter_without_heavy_imports_and_without_making_a_home(home: Home) -> None:
     program = (
-        "import sys, hartonomous_assets.definitions as d;"
-        "print(sorted(k.to_user_string() for k in d.defs.resolve_asset_graph().get_all_asset_keys()));"
+        "import json, sys, hartonomous_assets.definitions as d;"
+        "print(json.dumps([k.to_user_string() for k in d.defs.resolve_asset_graph().get_all_asset_keys()]));"
         "print([m for m in ('onnxruntime', 'onnx', 'tokenizers', 'umap', 'pandas', 'pyodbc', 'neo4j', 'usearch') if m in sys.modules])"
     )
 
@@ -103,7 +104,7 @@ def test_definitions_load_in_a_fresh_interpreter_without_heavy_imports_and_witho
 
     assert result.code == 0, result.stderr
     names, heavy = result.stdout.decode().splitlines()
-    assets = set(eval(names))  # noqa: S307
+    assets = set(json.loads(names))
     assert CHAIN_ASSETS | {"projection_model", "search_index", "ingestion_queue", "provenance_queue"} <= assets
     assert heavy == "[]"
     assert not home.path.exists()
