@@ -70,7 +70,7 @@ class EdgeKind(NamedTuple):
 
 EDGE_KINDS: Final[dict[EdgeType, EdgeKind]] = {
     "INGESTED_FROM": EdgeKind((("Atom", "Source"),)),
-    "DERIVED_FROM": EdgeKind((("Atom", "Atom"),)),
+    "DERIVED_FROM": EdgeKind((("Atom", "Atom"), ("Source", "Source"))),
     "GENERATED_BY": EdgeKind((("Atom", "Run"), ("Source", "Run"), ("Atom", "Inference"))),
     "EMBEDDED_BY": EdgeKind((("Atom", "Model"),)),
     "PROJECTED_BY": EdgeKind((("Atom", "Model"),)),

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, overload
 
+from hartonomous_core.vocabulary import Label
+from hartonomous_resources.database.graph_views import EdgeView, Way
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.statements import RowT, Statement, Write
 
@@ -62,6 +64,32 @@ class UnitOfWork(Protocol):
         Words that stand in very many texts count for little or nothing beside others. The statement `lexical_ranking` says how the store
         ranks. Where `wanted` is given, only these atoms count.
         """
+
+    def graph_ends(
+        self,
+        tenant_id: int,
+        view: EdgeView,
+        way: Way,
+        numbers: Collection[int],
+        *,
+        as_of: str | None = None,
+        after: int | None = None,
+        until: int | None = None,
+        limit: int | None = None,
+    ) -> list[int]:
+        """Follow the edges of a view from nodes one way; returns the numbers of the nodes that they lead to, each once, in order.
+
+        Those above `after` and up to `until`, the first `limit`; with `as_of`, along edges that were there then. An index answers, whatever
+        the tenant holds.
+        """
+
+    def graph_edges(
+        self, tenant_id: int, view: EdgeView, way: Way, numbers: Collection[int], *, as_of: str | None = None
+    ) -> list[Row]:
+        """Return the edges of a view that lead one way from nodes: rows as the view has them, with the columns' names."""
+
+    def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
+        """Return those of the nodes that are in the graph, in order of their numbers: rows as the view has them, with the columns' names."""
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         """Put messages, each an ordering key and a body, on a queue; they exist when the transaction commits. Returns their ids."""

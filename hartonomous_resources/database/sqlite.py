@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
+from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.connection_pool import CONNECTIONS, ConnectionPool
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
+from hartonomous_resources.database.graph_views import EdgeView, Way
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
 from hartonomous_resources.database.protocol import Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import receive_messages
@@ -25,6 +27,7 @@ from hartonomous_resources.database.sqlite_errors import (
     held_by_another_writer,
     only_readable,
 )
+from hartonomous_resources.database.sqlite_graph_views import graph_edges, graph_ends, graph_nodes
 from hartonomous_resources.database.sqlite_words import FrequentWords, index_texts, match_words
 from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
 from hartonomous_resources.database.transactions import query
@@ -61,6 +64,29 @@ class SqliteUnitOfWork:
         self, tenant_id: int, terms: Sequence[str], n: int, wanted: Collection[int] | None = None
     ) -> list[tuple[int, float]]:
         return match_words(self, self._frequent, tenant_id, terms, n, wanted)
+
+    def graph_ends(
+        self,
+        tenant_id: int,
+        view: EdgeView,
+        way: Way,
+        numbers: Collection[int],
+        *,
+        as_of: str | None = None,
+        after: int | None = None,
+        until: int | None = None,
+        limit: int | None = None,
+    ) -> list[int]:
+        bounds = {"as_of": as_of, "after": after, "until": until}
+        return graph_ends(self.connection, self._statements, tenant_id, view, way, numbers, bounds, limit)
+
+    def graph_edges(
+        self, tenant_id: int, view: EdgeView, way: Way, numbers: Collection[int], *, as_of: str | None = None
+    ) -> list[Row]:
+        return graph_edges(self.connection, self._statements, tenant_id, view, way, numbers, as_of)
+
+    def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
+        return graph_nodes(self.connection, self._statements, tenant_id, label, numbers)
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         now = timestamp()

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
 from hartonomous_core.clock import time_ordered_uuid
+from hartonomous_core.vocabulary import Label
+from hartonomous_resources.database.graph_views import EdgeView, Way
 from hartonomous_resources.database.protocol import Row, WrittenAtoms
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.sqlserver.procedures import (
@@ -93,6 +95,34 @@ class SqlServerUnitOfWork:
         ids = None if wanted is None else json.dumps(list(wanted))
         rows = self.query("lexical_matches", terms=json.dumps(list(terms)), tenant_id=tenant_id, wanted=ids, n=n)
         return [(row["atomId"], row["score"]) for row in rows]
+
+    def graph_ends(
+        self,
+        tenant_id: int,
+        view: EdgeView,
+        way: Way,
+        numbers: Collection[int],
+        *,
+        as_of: str | None = None,
+        after: int | None = None,
+        until: int | None = None,
+        limit: int | None = None,
+    ) -> list[int]:
+        bounds = {"as_of": as_of, "after": after, "until": until, "n": limit}
+        rows = self.query(
+            "graph_ends", tenant_id=tenant_id, view=view.name, way=way, numbers=json.dumps(list(numbers)), **bounds
+        )
+        return [row["number"] for row in rows]
+
+    def graph_edges(
+        self, tenant_id: int, view: EdgeView, way: Way, numbers: Collection[int], *, as_of: str | None = None
+    ) -> list[Row]:
+        return self.query(
+            "graph_edges", tenant_id=tenant_id, view=view.name, way=way, numbers=json.dumps(list(numbers)), as_of=as_of
+        )
+
+    def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
+        return self.query("graph_nodes", tenant_id=tenant_id, label=label, numbers=json.dumps(list(numbers)))
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         sent = [(time_ordered_uuid(), *message) for message in messages]

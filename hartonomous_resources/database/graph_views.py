@@ -1,0 +1,47 @@
+"""The names of the views that are the provenance graph, the same in every store, and what is asked of them.
+
+A node's view is named after its label, an edge's after what it joins: `Atom_INGESTED_FROM_Source`. An end is a label and a number; only
+the names that are made here from the vocabulary ever get into a statement.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from hartonomous_core.vocabulary import EDGE_KINDS, LABELS, EdgeType, Label
+
+Way = Literal["upstream", "downstream"]
+"""Along edges, from what was made to what it was made from, or against them."""
+
+NODE_VIEWS: Final[dict[Label, str]] = {label: f"Graph{label}" for label in LABELS}
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeView:
+    """A view of edges of one type between two labels."""
+
+    start: Label
+    type: EdgeType
+    end: Label
+
+    @property
+    def name(self) -> str:
+        """The name of the view."""
+        return f"{self.start}_{self.type}_{self.end}"
+
+    def here(self, way: Way) -> Label:
+        """The label that the view is entered from."""
+        return self.start if way == "upstream" else self.end
+
+    def there(self, way: Way) -> Label:
+        """The label that it leads to."""
+        return self.end if way == "upstream" else self.start
+
+    def is_followed(self, way: Way) -> bool:
+        """Return whether lineage follows edges of this type that way."""
+        kind = EDGE_KINDS[self.type]
+        return kind.is_followed_upstream if way == "upstream" else kind.is_followed_downstream
+
+
+EDGE_VIEWS: Final[tuple[EdgeView, ...]] = tuple(
+    EdgeView(start, name, end) for name, kind in EDGE_KINDS.items() for start, end in kind.joins
+)

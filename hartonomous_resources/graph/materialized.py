@@ -1,0 +1,82 @@
+"""The interface of a graph that is a copy of the views: Neo4j. What it holds is what they say, a row for each node and edge."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hartonomous_core.vocabulary import Label
+from hartonomous_resources.database.graph_views import EdgeView
+from hartonomous_resources.graph.protocol import Digest, Graph
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A row of a node view. `properties` are what the graph shows of it, in camelCase; a column that is NULL is left out."""
+
+    tenant_id: int
+    label: Label
+    number: int
+    key: str
+    properties: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRow:
+    """A row of an edge view, its ends given by their numbers."""
+
+    tenant_id: int
+    view: EdgeView
+    start: int
+    end: int
+    properties: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Edges of a view from these starts (to these ends, if given): what is not written with them goes, for the views no longer have it."""
+
+    tenant_id: int
+    view: EdgeView
+    starts: Collection[int]
+    ends: Collection[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Nodes that the views no longer have, with all their edges."""
+
+    tenant_id: int
+    label: Label
+    numbers: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphChange:
+    """What is written at once. An edge whose ends are not both there is not written: what brings the missing end writes it."""
+
+    nodes: Sequence[NodeRow] = ()
+    edges: Sequence[EdgeRow] = ()
+    replaced: Sequence[Replaced] = ()
+    gone: Sequence[Gone] = ()
+
+
+class MaterializedGraph(Graph, Protocol):
+    """A graph of its own, which may be down, late, or of another database."""
+
+    def claim(self, owner: str) -> None:
+        """Claim the graph for a database before writing to it; it stays that database's.
+
+        Raises GraphUnavailable when it belongs to another database, whose numbers mean something else, or is of an older layout.
+        """
+
+    def write(self, change: GraphChange) -> None:
+        """Write a change in one transaction: nodes, then edges; what is there already is updated. Twice is as once. Raises GraphUnavailable."""
+
+    def digests(self, tenant_id: int, hour: str | None) -> dict[str, Digest]:
+        """Digest what the graph holds of a tenant and hour, or of what has no hour, by the name of each node and edge view."""
+
+    def numbers(self, tenant_id: int, label: Label, after: int, limit: int) -> list[int]:
+        """Return the next `limit` numbers of a label above `after`, in order: for a walk over all that the graph holds."""
+
+    def starts(self, tenant_id: int, view: EdgeView, end: int, after: int, limit: int) -> list[int]:
+        """Return the next `limit` numbers above `after` of nodes that edges of a view lead from to one node, in order."""
