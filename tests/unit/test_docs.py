@@ -1,5 +1,6 @@
 """The pages say what the product does: settings, commands, tables, messages and SQL are held against the code."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -9,18 +10,22 @@ from typing import Any
 import pytest
 import typer
 
-from hartonomous_core.messages import parse_ingestion_request, parse_provenance_event
+from hartonomous_core.messages import InferenceEvent, parse_ingestion_request, parse_provenance_event
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.dotnet_configuration import FIELDS, NOT_NEEDED, SQL_SERVER_KEY
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.inference_recording import write_inference
 from hartonomous_resources.work.invariants import INVARIANTS
 from hartonomous_service.cli import app
 from hartonomous_service.sql_console import run_sql
+from tests.builders import write
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
 ARCHITECTURE = (DOCS / "architecture.md").read_text("utf-8")
 OPERATIONS = (DOCS / "operations.md").read_text("utf-8")
+LINEAGE = (DOCS / "lineage.md").read_text("utf-8")
 PAGES = [CHECKOUT / "README.md", *sorted(DOCS.rglob("*.md"))]
 VARIABLES = {f"HARTONOMOUS_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
@@ -111,20 +116,18 @@ def test_every_command_that_a_page_mentions_exists_with_its_options(page: Path) 
 # ---- tables, checks, files
 
 
-def test_every_table_is_described(tmp_path: Path) -> None:
-    tables: set[str] = set()
-    for store in (
-        SqliteDatabase(tmp_path / "hartonomous.db"),
-        SqliteDatabase(tmp_path / "graph.db", "graph_migrations", "graph_statements"),
-    ):
-        store.migrate()
-        tables |= {
-            row["name"] for row in store.connection().execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        }
-        store.close()
+def test_every_table_and_every_view_of_the_graph_is_described(tmp_path: Path) -> None:
+    store = SqliteDatabase(tmp_path / "hartonomous.db")
+    store.migrate()
+    made = store.connection().execute("SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+    store.close()
+    tables = {name for kind, name in made if kind == "table"}
     own = {name for name in tables if not name.startswith(("sqlite_", "AtomText_"))}  # FTS5 keeps tables of its own
+    graph = {*NODE_VIEWS.values(), *(view.name for view in EDGE_VIEWS)}
 
     assert own - set(re.findall(r"`(\w+)`", ARCHITECTURE)) == set()
+    assert graph <= {name for kind, name in made if kind == "view"}
+    assert graph - set(re.findall(r"`(\w+)`", LINEAGE)) == set()
 
 
 def test_every_check_is_explained() -> None:
@@ -167,6 +170,25 @@ def test_the_page_of_the_architecture_names_a_module_by_its_file_alone() -> None
 def test_the_examples_of_messages_are_read(text: str) -> None:
     is_event = "eventtype" in {name.lower() for name in json.loads(text)}
     (parse_provenance_event if is_event else parse_ingestion_request)(text.encode())
+
+
+@pytest.mark.parametrize("text", blocks(LINEAGE, "sql"))
+def test_the_sql_of_the_page_of_lineage_finds_what_it_asks_for(tmp_path: Path, text: str) -> None:
+    settings = Settings(home=tmp_path)
+    database = SqliteDatabase(settings.database_path)
+    database.migrate()
+    write(database, moon := "The moon makes the sea rise.")
+    given = [hashlib.sha256(moon.encode()).hexdigest()]
+    answer = InferenceEvent(event_type="InferenceCompleted", inference_id="1", model="writer-7b", input_atoms=given)
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.connection.execute("UPDATE Source SET Status = 'Atomized'")
+        unit_of_work.connection.execute("INSERT INTO SourceRun (SourceId, RunId) VALUES (1, 'a run')")
+        write_inference(unit_of_work, answer)
+    database.close()
+
+    results = run_sql(settings, text)["results"]
+
+    assert len(results) == text.count(";") and all(result["rows"] for result in results)
 
 
 @pytest.mark.parametrize("text", blocks(OPERATIONS, "sql"))
