@@ -84,9 +84,20 @@ class UnitOfWork(Protocol):
         """
 
     def graph_edges(
-        self, tenant_id: int, view: EdgeView, way: Way, numbers: Collection[int], *, as_of: str | None = None
+        self,
+        tenant_id: int,
+        view: EdgeView,
+        way: Way,
+        numbers: Collection[int],
+        *,
+        as_of: str | None = None,
+        after: int | None = None,
+        until: int | None = None,
     ) -> list[Row]:
-        """Return the edges of a view that lead one way from nodes: rows as the view has them, with the columns' names."""
+        """Return the edges of a view that lead one way from nodes: rows as the view has them, with the columns' names.
+
+        Those to numbers above `after` and up to `until`: of a node with very many edges, only these are read.
+        """
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
         """Return those of the nodes that are in the graph, in order of their numbers: rows as the view has them, with the columns' names."""

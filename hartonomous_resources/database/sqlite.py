@@ -81,9 +81,18 @@ class SqliteUnitOfWork:
         return graph_ends(self.connection, self._statements, tenant_id, view, way, numbers, bounds, limit)
 
     def graph_edges(
-        self, tenant_id: int, view: EdgeView, way: Way, numbers: Collection[int], *, as_of: str | None = None
+        self,
+        tenant_id: int,
+        view: EdgeView,
+        way: Way,
+        numbers: Collection[int],
+        *,
+        as_of: str | None = None,
+        after: int | None = None,
+        until: int | None = None,
     ) -> list[Row]:
-        return graph_edges(self.connection, self._statements, tenant_id, view, way, numbers, as_of)
+        bounds = {"as_of": as_of, "after": after, "until": until}
+        return graph_edges(self.connection, self._statements, tenant_id, view, way, numbers, bounds)
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
         return graph_nodes(self.connection, self._statements, tenant_id, label, numbers)

@@ -45,13 +45,13 @@ def graph_edges(
     view: EdgeView,
     way: Way,
     numbers: Collection[int],
-    as_of: str | None,
+    bounds: Mapping[str, object],
 ) -> list[Row]:
     """See `UnitOfWork.graph_edges`."""
     found: list[Row] = []
     for part in _parts(numbers):
         text = edge_statement(statements["graph_edges"], view, way, len(part))
-        found += map(dict, connection.execute(text, {"tenant_id": tenant_id, "as_of": as_of, **_named(part)}))
+        found += map(dict, connection.execute(text, {"tenant_id": tenant_id, **bounds, **_named(part)}))
     return found
 
 

@@ -115,10 +115,19 @@ class SqlServerUnitOfWork:
         return [row["number"] for row in rows]
 
     def graph_edges(
-        self, tenant_id: int, view: EdgeView, way: Way, numbers: Collection[int], *, as_of: str | None = None
+        self,
+        tenant_id: int,
+        view: EdgeView,
+        way: Way,
+        numbers: Collection[int],
+        *,
+        as_of: str | None = None,
+        after: int | None = None,
+        until: int | None = None,
     ) -> list[Row]:
+        bounds = {"as_of": as_of, "after": after, "until": until}
         return self.query(
-            "graph_edges", tenant_id=tenant_id, view=view.name, way=way, numbers=json.dumps(list(numbers)), as_of=as_of
+            "graph_edges", tenant_id=tenant_id, view=view.name, way=way, numbers=json.dumps(list(numbers)), **bounds
         )
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
