@@ -13,7 +13,7 @@ import dagster as dg
 
 from hartonomous_assets.receiving import in_batches, lease_batch
 from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work
-from hartonomous_assets.table_schema import column_schema, graph_kind
+from hartonomous_assets.table_schema import GRAPH, column_schema, graph_kind
 from hartonomous_core.messages import (
     PROVENANCE_QUEUE,
     AtomsEvent,
@@ -139,7 +139,7 @@ STAGE = Stage(
         group_name="provenance",
         kinds={graph_kind(), "python"},
         owners=["team:hartonomous"],
-        metadata=column_schema("GraphNode"),
+        metadata=column_schema(GRAPH),
         code_version="1",
         description="Where every atom came from and what was made of it: atoms, sources, runs, models and inferences as a graph "
         "after W3C PROV, synced from ProvenanceQueue.",

@@ -9,7 +9,8 @@ import dagster as dg
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 
-_GRAPH_TABLE = "GraphNode"
+GRAPH = "Graph"
+"""What the columns of the graph are described under: those of all its views, or, with Neo4j, the properties there."""
 
 
 def store_kind() -> str:
@@ -18,16 +19,16 @@ def store_kind() -> str:
 
 
 def graph_kind() -> str:
-    """Return the kind that assets in the graph show on the page."""
-    return "neo4j" if Settings().neo4j_uri else "sqlite"
+    """Return the kind that assets in the graph show on the page: that of the database, where the graph is views of it."""
+    return "neo4j" if Settings().neo4j_uri else store_kind()
 
 
 def column_schema(table: str) -> dict[str, dg.TableSchema]:
-    """Return metadata that shows a table's columns, or the properties of the graph's nodes, on an asset's page."""
-    store = graph_kind() if table == _GRAPH_TABLE else store_kind()
+    """Return metadata that shows the columns of a table, or of the graph, on an asset's page."""
+    store = graph_kind() if table == GRAPH else store_kind()
     columns = [
         dg.TableColumn(
-            name,
+            f"{name[0].lower()}{name[1:]}" if store == "neo4j" else name,
             column[store],
             description=column["means"],
             constraints=dg.TableColumnConstraints(nullable=column.get("nullable", False)),

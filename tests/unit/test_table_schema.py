@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hartonomous_assets.table_schema import column_schema, described_columns
+from hartonomous_assets.table_schema import GRAPH, column_schema, described_columns
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
 from hartonomous_resources.database.migrations import CORE, read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.neo4j_values import _TIMES
@@ -17,6 +18,7 @@ from tests.cli import Home
 pytestmark = pytest.mark.slow
 
 TABLES = list(described_columns())
+GRAPH_VIEWS = [*NODE_VIEWS.values(), *(view.name for view in EDGE_VIEWS)]
 ARCHITECTURE = (Path(__file__).resolve().parents[2] / "docs" / "architecture.md").read_text("utf-8")
 ON_SQLSERVER = {"sqlserver_server": "db.example", "sqlserver_database": "atoms"}
 
@@ -37,15 +39,29 @@ def test_every_column_has_a_description_and_a_store() -> None:
 # ---- the embedded stores
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [name for name in TABLES if name != GRAPH])
 def test_the_columns_shown_are_those_of_the_embedded_table(tmp_path: Path, table: str) -> None:
-    folders = ("graph_migrations", "graph_statements") if table == "GraphNode" else ("migrations", "statements")
-    store = SqliteDatabase(tmp_path / "store.db", *folders)
+    store = SqliteDatabase(tmp_path / "store.db")
     store.migrate()
     rows = store.connection().execute("SELECT name, type, [notnull], pk FROM pragma_table_xinfo(?)", (table,))
 
     assert shown(table) == {name: (kind.lower(), not (required or key)) for name, kind, required, key in rows}
     store.close()
+
+
+def test_the_columns_shown_of_the_graph_are_those_of_its_views(tmp_path: Path) -> None:
+    store = SqliteDatabase(tmp_path / "store.db")
+    store.migrate()
+    columns = {
+        (name, kind.lower())
+        for view in GRAPH_VIEWS
+        for name, kind in store.connection().execute("SELECT name, type FROM pragma_table_xinfo(?)", (view,))
+    }
+    store.close()
+
+    assert set(shown(GRAPH)) == {name for name, _ in columns}
+    stated = {(name, kind) for name, kind in columns if kind}  # what a view computes has no type that SQLite states
+    assert stated == {(name, shown(GRAPH)[name][0]) for name, _ in stated}
 
 
 # ---- SQL Server
@@ -69,7 +85,7 @@ def sqlserver_columns(table: str) -> dict[str, tuple[str | None, bool | None]]:
     return found
 
 
-@pytest.mark.parametrize("table", [name for name in TABLES if name != "GraphNode"])
+@pytest.mark.parametrize("table", [name for name in TABLES if name != GRAPH])
 def test_the_columns_shown_on_sql_server_are_those_of_its_table(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ON_SQLSERVER.items():
         monkeypatch.setenv(f"HARTONOMOUS_{name.upper()}", value)
@@ -89,8 +105,8 @@ def test_the_properties_shown_on_neo4j_are_those_of_the_page_of_the_graph(monkey
     written = {word for row in rows for word in re.findall(r"\w+", row)} - {"embedding", "projection", "else"}
 
     assert len(rows) == 6
-    assert set(shown("GraphNode")) == written | {"key", "since", "digest"}
-    assert {name for name, (kind, _) in shown("GraphNode").items() if kind == "datetime"} == _TIMES
+    assert set(shown(GRAPH)) == written | {"number", "key", "since", "digest", "firstOrdinal", "count"}
+    assert {name for name, (kind, _) in shown(GRAPH).items() if kind == "datetime"} == _TIMES
 
 
 # ---- on the page
