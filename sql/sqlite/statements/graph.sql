@@ -22,3 +22,135 @@ FROM Source AS s CROSS JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId CROSS J
 WHERE s.TenantId = :tenant_id AND s.SourceId = :number AND s.Status = 'Atomized' AND a.Subtype IS NOT 'gap'
   AND NOT EXISTS (SELECT 1 FROM SourceAtom AS o CROSS JOIN Source AS t ON t.SourceId = o.SourceId
                   WHERE o.AtomId = sa.AtomId AND o.SourceId <> s.SourceId AND t.Status = 'Atomized');
+
+-- name: graph_node_by_key
+-- A key that is no node's, or not of the kind that the label has, finds nothing.
+SELECT g.Number AS number, g.Since AS since FROM Atom AS a CROSS JOIN GraphAtom AS g ON g.Number = a.AtomId
+WHERE :label = 'Atom' AND a.TenantId = :tenant_id
+  AND a.ContentHash = CASE WHEN length(:key) = 64 AND :key NOT GLOB '*[^0-9a-f]*' THEN from_hex(:key) END
+UNION ALL
+SELECT g.Number, g.Since FROM GraphSource AS g
+WHERE :label = 'Source' AND g.TenantId = :tenant_id AND g.Number = CAST(:key AS INTEGER) AND g.Key = :key
+UNION ALL
+SELECT g.Number, g.Since FROM GraphTenant AS g
+WHERE :label = 'Tenant' AND g.TenantId = :tenant_id AND g.Number = CAST(:key AS INTEGER) AND g.Key = :key
+UNION ALL
+SELECT g.Number, g.Since FROM GraphRun AS g WHERE :label = 'Run' AND g.TenantId = :tenant_id AND g.Key = :key
+UNION ALL
+SELECT g.Number, g.Since FROM GraphModel AS g WHERE :label = 'Model' AND g.TenantId = :tenant_id AND g.Key = :key
+UNION ALL
+SELECT g.Number, g.Since FROM Inference AS i CROSS JOIN GraphInference AS g ON g.Number = i.InferenceNumber
+WHERE :label = 'Inference' AND i.TenantId = :tenant_id AND i.InferenceId = :key;
+
+-- name: graph_keys_beginning
+-- The first keys of a label, in order, that begin with a prefix: of an atom's hash in hex, of a run's id or a model's hash or name.
+SELECT number, key FROM (
+  SELECT g.Number AS number, g.Key AS key FROM Atom AS a CROSS JOIN GraphAtom AS g ON g.Number = a.AtomId
+  WHERE :label = 'Atom' AND a.TenantId = :tenant_id
+    AND a.ContentHash >= CASE WHEN :prefix NOT GLOB '*[^0-9a-f]*' THEN from_hex(substr(:prefix || printf('%.64c', '0'), 1, 64)) END
+    AND a.ContentHash <= CASE WHEN :prefix NOT GLOB '*[^0-9a-f]*' THEN from_hex(substr(:prefix || printf('%.64c', 'f'), 1, 64)) END
+    AND length(:prefix) <= 64
+  ORDER BY a.ContentHash LIMIT :n)
+UNION ALL
+SELECT number, key FROM (
+  SELECT g.Number AS number, g.Key AS key FROM GraphRun AS g
+  WHERE :label = 'Run' AND g.TenantId = :tenant_id AND g.Key >= :prefix AND g.Key < :prefix || char(1114111) ORDER BY g.Key LIMIT :n)
+UNION ALL
+SELECT number, key FROM (
+  SELECT g.Number AS number, g.Key AS key FROM GraphModel AS g
+  WHERE :label = 'Model' AND g.TenantId = :tenant_id AND g.Key >= :prefix AND g.Key < :prefix || char(1114111) ORDER BY g.Key LIMIT :n);
+
+-- name: graph_digests
+-- By how many and by the sum of what digests them a copy is compared: of a tenant and hour, or of what has no hour, whose :hour is NULL.
+SELECT view, n, total FROM (
+  SELECT 'GraphAtom' AS view, COUNT(*) AS n, SUM(Digest) AS total FROM GraphAtom WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'GraphSource', COUNT(*), SUM(Digest) FROM GraphSource WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'GraphRun', COUNT(*), SUM(Digest) FROM GraphRun WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'GraphModel', COUNT(*), SUM(Digest) FROM GraphModel WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'GraphInference', COUNT(*), SUM(Digest) FROM GraphInference WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'GraphTenant', COUNT(*), SUM(Digest) FROM GraphTenant WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Atom_INGESTED_FROM_Source', COUNT(*), SUM(Digest) FROM Atom_INGESTED_FROM_Source WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Atom_DERIVED_FROM_Atom', COUNT(*), SUM(Digest) FROM Atom_DERIVED_FROM_Atom WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Source_DERIVED_FROM_Source', COUNT(*), SUM(Digest) FROM Source_DERIVED_FROM_Source WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Atom_GENERATED_BY_Run', COUNT(*), SUM(Digest) FROM Atom_GENERATED_BY_Run WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Source_GENERATED_BY_Run', COUNT(*), SUM(Digest) FROM Source_GENERATED_BY_Run WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', COUNT(*), SUM(Digest) FROM Atom_GENERATED_BY_Inference WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Atom_EMBEDDED_BY_Model', COUNT(*), SUM(Digest) FROM Atom_EMBEDDED_BY_Model WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Atom_PROJECTED_BY_Model', COUNT(*), SUM(Digest) FROM Atom_PROJECTED_BY_Model WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Inference_USED_ATOM_Atom', COUNT(*), SUM(Digest) FROM Inference_USED_ATOM_Atom WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', COUNT(*), SUM(Digest) FROM Inference_PRODUCED_ATOM_Atom WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Inference_USED_MODEL_Model', COUNT(*), SUM(Digest) FROM Inference_USED_MODEL_Model WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Source_BELONGS_TO_Tenant', COUNT(*), SUM(Digest) FROM Source_BELONGS_TO_Tenant WHERE TenantId = :tenant_id AND IngestHour IS :hour
+  UNION ALL SELECT 'Source_SUPERSEDES_Source', COUNT(*), SUM(Digest) FROM Source_SUPERSEDES_Source WHERE TenantId = :tenant_id AND IngestHour IS :hour)
+WHERE n > 0;
+
+-- name: graph_numbers_of_hour
+-- The next nodes of an hour, or of a label that has none, whose :hour is NULL.
+SELECT number FROM (
+  SELECT Number AS number FROM GraphAtom
+  WHERE :label = 'Atom' AND TenantId = :tenant_id AND IngestHour = :hour AND Number > :after ORDER BY Number LIMIT :n)
+UNION ALL
+SELECT number FROM (
+  SELECT Number AS number FROM GraphSource
+  WHERE :label = 'Source' AND TenantId = :tenant_id AND IngestHour = :hour AND Number > :after ORDER BY Number LIMIT :n)
+UNION ALL
+SELECT number FROM (
+  SELECT Number AS number FROM GraphInference
+  WHERE :label = 'Inference' AND TenantId = :tenant_id AND IngestHour = :hour AND Number > :after ORDER BY Number LIMIT :n)
+UNION ALL
+SELECT number FROM (
+  SELECT Number AS number FROM GraphRun
+  WHERE :label = 'Run' AND TenantId = :tenant_id AND :hour IS NULL AND Number > :after ORDER BY Number LIMIT :n)
+UNION ALL
+SELECT number FROM (
+  SELECT Number AS number FROM GraphModel
+  WHERE :label = 'Model' AND TenantId = :tenant_id AND :hour IS NULL AND Number > :after ORDER BY Number LIMIT :n)
+UNION ALL
+SELECT number FROM (
+  SELECT Number AS number FROM GraphTenant
+  WHERE :label = 'Tenant' AND TenantId = :tenant_id AND :hour IS NULL AND Number > :after ORDER BY Number LIMIT :n);
+
+-- name: graph_counts
+-- What each view has of a tenant, or of all.
+SELECT view, n FROM (
+  SELECT 'GraphAtom' AS view, COUNT(*) AS n FROM GraphAtom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'GraphSource', COUNT(*) FROM GraphSource WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'GraphRun', COUNT(*) FROM GraphRun WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'GraphModel', COUNT(*) FROM GraphModel WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'GraphInference', COUNT(*) FROM GraphInference WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'GraphTenant', COUNT(*) FROM GraphTenant WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Atom_INGESTED_FROM_Source', COUNT(*) FROM Atom_INGESTED_FROM_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Atom_DERIVED_FROM_Atom', COUNT(*) FROM Atom_DERIVED_FROM_Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Source_DERIVED_FROM_Source', COUNT(*) FROM Source_DERIVED_FROM_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Atom_GENERATED_BY_Run', COUNT(*) FROM Atom_GENERATED_BY_Run WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Source_GENERATED_BY_Run', COUNT(*) FROM Source_GENERATED_BY_Run WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', COUNT(*) FROM Atom_GENERATED_BY_Inference WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Atom_EMBEDDED_BY_Model', COUNT(*) FROM Atom_EMBEDDED_BY_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Atom_PROJECTED_BY_Model', COUNT(*) FROM Atom_PROJECTED_BY_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Inference_USED_ATOM_Atom', COUNT(*) FROM Inference_USED_ATOM_Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', COUNT(*) FROM Inference_PRODUCED_ATOM_Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Inference_USED_MODEL_Model', COUNT(*) FROM Inference_USED_MODEL_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Source_BELONGS_TO_Tenant', COUNT(*) FROM Source_BELONGS_TO_Tenant WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL SELECT 'Source_SUPERSEDES_Source', COUNT(*) FROM Source_SUPERSEDES_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
+WHERE n > 0;
+
+-- name: graph_counts_of_hour
+-- What each view that has an hour has of it, of all tenants.
+SELECT view, n FROM (
+  SELECT 'GraphAtom' AS view, COUNT(*) AS n FROM GraphAtom WHERE IngestHour = :hour
+  UNION ALL SELECT 'GraphSource', COUNT(*) FROM GraphSource WHERE IngestHour = :hour
+  UNION ALL SELECT 'GraphInference', COUNT(*) FROM GraphInference WHERE IngestHour = :hour
+  UNION ALL SELECT 'Atom_INGESTED_FROM_Source', COUNT(*) FROM Atom_INGESTED_FROM_Source WHERE IngestHour = :hour
+  UNION ALL SELECT 'Atom_DERIVED_FROM_Atom', COUNT(*) FROM Atom_DERIVED_FROM_Atom WHERE IngestHour = :hour
+  UNION ALL SELECT 'Source_DERIVED_FROM_Source', COUNT(*) FROM Source_DERIVED_FROM_Source WHERE IngestHour = :hour
+  UNION ALL SELECT 'Atom_GENERATED_BY_Run', COUNT(*) FROM Atom_GENERATED_BY_Run WHERE IngestHour = :hour
+  UNION ALL SELECT 'Source_GENERATED_BY_Run', COUNT(*) FROM Source_GENERATED_BY_Run WHERE IngestHour = :hour
+  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', COUNT(*) FROM Atom_GENERATED_BY_Inference WHERE IngestHour = :hour
+  UNION ALL SELECT 'Atom_EMBEDDED_BY_Model', COUNT(*) FROM Atom_EMBEDDED_BY_Model WHERE IngestHour = :hour
+  UNION ALL SELECT 'Atom_PROJECTED_BY_Model', COUNT(*) FROM Atom_PROJECTED_BY_Model WHERE IngestHour = :hour
+  UNION ALL SELECT 'Inference_USED_ATOM_Atom', COUNT(*) FROM Inference_USED_ATOM_Atom WHERE IngestHour = :hour
+  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', COUNT(*) FROM Inference_PRODUCED_ATOM_Atom WHERE IngestHour = :hour
+  UNION ALL SELECT 'Inference_USED_MODEL_Model', COUNT(*) FROM Inference_USED_MODEL_Model WHERE IngestHour = :hour
+  UNION ALL SELECT 'Source_BELONGS_TO_Tenant', COUNT(*) FROM Source_BELONGS_TO_Tenant WHERE IngestHour = :hour
+  UNION ALL SELECT 'Source_SUPERSEDES_Source', COUNT(*) FROM Source_SUPERSEDES_Source WHERE IngestHour = :hour)
+WHERE n > 0;

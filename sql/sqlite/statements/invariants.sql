@@ -65,3 +65,59 @@ FROM (SELECT a.AtomId AS atomId,
       FROM Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
       WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id) AND a.InsertedByHand = 1)
 WHERE fault IS NOT NULL LIMIT 100;
+
+-- name: dangling_edges
+-- Edges of the graph's views of which an end is no node of its tenant.
+SELECT 'Atom_INGESTED_FROM_Source' AS view, e.TenantId AS tenantId, e.FromNumber AS fromNumber, e.ToNumber AS toNumber FROM Atom_INGESTED_FROM_Source AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphAtom AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphSource AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Atom_DERIVED_FROM_Atom', e.TenantId, e.FromNumber, e.ToNumber FROM Atom_DERIVED_FROM_Atom AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphAtom AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphAtom AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Source_DERIVED_FROM_Source', e.TenantId, e.FromNumber, e.ToNumber FROM Source_DERIVED_FROM_Source AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphSource AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphSource AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Atom_GENERATED_BY_Run', e.TenantId, e.FromNumber, e.ToNumber FROM Atom_GENERATED_BY_Run AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphAtom AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphRun AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Source_GENERATED_BY_Run', e.TenantId, e.FromNumber, e.ToNumber FROM Source_GENERATED_BY_Run AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphSource AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphRun AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Atom_GENERATED_BY_Inference', e.TenantId, e.FromNumber, e.ToNumber FROM Atom_GENERATED_BY_Inference AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphAtom AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphInference AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Atom_EMBEDDED_BY_Model', e.TenantId, e.FromNumber, e.ToNumber FROM Atom_EMBEDDED_BY_Model AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphAtom AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphModel AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Atom_PROJECTED_BY_Model', e.TenantId, e.FromNumber, e.ToNumber FROM Atom_PROJECTED_BY_Model AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphAtom AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphModel AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Inference_USED_ATOM_Atom', e.TenantId, e.FromNumber, e.ToNumber FROM Inference_USED_ATOM_Atom AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphInference AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphAtom AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', e.TenantId, e.FromNumber, e.ToNumber FROM Inference_PRODUCED_ATOM_Atom AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphInference AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphAtom AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Inference_USED_MODEL_Model', e.TenantId, e.FromNumber, e.ToNumber FROM Inference_USED_MODEL_Model AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphInference AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphModel AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Source_BELONGS_TO_Tenant', e.TenantId, e.FromNumber, e.ToNumber FROM Source_BELONGS_TO_Tenant AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphSource AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphTenant AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+UNION ALL SELECT 'Source_SUPERSEDES_Source', e.TenantId, e.FromNumber, e.ToNumber FROM Source_SUPERSEDES_Source AS e
+WHERE (:hour IS NULL OR e.IngestHour = :hour) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+  AND (NOT EXISTS (SELECT 1 FROM GraphSource AS f WHERE f.TenantId = e.TenantId AND f.Number = e.FromNumber)
+       OR NOT EXISTS (SELECT 1 FROM GraphSource AS t WHERE t.TenantId = e.TenantId AND t.Number = e.ToNumber))
+LIMIT 100;
