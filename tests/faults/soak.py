@@ -12,14 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from tests.cli import Home, finish
 from tests.faults.files import write_files
-from tests.faults.state import differences, loose_ends, state_of
+from tests.faults.state import differences, graph_of, half_shown, loose_ends, state_of
 
 KILLS = 3
 
@@ -43,15 +45,22 @@ def run(folder: Path, model_dir: Path, *, rounds: int, files: int, seed: int, sa
 
 
 def _round(
-    home: Home, given: Path, duration: float, seed: int, number: int, expected: dict, say: Callable
-) -> list[str]:  # type: ignore[type-arg]
+    home: Home,
+    given: Path,
+    duration: float,
+    seed: int,
+    number: int,
+    expected: dict[str, Counter[Any]],
+    say: Callable[[str], None],
+) -> list[str]:
     generator = random.Random(f"{seed}/{number}")
     moments = [generator.uniform(0.1, 0.9) * duration for _ in range(KILLS)]
-    done = [_ingest_and_kill(home, given, after) for after in moments]
+    problems: list[str] = []
+    done = [_ingest_and_kill(home, given, after, expected, problems) for after in moments]
     started = time.monotonic()
     last = home.run("ingest", given, "--json")
     seconds = time.monotonic() - started
-    problems = [] if last.code == 0 else [f"the finishing command ended with {last.code}: {last.stderr[-2000:]}"]
+    problems += [] if last.code == 0 else [f"the finishing command ended with {last.code}: {last.stderr[-2000:]}"]
     problems += [*loose_ends(home), *differences(expected, state_of(home))]
     kills = ", ".join(f"{after:.2f} s ({what})" for after, what in zip(moments, done, strict=True))
     say(f"round {number}: killed after {kills}; finished in {seconds:.1f} s: {'; '.join(problems) or 'the same'}")
@@ -60,8 +69,10 @@ def _round(
     return problems
 
 
-def _ingest_and_kill(home: Home, given: Path, after: float) -> str:
-    """Start an ingest, kill it after some seconds, and say how far it had come."""
+def _ingest_and_kill(
+    home: Home, given: Path, after: float, expected: dict[str, Counter[Any]], problems: list[str]
+) -> str:
+    """Start an ingest, kill it after some seconds, and say how far it had come; `problems` gets what its graph shows amiss."""
     process = home.start("ingest", given, "--json")
     try:
         process.wait(after)
@@ -74,6 +85,7 @@ def _ingest_and_kill(home: Home, given: Path, after: float) -> str:
         return "nothing yet"
     if not home.rows("SELECT 1 FROM sqlite_schema WHERE name = 'BackgroundJob'"):
         return "no schema yet"
+    problems += half_shown(expected, graph_of(home))
     sources = home.value("SELECT COUNT(*) FROM Source WHERE Status = 'Atomized'")
     return f"{sources} sources, {home.value('SELECT COUNT(*) FROM AtomEmbedding')} embeddings"
 

@@ -1,11 +1,11 @@
 """What a home holds once all is done, in terms that do not depend on ids, times, runs or the order of work, so that homes can be compared."""
 
 import hashlib
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from typing import Any
 
+from hartonomous_core.vocabulary import Label
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
 from tests.cli import Home
 
 _TABLES = {
@@ -34,23 +34,59 @@ _TABLES = {
     "words found": "SELECT COUNT(*) FROM AtomText WHERE AtomText MATCH 'ship OR harbour'",
 }
 
-# Which run did what differs between homes by nature; a source is called by its uri, its id being an accident of order.
-_GRAPH_NODES = """
-    SELECT NodeId, TenantId, Label,
-           CASE Label WHEN 'Source' THEN json_extract(Properties, '$.sourceUri') || ' ' || json_extract(Properties, '$.version')
-                      ELSE Key END
-    FROM GraphNode WHERE Label <> 'Run'"""
-_GRAPH_EDGES = "SELECT FromId, Type, ToId, json_remove(Properties, '$.runId', '$.since', '$.digest') FROM GraphEdge WHERE Type <> 'GENERATED_BY'"
+_EDGE_PROPERTIES = {
+    "INGESTED_FROM": "FirstOrdinal, Count",
+    "USED_ATOM": "FirstOrdinal",
+    "PRODUCED_ATOM": "FirstOrdinal",
+}
 
 
 def state_of(home: Home) -> dict[str, Counter[Any]]:
-    """Every table as a bag of rows."""
+    """Every table as a bag of rows, and the graph."""
     state = {name: Counter(map(_short, home.rows(statement))) for name, statement in _TABLES.items()}
-    with closing(sqlite3.connect(f"{(home.path / 'graph.db').as_uri()}?mode=ro", uri=True)) as graph:
-        nodes = {node_id: (tenant, label, key) for node_id, tenant, label, key in graph.execute(_GRAPH_NODES)}
-        edges = [(nodes[start], kind, nodes[end], more) for start, kind, end, more in graph.execute(_GRAPH_EDGES)]
     blobs = [path.relative_to(home.path).as_posix() for path in (home.path / "blobs").rglob("*") if path.is_file()]
-    return {**state, "graph nodes": Counter(nodes.values()), "graph edges": Counter(edges), "blobs": Counter(blobs)}
+    return {**state, **graph_of(home), "blobs": Counter(blobs)}
+
+
+def graph_of(home: Home) -> dict[str, Counter[Any]]:
+    """The nodes and edges that the views show, without runs: which one did what differs between homes by nature.
+
+    A source is called by its uri, its id being an accident of order.
+    """
+    nodes: dict[tuple[int, Label, int], tuple[Any, ...]] = {}
+    for label, view in NODE_VIEWS.items():
+        name = "SourceUri || ' ' || Version" if label == "Source" else "Key"
+        if label != "Run":
+            for tenant, number, called in home.rows(f"SELECT TenantId, Number, {name} FROM {view}"):
+                nodes[tenant, label, number] = (tenant, label, called)
+    edges: Counter[Any] = Counter()
+    for each in EDGE_VIEWS:
+        if each.end != "Run":
+            more = _EDGE_PROPERTIES.get(each.type, "NULL")
+            for tenant, start, end, *rest in home.rows(
+                f"SELECT TenantId, FromNumber, ToNumber, {more} FROM {each.name}"
+            ):
+                ends = ((tenant, each.start, start), (tenant, each.end, end))
+                edges[nodes.get(ends[0], ends[0]), each.type, nodes.get(ends[1], ends[1]), *rest] += 1
+    return {"graph nodes": Counter(nodes.values()), "graph edges": edges}
+
+
+def half_shown(expected: dict[str, Counter[Any]], found: dict[str, Counter[Any]]) -> list[str]:
+    """What a graph shows amiss in the middle of the work: a source without some edge that it has in the end, or an atom of no source shown."""
+    shown = {node for node in found["graph nodes"] if node[1] == "Source"}
+    in_the_end = {edge: n for edge, n in expected["graph edges"].items() if shown & {edge[0], edge[2]}}
+    return differences(
+        {
+            "edges of sources": Counter(in_the_end),
+            "atoms": Counter({edge[0]: 1 for edge in in_the_end if edge[1] == "INGESTED_FROM"}),
+        },
+        {
+            "edges of sources": Counter(
+                {edge: n for edge, n in found["graph edges"].items() if "Source" in (edge[0][1], edge[2][1])}
+            ),
+            "atoms": Counter({node: n for node, n in found["graph nodes"].items() if node[1] == "Atom"}),
+        },
+    )
 
 
 def _short(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from hartonomous_resources.compute.text_model import TextModelFiles
 from tests.cli import Home, hour_with_room
 from tests.faults import soak
 from tests.faults.conftest import SMALL
-from tests.faults.state import differences, loose_ends, state_of
+from tests.faults.state import differences, graph_of, half_shown, loose_ends, state_of
 
 HURT = (sys.executable, "-m", "tests.faults.hurt")
 
@@ -43,11 +43,12 @@ def test_killed_at_the_boundary_of_a_stage_the_next_command_finishes_the_work(
     small = home.with_settings(**SMALL)
 
     killed = small.run(stage, str(STEPS[stage]), "SIGKILL", "ingest", files, program=HURT)
-    at_work = small.run_statuses()
+    at_work, graph = small.run_statuses(), graph_of(small)
     finished = small.json("ingest", files)
 
     assert killed.code == -signal.SIGKILL, killed
     assert at_work == ["STARTED"]
+    assert half_shown(undisturbed, graph) == []
     assert len(finished["sources"]) == 40 and not finished["failed"] and not finished["stages"]
     assert loose_ends(small) == []
     assert differences(undisturbed, state_of(small)) == []
@@ -61,6 +62,8 @@ def test_killed_at_a_big_source_and_then_changed_it_leaves_nothing_of_the_half_i
     small = home.with_settings(**SMALL)
     assert small.run("provenance_graph", "3", "SIGKILL", "ingest", path, program=HURT).code == -signal.SIGKILL
     assert small.value("SELECT Status FROM Source") == "Atomizing"
+    assert small.value("SELECT COUNT(*) FROM SourceAtom") >= 40
+    assert {kind: found.total() for kind, found in graph_of(small).items()} == {"graph nodes": 0, "graph edges": 0}
     path.write_text("The log was lost at sea.\n")
 
     small.json("ingest", path)
