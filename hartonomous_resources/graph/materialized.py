@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EdgeView
@@ -60,6 +60,8 @@ class GraphChange:
     gone: Sequence[Gone] = ()
 
 
+@runtime_checkable
+@runtime_checkable
 class MaterializedGraph(Graph, Protocol):
     """A graph of its own, which may be down, late, or of another database."""
 
@@ -80,3 +82,6 @@ class MaterializedGraph(Graph, Protocol):
 
     def starts(self, tenant_id: int, view: EdgeView, end: int, after: int, limit: int) -> list[int]:
         """Return the next `limit` numbers above `after` of nodes that edges of a view lead from to one node, in order."""
+
+    def atoms_by_hash(self, tenant_id: int, hashes: Collection[str]) -> list[int]:
+        """Return the numbers of the atoms that have these hashes in lower-case hex, in order."""

@@ -114,6 +114,14 @@ class InferenceId(TypedDict):
     inferenceId: str
 
 
+class FirstAtom(TypedDict):
+    """An atom of a source that is the first one to hold it, of all sources or of a run's."""
+
+    atomId: int
+    isFirst: int
+    isFirstOfRun: int
+
+
 class SourceAtomAfter(TypedDict):
     """An occurrence in a source, which the next ones come after."""
 
@@ -136,3 +144,4 @@ ATOMIZED_SOURCES_OF_HOUR = Statement("atomized_sources_of_hour", SourceId)
 SOURCE_ATOMS_AFTER = Statement("source_atoms_after", SourceAtomAfter)
 LOOSE_ATOMS_OF_HOUR = Statement("loose_atoms_of_hour", AtomId)
 INFERENCES_BETWEEN = Statement("inferences_between", InferenceId)
+FIRST_ATOMS_OF_SOURCE = Statement("first_atoms_of_source", FirstAtom)

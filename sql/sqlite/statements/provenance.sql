@@ -1,5 +1,20 @@
 -- `+s.TenantId = …`: the sign keeps SQLite from the index by tenant, which finds all of a tenant; the few ids find less.
 
+-- name: first_atoms_of_source
+-- Those of a source's atoms whose first source it is, of all or of a run's. The last one before it is most likely of the same run.
+SELECT atomId, isFirst, isFirstOfRun
+FROM (SELECT j.value AS atomId,
+             (SELECT sa.SourceId FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+              WHERE sa.AtomId = j.value AND s.Status = 'Atomized' ORDER BY sa.SourceId LIMIT 1) IS :source_id AS isFirst,
+             EXISTS (SELECT 1 FROM SourceRun AS r
+                     WHERE r.SourceId = :source_id
+                       AND (SELECT sa.SourceId FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+                            CROSS JOIN SourceRun AS e ON e.SourceId = sa.SourceId AND e.RunId = r.RunId
+                            WHERE sa.AtomId = j.value AND sa.SourceId < :source_id AND s.Status = 'Atomized'
+                            ORDER BY sa.SourceId DESC LIMIT 1) IS NULL) AS isFirstOfRun
+      FROM json_each(:atom_ids) AS j)
+WHERE isFirst OR isFirstOfRun;
+
 -- name: graph_atoms
 -- What the graph holds of these atoms now; those erased since are simply not there. One in no atomized source has no first one.
 SELECT a.AtomId AS atomId, lower(hex(a.ContentHash)) AS atomHash, a.Modality AS modality, a.Subtype AS subtype,

@@ -1,0 +1,68 @@
+"""Reads nodes and edges from the views as a copy of them holds them: the properties are the columns, in camelCase, without those that are NULL."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from hartonomous_core.vocabulary import Label
+from hartonomous_resources.database.graph_views import EdgeView, Way
+from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.graph.materialized import EdgeRow, MaterializedGraph, NodeRow
+
+NODES_AT_ONCE = 1000
+
+BEFORE_ALL = -(2**63)
+"""Where a walk over numbers begins: somebody may have chosen them."""
+
+WITHOUT_HOUR: tuple[Label, ...] = ("Run", "Model", "Tenant")
+"""Nodes that no event tells of: they come and go with what is joined to them."""
+
+_NAMES_OF_NODE = {"Label", "Number", "Key"}
+_NAMES_OF_EDGE = {"TenantId", "FromLabel", "FromNumber", "ToLabel", "ToNumber"}
+
+
+def nodes_of(unit_of_work: UnitOfWork, tenant_id: int, label: Label, numbers: Collection[int]) -> list[NodeRow]:
+    """Read those of the nodes that the views have."""
+    rows = unit_of_work.graph_nodes(tenant_id, label, numbers) if numbers else []
+    return [NodeRow(tenant_id, label, row["Number"], row["Key"], _properties(row, _NAMES_OF_NODE)) for row in rows]
+
+
+def edges_of(
+    unit_of_work: UnitOfWork,
+    tenant_id: int,
+    view: EdgeView,
+    way: Way,
+    numbers: Collection[int],
+    *,
+    after: int | None = None,
+    until: int | None = None,
+) -> list[EdgeRow]:
+    """Read the edges of a view that lead one way from nodes, to those above `after` and up to `until`."""
+    rows = unit_of_work.graph_edges(tenant_id, view, way, numbers, after=after, until=until) if numbers else []
+    return [
+        EdgeRow(tenant_id, view, row["FromNumber"], row["ToNumber"], _properties(row, _NAMES_OF_EDGE)) for row in rows
+    ]
+
+
+def ends_of(
+    unit_of_work: UnitOfWork, tenant_id: int, edges: Iterable[EdgeRow], labels: Sequence[Label] = WITHOUT_HOUR
+) -> list[NodeRow]:
+    """Read the nodes of these labels that edges lead to."""
+    ends: dict[Label, set[int]] = {}
+    for edge in edges:
+        ends.setdefault(edge.view.end, set()).add(edge.end)
+    return [node for label in labels if label in ends for node in nodes_of(unit_of_work, tenant_id, label, ends[label])]
+
+
+def page_of_copy(
+    database: Database, graph: MaterializedGraph, tenant_id: int, label: Label, after: int
+) -> tuple[list[int], list[int]]:
+    """Return the next numbers that the copy holds, and those of them that the views lack. No event may be synced meanwhile."""
+    held = graph.numbers(tenant_id, label, after, NODES_AT_ONCE)
+    if not held:
+        return [], []
+    known = {row["Number"] for row in ask(database, lambda unit: unit.graph_nodes(tenant_id, label, held))}
+    return held, [number for number in held if number not in known]
+
+
+def _properties(row: Row, names: Collection[str]) -> Mapping[str, object]:
+    return {name[0].lower() + name[1:]: value for name, value in row.items() if name not in names and value is not None}

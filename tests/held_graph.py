@@ -1,0 +1,120 @@
+"""A copy of the graph in dictionaries, which does what the protocol says and nothing more, and what a copy must hold by the views."""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+from hartonomous_core.vocabulary import Label
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, EdgeView
+from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, MaterializedGraph, NodeRow
+from hartonomous_resources.graph.protocol import Digest, GraphUnavailable
+from tests.backends import rows
+
+Content = dict[tuple[Any, ...], dict[str, Any]]
+"""Properties of nodes by (tenant, view, number), of edges by (tenant, view, start, end)."""
+
+
+class HeldGraph(MaterializedGraph):
+    """Nodes and edges in memory."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[tuple[int, Label, int], NodeRow] = {}
+        self.edges: dict[tuple[int, EdgeView, int, int], EdgeRow] = {}
+        self.owner: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "memory"
+
+    def claim(self, owner: str) -> None:
+        self.owner = self.owner or owner
+        if self.owner != owner:
+            raise GraphUnavailable("of another database")
+
+    def write(self, change: GraphChange) -> None:
+        for gone in change.gone:
+            self._remove({(gone.tenant_id, gone.label, number) for number in gone.numbers})
+        self.nodes.update({(node.tenant_id, node.label, node.number): node for node in change.nodes})
+        for each in change.replaced:
+            starts, ends = set(each.starts), None if each.ends is None else set(each.ends)
+            for tenant, view, start, end in list(self.edges):
+                if (tenant, view) == (each.tenant_id, each.view) and start in starts and (ends is None or end in ends):
+                    del self.edges[tenant, view, start, end]
+        for edge in change.edges:
+            if {
+                (edge.tenant_id, edge.view.start, edge.start),
+                (edge.tenant_id, edge.view.end, edge.end),
+            } <= self.nodes.keys():
+                self.edges[edge.tenant_id, edge.view, edge.start, edge.end] = edge
+
+    def _remove(self, gone: Collection[tuple[int, Label, int]]) -> None:
+        for node in gone:
+            self.nodes.pop(node, None)
+        for tenant, view, start, end in list(self.edges):
+            if (tenant, view.start, start) in gone or (tenant, view.end, end) in gone:
+                del self.edges[tenant, view, start, end]
+
+    def digests(self, tenant_id: int, hour: str | None) -> dict[str, Digest]:
+        counts: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
+        for key, properties in self.content(tenant_id).items():
+            end = self.nodes[tenant_id, "Source", key[3]] if key[1] == "Atom_INGESTED_FROM_Source" else None
+            if (end.properties if end else properties).get("ingestHour") == hour:
+                counts[key[1]] += 1
+                totals[key[1]] += properties["digest"]
+        return {view: Digest(n, totals[view]) for view, n in counts.items()}
+
+    def numbers(self, tenant_id: int, label: Label, after: int, limit: int) -> list[int]:
+        return sorted(n for tenant, of, n in self.nodes if (tenant, of) == (tenant_id, label) and n > after)[:limit]
+
+    def starts(self, tenant_id: int, view: EdgeView, end: int, after: int, limit: int) -> list[int]:
+        found = (s for tenant, of, s, e in self.edges if (tenant, of, e) == (tenant_id, view, end) and s > after)
+        return sorted(found)[:limit]
+
+    def atoms_by_hash(self, tenant_id: int, hashes: Collection[str]) -> list[int]:
+        return sorted(
+            number
+            for (tenant, label, number), node in self.nodes.items()
+            if (tenant, label) == (tenant_id, "Atom") and node.key in hashes
+        )
+
+    def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
+        nodes = Counter(label for tenant, label, _ in self.nodes if tenant_id in (None, tenant))
+        edges = Counter(view.type for tenant, view, *_ in self.edges if tenant_id in (None, tenant))
+        return dict(nodes), dict(edges)
+
+    def keys_of(self, label: Label, tenant_id: int = 0) -> list[str]:
+        """The keys of nodes, in order."""
+        return sorted(node.key for (tenant, of, _), node in self.nodes.items() if (tenant, of) == (tenant_id, label))
+
+    def content(self, tenant_id: int | None = None) -> Content:
+        """All that is held, of a tenant or of all."""
+        content: Content = {}
+        for (tenant, label, number), node in self.nodes.items():
+            content[tenant, NODE_VIEWS[label], number] = {"key": node.key, **node.properties}
+        for (tenant, view, start, end), edge in self.edges.items():
+            content[tenant, view.name, start, end] = dict(edge.properties)
+        return {key: properties for key, properties in content.items() if tenant_id in (None, key[0])}
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def bytes_on_disk(self) -> int:
+        return 0
+
+
+def content_of_views(client: Any) -> Content:
+    """All that the views of a store have."""
+    content: Content = {}
+    for view in NODE_VIEWS.values():
+        for row in rows(client, f"SELECT * FROM {view}"):
+            content[row["TenantId"], view, row["Number"]] = _properties(row, {"Label", "Number"})
+    for edges in EDGE_VIEWS:
+        names = {"TenantId", "FromLabel", "FromNumber", "ToLabel", "ToNumber"}
+        for row in rows(client, f"SELECT * FROM {edges.name}"):
+            content[row["TenantId"], edges.name, row["FromNumber"], row["ToNumber"]] = _properties(row, names)
+    return content
+
+
+def _properties(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name[0].lower() + name[1:]: value for name, value in row.items() if name not in names and value is not None}
