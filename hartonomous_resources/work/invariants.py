@@ -49,4 +49,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         "broken_positions",
         "Coordinates lie in [-1, 1] and have a Hilbert value.",
     ),
+    Invariant(
+        "edges_have_ends",
+        "provenance_graph",
+        "dangling_edges",
+        "Every end of an edge of the graph is a node of the edge's tenant.",
+    ),
 )

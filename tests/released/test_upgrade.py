@@ -93,6 +93,39 @@ def test_what_was_upgraded_has_the_schema_of_a_new_one(folder: Path, store: str)
         assert client.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("in_tables", "in_graph"),
+    [
+        (
+            "SELECT DISTINCT o.AtomId, o.SourceId FROM SourceAtom AS o JOIN Source AS s ON s.SourceId = o.SourceId AND s.Status = 'Atomized'"
+            " JOIN Atom AS a ON a.AtomId = o.AtomId AND COALESCE(a.Subtype, '') <> 'gap'",
+            "SELECT FromNumber, ToNumber FROM Atom_INGESTED_FROM_Source",
+        ),
+        (
+            "SELECT r.SourceId, r.RunId FROM SourceRun AS r JOIN Source AS s ON s.SourceId = r.SourceId AND s.Status = 'Atomized'",
+            "SELECT e.FromNumber, n.RunId FROM Source_GENERATED_BY_Run AS e JOIN GraphRun AS n ON n.Number = e.ToNumber AND n.TenantId = e.TenantId",
+        ),
+        (
+            "SELECT e.AtomId, m.ArtifactHash FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId",
+            "SELECT e.FromNumber, n.Key FROM Atom_EMBEDDED_BY_Model AS e JOIN GraphModel AS n ON n.Number = e.ToNumber AND n.TenantId = e.TenantId",
+        ),
+        (
+            "SELECT TenantId, InferenceId, Model FROM Inference",
+            "SELECT i.TenantId, i.Key, m.Key FROM GraphInference AS i JOIN Inference_USED_MODEL_Model AS e ON e.FromNumber = i.Number"
+            " JOIN GraphModel AS m ON m.Number = e.ToNumber AND m.TenantId = i.TenantId",
+        ),
+        ("SELECT DISTINCT TenantId FROM Source WHERE Status = 'Atomized'", "SELECT Number FROM GraphTenant"),
+    ],
+)
+def test_what_was_there_is_in_the_graph(folder: Path, in_tables: str, in_graph: str) -> None:
+    with closing(sqlite3.connect(folder / FILES["database"])) as client:
+        before = sorted(client.execute(in_tables).fetchall())
+    migrate(folder / FILES["database"], "database")
+
+    with closing(sqlite3.connect(folder / FILES["database"])) as client:
+        assert sorted(client.execute(in_graph).fetchall()) == before != []
+
+
 def test_what_was_upgraded_does_its_work_and_is_sound(home: Resources) -> None:
     assert verify_sources(home, tenant=None)["failed"] == []
     make.run(home)

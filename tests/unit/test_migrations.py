@@ -4,14 +4,19 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from hartonomous_core.clock import timestamp
+from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.database_errors import SchemaMismatch
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, Way
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
+from hartonomous_resources.database.sqlite_graph_views import edge_statement, node_statement
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from tests.backends import rows
@@ -265,6 +270,13 @@ class AnyName(dict[str, object]):
         return None
 
 
+def filled(text: str) -> list[str]:
+    """A statement that is asked of any view of the graph, with each view; another one as it is."""
+    if "{here}" in text:
+        return [edge_statement(text, view, way, 2) for view in EDGE_VIEWS for way in get_args(Way)]
+    return [node_statement(text, label, 2) for label in LABELS] if "{view}" in text else [text]
+
+
 @pytest.mark.parametrize(
     ("migrations", "statements"), [("migrations", "statements"), ("graph_migrations", "graph_statements")]
 )
@@ -276,6 +288,6 @@ def test_every_shipped_statement_fits_the_shipped_tables(tmp_path: Path, migrati
     for name in ("create_staged_hash", "create_staged_atom"):  # the tables that are not a migration's
         connection.execute(named.get(name, "SELECT 1"))
 
-    for text in named.values():
+    for text in chain.from_iterable(map(filled, named.values())):
         unnumbered = re.findall(r"\?(?!\d)", re.sub(r"--.*", "", text))
         connection.execute(f"EXPLAIN {text}", [None] * len(unnumbered) or AnyName())
