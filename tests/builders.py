@@ -17,6 +17,7 @@ from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.graph.protocol import Graph
+from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources, open_blobs, open_compute, open_vectors
 from hartonomous_resources.settings import Settings
 
@@ -139,8 +140,9 @@ def broken_invariants(database: Database, *statements: str) -> dict[str, list[Ro
 # ---- homes and messages
 
 
-def open_home(folder: Path, database: Database, graph: Graph, **settings: Any) -> Resources:
+def open_home(folder: Path, database: Database, graph: Graph | None = None, **settings: Any) -> Resources:
     """Open a home in `folder` whose messages may name the files of `folder / "files"`. It loads no model before it embeds something."""
+    graph = graph or SqliteGraph(folder / "graph.db")
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})

@@ -107,8 +107,8 @@ def put_vectors(database: Database, client: Any) -> Callable[..., list[int]]:
 
 @pytest.fixture
 def make_home(tmp_path: Path, database: Database) -> Callable[..., Resources]:
-    """Makes a home on the store, with the given settings; its graph is the embedded one, which nothing here looks at."""
-    return lambda **settings: open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path), **settings)
+    """Makes a home on the store, with the given settings."""
+    return lambda **settings: open_home(tmp_path, database, **settings)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, tenant_of
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import count_failed_receive
 from hartonomous_service.dead_letters import discard_dead_letter, list_dead_letters, replay_dead_letter
@@ -56,7 +55,7 @@ NO_BODY = ["5", "2.5", "NULL", "'no JSON'", "x'ff'", "CAST(x'ff00' AS TEXT)", "z
 def home(tmp_path: Path) -> Iterator[Resources]:
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    yield open_home(tmp_path, database, SqliteGraph(tmp_path / "graph.db"))
+    yield open_home(tmp_path, database)
     database.close()
 
 

@@ -26,7 +26,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work
 from hartonomous_service.ingest import ingest as ingest_paths
-from tests.backends import DATABASES, GRAPHS, Store, rows
+from tests.backends import DATABASES, Store, rows
 from tests.builders import (
     broken_invariants,
     claim_sources,
@@ -382,7 +382,7 @@ def test_a_run_that_lost_its_source_writes_nothing_more_and_does_not_fail(
 
 
 def atomize_and_hang(ready: Callable[[], None], store: Store, folder: Path) -> None:
-    home = open_home(folder, store.open(), GRAPHS["sqlite"].open(folder), atom_batch_size=2)
+    home = open_home(folder, store.open(), atom_batch_size=2)
     at_work = start(home, str(this_process()))
     ready()
     time.sleep(60)

@@ -17,7 +17,6 @@ from hartonomous_assets import atoms, embeddings, projections, provenance, sourc
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.inferences import InferenceRecord, record_inference
@@ -47,7 +46,7 @@ def open_with_small_model(folder: Path) -> Resources:
     """Open a home whose model needs no files."""
     database = SqliteDatabase(folder / "hartonomous.db", *FOLDERS["database"])
     database.migrate()
-    home = open_home(folder, database, SqliteGraph(folder / "graph.db"))
+    home = open_home(folder, database)
     object.__setattr__(home, "compute", SmallCompute())
     return home
 

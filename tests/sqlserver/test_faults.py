@@ -30,7 +30,6 @@ from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work
 from hartonomous_service.health import check_health
-from tests.backends import GRAPHS
 from tests.builders import HOUR, atoms_of, open_home, receive_all
 from tests.sqlserver.conftest import PASSWORD, Open, journal, settings_for
 from tests.tools.tds.protocol import Call, Login, Transaction
@@ -228,7 +227,7 @@ def test_a_run_whose_connection_breaks_between_two_steps_goes_on(
 ) -> None:
     server.answer("usp_change_token", TOKEN)
     server.answer_next("usp_change_token", drop_after=0)
-    resources = open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path))
+    resources = open_home(tmp_path, database)
 
     assert run_stages(Work(HOUR, "run", resources), [], 0, lambda *_: None) == {}
     assert len(server.calls("usp_change_token")) == 2
@@ -252,7 +251,7 @@ def test_a_connection_that_breaks_before_a_message_was_received_ends_no_run(
         server.answer(name, CHANGED)
     server.answer("usp_queued_messages", Rows(QUEUED, []))
     server.answer_next(procedure, drop_after=0)
-    work = Work(HOUR, "run", open_home(tmp_path, database, GRAPHS["sqlite"].open(tmp_path)))
+    work = Work(HOUR, "run", open_home(tmp_path, database))
 
     next(in_batches(10, lambda size: batch(work, handle=lambda _unit_of_work, _message: None, batch_size=size)))
 

@@ -14,7 +14,6 @@ from hartonomous_assets import sources as landing
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.protocol import Node
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.content_holders import HOLDERS, NO_HOLDERS, Holder
@@ -142,7 +141,7 @@ MARK = "Quokkaquillwort"
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Resources]:
-    opened = open_home(tmp_path, SqliteDatabase(tmp_path / "hartonomous.db"), SqliteGraph(tmp_path / "graph.db"))
+    opened = open_home(tmp_path, SqliteDatabase(tmp_path / "hartonomous.db"))
     opened.database.migrate()
     yield dataclasses.replace(opened, compute=SmallCompute())  # type: ignore[arg-type]
     opened.close()

@@ -263,10 +263,9 @@ def test_bytes_first_seen_as_a_chunk_turn_into_text_when_they_are_an_answer(home
 
 
 def record_the_same(index: int, store: Any, folder: Any) -> dict[str, Any]:
-    from tests.backends import GRAPHS
     from tests.builders import open_home
 
-    opened = open_home(folder / str(index), store.open(), GRAPHS["sqlite"].open(folder / str(index)))
+    opened = open_home(folder / str(index), store.open())
     try:
         return record(opened, inference_id="it", output_texts=[ANSWER])
     finally:

@@ -20,7 +20,6 @@ from hartonomous_assets.chain import STAGES
 from hartonomous_assets.openlineage_events import OpenLineageRun, report_run
 from hartonomous_resources import openlineage as sending
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import run_chain
 from tests.builders import HOUR, open_home
@@ -84,7 +83,7 @@ def run(tmp_path: Path) -> Run:
     def with_settings(
         work: Callable[[OpenLineageRun], object] = lambda lineage: None, **settings: Any
     ) -> OpenLineageRun:
-        home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), SqliteGraph(tmp_path / "graph.db"), **settings)
+        home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), **settings)
         with report_run(home, RUN_ID, [HOUR], STAGES) as lineage:
             work(lineage)
         return lineage
@@ -193,7 +192,7 @@ def test_the_columns_are_those_of_the_active_stores_and_described(
 
 def test_a_subset_reads_what_the_stages_left_out_would_have_written(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), SqliteGraph(tmp_path / "g.db"), openlineage_file=file)
+    home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), openlineage_file=file)
 
     with report_run(home, RUN_ID, [HOUR, "2026-11-23-07:00"], [stage for stage in STAGES if stage.name == "atoms"]):
         pass
@@ -282,7 +281,6 @@ def test_no_password_of_a_store_is_told(tmp_path: Path) -> None:
     home = open_home(
         tmp_path,
         SqliteDatabase(tmp_path / "x.db"),
-        SqliteGraph(tmp_path / "g.db"),
         openlineage_file=file,
         sqlserver_dsn=SecretStr(f"SERVER=db;UID=sa;PWD={secret}"),
         neo4j_uri=f"bolt://neo4j:{secret}@graph:7687",

@@ -14,7 +14,6 @@ from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour, is_hour
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 from hartonomous_service.background_jobs import list_jobs
@@ -41,9 +40,7 @@ def home(tmp_path: Path) -> Iterator[Resources]:
     """A home whose model takes no time."""
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    resources = open_home(
-        tmp_path, database, SqliteGraph(tmp_path / "graph.db"), provenance_enabled=False, ingestion_enabled=False
-    )
+    resources = open_home(tmp_path, database, provenance_enabled=False, ingestion_enabled=False)
     object.__setattr__(resources, "compute", SmallCompute())
     yield resources
     database.close()

@@ -16,7 +16,6 @@ from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.database_errors import DatabaseUnavailable, TransactionConflict
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from tests.builders import enqueue, open_home, receive_all
 
 Steps = Callable[[Work], Iterator[Progress]]
@@ -28,7 +27,7 @@ def work(tmp_path: Path) -> Iterator[Work]:
     """Work on the running hour of a fresh home."""
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    yield Work(current_hour(), "run", open_home(tmp_path, database, SqliteGraph(tmp_path / "graph.db")))
+    yield Work(current_hour(), "run", open_home(tmp_path, database))
     database.close()
 
 
