@@ -6,10 +6,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, EdgeType, Label
+from hartonomous_resources.database.graph_views import EdgeView
+from hartonomous_resources.graph.materialized import GraphChange
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, single_value
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row, to_neo4j
 from hartonomous_resources.graph.neo4j_view import Neo4jView, count_downstream
+from hartonomous_resources.graph.neo4j_writing import Rows, digest_statements, statements_of_change
 from hartonomous_resources.graph.protocol import (
     Digest,
     Direction,
@@ -27,13 +30,6 @@ if TYPE_CHECKING:
     import neo4j
 
 _ROWS_AT_ONCE = 10_000
-
-
-class Rows(list[Any]):
-    """Rows of a statement. The driver puts every parameter into a line of its debug log, written or not: this is all it gets."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} rows>"
 
 
 class Neo4jGraph:
@@ -56,6 +52,30 @@ class Neo4jGraph:
 
         if (found := self._connection.write(work)) != owner:
             raise belongs_to_another_database(self.name, found)
+
+    def write(self, change: GraphChange) -> None:
+        statements = statements_of_change(change)
+
+        def work(transaction: "neo4j.ManagedTransaction") -> None:
+            for text, rows in statements:
+                transaction.run(text, rows=rows).consume()
+
+        if statements:
+            self._connection.write(work)
+
+    def numbers(self, tenant_id: int, label: Label, after: int, limit: int) -> list[int]:
+        return self._ask(statement("numbers", label=label), tenant_id=tenant_id, after=after, n=limit)
+
+    def starts(self, tenant_id: int, view: EdgeView, end: int, after: int, limit: int) -> list[int]:
+        text = statement("starts", start=view.start, type=view.type, end=view.end)
+        return self._ask(text, tenant_id=tenant_id, end=end, after=after, n=limit)
+
+    def _ask(self, text: str, **parameters: object) -> list[int]:
+        def work(transaction: "neo4j.ManagedTransaction") -> list[int]:
+            found: list[int] = single_value(transaction, text, **parameters)
+            return found
+
+        return self._connection.read(work)
 
     def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         def work(transaction: "neo4j.ManagedTransaction") -> None:
@@ -141,8 +161,8 @@ class Neo4jGraph:
 
         return self._connection.read(work)
 
-    def digests(self, tenant_id: int, hour: str) -> dict[str, Digest]:
-        texts = {
+    def digests(self, tenant_id: int, hour: str | None) -> dict[str, Digest]:
+        texts = digest_statements(of_hour=hour is not None) | {
             "atoms": statement("digests_of_nodes", label="Atom"),
             "sources": statement("digests_of_nodes", label="Source"),
             "edges": statement("digests_of_edges"),
@@ -151,10 +171,11 @@ class Neo4jGraph:
         }
 
         def work(transaction: "neo4j.ManagedTransaction") -> dict[str, Digest]:
-            return {
-                kind: Digest(*single_value(transaction, text, tenant_id=tenant_id, hour=hour))
-                for kind, text in texts.items()
+            digests = {
+                name: Digest(*single_value(transaction, text, tenant_id=tenant_id, hour=hour))
+                for name, text in texts.items()
             }
+            return {name: digest for name, digest in digests.items() if digest.count or name.islower()}
 
         return self._connection.read(work)
 

@@ -42,7 +42,7 @@ def node_row(node: Node) -> tuple[int, str, dict[str, Any]]:
 
 def node_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties that a node was written with, from those that Neo4j holds of it."""
-    added = {_KEY, _TENANT_ADDED, *([_TENANT] if properties.get(_TENANT_ADDED) else [])}
+    added = {_KEY, "number", _TENANT_ADDED, *([_TENANT] if properties.get(_TENANT_ADDED) else [])}
     return from_neo4j({name: value for name, value in properties.items() if name not in added})
 
 
@@ -60,6 +60,13 @@ def to_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
     other = {name: value for name, value in properties.items() if name not in plain}
     return plain | {_OTHER: json.dumps(other, ensure_ascii=False)}
+
+
+def held(properties: Mapping[str, object]) -> dict[str, object]:
+    """Convert properties of a view's row to the form that Neo4j holds: times as datetimes, and nothing for what is None."""
+    return {
+        name: as_time(value) if name in _TIMES else value for name, value in properties.items() if value is not None
+    }
 
 
 def from_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,44 @@ USING INDEX i:Inference(tenantId, ingestHour)
 MATCH (i)-[r:USED_ATOM|PRODUCED_ATOM]->()
 RETURN [count(r), coalesce(sum(r.digest), 0)];
 
+// name: numbers
+// Ordered by the whole index, so that it is read from its place on and nothing is sorted.
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.number > $after
+WITH n ORDER BY n.tenantId, n.number LIMIT $n
+RETURN collect(n.number);
+
+// name: starts
+MATCH (b:__END__ {tenantId: $tenant_id, number: $end})
+MATCH (b)<-[r:__TYPE__]-(a:__START__) WHERE r.digest IS NOT NULL AND a.number > $after
+WITH a.number AS number ORDER BY number LIMIT $n
+RETURN collect(number);
+
+// Digests follow: what others wrote has none and is not counted.
+
+// name: node_digest_of_hour
+MATCH (n:__LABEL__ {tenantId: $tenant_id, ingestHour: $hour})
+RETURN [count(n.digest), coalesce(sum(n.digest), 0)];
+
+// name: node_digest
+MATCH (n:__LABEL__ {tenantId: $tenant_id}) WHERE n.number IS NOT NULL
+RETURN [count(n.digest), coalesce(sum(n.digest), 0)];
+
+// name: edge_digest_by_start
+MATCH (a:__START__ {tenantId: $tenant_id, ingestHour: $hour})
+USING INDEX a:__START__(tenantId, ingestHour)
+MATCH (a)-[r:__TYPE__]->(:__END__)
+RETURN [count(r.digest), coalesce(sum(r.digest), 0)];
+
+// name: edge_digest_by_end
+MATCH (b:__END__ {tenantId: $tenant_id, ingestHour: $hour})
+USING INDEX b:__END__(tenantId, ingestHour)
+MATCH (b)<-[r:__TYPE__]-(:__START__)
+RETURN [count(r.digest), coalesce(sum(r.digest), 0)];
+
+// name: is_of_older_layout
+// Whether a node has a key of ours and no number. Asked once, before the index of keys goes.
+RETURN EXISTS { MATCH (n:__LABEL__) WHERE n.tenantId IS NOT NULL AND n.key IS NOT NULL AND n.number IS NULL };
+
 // name: all_nodes
 MATCH (n:__LABEL__) RETURN count(n);
 
