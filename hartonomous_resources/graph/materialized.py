@@ -52,7 +52,10 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class GraphChange:
-    """What is written at once. An edge whose ends are not both there is not written: what brings the missing end writes it."""
+    """What is written at once; no node is both written and gone.
+
+    An edge whose ends are not both there is not written: what brings the missing end writes it.
+    """
 
     nodes: Sequence[NodeRow] = ()
     edges: Sequence[EdgeRow] = ()

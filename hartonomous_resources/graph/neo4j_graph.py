@@ -1,7 +1,7 @@
 """The provenance graph in Neo4j, by the official driver."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,9 @@ class Neo4jGraph:
     def starts(self, tenant_id: int, view: EdgeView, end: int, after: int, limit: int) -> list[int]:
         text = statement("starts", start=view.start, type=view.type, end=view.end)
         return self._ask(text, tenant_id=tenant_id, end=end, after=after, n=limit)
+
+    def atoms_by_hash(self, tenant_id: int, hashes: Collection[str]) -> list[int]:
+        return self._ask(statement("atoms_by_hash"), tenant_id=tenant_id, hashes=Rows(hashes))
 
     def _ask(self, text: str, **parameters: object) -> list[int]:
         def work(transaction: "neo4j.ManagedTransaction") -> list[int]:

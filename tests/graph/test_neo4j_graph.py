@@ -107,7 +107,20 @@ def test_a_label_that_is_none_of_ours_never_gets_into_a_statement(name: str) -> 
 
 
 # A value for every parameter that a statement may ask for.
-LISTS = ("keys", "ids", "frontier", "walked", "others", "upstream", "downstream", "found", "page", "rows", "labels")
+LISTS = (
+    "hashes",
+    "keys",
+    "ids",
+    "frontier",
+    "walked",
+    "others",
+    "upstream",
+    "downstream",
+    "found",
+    "page",
+    "rows",
+    "labels",
+)
 TEXTS = ("key", "after", "hour", "id", "a", "b", "name", "sha256", "applied_at")
 NUMBERS = ("end", "tenant_id", "n", "version", "seconds")
 PARAMETERS = {

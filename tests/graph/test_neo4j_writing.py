@@ -249,3 +249,16 @@ def test_numbers_are_walked_in_their_order(graph: Neo4jGraph) -> None:
     assert graph.numbers(0, "Atom", -(2**63), 3) == [-1, 9, 10]
     assert graph.numbers(0, "Atom", 10, 3) == [100, 2**40]
     assert graph.numbers(0, "Source", 0, 3) == []
+
+
+def test_atoms_are_found_by_their_hashes_in_their_tenant(graph: Neo4jGraph, address: Address) -> None:
+    atoms = [node("Atom", number, tenant, atomHash=name) for tenant in (0, 1) for number, name in HASHES.items()]
+    graph.write(GraphChange(atoms))
+    graph.write(GraphChange(gone=[Gone(0, "Atom", [3])]))
+    run_cypher(address, "CREATE (:Atom {tenantId: 0, atomHash: 'aa'})")
+
+    assert graph.atoms_by_hash(0, ["cc", "aa", "bb", "dd"]) == [1, 2]
+    assert graph.atoms_by_hash(0, []) == []
+
+
+HASHES = {2: "aa", 1: "bb", 3: "cc"}

@@ -129,6 +129,12 @@ MATCH (b)<-[r:__TYPE__]-(a:__START__) WHERE r.digest IS NOT NULL AND a.number > 
 WITH a.number AS number ORDER BY number LIMIT $n
 RETURN collect(number);
 
+// name: atoms_by_hash
+UNWIND $hashes AS hash
+MATCH (a:Atom {atomHash: hash}) USING INDEX a:Atom(atomHash) WHERE a.tenantId = $tenant_id AND a.number IS NOT NULL
+WITH a.number AS number ORDER BY number
+RETURN collect(number);
+
 // Digests follow: what others wrote has none and is not counted.
 
 // name: node_digest_of_hour
