@@ -185,7 +185,7 @@ def tables(database: Database, client: Any) -> Tables:
     model_id = model["ModelId"]
     tables.change(
         "INSERT INTO ProjectionModel (ModelId, Method, Parameters, TrainedOn, ArtifactHash, Active, CreatedAt)"
-        " VALUES (?, 'landmark', '{}', 0, ?, 0, '2026-11-23T08:00:00.000Z')",
+        " VALUES (?, 'landmark', '{}', 0, ?, 1, '2026-11-23T08:00:00.000Z')",
         model_id,
         PROJECTION,
     )
@@ -569,7 +569,7 @@ def test_every_end_of_an_edge_exists(tables: Tables) -> None:
 @pytest.mark.parametrize(
     ("change", "views"),
     [
-        ("DELETE FROM KnownTenant WHERE TenantId = 7", {"Source_BELONGS_TO_Tenant", "Source_GENERATED_BY_Run"}),
+        ("DELETE FROM KnownTenant WHERE TenantId = 7", {"Source_GENERATED_BY_Run"}),
         ("UPDATE Atom SET TenantId = 8 WHERE TenantId = 7 AND Subtype = 'sentence'", {"Atom_INGESTED_FROM_Source"}),
     ],
 )

@@ -196,12 +196,12 @@ def test_ingest_waits_while_a_run_works(
 def test_a_run_that_fails_outside_of_its_stages_says_why(
     resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("nothing can be counted")
+    def disagreements(*_: object) -> None:
+        raise OSError("the graph cannot be compared")
 
-    monkeypatch.setattr(checks, "ask", fail)
+    monkeypatch.setattr(checks, "disagreements", disagreements)
 
-    assert ingest_one(resources, tmp_path)["stages"] == {"chain": "OSError: nothing can be counted"}
+    assert ingest_one(resources, tmp_path)["stages"] == {"chain": "OSError: the graph cannot be compared"}
 
 
 # ---- the clock

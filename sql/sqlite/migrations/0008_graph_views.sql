@@ -5,7 +5,8 @@
 -- Since: when it came to be; NULL: it has always been. IngestHour: of what is compared and rebuilt with an hour; NULL: with the tenant.
 -- Digest: a number below 2^32 that says what is here, for the sums by which a copy of the graph is compared.
 --
--- `+TenantId`: the sign keeps SQLite from finding all that a tenant has where a few numbers are asked for.
+-- `+TenantId`: the sign keeps SQLite from finding all that a tenant has where a few numbers are asked for. likelihood() says the same where
+-- the tenant helps beside something else: so many rows have it, whatever ANALYZE counted once.
 
 -- Numbers for what tables know by name alone: runs by their ids, models by the hash of their artifact or by what an inference calls them.
 -- They stay: what a run made outlives what Dagster keeps of it.
@@ -13,7 +14,7 @@ CREATE TABLE GraphName (
   Number INTEGER PRIMARY KEY AUTOINCREMENT,
   Label  TEXT    NOT NULL CHECK (Label IN ('Run', 'Model')),
   Name   TEXT    NOT NULL,
-  UNIQUE (Label, Name)
+  UNIQUE (Name, Label)   -- in this order: no plan may begin with all that a label has
 );
 
 -- Every tenant that has or had anything.
@@ -21,7 +22,7 @@ CREATE TABLE KnownTenant (
   TenantId INTEGER PRIMARY KEY
 );
 
--- Once more, with a number.
+-- Once more, with a number; no index begins with the tenant, for the same reason.
 ALTER TABLE Inference RENAME TO InferenceWithoutNumber;
 CREATE TABLE Inference (
   InferenceNumber INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,17 +35,23 @@ CREATE TABLE Inference (
   Metadata        TEXT    NOT NULL DEFAULT '{}' CHECK (json_valid(Metadata)),
   CreatedAt       TEXT    NOT NULL,
   IngestHour      TEXT    GENERATED ALWAYS AS (substr(CreatedAt, 1, 10) || '-' || substr(CreatedAt, 12, 2) || ':00') VIRTUAL,
-  UNIQUE (TenantId, InferenceId)
+  UNIQUE (InferenceId, TenantId)
 );
 INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt)
 SELECT InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt FROM InferenceWithoutNumber
 ORDER BY CreatedAt, TenantId, InferenceId;
 DROP TABLE InferenceWithoutNumber;
-CREATE INDEX Inference_Created ON Inference (TenantId, CreatedAt);
 CREATE INDEX Inference_Hour ON Inference (IngestHour, TenantId);
 CREATE INDEX Inference_Model ON Inference (Model, TenantId);
 
+-- As before, the model first.
+DROP INDEX AtomEmbedding_Model;
+DROP INDEX AtomEmbedding_Hilbert;
+CREATE INDEX AtomEmbedding_Model ON AtomEmbedding (ModelId, TenantId);
+CREATE INDEX AtomEmbedding_Hilbert ON AtomEmbedding (ModelId, TenantId, HilbertValue);
+
 CREATE INDEX SourceRun_Run ON SourceRun (RunId);
+CREATE INDEX Atom_Gap ON Atom (TenantId) WHERE Subtype = 'gap';   -- few, and what must be taken off a count of atoms
 CREATE INDEX EmbeddingModel_Artifact ON EmbeddingModel (ArtifactHash);
 CREATE INDEX ProjectionModel_Artifact ON ProjectionModel (ArtifactHash);
 
@@ -104,7 +111,7 @@ SELECT +a.TenantId AS TenantId, 'Atom' AS Label, a.AtomId AS Number, lower(hex(a
        a.AtomId, lower(hex(a.ContentHash)) AS AtomHash, a.Modality, a.Subtype, a.ContentType, a.CreatedAt
 FROM Atom AS a
 WHERE a.Subtype IS NOT 'gap'
-  AND (a.InsertedByHand = 1
+  AND (a.InsertedByHand <> 0
        OR EXISTS (SELECT 1 FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
                   WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized'));
 
@@ -133,11 +140,13 @@ FROM GraphName AS n CROSS JOIN KnownTenant AS t
 LEFT JOIN EmbeddingModel AS m ON m.ModelId = (SELECT MIN(f.ModelId) FROM EmbeddingModel AS f WHERE f.ArtifactHash = n.Name)
 LEFT JOIN ProjectionModel AS p ON p.ProjectionModelId = (SELECT MIN(f.ProjectionModelId) FROM ProjectionModel AS f WHERE f.ArtifactHash = n.Name)
 WHERE n.Label = 'Model'
-  AND (EXISTS (SELECT 1 FROM EmbeddingModel AS o CROSS JOIN AtomEmbedding AS e ON e.TenantId = t.TenantId AND e.ModelId = o.ModelId
+  AND (EXISTS (SELECT 1 FROM EmbeddingModel AS o
+               CROSS JOIN AtomEmbedding AS e ON likelihood(e.ModelId = o.ModelId, 0.001) AND e.TenantId = t.TenantId
                CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId WHERE o.ArtifactHash = n.Name)
-       OR EXISTS (SELECT 1 FROM ProjectionModel AS o CROSS JOIN AtomEmbedding AS e ON e.TenantId = t.TenantId AND e.ModelId = o.ModelId
+       OR EXISTS (SELECT 1 FROM ProjectionModel AS o   -- what another one placed is placed again: only the active one has placed anything
+                  CROSS JOIN AtomEmbedding AS e ON likelihood(e.ModelId = o.ModelId, 0.001) AND e.TenantId = t.TenantId
                   CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId
-                  WHERE o.ArtifactHash = n.Name AND e.ProjectionModelId = o.ProjectionModelId)
+                  WHERE o.ArtifactHash = n.Name AND o.Active = 1 AND e.ProjectionModelId = o.ProjectionModelId)
        OR EXISTS (SELECT 1 FROM Inference AS i WHERE i.Model = n.Name AND i.TenantId = t.TenantId));
 
 CREATE VIEW GraphInference AS
@@ -150,7 +159,7 @@ CREATE VIEW GraphTenant AS
 SELECT t.TenantId, 'Tenant' AS Label, t.TenantId AS Number, CAST(t.TenantId AS TEXT) AS Key, NULL AS IngestHour, NULL AS Since,
        t.TenantId * 31 % 4294967296 AS Digest
 FROM KnownTenant AS t
-WHERE EXISTS (SELECT 1 FROM Source AS s WHERE s.TenantId = t.TenantId AND s.Status = 'Atomized');
+WHERE EXISTS (SELECT 1 FROM Source AS s WHERE likelihood(s.TenantId = t.TenantId, 0.001) AND s.Status = 'Atomized');
 
 -- One row for each pair, however often the atom stands in the source.
 CREATE VIEW Atom_INGESTED_FROM_Source AS
@@ -171,10 +180,10 @@ WHERE s.Status = 'Atomized'
 GROUP BY d.DerivedAtomId, d.FromAtomId, +s.TenantId, a.IngestHour;
 
 CREATE VIEW Source_DERIVED_FROM_Source AS
-SELECT +s.TenantId AS TenantId, 'Source' AS FromLabel, s.SourceId AS FromNumber, 'Source' AS ToLabel, p.SourceId AS ToNumber, s.IngestHour,
-       s.ReceivedAt AS Since, s.SourceId % 2147483648 * (p.SourceId % 2147483629) % 4294967296 AS Digest
-FROM Source AS s JOIN Source AS p ON p.SourceId = s.ParentSourceId
-WHERE s.Status = 'Atomized' AND p.Status = 'Atomized';
+SELECT +s.TenantId AS TenantId, 'Source' AS FromLabel, s.SourceId AS FromNumber, 'Source' AS ToLabel, parent.SourceId AS ToNumber, s.IngestHour,
+       s.ReceivedAt AS Since, s.SourceId % 2147483648 * (parent.SourceId % 2147483629) % 4294967296 AS Digest
+FROM Source AS s JOIN Source AS parent ON parent.SourceId = s.ParentSourceId
+WHERE s.Status = 'Atomized' AND parent.Status = 'Atomized';
 
 -- An atom that stands in several sources of a run was made by it once.
 CREATE VIEW Atom_GENERATED_BY_Run AS
@@ -193,25 +202,26 @@ WHERE s.Status = 'Atomized';
 
 -- RunId: of the run that embedded it.
 CREATE VIEW Atom_EMBEDDED_BY_Model AS
-SELECT a.TenantId, 'Atom' AS FromLabel, a.Number AS FromNumber, 'Model' AS ToLabel, n.Number AS ToNumber, a.IngestHour,
+SELECT t.TenantId, 'Atom' AS FromLabel, a.Number AS FromNumber, 'Model' AS ToLabel, n.Number AS ToNumber, a.IngestHour,
        MIN(e.CreatedAt) AS Since, a.Number % 2147483648 * (n.Number % 2147483629) % 4294967296 AS Digest, MIN(e.RunId) AS RunId
-FROM AtomEmbedding AS e JOIN GraphAtom AS a ON a.Number = e.AtomId JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
-JOIN GraphName AS n ON n.Label = 'Model' AND n.Name = m.ArtifactHash
-GROUP BY a.Number, n.Number, a.TenantId, a.IngestHour;
+FROM AtomEmbedding AS e JOIN GraphAtom AS a ON a.Number = e.AtomId JOIN KnownTenant AS t ON likelihood(t.TenantId = e.TenantId, 0.99)
+JOIN EmbeddingModel AS m ON likelihood(m.ModelId = e.ModelId, 0.001) JOIN GraphName AS n ON n.Label = 'Model' AND n.Name = m.ArtifactHash
+GROUP BY a.Number, n.Number, t.TenantId, a.IngestHour;
 
 CREATE VIEW Atom_PROJECTED_BY_Model AS
-SELECT a.TenantId, 'Atom' AS FromLabel, a.Number AS FromNumber, 'Model' AS ToLabel, n.Number AS ToNumber, a.IngestHour,
+SELECT t.TenantId, 'Atom' AS FromLabel, a.Number AS FromNumber, 'Model' AS ToLabel, n.Number AS ToNumber, a.IngestHour,
        MIN(MAX(e.CreatedAt, p.CreatedAt)) AS Since, a.Number % 2147483648 * (n.Number % 2147483629) % 4294967296 AS Digest
-FROM AtomEmbedding AS e JOIN GraphAtom AS a ON a.Number = e.AtomId JOIN ProjectionModel AS p ON p.ProjectionModelId = e.ProjectionModelId
+FROM AtomEmbedding AS e JOIN GraphAtom AS a ON a.Number = e.AtomId JOIN KnownTenant AS t ON likelihood(t.TenantId = e.TenantId, 0.99)
+JOIN ProjectionModel AS p ON p.ProjectionModelId = e.ProjectionModelId AND likelihood(p.ModelId = e.ModelId, 0.001)
 JOIN GraphName AS n ON n.Label = 'Model' AND n.Name = p.ArtifactHash
-GROUP BY a.Number, n.Number, a.TenantId, a.IngestHour;
+GROUP BY a.Number, n.Number, t.TenantId, a.IngestHour;
 
 CREATE VIEW Inference_USED_ATOM_Atom AS
 SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS FromNumber, 'Atom' AS ToLabel, a.AtomId AS ToNumber, i.IngestHour,
        i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + MIN(u.Ordinal) * 7) % 4294967296 AS Digest,
        MIN(u.Ordinal) AS FirstOrdinal
-FROM InferenceAtom AS u JOIN Inference AS i ON i.TenantId = u.TenantId AND i.InferenceId = u.InferenceId
-JOIN Atom AS t ON t.TenantId = u.TenantId AND t.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = t.AtomId
+FROM InferenceAtom AS u JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
+JOIN Atom AS named ON named.TenantId = u.TenantId AND named.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = named.AtomId
 WHERE u.Role = 'input'
 GROUP BY i.InferenceNumber, a.AtomId, +i.TenantId, i.IngestHour, i.CreatedAt;
 
@@ -219,8 +229,8 @@ CREATE VIEW Inference_PRODUCED_ATOM_Atom AS
 SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS FromNumber, 'Atom' AS ToLabel, a.AtomId AS ToNumber, i.IngestHour,
        i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + MIN(u.Ordinal) * 7 + 1) % 4294967296 AS Digest,
        MIN(u.Ordinal) AS FirstOrdinal
-FROM InferenceAtom AS u JOIN Inference AS i ON i.TenantId = u.TenantId AND i.InferenceId = u.InferenceId
-JOIN Atom AS t ON t.TenantId = u.TenantId AND t.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = t.AtomId
+FROM InferenceAtom AS u JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
+JOIN Atom AS named ON named.TenantId = u.TenantId AND named.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = named.AtomId
 WHERE u.Role = 'output'
 GROUP BY i.InferenceNumber, a.AtomId, +i.TenantId, i.IngestHour, i.CreatedAt;
 
@@ -233,17 +243,17 @@ FROM Inference_PRODUCED_ATOM_Atom;
 CREATE VIEW Inference_USED_MODEL_Model AS
 SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS FromNumber, 'Model' AS ToLabel, n.Number AS ToNumber, i.IngestHour,
        i.CreatedAt AS Since, i.InferenceNumber % 2147483648 * (n.Number % 2147483629) % 4294967296 AS Digest
-FROM Inference AS i JOIN GraphName AS n ON n.Label = 'Model' AND n.Name = i.Model;
+FROM Inference AS i JOIN GraphName AS n ON n.Label = 'Model' AND likelihood(n.Name = i.Model, 0.001);
 
 CREATE VIEW Source_BELONGS_TO_Tenant AS
-SELECT +s.TenantId AS TenantId, 'Source' AS FromLabel, s.SourceId AS FromNumber, 'Tenant' AS ToLabel, s.TenantId AS ToNumber, s.IngestHour,
+SELECT +s.TenantId AS TenantId, 'Source' AS FromLabel, s.SourceId AS FromNumber, 'Tenant' AS ToLabel, t.TenantId AS ToNumber, s.IngestHour,
        s.ReceivedAt AS Since, s.SourceId % 2147483648 * (s.TenantId % 2147483629) % 4294967296 AS Digest
-FROM Source AS s
+FROM Source AS s JOIN KnownTenant AS t ON likelihood(t.TenantId = s.TenantId, 0.001)
 WHERE s.Status = 'Atomized';
 
 -- A version that was given up takes its place, too, but is not here.
 CREATE VIEW Source_SUPERSEDES_Source AS
-SELECT +n.TenantId AS TenantId, 'Source' AS FromLabel, n.SourceId AS FromNumber, 'Source' AS ToLabel, o.SourceId AS ToNumber, n.IngestHour,
-       n.ReceivedAt AS Since, n.SourceId % 2147483648 * (o.SourceId % 2147483629) % 4294967296 AS Digest
-FROM Source AS o JOIN Source AS n ON n.SourceId = o.SupersededBy
-WHERE o.Status = 'Atomized' AND n.Status = 'Atomized';
+SELECT +newer.TenantId AS TenantId, 'Source' AS FromLabel, newer.SourceId AS FromNumber, 'Source' AS ToLabel, older.SourceId AS ToNumber,
+       newer.IngestHour, newer.ReceivedAt AS Since, newer.SourceId % 2147483648 * (older.SourceId % 2147483629) % 4294967296 AS Digest
+FROM Source AS older JOIN Source AS newer ON newer.SourceId = older.SupersededBy
+WHERE older.Status = 'Atomized' AND newer.Status = 'Atomized';

@@ -20,8 +20,8 @@ SELECT * FROM {view} WHERE TenantId = :tenant_id AND Number IN ({numbers}) ORDER
 SELECT COUNT(DISTINCT sa.AtomId) AS n
 FROM Source AS s CROSS JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId CROSS JOIN Atom AS a ON a.AtomId = sa.AtomId
 WHERE s.TenantId = :tenant_id AND s.SourceId = :number AND s.Status = 'Atomized' AND a.Subtype IS NOT 'gap'
-  AND NOT EXISTS (SELECT 1 FROM SourceAtom AS o CROSS JOIN Source AS t ON t.SourceId = o.SourceId
-                  WHERE o.AtomId = sa.AtomId AND o.SourceId <> s.SourceId AND t.Status = 'Atomized');
+  AND NOT EXISTS (SELECT 1 FROM SourceAtom AS other CROSS JOIN Source AS its ON its.SourceId = other.SourceId
+                  WHERE other.AtomId = sa.AtomId AND other.SourceId <> s.SourceId AND its.Status = 'Atomized');
 
 -- name: graph_node_by_key
 -- A key that is no node's, or not of the kind that the label has, finds nothing.
