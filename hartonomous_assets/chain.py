@@ -154,7 +154,7 @@ def chain(
             yield dg.MaterializeResult(asset_key=stage.spec.key)
     checks = set(context.selected_asset_check_keys)
     for hour in context.partition_keys:
-        for result in evaluate(checks, hour, database, graph):
+        for result in evaluate(checks, hour, database, resources.graph_copy):
             if context.has_partition_key:
                 yield result
             else:

@@ -29,7 +29,7 @@ from hartonomous_resources.work.queue_leases import (
     release_queue,
 )
 
-Handle = Callable[[UnitOfWork, Message], None]
+Handle = Callable[[UnitOfWork, Message], object]
 T = TypeVar("T")
 
 _RETURNED = "returned to the queue"

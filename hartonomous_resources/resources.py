@@ -8,6 +8,7 @@ from hartonomous_resources.blobs import Blobs, LocalBlobs
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.graph.materialized import MaterializedGraph
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.settings import Settings
@@ -24,6 +25,11 @@ class Resources:
     compute: Compute
     blobs: Blobs
     vectors: VectorIndex
+
+    @property
+    def graph_copy(self) -> MaterializedGraph | None:
+        """The graph, where it is a copy of the views that is to be written; None where it reads the views."""
+        return self.graph if isinstance(self.graph, MaterializedGraph) else None
 
     def close(self) -> None:
         """Close all of them, each even where closing another one fails."""

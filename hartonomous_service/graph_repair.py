@@ -1,20 +1,23 @@
-"""Compares the graph with the database, hour by hour, and repairs it from the tables on request."""
+"""Compares a copy of the graph with the views, hour by hour, and repairs it from them on request."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hartonomous_core.vocabulary import Label
+from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.transactions import query
-from hartonomous_resources.graph.protocol import GraphUnavailable, Node
+from hartonomous_resources.graph.materialized import Gone, GraphChange, MaterializedGraph
+from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
+from hartonomous_resources.work.graph_reading import BEFORE_ALL, page_of_copy
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour, without_events
+from hartonomous_resources.work.invariants import EDGES_HAVE_ENDS
 from hartonomous_service.arguments import Tenant, checked
 from hartonomous_service.errors import Conflict, Unavailable
 
-_KNOWN: dict[Label, str] = {"Atom": "known_atoms", "Source": "known_sources", "Inference": "known_inferences"}
-_KEYS_AT_ONCE = 1000
+_NO_COPY = (
+    "The graph is views over the tables, of which there is no copy to compare: every end of an edge was looked for."
+)
 
 
 @checked
@@ -26,50 +29,85 @@ def verify_graph(
     everything: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Compare the graph with every hour of a tenant, or of all tenants for None.
+    """Compare the graph in Neo4j with the views, for every hour of a tenant, or of all tenants for None, and for what has no hour.
 
-    With `repair`, first remove what the database no longer holds and write what the graph lacks. An hour that agrees is not written again,
-    so an interrupted repair goes on where it stopped; with `everything` it is, because runs, models, tenants and the edges to them are not
-    compared.
+    With `repair`, first remove what the views no longer have and write what the graph lacks. An hour that agrees is not written again,
+    so an interrupted repair goes on where it stopped; with `everything` it is, because not every property is compared.
 
-    Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": {"nodes", "edges", "removed"}}.
+    Without a copy, look whether every edge has its ends.
+
+    Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": {"nodes", "edges", "removed"}, "note": what was compared}.
 
     Raises Unavailable when the graph cannot be reached, Conflict while events wait to be synced.
     """
-    repaired = {"nodes": 0, "edges": 0, "removed": 0}
-    failed: list[dict[str, Any]] = []
     tenants = tenants_of(resources.database) if tenant is None else [tenant]
-    hours = [(each, hour) for each in tenants for hour in hours_of(resources.database, each)]
-    try:
-        if repair:
-            claim_graph(resources)
-            for each in tenants:
-                repaired["removed"] += sum(_remove_unknown(resources, each))
-            # All of them before the comparison: an inference may have used atoms of a later hour.
-            for done, (each, hour) in enumerate(hours):
-                progress(done, len(hours))
-                for nodes, edges in rebuild_hour(resources, hour, each, everything=everything):
-                    repaired["nodes"] += len(nodes)
-                    repaired["edges"] += len(edges)
-        for done, (each, hour) in enumerate(hours):
-            progress(done, len(hours))
-            found = disagreements(resources.database, resources.graph, each, [hour])
-            if found is None:
-                raise Conflict("events are waiting to be synced", remedy="sync_events")
-            failed += [{"invariant": "graph_agrees", "error": text} for text in found]
-    except GraphUnavailable as error:
-        raise Unavailable(str(error)) from error
-    return {"checked": len(hours), "failed": failed, "repaired": repaired}
+    hours = [(each, hour) for each in tenants for hour in (None, *hours_of(resources.database, each))]
+    repaired = {"nodes": 0, "edges": 0, "removed": 0}
+    graph = resources.graph_copy
+    if graph is None:
+        failed, note = _broken_edges(resources, tenant), _NO_COPY
+    else:
+        note = f"The graph in {graph.name} was compared with the views over the tables."
+        try:
+            if repair:
+                repaired = _repair(resources, graph, hours, everything, progress)
+            failed = _differences(resources, graph, hours, progress)
+        except GraphUnavailable as error:
+            raise Unavailable(str(error)) from error
+    return {"checked": len(hours), "failed": failed, "repaired": repaired, "note": note}
 
 
-def _remove_unknown(resources: Resources, tenant: int) -> Iterator[int]:
-    """Delete from the graph the atoms, sources and inferences that the database does not hold; yields the number of each batch."""
-    for label, statement in _KNOWN.items():
-        after = ""
-        while keys := resources.graph.keys(tenant, label, after, _KEYS_AT_ONCE):
-            after = keys[-1]
+def _broken_edges(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:
+    rows = query(resources.database, EDGES_HAVE_ENDS.statement, hour=None, tenant_id=tenant)
+    return [{"invariant": EDGES_HAVE_ENDS.name, "error": EDGES_HAVE_ENDS.rule, **row} for row in rows]
+
+
+def _differences(
+    resources: Resources,
+    graph: MaterializedGraph,
+    hours: list[tuple[int, str | None]],
+    progress: Callable[[int, int], None],
+) -> list[dict[str, Any]]:
+    failed: list[dict[str, Any]] = []
+    for done, (tenant, hour) in enumerate(hours):
+        progress(done, len(hours))
+        found = disagreements(resources.database, graph, tenant, [hour])
+        if found is None:
+            raise Conflict("events are waiting to be synced", remedy="sync_events")
+        failed += [{"invariant": "graph_agrees", "error": text} for text in found]
+    return failed
+
+
+def _repair(
+    resources: Resources,
+    graph: MaterializedGraph,
+    hours: list[tuple[int, str | None]],
+    everything: bool,
+    progress: Callable[[int, int], None],
+) -> dict[str, int]:
+    """Make the graph what the views say: all hours of it before any comparison, for an edge may lead to another hour."""
+    repaired = {"nodes": 0, "edges": 0, "removed": 0}
+    claim_graph(resources, graph)
+    for tenant in sorted({tenant for tenant, _ in hours}):
+        repaired["removed"] += sum(_remove_unknown(resources, graph, tenant))
+    for done, (tenant, hour) in enumerate(hours):
+        progress(done, len(hours))
+        for change in rebuild_hour(resources, graph, hour, tenant, everything=everything):
+            repaired["nodes"] += len(change.nodes)
+            repaired["edges"] += len(change.edges)
+    return repaired
+
+
+def _remove_unknown(resources: Resources, graph: MaterializedGraph, tenant: int) -> Iterator[int]:
+    """Remove from the graph the nodes that the views do not have; yields the number of each batch."""
+    for label in LABELS:
+        after = BEFORE_ALL
+        while True:
             with without_events(resources):
-                rows = query(resources.database, statement, tenant_id=tenant, keys=json.dumps(keys))
-                gone = sorted(set(keys) - {row["key"] for row in rows})
-                resources.graph.delete([Node(tenant, label, key) for key in gone])
-            yield len(gone)
+                held, unknown = page_of_copy(resources.database, graph, tenant, label, after)
+                if unknown:
+                    graph.write(GraphChange(gone=[Gone(tenant, label, unknown)]))
+            if not held:
+                break
+            yield len(unknown)
+            after = held[-1]

@@ -197,11 +197,13 @@ def _find_broken_invariants(resources: Resources, tenant: int | None) -> list[di
             for row in unit_of_work.query(invariant.statement, hour=None, tenant_id=tenant)
         ]
 
-    failed = ask(resources.database, broken)
+    failed, graph = ask(resources.database, broken), resources.graph_copy
+    if graph is None:
+        return failed
     try:
         for each in tenants_of(resources.database) if tenant is None else [tenant]:
-            hours = hours_of(resources.database, each)
-            for difference in disagreements(resources.database, resources.graph, each, hours) or []:
+            hours = [None, *hours_of(resources.database, each)]
+            for difference in disagreements(resources.database, graph, each, hours) or []:
                 failed.append({"invariant": "graph_agrees", "error": difference})
     except GraphUnavailable as error:
         failed.append({"invariant": "graph_agrees", "error": str(error)})

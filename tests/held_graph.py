@@ -7,8 +7,10 @@ from typing import Any
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, EdgeView
 from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, MaterializedGraph, NodeRow
+from hartonomous_resources.graph.neo4j_values import from_neo4j
 from hartonomous_resources.graph.protocol import Digest, GraphUnavailable
 from tests.backends import rows
+from tests.tools.neo4j.server import run_cypher, shared_address
 
 Content = dict[tuple[Any, ...], dict[str, Any]]
 """Properties of nodes by (tenant, view, number), of edges by (tenant, view, start, end)."""
@@ -57,11 +59,17 @@ class HeldGraph(MaterializedGraph):
     def digests(self, tenant_id: int, hour: str | None) -> dict[str, Digest]:
         counts: Counter[str] = Counter()
         totals: Counter[str] = Counter()
-        for key, properties in self.content(tenant_id).items():
-            end = self.nodes[tenant_id, "Source", key[3]] if key[1] == "Atom_INGESTED_FROM_Source" else None
-            if (end.properties if end else properties).get("ingestHour") == hour:
-                counts[key[1]] += 1
-                totals[key[1]] += properties["digest"]
+        named = [
+            (NODE_VIEWS[label], node, node) for (tenant, label, _), node in self.nodes.items() if tenant == tenant_id
+        ]
+        for (tenant, view, start, end), edge in self.edges.items():
+            if tenant == tenant_id:
+                by = ("Source", end) if view.type == "INGESTED_FROM" else (view.start, start)
+                named.append((view.name, edge, self.nodes[tenant, *by]))
+        for view, row, of_hour in named:
+            if of_hour.properties.get("ingestHour") == hour:
+                counts[view] += 1
+                totals[view] += row.properties["digest"]
         return {view: Digest(n, totals[view]) for view, n in counts.items()}
 
     def numbers(self, tenant_id: int, label: Label, after: int, limit: int) -> list[int]:
@@ -103,6 +111,24 @@ class HeldGraph(MaterializedGraph):
         return 0
 
 
+def content_of(graph: MaterializedGraph) -> Content:
+    """All that a copy holds: one in memory, or the tests' Neo4j."""
+    if isinstance(graph, HeldGraph):
+        return graph.content()
+    address, content = shared_address(), Content()
+    for row in run_cypher(
+        address, "MATCH (n) WHERE n.tenantId IS NOT NULL RETURN labels(n)[0] AS label, properties(n) AS p"
+    ):
+        number = row["p"].pop("number")
+        content[row["p"]["tenantId"], NODE_VIEWS[row["label"]], number] = from_neo4j(row["p"])
+    joined = (
+        "MATCH (a)-[r]->(b) RETURN labels(a)[0] + '_' + type(r) + '_' + labels(b)[0] AS view, a.tenantId AS tenant, "
+    )
+    for row in run_cypher(address, joined + "a.number AS start, b.number AS end, properties(r) AS p"):
+        content[row["tenant"], row["view"], row["start"], row["end"]] = from_neo4j(row["p"])
+    return content
+
+
 def content_of_views(client: Any) -> Content:
     """All that the views of a store have."""
     content: Content = {}
@@ -118,3 +144,20 @@ def content_of_views(client: Any) -> Content:
 
 def _properties(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {name[0].lower() + name[1:]: value for name, value in row.items() if name not in names and value is not None}
+
+
+def forget_source(client: Any, source_id: int) -> None:
+    """Delete a source, and the atoms that nothing else holds, as an erasure does."""
+    cursor = client.cursor()
+    atoms = rows(client, "SELECT DISTINCT AtomId AS id FROM SourceAtom WHERE SourceId = ?", source_id)
+    cursor.execute("UPDATE Source SET Status = 'Erased' WHERE SourceId = ?", (source_id,))
+    cursor.execute("UPDATE Source SET SupersededBy = NULL WHERE SupersededBy = ?", (source_id,))
+    for table in ("SourceAtom", "SourceRun", "Source"):
+        cursor.execute(f"DELETE FROM {table} WHERE SourceId = ?", (source_id,))
+    only = "InsertedByHand = 0 AND NOT EXISTS (SELECT 1 FROM SourceAtom WHERE SourceAtom.AtomId = Atom.AtomId)"
+    for atom in atoms:
+        for table in ("AtomEmbedding", "AtomContent"):
+            held = f"DELETE FROM {table} WHERE AtomId IN (SELECT AtomId FROM Atom WHERE AtomId = ? AND {only})"
+            cursor.execute(held, (atom["id"],))
+        cursor.execute(f"DELETE FROM Atom WHERE AtomId = ? AND {only}", (atom["id"],))
+    client.commit()

@@ -64,7 +64,6 @@ class GraphChange:
 
 
 @runtime_checkable
-@runtime_checkable
 class MaterializedGraph(Graph, Protocol):
     """A graph of its own, which may be down, late, or of another database."""
 

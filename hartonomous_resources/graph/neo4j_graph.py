@@ -165,20 +165,14 @@ class Neo4jGraph:
         return self._connection.read(work)
 
     def digests(self, tenant_id: int, hour: str | None) -> dict[str, Digest]:
-        texts = digest_statements(of_hour=hour is not None) | {
-            "atoms": statement("digests_of_nodes", label="Atom"),
-            "sources": statement("digests_of_nodes", label="Source"),
-            "edges": statement("digests_of_edges"),
-            "inferences": statement("digests_of_nodes", label="Inference"),
-            "uses": statement("digests_of_uses"),
-        }
+        texts = digest_statements(of_hour=hour is not None)
 
         def work(transaction: "neo4j.ManagedTransaction") -> dict[str, Digest]:
             digests = {
                 name: Digest(*single_value(transaction, text, tenant_id=tenant_id, hour=hour))
                 for name, text in texts.items()
             }
-            return {name: digest for name, digest in digests.items() if digest.count or name.islower()}
+            return {name: digest for name, digest in digests.items() if digest.count}
 
         return self._connection.read(work)
 

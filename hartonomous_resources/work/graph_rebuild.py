@@ -1,52 +1,63 @@
-"""Rebuilds an hour of the graph from the tables, a bounded part at a time: what is there already is merged again and unchanged."""
+"""Rebuilds an hour of a copy of the graph from the views, a bounded part at a time: what is there already is written again and unchanged."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import TypeVar
 
-from hartonomous_core.clock import bounds_of
-from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE
+from hartonomous_core.messages import PROVENANCE_QUEUE
+from hartonomous_core.vocabulary import LABELS, Label
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.atom_rows import AtomId
-from hartonomous_resources.database.rows.provenance_rows import (
-    ATOMIZED_SOURCES_OF_HOUR,
-    INFERENCES_BETWEEN,
-    LOOSE_ATOMS_OF_HOUR,
-    SOURCE_ATOMS_AFTER,
-    InferenceId,
-    SourceAtomAfter,
-)
-from hartonomous_resources.database.statements import RowT
-from hartonomous_resources.database.transactions import ask, query
+from hartonomous_resources.database.rows.graph_rows import GRAPH_NUMBERS_OF_HOUR
+from hartonomous_resources.database.rows.provenance_rows import SOURCE_ATOMS_AFTER, SourceAtomAfter
+from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, MaterializedGraph, Replaced
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import disagreements, tenants_of
-from hartonomous_resources.work.provenance_parts import GraphPart, describe_atoms, describe_inferences
+from hartonomous_resources.work.graph_reading import (
+    BEFORE_ALL,
+    NODES_AT_ONCE,
+    WITHOUT_HOUR,
+    edges_of,
+    ends_of,
+    nodes_of,
+)
+from hartonomous_resources.work.graph_sync import INGESTED_FROM, views_from
 from hartonomous_resources.work.queue_leases import keep_queue_leased
 
-_INFERENCES_AT_ONCE = 100
+T = TypeVar("T")
+
+_WITH_HOUR: tuple[Label, ...] = ("Atom", "Source", "Inference")
+_AT_ONCE: dict[Label, int] = {"Inference": 100}
+"""An inference may name thousands of atoms."""
 
 
 def rebuild_hour(
-    resources: Resources, hour: str, tenant_id: int | None = None, *, everything: bool = False
-) -> Iterator[GraphPart]:
-    """Merge what the graph, which is claimed, lacks of an hour, of one tenant or of all; yields each part that was merged.
+    resources: Resources,
+    graph: MaterializedGraph,
+    hour: str | None,
+    tenant_id: int | None = None,
+    *,
+    everything: bool = False,
+) -> Iterator[GraphChange]:
+    """Write what the graph, which is claimed, lacks of an hour, or of what has none, of one tenant or of all; yields each part that was written.
 
-    A tenant whose hour agrees is left alone unless `everything` is asked for, so an interrupted rebuild of many hours goes on where
-    it was. Inferences are written last: until they are, the hour does not agree.
+    Nodes bring those at the other ends of their edges. Edges that the views lack go, nodes stay: `hartonomous verify --graph --repair`
+    removes them. A tenant whose hour agrees is left alone unless `everything` is asked for, so an interrupted rebuild of many hours goes
+    on where it was.
 
     Raises GraphUnavailable.
     """
     for tenant in tenants_of(resources.database) if tenant_id is None else [tenant_id]:
-        if everything or disagreements(resources.database, resources.graph, tenant, [hour]) != []:
-            yield from _rebuild_sources(resources, tenant, hour)
-            yield from _rebuild_loose_atoms(resources, tenant, hour)
-            yield from _rebuild_inferences(resources, tenant, hour)
+        if everything or disagreements(resources.database, graph, tenant, [hour]) != []:
+            for label in WITHOUT_HOUR if hour is None else _WITH_HOUR:
+                yield from _rebuild_nodes(resources, graph, tenant, label, hour)
 
 
-def claim_graph(resources: Resources) -> None:
+def claim_graph(resources: Resources, graph: MaterializedGraph) -> None:
     """Make sure that the graph is of this database and no other. Raises GraphUnavailable."""
-    resources.graph.claim(ask(resources.database, owner_of_graph))
+    graph.claim(ask(resources.database, owner_of_graph))
 
 
 def owner_of_graph(unit_of_work: UnitOfWork) -> str:
@@ -64,62 +75,73 @@ def without_events(resources: Resources) -> AbstractContextManager[None]:
     )
 
 
-def _rebuild_sources(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
-    def describe(
-        unit_of_work: UnitOfWork, source_id: int, role: str, ordinal: int
-    ) -> tuple[list[SourceAtomAfter], GraphPart]:
-        rows = unit_of_work.query(
-            SOURCE_ATOMS_AFTER, source_id=source_id, role=role, ordinal=ordinal, n=ATOMS_PER_EVENT
-        )
-        return rows, describe_atoms(unit_of_work, tenant, sorted({row["atomId"] for row in rows}), source_id)
+def _rebuild_nodes(
+    resources: Resources, graph: MaterializedGraph, tenant: int, label: Label, hour: str | None
+) -> Iterator[GraphChange]:
+    """Write nodes with their edges, and the nodes that these lead to."""
+    views = views_from(label)
 
-    sources = query(resources.database, ATOMIZED_SOURCES_OF_HOUR, tenant_id=tenant, hour=hour)
-    for source_id in (row["sourceId"] for row in sources):
-        role, ordinal = "", -1
-        while True:
-            rows, part = _merge(resources, partial(describe, source_id=source_id, role=role, ordinal=ordinal))
-            yield part
-            if len(rows) < ATOMS_PER_EVENT:
-                break
-            role, ordinal = rows[-1]["role"], rows[-1]["ordinal"]
+    def read(unit_of_work: UnitOfWork, after: int) -> tuple[list[int], GraphChange]:
+        which = {"tenant_id": tenant, "label": label, "hour": hour, "after": after}
+        rows = unit_of_work.query(GRAPH_NUMBERS_OF_HOUR, **which, n=_AT_ONCE.get(label, NODES_AT_ONCE))
+        numbers = [row["number"] for row in rows]
+        edges = [edge for view in views for edge in edges_of(unit_of_work, tenant, view, "upstream", numbers)]
+        nodes = [*ends_of(unit_of_work, tenant, edges, LABELS), *nodes_of(unit_of_work, tenant, label, numbers)]
+        return numbers, GraphChange(nodes, edges, [Replaced(tenant, view, numbers) for view in views])
 
-
-def _rebuild_loose_atoms(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
-    def describe(unit_of_work: UnitOfWork, after: int) -> tuple[list[AtomId], GraphPart]:
-        rows = unit_of_work.query(LOOSE_ATOMS_OF_HOUR, tenant_id=tenant, hour=hour, after=after, n=ATOMS_PER_EVENT)
-        return rows, describe_atoms(unit_of_work, tenant, [row["atomId"] for row in rows])
-
-    after = 0
+    after = BEFORE_ALL
     while True:
-        rows, part = _merge(resources, partial(describe, after=after))
+        numbers, change = _write(resources, graph, partial(read, after=after))
+        if not numbers:
+            break
+        yield change
+        after = numbers[-1]
+        for source_id in numbers if label == "Source" else []:
+            yield from _rebuild_occurrences(resources, graph, tenant, hour, source_id)
+
+
+def _rebuild_occurrences(
+    resources: Resources, graph: MaterializedGraph, tenant: int, hour: str | None, source_id: int
+) -> Iterator[GraphChange]:
+    """Join a source of an hour, whose own atoms are there, to its atoms, which may be of any hour, and to no others."""
+
+    def pairs(unit_of_work: UnitOfWork, atoms: Sequence[int]) -> list[EdgeRow]:
+        only = {"after": source_id - 1, "until": source_id}
+        return edges_of(unit_of_work, tenant, INGESTED_FROM, "upstream", atoms, **only)
+
+    def read(unit_of_work: UnitOfWork, role: str, ordinal: int) -> tuple[list[SourceAtomAfter], GraphChange]:
+        which = {"source_id": source_id, "role": role, "ordinal": ordinal}
+        rows = unit_of_work.query(SOURCE_ATOMS_AFTER, **which, n=NODES_AT_ONCE)
+        atoms = sorted({row["atomId"] for row in rows})
+        nodes = nodes_of(unit_of_work, tenant, "Atom", atoms)
+        others = [node for node in nodes if node.properties["ingestHour"] != hour]
+        return rows, GraphChange(others, pairs(unit_of_work, atoms))
+
+    role, ordinal = "", -1
+    while True:
+        rows, change = _write(resources, graph, partial(read, role=role, ordinal=ordinal))
         if not rows:
             break
-        yield part
-        after = rows[-1]["atomId"]
+        yield change
+        role, ordinal = rows[-1]["role"], rows[-1]["ordinal"]
 
-
-def _rebuild_inferences(resources: Resources, tenant: int, hour: str) -> Iterator[GraphPart]:
-    since, until = bounds_of(hour)
-
-    def describe(unit_of_work: UnitOfWork, after: str) -> tuple[list[InferenceId], GraphPart]:
-        which = {"tenant_id": tenant, "since": since, "until": until, "after": after}
-        rows = unit_of_work.query(INFERENCES_BETWEEN, **which, n=_INFERENCES_AT_ONCE)
-        return rows, describe_inferences(unit_of_work, tenant, [row["inferenceId"] for row in rows])
-
-    after = ""
+    after = BEFORE_ALL
     while True:
-        rows, part = _merge(resources, partial(describe, after=after))
-        if not rows:
+        with without_events(resources):
+            held = graph.starts(tenant, INGESTED_FROM, source_id, after, NODES_AT_ONCE)
+            kept = {edge.start for edge in ask(resources.database, partial(pairs, atoms=held))}
+            if others := set(held) - kept:
+                graph.write(GraphChange(replaced=[Replaced(tenant, INGESTED_FROM, others, [source_id])]))
+        if not held:
             break
-        yield part
-        after = rows[-1]["inferenceId"]
+        after = held[-1]
 
 
-def _merge(
-    resources: Resources, describe: Callable[[UnitOfWork], tuple[list[RowT], GraphPart]]
-) -> tuple[list[RowT], GraphPart]:
-    """Write a part of the graph; returns the rows it was read from, and the part. No transaction waits for the graph."""
+def _write(
+    resources: Resources, graph: MaterializedGraph, read: Callable[[UnitOfWork], tuple[T, GraphChange]]
+) -> tuple[T, GraphChange]:
+    """Write a part of the graph; returns what it was read from, and the part. No transaction waits for the graph."""
     with without_events(resources):
-        rows, part = ask(resources.database, describe)
-        resources.graph.merge(*part)
-    return rows, part
+        found, change = ask(resources.database, read)
+        graph.write(change)
+    return found, change

@@ -130,7 +130,7 @@ class _Reading:
     def atoms_of_source(self, source_id: int, numbers: Collection[int]) -> None:
         """Read the edges of atoms, which are there, that they have with their source: see above."""
         ids = sorted(numbers)
-        which = {"tenant_id": self._tenant_id, "source_id": source_id, "atom_ids": json.dumps(ids)}
+        which = {"source_id": source_id, "atom_ids": json.dumps(ids)}
         rows = self._unit_of_work.query(FIRST_ATOMS_OF_SOURCE, **which) if ids else []
         first = [row["atomId"] for row in rows if row["isFirst"]]
         self._edges += edges_of(

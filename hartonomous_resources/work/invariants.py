@@ -16,6 +16,13 @@ class Invariant:
     rule: str
 
 
+EDGES_HAVE_ENDS = Invariant(
+    "edges_have_ends",
+    "provenance_graph",
+    "dangling_edges",
+    "Every end of an edge of the graph is a node of the edge's tenant.",
+)
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "sources_are_covered",
@@ -49,10 +56,5 @@ INVARIANTS: tuple[Invariant, ...] = (
         "broken_positions",
         "Coordinates lie in [-1, 1] and have a Hilbert value.",
     ),
-    Invariant(
-        "edges_have_ends",
-        "provenance_graph",
-        "dangling_edges",
-        "Every end of an edge of the graph is a node of the edge's tenant.",
-    ),
+    EDGES_HAVE_ENDS,
 )

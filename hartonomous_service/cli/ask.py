@@ -257,7 +257,7 @@ def verify(
     source_id: Annotated[
         int | None, typer.Argument(max=2**63 - 1, help="Verify one source; without it, all sources and all invariants.")
     ] = None,
-    graph: Annotated[bool, typer.Option("--graph", help="Compare only the graph with the database.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="Look only at the graph; compare a copy in Neo4j.")] = False,
     repair: Annotated[
         bool,
         typer.Option(
@@ -268,7 +268,7 @@ def verify(
         bool,
         typer.Option(
             "--everything",
-            help="With --repair: also write hours that agree, for runs, models and tenants, which are not compared.",
+            help="With --repair: also write hours that agree, for not every property is compared.",
         ),
     ] = False,
     tenant: TenantOption = 0,
@@ -306,6 +306,8 @@ def _show_verified(result: Any) -> None:
         what = f"source {item['sourceId']}" if "sourceId" in item and "invariant" not in item else item["invariant"]
         err.print(f"failed: {what}: {printable(item['error'])}", soft_wrap=True)
     what = "hours of the graph" if "repaired" in result else "sources"
+    if "note" in result:
+        out.print(printable(result["note"]), soft_wrap=True)
     failed = f"{'at least ' if result.get('truncated') else ''}{len(result['failed']):,} failed"
     out.print(f"{result['checked']:,} {what} checked, {failed}")
     if any(result.get("repaired", {}).values()):

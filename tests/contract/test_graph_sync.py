@@ -20,7 +20,7 @@ from hartonomous_resources.work.graph_sync import changes_of
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.backends import rows
 from tests.builders import enqueue, receive_all, request
-from tests.held_graph import HeldGraph, content_of_views
+from tests.held_graph import HeldGraph, content_of_views, forget_source
 from tests.stages import MakeHome
 
 SEA, BEES, FOG = "The sea rises.", "Bees dance.", "Fog lies low."
@@ -101,24 +101,6 @@ def atom_ids(client: Any, *texts: str, tenant: int = 0) -> list[int]:
         for row in rows(client, "SELECT ContentHash AS hash, AtomId AS id FROM Atom WHERE TenantId = ?", tenant)
     }
     return [found[bytes.fromhex(hash_of(text))] for text in texts]
-
-
-def forget_source(client: Any, source_id: int) -> None:
-    """Delete a source and the atoms that only it held, as an erasure does."""
-    cursor = client.cursor()
-    cursor.execute("SELECT DISTINCT AtomId FROM SourceAtom WHERE SourceId = ?", (source_id,))
-    atom_ids = [row[0] for row in cursor.fetchall()]
-    for table in ("SourceAtom", "SourceRun"):
-        cursor.execute(f"DELETE FROM {table} WHERE SourceId = ?", (source_id,))
-    cursor.execute("DELETE FROM Source WHERE SourceId = ?", (source_id,))
-    only = "AND InsertedByHand = 0 AND NOT EXISTS (SELECT 1 FROM SourceAtom WHERE SourceAtom.AtomId = Atom.AtomId)"
-    for atom_id in atom_ids:
-        for table in ("AtomEmbedding", "AtomContent"):
-            cursor.execute(
-                f"DELETE FROM {table} WHERE AtomId IN (SELECT AtomId FROM Atom WHERE AtomId = ? {only})", (atom_id,)
-            )
-        cursor.execute(f"DELETE FROM Atom WHERE AtomId = ? {only}", (atom_id,))
-    client.commit()
 
 
 def types(changes: list[GraphChange]) -> Counter[str]:

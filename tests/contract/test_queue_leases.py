@@ -1,8 +1,9 @@
-"""ProvenanceQueue is leased: the graph is written outside of any transaction, by one process at a time, and its effect is there once."""
+"""ProvenanceQueue is leased where the graph has a copy, which is written outside of any transaction, by one process at a time, with effect once."""
 
+import pickle
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,20 @@ from hartonomous_assets import provenance
 from hartonomous_assets.chain import StageReport, run_stages
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
-from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, InferenceEvent
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, ProvenanceEvent
 from hartonomous_resources.database.database_errors import DatabaseError, TransactionConflict
-from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.protocol import Database, Message, UnitOfWork
 from hartonomous_resources.database.queue_messages import queued_messages
-from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
+from hartonomous_resources.graph.materialized import GraphChange
+from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.graph_rebuild import without_events
 from hartonomous_resources.work.leases import release_dead_claims
-from hartonomous_resources.work.provenance_parts import GraphPart
 from hartonomous_resources.work.queue_leases import QueueLease, acknowledge, claim_queue, release_queue
 from tests.backends import Store
 from tests.builders import dead_letters, enqueue, open_home
+from tests.held_graph import HeldGraph
 from tests.processes import start_and_kill
 
 QUEUE = PROVENANCE_QUEUE
@@ -142,35 +143,72 @@ def test_what_is_acknowledged_too_late_is_sent_again(database: Database) -> None
 # ---- the stage
 
 
-class Slow(SqliteGraph):
-    """A graph that takes a second and a half to write."""
-
-    def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
-        time.sleep(1.5)
-        super().merge(nodes, edges)
-
-
-class Hanging(SqliteGraph):
-    """A graph that takes long to write; it says when it has begun, and goes on when it is told to."""
+class Filed(HeldGraph):
+    """A graph in a file, which other processes open, too."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__()
+        self.path = path
+        self.load()
+
+    def load(self) -> None:
+        """Read what is there."""
+        if self.path.exists():
+            self.nodes, self.edges = pickle.loads(self.path.read_bytes())  # noqa: S301 - this test wrote it
+
+    def write(self, change: GraphChange) -> None:
+        self.load()
+        super().write(change)
+        self.path.write_bytes(pickle.dumps((self.nodes, self.edges)))
+
+
+class Slow(HeldGraph):
+    """A graph that takes a second and a half to write."""
+
+    def write(self, change: GraphChange) -> None:
+        time.sleep(1.5)
+        super().write(change)
+
+
+class Hanging(HeldGraph):
+    """A graph that takes long to write; it says when it has begun, and goes on when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.begun, self.go_on = threading.Event(), threading.Event()
 
-    def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+    def write(self, change: GraphChange) -> None:
         self.begun.set()
         assert self.go_on.wait(60)
-        super().merge(nodes, edges)
+        super().write(change)
 
 
 @pytest.fixture
 def hanging(tmp_path: Path, store: Store) -> Iterator[tuple[Resources, Hanging]]:
     """A home whose graph hangs, and that graph; connections are per thread."""
     database = store.open()
-    graph = Hanging(tmp_path / "graph.db")
+    graph = Hanging()
     yield open_home(tmp_path, database, graph), graph
     graph.go_on.set()
     database.close()
+
+
+@pytest.fixture
+def make_home(tmp_path: Path, database: Database) -> MakeHome:
+    """Makes a home on the store whose graph is a copy in a file."""
+    return lambda **settings: open_home(tmp_path, database, Filed(tmp_path / "graph"), **settings)
+
+
+@pytest.fixture
+def home(make_home: MakeHome) -> Resources:
+    return make_home()
+
+
+def inferences(home: Resources) -> list[str]:
+    """The inferences that the copy has."""
+    assert isinstance(home.graph, Filed)
+    home.graph.load()
+    return home.graph.keys_of("Inference")
 
 
 def sync(home: Resources, owner: str = "run") -> dict[str, StageReport]:
@@ -232,7 +270,8 @@ def test_two_runs_whose_graph_takes_longer_than_a_lease_send_nothing_again(
 ) -> None:
     """Each would take the queue over from the other, and both would send their events again, for ever."""
     enqueue(database, QUEUE, [INFERENCE % b"a"])
-    homes = [open_home(tmp_path, store.open(), Slow(tmp_path / "graph.db"), lease_seconds=0.6) for _ in "ab"]
+    graph = Slow()
+    homes = [open_home(tmp_path, store.open(), graph, lease_seconds=0.6) for _ in "ab"]
     reports: list[dict[str, StageReport]] = []
     runs = [
         in_a_thread(home, lambda home=home, owner=owner: reports.append(sync(home, owner)))
@@ -265,30 +304,30 @@ def test_a_rebuild_does_not_wait_for_a_run_that_died(store: Store, make_home: Ma
 def test_a_transaction_that_another_one_was_in_the_way_of_is_no_messages_fault(
     home: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe, conflicts = provenance.describe, iter([TransactionConflict("deadlock")])
+    take_in, conflicts = provenance.take_in, iter([TransactionConflict("deadlock")])
 
-    def conflict_once(unit_of_work: UnitOfWork, event: AtomsEvent | InferenceEvent) -> GraphPart:
-        part = describe(unit_of_work, event)
+    def conflict_once(unit_of_work: UnitOfWork, message: Message) -> ProvenanceEvent:
+        event = take_in(unit_of_work, message)
         for conflict in conflicts:
             raise conflict
-        return part
+        return event
 
-    monkeypatch.setattr(provenance, "describe", conflict_once)
+    monkeypatch.setattr(provenance, "take_in", conflict_once)
     enqueue(home.database, QUEUE, [INFERENCE % b"a"])
 
     [report] = sync(home).values()
 
     assert report.counts == {"received": 1, "nodes": 2, "edges": 1}
-    assert home.graph.keys(0, "Inference", "", 10) == ["a"]
+    assert inferences(home) == ["a"]
 
 
 def test_a_run_that_waits_for_one_that_dies_does_its_work(store: Store, home: Resources, tmp_path: Path) -> None:
     enqueue(home.database, QUEUE, [INFERENCE % b"a"])
-    start_and_kill(die_in_merge, store, tmp_path, False)
+    start_and_kill(die_in_write, store, tmp_path, False)
 
     sync(home)
 
-    assert home.graph.keys(0, "Inference", "", 10) == ["a"]
+    assert inferences(home) == ["a"]
 
 
 def test_a_rebuild_that_hangs_lets_others_write_and_no_event_be_synced(
@@ -298,7 +337,7 @@ def test_a_rebuild_that_hangs_lets_others_write_and_no_event_be_synced(
 
     def rebuild() -> None:
         with without_events(home):
-            home.graph.merge([], [])
+            graph.write(GraphChange())
 
     rebuilding = in_a_thread(home, rebuild)
     assert graph.begun.wait(30)
@@ -333,11 +372,11 @@ def test_a_rebuild_that_finds_the_queue_held_for_too_long_says_so(make_home: Mak
 def test_a_graph_that_fails_gives_the_messages_back_and_the_queue_is_free(
     home: Resources, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    def fail(self: SqliteGraph, nodes: object, edges: object) -> None:
+    def fail(self: HeldGraph, change: GraphChange) -> None:
         raise error
 
     enqueue(home.database, QUEUE, [INFERENCE % b"a", INFERENCE % b"b"])
-    monkeypatch.setattr(SqliteGraph, "merge", fail)
+    monkeypatch.setattr(HeldGraph, "write", fail)
     steps = provenance.STAGE.steps(Work(current_hour(), "run", home))
 
     try:
@@ -352,37 +391,37 @@ def test_a_graph_that_fails_gives_the_messages_back_and_the_queue_is_free(
 def test_a_message_that_the_graph_never_takes_is_put_aside_and_the_others_are_done(
     home: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = SqliteGraph.merge
+    write = HeldGraph.write
 
-    def refuse(self: SqliteGraph, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
-        if any(node.key == "bad" for node in nodes):
+    def refuse(self: HeldGraph, change: GraphChange) -> None:
+        if any(node.key == "bad" for node in change.nodes):
             raise ValueError("a mistake")
-        merge(self, nodes, edges)
+        write(self, change)
 
-    monkeypatch.setattr(SqliteGraph, "merge", refuse)
+    monkeypatch.setattr(HeldGraph, "write", refuse)
     enqueue(home.database, QUEUE, [INFERENCE % b"bad", INFERENCE % b"good"])
 
     sync(home)
 
     assert bodies(home.database) == []
     assert [letter["reason"] for letter in dead_letters(home.database)] == ["ValueError: a mistake"]
-    assert home.graph.keys(0, "Inference", "", 10) == ["good"]
+    assert inferences(home) == ["good"]
 
 
 def test_what_the_graph_did_not_take_is_not_counted_as_written(
     home: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, refusals = SqliteGraph.merge, iter([ValueError("a mistake")] * 2)
+    write, refusals = HeldGraph.write, iter([ValueError("a mistake")] * 2)
     written: dict[str, list[int]] = {"nodes": [], "edges": []}
 
-    def refuse_at_first(self: SqliteGraph, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+    def refuse_at_first(self: HeldGraph, change: GraphChange) -> None:
         for refusal in refusals:
             raise refusal
-        merge(self, nodes, edges)
-        written["nodes"].append(len(nodes))
-        written["edges"].append(len(edges))
+        write(self, change)
+        written["nodes"].append(len(change.nodes))
+        written["edges"].append(len(change.edges))
 
-    monkeypatch.setattr(SqliteGraph, "merge", refuse_at_first)
+    monkeypatch.setattr(HeldGraph, "write", refuse_at_first)
     enqueue(home.database, QUEUE, [INFERENCE % b"a", INFERENCE % b"b"])
 
     counts = sync(home)["provenance_graph"].counts
@@ -398,20 +437,20 @@ def test_what_is_no_event_is_put_aside_and_does_not_come_again(home: Resources) 
 
     assert [bytes(letter["body"]) for letter in dead_letters(home.database)] == [b"nor this", b"no event"]
     assert bodies(home.database) == []
-    assert home.graph.keys(0, "Inference", "", 10) == ["good"]
+    assert inferences(home) == ["good"]
 
 
-def die_in_merge(ready: Callable[[], None], store: Store, folder: Path, after: bool) -> None:
-    """Sync, and wait to be killed within the merge: before the graph has committed, or after it."""
+def die_in_write(ready: Callable[[], None], store: Store, folder: Path, after: bool) -> None:
+    """Sync, and wait to be killed within the write: before the graph has it, or after it."""
 
-    class Deadly(SqliteGraph):
-        def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+    class Deadly(Filed):
+        def write(self, change: GraphChange) -> None:
             if after:
-                super().merge(nodes, edges)
+                super().write(change)
             ready()
             time.sleep(60)
 
-    sync(open_home(folder, store.open(), Deadly(folder / "graph.db")), str(this_process()))
+    sync(open_home(folder, store.open(), Deadly(folder / "graph")), str(this_process()))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the graph has it", "after it has it"])
@@ -420,11 +459,11 @@ def test_killed_while_it_writes_the_graph_the_next_run_has_each_effect_once(
 ) -> None:
     enqueue(home.database, QUEUE, [INFERENCE % b"a", b"no event"])
 
-    start_and_kill(die_in_merge, store, tmp_path, after)
+    start_and_kill(die_in_write, store, tmp_path, after)
     sync(home)
 
     assert bodies(home.database) == []
-    assert home.graph.keys(0, "Inference", "", 10) == ["a"]
+    assert inferences(home) == ["a"]
     assert len(dead_letters(home.database)) == 1
     with home.database.read() as unit_of_work:
         assert len(unit_of_work.query("inferences", tenant_id=0, inference_id=None, model=None, n=10)) == 1

@@ -17,7 +17,6 @@ from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import activate_embedding_models, active_embedding_models
-from hartonomous_resources.work.provenance_parts import describe_embedded
 from hartonomous_service.search import search
 from tests.backends import rows
 from tests.builders import SmallCompute, broken_invariants, request, small_model, write
@@ -235,8 +234,7 @@ def test_two_real_models_give_each_atom_two_vectors_two_places_and_two_edges(
     question = home.compute.embed(first, ["What makes the sea rise and fall?"]).vectors[0]
     answer = home.compute.embed(first, [best["text"]]).vectors[0]
     assert best["score"] == pytest.approx(float(question @ answer), abs=1e-5)  # in the space of the first model, fp32
-    with home.database.read() as unit_of_work:
-        _, edges = describe_embedded(unit_of_work, 0, [row["atom"] for row in found])
-    assert {(edge.start, edge.end[1]) for edge in edges if edge.type == "EMBEDDED_BY"} == {
-        (edge.start, model.artifact_hash) for edge in edges for model in home.compute.models()
+    joined = "SELECT e.FromNumber AS atom, m.Key AS model FROM Atom_EMBEDDED_BY_Model AS e JOIN GraphModel AS m ON m.Number = e.ToNumber"
+    assert {(row["atom"], row["model"]) for row in rows(client, joined)} == {
+        (row["atom"], model.artifact_hash) for row in found for model in home.compute.models()
     }

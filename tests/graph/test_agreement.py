@@ -1,4 +1,4 @@
-"""Graph and database agree, hour by hour; what the graph lacks is rebuilt from the tables, what it has too much is removed."""
+"""A copy of the graph agrees with the views, hour by hour and kind by kind; what it lacks is rebuilt from them, what it has too much is removed."""
 
 import hashlib
 import json
@@ -9,34 +9,53 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets import atoms, provenance, sources
+from hartonomous_assets import atoms, projections, provenance, sources
 from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import StageReport, StageUnavailable, Work
-from hartonomous_core.clock import current_hour
+from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
-from hartonomous_core.vocabulary import LABELS
+from hartonomous_core.vocabulary import LABELS, Label
+from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.protocol import Edge, Graph, GraphUnavailable, Node
+from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, MaterializedGraph, NodeRow, Replaced
+from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work import graph_reading, graph_rebuild
 from hartonomous_resources.work.agreement import database_digests, disagreements, hours_of
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
+from hartonomous_resources.work.models import activate_embedding_models
 from hartonomous_resources.work.publishing import publish
 from hartonomous_resources.work.queue_leases import claim_queue, release_queue
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.graph_repair import verify_graph
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import enqueue, open_home, request
+from tests.held_graph import Content, HeldGraph, content_of, content_of_views
+from tests.tools.neo4j.server import open_empty_graph
 
 EARLIER = "2026-11-23-09:00"
+COPIES: dict[str, Callable[[], MaterializedGraph]] = {"memory": HeldGraph, "neo4j": open_empty_graph}
+INGESTED_FROM = EdgeView("Atom", "INGESTED_FROM", "Source")
+USED_ATOM = EdgeView("Inference", "USED_ATOM", "Atom")
+VECTOR = b"\0\0\x80\x3f" + bytes(8)
+
+
+@pytest.fixture(params=COPIES)
+def copy(request: pytest.FixtureRequest) -> Iterator[MaterializedGraph]:
+    """An empty copy of each kind."""
+    opened = COPIES[request.param]()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
-    """An embedded database with a graph of each backend: sources of two tenants, one in two versions, an inference and its answer,
+def home(tmp_path: Path, copy: MaterializedGraph) -> Iterator[Resources]:
+    """An embedded database with a copy of each kind: sources of two tenants, one in two versions, an inference and its answer,
     an earlier inference of another hour, which named an atom that came later, and an atom that somebody inserted."""
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    home = open_home(tmp_path, database, graph, text_unit="sentence")
+    home = open_home(tmp_path, database, copy, text_unit="sentence")
     bodies = [
         request(rawData=b"The sea rises. The sea falls.", sourceUri="tides", contentType="text/plain"),
         request(rawData=b"The sea rises. Bees dance.", sourceUri="bees", contentType="text/plain"),
@@ -53,9 +72,6 @@ def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
             "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (0, 'image', ?, NULL)",
             (bytes(32),),
         )
-        by_hand = unit_of_work.query("atom_by_hash", tenant_id=0, content_hash=bytes(32))
-        connection.execute("UPDATE BackgroundJob SET Status = 'Failed'")
-        publish(unit_of_work, "AtomsEmbedded", by_hand, "run")
     enqueue(database, INGESTION_QUEUE, bodies)
     run(home, sources.STAGE, atoms.STAGE, provenance.STAGE)
     enqueue(
@@ -65,7 +81,9 @@ def home(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
     record_inference(
         home, InferenceRecord(model="m", task="answer", input_atoms=used, output_texts=answer, inference_id="answer")
     )
-    run(home, sources.STAGE, atoms.STAGE, provenance.STAGE)
+    run(home, sources.STAGE, atoms.STAGE)
+    embed(home)
+    run(home, projections.STAGE, provenance.STAGE)
     yield home
     database.close()
 
@@ -74,19 +92,29 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def keys(graph: Graph, label: str, tenant: int = 0) -> list[str]:
-    return graph.keys(tenant, label, "", 100)
+def embed(home: Resources) -> None:
+    """Embed all that waits, as the stage leaves it."""
+    with home.database.unit_of_work() as unit_of_work:
+        [model] = activate_embedding_models(unit_of_work, [ModelIdentity("text", "drawn", 3, "0" * 64, "int8", "{}")])
+        connection = unit_of_work.connection  # type: ignore[attr-defined]
+        waiting = connection.execute(
+            "SELECT a.AtomId AS atomId, a.TenantId AS tenantId FROM AtomToEmbed AS a WHERE a.Modality = 'text'"
+            " AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId)"
+        ).fetchall()
+        rows = [(row["atomId"], model, 3, VECTOR, 1, "run", timestamp()) for row in waiting]
+        unit_of_work.execute_many("insert_embedding", rows)
+        publish(unit_of_work, "AtomsEmbedded", waiting, "run")
+        connection.execute("UPDATE BackgroundJob SET Status = 'Completed' WHERE Status = 'Pending'")
 
 
-def whole(graph: Graph, tenant: int = 0) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    """All nodes and edges of a tenant, with what they hold."""
-    nodes, edges = {}, {}
-    for label in LABELS:
-        for key in keys(graph, label, tenant):
-            found = graph.lineage(tenant, label, key, 1, 1000)
-            nodes.update({(node.label, node.key): dict(node.properties) for node in found.nodes})
-            edges.update({(edge.start, edge.type, edge.end): dict(edge.properties) for edge in found.edges})
-    return nodes, edges
+def copy_of(home: Resources) -> MaterializedGraph:
+    assert home.graph_copy is not None
+    return home.graph_copy
+
+
+def of_views(home: Resources) -> Content:
+    """What the copy must hold."""
+    return content_of_views(home.database.connection())  # type: ignore[attr-defined]
 
 
 def run(home: Resources, *stages: object, alone: bool = False, hour: str | None = None) -> dict[str, StageReport]:
@@ -100,76 +128,115 @@ def run(home: Resources, *stages: object, alone: bool = False, hour: str | None 
 
 
 def differences(home: Resources, tenant: int = 0) -> list[str] | None:
-    return disagreements(home.database, home.graph, tenant, hours_of(home.database, tenant))
+    return disagreements(home.database, copy_of(home), tenant, [None, *hours_of(home.database, tenant)])
 
 
-def atom_keys(home: Resources, tenant: int = 0) -> list[str]:
-    return home.graph.keys(tenant, "Atom", "", 100)
+def remove(home: Resources, label: Label, *numbers: int) -> None:
+    copy_of(home).write(GraphChange(gone=[Gone(0, label, numbers)]))
+
+
+def numbers(home: Resources, label: Label) -> list[int]:
+    return copy_of(home).numbers(0, label, -1, 100)
+
+
+# ---- what may be wrong with a copy
 
 
 def lose_an_atom(home: Resources) -> None:
-    home.graph.delete([Node(0, "Atom", atom_keys(home)[0])])
+    remove(home, "Atom", numbers(home, "Atom")[0])
 
 
 def lose_a_source(home: Resources) -> None:
-    home.graph.delete([Node(0, "Source", home.graph.keys(0, "Source", "", 1)[0])])
+    remove(home, "Source", numbers(home, "Source")[0])
 
 
 def lose_everything(home: Resources) -> None:
-    for label in ("Atom", "Source", "Run", "Tenant"):
-        home.graph.delete([Node(0, label, key) for key in home.graph.keys(0, label, "", 100)])
+    for label in LABELS:
+        remove(home, label, *numbers(home, label))
+
+
+def lose_what_has_no_hour(home: Resources) -> None:
+    for label in ("Run", "Model", "Tenant"):
+        remove(home, label, *numbers(home, label))
 
 
 def know_a_wrong_place(home: Resources) -> None:
     """An edge whose place is not the one in the tables."""
-    found = home.graph.lineage(0, "Atom", hash_of("Bees dance."), 1, 10, direction="upstream")
-    [edge] = [edge for edge in found.edges if edge.type == "INGESTED_FROM"][:1]
-    wrong = {**edge.properties, "digest": 1}
-    home.graph.merge([], [Edge(0, edge.start, edge.type, edge.end, wrong)])
+    [first, *_] = [key for key in content_of(copy_of(home)) if key[:2] == (0, "Atom_INGESTED_FROM_Source")]
+    copy_of(home).write(GraphChange(edges=[EdgeRow(0, INGESTED_FROM, first[2], first[3], {"digest": 1})]))
+
+
+def know_a_source_that_holds_it_not(home: Resources) -> None:
+    """An edge between nodes that are there, which no row of the tables is."""
+    content = of_views(home)
+    pairs = {key[2:] for key in content if key[:2] == (0, "Atom_INGESTED_FROM_Source")}
+    all_pairs = {(a, s) for a in numbers(home, "Atom") for s in numbers(home, "Source")}
+    atom, source = min(all_pairs - pairs)
+    edge = EdgeRow(0, INGESTED_FROM, atom, source, {"digest": 5, "since": timestamp()})
+    copy_of(home).write(GraphChange(edges=[edge]))
+
+
+def know_a_use_that_was_none(home: Resources) -> None:
+    pairs = {key[2:] for key in of_views(home) if key[:2] == (0, USED_ATOM.name)}
+    all_pairs = {(i, a) for i in numbers(home, "Inference") for a in numbers(home, "Atom")}
+    inference, atom = min(all_pairs - pairs)
+    copy_of(home).write(GraphChange(edges=[EdgeRow(0, USED_ATOM, inference, atom, {"digest": 5})]))
 
 
 def lose_an_inference(home: Resources) -> None:
-    home.graph.delete([Node(0, "Inference", "early")])
-
-
-def lose_a_use(home: Resources) -> None:
-    """The atom comes back without what joins it to the inference that had named it before."""
-    name = ("Atom", hash_of("Bees dance."))
-    found = home.graph.lineage(0, *name, 1, 10)
-    atom = next(node for node in found.nodes if (node.label, node.key) == name)
-    home.graph.delete([atom])
-    home.graph.merge([atom], [edge for edge in found.edges if edge.type != "USED_ATOM"])
+    remove(home, "Inference", numbers(home, "Inference")[0])
 
 
 def rebuild_in_part(home: Resources) -> None:
-    """A rebuild that was interrupted after all atoms and before the inferences."""
+    """A rebuild that was interrupted after its first part."""
     lose_everything(home)
-    home.graph.delete([Node(0, "Inference", key) for key in home.graph.keys(0, "Inference", "", 100)])
-    for part in rebuild_hour(home, current_hour(), 0):
-        if not any(node.label == "Source" for node in part[0]):
-            break
+    next(rebuild_hour(home, copy_of(home), current_hour(), 0))
 
 
+def lose_edges(view: EdgeView) -> Callable[[Resources], None]:
+    def lose(home: Resources) -> None:
+        starts = numbers(home, view.start)
+        copy_of(home).write(GraphChange(replaced=[Replaced(0, view, starts)]))
+
+    lose.__name__ = f"lose_{view.name}"
+    return lose
+
+
+NOT_HERE = ("Atom_DERIVED_FROM_Atom", "Source_DERIVED_FROM_Source")
+"""Nothing writes what these are read from yet."""
 DAMAGES = (
     lose_an_atom,
     lose_a_source,
     lose_everything,
+    lose_what_has_no_hour,
     know_a_wrong_place,
+    know_a_source_that_holds_it_not,
+    know_a_use_that_was_none,
     lose_an_inference,
-    lose_a_use,
     rebuild_in_part,
+    *(lose_edges(view) for view in EDGE_VIEWS if view.name not in NOT_HERE),
 )
 
 
 def test_after_a_sync_every_hour_of_every_tenant_agrees(home: Resources) -> None:
+    assert content_of(copy_of(home)) == of_views(home)
     assert [differences(home, tenant) for tenant in (0, 7)] == [[], []]
     digests = database_digests(home.database, 0, current_hour())
     assert digests is not None
-    assert {kind: digest.count for kind, digest in digests.items()} == {
-        **{"atoms": 6, "sources": 3, "edges": 5},
-        **{"inferences": 1, "uses": 2},
-    }
+    counts = {view: digest.count for view, digest in digests.items()}
+    assert (
+        counts
+        | {
+            **{"GraphAtom": 6, "GraphSource": 3, "GraphInference": 1},
+            **{"Atom_INGESTED_FROM_Source": 5, "Inference_USED_ATOM_Atom": 1, "Inference_PRODUCED_ATOM_Atom": 1},
+        }
+        == counts
+    )
     assert hours_of(home.database, 0) == [EARLIER, current_hour()]
+    of_any_hour = {
+        view for hour in (None, EARLIER, current_hour()) for view in database_digests(home.database, 0, hour) or ()
+    }
+    assert {view.name for view in EDGE_VIEWS} - of_any_hour == set(NOT_HERE)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -189,11 +256,13 @@ def test_nothing_is_said_while_events_wait(home: Resources) -> None:
         verify_graph(home)
 
 
+@pytest.mark.parametrize("at_once", [1, 1000])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_materialising_the_graph_alone_rebuilds_what_it_lacks(
-    home: Resources, damage: Callable[[Resources], None]
+    home: Resources, damage: Callable[[Resources], None], monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    before = whole(home.graph)
+    for module in (graph_rebuild, graph_reading):
+        monkeypatch.setattr(module, "NODES_AT_ONCE", at_once)
     damage(home)
 
     run(home, provenance.STAGE)
@@ -205,7 +274,7 @@ def test_materialising_the_graph_alone_rebuilds_what_it_lacks(
 
     assert rebuilt
     assert differences(home) == []
-    assert whole(home.graph) == before
+    assert content_of(copy_of(home)) == of_views(home)
 
 
 def test_an_hour_that_agrees_is_not_written_again(home: Resources) -> None:
@@ -213,38 +282,42 @@ def test_an_hour_that_agrees_is_not_written_again(home: Resources) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_repair_makes_the_graph_what_the_tables_say(home: Resources, damage: Callable[[Resources], None]) -> None:
-    before = whole(home.graph)
+def test_repair_makes_the_graph_what_the_views_say(home: Resources, damage: Callable[[Resources], None]) -> None:
     damage(home)
-    home.graph.merge(
-        [Node(0, "Atom", "f" * 64, {"ingestHour": current_hour(), "digest": 5}), Node(0, "Source", "999", {})],
-        [Edge(0, ("Atom", "f" * 64), "INGESTED_FROM", ("Source", "999"), {"digest": 5})],
-    )
+    unknown = [
+        NodeRow(0, "Atom", 901, "f" * 64, {"ingestHour": current_hour(), "digest": 5}),
+        NodeRow(0, "Source", 902, "902", {"ingestHour": EARLIER, "digest": 5}),
+        NodeRow(0, "Run", 903, "none", {"digest": 5}),
+    ]
+    edge = EdgeRow(0, INGESTED_FROM, 901, 902, {"digest": 5})
+    copy_of(home).write(GraphChange(unknown, [edge]))
     assert verify_graph(home)["failed"]
 
     result = verify_graph(home, repair=True)
 
     assert result["failed"] == []
-    assert result["repaired"]["removed"] == 2
-    assert whole(home.graph) == before
+    assert result["repaired"]["removed"] == 3
+    assert content_of(copy_of(home)) == of_views(home)
     assert verify_graph(home, repair=True)["repaired"] == {"nodes": 0, "edges": 0, "removed": 0}
 
 
-def test_what_is_not_compared_comes_back_when_everything_is_written_again(home: Resources) -> None:
-    before = whole(home.graph)
-    home.graph.delete([Node(0, label, key) for label in ("Run", "Model", "Tenant") for key in keys(home.graph, label)])
+def test_a_property_that_is_not_compared_is_right_again_when_everything_is_written(home: Resources) -> None:
+    [first, *_] = numbers(home, "Atom")
+    [digest] = [properties["digest"] for key, properties in of_views(home).items() if key == (0, "GraphAtom", first)]
+    node = NodeRow(0, "Atom", first, "e" * 64, {"tenantId": 0, "ingestHour": current_hour(), "digest": digest})
+    copy_of(home).write(GraphChange([node]))
     assert verify_graph(home, repair=True)["failed"] == []
-    assert whole(home.graph) != before
+    assert content_of(copy_of(home)) != of_views(home)
 
     verify_graph(home, repair=True, everything=True)
 
-    assert whole(home.graph) == before
+    assert content_of(copy_of(home)) == of_views(home)
 
 
 def test_a_rebuild_waits_for_whoever_syncs_events(home: Resources) -> None:
     """What it has read may not overwrite what an event tells meanwhile."""
     lose_everything(home)
-    steps = rebuild_hour(home, current_hour(), 0)
+    steps = rebuild_hour(home, copy_of(home), current_hour(), 0)
     with home.database.unit_of_work() as unit_of_work:
         lease = claim_queue(unit_of_work, PROVENANCE_QUEUE, "another", 60)
     assert lease
@@ -259,7 +332,8 @@ def test_a_rebuild_waits_for_whoever_syncs_events(home: Resources) -> None:
 
 
 def test_repair_of_one_tenant_leaves_the_others_alone(home: Resources) -> None:
-    home.graph.merge([Node(7, "Atom", "f" * 64, {"ingestHour": current_hour(), "digest": 5})], [])
+    node = NodeRow(7, "Atom", 901, "f" * 64, {"ingestHour": current_hour(), "digest": 5})
+    copy_of(home).write(GraphChange([node]))
 
     assert verify_graph(home, repair=True)["repaired"]["removed"] == 0
     assert differences(home, 7)
@@ -270,10 +344,10 @@ def test_repair_of_one_tenant_leaves_the_others_alone(home: Resources) -> None:
 def test_a_graph_that_is_down_fails_the_stage_and_the_command_with_its_name(
     home: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def down(tenant_id: int, hour: str) -> None:
+    def down(*_: object) -> None:
         raise GraphUnavailable("no answer")
 
-    monkeypatch.setattr(type(home.graph), "digests", lambda self, tenant_id, hour: down(tenant_id, hour))
+    monkeypatch.setattr(type(home.graph), "digests", down)
 
     with pytest.raises(StageUnavailable, match="no answer"):
         run(home, provenance.STAGE, alone=True)
@@ -283,12 +357,13 @@ def test_a_graph_that_is_down_fails_the_stage_and_the_command_with_its_name(
 
 def test_an_event_that_says_something_else_than_what_is_recorded_is_put_aside(home: Resources) -> None:
     event = {"eventType": "InferenceCompleted", "inferenceId": "answer", "tenantId": 0, "model": "m"}
-    before = whole(home.graph)
-    for changed in ({"model": "other"}, {"inputAtoms": [hash_of("Bees dance.")]}):
+    before = content_of(copy_of(home))
+    changes: tuple[dict[str, Any], ...] = ({"model": "other"}, {"inputAtoms": [hash_of("Bees dance.")]})
+    for changed in changes:
         enqueue(home.database, PROVENANCE_QUEUE, [json.dumps(event | changed).encode()])
     enqueue(home.database, PROVENANCE_QUEUE, [json.dumps(event).encode()])
 
     reports = run(home, provenance.STAGE)
 
     assert reports["provenance_graph"].counts["dead-lettered"] == 2
-    assert whole(home.graph) == before
+    assert content_of(copy_of(home)) == before

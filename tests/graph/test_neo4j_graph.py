@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hartonomous_resources.work.provenance_parts import describe_atoms
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
@@ -26,7 +27,6 @@ from hartonomous_resources.graph.neo4j_writing import digest_statements
 from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.provenance_parts import describe_atoms
 from tests.builders import write
 from tests.tools.neo4j.server import Address, open_empty_graph, required, run_cypher, shared_address
 

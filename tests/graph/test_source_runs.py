@@ -1,4 +1,4 @@
-"""A source that was resumed was made by both runs, in the graph as in the tables; on every graph."""
+"""A source that was resumed was made by both runs, in the copy as in the views; in every copy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +10,22 @@ from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.protocol import Graph, Node
+from hartonomous_resources.graph.materialized import Gone, GraphChange, MaterializedGraph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.graph_rebuild import rebuild_hour
-from hartonomous_service.lineage.queries import LineageQuery, find_impact, find_lineage
 from tests.builders import enqueue, open_home, request
-from tests.graph.test_agreement import differences, hash_of, run
+from tests.graph.test_agreement import copy, copy_of, differences, of_views, run
+from tests.held_graph import content_of
+
+__all__ = ["copy"]
 
 
 @pytest.fixture
-def resumed(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
+def resumed(tmp_path: Path, copy: MaterializedGraph) -> Iterator[Resources]:
     """A source of three atoms of which one run wrote the first, and another all of them."""
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    home = open_home(tmp_path, database, graph, atom_batch_size=1, text_unit="sentence")
+    home = open_home(tmp_path, database, copy, atom_batch_size=1, text_unit="sentence")
     text = b"The sea rises. The sea falls. It is so."
     enqueue(database, INGESTION_QUEUE, [request(rawData=text, sourceUri="tides", contentType="text/plain")])
     run(home, sources.STAGE)
@@ -36,12 +38,15 @@ def resumed(tmp_path: Path, graph: Graph) -> Iterator[Resources]:
 
 
 def assert_both(home: Resources) -> None:
-    for name in ("1", hash_of("The sea rises."), hash_of("It is so.")):
-        found = find_lineage(home, LineageQuery(name, direction="upstream", depth=1))
-        made_by = {edge["to"] for edge in found["edges"] if edge["type"] == "GENERATED_BY"}
-        assert made_by == {"Run:run", "Run:stopped"}
-        assert {node["id"] for node in found["nodes"] if node["label"] == "Run"} == made_by
-    assert find_impact(home, "run:stopped")["counts"] == {"Atom": 3, "Source": 1}
+    content = content_of(copy_of(home))
+    runs = {key[2]: properties["key"] for key, properties in content.items() if key[1] == "GraphRun"}
+    assert sorted(runs.values()) == ["run", "stopped"]
+    made = {(key[2], runs[key[3]]) for key in content if key[1] == "Atom_GENERATED_BY_Run"}
+    assert len({atom for atom, _ in made}) == 3
+    assert made == {(atom, run) for atom, _ in made for run in runs.values()}
+    of_source = {runs[key[3]] for key in content if key[1] == "Source_GENERATED_BY_Run"}
+    assert of_source == {"run", "stopped"}
+    assert content == of_views(home)
     assert differences(home) == []
 
 
@@ -50,9 +55,11 @@ def test_a_source_that_was_resumed_and_its_atoms_come_from_both_runs(resumed: Re
 
 
 def test_a_rebuild_joins_a_source_to_all_its_runs(resumed: Resources) -> None:
-    resumed.graph.delete([Node(0, "Source", "1"), Node(0, "Run", "run"), Node(0, "Run", "stopped")])
+    graph = copy_of(resumed)
+    graph.write(GraphChange(gone=[Gone(0, "Source", [1]), Gone(0, "Run", graph.numbers(0, "Run", 0, 10))]))
 
-    for _ in rebuild_hour(resumed, current_hour()):
-        pass
+    for hour in (current_hour(), None):
+        for _ in rebuild_hour(resumed, graph, hour):
+            pass
 
     assert_both(resumed)

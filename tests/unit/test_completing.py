@@ -196,12 +196,12 @@ def test_ingest_waits_while_a_run_works(
 def test_a_run_that_fails_outside_of_its_stages_says_why(
     resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def disagreements(*_: object) -> None:
-        raise OSError("the graph cannot be compared")
+    def fail(*_: object) -> None:
+        raise OSError("nothing can be counted")
 
-    monkeypatch.setattr(checks, "disagreements", disagreements)
+    monkeypatch.setattr(checks, "ask", fail)
 
-    assert ingest_one(resources, tmp_path)["stages"] == {"chain": "OSError: the graph cannot be compared"}
+    assert ingest_one(resources, tmp_path)["stages"] == {"chain": "OSError: nothing can be counted"}
 
 
 # ---- the clock

@@ -101,22 +101,6 @@ MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key > $after
 WITH n ORDER BY n.tenantId, n.key LIMIT $n
 RETURN collect(n.key);
 
-// name: digests_of_nodes
-MATCH (n:__LABEL__ {tenantId: $tenant_id, ingestHour: $hour})
-RETURN [count(n), coalesce(sum(n.digest), 0)];
-
-// name: digests_of_edges
-MATCH (s:Source {tenantId: $tenant_id, ingestHour: $hour})
-USING INDEX s:Source(tenantId, ingestHour)
-MATCH (s)<-[r:INGESTED_FROM]-()
-RETURN [count(r), coalesce(sum(r.digest), 0)];
-
-// name: digests_of_uses
-MATCH (i:Inference {tenantId: $tenant_id, ingestHour: $hour})
-USING INDEX i:Inference(tenantId, ingestHour)
-MATCH (i)-[r:USED_ATOM|PRODUCED_ATOM]->()
-RETURN [count(r), coalesce(sum(r.digest), 0)];
-
 // name: numbers
 // Ordered by the whole index, so that it is read from its place on and nothing is sorted.
 MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.number > $after
