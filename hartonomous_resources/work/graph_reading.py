@@ -1,6 +1,7 @@
 """Reads nodes and edges from the views as a copy of them holds them: the properties are the columns, in camelCase, without those that are NULL."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EdgeView, Way
@@ -16,8 +17,8 @@ BEFORE_ALL = -(2**63)
 WITHOUT_HOUR: tuple[Label, ...] = ("Run", "Model", "Tenant")
 """Nodes that no event tells of: they come and go with what is joined to them."""
 
-_NAMES_OF_NODE = {"Label", "Number", "Key"}
-_NAMES_OF_EDGE = {"TenantId", "FromLabel", "FromNumber", "ToLabel", "ToNumber"}
+_NAMES_OF_NODE = frozenset(("Label", "Number", "Key"))
+_NAMES_OF_EDGE = frozenset(("TenantId", "FromLabel", "FromNumber", "ToLabel", "ToNumber"))
 
 
 def nodes_of(unit_of_work: UnitOfWork, tenant_id: int, label: Label, numbers: Collection[int]) -> list[NodeRow]:
@@ -64,5 +65,11 @@ def page_of_copy(
     return held, [number for number in held if number not in known]
 
 
-def _properties(row: Row, names: Collection[str]) -> Mapping[str, object]:
-    return {name[0].lower() + name[1:]: value for name, value in row.items() if name not in names and value is not None}
+def _properties(row: Row, names: frozenset[str]) -> Mapping[str, object]:
+    return {written: row[name] for name, written in _written(tuple(row), names) if row[name] is not None}
+
+
+@lru_cache(maxsize=100)
+def _written(columns: tuple[str, ...], names: frozenset[str]) -> list[tuple[str, str]]:
+    """Return the columns that are properties, and how the copy writes them. Cached: a view has the same columns in each row."""
+    return [(name, name[0].lower() + name[1:]) for name in columns if name not in names]

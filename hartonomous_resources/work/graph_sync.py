@@ -20,7 +20,7 @@ from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView, Way
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_NODE_BY_KEY
-from hartonomous_resources.database.rows.provenance_rows import FIRST_ATOMS_OF_SOURCE
+from hartonomous_resources.database.rows.provenance_rows import FIRST_ATOMS_OF_SOURCE, SOURCES_OF_ATOM_AFTER
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, MaterializedGraph, NodeRow, Replaced
 from hartonomous_resources.work.graph_reading import (
@@ -221,21 +221,26 @@ def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: _Pointers, deleted:
 
 
 def _occurrences(database: Database, tenant_id: int, atoms: Sequence[int]) -> Iterator[GraphChange]:
-    """Join atoms to all their sources, some sources at a time."""
+    """Join atoms to all their sources, some at a time."""
 
-    def page(unit_of_work: UnitOfWork, after: int) -> tuple[list[int], GraphChange]:
-        sources = unit_of_work.graph_ends(tenant_id, INGESTED_FROM, "upstream", atoms, after=after, limit=NODES_AT_ONCE)
-        until = sources[-1] if sources else after
-        edges = edges_of(unit_of_work, tenant_id, INGESTED_FROM, "upstream", atoms, after=after, until=until)
-        return sources, GraphChange(edges=edges)
+    def page(unit_of_work: UnitOfWork, left: Sequence[int], after: int) -> tuple[Sequence[int], int, list[EdgeRow]]:
+        edges: list[EdgeRow] = []
+        while left and len(edges) < NODES_AT_ONCE:
+            atom = left[0]
+            rows = unit_of_work.query(SOURCES_OF_ATOM_AFTER, atom_id=atom, after=after, n=NODES_AT_ONCE)
+            if rows:
+                only = {"after": after, "until": rows[-1]["sourceId"]}
+                edges += edges_of(unit_of_work, tenant_id, INGESTED_FROM, "upstream", [atom], **only)
+                after = rows[-1]["sourceId"]
+            else:
+                left, after = left[1:], BEFORE_ALL
+        return left, after, edges
 
-    after = BEFORE_ALL
-    while atoms:
-        sources, change = ask(database, partial(page, after=after))
-        if not sources:
-            break
-        yield change
-        after = sources[-1]
+    left, after = atoms, BEFORE_ALL
+    while left:
+        left, after, edges = ask(database, partial(page, left=left, after=after))
+        if edges:
+            yield GraphChange(edges=edges)
 
 
 def _without_source(

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from hartonomous_resources.database.rows.source_rows import SourceId
 from hartonomous_resources.database.statements import Statement
 
 
@@ -30,4 +31,5 @@ class SourceAtomAfter(TypedDict):
 
 FIRST_ATOMS_OF_SOURCE = Statement("first_atoms_of_source", FirstAtom)
 SOURCE_RUNS = Statement("source_runs", RunOfSource)
+SOURCES_OF_ATOM_AFTER = Statement("sources_of_atom_after", SourceId)
 SOURCE_ATOMS_AFTER = Statement("source_atoms_after", SourceAtomAfter)

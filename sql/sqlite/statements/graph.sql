@@ -3,13 +3,13 @@
 -- name: graph_ends
 SELECT DISTINCT {there} AS number FROM {view}
 WHERE TenantId = :tenant_id AND {here} IN ({numbers}) AND (:as_of IS NULL OR Since IS NULL OR Since <= :as_of)
-  AND (:after IS NULL OR {there} > :after) AND (:until IS NULL OR {there} <= :until)
+  AND {there} >= COALESCE(:after + 1, -9223372036854775808) AND {there} <= COALESCE(:until, 9223372036854775807)
 ORDER BY {there} LIMIT :n;
 
 -- name: graph_edges
 SELECT * FROM {view}
 WHERE TenantId = :tenant_id AND {here} IN ({numbers}) AND (:as_of IS NULL OR Since IS NULL OR Since <= :as_of)
-  AND (:after IS NULL OR {there} > :after) AND (:until IS NULL OR {there} <= :until)
+  AND {there} >= COALESCE(:after + 1, -9223372036854775808) AND {there} <= COALESCE(:until, 9223372036854775807)
 ORDER BY FromNumber, ToNumber;
 
 -- name: graph_nodes

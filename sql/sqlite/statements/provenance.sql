@@ -15,6 +15,10 @@ FROM (SELECT j.value AS atomId,
       FROM json_each(:atom_ids) AS j)
 WHERE isFirst OR isFirstOfRun;
 
+-- name: sources_of_atom_after
+-- The next sources that hold an atom.
+SELECT DISTINCT SourceId AS sourceId FROM SourceAtom WHERE AtomId = :atom_id AND SourceId > :after ORDER BY SourceId LIMIT :n;
+
 -- name: source_atoms_after
 -- The next occurrences in a source, whatever their numbers are.
 SELECT AtomId AS atomId, Role AS role, Ordinal AS ordinal FROM SourceAtom
