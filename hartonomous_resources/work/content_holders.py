@@ -99,9 +99,9 @@ HOLDERS = (
 
 NO_HOLDERS = {
     "Modality": ("Name", "which kinds of content there are"),
-    "EmbeddingModel": ("Modality Name ArtifactHash Precision Settings CreatedAt", "says what a model is"),
+    "EmbeddingModel": ("Modality Name ArtifactHash ArtifactName Precision Settings CreatedAt", "says what a model is"),
     "ProjectionModel": (
-        "Method Parameters ArtifactHash CreatedAt",
+        "Method Parameters ArtifactHash ArtifactName CreatedAt",
         "frozen numbers; the landmark projection is made from no data",
     ),
     "Erasure": ("Salt SaltedHash ErasedAt", "a receipt: a salted hash, counts and a time"),

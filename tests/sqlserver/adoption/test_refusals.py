@@ -21,6 +21,7 @@ from tests.sqlserver.adoption.schemas import (
     column,
     old_schema,
     old_table,
+    our_schema,
     primary_key,
     with_columns,
     without,
@@ -203,6 +204,13 @@ def test_a_procedure_that_something_is_bound_to() -> None:
 def test_a_table_of_our_name_that_is_not_ours() -> None:
     source = old_table("Source", [column("SourceId", "int", 4)], primary_key("Source", "SourceId"))
     assert "table Source is there and is not ours (SourceId differs)" in refusals(source)
+
+
+def test_a_table_like_ours_with_a_column_that_a_migration_would_add() -> None:
+    tables = our_schema().tables
+    inference = with_columns(tables["inference"], column("IngestHour", "char", 16))
+    assert "table Inference is there and is not ours (IngestHour differs)" in refusals(inference)
+    assert "Inference" not in refusals(tables["inference"])
 
 
 def test_a_schema_without_any_old_table() -> None:

@@ -73,6 +73,11 @@ def test_the_names_that_later_migrations_need_are_known() -> None:
     assert "Atom" not in names
 
 
-def test_the_columns_that_features_add_are_known() -> None:
-    assert later_columns(()) == {}
-    assert later_columns(FEATURES) == {"AtomEmbedding": ("SpatialKey",)}
+def test_the_columns_that_migrations_and_features_add_are_known() -> None:
+    assert later_columns(()) == {
+        "Inference": ("InferenceNumber", "IngestHour"),
+        "SourceRun": ("RunName",),
+        "EmbeddingModel": ("ArtifactName",),
+        "ProjectionModel": ("ArtifactName",),
+    }
+    assert later_columns(FEATURES) == later_columns(()) | {"AtomEmbedding": ("SpatialKey",)}

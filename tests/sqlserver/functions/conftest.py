@@ -33,4 +33,4 @@ def server(functions: Server) -> Iterator[Server]:
     before = {name: list(table.rows) for name, table in functions.tables.items()}
     yield functions
     for name, table in functions.tables.items():
-        table.rows[:] = before[name]
+        table.restore(before[name])

@@ -157,11 +157,28 @@ def table_types(broker: str = "table_broker") -> dict[str, list[tuple[str, str]]
     return table_types_in(file_set(broker))
 
 
+@cache
+def views() -> dict[str, Node]:
+    """The queries of the views that both brokers have, by their names."""
+    statements = [view for script in file_set(BROKERS[0]) for view in script.tree.walk("CreateViewStatement")]
+    return {last_name(view["SchemaObjectName"]): view["SelectStatement"]["QueryExpression"] for view in statements}
+
+
+def view_columns(name: str) -> list[str]:
+    """The columns of a view, in order."""
+    elements = views()[name].all("SelectElements")
+    return [
+        str(e["ColumnName"]["Value"]) if e.get("ColumnName") else last_name(e["Expression"]["MultiPartIdentifier"])
+        for e in elements
+    ]
+
+
 def result_columns(procedure: Procedure, among: dict[str, Procedure] | None = None) -> list[str] | None:
     """The columns of a procedure's last result set, or None where it returns no rows.
 
     An EXEC whose rows pass through counts with what is called, if `among` holds it (default: the installation's procedures).
-    A column without a name is "". Raises ValueError for SELECT *, which no reader can rely on.
+    A column without a name is "". A star stands for the columns of a view of ours; raises ValueError for any other, which no reader can
+    rely on.
     """
     last: list[str] | None = None
     for statement in _statements(procedure.node["StatementList"]):
@@ -201,15 +218,27 @@ def _columns(query: Node, procedure: Procedure) -> list[str] | None:
         return _columns(query["QueryExpression"], procedure)
     if any(element.kind == "SelectSetVariable" for element in query.all("SelectElements")):
         return None
-    return _names(query.all("SelectElements"), procedure)
+    return _names(query.all("SelectElements"), procedure, query.get("FromClause"))
 
 
-def _names(elements: list[Node], procedure: Procedure) -> list[str]:
+def _names(elements: list[Node], procedure: Procedure, tables: Node | None = None) -> list[str]:
     names = []
     for element in elements:
         if element.kind == "SelectStarExpression":
-            raise ValueError(f"{procedure.name}: SELECT * returns whatever the table has; name the columns")
+            names += _columns_behind(element, procedure, tables)
+            continue
         alias, expression = element.get("ColumnName"), element["Expression"]
         is_column = expression.kind == "ColumnReferenceExpression" and expression.get("MultiPartIdentifier")
         names.append(alias["Value"] if alias else last_name(expression["MultiPartIdentifier"]) if is_column else "")
     return names
+
+
+def _columns_behind(star: Node, procedure: Procedure, tables: Node | None) -> list[str]:
+    """The columns for which `a.*` stands, of a derived table or a view with that alias."""
+    alias = last_name(star["Qualifier"]) if star.get("Qualifier") else None
+    for table in tables.walk("QueryDerivedTable", "NamedTableReference") if tables and alias else ():
+        if table.get("Alias") and table["Alias"]["Value"] == alias:
+            query = table.get("QueryExpression") or views().get(last_name(table["SchemaObject"]))
+            if query and (names := _columns(query, procedure)):
+                return names
+    raise ValueError(f"{procedure.name}: SELECT * returns whatever the table has; name the columns")

@@ -10,13 +10,17 @@ import numpy as np
 from tests.tools.tsql.tree import Node
 from tests.tools.tsql_evaluator.values import (
     FUNCTIONS,
+    ByteText,
     NText,
+    SqlError,
     Type,
     Unsupported,
     Value,
     binary_operator,
     comparison,
     concat,
+    is_binary,
+    like,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 Frame = dict[Any, Value]
 """Values by name: variables (@x), columns (alias.x and x, an inner query's hide an outer's), aggregates by the id of their node."""
 Run = Callable[[Frame], Value]
+AGGREGATES = ("SUM", "COUNT", "COUNT_BIG", "MIN", "MAX", "STRING_AGG")
 
 
 @dataclass
@@ -58,7 +63,10 @@ def expression(node: Node, scope: Scope) -> Run:
     """The closure of a scalar expression."""
     if node.kind not in _SCALARS:
         raise Unsupported(f"{node.kind} at {node.line}:{node.column}")
-    return _SCALARS[node.kind](node, scope)
+    run = _SCALARS[node.kind](node, scope)
+    if is_binary(node.get("Collation")):
+        return null_in_null_out(ByteText, [run])
+    return run
 
 
 def _literal(value: Value) -> Run:
@@ -96,6 +104,22 @@ def _convert(node: Node, scope: Scope) -> Run:
     return lambda frame: target.convert(value(frame), style)
 
 
+def _try_convert(node: Node, scope: Scope) -> Run:
+    convert = _convert(node, scope)
+
+    def run(frame: Frame) -> Value:
+        try:
+            return convert(frame)
+        except (SqlError, ValueError):
+            return None
+
+    return run
+
+
+def _next_value(node: Node, scope: Scope) -> Run:
+    return lambda frame: next(scope.server.sequence)
+
+
 def _case(node: Node, scope: Scope) -> Run:
     branches = []
     for clause in node.all("WhenClauses"):
@@ -121,7 +145,7 @@ def _null_if(node: Node, scope: Scope) -> Run:
 
 
 def _call(node: Node, scope: Scope) -> Run:
-    if node.get("OverClause") or node["FunctionName"]["Value"].upper() in ("SUM", "COUNT"):
+    if node.get("OverClause") or (not node.get("CallTarget") and node["FunctionName"]["Value"].upper() in AGGREGATES):
         return lambda frame: frame[id(node)]  # the query has computed it
     name, target = node["FunctionName"]["Value"], node.get("CallTarget")
     arguments = [expression(argument, scope) for argument in node.all("Parameters")]
@@ -168,11 +192,16 @@ _SCALARS: dict[str, Callable[[Node, Scope], Run]] = {
     ),
     "UnaryExpression": _unary,
     "ConvertCall": _convert,
+    "TryConvertCall": _try_convert,
+    "NextValueForExpression": _next_value,
     "SearchedCaseExpression": _case,
     "SimpleCaseExpression": _case,
     "CoalesceExpression": _coalesce,
     "NullIfExpression": _null_if,
     "FunctionCall": _call,
+    "LeftFunctionCall": lambda node, scope: null_in_null_out(
+        lambda text, n: type(text)(text[:n]), [expression(part, scope) for part in node.all("Parameters")]
+    ),
     "UserDefinedTypePropertyAccess": _property,
     "ScalarSubquery": _scalar_subquery,
 }
@@ -188,6 +217,11 @@ def condition(node: Node, scope: Scope) -> Run:
         case "BooleanIsNullExpression":
             value, wanted = expression(node["Expression"], scope), not node.get("IsNot")
             return lambda frame: (value(frame) is None) == wanted
+        case "BooleanNotExpression":
+            inner = condition(node["Expression"], scope)
+            return lambda frame: None if (holds := inner(frame)) is None else not holds
+        case "LikePredicate":
+            return null_in_null_out(like(negated=bool(node.get("NotDefined"))), _sides(node, scope))
         case "ExistsPredicate":
             query = scope.server.query(node["Subquery"]["QueryExpression"], scope)
             return lambda frame: bool(query.run(frame))

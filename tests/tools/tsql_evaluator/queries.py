@@ -1,19 +1,13 @@
 """SELECT and FROM of T-SQL: from their trees to closures that return rows."""
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
-
-import numpy as np
 
 from tests.tools.tsql.tree import Node, last_name
 from tests.tools.tsql_evaluator.expressions import Frame, Run, Scope, condition, expression
-from tests.tools.tsql_evaluator.values import Unsupported, Value
-
-Rows = Callable[[Frame], Iterable[Frame]]
-"""From the frame around, what each row adds to it."""
-_OF_ITS_OWN = ("ScalarSubquery", "QueryDerivedTable", "QuerySpecification")
+from tests.tools.tsql_evaluator.grouping import Rows, aggregate_calls, grouped, sorting, with_window
+from tests.tools.tsql_evaluator.values import NText, Unsupported, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +19,70 @@ class Query:
 
 
 def compile_query(node: Node, scope: Scope) -> Query:
-    refused = node.get("UniqueRowFilter") == "Distinct" or node.get("HavingClause") or node.get("OffsetClause")
-    if node.kind != "QuerySpecification" or refused:
-        raise Unsupported(f"{node.kind} at {node.line}: DISTINCT, HAVING, OFFSET, UNION")
-    elements = node.all("SelectElements")
-    calls = [call for element in elements for call in _calls(element)]
+    if node.kind == "QueryParenthesisExpression":
+        return compile_query(node["QueryExpression"], scope)
+    if node.kind == "BinaryQueryExpression":
+        return _union(node, scope)
+    if node.kind != "QuerySpecification" or node.get("HavingClause") or node.get("OffsetClause"):
+        raise Unsupported(f"{node.kind} at {node.line}: HAVING, OFFSET")
+    columns = [column for element in node.all("SelectElements") for column in _columns(element, node, scope)]
+    calls = [call for element in node.all("SelectElements") for call in aggregate_calls(element)]
     rows = _from(node.get("FromClause"), scope)
     if where := node.get("WhereClause"):
         rows = filtered(rows, condition(where["SearchCondition"], scope))
-    if any(not call.get("OverClause") for call in calls):
-        rows = _grouped(node, rows, [call for call in calls if not call.get("OverClause")], scope)
+    if node.get("GroupByClause") or any(not call.get("OverClause") for call in calls):
+        rows = grouped(node, rows, [call for call in calls if not call.get("OverClause")], scope)
     for call in calls:
         if call.get("OverClause"):
-            rows = _with_window(rows, call, scope)
-    sort = _sorting(node.get("OrderByClause"), scope)
+            rows = with_window(rows, call, scope)
+    sort, is_distinct = sorting(node.get("OrderByClause"), scope), node.get("UniqueRowFilter") == "Distinct"
     top = expression(node["TopRowFilter"]["Expression"], scope) if node.get("TopRowFilter") else lambda frame: None
-    values = [expression(element["Expression"], scope) for element in elements]
 
     def run(frame: Frame) -> list[tuple[Value, ...]]:
         full = sort([{**frame, **row} for row in rows(frame)])
-        return [tuple(value(row) for value in values) for row in full[: top(frame)]]
+        if is_distinct:
+            return list(dict.fromkeys(tuple(value(row) for _, value in columns) for row in full))[: top(frame)]
+        return [tuple(value(row) for _, value in columns) for row in full[: top(frame)]]
 
-    return Query([_name_of(element) for element in elements], run)
+    return Query([name for name, _ in columns], run)
+
+
+def _union(node: Node, scope: Scope) -> Query:
+    """UNION and UNION ALL, in the order of columns of the result."""
+    if node["BinaryQueryExpressionType"] != "Union":
+        raise Unsupported(node["BinaryQueryExpressionType"])
+    first, second = (compile_query(node[f"{side}QueryExpression"], scope) for side in ("First", "Second"))
+    names, sort, keep_all = (
+        [name.lower() for name in first.names],
+        sorting(node.get("OrderByClause"), scope),
+        node.get("All"),
+    )
+
+    def run(frame: Frame) -> list[tuple[Value, ...]]:
+        rows = [*first.run(frame), *second.run(frame)]
+        full = sort([dict(zip(names, row, strict=True)) for row in (rows if keep_all else dict.fromkeys(rows))])
+        return [tuple(row.values()) for row in full]
+
+    return Query(first.names, run)
+
+
+def _columns(element: Node, query: Node, scope: Scope) -> Iterator[tuple[str, Run]]:
+    """A column of a SELECT by its name, or those for which `a.*` stands."""
+    if element.kind != "SelectStarExpression":
+        yield _name_of(element), expression(element["Expression"], scope)
+        return
+    alias = last_name(element["Qualifier"]).lower()
+    [table] = [
+        each for each in query["FromClause"].walk("QueryDerivedTable", "NamedTableReference") if alias_of(each) == alias
+    ]
+    inner = table.get("QueryExpression")
+    behind = compile_query(inner, scope) if inner else scope.server.view(last_name(table["SchemaObject"]))
+    assert behind, f"{alias}.* of a table: whatever it has"
+    yield from ((name, _value_of(f"{alias}.{name.lower()}")) for name in behind.names)
+
+
+def _value_of(name: str) -> Run:
+    return lambda frame: frame[name]
 
 
 def with_ctes(statement: Node, scope: Scope) -> Scope:
@@ -86,12 +122,14 @@ def source(node: Node, scope: Scope) -> Rows:
         case "UnqualifiedJoin" if node["UnqualifiedJoinType"] in ("CrossJoin", "CrossApply"):
             left, right = (source(node[f"{side}TableReference"], scope) for side in ("First", "Second"))
             return lambda frame: (one | other for one in left(frame) for other in right({**frame, **one}))
+        case "UnqualifiedJoin" if node["UnqualifiedJoinType"] == "OuterApply":
+            return _outer_apply(node, scope)
         case "QualifiedJoin" if node["QualifiedJoinType"] == "Inner":
             return _joined(node, scope)
         case "NamedTableReference":
             name = last_name(node["SchemaObject"]).lower()
-            if name in scope.ctes:
-                return _of_query(node, scope.ctes[name], lambda frame: frame)
+            if query := scope.ctes.get(name) or scope.server.view(name):
+                return _of_query(node, query, lambda frame: frame)
             table = scope.server.table(name)
             return lambda frame: _stored(node, table.rows)
         case "VariableTableReference":
@@ -104,6 +142,10 @@ def source(node: Node, scope: Scope) -> Rows:
             values = [[expression(v, scope) for v in row.all("ColumnValues")] for row in node.all("RowValues")]
             inline = Query(names, lambda frame: [tuple(value(frame) for value in row) for row in values])
             return _of_query(node, inline, lambda frame: frame)
+        case "OpenJsonTableReference":
+            text = expression(node["Variable"], scope)
+            items = Query(["value"], lambda frame: [(NText(json.dumps(item)),) for item in json.loads(text(frame))])
+            return _of_query(node, items, lambda frame: frame)
         case "SchemaObjectFunctionTableReference":
             function = scope.server.function(last_name(node["SchemaObject"]))
             arguments = [expression(argument, scope) for argument in node.all("Parameters")]
@@ -133,6 +175,15 @@ def _of_query(node: Node, query: Query, inner: Callable[[Frame], Frame]) -> Rows
     names = [name.lower() for name in query.names]
     keys = [*names, *(f"{alias_of(node)}.{name}" for name in names)]
     return lambda frame: (dict(zip(keys, row * 2, strict=True)) for row in query.run(inner(frame)))
+
+
+def _outer_apply(node: Node, scope: Scope) -> Rows:
+    """Each row with those of a derived table, or with NULL in its columns."""
+    left, table = source(node["FirstTableReference"], scope), node["SecondTableReference"]
+    right = source(table, scope)
+    names = [name.lower() for name in compile_query(table["QueryExpression"], scope).names]
+    nothing: Frame = dict.fromkeys([*names, *(f"{alias_of(table)}.{name}" for name in names)])
+    return lambda frame: (one | other for one in left(frame) for other in list(right({**frame, **one})) or [nothing])
 
 
 def _joined(node: Node, scope: Scope) -> Rows:
@@ -167,94 +218,3 @@ def _equality(node: Node, alias: str, scope: Scope) -> tuple[Run, Run] | None:
         if names[other] == {alias} and alias not in names[one]:
             return expression(both[one], scope), expression(both[other], scope)
     return None
-
-
-# ---- aggregates, window functions, order
-
-
-def _calls(node: Node) -> Iterator[Node]:
-    """Aggregates and window functions of this query, not those of subqueries."""
-    if node.kind == "FunctionCall" and (
-        node.get("OverClause")
-        or (not node.get("CallTarget") and node["FunctionName"]["Value"].upper() in ("SUM", "COUNT"))
-    ):
-        yield node
-        return
-    for child in node.children():
-        if child.kind not in _OF_ITS_OWN:
-            yield from _calls(child)
-
-
-def _sum(total: Value, value: Value) -> Value:
-    """From left to right; NULL is left out, and the sum of nothing is NULL."""
-    return value if total is None else total if value is None else total + value
-
-
-def _aggregate(call: Node, scope: Scope) -> Callable[[list[Frame]], Value]:
-    name, [argument] = call["FunctionName"]["Value"].upper(), call.all("Parameters")
-    if call.get("UniqueRowFilter") == "Distinct":
-        raise Unsupported("DISTINCT")
-    if argument.kind == "ColumnReferenceExpression" and argument["ColumnType"] == "Wildcard":
-        return lambda rows: np.int32(len(rows))
-    run = expression(argument, scope)
-    if name == "COUNT":
-        return lambda rows: np.int32(sum(run(row) is not None for row in rows))
-
-    def total(rows: list[Frame]) -> Value:
-        result = None
-        for row in rows:
-            result = _sum(result, run(row))
-        return result
-
-    return total
-
-
-def _grouped(node: Node, rows: Rows, calls: list[Node], scope: Scope) -> Rows:
-    """One row for each group, with the aggregates in it."""
-    group_by = node["GroupByClause"].all("GroupingSpecifications") if node.get("GroupByClause") else []
-    keys = [expression(specification["Expression"], scope) for specification in group_by]
-    totals = [(id(call), _aggregate(call, scope)) for call in calls]
-
-    def groups(frame: Frame) -> Iterator[Frame]:
-        found: dict[tuple[Value, ...], list[Frame]] = {} if group_by else {(): []}
-        for row in rows(frame):
-            full = {**frame, **row}
-            found.setdefault(tuple(key(full) for key in keys), []).append(full)
-        for members in found.values():
-            yield {**(members[0] if members else {}), **{identity: total(members) for identity, total in totals}}
-
-    return groups
-
-
-def _with_window(rows: Rows, call: Node, scope: Scope) -> Rows:
-    """The rows with ROW_NUMBER, or with a sum over those up to each."""
-    name, over = call["FunctionName"]["Value"].upper(), call["OverClause"]
-    partition = [expression(part, scope) for part in over.all("Partitions")]
-    sort, window = _sorting(over["OrderByClause"], scope), over.get("WindowFrameClause")
-    if name not in ("SUM", "ROW_NUMBER") or (name == "SUM" and not (window and window["WindowFrameType"] == "Rows")):
-        raise Unsupported(f"{name} OVER, but for ROWS UNBOUNDED PRECEDING")
-    value = expression(call.all("Parameters")[0], scope) if name == "SUM" else lambda frame: np.int64(1)
-    of_partition: Callable[[Frame], Any] = lambda row: tuple(run(row) for run in partition)  # noqa: E731
-
-    def rows_with_window(frame: Frame) -> Iterator[Frame]:
-        full = [{**frame, **row} for row in rows(frame)]
-        for _, members in groupby(sorted(full, key=of_partition), key=of_partition):
-            total = None
-            for row in sort(list(members)):
-                total = _sum(total, value(row))
-                yield {**row, id(call): total}
-
-    return rows_with_window
-
-
-def _sorting(clause: Node | None, scope: Scope) -> Callable[[list[Frame]], list[Frame]]:
-    """What puts rows in this order; NULL comes before every value."""
-    elements = clause.all("OrderByElements") if clause else []
-    keys = [(expression(e["Expression"], scope), e["SortOrder"] == "Descending") for e in elements]
-
-    def sort(rows: list[Frame]) -> list[Frame]:
-        for run, descending in reversed(keys):
-            rows = sorted(rows, key=lambda row: ((v := run(row)) is not None, v), reverse=descending)
-        return rows
-
-    return sort

@@ -1,12 +1,13 @@
 """A small stand-in for SQL Server that executes this project's own T-SQL: what it computes must be what Python computes.
 
 Microsoft's parser reads the files, so that precedence and grammar are the server's. It knows the statements and functions that
-landmarks, Hilbert values, cosines and the search use, refuses every other, and says nothing of locks, plans, rights or speed.
+landmarks, Hilbert values, cosines, the search and the graph use, refuses every other, and says nothing of locks, plans, rights or speed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Table:
     required: set[str] = field(default_factory=set)
     identity: str = ""
     rows: list[Row] = field(default_factory=list)
+    changed: Callable[[], object] = lambda: None
 
     @classmethod
     def of(cls, definition: Node, server: "Server") -> "Table":
@@ -41,7 +43,7 @@ class Table:
             if formula := node.get("ComputedColumnExpression"):
                 table.computed[name] = expression(formula, Scope(server))
                 continue
-            table.types[name] = Type.of(node["DataType"])
+            table.types[name] = Type.of(node["DataType"], node.get("Collation"))
             nullable = [c for c in node.all("Constraints") if c.kind == "NullableConstraintDefinition"]
             if nullable and not nullable[0].get("Nullable"):
                 table.required.add(name)
@@ -67,6 +69,12 @@ class Table:
                 raise SqlError(515, f"{name} must not be NULL")
         for name, compute in self.computed.items():
             row[name] = compute(row)
+        self.changed()
+
+    def restore(self, rows: list[Row]) -> None:
+        """Have these rows again, and no others."""
+        self.rows[:] = rows
+        self.changed()
 
 
 @dataclass
@@ -112,6 +120,12 @@ class Server:
         self._types: dict[str, Table] = {}
         self._functions: dict[str, Function] = {}
         self._procedures: dict[str, Node] = {}
+        self._views: dict[str, Node] = {}
+        self._compiled_views: dict[str, Query] = {}
+        self._view_rows: dict[str, list[tuple[Value, ...]]] = {}
+        """Rows of views, until a row of a table changes: to compute them anew for each row that they are joined to takes for ever."""
+        self._triggers: dict[str, list[Node]] = {}
+        self.sequence = map(np.int64, count(1))
         self._compiled: dict[str, tuple[Scope, Step]] = {}
         with np.errstate(all="raise", under="ignore"):
             for script in scripts:
@@ -126,8 +140,14 @@ class Server:
                 self._functions[last_name(node["Name"]).lower()] = Function(self, node)
             case "CreateProcedureStatement":
                 self._procedures[last_name(node["ProcedureReference"]["Name"]).lower()] = node
+            case "CreateViewStatement":
+                self._views[last_name(node["SchemaObjectName"]).lower()] = node["SelectStatement"]["QueryExpression"]
+            case "CreateTriggerStatement" if [a["TriggerActionType"] for a in node.all("TriggerActions")] == ["Insert"]:
+                self._triggers.setdefault(last_name(node["TriggerObject"]["Name"]).lower(), []).append(node)
             case "CreateTableStatement":
-                self.tables[last_name(node["SchemaObjectName"]).lower()] = Table.of(node["Definition"], self)
+                table = Table.of(node["Definition"], self)
+                table.changed = self._view_rows.clear
+                self.tables[last_name(node["SchemaObjectName"]).lower()] = table
             case "CreateTypeTableStatement":
                 self._types[last_name(node["Name"]).lower()] = Table.of(node["Definition"], self)
             case "InsertStatement":
@@ -152,6 +172,18 @@ class Server:
         with np.errstate(all="raise", under="ignore"):
             return self.run_procedure(procedure, {f"@{name.lower()}": value for name, value in parameters.items()})
 
+    def rows(self, view: str) -> list[Row]:
+        """The rows of a view."""
+        query = self.view(view)
+        assert query, f"there is no view {view}"
+        with np.errstate(all="raise", under="ignore"):
+            return [dict(zip(query.names, row, strict=True)) for row in query.run({})]
+
+    def insert(self, table: str, rows: Iterable[Row]) -> None:
+        """Insert rows in one statement, as a client does: triggers fire."""
+        with np.errstate(all="raise", under="ignore"):
+            self.insert_rows(self.tables[table.lower()], rows, table)
+
     # ---- what compiled code asks
 
     def query(self, node: Node, scope: Scope) -> Query:
@@ -160,6 +192,30 @@ class Server:
     def table(self, name: str) -> Table:
         return self.tables[name.lower()]
 
+    def view(self, name: str) -> Query | None:
+        """A view; compiled when it is first asked for, so that it may be defined before what it reads."""
+        name = name.lower()
+        if name in self._views and name not in self._compiled_views:
+            query = compile_query(self._views[name], Scope(self))
+            self._compiled_views[name] = Query(query.names, lambda frame: self._rows_of_view(name, query))
+        return self._compiled_views.get(name)
+
+    def _rows_of_view(self, name: str, query: Query) -> list[tuple[Value, ...]]:
+        if name not in self._view_rows:
+            self._view_rows[name] = query.run({})
+        return self._view_rows[name]
+
+    def insert_rows(self, table: Table, rows: Iterable[Row], name: str = "") -> None:
+        """Insert rows into a table; where it is one that has a name, its triggers fire once for all of them."""
+        before = len(table.rows)
+        for row in rows:
+            table.insert(row)
+        names = [*table.types, *table.computed]
+        inserted = [tuple(row[column] for column in names) for row in table.rows[before:]]
+        for trigger in self._triggers.get(name.lower(), []):
+            scope = Scope(self, ctes={"inserted": Query(names, lambda frame: inserted)})
+            _block(trigger["StatementList"].all("Statements"), scope)(Frame({RESULTS: []}))
+
     def table_type(self, name: str) -> Table:
         return self._types[name.lower()]
 
@@ -167,7 +223,8 @@ class Server:
         return self._functions[name.lower()]
 
     def run_procedure(self, name: str, given: dict[str, Any]) -> list[list[Row]]:
-        node, scope, frame = self._procedures[name.lower()], Scope(self), Frame({RESULTS: []})
+        node, frame = self._procedures[name.lower()], Frame({RESULTS: []})
+        scope, body = self._compiled.get(name.lower()) or (Scope(self), None)
         for parameter in node.all("Parameters"):
             variable = parameter["VariableName"]["Value"].lower()
             if parameter.get("Modifier") == "ReadOnly":
@@ -178,7 +235,10 @@ class Server:
             default = [expression(parameter["Value"], scope)(frame)] if parameter.get("Value") else []
             frame[variable] = type_.convert(given.pop(variable, *default))
         assert not given, f"8145: {name} has no parameter {', '.join(given)}"
-        _block(node["StatementList"].all("Statements"), scope)(frame)
+        if body is None:
+            body = _block(node["StatementList"].all("Statements"), scope)
+            self._compiled[name.lower()] = scope, body
+        body(frame)
         results: list[list[Row]] = frame[RESULTS]
         return results
 
@@ -284,10 +344,11 @@ def _insert(node: Node, scope: Scope) -> Step:
     rows, target = _rows_to_insert(insert["InsertSource"], with_ctes(node, scope)), insert["Target"]
 
     def run(frame: Frame) -> None:
-        is_variable = target.kind == "VariableTableReference"
-        table = frame[target["Variable"]["Name"].lower()] if is_variable else scope.server.table(_name(target))
-        for row in rows(frame):
-            table.insert(dict(zip(columns, row, strict=True)))
+        new = [dict(zip(columns, row, strict=True)) for row in rows(frame)]
+        if target.kind == "VariableTableReference":
+            scope.server.insert_rows(frame[target["Variable"]["Name"].lower()], new)
+        else:
+            scope.server.insert_rows(scope.server.table(_name(target)), new, _name(target))
 
     return run
 

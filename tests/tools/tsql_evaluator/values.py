@@ -8,8 +8,10 @@ import hashlib
 import math
 import operator
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +40,10 @@ class NText(str):
     """nvarchar: two bytes a character where it is hashed or measured."""
 
 
+class ByteText(NText):
+    """nvarchar of a collation that compares byte by byte (BIN2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A point of type geometry."""
@@ -53,19 +59,26 @@ class Point:
         return cls(x, y, z, srid)
 
 
+def is_binary(collation: Node | None) -> bool:
+    """Whether a collation compares byte by byte; those in UTF-8 are of varchar, which is never compared here."""
+    return collation is not None and collation["Value"].endswith("_BIN2")
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """A type as it is written; `length` is None for max and for types that have none."""
 
     name: str
     length: int | None = None
+    is_exact: bool = False
+    """Of a collation that compares byte by byte."""
 
     @classmethod
-    def of(cls, node: Node) -> "Type":
+    def of(cls, node: Node, collation: Node | None = None) -> "Type":
         name, parameters = last_name(node["Name"]).lower(), node.all("Parameters")
         sized = "char" in name or "binary" in name
         length = str(parameters[0].get("Value") or "max").lower() if parameters else "1"
-        return cls(name, int(length) if sized and length != "max" else None)
+        return cls(name, int(length) if sized and length != "max" else None, is_exact=is_binary(collation))
 
     def convert(self, value: Value, style: int = 0) -> Value:
         """The value as one of this type. NULL stays NULL; what does not fit is error 8115, as on the server."""
@@ -75,6 +88,8 @@ class Type:
             return self._integer(value)
         if self.name == "float" and not isinstance(value, bytes):
             return np.float64(value)
+        if "binary" in self.name and isinstance(value, str) and style == 2:
+            value = bytes.fromhex(value)
         if "binary" in self.name and isinstance(value, str):
             value = value.encode()  # every text of ours that is converted so is of a UTF-8 collation
         if "binary" in self.name and isinstance(value, bytes):
@@ -111,7 +126,8 @@ class Type:
         if self.length is not None and len(text) > self.length:
             raise SqlError(8115, f"{text!r} does not fit {self.name}({self.length})")
         text = text.ljust(self.length or 0) if self.name in ("char", "nchar") else text
-        return NText(text) if self.name.startswith("n") else text
+        kind = ByteText if self.is_exact or isinstance(value, ByteText) else NText if self.name.startswith("n") else str
+        return kind(text)
 
 
 def _divide(x: Value, y: Value) -> Value:
@@ -157,12 +173,13 @@ def binary_operator(name: str) -> Callable[[Value, Value], Value]:
 
 
 def comparison(name: str) -> Callable[[Value, Value], bool]:
-    """A comparison of two values that are not NULL; text as the usual collations compare it."""
+    """A comparison of two values that are not NULL; text as the usual collations compare it, or as that of either side does."""
     compare = _COMPARISONS[name]
 
     def run(x: Value, y: Value) -> bool:
         if isinstance(x, str):
-            x, y = x.rstrip(" ").casefold(), y.rstrip(" ").casefold()
+            x, y, is_exact = x.rstrip(" "), y.rstrip(" "), isinstance(x, ByteText) or isinstance(y, ByteText)
+            x, y = (x, y) if is_exact else (x.casefold(), y.casefold())
         return bool(compare(x, y))
 
     return run
@@ -197,9 +214,26 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "SUBSTRING": _substring,
     "HASHBYTES": _sha256,
     "LOWER": str.lower,
+    "LEN": lambda x: np.int32(len(x.rstrip(" "))),
+    "REPLICATE": lambda x, n: type(x)(x * int(n)),
+    "STUFF": lambda x, start, length, by: x[: start - 1] + by + x[start - 1 + length :],
+    "NCHAR": lambda n: NText(chr(n)),
+    "NEWID": lambda: str(uuid.uuid4()).upper(),
+    "SYSUTCDATETIME": lambda: datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     "STPointFromText": Point.from_text,
 }
 """Built-in functions that are NULL as soon as an argument is."""
+
+
+def like(negated: bool) -> Callable[[str, str], bool]:
+    """LIKE and NOT LIKE, of two texts; sets are as in regular expressions."""
+
+    def run(text: str, pattern: str) -> bool:
+        parts = re.findall(r"\[.*?\]|%|.", pattern, re.DOTALL)
+        regular = "".join({"%": ".*", "_": "."}.get(p, p if len(p) > 1 else re.escape(p)) for p in parts)
+        return (re.fullmatch(regular, text, re.DOTALL) is None) == negated
+
+    return run
 
 
 def concat(values: list[Value]) -> str:

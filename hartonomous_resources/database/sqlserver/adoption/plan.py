@@ -21,12 +21,14 @@ from hartonomous_resources.database.sqlserver.adoption.adopted_tables import ado
 from hartonomous_resources.database.sqlserver.adoption.draft import Draft, quoted, rename_statement
 from hartonomous_resources.database.sqlserver.adoption.old_schema import (
     ADOPTED_TABLES,
+    OldColumn,
     OldSchema,
     adoption_statements,
 )
 from hartonomous_resources.database.sqlserver.adoption.target import (
     FEATURES,
     TABLES_MIGRATION,
+    Column,
     Constraint,
     Index,
     Sequence,
@@ -127,7 +129,7 @@ def plan_adoption(old: OldSchema, schema: str = "dbo", features: Collection[str]
             case Table() if definition.name in ADOPTED_TABLES:
                 adopt_table(draft, definition, indexes, later.get(definition.name, ()))
             case Table():
-                _accept_table(draft, definition)
+                _accept_table(draft, definition, later.get(definition.name, ()))
             case Index():
                 _create_index(draft, definition)
             case Sequence():
@@ -222,19 +224,23 @@ def _create_table(draft: Draft, table: Table) -> None:
     draft.statements.append(table.statement)
 
 
-def _accept_table(draft: Draft, table: Table) -> None:
-    """A table that the old system is not known to have: it must be ours."""
-    for column in table.columns:
-        there = draft.old.column(table.name, column.name)
-        same_type = there and (
-            there.type_text == column.type_text or {there.type, column.type} == {"timestamp", "rowversion"}
+def _accept_table(draft: Draft, table: Table, later: Collection[str]) -> None:
+    """A table that the old system is not known to have: it must be ours, without the columns that `later` migrations add to it."""
+    there = {column.name: draft.old.column(table.name, column.name) for column in table.columns}
+    differing = [column.name for column in table.columns if not _is_ours(column, there[column.name])]
+    differing += [name for name in later if draft.old.column(table.name, name)]
+    if differing:
+        draft.refusals.append(
+            f"table {table.name} is there and is not ours ({differing[0]} differs): move it away with "
+            f"CREATE SCHEMA {SET_ASIDE_SCHEMA} and ALTER SCHEMA {SET_ASIDE_SCHEMA} TRANSFER {table.name}, then adopt again"
         )
-        if not there or (not column.computed_as and not same_type):
-            draft.refusals.append(
-                f"table {table.name} is there and is not ours ({column.name} differs): move it away with "
-                f"CREATE SCHEMA {SET_ASIDE_SCHEMA} and ALTER SCHEMA {SET_ASIDE_SCHEMA} TRANSFER {table.name}, then adopt again"
-            )
-            return
+
+
+def _is_ours(column: Column, there: OldColumn | None) -> bool:
+    if there is None:
+        return False
+    same_type = there.type_text == column.type_text or {there.type, column.type} == {"timestamp", "rowversion"}
+    return same_type or column.computed_as is not None
 
 
 def _create_index(draft: Draft, index: Index) -> None:
