@@ -44,10 +44,11 @@ class GraphResource(dg.ConfigurableResource[Graph]):
     """The provenance graph."""
 
     settings: dg.ResourceDependency[Settings]
+    database: dg.ResourceDependency[Database]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Graph]:
-        with closing(open_graph(self.settings)) as opened:
+        with closing(open_graph(self.settings, self.database)) as opened:
             yield opened
 
 
@@ -76,10 +77,11 @@ class BlobsResource(dg.ConfigurableResource[Blobs]):
 def all_resources() -> dict[str, object]:
     """Return the resources by the names under which assets ask for them."""
     settings = SettingsResource()
+    database = DatabaseResource(settings=settings)
     return {
         "settings": settings,
-        "database": DatabaseResource(settings=settings),
-        "graph": GraphResource(settings=settings),
+        "database": database,
+        "graph": GraphResource(settings=settings, database=database),
         "gpu": GpuResource(settings=settings),
         "blobs": BlobsResource(settings=settings),
     }

@@ -10,7 +10,7 @@ from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.materialized import MaterializedGraph
 from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
+from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.vectors.protocol import VectorIndex
 
@@ -58,13 +58,16 @@ def database_of(settings: Settings) -> Database:
     return SqliteDatabase(settings.database_path, connections=settings.connections)
 
 
-def open_graph(settings: Settings) -> Graph:
-    """Return the graph of a home. It is not touched until used, so that a broken graph fails only what needs it."""
+def open_graph(settings: Settings, database: Database) -> Graph:
+    """Return the graph of a home: its copy in Neo4j, or the views of the database.
+
+    It is not touched until used, so that a broken copy fails only what needs it.
+    """
     if settings.neo4j_uri is not None:
         from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 
         return Neo4jGraph(settings)
-    return SqliteGraph(settings.graph_path, settings.connections)
+    return TableGraph(database)
 
 
 def open_compute(settings: Settings) -> Compute:
@@ -101,10 +104,11 @@ def open_resources(settings: Settings | None = None) -> Resources:
     The caller closes it. Raises DatabaseUnavailable or SchemaMismatch.
     """
     settings = settings or Settings()
+    database = open_database(settings)
     return Resources(
         settings,
-        open_database(settings),
-        open_graph(settings),
+        database,
+        open_graph(settings, database),
         open_compute(settings),
         open_blobs(settings),
         open_vectors(settings),

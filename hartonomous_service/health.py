@@ -13,7 +13,7 @@ from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.disk_space import free_bytes, lacks_space
-from hartonomous_resources.resources import open_database, open_graph
+from hartonomous_resources.resources import database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
@@ -40,7 +40,8 @@ def check_health(settings: Settings) -> dict[str, Any]:
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
         _run_check(_database, settings, counted),
-        *(_run_check(check, settings) for check in (_graph, _text_model)),
+        _run_check(_graph, settings, counted),
+        _run_check(_text_model, settings),
         *(_run_check(check, counted) for check in (_queues, _dead_letters, _jobs, _clock)),
         *(_run_check(check, settings) for check in (_disk, _daemon)),
     ]
@@ -105,8 +106,10 @@ def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[st
     ]
 
 
-def _graph(settings: Settings) -> Outcome:
-    with closing(open_graph(settings)) as graph:
+def _graph(settings: Settings, counted: list[_Counts]) -> Outcome:
+    if settings.neo4j_uri is None:
+        return (HEALTHY, "views of the database") if counted else (UNHEALTHY, "not known: the database does not answer")
+    with closing(database_of(settings)) as database, closing(open_graph(settings, database)) as graph:
         try:
             nodes, _ = graph.counts(None)
         except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy

@@ -41,7 +41,7 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         "deadLetters": dead,
         "bytesIn": totals["bytesIn"],
         "bytesStored": totals["bytesStored"],
-        "bytesOnDisk": resources.database.bytes_on_disk() + resources.graph.bytes_on_disk() + blob_bytes,
+        "bytesOnDisk": resources.database.bytes_on_disk() + blob_bytes,
         "dedupRatio": round(totals["bytesIn"] / totals["bytesStored"], 3) if totals["bytesStored"] else None,
         "graph": graph,
     }

@@ -1,6 +1,6 @@
 """The implementations that the contract tests run against.
 
-A further backend is one more entry in `DATABASES`, `GRAPHS`, `COMPUTES` or `VECTOR_INDEXES`.
+A further backend is one more entry in `DATABASES`, `COMPUTES` or `VECTOR_INDEXES`.
 """
 
 import os
@@ -22,12 +22,9 @@ from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver.connection import connect
 from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
-from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.vectors.exact import ExactVectors
 from hartonomous_resources.vectors.protocol import VectorIndex
-from tests.tools.neo4j.server import open_empty_graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +44,6 @@ class DatabaseBackend:
     drop: Callable[[str], None] = lambda _location: None
     variable: str | None = None
     """Environment variable that says where the server is; None for what needs no server."""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphBackend:
-    """An implementation of the graph protocol."""
-
-    open: Callable[[Path], Graph]
-    """Open an empty graph (in this folder, if it is a file); without a server, skip the test, or fail it in CI."""
 
 
 TEST_SQLSERVER = "HARTONOMOUS_TEST_SQLSERVER_DSN"
@@ -118,10 +107,6 @@ DATABASES: dict[str, DatabaseBackend] = {
         drop=_drop_sqlserver_database,
         variable=TEST_SQLSERVER,
     ),
-}
-GRAPHS: dict[str, GraphBackend] = {
-    "sqlite": GraphBackend(open=lambda folder: SqliteGraph(folder / "graph.db")),
-    "neo4j": GraphBackend(open=lambda _folder: open_empty_graph()),
 }
 VECTOR_INDEXES: dict[str, Callable[[Path], VectorIndex]] = {
     "young": lambda folder: ExactVectors(folder, graph_rows=1_000_000),

@@ -17,7 +17,7 @@ from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
+from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.resources import Resources, open_blobs, open_compute, open_vectors
 from hartonomous_resources.settings import Settings
 
@@ -142,7 +142,7 @@ def broken_invariants(database: Database, *statements: str) -> dict[str, list[Ro
 
 def open_home(folder: Path, database: Database, graph: Graph | None = None, **settings: Any) -> Resources:
     """Open a home in `folder` whose messages may name the files of `folder / "files"`. It loads no model before it embeds something."""
-    graph = graph or SqliteGraph(folder / "graph.db")
+    graph = graph or TableGraph(database)
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})

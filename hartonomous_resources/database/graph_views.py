@@ -4,6 +4,7 @@ A node's view is named after its label, an edge's after what it joins: `Atom_ING
 the names that are made here from the vocabulary ever get into a statement.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -45,3 +46,22 @@ class EdgeView:
 EDGE_VIEWS: Final[tuple[EdgeView, ...]] = tuple(
     EdgeView(start, name, end) for name, kind in EDGE_KINDS.items() for start, end in kind.joins
 )
+
+
+_ENDS: Final = ("Label", "Number", "Key", "FromLabel", "FromNumber", "ToLabel", "ToNumber")
+
+
+def node_properties(row: Mapping[str, object]) -> dict[str, object]:
+    """Return what the graph shows of a row of a node view: its other columns, in camelCase and in order; what is NULL is left out."""
+    return {
+        column[0].lower() + column[1:]: value
+        for column, value in sorted(row.items())
+        if value is not None and column not in _ENDS
+    }
+
+
+def edge_properties(row: Mapping[str, object]) -> dict[str, object]:
+    """Return what the graph shows of a row of an edge view; the tenant is that of its ends."""
+    properties = node_properties(row)
+    del properties["tenantId"]
+    return properties

@@ -1,9 +1,9 @@
 """The provenance graph in Neo4j, by the official driver."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, EdgeType, Label
 from hartonomous_resources.database.graph_views import EdgeView
@@ -11,25 +11,27 @@ from hartonomous_resources.graph.materialized import GraphChange
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, single_value
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import node_row, to_neo4j
-from hartonomous_resources.graph.neo4j_view import Neo4jView, count_downstream
+from hartonomous_resources.graph.neo4j_view import Neo4jView
 from hartonomous_resources.graph.neo4j_writing import Rows, digest_statements, statements_of_change
 from hartonomous_resources.graph.protocol import (
     Digest,
     Direction,
     Edge,
     Impact,
-    Name,
     Node,
+    NodeId,
+    Position,
     Subgraph,
     belongs_to_another_database,
 )
-from hartonomous_resources.graph.walks import ANY_DISTANCE, edges_along, nearest, shortest_path
+from hartonomous_resources.graph.walks import ANY_DISTANCE, count_downstream, edges_along, nearest, shortest_path
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
     import neo4j
 
 _ROWS_AT_ONCE = 10_000
+Answer = TypeVar("Answer")
 
 
 class Neo4jGraph:
@@ -104,43 +106,43 @@ class Neo4jGraph:
     def lineage(
         self,
         tenant_id: int,
-        label: Label,
-        key: str,
+        start: NodeId,
         depth: int,
         limit: int,
         *,
         direction: Direction = "both",
         as_of: str | None = None,
-        skip: int = 0,
+        after: Position | None = None,
     ) -> Subgraph:
-        def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
+        def answer(view: Neo4jView) -> Subgraph:
+            page = nearest(view, start, direction, depth, limit, after)
+            return Subgraph(*view.page(page.nodes, page.earlier), page.next)
+
+        return self._look(tenant_id, as_of, [start], answer)
+
+    def path(self, tenant_id: int, start: NodeId, end: NodeId, depth: int, *, as_of: str | None = None) -> Subgraph:
+        def answer(view: Neo4jView) -> Subgraph:
+            path = shortest_path(view, start, end, depth)
+            return Subgraph(view.nodes(path), edges_along(view, path))
+
+        return self._look(tenant_id, as_of, [start, end], answer)
+
+    def impact(self, tenant_id: int, start: NodeId, limit: int) -> Impact:
+        def answer(view: Neo4jView) -> Impact:
+            counts = count_downstream(view, start)
+            first = nearest(view, start, "downstream", ANY_DISTANCE, limit, Position(0, *start))
+            return Impact(counts, view.atoms_only_here(start), view.nodes(first.nodes), first.next is not None)
+
+        return self._look(tenant_id, None, [start], answer)
+
+    def _look(
+        self, tenant_id: int, as_of: str | None, starts: Iterable[NodeId], question: Callable[[Neo4jView], Answer]
+    ) -> Answer:
+        def work(transaction: "neo4j.ManagedTransaction") -> Answer:
             view = Neo4jView(transaction, tenant_id, as_of)
-            start = view.id_of(label, key), (label, key)
-            found = nearest(view, start, direction, depth, skip + limit + 1)
-            truncated = len(found) > skip + limit
-            if truncated:
-                found.popitem()
-            return Subgraph(*view.page(found, skip), truncated)
-
-        return self._connection.read(work)
-
-    def path(self, tenant_id: int, start: Name, end: Name, depth: int, *, as_of: str | None = None) -> Subgraph:
-        def work(transaction: "neo4j.ManagedTransaction") -> Subgraph:
-            view = Neo4jView(transaction, tenant_id, as_of)
-            path = shortest_path(view, (view.id_of(*start), start), (view.id_of(*end), end), depth)
-            return Subgraph(view.nodes(path), edges_along(view, path), False)
-
-        return self._connection.read(work)
-
-    def impact(self, tenant_id: int, label: Label, key: str, limit: int) -> Impact:
-        def work(transaction: "neo4j.ManagedTransaction") -> Impact:
-            view = Neo4jView(transaction, tenant_id)
-            node_id = view.id_of(label, key)
-            counts = count_downstream(view, node_id)
-            first = nearest(view, (node_id, (label, key)), "downstream", ANY_DISTANCE, limit + 1)
-            del first[node_id]
-            only_here = view.query("atoms_only_here", id=node_id)
-            return Impact(counts, only_here, view.nodes(first), sum(counts.values()) > len(first))
+            for start in starts:
+                view.find(start)
+            return question(view)
 
         return self._connection.read(work)
 

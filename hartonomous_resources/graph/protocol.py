@@ -1,13 +1,28 @@
-"""The interface of graph backends. Nodes and edges follow W3C PROV: atoms and sources are entities, runs and inferences activities."""
+"""The interface of the provenance graph. Nodes and edges follow W3C PROV: atoms and sources are entities, runs and inferences activities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from hartonomous_core.vocabulary import EdgeType, Label
 
+NodeId = tuple[Label, int]
+"""Label and number: what names a node within its tenant."""
 Name = tuple[Label, str]
-"""Label and key: what names a node within its tenant."""
+"""Label and key: what people call a node. Keys: an atom's hash in lower-case hex, else an id or a name as text."""
+
+
+class Position(NamedTuple):
+    """A place in a lineage, whose nodes are in order of distance, label and number: that of the last node of a page."""
+
+    distance: int
+    label: Label
+    number: int
+
+    @property
+    def node(self) -> NodeId:
+        """The node there."""
+        return self.label, self.number
 
 
 class GraphUnavailable(Exception):
@@ -16,17 +31,18 @@ class GraphUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node, named by label and key within its tenant. Keys: an atom's hash in lower-case hex, else an id as text."""
+    """A node. `properties` are what its view shows of it; what is NULL there is left out."""
 
     tenant_id: int
     label: Label
+    number: int
     key: str
     properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A typed edge between two nodes of one tenant, each given by its name."""
+    """A typed edge between two nodes of one tenant."""
 
     tenant_id: int
     start: Name
@@ -37,11 +53,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """Part of the graph; `truncated` says that more lies beyond the limits asked for."""
+    """Part of the graph. Where more lies beyond the limits asked for, `next` is the position after which that begins."""
 
     nodes: Sequence[Node]
     edges: Sequence[Edge]
-    truncated: bool
+    next: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,78 +92,50 @@ def belongs_to_another_database(name: str, owner: str) -> GraphUnavailable:
 
 
 class Graph(Protocol):
-    """The provenance graph.
+    """The provenance graph, to be asked.
 
-    Nodes and edges may carry the property `since`, the UTC time (text, as the tables hold it) at which they came to be; what has
+    Nodes and edges may have the property `since`, the UTC time (text, as the tables hold it) at which they came to be; what has
     none has always been. Edges point from what was made to what it was made from: along them is upstream. Two types are exceptions for
     `lineage` and `impact`. PRODUCED_ATOM points the other way and is not followed: the atom's GENERATED_BY to the inference says the same.
     SUPERSEDES is followed upstream only: nothing that was made of the new version was made of the old one.
+
+    Nodes are asked for by label and number; the database knows those of a key. Every question raises KeyError, with the node, when the
+    tenant's graph does not have it, and GraphUnavailable or a DatabaseError when the graph cannot be reached.
     """
 
     @property
     def name(self) -> str:
         """The name of this graph in messages to people."""
 
-    def claim(self, owner: str) -> None:
-        """Claim the graph for a database before writing to it; it stays that database's.
-
-        Raises GraphUnavailable when it belongs to another database, whose ids mean something else.
-        """
-
-    def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
-        """Write nodes, then edges, in one transaction; what is there already is updated. Raises GraphUnavailable."""
-
-    def delete(self, nodes: Sequence[Node]) -> None:
-        """Remove nodes and their edges."""
-
     def lineage(
         self,
         tenant_id: int,
-        label: Label,
-        key: str,
+        start: NodeId,
         depth: int,
         limit: int,
         *,
         direction: Direction = "both",
         as_of: str | None = None,
-        skip: int = 0,
+        after: Position | None = None,
     ) -> Subgraph:
-        """Find what lies upstream and downstream of one node, each up to `depth` edges away, in stable order: by distance, then label, then key.
+        """Find what lies upstream and downstream of one node, each up to `depth` edges away, in stable order: by distance, label and number.
 
-        Upstream is followed upwards only, and downstream downwards only. A page has the nodes `skip` to `skip + limit` and the edges by
-        which they were reached or that join them to nodes of this and earlier pages; `truncated` says that a further page has more.
-        What lies beyond `depth` was not asked for. With `as_of`, what came to be later is not there.
-
-        Raises KeyError when the tenant has no such node.
+        Upstream is followed upwards only, and downstream downwards only. A page has the first `limit` nodes, or those after a position,
+        and the edges by which they were reached or that join them to nodes of this and earlier pages. A node that comes between two
+        pages shifts nothing. What lies beyond `depth` was not asked for. With `as_of`, what came to be later is not there.
         """
 
-    def path(self, tenant_id: int, start: Name, end: Name, depth: int, *, as_of: str | None = None) -> Subgraph:
+    def path(self, tenant_id: int, start: NodeId, end: NodeId, depth: int, *, as_of: str | None = None) -> Subgraph:
         """Find one shortest path of at most `depth` edges between two nodes, along edges in either direction; empty when there is none.
 
         Nodes are in the order of the path. Of several shortest paths it is always the same one.
-
-        Raises KeyError when the tenant has no such node.
         """
 
-    def impact(self, tenant_id: int, label: Label, key: str, limit: int) -> Impact:
-        """Find everything downstream of a node at any distance: what would be affected if it went or were replaced.
-
-        Raises KeyError when the tenant has no such node.
-        """
+    def impact(self, tenant_id: int, start: NodeId, limit: int) -> Impact:
+        """Find everything downstream of a node at any distance: what would be affected if it went or were replaced."""
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
         """Count nodes by label and edges by type, of one tenant or of all."""
 
-    def digests(self, tenant_id: int, hour: str) -> dict[str, Digest]:
-        """Digest an hour of a tenant: `atoms`, `sources` and `inferences` whose property `ingestHour` it is, `edges`, the INGESTED_FROM
-        edges to those sources, and `uses`, the USED_ATOM and PRODUCED_ATOM edges of those inferences. The sums are of the property
-        `digest` of each."""
-
-    def keys(self, tenant_id: int, label: Label, after: str, limit: int) -> list[str]:
-        """Return the next `limit` keys of a label in text order, for a walk over all of them."""
-
     def close(self) -> None:
         """Give back connections; the next use opens new ones."""
-
-    def bytes_on_disk(self) -> int:
-        """Bytes that the graph occupies here; 0 for a server elsewhere."""

@@ -42,9 +42,9 @@ def lineage(
             help=f"Show at most so many nodes; by default {LIMIT:,}, for pictures {LIMIT_OF_PICTURES}.",
         ),
     ] = None,
-    skip: Annotated[
-        int, typer.Option(min=0, max=10_000_000, help="Skip so many nodes: the page begins after them.")
-    ] = 0,
+    after: Annotated[
+        str | None, typer.Option(metavar="NEXT", help="Go on after a page, with what that says as its next.")
+    ] = None,
     as_of: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Show only what existed at this ISO 8601 time; without a zone it is UTC."),
@@ -77,13 +77,13 @@ def lineage(
         )
     if output is not None and how == "text":
         raise typer.BadParameter("-o takes a format for programs or a picture: give --format, too")
-    if impact and (upstream or downstream or depth or skip or as_of or to):
+    if impact and (upstream or downstream or depth or after or as_of or to):
         raise typer.BadParameter(
             "--impact is all that is downstream now: of the other questions only --limit goes with it"
         )
     if impact and how not in ("text", "json"):
         raise typer.BadParameter(f"--impact gives counts and nodes without edges: text or json, not {how}")
-    if to is not None and (upstream or downstream or limit or skip):
+    if to is not None and (upstream or downstream or limit or after):
         raise typer.BadParameter("--to asks for a path: only --depth and --as-of go with it")
 
     from hartonomous_service.lineage import queries
@@ -96,7 +96,7 @@ def lineage(
         elif to is not None:
             result = queries.find_path(resources, name, to, tenant=tenant, depth=depth or _PATH_DEPTH, as_of=as_of)
         else:
-            query = queries.LineageQuery(name, tenant, depth or 4, limit, direction, as_of, skip)
+            query = queries.LineageQuery(name, tenant, depth or 4, limit, direction, as_of, after)
             result = queries.find_lineage(resources, query)
     if how == "text":
         (show_impact if impact else show_path if to is not None else show_lineage)(result)
@@ -125,7 +125,7 @@ def show_lineage(result: Any) -> None:
             f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has as many as --limit says"
         )
     if result["truncated"]:
-        out.print(f"… and there are more: --skip {result['next']} shows the next, --limit more of them")
+        out.print(f"… and there are more: --after {result['next']} shows the next, --limit more of them")
     if not result["nodes"]:
         out.print("nothing is left to show")
     elif not result["edges"]:

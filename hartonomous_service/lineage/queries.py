@@ -1,5 +1,6 @@
 """Queries the provenance graph: where a node came from, what was made from it, what depends on it, and what joins two nodes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -9,17 +10,30 @@ from pydantic import Field
 
 from hartonomous_core.clock import time_text
 from hartonomous_core.messages import PROVENANCE_QUEUE
-from hartonomous_core.vocabulary import LABELS
-from hartonomous_resources.database.transactions import query
-from hartonomous_resources.graph.protocol import Direction, Edge, Graph, GraphUnavailable, Impact, Name, Node, Subgraph
+from hartonomous_core.vocabulary import LABELS, Label
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.graph_rows import GRAPH_KEYS_BEGINNING, GRAPH_NODE_BY_KEY
+from hartonomous_resources.database.transactions import ask, query
+from hartonomous_resources.graph.protocol import (
+    Direction,
+    Edge,
+    Graph,
+    GraphUnavailable,
+    Name,
+    Node,
+    NodeId,
+    Position,
+    Subgraph,
+)
 from hartonomous_resources.resources import Resources
-from hartonomous_service.arguments import Skip, Tenant, Text, checked, validate
+from hartonomous_service.arguments import Tenant, Text, checked, validate
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
 _LABELS_IN_LOWER_CASE = {label.lower(): label for label in LABELS}
 _SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
 """Labels whose keys people see shortened, with the length of a whole key."""
 _SHORTEST = 8
+_POSITION = re.compile(rf"([0-9]{{1,2}})-({'|'.join(LABELS)})-([0-9]{{1,18}})", re.ASCII)
 
 MAX_DEPTH = 20
 MAX_NODES = 100_000
@@ -35,8 +49,8 @@ class LineageQuery:
     """The arguments of `find_lineage`.
 
     `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened.
-    `depth` edges are followed in each direction; at most `limit` nodes are returned, after the nearest `skip`. `as_of` is an ISO 8601
-    time, UTC unless it says otherwise, and then one as the tables hold it: what came later is left out.
+    `depth` edges are followed in each direction; at most `limit` nodes are returned, the nearest, or those after the page whose `next` is
+    `after`. `as_of` is an ISO 8601 time, UTC unless it says otherwise, and then one as the tables hold it: what came later is left out.
 
     Raises Invalid.
     """
@@ -47,11 +61,12 @@ class LineageQuery:
     limit: Limit = 1000
     direction: Direction = "both"
     as_of: Text | None = None
-    skip: Skip = 0
+    after: Text | None = None
 
     def __post_init__(self) -> None:
         validate(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
         parse_name(self.name)
+        parse_position(self.after)
         object.__setattr__(self, "as_of", parse_time(self.as_of))
 
 
@@ -59,32 +74,33 @@ class LineageQuery:
 def find_lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
     """Find the nodes and edges upstream (sources, models, runs) and downstream (what was made from it) of a node, the nearest first.
 
-    `truncated` says that the limit cut something off; the next page then begins at `next`.
+    `truncated` says that the limit cut something off; the next page is that after `next`.
 
     Raises NotFound when the tenant has no such node, Invalid when a shortened name fits several, Unavailable when the graph cannot be
     reached.
     """
-
-    def ask(graph: Graph) -> tuple[Name, Subgraph]:
-        node = _complete_name(graph, query.tenant, parse_name(query.name))
-        page = graph.lineage(
+    [(node, name)] = _resolve(resources, query.tenant, [query.name])
+    found = _ask(
+        resources,
+        query.tenant,
+        {node: name},
+        query.as_of,
+        lambda graph: graph.lineage(
             query.tenant,
-            *node,
+            node,
             query.depth,
             query.limit,
             direction=query.direction,
             as_of=query.as_of,
-            skip=query.skip,
-        )
-        return node, page
-
-    node, found = _ask(resources, query.as_of, ask)
+            after=parse_position(query.after),
+        ),
+    )
     return {
         "tenant": query.tenant,
-        "node": ":".join(node),
+        "node": ":".join(name),
         **_document(found),
-        "truncated": found.truncated,
-        "next": query.skip + query.limit if found.truncated else None,
+        "truncated": found.next is not None,
+        "next": found.next and "-".join(map(str, found.next)),
     }
 
 
@@ -103,12 +119,10 @@ def find_path(
     Raises what `LineageQuery` and `find_lineage` raise.
     """
     time = parse_time(as_of)
-
-    def ask(graph: Graph) -> Subgraph:
-        first, last = (_complete_name(graph, tenant, parse_name(name)) for name in (start, end))
-        return graph.path(tenant, first, last, depth, as_of=time)
-
-    return {"tenant": tenant, **_document(_ask(resources, time, ask)), "truncated": False}
+    ends = _resolve(resources, tenant, [start, end])
+    (first, _), (last, _) = ends
+    found = _ask(resources, tenant, dict(ends), time, lambda graph: graph.path(tenant, first, last, depth, as_of=time))
+    return {"tenant": tenant, **_document(found), "truncated": False}
 
 
 @checked
@@ -120,15 +134,11 @@ def find_impact(resources: Resources, name: Text, *, tenant: Tenant = 0, limit: 
 
     Raises what `LineageQuery` and `find_lineage` raise.
     """
-
-    def ask(graph: Graph) -> tuple[Name, Impact]:
-        node = _complete_name(graph, tenant, parse_name(name))
-        return node, graph.impact(tenant, *node, limit)
-
-    node, found = _ask(resources, None, ask)
+    [(node, whole)] = _resolve(resources, tenant, [name])
+    found = _ask(resources, tenant, {node: whole}, None, lambda graph: graph.impact(tenant, node, limit))
     return {
         "tenant": tenant,
-        "node": ":".join(node),
+        "node": ":".join(whole),
         "counts": dict(found.counts),
         "onlyHere": found.only_here,
         "nodes": [_node(node) for node in found.nodes],
@@ -159,22 +169,17 @@ def parse_name(name: str) -> Name:
     return label, key.lower() if label == "Atom" else key
 
 
-def _complete_name(graph: Graph, tenant: int, name: Name) -> Name:
-    """Complete a shortened name: return the name of the only node whose key begins so, else the name itself.
+def parse_position(text: str | None) -> Position | None:
+    """Read what an earlier page said as its `next`.
 
-    Raises Invalid when several keys begin so.
+    Raises Invalid.
     """
-    label, key = name
-    if not _SHORTEST <= len(key) < _SHORTENED.get(label, 0):
-        return name
-    try:
-        graph.lineage(tenant, label, key, 0, 1)  # a model may be called like the beginning of another
-        return name
-    except KeyError:
-        begin_so = [longer for longer in graph.keys(tenant, label, key, 2) if longer.startswith(key)]
-    if len(begin_so) > 1:
-        raise Invalid(f"the keys of several {label} nodes begin with {key}: give more of it")
-    return (label, begin_so[0]) if begin_so else name
+    if text is None:
+        return None
+    if not (found := _POSITION.fullmatch(text)):
+        raise Invalid(f"{text!r} is no place in a lineage: give what the page before this one says as its next")
+    distance, label, number = found.groups()
+    return Position(int(distance), _LABELS_IN_LOWER_CASE[label.lower()], int(number))
 
 
 def parse_time(text: str | None) -> str | None:
@@ -193,16 +198,58 @@ def parse_time(text: str | None) -> str | None:
         ) from error
 
 
-def _ask(resources: Resources, as_of: str | None, question: Callable[[Graph], _Answer]) -> _Answer:
+def _resolve(resources: Resources, tenant: int, names: list[str]) -> list[tuple[NodeId, Name]]:
+    """Find the nodes of names, with their whole names: a key may be shortened where only one begins so.
+
+    Raises NotFound, or Invalid when several keys begin so.
+    """
+
+    parsed = [parse_name(name) for name in names]
+
+    def read(unit_of_work: UnitOfWork) -> list[tuple[NodeId, Name]]:
+        return [_resolve_one(unit_of_work, tenant, *name) for name in parsed]
+
+    try:
+        return ask(resources.database, read)
+    except KeyError as error:
+        raise _not_found(resources, tenant, error.args[0], None) from error
+
+
+def _resolve_one(unit_of_work: UnitOfWork, tenant: int, label: Label, key: str) -> tuple[NodeId, Name]:
+    of_tenant: dict[str, object] = {"tenant_id": tenant, "label": label}
+    if named := unit_of_work.query(GRAPH_NODE_BY_KEY, **of_tenant, key=key):
+        return (label, named[0]["number"]), (label, key)  # a model may be called like the beginning of another
+    is_shortened = _SHORTEST <= len(key) < _SHORTENED.get(label, 0)
+    begin_so = unit_of_work.query(GRAPH_KEYS_BEGINNING, **of_tenant, prefix=key, n=2) if is_shortened else []
+    if len(begin_so) > 1:
+        raise Invalid(f"the keys of several {label} nodes begin with {key}: give more of it")
+    if not begin_so:
+        raise KeyError((label, key))
+    return (label, begin_so[0]["number"]), (label, begin_so[0]["key"])
+
+
+def _ask(
+    resources: Resources,
+    tenant: int,
+    names: dict[NodeId, Name],
+    as_of: str | None,
+    question: Callable[[Graph], _Answer],
+) -> _Answer:
     try:
         return question(resources.graph)
     except KeyError as error:
-        waiting = query(resources.database, "queue_has_message", queue=PROVENANCE_QUEUE)
-        hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
-        then = f" as of {as_of}" if as_of else ""
-        raise NotFound(f"{error.args[0]} of the provenance graph{then}{hint}") from error
+        raise _not_found(resources, tenant, names[error.args[0]], as_of) from error
     except GraphUnavailable as error:
         raise Unavailable(str(error)) from error
+
+
+def _not_found(resources: Resources, tenant: int, name: Name, as_of: str | None) -> NotFound:
+    # An event may bring what a copy of the graph lacks, and an inference that is only on the queue.
+    may_wait = resources.graph_copy is not None or name[0] == "Inference"
+    waiting = may_wait and query(resources.database, "queue_has_message", queue=PROVENANCE_QUEUE)
+    hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
+    then = f" as of {as_of}" if as_of else ""
+    return NotFound(f"no {name[0]} {name[1]} in tenant {tenant} of the provenance graph{then}{hint}")
 
 
 def _document(found: Subgraph) -> dict[str, Any]:

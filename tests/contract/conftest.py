@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.vectors.protocol import VectorIndex
-from tests.backends import DATABASES, GRAPHS, VECTOR_INDEXES, Store, require, rows
+from tests.backends import DATABASES, VECTOR_INDEXES, Store, require, rows
 from tests.builders import HOUR, open_home, write
 
 
@@ -44,12 +43,6 @@ def client(store: Store) -> Iterator[Any]:
     connection = store.connect()
     yield connection
     connection.close()
-
-
-@pytest.fixture(params=GRAPHS)
-def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Graph:
-    """A fresh graph of each backend."""
-    return GRAPHS[request.param].open(tmp_path)
 
 
 @pytest.fixture(params=VECTOR_INDEXES)

@@ -1,6 +1,8 @@
 """The lineage command: what can be asked, in which formats, and what it says to wrong questions."""
 
+import hashlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -8,34 +10,31 @@ from xml.etree import ElementTree
 import pytest
 from prov.model import ProvDocument
 
-from hartonomous_resources.graph.sqlite_graph import SqliteGraph
+from hartonomous_resources.database.sqlite import SqliteDatabase
 from tests.cli import Home
-from tests.graph.parts import INFERENCE, MODEL, RUN, SOURCE, A, B, edge, nodes
+from tests.graph.tables import Tables
 
 HOSTILE = 'file:///tmp/"a" [b] --> <c>\n[red]d'
+A, B = (("Atom", hashlib.sha256(text.encode()).hexdigest()) for text in ("a", "b"))
+SOURCE, RUN, MODEL, INFERENCE = ("Source", "1"), ("Run", "run-1"), ("Model", "model-1"), ("Inference", "answer-1")
+TENANT = ("Tenant", "0")
 LONG_MODEL = ("Model", "MODEL-1A-0123456789")
 NINE, TEN = "2026-11-23T09:00:00.000Z", "2026-11-23T10:00:00.000Z"
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home whose graph holds two atoms of a source with a hostile name, and an answer that used one of them an hour later."""
+    """A home that holds two atoms of a source with a hostile name, and an answer that used one of them an hour later."""
     home = Home(tmp_path_factory.mktemp("homes") / "home", tmp_path_factory.mktemp("no models"))
-    SqliteGraph(home.path / "graph.db").merge(
-        [
-            *nodes(A, B, RUN, MODEL, since=NINE),
-            *nodes(SOURCE, since=NINE, sourceUri=HOSTILE),
-            *nodes(INFERENCE, since=TEN, task="answer"),
-            *nodes(LONG_MODEL, ("Model", "MODEL-1-x"), ("Model", "MODEL-1-y")),
-        ],
-        [
-            edge(A, "INGESTED_FROM", SOURCE, since=NINE),
-            edge(B, "INGESTED_FROM", SOURCE, since=NINE),
-            edge(A, "GENERATED_BY", RUN, since=NINE),
-            edge(INFERENCE, "USED_ATOM", A, since=TEN),
-            edge(INFERENCE, "USED_MODEL", MODEL, since=TEN),
-        ],
-    )
+    home.path.mkdir()
+    SqliteDatabase(home.path / "hartonomous.db").migrate()
+    tables = Tables(sqlite3.connect(home.path / "hartonomous.db"))
+    one, two = (tables.atom(text, at=NINE) for text in ("a", "b"))
+    tables.source(one, two, at=NINE, runs=[RUN[1]], uri=HOSTILE)
+    tables.inference([one], at=TEN, model=MODEL[1], name=INFERENCE[1], task="answer")
+    by_hand = tables.atom(by_hand=True)
+    for model in (LONG_MODEL[1], "MODEL-1-x", "MODEL-1-y"):
+        tables.embedded(model, by_hand)
     return home
 
 
@@ -58,21 +57,27 @@ def test_every_kind_of_name_is_understood(asked: Home) -> None:
 
 def test_directions_times_and_pages(asked: Home) -> None:
     questions = {
-        (A[1], "--upstream"): name(A, RUN, SOURCE),
+        (A[1], "--upstream"): name(A, RUN, SOURCE, TENANT),
         (A[1], "--downstream"): name(A, INFERENCE),
-        (A[1], "--as-of", "2026-11-23T09:59:59+00:00"): name(A, RUN, SOURCE),
-        (A[1], "--as-of", "2026-11-23T11:30+01:30"): name(A, INFERENCE, RUN, SOURCE),
-        ("1", "--depth", "1"): name(SOURCE, A, B),
-        ("1", "--limit", "2", "--skip", "1"): name(A, B),
-        ("1", "--skip", "4"): [],
+        (A[1], "--as-of", "2026-11-23T09:59:59+00:00"): name(A, RUN, SOURCE, TENANT),
+        (A[1], "--as-of", "2026-11-23T11:30+01:30"): name(A, INFERENCE, RUN, SOURCE, TENANT),
+        ("1", "--depth", "1"): name(SOURCE, A, B, RUN, TENANT),
+        ("1", "--limit", "2"): name(SOURCE, A),
+        ("1", "--after", "20-Tenant-0"): [],
     }
 
     results = asked.run_all(*(["lineage", *question, "--json"] for question in questions))
 
     assert [ids(result.document) for result in results] == list(questions.values())
-    page = results[5].document
-    assert (page["truncated"], page["next"]) == (True, 3)
-    assert {edge["to"] for edge in page["edges"]} == {"Source:1"}  # which stands on an earlier page
+    first = results[5].document
+    assert first["truncated"] and [result.document["next"] for result in (*results[:5], results[6])] == [None] * 6
+    page = asked.json("lineage", "1", "--limit", "2", "--after", first["next"])
+    assert ids(page) == name(B, RUN) and page["truncated"]
+    edges = {(edge["from"], edge["to"]) for edge in page["edges"]}
+    assert (":".join(B), "Source:1") in edges  # which stands on an earlier page
+    assert (":".join(A), "Source:1") not in edges
+    shown = asked.run("lineage", "1", "--limit", "2").stdout.decode()
+    assert f"--after {first['next']} shows the next" in shown
 
 
 def test_impact_says_how_much_and_what(asked: Home) -> None:
@@ -96,7 +101,7 @@ def test_a_hostile_name_is_one_line_for_people(asked: Home) -> None:
     shown = asked.run("lineage", "1").stdout.decode()
 
     assert 'Source 1 file:///tmp/"a" [b] --> <c> [red]d' in shown
-    assert len(shown.splitlines()) == 3
+    assert len(shown.splitlines()) == 7
 
 
 def test_every_format_can_be_read_and_written_to_a_file(asked: Home, tmp_path: Path) -> None:
@@ -111,8 +116,8 @@ def test_every_format_can_be_read_and_written_to_a_file(asked: Home, tmp_path: P
     text = {how: result.stdout.decode() for how, result in zip(formats, results, strict=False)}
     assert text == {how: (tmp_path / how).read_text() for how in formats}
     assert all(result.stdout == b"" for result in results[5:])
-    assert ids(json.loads(text["json"])) == name(SOURCE, A, B, INFERENCE)
-    assert len(ProvDocument.deserialize(content=text["prov-json"], format="json").get_records()) == 7
+    assert ids(json.loads(text["json"])) == name(SOURCE, A, B, RUN, TENANT, INFERENCE)
+    assert len(ProvDocument.deserialize(content=text["prov-json"], format="json").get_records()) == 6 + 7
     assert ElementTree.fromstring(text["svg"]).tag.endswith("svg")  # noqa: S314
     assert text["mermaid"].startswith("flowchart") and text["dot"].startswith("digraph")
 
@@ -124,9 +129,11 @@ def test_every_format_can_be_read_and_written_to_a_file(asked: Home, tmp_path: P
         ["--json", "--format", "dot"],
         ["--impact", "--depth", "3"],
         ["--impact", "--to", "2"],
+        ["--impact", "--after", "1-Atom-1"],
         ["--impact", "--format", "svg"],
         ["--to", "2", "--upstream"],
         ["--to", "2", "--limit", "5"],
+        ["--to", "2", "--after", "1-Atom-1"],
         ["-o", "file"],
     ],
     ids=" ".join,
@@ -146,6 +153,8 @@ def test_errors_name_what_was_asked_for(asked: Home, tmp_path: Path) -> None:
         ("1", "--to", "Run:none"): ["Run none"],
         ("1", "--as-of", "yesterday"): ["'yesterday'", "ISO 8601"],
         ("Inference:answer-1", "--as-of", NINE): ["Inference answer-1", NINE],
+        ("1", "--to", "Inference:answer-1", "--as-of", NINE): ["Inference answer-1", NINE],
+        ("1", "--after", "1-Person-1"): ["'1-Person-1'", "next"],
         ("1", "--tenant", "7"): ["Source 1", "tenant 7"],
         ("Model:MODEL-1-", "--impact"): ["several Model nodes", "MODEL-1-"],
         ("aaaaaaab",): ["Atom aaaaaaab"],

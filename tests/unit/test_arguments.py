@@ -82,6 +82,13 @@ def page(**others: list[tuple[Any, str]]) -> dict[str, list[tuple[Any, str]]]:
 HASHES = [*TEXTS, ("xyz", "64 hex digits"), (HASH[:63], "64 hex digits"), (HASH + "g", "64 hex digits"), ("", "64 hex")]
 NODE = [*TEXTS, ("", "neither"), ("Person:1", "neither"), ("nonsense", "neither")]
 TIME = [*TEXTS, ("yesterday", "no time"), ("2026-13-01", "no time"), ("0001-01-01T00:00:00+14:00", "no time")]
+PLACE = [
+    *TEXTS,
+    *(
+        (text, "no place")
+        for text in ("", "1-Atom", "1-Person-1", "1-Atom-1-", "-1-Atom-1", "1-Atom-" + "9" * 19, "1-Atom-٣")
+    ),
+]
 DATE = [
     ("a\udcff", "no date"),
     ("yesterday", "no date"),
@@ -305,7 +312,7 @@ def test_what_is_wrong_is_refused_in_one_sentence_that_names_it(
     [
         (field, value, words)
         for field, values in {
-            "name": NODE, "tenant": TENANT, "depth": DEPTH, "limit": NODES, "direction": choice("'upstream'"), "as_of": TIME, "skip": SKIP,
+            "name": NODE, "tenant": TENANT, "depth": DEPTH, "limit": NODES, "direction": choice("'upstream'"), "as_of": TIME, "after": PLACE,
         }.items()
         for value, words in values
     ],

@@ -11,26 +11,32 @@ CALL db.awaitIndexes($seconds);
 // What follows returns one value each: lists of lists arrive in one message, and a message for every row would take most of the time.
 // Nodes are looked up id by id: for a list of ids, the planner would rather scan a graph that is almost empty, and keep that plan.
 
-// name: node_by_key
-MATCH (n:__LABEL__ {tenantId: $tenant_id, key: $key}) WHERE $as_of IS NULL OR n.since IS NULL OR n.since <= $as_of
+// name: node_by_number
+MATCH (n:__LABEL__ {tenantId: $tenant_id, number: $number}) WHERE $as_of IS NULL OR n.since IS NULL OR n.since <= $as_of
 RETURN elementId(n);
 
 // name: level
-// One level further: what nodes were made from, what was made from nodes, each in order and, for each node, whether it leads further;
-// nodes that were found before are among them.
+// One level further: what nodes were made from, what was made from nodes, each in order, after and up to a label and number; nodes that were
+// found before are among them.
 CALL () {
   UNWIND $upstream AS id MATCH (f) WHERE elementId(f) = id
   MATCH (f)-[r:__UPSTREAM__]->(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
   WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
-  WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
-  RETURN collect([elementId(n), label, key, EXISTS { (n)-[:__UPSTREAM__]->() }]) AS upstream
+  WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.number AS number
+  WHERE ($after IS NULL OR label > $after[0] OR (label = $after[0] AND number > $after[1]))
+    AND ($until IS NULL OR label < $until[0] OR (label = $until[0] AND number <= $until[1]))
+  WITH n, label, number ORDER BY label, number LIMIT $n
+  RETURN collect([elementId(n), label, number]) AS upstream
 }
 CALL () {
   UNWIND $downstream AS id MATCH (f) WHERE elementId(f) = id
   MATCH (f)<-[r:__DOWNSTREAM__]-(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
   WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
-  WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
-  RETURN collect([elementId(n), label, key, EXISTS { (n)<-[:__DOWNSTREAM__]-() }]) AS downstream
+  WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.number AS number
+  WHERE ($after IS NULL OR label > $after[0] OR (label = $after[0] AND number > $after[1]))
+    AND ($until IS NULL OR label < $until[0] OR (label = $until[0] AND number <= $until[1]))
+  WITH n, label, number ORDER BY label, number LIMIT $n
+  RETURN collect([elementId(n), label, number]) AS downstream
 }
 RETURN [upstream, downstream];
 
@@ -50,45 +56,40 @@ CALL () {
   MATCH (a)-[r:__TYPES__]->(b)
   WHERE elementId(b) IN $found AND ($as_of IS NULL OR r.since IS NULL OR r.since <= $as_of)
     AND (size($page) = size($found) OR elementId(a) IN $page OR elementId(b) IN $page)
-  RETURN collect([elementId(a), type(r), elementId(b), properties(r)]) AS edges
+  RETURN collect([[elementId(a), a.key], type(r), [elementId(b), b.key], properties(r)]) AS edges
 }
 RETURN [nodes, edges];
-
-// name: degree
-// How many edges nodes have in all: what it costs to go on from them.
-UNWIND $frontier AS id MATCH (n) WHERE elementId(n) = id
-RETURN sum(COUNT { (n)--() });
 
 // name: neighbours
 // Nodes one edge away from the frontier, whichever way the edge points; nodes that were found before among them.
 UNWIND $frontier AS id MATCH (f) WHERE elementId(f) = id
 MATCH (f)-[r:__TYPES__]-(n) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
 WITH DISTINCT n WHERE n.tenantId = $tenant_id AND ($as_of IS NULL OR n.since IS NULL OR n.since <= $as_of)
-RETURN collect(elementId(n));
+WITH n LIMIT $n
+RETURN collect([elementId(n), head([label IN labels(n) WHERE label IN $labels]), n.number]);
 
 // name: joined
-// The ends of edges between two lists of nodes, whichever way the edges point, first by name: the ends in the list that is walked
-// from, which should be the one with fewer edges, or those in the other.
-UNWIND $walked AS id MATCH (w) WHERE elementId(w) = id AND w.tenantId = $tenant_id
-MATCH (w)-[r:__TYPES__]-(o)
-WHERE elementId(o) IN $others AND ($as_of IS NULL OR r.since IS NULL OR r.since <= $as_of)
-WITH DISTINCT CASE WHEN $of_walked THEN w ELSE o END AS n
-WITH n, head([label IN labels(n) WHERE label IN $labels]) AS label, n.key AS key ORDER BY label, key LIMIT $n
-RETURN collect([elementId(n), label, key]);
+// Those among some nodes that an edge joins to others, whichever way it points. Edges are looked up from their start, as above.
+CALL () {
+  UNWIND $nodes AS id MATCH (a) WHERE elementId(a) = id AND a.tenantId = $tenant_id
+  MATCH (a)-[r:__TYPES__]->(b)
+  WHERE elementId(b) IN $among AND ($as_of IS NULL OR r.since IS NULL OR r.since <= $as_of)
+  RETURN collect(DISTINCT elementId(b)) AS ends
+}
+CALL () {
+  UNWIND $among AS id MATCH (a) WHERE elementId(a) = id AND a.tenantId = $tenant_id
+  MATCH (a)-[r:__TYPES__]->(b)
+  WHERE elementId(b) IN $nodes AND ($as_of IS NULL OR r.since IS NULL OR r.since <= $as_of)
+  RETURN collect(DISTINCT elementId(a)) AS starts
+}
+RETURN ends + starts;
 
 // name: edge_between
-// Of several edges between two nodes the first by type, then the one along the path: type, whether it is along, properties.
+// Of several edges between two nodes the first by type, then the one along the path.
 MATCH (a) WHERE elementId(a) = $a AND a.tenantId = $tenant_id MATCH (b) WHERE elementId(b) = $b
 MATCH (a)-[r:__TYPES__]-(b) WHERE $as_of IS NULL OR r.since IS NULL OR r.since <= $as_of
-WITH r, type(r) AS type, startNode(r) = a AS along ORDER BY type, along DESC LIMIT 1
-RETURN [type, along, properties(r)];
-
-// name: downstream
-// What was made from nodes of the frontier, without order: to be counted.
-UNWIND $frontier AS id MATCH (f) WHERE elementId(f) = id
-MATCH (f)<-[:__DOWNSTREAM__]-(n)
-WITH DISTINCT n WHERE n.tenantId = $tenant_id
-RETURN collect([elementId(n), head([label IN labels(n) WHERE label IN $labels]), EXISTS { (n)<-[:__DOWNSTREAM__]-() }]);
+WITH r, type(r) AS type, startNode(r) AS s, endNode(r) AS e ORDER BY type, s = a DESC LIMIT 1
+RETURN [[elementId(s), s.key], type, [elementId(e), e.key], properties(r)];
 
 // name: atoms_only_here
 MATCH (s) WHERE elementId(s) = $id AND s.tenantId = $tenant_id
