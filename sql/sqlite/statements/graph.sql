@@ -111,28 +111,86 @@ SELECT number FROM (
   WHERE :label = 'Tenant' AND TenantId = :tenant_id AND :hour IS NULL AND Number > :after ORDER BY Number LIMIT :n);
 
 -- name: graph_counts
--- What each view has of a tenant, or of all.
-SELECT view, n FROM (
-  SELECT 'GraphAtom' AS view, COUNT(*) AS n FROM GraphAtom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+-- What each view has of a tenant, or of all. What has an entry for each atom is counted in its tables (0.7 s of the processor at a million
+-- occurrences, by the views 5 s), and what is not in the graph is taken off.
+WITH Hidden (AtomId) AS MATERIALIZED (
+  SELECT AtomId FROM Atom WHERE Subtype = 'gap' AND (:tenant_id IS NULL OR TenantId = :tenant_id)
+  UNION
+  SELECT a.AtomId
+  FROM (SELECT sa.AtomId FROM Source AS s CROSS JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId
+        WHERE s.Status <> 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)
+        UNION
+        SELECT AtomId FROM Atom WHERE ReferenceCount = 0 AND InsertedByHand = 0 AND (:tenant_id IS NULL OR TenantId = :tenant_id)) AS h
+  CROSS JOIN Atom AS a ON a.AtomId = h.AtomId
+  WHERE a.InsertedByHand = 0
+    AND NOT EXISTS (SELECT 1 FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+                    WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')),
+Uses (Role, n) AS MATERIALIZED (
+  SELECT u.Role, COUNT(*)
+  FROM (SELECT DISTINCT TenantId, AtomHash, InferenceId, Role FROM InferenceAtom WHERE :tenant_id IS NULL OR TenantId = :tenant_id) AS u
+  CROSS JOIN Atom AS a ON a.TenantId = u.TenantId AND a.ContentHash = u.AtomHash
+  CROSS JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
+  WHERE a.AtomId NOT IN (SELECT AtomId FROM Hidden)
+  GROUP BY u.Role),
+Counted (view, n) AS MATERIALIZED (
+  SELECT 'GraphAtom',
+         (SELECT COUNT(*) FROM Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id) - (SELECT COUNT(*) FROM Hidden)
   UNION ALL SELECT 'GraphSource', COUNT(*) FROM GraphSource WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'GraphRun', COUNT(*) FROM GraphRun WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'GraphModel', COUNT(*) FROM GraphModel WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'GraphInference', COUNT(*) FROM GraphInference WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'GraphTenant', COUNT(*) FROM GraphTenant WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Atom_INGESTED_FROM_Source', COUNT(*) FROM Atom_INGESTED_FROM_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL
+  SELECT 'Atom_INGESTED_FROM_Source',
+         (SELECT COALESCE(SUM((SELECT COUNT(DISTINCT sa.AtomId) FROM SourceAtom AS sa WHERE sa.SourceId = s.SourceId)), 0)
+          FROM Source AS s WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id))
+         - (SELECT COUNT(*)
+            FROM (SELECT DISTINCT sa.AtomId, sa.SourceId FROM Atom AS a CROSS JOIN SourceAtom AS sa ON sa.AtomId = a.AtomId
+                  CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+                  WHERE a.Subtype = 'gap' AND s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)))
   UNION ALL SELECT 'Atom_DERIVED_FROM_Atom', COUNT(*) FROM Atom_DERIVED_FROM_Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'Source_DERIVED_FROM_Source', COUNT(*) FROM Source_DERIVED_FROM_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Atom_GENERATED_BY_Run', COUNT(*) FROM Atom_GENERATED_BY_Run WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Source_GENERATED_BY_Run', COUNT(*) FROM Source_GENERATED_BY_Run WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', COUNT(*) FROM Atom_GENERATED_BY_Inference WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Atom_EMBEDDED_BY_Model', COUNT(*) FROM Atom_EMBEDDED_BY_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Atom_PROJECTED_BY_Model', COUNT(*) FROM Atom_PROJECTED_BY_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Inference_USED_ATOM_Atom', COUNT(*) FROM Inference_USED_ATOM_Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
-  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', COUNT(*) FROM Inference_PRODUCED_ATOM_Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id
+  UNION ALL
+  SELECT 'Atom_GENERATED_BY_Run',
+         (SELECT COALESCE(SUM(atoms), 0)
+          FROM (SELECT COUNT(DISTINCT sa.AtomId) AS atoms FROM SourceRun AS r CROSS JOIN Source AS s ON s.SourceId = r.SourceId
+                CROSS JOIN SourceAtom AS sa ON sa.SourceId = r.SourceId
+                WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id) GROUP BY r.RunId))
+         - (SELECT COUNT(*)
+            FROM (SELECT DISTINCT sa.AtomId, r.RunId FROM Atom AS a CROSS JOIN SourceAtom AS sa ON sa.AtomId = a.AtomId
+                  CROSS JOIN Source AS s ON s.SourceId = sa.SourceId CROSS JOIN SourceRun AS r ON r.SourceId = s.SourceId
+                  WHERE a.Subtype = 'gap' AND s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)))
+  UNION ALL
+  SELECT 'Source_GENERATED_BY_Run', COUNT(*) FROM SourceRun AS r CROSS JOIN Source AS s ON s.SourceId = r.SourceId
+  WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)
+  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', n FROM Uses WHERE Role = 'output'
+  UNION ALL
+  SELECT 'Atom_EMBEDDED_BY_Model',
+         (SELECT COUNT(*) FROM AtomEmbedding AS e INDEXED BY AtomEmbedding_Model
+          WHERE (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+            AND NOT EXISTS (SELECT 1 FROM EmbeddingModel AS m CROSS JOIN EmbeddingModel AS o ON o.ArtifactHash = m.ArtifactHash
+                            CROSS JOIN AtomEmbedding AS b ON b.AtomId = e.AtomId AND b.ModelId = o.ModelId
+                            WHERE m.ModelId = e.ModelId AND o.ModelId < m.ModelId))
+         - (SELECT COUNT(*)
+            FROM (SELECT DISTINCT h.AtomId, m.ArtifactHash FROM Hidden AS h CROSS JOIN AtomEmbedding AS e ON e.AtomId = h.AtomId
+                  CROSS JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId))
+  UNION ALL
+  SELECT 'Atom_PROJECTED_BY_Model',
+         (SELECT COUNT(*) FROM AtomEmbedding AS e INDEXED BY AtomEmbedding_Hour
+          WHERE e.ProjectionModelId IS NOT NULL AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+            AND NOT EXISTS (SELECT 1 FROM ProjectionModel AS p CROSS JOIN ProjectionModel AS o ON o.ArtifactHash = p.ArtifactHash
+                            CROSS JOIN AtomEmbedding AS b ON b.AtomId = e.AtomId AND b.ModelId = o.ModelId
+                            WHERE p.ProjectionModelId = e.ProjectionModelId AND o.ProjectionModelId < p.ProjectionModelId
+                              AND b.ProjectionModelId = o.ProjectionModelId))
+         - (SELECT COUNT(*)
+            FROM (SELECT DISTINCT h.AtomId, p.ArtifactHash FROM Hidden AS h CROSS JOIN AtomEmbedding AS e ON e.AtomId = h.AtomId
+                  CROSS JOIN ProjectionModel AS p ON p.ProjectionModelId = e.ProjectionModelId))
+  UNION ALL SELECT 'Inference_USED_ATOM_Atom', n FROM Uses WHERE Role = 'input'
+  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', n FROM Uses WHERE Role = 'output'
   UNION ALL SELECT 'Inference_USED_MODEL_Model', COUNT(*) FROM Inference_USED_MODEL_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'Source_BELONGS_TO_Tenant', COUNT(*) FROM Source_BELONGS_TO_Tenant WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'Source_SUPERSEDES_Source', COUNT(*) FROM Source_SUPERSEDES_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
-WHERE n > 0;
+SELECT view, n FROM Counted WHERE n > 0;
 
 -- name: graph_counts_of_hour
 -- What each view that has an hour has of it, of all tenants.
