@@ -234,7 +234,7 @@ def test_two_real_models_give_each_atom_two_vectors_two_places_and_two_edges(
     question = home.compute.embed(first, ["What makes the sea rise and fall?"]).vectors[0]
     answer = home.compute.embed(first, [best["text"]]).vectors[0]
     assert best["score"] == pytest.approx(float(question @ answer), abs=1e-5)  # in the space of the first model, fp32
-    joined = "SELECT e.FromNumber AS atom, m.Key AS model FROM Atom_EMBEDDED_BY_Model AS e JOIN GraphModel AS m ON m.Number = e.ToNumber"
+    joined = 'SELECT e.FromNumber AS atom, m."Key" AS model FROM Atom_EMBEDDED_BY_Model AS e JOIN GraphModel AS m ON m.Number = e.ToNumber'
     assert {(row["atom"], row["model"]) for row in rows(client, joined)} == {
         (row["atom"], model.artifact_hash) for row in found for model in home.compute.models()
     }

@@ -38,7 +38,7 @@ from tests.tools.tsql.definitions import (
     table_types,
     table_types_in,
 )
-from tests.tools.tsql.lint import lint
+from tests.tools.tsql.lint import lint, triggered_outputs
 from tests.tools.tsql.model import units
 from tests.tools.tsql.python_literals import PLACEHOLDER, readable, statements_in
 from tests.tools.tsql.rules import file_rules, statement_rules
@@ -159,6 +159,11 @@ def test_every_call_fits_what_it_calls(broker: str) -> None:
     all_of_them = Definitions.of(scripts)
     found = [str(finding) for script in scripts for finding in call_findings(script, all_of_them)]
     assert found == []
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_no_change_of_a_table_that_has_a_trigger_returns_rows(broker: str) -> None:
+    assert [str(finding) for finding in triggered_outputs(*installed(broker))] == []
 
 
 @pytest.mark.parametrize("broker", BROKERS)

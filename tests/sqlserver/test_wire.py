@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable
+from hartonomous_resources.database.graph_views import EDGE_VIEWS
 from hartonomous_resources.database.protocol import WrittenAtoms
 from hartonomous_resources.database.sqlserver.procedures import Parameter, load_procedures, load_table_types
 from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
@@ -115,6 +116,29 @@ def test_another_schema_is_named_in_every_call(server: TdsServer, open_database:
 
 
 # ---- rows and tables
+
+
+def test_the_graph_is_asked_by_the_name_of_a_view_and_numbers_as_json(
+    server: TdsServer, database: SqlServerDatabase
+) -> None:
+    [view] = [view for view in EDGE_VIEWS if view.name == "Source_DERIVED_FROM_Source"]
+    edge = Rows(
+        [("FromNumber", "bigint"), ("Since", "datetime2(3)")],
+        [[3, datetime.fromisoformat(MOMENT).replace(tzinfo=None)]],
+    )
+    server.answer("usp_graph_ends", Rows([("number", "bigint")], [[2], [5]]))
+    server.answer("usp_graph_edges", edge)
+    server.answer("usp_graph_nodes", Rows([("Number", "bigint")], []))
+    with database.read() as unit_of_work:
+        assert unit_of_work.graph_ends(7, view, "upstream", [3, 1, 3], after=4, limit=2) == [2, 5]
+        assert unit_of_work.graph_edges(7, view, "downstream", {3}, until=2**40) == [{"FromNumber": 3, "Since": MOMENT}]
+        assert unit_of_work.graph_nodes(7, "Tenant", [7, 7]) == []
+    sent = [call.values for call in server.logged(Call) if call.name.startswith("usp_graph")]
+    assert sent == [
+        [7, "Source_DERIVED_FROM_Source", "upstream", "[1, 3]", None, 4, None, 2],
+        [7, "Source_DERIVED_FROM_Source", "downstream", "[3]", None, None, 2**40],
+        [7, "Tenant", "[7]"],
+    ]
 
 
 def test_atoms_go_as_one_table(server: TdsServer, database: SqlServerDatabase) -> None:

@@ -110,7 +110,7 @@ class SqlServerUnitOfWork:
     ) -> list[int]:
         bounds = {"as_of": as_of, "after": after, "until": until, "n": limit}
         rows = self.query(
-            "graph_ends", tenant_id=tenant_id, view=view.name, way=way, numbers=json.dumps(list(numbers)), **bounds
+            "graph_ends", tenant_id=tenant_id, view=view.name, way=way, numbers=_each_once(numbers), **bounds
         )
         return [row["number"] for row in rows]
 
@@ -127,11 +127,11 @@ class SqlServerUnitOfWork:
     ) -> list[Row]:
         bounds = {"as_of": as_of, "after": after, "until": until}
         return self.query(
-            "graph_edges", tenant_id=tenant_id, view=view.name, way=way, numbers=json.dumps(list(numbers)), **bounds
+            "graph_edges", tenant_id=tenant_id, view=view.name, way=way, numbers=_each_once(numbers), **bounds
         )
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
-        return self.query("graph_nodes", tenant_id=tenant_id, label=label, numbers=json.dumps(list(numbers)))
+        return self.query("graph_nodes", tenant_id=tenant_id, label=label, numbers=_each_once(numbers))
 
     def enqueue(self, queue: str, messages: Iterable[tuple[str, bytes]]) -> list[str]:
         sent = [(time_ordered_uuid(), *message) for message in messages]
@@ -164,6 +164,10 @@ class SqlServerUnitOfWork:
         if not parameter.is_table:
             return to_driver_value(parameter.type, value)
         return [parameter.type, self._schema, *to_driver_rows(self._table_types[parameter.type], value)]
+
+
+def _each_once(numbers: Collection[int]) -> str:
+    return json.dumps(sorted(set(numbers)))
 
 
 def _rows(cursor: "pyodbc.Cursor") -> list[Row]:

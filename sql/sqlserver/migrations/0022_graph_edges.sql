@@ -15,157 +15,157 @@ BEGIN
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_INGESTED_FROM_Source AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_INGESTED_FROM_Source' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_INGESTED_FROM_Source AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_DERIVED_FROM_Atom' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_DERIVED_FROM_Atom AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_DERIVED_FROM_Atom' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_DERIVED_FROM_Atom AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_DERIVED_FROM_Source' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_DERIVED_FROM_Source AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_DERIVED_FROM_Source' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_DERIVED_FROM_Source AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_GENERATED_BY_Run' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_GENERATED_BY_Run AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_GENERATED_BY_Run' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_GENERATED_BY_Run AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_GENERATED_BY_Run' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_GENERATED_BY_Run AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_GENERATED_BY_Run' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_GENERATED_BY_Run AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_GENERATED_BY_Inference' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_GENERATED_BY_Inference AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_GENERATED_BY_Inference' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_GENERATED_BY_Inference AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_EMBEDDED_BY_Model' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_EMBEDDED_BY_Model AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_EMBEDDED_BY_Model' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_EMBEDDED_BY_Model AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_PROJECTED_BY_Model' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_PROJECTED_BY_Model AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Atom_PROJECTED_BY_Model' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Atom_PROJECTED_BY_Model AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Inference_USED_ATOM_Atom' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Inference_USED_ATOM_Atom AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Inference_USED_ATOM_Atom' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Inference_USED_ATOM_Atom AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Inference_PRODUCED_ATOM_Atom' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Inference_PRODUCED_ATOM_Atom AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Inference_PRODUCED_ATOM_Atom' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Inference_PRODUCED_ATOM_Atom AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Inference_USED_MODEL_Model' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Inference_USED_MODEL_Model AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Inference_USED_MODEL_Model' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Inference_USED_MODEL_Model AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_BELONGS_TO_Tenant' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_BELONGS_TO_Tenant AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_BELONGS_TO_Tenant' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_BELONGS_TO_Tenant AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_SUPERSEDES_Source' AND @way = 'upstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_SUPERSEDES_Source AS v
                      WHERE v.TenantId = @tenant_id AND v.FromNumber = CONVERT(bigint, j.value)
                          AND v.ToNumber > @low AND v.ToNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @view = 'Source_SUPERSEDES_Source' AND @way = 'downstream'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.Source_SUPERSEDES_Source AS v
                      WHERE v.TenantId = @tenant_id AND v.ToNumber = CONVERT(bigint, j.value)
                          AND v.FromNumber > @low AND v.FromNumber <= @high AND (v.Since IS NULL OR v.Since <= @moment)) AS e
-        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN);
+        ORDER BY e.FromNumber, e.ToNumber OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE
         THROW 51030, N'there is no such view of the graph', 1;
 END;
@@ -181,32 +181,32 @@ BEGIN
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.GraphAtom AS v
                      WHERE v.TenantId = @tenant_id AND v.Number = CONVERT(bigint, j.value)) AS e
-        ORDER BY e.Number OPTION (LOOP JOIN);
+        ORDER BY e.Number OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @label = 'Source'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.GraphSource AS v
                      WHERE v.TenantId = @tenant_id AND v.Number = CONVERT(bigint, j.value)) AS e
-        ORDER BY e.Number OPTION (LOOP JOIN);
+        ORDER BY e.Number OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @label = 'Run'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.GraphRun AS v
                      WHERE v.TenantId = @tenant_id AND v.Number = CONVERT(bigint, j.value)) AS e
-        ORDER BY e.Number OPTION (LOOP JOIN);
+        ORDER BY e.Number OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @label = 'Model'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.GraphModel AS v
                      WHERE v.TenantId = @tenant_id AND v.Number = CONVERT(bigint, j.value)) AS e
-        ORDER BY e.Number OPTION (LOOP JOIN);
+        ORDER BY e.Number OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @label = 'Inference'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.GraphInference AS v
                      WHERE v.TenantId = @tenant_id AND v.Number = CONVERT(bigint, j.value)) AS e
-        ORDER BY e.Number OPTION (LOOP JOIN);
+        ORDER BY e.Number OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE IF @label = 'Tenant'
         SELECT e.* FROM OPENJSON(@numbers) AS j
         CROSS APPLY (SELECT TOP (@all) v.* FROM dbo.GraphTenant AS v
                      WHERE v.TenantId = @tenant_id AND v.Number = CONVERT(bigint, j.value)) AS e
-        ORDER BY e.Number OPTION (LOOP JOIN);
+        ORDER BY e.Number OPTION (LOOP JOIN, USE HINT ('DISABLE_OPTIMIZER_ROWGOAL'));
     ELSE
         THROW 51030, N'there is no such view of the graph', 1;
 END;

@@ -40,6 +40,17 @@ BEGIN
     OPTION (LOOP JOIN);
 END;
 GO
+-- The next sources that hold an atom.
+CREATE PROCEDURE dbo.usp_sources_of_atom_after @atom_id bigint, @after bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT DISTINCT TOP (@n) sa.SourceId AS sourceId FROM dbo.SourceAtom AS sa
+    WHERE sa.AtomId = @atom_id AND sa.SourceId > @after
+    ORDER BY sa.SourceId;
+END;
+GO
 -- A key that is no node's, or not of the kind that the label has, finds nothing.
 CREATE PROCEDURE dbo.usp_graph_node_by_key @tenant_id int, @label varchar(16), @key nvarchar(500)
 WITH EXECUTE AS OWNER

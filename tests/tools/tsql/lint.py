@@ -258,17 +258,20 @@ def _cursors(script: Script) -> Iterator[Finding]:
                 yield script.finding(fetch, f"FETCH: cursor {name} has {wanted} columns, INTO takes {given}")
 
 
-def _triggered_outputs(script: Script) -> Iterator[Finding]:
-    triggered = {object_name(t["TriggerObject"]["Name"]).lower() for t in script.tree.walk("CreateTriggerStatement")}
-    for change in script.tree.walk("InsertSpecification", "UpdateSpecification", "DeleteSpecification"):
-        target = change["Target"]
-        name = object_name(target["SchemaObject"]).lower() if target.kind == "NamedTableReference" else ""
-        if change.get("OutputClause") and name in triggered:
-            yield script.finding(change, f"{name} has a trigger: OUTPUT needs INTO")
+def triggered_outputs(*scripts: Script) -> Iterator[Finding]:
+    """Changes that return rows by OUTPUT, of tables that have a trigger in any of the scripts: the server refuses them when they run."""
+    triggers = [trigger for script in scripts for trigger in script.tree.walk("CreateTriggerStatement")]
+    triggered = {object_name(trigger["TriggerObject"]["Name"]).lower() for trigger in triggers}
+    for script in scripts:
+        for change in script.tree.walk("InsertSpecification", "UpdateSpecification", "DeleteSpecification"):
+            target = change["Target"]
+            name = object_name(target["SchemaObject"]).lower() if target.kind == "NamedTableReference" else ""
+            if change.get("OutputClause") and name in triggered:
+                yield script.finding(change, f"{name} has a trigger: OUTPUT needs INTO")
 
 
 _RULES = (
     *(_inserts, _outputs, _queries, _grouping, _receives, _types, _words_read_as_names, _throws),
     _unended_statements,
-    *(_built_in_functions, _large_numbers, _sequences, _cursors, _triggered_outputs),
+    *(_built_in_functions, _large_numbers, _sequences, _cursors, triggered_outputs),
 )
