@@ -3,7 +3,7 @@
 EWT documents and CISI abstracts, again and again until there are enough; in each copy, of every sentence one word is another, so that
 hardly two sentences are alike and nothing is stored twice. They are ingested into a home without embedding, through Dagster as
 `hartonomous ingest` does it when no daemon runs; each file has many documents, about a megabyte. Then everything in the home is
-counted: Dagster's storage is stated, the graph is counted apart, there are no models. With `--vectors`, unit vectors that are made up are
+counted: Dagster's storage is stated, the graph is views and takes nothing, there are no models. With `--vectors`, unit vectors that are made up are
 inserted for all atoms that need one and placed, their jobs are completed, and the search matrix is built: only their size counts here.
 
 The targets are those of passages; sentences are stated beside. Two short ones may be alike.
@@ -158,12 +158,10 @@ def measure_size(options: Any, unit: str) -> list[Figure]:
         def stored() -> dict[str, int]:
             sizes = {path.name: bytes_below(path) for path in home.iterdir() if path.is_dir()}
             sizes["database"] = sum(path.stat().st_size for path in home.glob("hartonomous.db*"))
-            sizes["graph"] = sum(path.stat().st_size for path in home.glob("graph.db*"))
             sizes.pop("models", None)
             return sizes
 
         sizes = stored()
-        without_graph = sum(sizes.values()) - sizes["graph"]
         figures = [
             Figure(f"{unit}: dedupRatio", dedup_ratio, "", *((0.99, 1.01) if unit == "passage" else ())),
             Figure(f"{unit}: atoms", atoms),
@@ -171,12 +169,11 @@ def measure_size(options: Any, unit: str) -> list[Figure]:
             Figure(f"{unit}: database", sizes["database"] / bytes_in, "x the input"),
             Figure(f"{unit}: Dagster's storage", sizes.get("dagster", 0) / bytes_in, "x the input"),
             Figure(
-                f"{unit}: stored without vectors and graph",
-                without_graph / bytes_in,
+                f"{unit}: stored without vectors",
+                sum(sizes.values()) / bytes_in,
                 "x the input",
                 at_most=2.3 if unit == "passage" else None,
             ),
-            Figure(f"{unit}: the graph, apart", sizes["graph"] / bytes_in, "x the input"),
             Figure(f"{unit}: all stages, through Dagster", bytes_in / 1e6 / seconds, "MB/s"),
         ]
         if options.vectors:
@@ -189,7 +186,7 @@ def measure_size(options: Any, unit: str) -> list[Figure]:
             figures.append(
                 Figure(
                     f"{unit}: stored with vectors and search matrix",
-                    (sum(sizes.values()) - sizes["graph"]) / bytes_in,
+                    sum(sizes.values()) / bytes_in,
                     "x the input",
                     at_most=5.5 if unit == "passage" else None,
                 )

@@ -177,8 +177,8 @@ class _Events:
     def _uri_of_store(self, name: str) -> str | None:
         """Return the store's uri; None for a server given by a whole connection string, which may hold a password."""
         settings = self._resources.settings
-        if name == _GRAPH:
-            return without_credentials(settings.neo4j_uri or settings.graph_path.as_uri())
+        if name == _GRAPH and settings.neo4j_uri is not None:
+            return without_credentials(settings.neo4j_uri)
         if not settings.uses_sqlserver:
             return settings.database_path.as_uri()
         if settings.sqlserver_server is None:

@@ -12,7 +12,7 @@ from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.logs import configure_logging
-from hartonomous_resources.resources import open_blobs, open_compute, open_database, open_graph
+from hartonomous_resources.resources import database_of, open_blobs, open_compute, open_database, open_graph
 from hartonomous_resources.settings import Settings
 
 
@@ -44,11 +44,11 @@ class GraphResource(dg.ConfigurableResource[Graph]):
     """The provenance graph."""
 
     settings: dg.ResourceDependency[Settings]
-    database: dg.ResourceDependency[Database]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Graph]:
-        with closing(open_graph(self.settings, self.database)) as opened:
+        # Of this database nothing is opened before the graph is asked. Dagster would open one that is depended on once more.
+        with closing(database_of(self.settings)) as database, closing(open_graph(self.settings, database)) as opened:
             yield opened
 
 
@@ -77,11 +77,10 @@ class BlobsResource(dg.ConfigurableResource[Blobs]):
 def all_resources() -> dict[str, object]:
     """Return the resources by the names under which assets ask for them."""
     settings = SettingsResource()
-    database = DatabaseResource(settings=settings)
     return {
         "settings": settings,
-        "database": database,
-        "graph": GraphResource(settings=settings, database=database),
+        "database": DatabaseResource(settings=settings),
+        "graph": GraphResource(settings=settings),
         "gpu": GpuResource(settings=settings),
         "blobs": BlobsResource(settings=settings),
     }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from hartonomous_resources.blobs import Blobs, LocalBlobs
 from hartonomous_resources.compute.protocol import Compute
@@ -11,6 +12,7 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.materialized import MaterializedGraph
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.table_graph import TableGraph
+from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.vectors.protocol import VectorIndex
 
@@ -41,12 +43,27 @@ class Resources:
 def open_database(settings: Settings) -> Database:
     """Open the database of a home. The embedded one belongs to us alone, so its schema is brought up to date.
 
-    On SQL Server `hartonomous migrate` does that, with more rights than the work needs; a schema that differs is refused when used.
+    On SQL Server `hartonomous migrate` does that, with more rights than the work needs; a schema that differs is refused when used. What
+    an older release kept as the graph, beside either, is deleted: nothing reads it any more.
     """
     database = database_of(settings)
     if not settings.uses_sqlserver:
         database.migrate()
+    delete_former_graph(settings.home)
     return database
+
+
+def delete_former_graph(home: Path) -> None:
+    """Delete the files of the graph of a release up to 0.1.0: they hold uris of sources, which no erasure would reach there."""
+    files = [file for file in (home / f"graph.db{suffix}" for suffix in ("", "-wal", "-shm")) if file.exists()]
+    try:
+        for file in files:
+            file.unlink(missing_ok=True)  # another process may do the same
+    except OSError as error:
+        LOGGER.warning("%s is not used any more, holds uris of sources and cannot be deleted: %s", files[0], error)
+    else:
+        if files:
+            LOGGER.warning("deleted %s: the graph is views of the database now", ", ".join(map(str, files)))
 
 
 def database_of(settings: Settings) -> Database:
@@ -66,7 +83,8 @@ def open_graph(settings: Settings, database: Database) -> Graph:
     if settings.neo4j_uri is not None:
         from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 
-        return Neo4jGraph(settings)
+        copy: MaterializedGraph = Neo4jGraph(settings)
+        return copy
     return TableGraph(database)
 
 

@@ -189,7 +189,7 @@ class Settings(BaseSettings):
     )
     neo4j_uri: str | None = Field(
         default=None,
-        description="Neo4j instead of the embedded graph: bolt://host:7687 or neo4j://host (TLS: neo4j+s://host).",
+        description="Neo4j holds a copy of the graph, and answers for it: bolt://host:7687 or neo4j://host (TLS: neo4j+s://host).",
     )
     neo4j_user: str = Field(default="neo4j", description="Neo4j: the user.")
     neo4j_password: SecretStr | None = Field(default=None, description="Neo4j: the user's password.")
@@ -332,11 +332,6 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """The embedded database."""
         return self.home / "hartonomous.db"
-
-    @property
-    def graph_path(self) -> Path:
-        """The embedded provenance graph: a file of its own, because it stands for a second server."""
-        return self.home / "graph.db"
 
     @property
     def blob_dir(self) -> Path:

@@ -4,6 +4,7 @@ from typing import Any
 
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.resources import delete_former_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import Version, checked
 from hartonomous_service.dagster_home import prepare_dagster_home
@@ -46,5 +47,7 @@ def migrate_schema(
         ran = database.pending_migrations(to)
     else:
         ran = database.migrate(to)
+        if not database.pending_migrations():
+            delete_former_graph(settings.home)
         prepare_dagster_home(settings)
     return {"ran": ran, "adopted": adopted, "migrations": database.migration_status()}

@@ -33,6 +33,8 @@ from hartonomous_resources.database.statements import RowT, Statement, Write, lo
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.project_files import project_file
 
+_SQL = project_file("sql") / "sqlite"
+
 
 class SqliteUnitOfWork:
     """One transaction; `connection` is for statements that have no name."""
@@ -109,23 +111,17 @@ class SqliteUnitOfWork:
 
 
 class SqliteDatabase:
-    """Any SQLite file with our migrations; also serves the embedded graph, whose folders differ.
+    """Everything of a home but blobs, in one file.
 
     A transaction has a connection of the pool to itself. Writers take the lock at the start (BEGIN IMMEDIATE) and wait for one
     another; those of this process do so without a connection, which leaves the others to the readers, who never wait for a
     writer (WAL). synchronous=FULL: what is committed survives a power cut, not only a killed process.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        migrations: str = "migrations",
-        statements: str = "statements",
-        connections: int = CONNECTIONS,
-    ) -> None:
+    def __init__(self, path: Path, connections: int = CONNECTIONS, migrations: Path = _SQL / "migrations") -> None:
         self.path = path
-        self._migrations: list[Migration] = read_migrations(project_file("sql") / "sqlite" / migrations)
-        self._statements = load_statements(project_file("sql") / "sqlite" / statements)
+        self._migrations: list[Migration] = read_migrations(migrations)
+        self._statements = load_statements(_SQL / "statements")
         self._pool = ConnectionPool(self.name, connections, partial(open_sqlite, path), close_sqlite)
         self._turn = threading.Lock()
         self._writer: int | None = None
@@ -147,7 +143,7 @@ class SqliteDatabase:
             return self._watching.connection
 
     def unit_of_work(self) -> AbstractContextManager[SqliteUnitOfWork]:
-        return self._transaction(writes=True, indexes="index_texts" in self._statements)
+        return self._transaction(writes=True, indexes=True)
 
     def read(self) -> AbstractContextManager[SqliteUnitOfWork]:
         return self._transaction(writes=False)

@@ -1,6 +1,6 @@
 """Every place that holds content, or what was said of it, and how it is removed there today.
 
-A way is `statement NAME` (of both databases), `graph statement NAME`, `trigger NAME` (fires by itself), `with TABLE` (a foreign key
+A way is `statement NAME` (of both databases), `trigger NAME` (fires by itself), `with TABLE` (a foreign key
 deletes it with that table's row), `call MODULE:NAME`, or `sql TEXT` for what only SQLite's file needs. Where there is none, `lacks` says so.
 """
 
@@ -18,7 +18,6 @@ class Holder:
 
 
 _BLOB = "call hartonomous_resources.work.landed_blobs:delete_unreferenced_blob"
-_NODE = "graph statement delete_node"
 
 HOLDERS = (
     Holder("AtomDerivation", "which atom was made from which", ("statement delete_source_derivations",)),
@@ -72,8 +71,6 @@ HOLDERS = (
     Holder("Inference", "Task, Metadata, Model", lacks="nothing deletes an inference"),
     Holder("InferenceAtom", "hashes of atoms", lacks="nothing deletes an inference"),
     Holder("GraphName", "ids of runs; what inferences call a model", lacks="its numbers stay, as inferences do"),
-    Holder("GraphNode", "hashes, SourceUri; no text", (_NODE,)),
-    Holder("GraphEdge", "which node was made from which", ("with GraphNode",)),
     Holder("blobs", "landed copies, and atoms above 64 KiB", (_BLOB,)),
     Holder(
         "incoming blobs",
@@ -108,7 +105,6 @@ NO_HOLDERS = {
     "KnownTenant": ("", "numbers of tenants"),
     "QueueLease": ("Queue LeaseOwner LeaseUntil", "which process works on a queue"),
     "SchemaVersion": ("Name Sha256 AppliedAt Feature", "the journal of migrations"),
-    "GraphOwner": ("Owner", "when the database of this graph was made"),
     "DialogPool": (
         "Queue Handle OpenedAt ChangeToken",
         "dialogs of Service Broker, by hash of the ordering key modulo eight",

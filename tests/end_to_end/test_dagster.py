@@ -277,16 +277,22 @@ def test_a_dead_letter_makes_its_check_warn_and_nothing_else(
     assert count(resources, "AtomEmbedding") == 2
 
 
-def test_a_broken_graph_fails_its_own_asset_alone_and_the_next_run_catches_up(
-    instance: dg.DagsterInstance, settings: Settings, resources: Resources, hour: str, put: Callable[..., Path]
+def test_a_neo4j_that_is_down_fails_its_own_asset_alone_and_the_next_run_catches_up(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    resources: Resources,
+    hour: str,
+    put: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.graph_path.write_bytes(b"this is no graph, it is a letter to the sea " * 200)
+    monkeypatch.setenv("HARTONOMOUS_NEO4J_URI", "bolt://127.0.0.1:1")
+    monkeypatch.setenv("HARTONOMOUS_NEO4J_CONNECTION_SECONDS", "0.1")
     put()
 
     failed = run_chain(settings, instance, hour)
     waiting = count(resources, "QueueMessage WHERE Queue = 'ProvenanceQueue'")
     asked_again = sensors.run_requests(instance, [hour], runs_per_hour=1)
-    settings.graph_path.unlink()
+    monkeypatch.delenv("HARTONOMOUS_NEO4J_URI")
     repaired = run_chain(settings, instance, hour)
 
     assert not failed.success

@@ -80,17 +80,6 @@ def every_statement() -> Iterator[tuple[str, str]]:
         yield from digest_statements(of_hour=of_hour).items()
 
 
-def test_labels_and_types_are_those_of_the_embedded_graph(tmp_path: Path) -> None:
-    embedded = SqliteDatabase(tmp_path / "graph.db", "graph_migrations", "graph_statements")
-    embedded.migrate()
-    tables = embedded.connection().execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'Graph%'")
-    sql = {row["name"]: row["sql"] for row in tables}
-
-    for table, column, names in (("GraphNode", "Label", LABELS), ("GraphEdge", "Type", EDGE_TYPES)):
-        listed = sql[table].split(f"CHECK ({column} IN (")[1].split("))")[0]
-        assert {name.strip(" '\n") for name in listed.split(",")} == set(names)
-
-
 def test_no_place_for_a_name_is_left_open_in_any_statement() -> None:
     texts = [text for _, text in every_statement()]
 

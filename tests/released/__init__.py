@@ -1,4 +1,4 @@
-"""What databases look like that are in use: one of each release as text, its graph, and which migrations made them.
+"""What databases look like that are in use: one of each release as text, the graph that one of 0.1.0 had, and which migrations made them.
 
 Add what `python -m tests.released.make` writes with each release; edit none of it.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 from hartonomous_resources.project_files import project_file
 
 FOLDER = Path(__file__).parent
-FOLDERS = {"database": ("migrations", "statements"), "graph": ("graph_migrations", "graph_statements")}
-"""Of each store, where its migrations and statements are, under sql/sqlite."""
 RELEASES = sorted(path.stem.removeprefix("migrations_") for path in FOLDER.glob("migrations_*.json"))
 SQL = project_file("sql")
+_FORMER_GRAPH = "sqlite/graph_migrations/"
+"""Of the embedded graph that 0.1.0 had; an upgrade deletes it, and runs none of them."""
 
 
 def migrations(sql: Path = SQL) -> dict[str, str]:
@@ -33,4 +33,4 @@ def shipped(release: str) -> dict[str, str]:
 def changed(released: dict[str, str], sql: Path = SQL) -> list[str]:
     """The paths of a release whose text is another one now, or gone."""
     now = migrations(sql)
-    return [path for path, sha256 in released.items() if now.get(path) != sha256]
+    return [path for path, sha256 in released.items() if now.get(path) != sha256 and not path.startswith(_FORMER_GRAPH)]

@@ -1,5 +1,5 @@
-"""Makes the database and the graph of this release, small, with rows in every table, and writes them here as text, with the digests of
-the migrations of every store: from then on a test fails when one of them changes.
+"""Makes the database of this release, small, with rows in every table, and writes it here as text, with the digests of the migrations of
+every store: from then on a test fails when one of them changes.
 
 Run `python -m tests.released.make` when the migrations of a release are final, and add what it writes.
 """
@@ -21,7 +21,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import SmallCompute, enqueue, open_home, request
-from tests.released import FOLDER, FOLDERS, migrations
+from tests.released import FOLDER, migrations
 from tests.stages import put_file, run_stages_of
 
 _STAGES = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
@@ -44,7 +44,7 @@ INSERT INTO Erasure (TenantId, Salt, SaltedHash, AtomsErased, AtomsKept, BytesEr
 
 def open_with_small_model(folder: Path) -> Resources:
     """Open a home whose model needs no files."""
-    database = SqliteDatabase(folder / "hartonomous.db", *FOLDERS["database"])
+    database = SqliteDatabase(folder / "hartonomous.db")
     database.migrate()
     home = open_home(folder, database)
     object.__setattr__(home, "compute", SmallCompute())
@@ -53,7 +53,6 @@ def open_with_small_model(folder: Path) -> Resources:
 
 def close(home: Resources) -> None:
     home.database.close()
-    home.graph.close()
 
 
 def run(home: Resources) -> None:
@@ -113,22 +112,19 @@ def dump(client: sqlite3.Connection) -> Iterator[str]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Make a home, and write its database and its graph into a folder as SQL, and the digests as JSON; returns the three files."""
+    """Make a home, and write its database into a folder as SQL, and the digests as JSON; returns both files."""
     release = version("hartonomous").replace(".", "_")
     with tempfile.TemporaryDirectory() as made:
         home = open_with_small_model(Path(made))
         fill(home)
         close(home)
-        written = []
-        for name, file in (("database", "hartonomous.db"), ("graph", "graph.db")):
-            with closing(sqlite3.connect(Path(made, file))) as client:
-                text = "\n".join(dump(client))
-            written.append(folder / f"{name}_{release}.sql")
-            written[-1].write_text(
-                f"-- Made by tests/released/make.py in the hour {current_hour()}.\n{text}\n", encoding="utf-8"
-            )
-    written.append(folder / f"migrations_{release}.json")
-    written[-1].write_text(json.dumps(migrations(), indent=1) + "\n", encoding="utf-8")
+        with closing(sqlite3.connect(Path(made, "hartonomous.db"))) as client:
+            text = "\n".join(dump(client))
+    written = [folder / f"database_{release}.sql", folder / f"migrations_{release}.json"]
+    written[0].write_text(
+        f"-- Made by tests/released/make.py in the hour {current_hour()}.\n{text}\n", encoding="utf-8"
+    )
+    written[1].write_text(json.dumps(migrations(), indent=1) + "\n", encoding="utf-8")
     return written
 
 

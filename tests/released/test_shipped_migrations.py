@@ -41,9 +41,7 @@ def test_every_migration_is_held_to_what_the_journal_says() -> None:
         str(SQL / folder): [migration.sha256 for migration in read_migrations(SQL / folder)]
         for folder in {Path(path).parent for path in migrations()} - {Path("sqlserver")}
     }
-    assert {"migrations", "graph_migrations", "full_text", "service_broker"} <= {
-        Path(folder).name for folder in journals
-    }
+    assert {"migrations", "full_text", "service_broker"} <= {Path(folder).name for folder in journals}
     found = migrations()
     del found["sqlserver/journal.sql"]
     assert sorted(found.values()) == sorted(sha256 for each in journals.values() for sha256 in each)

@@ -2,44 +2,46 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hartonomous_resources.database.graph_views import NODE_VIEWS
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.resources import Resources
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.resources import Resources, open_database, open_resources
+from hartonomous_resources.settings import Settings
+from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import search
 from hartonomous_service.source_records import verify_sources
 from tests.backends import rows
 from tests.builders import receive_all
-from tests.released import FOLDER, FOLDERS, RELEASES, make
+from tests.released import FOLDER, RELEASES, make
 from tests.stages import all_sources, content_of
 
 THIS = "this release"
-FILES = {"database": "hartonomous.db", "graph": "graph.db"}
+DATABASE = "hartonomous.db"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The database and the graph that the maker writes now."""
-    return make.write(tmp_path_factory.mktemp("made"))[:2]
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database that the maker writes now."""
+    return make.write(tmp_path_factory.mktemp("made"))[0]
 
 
 @pytest.fixture(params=[THIS, *RELEASES])
-def folder(request: pytest.FixtureRequest, tmp_path: Path, made: list[Path]) -> Path:
-    """A home as a release left it."""
-    dumps = made if request.param == THIS else [FOLDER / f"{name}_{request.param}.sql" for name in FILES]
-    for dump, file in zip(dumps, FILES.values(), strict=True):
-        make.restore(dump, tmp_path / file)
-    return tmp_path
+def path(request: pytest.FixtureRequest, tmp_path: Path, made: Path) -> Path:
+    """The database of a home as a release left it."""
+    make.restore(made if request.param == THIS else FOLDER / f"database_{request.param}.sql", tmp_path / DATABASE)
+    return tmp_path / DATABASE
 
 
 @pytest.fixture
-def home(folder: Path) -> Iterator[Resources]:
+def home(path: Path) -> Iterator[Resources]:
     """The home, opened by this release."""
-    opened = make.open_with_small_model(folder)
+    opened = make.open_with_small_model(path.parent)
     yield opened
     make.close(opened)
 
@@ -63,32 +65,29 @@ def schema(path: Path) -> set[tuple[str, str, str]]:
     return {(kind, name, " ".join(sql.split())) for kind, name, sql in found}
 
 
-def migrate(path: Path, store: str) -> None:
-    database = SqliteDatabase(path, *FOLDERS[store])
+def migrate(path: Path) -> None:
+    database = SqliteDatabase(path)
     database.migrate()
     database.close()
 
 
-@pytest.mark.parametrize("store", FILES)
-def test_an_upgrade_keeps_every_row(folder: Path, store: str) -> None:
-    path = folder / FILES[store]
+def test_an_upgrade_keeps_every_row(path: Path) -> None:
     before = contents(path)
     assert [table for table, (_, found) in before.items() if not found] == [], "there are rows in every table"
 
-    migrate(path, store)
+    migrate(path)
 
     after = contents(path, {table: columns for table, (columns, _) in before.items()})
     del before["SchemaVersion"], after["SchemaVersion"]  # has a line more for each migration that ran
     assert after == before
 
 
-@pytest.mark.parametrize("store", FILES)
-def test_what_was_upgraded_has_the_schema_of_a_new_one(folder: Path, store: str) -> None:
-    migrate(folder / FILES[store], store)
-    migrate(folder / "new.db", store)
+def test_what_was_upgraded_has_the_schema_of_a_new_one(path: Path) -> None:
+    migrate(path)
+    migrate(path.with_name("new.db"))
 
-    assert schema(folder / FILES[store]) == schema(folder / "new.db")
-    with closing(sqlite3.connect(folder / FILES[store])) as client:
+    assert schema(path) == schema(path.with_name("new.db"))
+    with closing(sqlite3.connect(path)) as client:
         assert client.execute("PRAGMA foreign_key_check").fetchall() == []
         assert client.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
@@ -117,12 +116,12 @@ def test_what_was_upgraded_has_the_schema_of_a_new_one(folder: Path, store: str)
         ("SELECT DISTINCT TenantId FROM Source WHERE Status = 'Atomized'", "SELECT Number FROM GraphTenant"),
     ],
 )
-def test_what_was_there_is_in_the_graph(folder: Path, in_tables: str, in_graph: str) -> None:
-    with closing(sqlite3.connect(folder / FILES["database"])) as client:
+def test_what_was_there_is_in_the_graph(path: Path, in_tables: str, in_graph: str) -> None:
+    with closing(sqlite3.connect(path)) as client:
         before = sorted(client.execute(in_tables).fetchall())
-    migrate(folder / FILES["database"], "database")
+    migrate(path)
 
-    with closing(sqlite3.connect(folder / FILES["database"])) as client:
+    with closing(sqlite3.connect(path)) as client:
         assert sorted(client.execute(in_graph).fetchall()) == before != []
 
 
@@ -139,3 +138,66 @@ def test_what_was_upgraded_does_its_work_and_is_sound(home: Resources) -> None:
     assert search(home, "typed", mode="lexical", tenant=1, k=1)["results"][0]["sources"] == []
     counts, _ = home.graph.counts(0)
     assert {"Atom", "Source", "Run", "Model", "Inference"} <= set(counts)
+
+
+# ---- the graph of 0.1.0, a file of its own
+
+
+@pytest.fixture
+def old_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home as 0.1.0 left it, killed while it wrote into its graph."""
+    monkeypatch.setenv("HARTONOMOUS_HOME", str(tmp_path))
+    monkeypatch.setattr(LOGGER, "propagate", True)  # to pytest, which the program's own settings keep from it
+    make.restore(FOLDER / "database_0_1_0.sql", tmp_path / DATABASE)
+    make.restore(FOLDER / "graph_0_1_0.sql", tmp_path / "graph.db")
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"graph.db{suffix}").write_bytes(b"file:///tides.txt")
+    return tmp_path
+
+
+OPENERS: dict[str, Callable[[], object]] = {
+    "any command": lambda: open_resources().close(),
+    "migrate": lambda: migrate_schema(Settings()),
+    "any command after one that was killed right after migrating": lambda: (
+        migrate(Settings().database_path),
+        open_resources().close(),
+    ),
+}
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_the_graph_of_an_old_home_goes_when_its_database_is_upgraded(
+    old_home: Path, opener: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (old_home / "graph.dbx").write_text("somebody's own")
+    with closing(sqlite3.connect(":memory:")) as client:
+        client.executescript((FOLDER / "graph_0_1_0.sql").read_text("utf-8"))
+        held = {key for (key,) in client.execute("SELECT Key FROM GraphNode")}
+
+    OPENERS[opener]()
+    OPENERS[opener]()
+
+    assert sorted(file.name for file in old_home.glob("graph.db*")) == ["graph.dbx"]
+    [line] = [record.getMessage() for record in caplog.records if "graph.db" in record.getMessage()]
+    assert line.startswith(f"deleted {old_home / 'graph.db'}, {old_home / 'graph.db-wal'}, ")
+    with closing(sqlite3.connect(old_home / DATABASE)) as client:
+        views = " UNION ".join(f"SELECT Key FROM {view}" for view in NODE_VIEWS.values())
+        assert held <= {key for (key,) in client.execute(views)}, "the views say what it said"
+
+
+def test_a_migration_that_stops_before_the_views_leaves_the_graph(old_home: Path) -> None:
+    migrate_schema(Settings(), to=7)
+
+    assert (old_home / "graph.db").exists()
+
+
+def test_a_graph_that_cannot_be_deleted_is_said_to_be_there(
+    old_home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(f"{self.name} is open")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    open_database(Settings()).close()
+
+    assert any("holds uris of sources and cannot be deleted" in record.getMessage() for record in caplog.records)

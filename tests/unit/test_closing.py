@@ -101,7 +101,7 @@ def test_dagsters_resources_are_closed_after_a_run(settings: Settings, monkeypat
     opened: dict[str, Opened] = {}
     for name in ("database", "graph", "compute", "blobs"):
         opened[name] = Opened()
-        monkeypatch.setattr(dagster_resources, f"open_{name}", lambda _, it=opened[name]: it)
+        monkeypatch.setattr(dagster_resources, f"open_{name}", lambda *_, it=opened[name]: it)
 
     @dg.op
     def use(
@@ -129,7 +129,7 @@ def test_all_of_a_home_is_closed_even_if_one_of_it_fails_to(
     opened: dict[str, Any] = {name: Opened() for name in ("database", "graph", "compute", "blobs")}
     opened["graph"] = SimpleNamespace(close=fail)
     for name, it in opened.items():
-        monkeypatch.setattr(resources, f"open_{name}", lambda _, it=it: it)
+        monkeypatch.setattr(resources, f"open_{name}", lambda *_, it=it: it)
     home: Resources = resources.open_resources(settings)
 
     with pytest.raises(OSError, match="does not let go"):

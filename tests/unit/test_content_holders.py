@@ -13,7 +13,6 @@ from hartonomous_assets import atoms, embeddings, projections, provenance
 from hartonomous_assets import sources as landing
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.protocol import Node
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.content_holders import HOLDERS, NO_HOLDERS, Holder
@@ -36,16 +35,15 @@ NUMBERS = re.compile(r"\b(?:bit|tinyint|smallint|int|bigint|integer|float|real)\
 def embedded_tables(folder: Path) -> dict[str, set[str]]:
     """Columns by table, of those that hold text or bytes; the tables that FTS5 keeps behind AtomText are its own."""
     tables = {}
-    for migrations, statements in (("migrations", "statements"), ("graph_migrations", "graph_statements")):
-        store = SqliteDatabase(folder / f"{migrations}.db", migrations, statements)
-        store.migrate()
-        connection = store.connection()
-        for (name,) in connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'AtomText_*'"
-        ):
-            columns = connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)).fetchall()
-            tables[name] = {column for column, kind in columns if not NUMBERS.fullmatch(kind)}
-        store.close()
+    store = SqliteDatabase(folder / "tables.db")
+    store.migrate()
+    connection = store.connection()
+    for (name,) in connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'AtomText_*'"
+    ):
+        columns = connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)).fetchall()
+        tables[name] = {column for column, kind in columns if not NUMBERS.fullmatch(kind)}
+    store.close()
     return tables
 
 
@@ -101,18 +99,13 @@ def test_a_further_table_or_column_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.name)
 def test_the_ways_are_there(tmp_path: Path, holder: Holder) -> None:
-    database, graph = (
-        SqliteDatabase(tmp_path / "a.db"),
-        SqliteDatabase(tmp_path / "g.db", "graph_migrations", "graph_statements"),
-    )
+    database = SqliteDatabase(tmp_path / "a.db")
     database.migrate()
     procedures = "\n".join(file.read_text("utf-8") for file in SQL.glob("sqlserver/**/*.sql"))
     assert holder.ways or holder.lacks or "nothing of its own" in holder.holds
     for way in holder.ways:
-        kind, _, name = way.removeprefix("graph ").partition(" ")
-        if way.startswith("graph statement "):
-            assert name in graph._statements
-        elif kind == "statement":
+        kind, _, name = way.partition(" ")
+        if kind == "statement":
             assert name in database._statements and f"dbo.usp_{name}" in procedures
         elif kind == "trigger":
             assert (
@@ -123,7 +116,7 @@ def test_the_ways_are_there(tmp_path: Path, holder: Holder) -> None:
         elif kind == "with":
             own = f"{holder.name}\\b[^;]*?REFERENCES (?:dbo\\.)?{name}\\b[^;]*?ON DELETE CASCADE"
             assert re.search(
-                own, procedures + "\n".join(file.read_text("utf-8") for file in SQL.glob("sqlite/*migrations/*.sql"))
+                own, procedures + "\n".join(file.read_text("utf-8") for file in SQL.glob("sqlite/migrations/*.sql"))
             )
         elif kind == "call":
             module, _, path = name.partition(":")
@@ -171,7 +164,7 @@ def test_what_is_removed_by_the_registered_ways_leaves_no_byte(home: Resources) 
     home.blobs.put(0, MARK.encode())
     with home.database.unit_of_work() as unit_of_work:
         unit_of_work.execute_many("insert_path_grant", [(waiting, f"file:///{MARK}")])
-    assert {"hartonomous.db-wal", "graph.db-wal"} <= set(everything(home))
+    assert "hartonomous.db-wal" in everything(home)
 
     remove(home, [row for row in all_sources(home) if MARK in row["sourceUri"]], waiting)
 
@@ -187,7 +180,7 @@ def remove(home: Resources, gone: list[dict[str, object]], message_id: str) -> N
         ids = json.dumps([source["sourceId"] for source in gone])
         for statement in ("remove_references", "delete_source_atoms", "delete_source_derivations"):
             unit_of_work.execute(statement, source_ids=ids)
-        hashes = [row["atomHash"] for row in unit_of_work.query("delete_unreferenced_atoms")]
+        unit_of_work.query("delete_unreferenced_atoms")
         for source in gone:
             unit_of_work.execute("delete_source", source_id=source["sourceId"])
         unit_of_work.execute("delete_path_grant", message_id=message_id)
@@ -197,14 +190,7 @@ def remove(home: Resources, gone: list[dict[str, object]], message_id: str) -> N
         with home.database.unit_of_work() as unit_of_work:
             unit_of_work.execute("delete_dead_letter", dead_letter_id=letter["deadLetterId"], tenant_id=None)
             unit_of_work.execute("forget_landed_copy", source_id=letter["sourceId"])
-    home.graph.delete(
-        [Node(0, "Atom", name) for name in hashes] + [Node(0, "Source", str(source["sourceId"])) for source in gone]
-    )
     for key in list(home.blobs.list_keys()):
         delete_unreferenced_blob(home.database, home.blobs, key)
-    stores = [home.database, home.graph._store]  # type: ignore[attr-defined]
-    texts = [way.removeprefix("sql ") for holder in HOLDERS for way in holder.ways if way.startswith("sql ")]
-    for store in stores:
-        for text in texts:
-            if "AtomText" not in text or store is home.database:
-                store.connection().execute(text).fetchall()
+    for text in [way.removeprefix("sql ") for holder in HOLDERS for way in holder.ways if way.startswith("sql ")]:
+        home.database.connection().execute(text).fetchall()  # type: ignore[attr-defined]

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def open_database(tmp_path: Path, folder: Path) -> Callable[[], SqliteDatabase]:
     """Opens the same database file again and again, as later releases would: the folder is read each time."""
-    return lambda: SqliteDatabase(tmp_path / "a.db", migrations=str(folder))
+    return lambda: SqliteDatabase(tmp_path / "a.db", migrations=folder)
 
 
 def tables(database: SqliteDatabase) -> set[str]:
@@ -277,13 +277,10 @@ def filled(text: str) -> list[str]:
     return [node_statement(text, label, 2) for label in LABELS] if "{view}" in text else [text]
 
 
-@pytest.mark.parametrize(
-    ("migrations", "statements"), [("migrations", "statements"), ("graph_migrations", "graph_statements")]
-)
-def test_every_shipped_statement_fits_the_shipped_tables(tmp_path: Path, migrations: str, statements: str) -> None:
-    database = SqliteDatabase(tmp_path / "a.db", migrations, statements)
+def test_every_shipped_statement_fits_the_shipped_tables(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "a.db")
     database.migrate()
-    named = load_statements(project_file("sql") / "sqlite" / statements)
+    named = load_statements(project_file("sql") / "sqlite" / "statements")
     connection = database.connection()
     for name in ("create_staged_hash", "create_staged_atom"):  # the tables that are not a migration's
         connection.execute(named.get(name, "SELECT 1"))

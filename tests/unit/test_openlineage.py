@@ -149,7 +149,7 @@ def test_a_run_is_told_with_its_datasets_their_columns_and_what_was_written(run:
     assert {"EmbeddingVector", "HilbertValue"} <= set(columns["atom_projections"])
     places = {output["name"]: output["facets"]["dataSource"]["uri"] for output in complete["outputs"]}
     assert places["atoms"] == (tmp_path / "hartonomous.db").as_uri()
-    assert places["provenance_graph"] == (tmp_path / "graph.db").as_uri()
+    assert places["provenance_graph"] == places["atoms"]
     assert statistics(complete) == {
         "sources": {"rowCount": 6},
         "atoms": {"rowCount": 80, "size": 1400},
@@ -446,15 +446,16 @@ def test_a_run_of_the_chain_is_told_without_content_and_without_names_of_files(
     paragraphs = (f"The {MARKER} had a wing span. " * 16, f"The {MARKER} ate small animals. " * 16)
     put(f"{MARKER}.txt", "\n\n".join(paragraphs))
 
-    settings.graph_path.write_bytes(b"this is no graph, it is a letter to the sea " * 200)
+    monkeypatch.setenv("HARTONOMOUS_NEO4J_URI", "bolt://127.0.0.1:1")
+    monkeypatch.setenv("HARTONOMOUS_NEO4J_CONNECTION_SECONDS", "0.1")
     failed = run_chain(settings, instance, hour)
-    settings.graph_path.unlink()
+    monkeypatch.delenv("HARTONOMOUS_NEO4J_URI")
     done = run_chain(settings, instance, hour)
 
     first, second = (event for event in runs(endpoint.events) if event["eventType"] != "START")
     assert (first["eventType"], first["run"]["runId"]) == ("FAIL", failed.run_id)
     assert (second["eventType"], second["run"]["runId"]) == ("COMPLETE", done.run_id)
-    assert "graph.db" in first["run"]["facets"]["errorMessage"]["message"]
+    assert "127.0.0.1:1" in first["run"]["facets"]["errorMessage"]["message"]
     assert [statistics(first)[name]["rowCount"] for name in OUTPUTS] == [1, 2, 2, 2, 0]
     assert [statistics(second)[name]["rowCount"] for name in OUTPUTS[:4]] == [0, 0, 0, 0]
     assert statistics(second)["provenance_graph"]["rowCount"] > 0

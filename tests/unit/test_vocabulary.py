@@ -15,7 +15,6 @@ from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, LANDMARK_SEED, landmark_parameters
 from hartonomous_core.vocabulary import (
     DEAD_LETTER_KINDS,
-    DOWNSTREAM_TYPES,
     EDGE_KINDS,
     EDGE_TYPES,
     EMBEDDED_MODALITIES,
@@ -28,7 +27,6 @@ from hartonomous_core.vocabulary import (
     ROLES,
     SOURCE_STATUSES,
     UNFINISHED_SOURCE_STATUSES,
-    UPSTREAM_TYPES,
 )
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
@@ -37,9 +35,7 @@ from hartonomous_service.lineage.colours import EDGE_COLOURS, FILL, STROKE
 
 SQL = project_file("sql")
 ARCHITECTURE = (Path(__file__).resolve().parents[2] / "docs" / "architecture.md").read_text("utf-8")
-SQLITE_STATEMENTS = load_statements(SQL / "sqlite" / "statements") | load_statements(
-    SQL / "sqlite" / "graph_statements"
-)
+SQLITE_STATEMENTS = load_statements(SQL / "sqlite" / "statements")
 CYPHER = load_statements(SQL / "neo4j" / "statements")
 
 WORDS = {
@@ -82,16 +78,12 @@ SQLSERVER = _sqlserver_objects()
 
 @pytest.fixture(scope="module")
 def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The SQL of each table, index, view and trigger of both databases."""
-    folder = tmp_path_factory.mktemp("schema")
-    database = SqliteDatabase(folder / "hartonomous.db")
-    graph = SqliteDatabase(folder / "graph.db", "graph_migrations", "graph_statements")
-    found = {}
-    for each in (database, graph):
-        each.migrate()
-        rows = each.connection().execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        found.update({row["name"]: row["sql"] for row in rows})
-        each.close()
+    """The SQL of each table, index, view and trigger."""
+    database = SqliteDatabase(tmp_path_factory.mktemp("schema") / "hartonomous.db")
+    database.migrate()
+    rows = database.connection().execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    found = {row["name"]: row["sql"] for row in rows}
+    database.close()
     return found
 
 
@@ -115,8 +107,6 @@ def test_words_that_sql_compares_with_are_known(file: Path) -> None:
         ("SourceAtom", "Role", ROLES),
         ("InferenceAtom", "Role", INFERENCE_ROLES),
         ("DeadLetter", "Kind", DEAD_LETTER_KINDS),
-        ("GraphNode", "Label", LABELS),
-        ("GraphEdge", "Type", EDGE_TYPES),
     ],
 )
 def test_tables_take_these_words_and_no_others(
@@ -124,8 +114,7 @@ def test_tables_take_these_words_and_no_others(
 ) -> None:
     here = "StoredJob" if table == "BackgroundJob" else table  # which is a view there
     assert _checked(sqlite_schema[here], column) == set(words)
-    if not table.startswith("Graph"):
-        assert _checked(SQLSERVER[table], column) == set(words)
+    assert _checked(SQLSERVER[table], column) == set(words)
 
 
 def test_modalities_are_those_that_sql_server_takes() -> None:
@@ -182,18 +171,6 @@ def test_landmarks_of_sql_server_have_the_seed_and_scale() -> None:
 def test_each_edge_type_says_what_it_joins() -> None:
     assert tuple(EDGE_KINDS) == EDGE_TYPES
     assert {label for kind in EDGE_KINDS.values() for ends in kind.joins for label in ends} == set(LABELS)
-
-
-def test_the_embedded_graph_follows_the_same_types() -> None:
-    left_out = {
-        name: {*words}
-        for name in SQLITE_STATEMENTS
-        for column, words in _compared(SQLITE_STATEMENTS[name])
-        if column == "Type"
-    }
-
-    assert left_out["level_upstream"] == set(EDGE_TYPES) - set(UPSTREAM_TYPES)
-    assert left_out["level_downstream"] == left_out["impact_counts"] == set(EDGE_TYPES) - set(DOWNSTREAM_TYPES)
 
 
 @pytest.mark.parametrize(
