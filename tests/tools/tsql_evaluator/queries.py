@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.tools.tsql.tree import Node, last_name
 from tests.tools.tsql_evaluator.expressions import Frame, Run, Scope, condition, expression
-from tests.tools.tsql_evaluator.grouping import Rows, aggregate_calls, grouped, sorting, with_window
+from tests.tools.tsql_evaluator.groups import Rows, aggregate_calls, grouped, sorting, with_window
 from tests.tools.tsql_evaluator.values import NText, Unsupported, Value
 
 
