@@ -10,7 +10,7 @@ from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, Mater
 from hartonomous_resources.graph.neo4j_values import from_neo4j
 from hartonomous_resources.graph.protocol import Digest, GraphUnavailable
 from tests.backends import rows
-from tests.tools.neo4j.server import run_cypher, shared_address
+from tests.tools.neo4j.server import Address, run_cypher, shared_address
 
 Content = dict[tuple[Any, ...], dict[str, Any]]
 """Properties of nodes by (tenant, view, number), of edges by (tenant, view, start, end)."""
@@ -113,18 +113,21 @@ class HeldGraph(MaterializedGraph):
 
 def content_of(graph: MaterializedGraph) -> Content:
     """All that a copy holds: one in memory, or the tests' Neo4j."""
-    if isinstance(graph, HeldGraph):
-        return graph.content()
-    address, content = shared_address(), Content()
-    for row in run_cypher(
-        address, "MATCH (n) WHERE n.tenantId IS NOT NULL RETURN labels(n)[0] AS label, properties(n) AS p"
-    ):
+    return graph.content() if isinstance(graph, HeldGraph) else content_of_server(shared_address())
+
+
+def content_of_server(address: Address) -> Content:
+    """All that a Neo4j holds, and nobody else wrote."""
+    content: Content = {}
+    nodes = "MATCH (n) WHERE n.tenantId IS NOT NULL RETURN labels(n)[0] AS label, properties(n) AS p"
+    for row in run_cypher(address, nodes):
         number = row["p"].pop("number")
         content[row["p"]["tenantId"], NODE_VIEWS[row["label"]], number] = from_neo4j(row["p"])
-    joined = (
-        "MATCH (a)-[r]->(b) RETURN labels(a)[0] + '_' + type(r) + '_' + labels(b)[0] AS view, a.tenantId AS tenant, "
+    edges = (
+        "MATCH (a)-[r]->(b) RETURN a.tenantId AS tenant, labels(a)[0] + '_' + type(r) + '_' + labels(b)[0] AS view,"
+        " a.number AS start, b.number AS end, properties(r) AS p"
     )
-    for row in run_cypher(address, joined + "a.number AS start, b.number AS end, properties(r) AS p"):
+    for row in run_cypher(address, edges):
         content[row["tenant"], row["view"], row["start"], row["end"]] = from_neo4j(row["p"])
     return content
 
