@@ -88,8 +88,6 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     """Set what our statements, and the safety of the file, expect of every connection."""
     connection.row_factory = sqlite3.Row
     connection.text_factory = _readable
-    connection.create_function("hash_prefix", 1, _hash_prefix, deterministic=True)
-    connection.create_function("text_hash_prefix", 1, text_hash_prefix, deterministic=True)
     connection.create_function("sha256", 1, _sha256, deterministic=True)
     connection.create_function("has_false_hash", 5, _has_false_hash, deterministic=True)
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
@@ -122,16 +120,6 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
-
-
-def _hash_prefix(digest: bytes | None) -> int | None:
-    """Return the first four bytes of a hash as a number: with it a row counts in a digest that does not depend on order."""
-    return None if digest is None else int.from_bytes(digest[:4], "big")
-
-
-def text_hash_prefix(text: str | None) -> int | None:
-    """Return the same for a text, from the SHA-256 of its UTF-16, which is what T-SQL's HASHBYTES takes of an nvarchar."""
-    return None if text is None else _hash_prefix(hashlib.sha256(text.encode("utf-16-le")).digest())
 
 
 _readable = partial(str, encoding="utf-8", errors="replace")
