@@ -65,7 +65,7 @@ ASKED_OF_VIEWS = {
     "graph_edges": {"view", "way", "numbers"},
     "graph_nodes": {"label", "numbers"},
 }
-"""What is put into these statements as text on SQLite, and is a parameter of their procedures. What they return, test_graph_views.py compares."""
+"""What is text in these statements on SQLite and a parameter of their procedures; what they return, test_views_of_the_graph.py compares."""
 
 PYTHON = sorted((project_file("hartonomous_resources") / "database" / "sqlserver").rglob("*.py"))
 PYTHON += sorted(project_file("hartonomous_service").rglob("*.py"))

@@ -24,11 +24,11 @@ CREATE INDEX IX_Inference_Hour ON dbo.Inference (IngestHour, TenantId, Inference
 CREATE INDEX IX_Inference_Model ON dbo.Inference (Model, TenantId);
 GO
 -- Names as GraphName has them: between two types or collations an index finds nothing.
-ALTER TABLE dbo.SourceRun ADD RunName AS CONVERT(nvarchar(500), RunId COLLATE Latin1_General_100_BIN2);
+ALTER TABLE dbo.SourceRun ADD RunName AS CONVERT(nvarchar(500), RunId) COLLATE Latin1_General_100_BIN2;
 GO
-ALTER TABLE dbo.EmbeddingModel ADD ArtifactName AS CONVERT(nvarchar(500), ArtifactHash COLLATE Latin1_General_100_BIN2);
+ALTER TABLE dbo.EmbeddingModel ADD ArtifactName AS CONVERT(nvarchar(500), ArtifactHash) COLLATE Latin1_General_100_BIN2;
 GO
-ALTER TABLE dbo.ProjectionModel ADD ArtifactName AS CONVERT(nvarchar(500), ArtifactHash COLLATE Latin1_General_100_BIN2);
+ALTER TABLE dbo.ProjectionModel ADD ArtifactName AS CONVERT(nvarchar(500), ArtifactHash) COLLATE Latin1_General_100_BIN2;
 GO
 CREATE INDEX IX_SourceRun_Run ON dbo.SourceRun (RunName);
 CREATE INDEX IX_EmbeddingModel_Artifact ON dbo.EmbeddingModel (ArtifactName);

@@ -4,8 +4,8 @@ Microsoft's parser reads the files, so that precedence and grammar are the serve
 landmarks, Hilbert values, cosines, the search and the graph use, refuses every other, and says nothing of locks, plans, rights or speed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -14,67 +14,11 @@ import numpy as np
 
 from tests.tools.tsql.checker import Script
 from tests.tools.tsql.tree import Node, last_name
-from tests.tools.tsql_evaluator.expressions import Frame, Run, Scope, condition, expression
-from tests.tools.tsql_evaluator.queries import Query, alias_of, compile_query, filtered, source, with_ctes
-from tests.tools.tsql_evaluator.values import SqlError, Type, Unsupported, Value
-
-Row = dict[str, Value]
-Step = Callable[[Frame], bool | None]
-"""Runs a statement in a frame; True ends the body, whose value is then in the frame."""
-RETURNED, RESULTS = "#returned", "#results"
-
-
-@dataclass
-class Table:
-    """A table, a table variable or a table-valued parameter. Names of columns are lower-case."""
-
-    types: dict[str, Type] = field(default_factory=dict)
-    computed: dict[str, Run] = field(default_factory=dict)
-    required: set[str] = field(default_factory=set)
-    identity: str = ""
-    rows: list[Row] = field(default_factory=list)
-    changed: Callable[[], object] = lambda: None
-
-    @classmethod
-    def of(cls, definition: Node, server: "Server") -> "Table":
-        table = cls()
-        for node in definition.all("ColumnDefinitions"):
-            name = node["ColumnIdentifier"]["Value"].lower()
-            if formula := node.get("ComputedColumnExpression"):
-                table.computed[name] = expression(formula, Scope(server))
-                continue
-            table.types[name] = Type.of(node["DataType"], node.get("Collation"))
-            nullable = [c for c in node.all("Constraints") if c.kind == "NullableConstraintDefinition"]
-            if nullable and not nullable[0].get("Nullable"):
-                table.required.add(name)
-            if node.get("IdentityOptions"):
-                table.identity = name
-        return table
-
-    def empty(self) -> "Table":
-        """Another table of the same kind."""
-        return Table(self.types, self.computed, self.required, self.identity)
-
-    def insert(self, values: dict[str, Value]) -> None:
-        row: Row = dict.fromkeys(self.types)
-        self.rows.append(row)
-        number = {self.identity: len(self.rows)} if self.identity else {}
-        self.change(row, {**number, **{name.lower(): value for name, value in values.items()}})
-
-    def change(self, row: Row, values: dict[str, Value]) -> None:
-        """Write values into a row of this table; computed columns follow."""
-        for name, value in values.items():
-            row[name] = self.types[name].convert(value)
-            if row[name] is None and name in self.required:
-                raise SqlError(515, f"{name} must not be NULL")
-        for name, compute in self.computed.items():
-            row[name] = compute(row)
-        self.changed()
-
-    def restore(self, rows: list[Row]) -> None:
-        """Have these rows again, and no others."""
-        self.rows[:] = rows
-        self.changed()
+from tests.tools.tsql_evaluator.expressions import Frame, Scope, expression
+from tests.tools.tsql_evaluator.queries import Query, compile_query
+from tests.tools.tsql_evaluator.statements import RESULTS, RETURNED, Step, block, insert
+from tests.tools.tsql_evaluator.tables import Row, Table
+from tests.tools.tsql_evaluator.values import Type, Value
 
 
 @dataclass
@@ -103,7 +47,7 @@ class Function:
 
     @cached_property
     def _body(self) -> Step:
-        return _block(self.node["StatementList"].all("Statements"), Scope(self.server, dict(self.types)))
+        return block(self.node["StatementList"].all("Statements"), Scope(self.server, dict(self.types)))
 
     def value(self, values: Iterable[Value]) -> Value:
         """What a scalar function returns."""
@@ -151,7 +95,7 @@ class Server:
             case "CreateTypeTableStatement":
                 self._types[last_name(node["Name"]).lower()] = Table.of(node["Definition"], self)
             case "InsertStatement":
-                _insert(node, Scope(self))({})
+                insert(node, Scope(self))({})
 
     # ---- what a test may ask
 
@@ -214,7 +158,7 @@ class Server:
         inserted = [tuple(row[column] for column in names) for row in table.rows[before:]]
         for trigger in self._triggers.get(name.lower(), []):
             scope = Scope(self, ctes={"inserted": Query(names, lambda frame: inserted)})
-            _block(trigger["StatementList"].all("Statements"), scope)(Frame({RESULTS: []}))
+            block(trigger["StatementList"].all("Statements"), scope)(Frame({RESULTS: []}))
 
     def table_type(self, name: str) -> Table:
         return self._types[name.lower()]
@@ -236,7 +180,7 @@ class Server:
             frame[variable] = type_.convert(given.pop(variable, *default))
         assert not given, f"8145: {name} has no parameter {', '.join(given)}"
         if body is None:
-            body = _block(node["StatementList"].all("Statements"), scope)
+            body = block(node["StatementList"].all("Statements"), scope)
             self._compiled[name.lower()] = scope, body
         body(frame)
         results: list[list[Row]] = frame[RESULTS]
@@ -247,174 +191,3 @@ class Server:
         for row in rows:
             table.insert(row)
         return table
-
-
-# ---- statements
-
-
-def _block(statements: list[Node], scope: Scope) -> Step:
-    """Statements one after the other, until one returns."""
-    steps = [_statement(node, scope) for node in statements]
-    return lambda frame: any(step(frame) for step in steps)
-
-
-def _statement(node: Node, scope: Scope) -> Step:
-    if node.kind not in _STATEMENTS:
-        raise Unsupported(f"{node.kind} at {node.line}:{node.column}")
-    return _STATEMENTS[node.kind](node, scope)
-
-
-def _declare(node: Node, scope: Scope) -> Step:
-    steps = []
-    for element in node.all("Declarations"):
-        name = element["VariableName"]["Value"].lower()
-        if element["DataType"].kind == "UserDataTypeReference":
-            table = scope.server.table_type(last_name(element["DataType"]["Name"]))
-            steps.append(_assignment(name, lambda frame, table=table: table.empty()))  # type: ignore[misc]
-            continue
-        scope.types[name] = Type.of(element["DataType"])
-        steps.append(_set_to(name, element.get("Value"), scope))
-    return lambda frame: any(step(frame) for step in steps)
-
-
-def _assignment(name: str, run: Run) -> Step:
-    def assign(frame: Frame) -> None:
-        frame[name] = run(frame)
-
-    return assign
-
-
-def _set_to(name: str, value: Node | None, scope: Scope) -> Step:
-    convert, run = scope.types[name].convert, expression(value, scope) if value else lambda frame: None
-    return _assignment(name, lambda frame: convert(run(frame)))
-
-
-def _declare_table(node: Node, scope: Scope) -> Step:
-    table = Table.of(node["Body"]["Definition"], scope.server)
-    return _assignment(node["Body"]["VariableName"]["Value"].lower(), lambda frame: table.empty())
-
-
-def _if(node: Node, scope: Scope) -> Step:
-    holds, then = condition(node["Predicate"], scope), _statement(node["ThenStatement"], scope)
-    otherwise = _statement(node["ElseStatement"], scope) if node.get("ElseStatement") else lambda frame: None
-    return lambda frame: then(frame) if holds(frame) else otherwise(frame)
-
-
-def _while(node: Node, scope: Scope) -> Step:
-    holds, body = condition(node["Predicate"], scope), _statement(node["Statement"], scope)
-
-    def run(frame: Frame) -> bool:
-        while holds(frame):
-            if body(frame):
-                return True
-        return False
-
-    return run
-
-
-def _return(node: Node, scope: Scope) -> Step:
-    value = expression(node["Expression"], scope) if node.get("Expression") else lambda frame: None
-
-    def run(frame: Frame) -> bool:
-        frame[RETURNED] = value(frame)
-        return True
-
-    return run
-
-
-def _throw(node: Node, scope: Scope) -> Step:
-    def run(frame: Frame) -> None:
-        raise SqlError(int(node["ErrorNumber"]["Value"]), node["Message"]["Value"])
-
-    return run
-
-
-def _select(node: Node, scope: Scope) -> Step:
-    query = compile_query(node["QueryExpression"], with_ctes(node, scope))
-
-    def run(frame: Frame) -> None:
-        frame[RESULTS].append([dict(zip(query.names, row, strict=True)) for row in query.run(frame)])
-
-    return run
-
-
-def _insert(node: Node, scope: Scope) -> Step:
-    insert = node["InsertSpecification"]
-    columns = [last_name(column["MultiPartIdentifier"]) for column in insert.all("Columns")]
-    rows, target = _rows_to_insert(insert["InsertSource"], with_ctes(node, scope)), insert["Target"]
-
-    def run(frame: Frame) -> None:
-        new = [dict(zip(columns, row, strict=True)) for row in rows(frame)]
-        if target.kind == "VariableTableReference":
-            scope.server.insert_rows(frame[target["Variable"]["Name"].lower()], new)
-        else:
-            scope.server.insert_rows(scope.server.table(_name(target)), new, _name(target))
-
-    return run
-
-
-def _rows_to_insert(node: Node, scope: Scope) -> Callable[[Frame], Iterable[Sequence[Value]]]:
-    if node.kind != "ValuesInsertSource":
-        return compile_query(node["Select"], scope).run
-    listed = [[expression(value, scope) for value in row.all("ColumnValues")] for row in node.all("RowValues")]
-    return lambda frame: [[value(frame) for value in row] for row in listed]
-
-
-def _name(reference: Node) -> str:
-    return last_name(reference["SchemaObject"])
-
-
-def _update(node: Node, scope: Scope) -> Step:
-    """UPDATE alias SET … FROM …"""
-    update = node["UpdateSpecification"]
-    [table_reference] = update["FromClause"].all("TableReferences")
-    rows, alias = source(table_reference, scope), _name(update["Target"]).lower()
-    if update.get("WhereClause"):
-        rows = filtered(rows, condition(update["WhereClause"]["SearchCondition"], scope))
-    [table] = [_name(t) for t in table_reference.walk("NamedTableReference") if alias_of(t) == alias]
-    changes = {
-        last_name(clause["Column"]["MultiPartIdentifier"]).lower(): expression(clause["NewValue"], scope)
-        for clause in update.all("SetClauses")
-    }
-
-    def run(frame: Frame) -> None:
-        met = [{**frame, **row} for row in rows(frame)]
-        for row in met:
-            values = {name: value(row) for name, value in changes.items()}
-            scope.server.table(table).change(row[f"{alias}.#row"], values)
-        frame["@@rowcount"] = np.int32(len(met))
-
-    return run
-
-
-def _execute(node: Node, scope: Scope) -> Step:
-    called = node["ExecuteSpecification"]["ExecutableEntity"]
-    name = last_name(called["ProcedureReference"]["ProcedureReference"]["Name"])
-    arguments = {
-        p["Variable"]["Name"].lower(): expression(p["ParameterValue"], scope) for p in called.all("Parameters")
-    }
-
-    def run(frame: Frame) -> None:
-        given = {variable: value(frame) for variable, value in arguments.items()}
-        frame[RESULTS] += scope.server.run_procedure(name, given)
-
-    return run
-
-
-_STATEMENTS: dict[str, Callable[[Node, Scope], Step]] = {
-    "BeginEndBlockStatement": lambda node, scope: _block(node["StatementList"].all("Statements"), scope),
-    "DeclareVariableStatement": _declare,
-    "DeclareTableVariableStatement": _declare_table,
-    "SetVariableStatement": lambda node, scope: _set_to(node["Variable"]["Name"].lower(), node["Expression"], scope),
-    "IfStatement": _if,
-    "WhileStatement": _while,
-    "ReturnStatement": _return,
-    "ThrowStatement": _throw,
-    "SelectStatement": _select,
-    "InsertStatement": _insert,
-    "UpdateStatement": _update,
-    "ExecuteStatement": _execute,
-    "PredicateSetStatement": lambda node, scope: lambda frame: None,
-    "BeginTransactionStatement": lambda node, scope: lambda frame: None,
-    "CommitTransactionStatement": lambda node, scope: lambda frame: None,
-}
