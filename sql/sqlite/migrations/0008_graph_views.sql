@@ -161,15 +161,18 @@ SELECT t.TenantId, 'Tenant' AS Label, t.TenantId AS Number, CAST(t.TenantId AS T
 FROM KnownTenant AS t
 WHERE EXISTS (SELECT 1 FROM Source AS s WHERE likelihood(s.TenantId = t.TenantId, 0.001) AND s.Status = 'Atomized');
 
--- One row for each pair, however often the atom stands in the source.
+-- One row for each pair, its first, however often the atom stands in the source.
 CREATE VIEW Atom_INGESTED_FROM_Source AS
 SELECT +s.TenantId AS TenantId, 'Atom' AS FromLabel, sa.AtomId AS FromNumber, 'Source' AS ToLabel, sa.SourceId AS ToNumber, s.IngestHour,
        s.ReceivedAt AS Since,
-       (sa.AtomId % 2147483648 * (sa.SourceId % 2147483629) + MIN(sa.Ordinal) * 7 + COUNT(*)) % 4294967296 AS Digest,
-       MIN(sa.Ordinal) AS FirstOrdinal, COUNT(*) AS Count
+       (sa.AtomId % 2147483648 * (sa.SourceId % 2147483629) + sa.Ordinal * 7
+        + (SELECT COUNT(*) FROM SourceAtom AS every WHERE every.AtomId = sa.AtomId AND every.SourceId = sa.SourceId)) % 4294967296 AS Digest,
+       sa.Ordinal AS FirstOrdinal,
+       (SELECT COUNT(*) FROM SourceAtom AS every WHERE every.AtomId = sa.AtomId AND every.SourceId = sa.SourceId) AS Count
 FROM SourceAtom AS sa JOIN Source AS s ON s.SourceId = sa.SourceId JOIN Atom AS a ON a.AtomId = sa.AtomId
 WHERE s.Status = 'Atomized' AND a.Subtype IS NOT 'gap'
-GROUP BY sa.AtomId, sa.SourceId, +s.TenantId, s.IngestHour, s.ReceivedAt;
+  AND NOT EXISTS (SELECT 1 FROM SourceAtom AS before WHERE before.AtomId = sa.AtomId AND before.SourceId = sa.SourceId
+                    AND (before.Ordinal, before.Role) < (sa.Ordinal, sa.Role));
 
 CREATE VIEW Atom_DERIVED_FROM_Atom AS
 SELECT +s.TenantId AS TenantId, 'Atom' AS FromLabel, d.DerivedAtomId AS FromNumber, 'Atom' AS ToLabel, d.FromAtomId AS ToNumber, a.IngestHour,
@@ -218,21 +221,23 @@ GROUP BY a.Number, n.Number, t.TenantId, a.IngestHour;
 
 CREATE VIEW Inference_USED_ATOM_Atom AS
 SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS FromNumber, 'Atom' AS ToLabel, a.AtomId AS ToNumber, i.IngestHour,
-       i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + MIN(u.Ordinal) * 7) % 4294967296 AS Digest,
-       MIN(u.Ordinal) AS FirstOrdinal
+       i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + u.Ordinal * 7) % 4294967296 AS Digest,
+       u.Ordinal AS FirstOrdinal
 FROM InferenceAtom AS u JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
 JOIN Atom AS named ON named.TenantId = u.TenantId AND named.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = named.AtomId
 WHERE u.Role = 'input'
-GROUP BY i.InferenceNumber, a.AtomId, +i.TenantId, i.IngestHour, i.CreatedAt;
+  AND NOT EXISTS (SELECT 1 FROM InferenceAtom AS before WHERE before.TenantId = u.TenantId AND before.AtomHash = u.AtomHash
+                    AND before.InferenceId = u.InferenceId AND before.Role = u.Role AND before.Ordinal < u.Ordinal);
 
 CREATE VIEW Inference_PRODUCED_ATOM_Atom AS
 SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS FromNumber, 'Atom' AS ToLabel, a.AtomId AS ToNumber, i.IngestHour,
-       i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + MIN(u.Ordinal) * 7 + 1) % 4294967296 AS Digest,
-       MIN(u.Ordinal) AS FirstOrdinal
+       i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + u.Ordinal * 7 + 1) % 4294967296 AS Digest,
+       u.Ordinal AS FirstOrdinal
 FROM InferenceAtom AS u JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
 JOIN Atom AS named ON named.TenantId = u.TenantId AND named.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = named.AtomId
 WHERE u.Role = 'output'
-GROUP BY i.InferenceNumber, a.AtomId, +i.TenantId, i.IngestHour, i.CreatedAt;
+  AND NOT EXISTS (SELECT 1 FROM InferenceAtom AS before WHERE before.TenantId = u.TenantId AND before.AtomHash = u.AtomHash
+                    AND before.InferenceId = u.InferenceId AND before.Role = u.Role AND before.Ordinal < u.Ordinal);
 
 -- The same the other way round, as everything else points: from what was made to what made it.
 CREATE VIEW Atom_GENERATED_BY_Inference AS
