@@ -6,6 +6,7 @@ the names that are made here from the vocabulary ever get into a statement.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 from hartonomous_core.vocabulary import EDGE_KINDS, LABELS, EdgeType, Label
@@ -53,11 +54,7 @@ _ENDS: Final = ("Label", "Number", "Key", "FromLabel", "FromNumber", "ToLabel", 
 
 def node_properties(row: Mapping[str, object]) -> dict[str, object]:
     """Return what the graph shows of a row of a node view: its other columns, in camelCase and in order; what is NULL is left out."""
-    return {
-        column[0].lower() + column[1:]: value
-        for column, value in sorted(row.items())
-        if value is not None and column not in _ENDS
-    }
+    return {name: value for column, name in _names(tuple(row)) if (value := row[column]) is not None}
 
 
 def edge_properties(row: Mapping[str, object]) -> dict[str, object]:
@@ -65,3 +62,9 @@ def edge_properties(row: Mapping[str, object]) -> dict[str, object]:
     properties = node_properties(row)
     del properties["tenantId"]
     return properties
+
+
+@cache
+def _names(columns: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the columns of a view that are properties, with what those are called. Cached: a page has a thousand rows of a view."""
+    return [(column, column[0].lower() + column[1:]) for column in sorted(columns) if column not in _ENDS]

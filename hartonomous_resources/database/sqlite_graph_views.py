@@ -14,7 +14,7 @@ from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import NODE_VIEWS, EdgeView, Way
 from hartonomous_resources.database.protocol import Row
 
-_SIZES = (1, 8, 64, 512)
+_SIZES = (1, 8, 32, 128, 512)
 """How many numbers a statement binds, so that few different statements are prepared; a part that has fewer repeats its last."""
 
 

@@ -168,7 +168,7 @@ def _grow(view: View, from_start: list[set[NodeId]], from_end: list[set[NodeId]]
                 # What is further back than one level is no neighbour of the last.
                 levels.append(level.difference(*levels[-2:]))
                 return bool(levels[-1])
-        most *= 10
+        most *= 100
 
 
 def _first_path(view: View, from_start: Sequence[set[NodeId]], to_end: Sequence[set[NodeId]]) -> list[NodeId]:
