@@ -47,7 +47,7 @@ def migrate_schema(
         ran = database.pending_migrations(to)
     else:
         ran = database.migrate(to)
-        if not database.pending_migrations():
+        if to is None:
             delete_former_graph(settings.home)
         prepare_dagster_home(settings)
     return {"ran": ran, "adopted": adopted, "migrations": database.migration_status()}
