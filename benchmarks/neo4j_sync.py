@@ -1,7 +1,7 @@
 """The provenance graph in a real Neo4j: writing events, writing them again, and asking, in a graph of a million relationships.
 
-The graph and the questions are those of sqlite_lineage.py. First merge() alone: an event is 1,000 atoms of a source with their run and
-model; 20 events are merged in one transaction, as the product does it. The naive way is that of the .NET worker: one MERGE statement,
+The graph is described in neo4j_changes.py. First write() alone: an event is 1,000 atoms of a source with their run and model; 20 events are
+written in one transaction, as the product does it. The naive way is that of the .NET worker: one MERGE statement,
 in a transaction of its own, for each atom. Then from ProvenanceQueue, end to end: see neo4j_queue.py.
 
 The server is fetched from Maven Central once and started with Java 17; HARTONOMOUS_TEST_NEO4J_URI names another one, with an empty
@@ -16,13 +16,10 @@ import time
 from typing import Any
 
 from common import REPOSITORY, Figure, arguments, finish, note
+from neo4j_changes import HOUR, LARGE_SOURCE, MODEL, SINCE, TENANT, events, graph_of, hash_of, hot, without
 from neo4j_queue import synced_from_queue
-from sqlite_lineage import HOUR, LARGE_SOURCE, SINCE, atom, hot, p95, timed, write
+from sqlite_lineage import p95, timed
 
-EVENT = 1_000
-"""Atoms of an event."""
-EVENTS = 20
-"""Events of a transaction: the default of HARTONOMOUS_PROVENANCE_BATCH_SIZE."""
 SMALL = 10_000
 """Atoms of the small graph, with which the cost of an event in the large one is compared."""
 NAIVE = 1_000
@@ -30,14 +27,11 @@ NAIVE = 1_000
 WARM_UP = 4
 """Transactions that are not counted: the server compiles what runs often."""
 JAVA = ("-Xmx2g", "-XX:+UseParallelGC")
-RUN, MODEL, TENANT = ("Run", "run"), ("Model", "model"), ("Tenant", "0")
 SEED_MERGE = """
 MERGE (a:NaiveAtom {atomHash: $hash})
 ON CREATE SET a.atomId = $id, a.contentType = $contentType, a.createdAt = datetime($createdAt)
 MERGE (s:NaiveSource {sourceId: $sourceId})
 MERGE (a)-[:INGESTED_FROM]->(s)"""
-
-Batch = tuple[list[Any], list[Any]]
 
 
 def main() -> int:
@@ -61,27 +55,26 @@ def main() -> int:
 
 def sync(graph: Any, address: Any, options: Any) -> list[Figure]:
     """Write the small graph, time events, write the large one, time them again."""
-    draw = random.Random(5)
-    write(graph, SMALL, draw)
+    write(graph, SMALL)
     small = []
     for number in range(WARM_UP + options.batches):
-        parts = batch(1000 + number)
-        small.append(merge_timed(graph, parts))
-        graph.merge(*parts)
-        graph.delete([node for node in parts[0] if node.label in ("Atom", "Source")])  # it stays small
+        change = events(1000 + number)
+        small.append(write_timed(graph, change))
+        graph.write(change)
+        graph.write(without(change))  # it stays small
     small = small[WARM_UP:]
-    assert graph.counts(0)[0]["Atom"] == SMALL
+    assert graph.counts(TENANT)[0]["Atom"] == SMALL
 
     n_atoms = atoms_of(options.relationships)
     started = time.perf_counter()
-    written = write(graph, n_atoms, draw)
-    note(f"{written:,} relationships in {time.perf_counter() - started:.0f} s")
-    batches = [batch(2000 + number) for number in range(options.batches)]
-    before = sum(graph.counts(0)[1].values())
-    large = [merge_timed(graph, each) for each in batches]
-    again = [merge_timed(graph, each) for each in batches]
-    edges = len(batches[0][1])
-    assert sum(graph.counts(0)[1].values()) == before + edges * len(batches)
+    write(graph, n_atoms)
+    note(f"{sum(graph.counts(TENANT)[1].values()):,} relationships in {time.perf_counter() - started:.0f} s")
+    batches = [events(2000 + number) for number in range(options.batches)]
+    before = sum(graph.counts(TENANT)[1].values())
+    large = [write_timed(graph, each) for each in batches]
+    again = [write_timed(graph, each) for each in batches]
+    edges = len(batches[0].edges)
+    assert sum(graph.counts(TENANT)[1].values()) == before + edges * len(batches)
     naive = naively(address)
 
     rates = {
@@ -98,34 +91,14 @@ def sync(graph: Any, address: Any, options: Any) -> list[Figure]:
     ]
 
 
-def batch(number: int, tenant: int = 0) -> Batch:
-    """Build the nodes and edges of 20 events, each of 1,000 atoms of a source of its own."""
-    from hartonomous_resources.graph.protocol import Edge, Node
-
-    nodes = [Node(tenant, *name, {"since": SINCE}) for name in (RUN, MODEL, TENANT)]
-    edges = []
-    for event in range(number * EVENTS, (number + 1) * EVENTS):
-        source = ("Source", str(1_000_000 + event))
-        nodes.append(
-            Node(tenant, *source, {"tenantId": tenant, "sourceId": event, "since": SINCE, "ingestHour": "later"})
-        )
-        edges.append(Edge(tenant, source, "BELONGS_TO", TENANT, {"since": SINCE}))
-        edges.append(Edge(tenant, source, "GENERATED_BY", RUN, {"since": SINCE}))
-        for n in range(EVENT):
-            name = atom(10_000_000 + event * EVENT + n)
-            kinds = {"modality": "text", "subtype": "sentence", "contentType": "text/plain", "createdAt": SINCE}
-            stamps = {"tenantId": tenant, "atomHash": name[1], "since": SINCE, "ingestHour": "later", "digest": n}
-            nodes.append(Node(tenant, *name, {"atomId": event * EVENT + n, **kinds, **stamps}))
-            occurrence = {"firstOrdinal": n, "count": 1, "since": SINCE, "digest": n}
-            edges.append(Edge(tenant, name, "INGESTED_FROM", source, occurrence))
-            edges.append(Edge(tenant, name, "GENERATED_BY", RUN, {"since": SINCE}))
-            edges.append(Edge(tenant, name, "EMBEDDED_BY", MODEL, {"runId": RUN[1], "since": SINCE}))
-    return nodes, edges
+def write(graph: Any, n_atoms: int) -> None:
+    for change in graph_of(n_atoms):
+        graph.write(change)
 
 
-def merge_timed(graph: Any, parts: Batch) -> float:
+def write_timed(graph: Any, change: Any) -> float:
     started = time.perf_counter()
-    graph.merge(*parts)
+    graph.write(change)
     return time.perf_counter() - started
 
 
@@ -139,7 +112,7 @@ def naively(address: Any) -> float:
             session.run(f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.{name} IS UNIQUE").consume()
 
         def merge(n: int) -> None:
-            values = {"hash": atom(n)[1], "id": n, "contentType": "text/plain", "createdAt": SINCE, "sourceId": 1}
+            values = {"hash": hash_of(n), "id": n, "contentType": "text/plain", "createdAt": SINCE, "sourceId": 1}
             session.execute_write(lambda transaction: transaction.run(SEED_MERGE, values).consume())
 
         for n in range(NAIVE):
@@ -153,41 +126,46 @@ def naively(address: Any) -> float:
 
 
 def questions(graph: Any, options: Any) -> list[Figure]:
+    from hartonomous_resources.graph.protocol import Digest, Position
+
     draw = random.Random(6)
     n_atoms = atoms_of(options.relationships)
     sizes = []
 
-    def lineage(name: tuple[str, str]) -> int:
-        found = graph.lineage(0, *name, 4, 1000)
+    def lineage(atom: int) -> int:
+        found = graph.lineage(TENANT, ("Atom", atom), 4, 1000)
         assert len(found.nodes) == 1000 or {"Source", "Run", "Model", "Tenant"} <= {node.label for node in found.nodes}
         return len(found.nodes)
 
     def of_any() -> None:
-        lineage(atom(draw.randrange(n_atoms)))
+        lineage(draw.randrange(n_atoms))
 
     def of_a_used_one() -> None:
         """Ask for an atom as often as inferences use it: every eighth use is of the same atom, whose answers fill the page."""
-        sizes.append(lineage(atom(hot(n_atoms, draw))))
+        sizes.append(lineage(hot(n_atoms, draw)))
 
     def of_the_most_used() -> None:
-        assert lineage(atom(0)) >= min(1000, n_atoms // 1000)
+        assert lineage(0) >= min(1000, n_atoms // 1000)
 
     def impact() -> None:
-        found = graph.impact(0, "Source", "0", 1000)
+        found = graph.impact(TENANT, ("Source", 0), 1000)
         assert found.counts["Atom"] >= LARGE_SOURCE and found.only_here == LARGE_SOURCE and len(found.nodes) == 1000
 
     def large_source() -> None:
-        assert graph.lineage(0, "Source", "0", 4, 1000, skip=5000).truncated
+        after = Position(1, "Atom", 4998)  # the tenant is nearer than the atoms, and one node is the source
+        assert graph.lineage(TENANT, ("Source", 0), 4, 1000, after=after).next is not None
 
     def find_path() -> None:
-        found = graph.path(0, atom(draw.randrange(n_atoms)), atom(draw.randrange(n_atoms)), 10)
-        assert 1 <= len(found.nodes) <= 4  # the run, if nothing nearer, joins any two
+        ends = [("Atom", draw.randrange(n_atoms)) for _ in range(2)]
+        assert 1 <= len(graph.path(TENANT, *ends, 10).nodes) <= 4  # the run, if nothing nearer, joins any two
 
     def digests() -> None:
-        assert graph.digests(0, HOUR)["edges"].count == n_atoms
+        found = graph.digests(TENANT, HOUR)
+        assert found["Atom_EMBEDDED_BY_Model"] == found["GraphAtom"] and found["GraphAtom"].count >= n_atoms
+        assert graph.digests(TENANT, None)["GraphRun"] == Digest(1, 1)
 
     def impact_of_model() -> None:
-        assert graph.impact(0, "Model", "model", 1000).counts["Atom"] >= n_atoms
+        assert graph.impact(TENANT, ("Model", MODEL), 1000).counts["Atom"] >= n_atoms
 
     timed(of_any, 200)  # the server compiles what runs often
     once, used = timed(of_any, options.rounds), timed(of_a_used_one, options.rounds)

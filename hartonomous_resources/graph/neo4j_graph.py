@@ -1,24 +1,22 @@
 """The provenance graph in Neo4j, by the official driver."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, EdgeType, Label
+from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, Label
 from hartonomous_resources.database.graph_views import EdgeView
 from hartonomous_resources.graph.materialized import GraphChange
 from hartonomous_resources.graph.neo4j_connection import Neo4jConnection, single_value
+from hartonomous_resources.graph.neo4j_digests import digest_statements
 from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import node_row, to_neo4j
+from hartonomous_resources.graph.neo4j_values import Rows
 from hartonomous_resources.graph.neo4j_view import Neo4jView
-from hartonomous_resources.graph.neo4j_writing import Rows, digest_statements, statements_of_change
+from hartonomous_resources.graph.neo4j_writing import statements_of_change
 from hartonomous_resources.graph.protocol import (
     Digest,
     Direction,
-    Edge,
     Impact,
-    Node,
     NodeId,
     Position,
     Subgraph,
@@ -30,7 +28,6 @@ from hartonomous_resources.settings import Settings
 if TYPE_CHECKING:
     import neo4j
 
-_ROWS_AT_ONCE = 10_000
 Answer = TypeVar("Answer")
 
 
@@ -59,8 +56,8 @@ class Neo4jGraph:
         statements = statements_of_change(change)
 
         def work(transaction: "neo4j.ManagedTransaction") -> None:
-            for text, rows in statements:
-                transaction.run(text, rows=rows).consume()
+            for text, parameters in statements:
+                transaction.run(text, parameters).consume()
 
         if statements:
             self._connection.write(work)
@@ -81,27 +78,6 @@ class Neo4jGraph:
             return found
 
         return self._connection.read(work)
-
-    def merge(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
-        def work(transaction: "neo4j.ManagedTransaction") -> None:
-            for text, rows in chain(_node_writes(nodes), _edge_writes(edges)):
-                transaction.run(text, rows=rows).consume()
-
-        if nodes or edges:
-            self._connection.write(work)
-
-    def delete(self, nodes: Sequence[Node]) -> None:
-        keys: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
-        for node in nodes:
-            keys[node.tenant_id, node.label].add(node.key)
-
-        def work(transaction: "neo4j.ManagedTransaction") -> None:
-            for (tenant_id, label), of_label in sorted(keys.items()):
-                text = statement("delete_nodes", label=label)
-                transaction.run(text, tenant_id=tenant_id, keys=sorted(of_label)).consume()
-
-        if keys:
-            self._connection.write(work)
 
     def lineage(
         self,
@@ -177,63 +153,6 @@ class Neo4jGraph:
             return {name: digest for name, digest in digests.items() if digest.count}
 
         return self._connection.read(work)
-
-    def keys(self, tenant_id: int, label: Label, after: str, limit: int) -> list[str]:
-        text = statement("keys", label=label)
-
-        def work(transaction: "neo4j.ManagedTransaction") -> list[str]:
-            found: list[str] = single_value(transaction, text, tenant_id=tenant_id, after=after, n=limit)
-            return found
-
-        return self._connection.read(work)
-
-    def bytes_on_disk(self) -> int:
-        return 0
-
-
-def _node_writes(nodes: Iterable[Node]) -> Iterator[tuple[str, Rows]]:
-    """Yield a statement per label, with its rows: each node once, as it was given last.
-
-    They are in the order of their keys: writers that meet wait for one another and do not lock crosswise.
-    """
-    by_label: defaultdict[str, dict[tuple[int, str], Any]] = defaultdict(dict)
-    for node in nodes:
-        by_label[node.label][node.tenant_id, node.key] = node_row(node)
-    for label, rows in sorted(by_label.items()):
-        in_order = [rows[name] for name in sorted(rows)]
-        for first in range(0, len(in_order), _ROWS_AT_ONCE):
-            yield statement("merge_nodes", label=label), Rows(in_order[first : first + _ROWS_AT_ONCE])
-
-
-def _edge_writes(edges: Iterable[Edge]) -> Iterator[tuple[str, Rows]]:
-    """Yield a statement per type and labels of the ends, with its rows: each edge once, as it was given last, in the order of keys.
-
-    The edges that end at the same node are one row.
-    """
-    by_ends: defaultdict[tuple[Label, EdgeType, Label], defaultdict[tuple[int, str], dict[str, Any]]]
-    by_ends = defaultdict(lambda: defaultdict(dict))
-    for edge in edges:
-        (start_label, start), (end_label, end) = edge.start, edge.end
-        by_ends[start_label, edge.type, end_label][edge.tenant_id, end][start] = to_neo4j(edge.properties)
-    for (start_label, kind, end_label), by_end in sorted(by_ends.items()):
-        text = statement("merge_edges", start=start_label, type=kind, end=end_label)
-        for batch in _edge_batches(by_end):
-            yield text, batch
-
-
-def _edge_batches(by_end: dict[tuple[int, str], dict[str, Any]]) -> Iterator[Rows]:
-    batch, size = Rows(), 0
-    for (tenant_id, end), by_start in sorted(by_end.items()):
-        pairs = [(start, by_start[start]) for start in sorted(by_start)]
-        for first in range(0, len(pairs), _ROWS_AT_ONCE):
-            part = pairs[first : first + _ROWS_AT_ONCE]
-            if size + len(part) > _ROWS_AT_ONCE:
-                yield batch
-                batch, size = Rows(), 0
-            batch.append((tenant_id, end, part))
-            size += len(part)
-    if batch:
-        yield batch
 
 
 def _edges_of_tenant(transaction: Any, tenant_id: int, labels: Iterable[str]) -> dict[str, int]:

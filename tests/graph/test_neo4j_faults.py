@@ -1,4 +1,4 @@
-"""Faults of Neo4j, caused for real: whatever happens, a merge is there as a whole or not at all, and done again it is right."""
+"""Faults of Neo4j, caused for real: whatever happens, a change is there as a whole or not at all, and written again it is right."""
 
 import resource
 import socket
@@ -15,12 +15,14 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.migrations import read_migrations
+from hartonomous_resources.graph.materialized import Gone, GraphChange
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
-from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import node_row
-from hartonomous_resources.graph.protocol import Edge, GraphUnavailable, Node
+from hartonomous_resources.graph.neo4j_writing import statements_of_change
+from hartonomous_resources.graph.protocol import Digest, GraphUnavailable
 from hartonomous_resources.project_files import project_file
+from tests.graph.changes import HOUR, INGESTED, edge, node
 from tests.processes import in_processes, wait_for_the_others
 from tests.tools.neo4j.server import ONLY_FOR_TESTS, Address, Neo4jServer, free_port, required, run_cypher
 
@@ -55,16 +57,23 @@ def tenant() -> int:
     return next(tenants)
 
 
-def batch(tenant: int) -> tuple[list[Node], list[Edge]]:
+def batch(tenant: int) -> GraphChange:
     """A source with its atoms: some megabytes on the wire."""
-    source = Node(tenant, "Source", "1", {"sourceId": 1})
-    atoms = [Node(tenant, "Atom", f"{n:064x}", {"n": n, "text": "x" * 200}) for n in range(N)]
-    edges = [Edge(tenant, ("Atom", a.key), "INGESTED_FROM", ("Source", "1"), {"text": "x" * 200}) for a in atoms]
-    return [source, *atoms], edges
+    atoms = [node("Atom", n, tenant, text="x" * 200) for n in range(N)]
+    edges = [edge(INGESTED, n, 1, tenant, text="x" * 200) for n in range(N)]
+    return GraphChange([node("Source", 1, tenant), *atoms], edges)
+
+
+def one(label: Label, tenant: int) -> GraphChange:
+    """A node."""
+    return GraphChange([node(label, 1, tenant)])
 
 
 def is_whole(graph: Neo4jGraph, tenant: int) -> bool:
-    return graph.counts(tenant) == COUNTS and len(graph.lineage(tenant, "Source", "1", 1, 2 * N).edges) == N
+    digest = graph.digests(tenant, HOUR)[INGESTED.name]
+    expected = Digest(N, sum(100 * n + 1 for n in range(N)))
+    found = graph.lineage(tenant, ("Source", 1), 1, 2 * N)
+    return graph.counts(tenant) == COUNTS and digest == expected and len(found.edges) == N
 
 
 class Proxy:
@@ -147,7 +156,7 @@ def graph(server: Neo4jServer) -> Iterator[Neo4jGraph]:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_connection_that_is_cut_in_the_middle_of_a_merge_is_opened_again_and_the_merge_is_right(
+def test_a_connection_that_is_cut_in_the_middle_of_a_write_is_opened_again_and_the_write_is_right(
     through_proxy: Callable[..., Neo4jGraph], graph: Neo4jGraph, tenant: int, share: float
 ) -> None:
     cut = []
@@ -156,47 +165,47 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_merge_is_opened_again_and_t
         cut.append(graph.counts(tenant))
         proxy.drop_connections()
 
-    through_proxy(int(share * 2.4e6), drop).merge(*batch(tenant))
+    through_proxy(int(share * 2.4e6), drop).write(batch(tenant))
 
     assert cut == [({}, {})]
     assert is_whole(graph, tenant)
 
 
-def test_a_merge_whose_connection_is_cut_and_stays_cut_leaves_nothing_and_says_so(
+def test_a_write_whose_connection_is_cut_and_stays_cut_leaves_nothing_and_says_so(
     through_proxy: Callable[..., Neo4jGraph], graph: Neo4jGraph, tenant: int
 ) -> None:
     cut = through_proxy(1_200_000, Proxy.close, neo4j_connection_seconds=1)
 
     with pytest.raises(GraphUnavailable, match="does not answer"):
-        cut.merge(*batch(tenant))
+        cut.write(batch(tenant))
 
     assert graph.counts(tenant) == ({}, {})
-    graph.merge(*batch(tenant))
+    graph.write(batch(tenant))
     assert is_whole(graph, tenant)
 
 
 # ---- the server
 
 
-def test_a_server_killed_in_the_middle_of_a_merge_has_nothing_of_it_and_takes_it_once_it_is_back(
+def test_a_server_killed_in_the_middle_of_a_write_has_nothing_of_it_and_takes_it_once_it_is_back(
     through_proxy: Callable[..., Neo4jGraph], server: Neo4jServer, graph: Neo4jGraph, tenant: int
 ) -> None:
     hurt = through_proxy(1_200_000, lambda _: server.kill(), neo4j_connection_seconds=1)
 
     with pytest.raises(GraphUnavailable, match="does not answer"):
-        hurt.merge(*batch(tenant))
+        hurt.write(batch(tenant))
     started = time.monotonic()
     with pytest.raises(GraphUnavailable, match="does not answer"):
-        hurt.merge(*batch(tenant))
+        hurt.write(batch(tenant))
     assert time.monotonic() - started < 1  # known to be down: no pauses between attempts
 
     server.start()
     assert graph.counts(tenant) == ({}, {})
-    hurt.merge(*batch(tenant))
+    hurt.write(batch(tenant))
     assert is_whole(graph, tenant)
 
 
-def test_a_merge_goes_on_by_itself_when_the_server_is_back_soon(
+def test_a_write_goes_on_by_itself_when_the_server_is_back_soon(
     through_proxy: Callable[..., Neo4jGraph], server: Neo4jServer, graph: Neo4jGraph, tenant: int
 ) -> None:
     killed = threading.Event()
@@ -207,10 +216,10 @@ def test_a_merge_goes_on_by_itself_when_the_server_is_back_soon(
 
     hurt = through_proxy(1_200_000, kill, neo4j_connection_seconds=60)
     with ThreadPoolExecutor(1) as other:
-        merging = other.submit(hurt.merge, *batch(tenant))
+        writing = other.submit(hurt.write, batch(tenant))
         assert killed.wait(30)
         server.start()
-        merging.result(90)
+        writing.result(90)
 
     assert is_whole(graph, tenant)
 
@@ -222,7 +231,7 @@ def test_a_server_that_is_down_is_told_of_in_bounded_time() -> None:
     with pytest.raises(
         GraphUnavailable, match=r"Neo4j at bolt://127.0.0.1:\d+ does not answer .*: start it, or correct"
     ):
-        graph.merge(*batch(0))
+        graph.write(batch(0))
     assert time.monotonic() - started < 5
 
 
@@ -240,32 +249,32 @@ def test_a_server_that_hangs_in_the_middle_is_told_of_after_two_signs_of_life_ar
     started: Neo4jServer, graph: Neo4jGraph, tenant: int
 ) -> None:
     hurt = Neo4jGraph(Address(started.uri).settings(neo4j_connection_seconds=2))
-    hurt.merge([Node(tenant, "Run", "r")], [])
+    hurt.write(one("Run", tenant))
     process = psutil.Process(started.process.pid if started.process else 0)
     process.suspend()
     try:
         began = time.monotonic()
         with pytest.raises(GraphUnavailable, match="does not answer"):
-            hurt.merge(*batch(tenant))
+            hurt.write(batch(tenant))
         assert time.monotonic() - began < 20
     finally:
         process.resume()
-    hurt.merge(*batch(tenant))
+    hurt.write(batch(tenant))
     assert graph.counts(tenant) == ({**COUNTS[0], "Run": 1}, COUNTS[1])
 
 
 def test_a_read_only_database_is_read_and_says_so_when_written(
     server: Neo4jServer, graph: Neo4jGraph, tenant: int
 ) -> None:
-    graph.merge(*batch(tenant))
+    graph.write(batch(tenant))
     server.stop()
     server.start({"server.databases.read_only": "neo4j"})
 
     assert is_whole(graph, tenant)
     with pytest.raises(GraphUnavailable, match="is read-only in database neo4j"):
-        graph.merge([Node(tenant, "Run", "r")], [])
+        graph.write(one("Run", tenant))
     with pytest.raises(GraphUnavailable, match="is read-only in database neo4j"):
-        graph.delete([Node(tenant, "Source", "1")])
+        graph.write(GraphChange(gone=[Gone(tenant, "Source", [1])]))
     server.kill()  # and is started without it for the next test
 
 
@@ -274,20 +283,20 @@ def test_a_disk_that_is_full_is_told_of_and_nothing_is_lost_or_half_written(
     server: Neo4jServer, graph: Neo4jGraph, tenant: int
 ) -> None:
     assert server.process is not None
-    graph.merge(*batch(tenant))
+    graph.write(batch(tenant))
     largest = max(file.stat().st_size for file in server.folder.rglob("neostore.transaction.db.*"))
     limits = (largest + 500_000, resource.RLIM_INFINITY)
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)  # its log cannot grow by another batch
     other = next(tenants)
 
     with pytest.raises(GraphUnavailable, match="look at its log and at its disk, which may be full, then restart it"):
-        graph.merge(*batch(other))
+        graph.write(batch(other))
 
     server.kill()
     server.start()
     assert is_whole(graph, tenant)
     assert graph.counts(other) == ({}, {})
-    graph.merge(*batch(other))
+    graph.write(batch(other))
     assert is_whole(graph, other)
 
 
@@ -326,8 +335,8 @@ def test_two_writers_that_lock_crosswise_both_get_done(server: Neo4jServer, grap
     """Ours locks the run, then wants the source; the other has the source and wants the run. The server undoes one of the two."""
     import neo4j
 
-    run, source = Node(tenant, "Run", "r"), Node(tenant, "Source", "s")
-    graph.merge([run, source], [])
+    both = GraphChange([node("Run", 1, tenant), node("Source", 1, tenant)])
+    graph.write(both)
     other_undone = 0
     with (
         neo4j.GraphDatabase.driver(server.uri, auth=("neo4j", ONLY_FOR_TESTS)) as driver,
@@ -336,12 +345,12 @@ def test_two_writers_that_lock_crosswise_both_get_done(server: Neo4jServer, grap
     ):
         for _ in range(5):
             other = session.begin_transaction()
-            other.run(statement("merge_nodes", label="Source"), rows=[node_row(source)]).consume()
-            ours = thread.submit(graph.merge, [run, source], [])
+            lock(other, "Source", tenant)
+            ours = thread.submit(graph.write, both)
             while not waits_for_a_lock(server):
                 time.sleep(0.01)
             try:
-                other.run(statement("merge_nodes", label="Run"), rows=[node_row(run)]).consume()
+                lock(other, "Run", tenant)
                 other.commit()
             except neo4j.exceptions.TransientError as error:
                 assert error.code == "Neo.TransientError.Transaction.DeadlockDetected"
@@ -353,6 +362,11 @@ def test_two_writers_that_lock_crosswise_both_get_done(server: Neo4jServer, grap
     assert graph.counts(tenant) == ({"Run": 1, "Source": 1}, {})
 
 
+def lock(transaction: Any, label: Label, tenant: int) -> None:
+    [(text, parameters)] = statements_of_change(one(label, tenant))
+    transaction.run(text, parameters).consume()
+
+
 def waits_for_a_lock(server: Neo4jServer) -> bool:
     return bool(
         run_cypher(
@@ -361,17 +375,17 @@ def waits_for_a_lock(server: Neo4jServer) -> bool:
     )
 
 
-def merge_at_once(_index: int, uri: str, tenant: int) -> None:
+def write_at_once(_index: int, uri: str, tenant: int) -> None:
     graph = Neo4jGraph(Address(uri).settings())
     wait_for_the_others()
-    graph.merge(*batch(tenant))
+    graph.write(batch(tenant))
     graph.close()
 
 
-def test_two_processes_that_merge_the_same_batch_at_once_write_it_once(
+def test_two_processes_that_write_the_same_batch_at_once_write_it_once(
     server: Neo4jServer, graph: Neo4jGraph, tenant: int
 ) -> None:
-    in_processes(2, merge_at_once, server.uri, tenant)
+    in_processes(2, write_at_once, server.uri, tenant)
 
     assert is_whole(graph, tenant)
 
@@ -379,7 +393,7 @@ def test_two_processes_that_merge_the_same_batch_at_once_write_it_once(
 def first_use(_index: int, uri: str) -> None:
     wait_for_the_others()
     graph = Neo4jGraph(Address(uri).settings())
-    graph.merge([Node(0, "Tenant", "0")], [])
+    graph.write(one("Tenant", 0))
     graph.close()
 
 
@@ -398,6 +412,6 @@ def test_processes_that_use_a_fresh_database_at_once_make_its_schema_once(server
 
 def test_the_same_batch_five_times_is_there_once(graph: Neo4jGraph, tenant: int) -> None:
     for _ in range(5):
-        graph.merge(*batch(tenant))
+        graph.write(batch(tenant))
 
     assert is_whole(graph, tenant)

@@ -5,19 +5,16 @@ from typing import Any
 
 import pytest
 
-from hartonomous_core.vocabulary import LABELS, Label
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, EdgeView
-from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, NodeRow, Replaced
+from hartonomous_core.vocabulary import LABELS
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
+from hartonomous_resources.graph.materialized import Gone, GraphChange, Replaced
+from hartonomous_resources.graph.neo4j_digests import WITHOUT_HOUR
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
-from hartonomous_resources.graph.neo4j_writing import WITHOUT_HOUR
 from hartonomous_resources.graph.protocol import Digest
+from tests.graph.changes import EMBEDDED, GENERATED, HOUR, INGESTED, MOMENT, edge, node
 from tests.tools.neo4j.server import Address, open_empty_graph, required, run_cypher, shared_address
 
-HOUR, OTHER_HOUR = "2026-11-23-09:00", "2026-11-23-10:00"
-MOMENT = "2026-11-23T09:44:16.123Z"
-INGESTED = EdgeView("Atom", "INGESTED_FROM", "Source")
-GENERATED = EdgeView("Atom", "GENERATED_BY", "Run")
-EMBEDDED = EdgeView("Atom", "EMBEDDED_BY", "Model")
+OTHER_HOUR = "2026-11-23-10:00"
 
 
 @pytest.fixture
@@ -31,17 +28,6 @@ def graph(address: Address) -> Iterator[Neo4jGraph]:
     graph = open_empty_graph()
     yield graph
     graph.close()
-
-
-def node(label: Label, number: int, tenant: int = 0, **properties: object) -> NodeRow:
-    """A row of a node view; its digest is its number."""
-    hour = {} if label in WITHOUT_HOUR else {"ingestHour": HOUR}
-    return NodeRow(tenant, label, number, f"{label}-{number}", {**hour, "digest": number, **properties})
-
-
-def edge(view: EdgeView, start: int, end: int, tenant: int = 0, **properties: object) -> EdgeRow:
-    """A row of an edge view; its digest is 100 times its start and its end."""
-    return EdgeRow(tenant, view, start, end, {"since": MOMENT, "digest": 100 * start + end, **properties})
 
 
 def edges_of(address: Address) -> list[tuple[int, str, int]]:
@@ -126,12 +112,12 @@ def test_two_tenants_with_equal_numbers_have_nothing_to_do_with_each_other(graph
     assert crossing == [{"n": 0}]
 
     graph.write(GraphChange(replaced=[Replaced(0, INGESTED, [1])]))
-    assert views(graph, 1, HOUR) == other
-    assert views(graph, 0, HOUR) == {"GraphAtom": Digest(1, 1), "GraphSource": Digest(1, 7)}
+    assert graph.digests(1, HOUR) == other
+    assert graph.digests(0, HOUR) == {"GraphAtom": Digest(1, 1), "GraphSource": Digest(1, 7)}
 
     graph.write(GraphChange(gone=[Gone(0, "Atom", [1]), Gone(0, "Source", [7])]))
-    assert views(graph, 1, HOUR) == other
-    assert views(graph, 0, HOUR) == {}
+    assert graph.digests(1, HOUR) == other
+    assert graph.digests(0, HOUR) == {}
     assert graph.numbers(0, "Atom", 0, 9) == graph.starts(0, INGESTED, 7, 0, 9) == []
     assert graph.numbers(1, "Atom", 0, 9) == graph.starts(1, INGESTED, 7, 0, 9) == [1]
 
@@ -208,10 +194,6 @@ def test_more_rows_than_a_statement_takes_are_written_replaced_and_removed(graph
 # ---- what the graph holds
 
 
-def views(graph: Neo4jGraph, tenant: int, hour: str | None) -> dict[str, Digest]:
-    return {name: digest for name, digest in graph.digests(tenant, hour).items() if not name.islower()}
-
-
 def test_every_view_is_digested_by_its_name_with_the_hour_or_with_the_tenant(graph: Neo4jGraph) -> None:
     """Edges have the hour of their start; only INGESTED_FROM has that of its source, which may be another."""
     early = [node(label, 1) for label in LABELS]
@@ -224,15 +206,15 @@ def test_every_view_is_digested_by_its_name_with_the_hour_or_with_the_tenant(gra
     with_both = {view.name for view in EDGE_VIEWS if view.end not in WITHOUT_HOUR and view != INGESTED}
     once = {view.name for view in EDGE_VIEWS} - with_both
     expected = dict.fromkeys(hours, Digest(1, 1)) | dict.fromkeys(once, Digest(1, 101))
-    assert views(graph, 0, HOUR) == expected | dict.fromkeys(with_both, Digest(2, 203))
-    assert views(graph, 0, OTHER_HOUR) == dict.fromkeys(hours, Digest(1, 2)) | {INGESTED.name: Digest(1, 102)}
-    assert views(graph, 0, None) == {NODE_VIEWS[label]: Digest(1, 1) for label in WITHOUT_HOUR}
-    assert views(graph, 1, HOUR) == views(graph, 1, None) == {}
+    assert graph.digests(0, HOUR) == expected | dict.fromkeys(with_both, Digest(2, 203))
+    assert graph.digests(0, OTHER_HOUR) == dict.fromkeys(hours, Digest(1, 2)) | {INGESTED.name: Digest(1, 102)}
+    assert graph.digests(0, None) == {NODE_VIEWS[label]: Digest(1, 1) for label in WITHOUT_HOUR}
+    assert graph.digests(1, HOUR) == graph.digests(1, None) == {}
 
 
 def test_what_others_wrote_is_in_no_digest(graph: Neo4jGraph, address: Address) -> None:
     joined(graph)
-    before = views(graph, 0, HOUR)
+    before = graph.digests(0, HOUR)
     run_cypher(
         address,
         "MATCH (s:Source {number: 7}), (m:Model {number: 4}), (a:Atom {number: 1}) CREATE (a)-[:EMBEDDED_BY]->(m), "
@@ -240,7 +222,7 @@ def test_what_others_wrote_is_in_no_digest(graph: Neo4jGraph, address: Address) 
         hour=HOUR,
     )
 
-    assert views(graph, 0, HOUR) == before
+    assert graph.digests(0, HOUR) == before
 
 
 def test_numbers_are_walked_in_their_order(graph: Neo4jGraph) -> None:

@@ -7,3 +7,10 @@ CREATE CONSTRAINT hartonomous_run_number IF NOT EXISTS FOR (n:Run) REQUIRE (n.te
 CREATE CONSTRAINT hartonomous_model_number IF NOT EXISTS FOR (n:Model) REQUIRE (n.tenantId, n.number) IS UNIQUE;
 CREATE CONSTRAINT hartonomous_inference_number IF NOT EXISTS FOR (n:Inference) REQUIRE (n.tenantId, n.number) IS UNIQUE;
 CREATE CONSTRAINT hartonomous_tenant_number IF NOT EXISTS FOR (n:Tenant) REQUIRE (n.tenantId, n.number) IS UNIQUE;
+
+DROP CONSTRAINT hartonomous_atom_key IF EXISTS;
+DROP CONSTRAINT hartonomous_source_key IF EXISTS;
+DROP CONSTRAINT hartonomous_run_key IF EXISTS;
+DROP CONSTRAINT hartonomous_model_key IF EXISTS;
+DROP CONSTRAINT hartonomous_inference_key IF EXISTS;
+DROP CONSTRAINT hartonomous_tenant_key IF EXISTS;

@@ -96,12 +96,6 @@ MATCH (s) WHERE elementId(s) = $id AND s.tenantId = $tenant_id
 MATCH (s)<-[:INGESTED_FROM]-(a:Atom) WHERE COUNT { (a)-[:INGESTED_FROM]->() } = 1
 RETURN count(a);
 
-// name: keys
-// Ordered by the whole index, so that it is read from its place on and nothing is sorted.
-MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key > $after
-WITH n ORDER BY n.tenantId, n.key LIMIT $n
-RETURN collect(n.key);
-
 // name: numbers
 // Ordered by the whole index, so that it is read from its place on and nothing is sorted.
 MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.number > $after
@@ -109,14 +103,15 @@ WITH n ORDER BY n.tenantId, n.number LIMIT $n
 RETURN collect(n.number);
 
 // name: starts
-MATCH (b:__END__ {tenantId: $tenant_id, number: $end})
-MATCH (b)<-[r:__TYPE__]-(a:__START__) WHERE r.digest IS NOT NULL AND a.number > $after
+MATCH (b:__END__ {tenantId: $tenant_id, number: $end})<-[r:__TYPE__]-(a:__START__)
+USING INDEX SEEK b:__END__(tenantId, number)
+WHERE r.digest IS NOT NULL AND a.number > $after
 WITH a.number AS number ORDER BY number LIMIT $n
 RETURN collect(number);
 
 // name: atoms_by_hash
 UNWIND $hashes AS hash
-MATCH (a:Atom {atomHash: hash}) USING INDEX a:Atom(atomHash) WHERE a.tenantId = $tenant_id AND a.number IS NOT NULL
+MATCH (a:Atom {atomHash: hash}) USING INDEX SEEK a:Atom(atomHash) WHERE a.tenantId = $tenant_id AND a.number IS NOT NULL
 WITH a.number AS number ORDER BY number
 RETURN collect(number);
 
@@ -153,11 +148,11 @@ MATCH (n:__LABEL__) RETURN count(n);
 MATCH ()-[r:__TYPE__]->() RETURN count(r);
 
 // name: nodes_of_tenant
-MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key >= '' RETURN count(n);
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.number IS NOT NULL RETURN count(n);
 
 // name: edges_of_tenant
 // Counted from their starts: an edge lies within one tenant.
-MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.key >= ''
+MATCH (n:__LABEL__) WHERE n.tenantId = $tenant_id AND n.number IS NOT NULL
 MATCH (n)-[r:__TYPES__]->()
 WITH type(r) AS type, count(r) AS n
 RETURN collect([type, n]);
