@@ -93,10 +93,11 @@ class UnitOfWork(Protocol):
         as_of: str | None = None,
         after: int | None = None,
         until: int | None = None,
+        among: Collection[int] | None = None,
     ) -> list[Row]:
         """Return the edges of a view that lead one way from nodes: rows as the view has them, with the columns' names.
 
-        Those to numbers above `after` and up to `until`: of a node with very many edges, only these are read.
+        Those to numbers above `after` and up to `until`, and to one of `among`: of a node with very many edges, only these are read.
         """
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:

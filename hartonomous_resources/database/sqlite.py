@@ -1,5 +1,6 @@
 """The embedded database: one SQLite file, any number of processes."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -92,8 +93,10 @@ class SqliteUnitOfWork:
         as_of: str | None = None,
         after: int | None = None,
         until: int | None = None,
+        among: Collection[int] | None = None,
     ) -> list[Row]:
-        bounds = {"as_of": as_of, "after": after, "until": until}
+        wanted = None if among is None else json.dumps(list(among))
+        bounds = {"as_of": as_of, "after": after, "until": until, "among": wanted}
         return graph_edges(self.connection, self._statements, tenant_id, view, way, numbers, bounds)
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:

@@ -233,13 +233,17 @@ class TableView:
         that has very many those up to the numbers of the ends: a run or a model may be the end of a million."""
         for view in EDGE_VIEWS:
             if (here := starts.get(view.start)) and (there := ends.get(view.end)):
-                bounds = {"after": min(there) - 1, "until": max(there)}
-                among = frozenset(there)
-                for row in self.unit_of_work.graph_edges(
-                    self.tenant_id, view, "upstream", here, as_of=self.as_of, **bounds
-                ):
-                    if row["ToNumber"] in among:
-                        yield view, row
+                rows = self.unit_of_work.graph_edges(
+                    self.tenant_id,
+                    view,
+                    "upstream",
+                    here,
+                    as_of=self.as_of,
+                    after=min(there) - 1,
+                    until=max(there),
+                    among=there,
+                )
+                yield from ((view, row) for row in rows)
 
     def _edges(self, found: Sequence[tuple[EdgeView, Row]]) -> list[Edge]:
         self.nodes(list({end for view, row in found for end in _ends_of(view, row)} - self.names.keys()))

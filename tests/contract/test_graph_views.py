@@ -355,6 +355,12 @@ def test_what_edges_lead_to_is_found_from_either_end(tables: Tables, view: EdgeV
         assert unit_of_work.graph_ends(7, view, way, numbers) == ([] if view.here(way) not in ("Run", "Model") else [
             *sorted({row[there] for row in tables.view(view.name, 7)})
         ])  # fmt: skip
+        few = everything[::2]
+        among = unit_of_work.graph_edges(0, view, way, numbers, among=few)
+        assert sorted(row[there] for row in among) == sorted(row[there] for row in found if row[there] in few)
+        bounded = unit_of_work.graph_edges(0, view, way, numbers, after=few[0], until=few[-1], among=everything)
+        assert {row[there] for row in bounded} == {each for each in everything if few[0] < each <= few[-1]}
+        assert unit_of_work.graph_edges(0, view, way, numbers, among=[]) == []
         edges = unit_of_work.graph_edges(0, view, way, numbers)
         assert sorted(map(repr, map(dict, edges))) == sorted(map(repr, found))
 

@@ -102,7 +102,7 @@ def costly(connection: sqlite3.Connection, statement: str) -> list[str]:
     steps = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", AnyName())]
     assert steps
     own = {step.removeprefix("CO-ROUTINE ") for step in steps if step.startswith("CO-ROUTINE ")}
-    small = {name.rpartition(" ")[2] for name in SMALL}
+    small = {name.rpartition(" ")[2] for name in SMALL} | {"json_each"}  # a list that Python gives
     return [step for step in steps if _is_costly(step, own | small)]
 
 
@@ -168,7 +168,7 @@ def test_the_nodes_of_an_hour_are_read_in_their_order(connection: sqlite3.Connec
     [
         ("SELECT * FROM Atom_INGESTED_FROM_Source WHERE +FromNumber = 1", r"SCAN (sa|s|a)\b"),
         (
-            "SELECT * FROM Atom_EMBEDDED_BY_Model AS e JOIN json_each('[1]') AS j ON j.value = e.FromNumber",
+            "SELECT * FROM Atom_EMBEDDED_BY_Model AS e JOIN json_each('[1]') AS of_python ON of_python.value = e.FromNumber",
             "MATERIALIZE",
         ),
         ("SELECT * FROM Source AS s WHERE TenantId = 0 AND Status = 'Atomized'", r"SCAN s|\(TenantId=\?\)"),

@@ -124,11 +124,18 @@ class SqlServerUnitOfWork:
         as_of: str | None = None,
         after: int | None = None,
         until: int | None = None,
+        among: Collection[int] | None = None,
     ) -> list[Row]:
+        wanted = None if among is None else frozenset(among)
+        if wanted:  # the server reads from the first to the last of them
+            after = max(min(wanted) - 1, min(wanted) - 1 if after is None else after)
+            until = min(max(wanted), max(wanted) if until is None else until)
         bounds = {"as_of": as_of, "after": after, "until": until}
-        return self.query(
+        rows = self.query(
             "graph_edges", tenant_id=tenant_id, view=view.name, way=way, numbers=_each_once(numbers), **bounds
         )
+        there = "ToNumber" if way == "upstream" else "FromNumber"
+        return rows if wanted is None else [row for row in rows if row[there] in wanted]
 
     def graph_nodes(self, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Row]:
         return self.query("graph_nodes", tenant_id=tenant_id, label=label, numbers=_each_once(numbers))

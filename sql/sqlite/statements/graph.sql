@@ -10,6 +10,7 @@ ORDER BY {there} LIMIT :n;
 SELECT * FROM {view}
 WHERE TenantId = :tenant_id AND {here} IN ({numbers}) AND (:as_of IS NULL OR Since IS NULL OR Since <= :as_of)
   AND {there} >= COALESCE(:after + 1, -9223372036854775808) AND {there} <= COALESCE(:until, 9223372036854775807)
+  AND (:among IS NULL OR {there} IN (SELECT value FROM json_each(:among)))
 ORDER BY FromNumber, ToNumber;
 
 -- name: graph_nodes
