@@ -186,6 +186,21 @@ def test_an_atom_that_somebody_inserts_is_there_at_once(home: Resources, client:
     assert graph.content() == content_of_views(client)
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_many_events_are_written_some_at_a_time(
+    home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(graph_sync, "_ATOMS_AT_ONCE", at_once)
+    graph, told = HeldGraph(), []
+    for number in range(6):
+        told += ingest(home, f"Number {number}.", SEA, uri=f"{number}", tenant=7 * (number % 2))
+
+    changes = sync(home, graph, *told)
+
+    assert len(changes) == {1: 6, 3: 6, 1000: 2}[at_once]
+    assert graph.content() == content_of_views(client)
+
+
 # ---- what is gone
 
 
