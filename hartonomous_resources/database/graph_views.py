@@ -16,6 +16,9 @@ Way = Literal["upstream", "downstream"]
 
 NODE_VIEWS: Final[dict[Label, str]] = {label: f"Graph{label}" for label in LABELS}
 
+WITHOUT_HOUR: Final[tuple[Label, ...]] = ("Run", "Model", "Tenant")
+"""Labels whose nodes have no hour, and of which no event tells: they come and go with what is joined to them. All edges have one."""
+
 
 @dataclass(frozen=True, slots=True)
 class EdgeView:

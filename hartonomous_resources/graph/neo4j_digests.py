@@ -1,13 +1,7 @@
 """Which statement digests what of the graph: nodes and edges of an hour, and what belongs to a tenant without one."""
 
-from typing import Final
-
-from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, WITHOUT_HOUR
 from hartonomous_resources.graph.neo4j_statements import statement
-
-WITHOUT_HOUR: Final[tuple[Label, ...]] = ("Run", "Model", "Tenant")
-"""Labels whose nodes have no hour; they are digested once for each tenant. All edges have one."""
 
 
 def digest_statements(*, of_hour: bool) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import EdgeView, Way
+from hartonomous_resources.database.graph_views import WITHOUT_HOUR, EdgeView, Way
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.materialized import EdgeRow, MaterializedGraph, NodeRow
@@ -13,9 +13,6 @@ NODES_AT_ONCE = 1000
 
 BEFORE_ALL = -(2**63)
 """Where a walk over numbers begins: somebody may have chosen them."""
-
-WITHOUT_HOUR: tuple[Label, ...] = ("Run", "Model", "Tenant")
-"""Nodes that no event tells of: they come and go with what is joined to them."""
 
 _NAMES_OF_NODE = frozenset(("Label", "Number", "Key"))
 _NAMES_OF_EDGE = frozenset(("TenantId", "FromLabel", "FromNumber", "ToLabel", "ToNumber"))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_core.vocabulary import LABELS, Label
+from hartonomous_resources.database.graph_views import WITHOUT_HOUR
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_NUMBERS_OF_HOUR
 from hartonomous_resources.database.rows.provenance_rows import SOURCE_ATOMS_AFTER, SourceAtomAfter
@@ -18,7 +19,6 @@ from hartonomous_resources.work.agreement import disagreements, tenants_of
 from hartonomous_resources.work.graph_reading import (
     BEFORE_ALL,
     NODES_AT_ONCE,
-    WITHOUT_HOUR,
     edges_of,
     ends_of,
     nodes_of,

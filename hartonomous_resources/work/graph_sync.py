@@ -17,7 +17,7 @@ from typing import Final
 
 from hartonomous_core.messages import DeletionEvent, InferenceEvent, ProvenanceEvent
 from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView, Way
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, WITHOUT_HOUR, EdgeView, Way
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_NODE_BY_KEY
 from hartonomous_resources.database.rows.provenance_rows import FIRST_ATOMS_OF_SOURCE, SOURCES_OF_ATOM_AFTER
@@ -26,7 +26,6 @@ from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange,
 from hartonomous_resources.work.graph_reading import (
     BEFORE_ALL,
     NODES_AT_ONCE,
-    WITHOUT_HOUR,
     edges_of,
     ends_of,
     nodes_of,

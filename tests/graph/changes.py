@@ -1,9 +1,8 @@
 """Rows of the graph's views, as tests write them to a copy."""
 
 from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import EdgeView
+from hartonomous_resources.database.graph_views import WITHOUT_HOUR, EdgeView
 from hartonomous_resources.graph.materialized import EdgeRow, NodeRow
-from hartonomous_resources.graph.neo4j_digests import WITHOUT_HOUR
 
 HOUR = "2026-11-23-09:00"
 MOMENT = "2026-11-23T09:44:16.123Z"

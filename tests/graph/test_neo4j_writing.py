@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from hartonomous_core.vocabulary import LABELS
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, WITHOUT_HOUR
 from hartonomous_resources.graph.materialized import Gone, GraphChange, Replaced
-from hartonomous_resources.graph.neo4j_digests import WITHOUT_HOUR
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.protocol import Digest
 from tests.graph.changes import EMBEDDED, GENERATED, HOUR, INGESTED, MOMENT, edge, node
