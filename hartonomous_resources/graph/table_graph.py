@@ -129,14 +129,14 @@ class TableView:
         return int(row["n"])
 
     def nodes(self, nodes: Sequence[NodeId]) -> list[Node]:
-        """Return nodes in the order in which they are named here."""
+        """Return nodes in the order in which they are named here; the end of an edge that is no node, a broken invariant, is left out."""
         found = {}
         for label, numbers in _by_label(nodes).items():
             for row in self.unit_of_work.graph_nodes(self.tenant_id, label, numbers):
                 node = Node(self.tenant_id, label, row["Number"], row["Key"], node_properties(row))
                 found[label, node.number] = node
                 self.names[label, node.number] = (label, node.key)
-        return [found[node] for node in nodes]
+        return [found[node] for node in nodes if node in found]
 
     def levels(
         self,
@@ -249,8 +249,9 @@ class TableView:
         self.nodes(list({end for view, row in found for end in _ends_of(view, row)} - self.names.keys()))
         edges = []
         for view, row in found:
-            start, end = (self.names[node] for node in _ends_of(view, row))
-            edges.append(Edge(self.tenant_id, start, view.type, end, edge_properties(row)))
+            start, end = map(self.names.get, _ends_of(view, row))
+            if start and end:
+                edges.append(Edge(self.tenant_id, start, view.type, end, edge_properties(row)))
         return edges
 
 

@@ -19,6 +19,7 @@ READING = {
     "sources show 1": "sourceUri",
     "verify": "1 sources checked, 0 failed",
     "verify --graph": "checked, 0 failed",
+    "verify --graph --repair --everything": "there is no copy",
     "reconstruct 1 -o -": SENTENCE,
     "jobs list": "Completed",
     "dead-letters list": "none",
@@ -30,7 +31,6 @@ READING = {
 WRITING = [
     "ingest .",
     "sql --write UPDATE[Atom]SET[Subtype]='x'",
-    "verify --graph --repair --everything",
     "jobs retry 1",
 ]
 

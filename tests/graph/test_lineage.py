@@ -109,6 +109,18 @@ def test_what_is_not_announced_is_not_there(asked: Asked) -> None:
         assert error.value.args == (absent,)
 
 
+def test_an_edge_without_an_end_is_not_there(asked: Asked) -> None:
+    """Which the invariant edges_have_ends refuses: a model that is no longer active has placed nothing."""
+    atom = asked.tables.atom(by_hand=True)
+    asked.tables.embedded("model", atom)
+    asked.tables.placed_by_an_inactive_model("old", atom)
+
+    found = asked.graph().lineage(0, atom, 9, EVERYTHING)
+
+    assert ids(found.nodes) == [atom, asked.tables.named("Model", "model")]
+    assert [e.type for e in found.edges] == ["EMBEDDED_BY"]
+
+
 def test_counts_are_of_one_tenant_or_of_all(asked: Asked) -> None:
     for tenant in (1, 2):
         tables = Tables(asked.client, tenant)
