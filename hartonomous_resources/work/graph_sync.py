@@ -120,6 +120,10 @@ class _Reading:
             self._replaced.append(Replaced(self._tenant_id, view, starts))
         return self.edges(view, "upstream", starts)
 
+    def apart(self, view: EdgeView, starts: Collection[int], ends: Collection[int]) -> None:
+        """Keep no edges of a view between nodes."""
+        self._replaced.append(Replaced(self._tenant_id, view, starts, ends))
+
     def atoms(self, numbers: Collection[int]) -> set[int]:
         """Read atoms with all their edges but those to their sources; returns the numbers of those that the views have."""
         found = self.nodes_or_gone("Atom", numbers)
@@ -265,11 +269,15 @@ def _occurrences(database: Database, tenant_id: int, atoms: Sequence[int]) -> It
 def _without_source(
     database: Database, graph: MaterializedGraph, tenant_id: int, source_id: int
 ) -> Iterator[GraphChange]:
-    """Look again at the atoms that a source held which is gone, then let it go."""
+    """Look again at the atoms that a source held which is gone, then let it go.
+
+    Each part leaves it at once: no transaction, and no look at what is left, grows with what it held.
+    """
 
     def look(unit_of_work: UnitOfWork, atoms: Sequence[int]) -> GraphChange:
         reading = _Reading(unit_of_work, tenant_id)
         reading.atoms(atoms)
+        reading.apart(INGESTED_FROM, atoms, [source_id])
         return reading.change()
 
     after = BEFORE_ALL

@@ -251,6 +251,24 @@ def test_of_a_source_that_went_its_atoms_keep_what_others_gave_them(
     assert graph.keys_of("Model") == ["drawn"]
 
 
+def test_a_source_that_went_is_left_by_its_atoms_some_at_a_time(
+    home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the last transaction, which removes it, is small."""
+    monkeypatch.setattr(graph_sync, "NODES_AT_ONCE", 1)
+    graph = HeldGraph()
+    sync(home, graph, *ingest(home, SEA, BEES), *ingest(home, SEA, BEES, FOG, uri="two"))
+    forget_source(client, 1)
+
+    left = []
+    for change in changes_of(home.database, graph, [event("AtomsCreated", sourceId=1)]):
+        left.append(graph.starts(0, graph_sync.INGESTED_FROM, 1, 0, 9))
+        graph.write(change)
+
+    assert [len(atoms) for atoms in left] == [2, 2, 1, 0]
+    assert graph.content() == content_of_views(client)
+
+
 def test_atoms_that_were_deleted_go_by_their_hashes_and_those_that_came_back_stay(home: Resources, client: Any) -> None:
     told, graph = ingest(home, SEA, BEES), HeldGraph()
     sync(home, graph, *told)
