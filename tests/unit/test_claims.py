@@ -15,6 +15,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.resources import Resources
 from tests.builders import enqueue, request
+from tests.held_graph import HeldGraph
 
 
 class Interrupted:
@@ -67,7 +68,8 @@ def test_a_claim_does_not_outlive_a_signal(
 
 def test_the_lease_of_a_queue_does_not_outlive_a_signal(resources: Resources) -> None:
     enqueue(resources.database, PROVENANCE_QUEUE, [b'{"eventType": "AtomsCreated", "atomIds": [1]}'])
-    signalled = dataclasses.replace(resources, database=Interrupted(resources.database, "queued_messages"))  # type: ignore[arg-type]
+    database: Any = Interrupted(resources.database, "queued_messages")
+    signalled = dataclasses.replace(resources, database=database, graph=HeldGraph())
 
     with pytest.raises(KeyboardInterrupt):
         next(provenance.STAGE.steps(Work(current_hour(), "run", signalled)))
