@@ -201,7 +201,9 @@ def changes_of(
         for source_id in read.gone_sources:
             yield from _without_source(database, graph, tenant_id, source_id)
         if read.gone_sources or read.change.gone:
-            yield from _without_unused(database, graph, tenant_id)
+            yield from _without_unused(database, graph, tenant_id, WITHOUT_HOUR)
+        elif pointed.embedded or pointed.projected:
+            yield from _without_unused(database, graph, tenant_id, ("Model",))
 
 
 def _pointers(events: Iterable[ProvenanceEvent]) -> Iterator[tuple[int, _Pointers]]:
@@ -287,9 +289,11 @@ def _without_source(
     yield GraphChange(gone=[Gone(tenant_id, "Source", [source_id])])
 
 
-def _without_unused(database: Database, graph: MaterializedGraph, tenant_id: int) -> Iterator[GraphChange]:
+def _without_unused(
+    database: Database, graph: MaterializedGraph, tenant_id: int, labels: Iterable[Label]
+) -> Iterator[GraphChange]:
     """Let go of runs, models and the tenant, of which no event tells, where nothing that is left was made by them."""
-    for label in WITHOUT_HOUR:
+    for label in labels:
         after = BEFORE_ALL
         while (page := page_of_copy(database, graph, tenant_id, label, after))[0]:
             held, unknown = page

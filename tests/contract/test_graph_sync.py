@@ -95,6 +95,23 @@ def embed(database: Database, client: Any, *atom_ids: int) -> None:
     client.commit()
 
 
+def place(client: Any, artifact: str, *atom_ids: int) -> None:
+    """Store positions of atoms by a projection of their own, which takes the place of what placed them before."""
+    cursor = client.cursor()
+    cursor.execute("UPDATE ProjectionModel SET Active = 0")
+    cursor.execute(
+        "INSERT INTO ProjectionModel (ModelId, Method, Parameters, TrainedOn, ArtifactHash, Active, CreatedAt)"
+        " SELECT MAX(ModelId), 'drawn', '{}', 0, ?, 1, ? FROM EmbeddingModel",
+        (artifact, timestamp()),
+    )
+    cursor.executemany(
+        "UPDATE AtomEmbedding SET X = 0.1, Y = 0.1, Z = 0.1, HilbertValue = 1,"
+        " ProjectionModelId = (SELECT MAX(ProjectionModelId) FROM ProjectionModel) WHERE AtomId = ?",
+        [(atom_id,) for atom_id in atom_ids],
+    )
+    client.commit()
+
+
 def atom_ids(client: Any, *texts: str, tenant: int = 0) -> list[int]:
     found = {
         row["hash"]: row["id"]
@@ -295,6 +312,22 @@ def test_the_vectors_that_an_atom_has_no_more_leave_no_edge(home: Resources, cli
 
     assert graph.content() == content_of_views(client)
     assert graph.counts(0)[1]["EMBEDDED_BY"] == 1
+
+
+def test_a_projection_goes_with_the_last_atom_that_another_places(home: Resources, client: Any) -> None:
+    told, graph = ingest(home, SEA, BEES), HeldGraph()
+    ids = atom_ids(client, SEA, BEES)
+    embed(home.database, client, *ids)
+    place(client, "before", *ids)
+    sync(home, graph, *told, event("AtomsEmbedded", *ids), event("AtomsProjected", *ids))
+    held = []
+    for count in (1, 2):
+        place(client, "after" * count, *ids[:count])
+        sync(home, graph, event("AtomsProjected", *ids[:count]))
+        assert graph.content() == content_of_views(client)
+        held.append(graph.keys_of("Model"))
+
+    assert held == [["after", "before", "drawn"], ["afterafter", "drawn"]]
 
 
 # ---- tenants

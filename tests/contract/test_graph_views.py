@@ -578,6 +578,22 @@ def test_every_end_of_an_edge_exists(tables: Tables) -> None:
     assert broken_invariants(tables.database, "dangling_edges") == {}
 
 
+def test_a_projection_is_a_node_while_it_is_what_placed_an_atom(tables: Tables) -> None:
+    """Active or not: another may have taken its place, and atoms wait to be placed by that."""
+    view = EdgeView("Atom", "PROJECTED_BY", "Model").name
+
+    def nodes_and_edges() -> tuple[bool, int]:
+        return PROJECTION in tables.numbers(7, "Model").values(), len(tables.view(view, 7))
+
+    tables.change("UPDATE ProjectionModel SET Active = 0")
+    assert nodes_and_edges() == (True, 1)
+    assert dangling(tables) == set()
+
+    tables.change("UPDATE ProjectionModel SET Active = 1")
+    tables.change("UPDATE AtomEmbedding SET ProjectionModelId = NULL WHERE AtomId = ?", tables.atom_id(7, "shared"))
+    assert nodes_and_edges() == (False, 0), "what else it placed is not in the graph"
+
+
 def dangling(tables: Tables) -> set[tuple[int, str, int, int]]:
     """Tenant, view and ends of every edge without an end."""
     nodes = {
@@ -600,7 +616,6 @@ def dangling(tables: Tables) -> set[tuple[int, str, int, int]]:
         "UPDATE Atom SET TenantId = 8 WHERE TenantId = 7 AND Subtype = 'sentence'",
         "UPDATE Atom SET TenantId = 0, ContentHash = X WHERE TenantId = 7 AND Subtype = 'note'",
         "UPDATE AtomEmbedding SET TenantId = 0 WHERE TenantId = 7",
-        "UPDATE ProjectionModel SET Active = 0",
         "UPDATE Source SET TenantId = 9 WHERE TenantId = 7 AND SourceUri = 'archive'",
         "UPDATE Source SET TenantId = 9 WHERE TenantId = 7 AND SourceUri = 'old'",
         "UPDATE Source SET TenantId = 9 WHERE TenantId = 7 AND SourceUri = 'new'",

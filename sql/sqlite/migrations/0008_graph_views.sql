@@ -44,10 +44,10 @@ DROP TABLE InferenceWithoutNumber;
 CREATE INDEX Inference_Hour ON Inference (IngestHour, TenantId);
 CREATE INDEX Inference_Model ON Inference (Model, TenantId);
 
--- As before, the model first.
+-- As before, the model first; and with the projection, so that whether one placed anything of a tenant costs a look-up.
 DROP INDEX AtomEmbedding_Model;
 DROP INDEX AtomEmbedding_Hilbert;
-CREATE INDEX AtomEmbedding_Model ON AtomEmbedding (ModelId, TenantId);
+CREATE INDEX AtomEmbedding_Model ON AtomEmbedding (ModelId, TenantId, ProjectionModelId);
 CREATE INDEX AtomEmbedding_Hilbert ON AtomEmbedding (ModelId, TenantId, HilbertValue);
 
 CREATE INDEX SourceRun_Run ON SourceRun (RunId);
@@ -131,6 +131,7 @@ WHERE n.Label = 'Run'
               WHERE r.RunId = n.Name AND s.TenantId = t.TenantId AND s.Status = 'Atomized');
 
 -- A model that embeds, one that projects, or one that only inferences know. Of several with one artifact the node says the first.
+-- A projection that another took the place of stays while anything is where it placed it.
 CREATE VIEW GraphModel AS
 SELECT t.TenantId, 'Model' AS Label, n.Number, n.Name AS Key, NULL AS IngestHour, NULL AS Since, n.Number * 31 % 4294967296 AS Digest,
        CASE WHEN m.ModelId IS NOT NULL THEN 'embedding' WHEN p.ProjectionModelId IS NOT NULL THEN 'projection' END AS Kind,
@@ -143,10 +144,10 @@ WHERE n.Label = 'Model'
   AND (EXISTS (SELECT 1 FROM EmbeddingModel AS o
                CROSS JOIN AtomEmbedding AS e ON likelihood(e.ModelId = o.ModelId, 0.001) AND e.TenantId = t.TenantId
                CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId WHERE o.ArtifactHash = n.Name)
-       OR EXISTS (SELECT 1 FROM ProjectionModel AS o   -- what another one placed is placed again: only the active one has placed anything
+       OR EXISTS (SELECT 1 FROM ProjectionModel AS o
                   CROSS JOIN AtomEmbedding AS e ON likelihood(e.ModelId = o.ModelId, 0.001) AND e.TenantId = t.TenantId
-                  CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId
-                  WHERE o.ArtifactHash = n.Name AND o.Active = 1 AND e.ProjectionModelId = o.ProjectionModelId)
+                    AND e.ProjectionModelId = o.ProjectionModelId
+                  CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId WHERE o.ArtifactHash = n.Name)
        OR EXISTS (SELECT 1 FROM Inference AS i WHERE i.Model = n.Name AND i.TenantId = t.TenantId));
 
 CREATE VIEW GraphInference AS

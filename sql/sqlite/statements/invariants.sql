@@ -68,8 +68,9 @@ WHERE fault IS NOT NULL LIMIT 100;
 
 -- name: dangling_edges
 -- Edges of the graph's views of which an end is no node of their tenant. Where there is an entry for each atom, the tables say whose it is:
--- the views of an hour would take ten times as long. What follows from the same rows is not told of again (Atom_GENERATED_BY_Run), nor what
--- the views find within a tenant (the atoms of inferences). BETWEEN: an index finds the hour, and all hours where :hour is NULL.
+-- the views of an hour would take ten times as long. What follows from the same rows is not told of again (Atom_GENERATED_BY_Run,
+-- Atom_PROJECTED_BY_Model), nor what the views find within a tenant (the atoms of inferences). BETWEEN: an index finds the hour, and all
+-- hours where :hour is NULL.
 SELECT DISTINCT 'Atom_INGESTED_FROM_Source' AS view, s.TenantId AS tenantId, sa.AtomId AS fromNumber, sa.SourceId AS toNumber
 FROM Source AS s CROSS JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId CROSS JOIN Atom AS a ON a.AtomId = sa.AtomId
 WHERE s.IngestHour BETWEEN COALESCE(:hour, '') AND COALESCE(:hour, char(1114111)) AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)
@@ -81,14 +82,6 @@ CROSS JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId CROSS JOIN GraphName AS 
 CROSS JOIN GraphAtom AS g ON g.Number = a.AtomId
 WHERE a.IngestHour BETWEEN COALESCE(:hour, '') AND COALESCE(:hour, char(1114111)) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
   AND e.TenantId <> a.TenantId
-UNION ALL
-SELECT DISTINCT 'Atom_PROJECTED_BY_Model', e.TenantId, a.Number, n.Number
-FROM ProjectionModel AS p CROSS JOIN AtomEmbedding AS e INDEXED BY AtomEmbedding_Hour
-CROSS JOIN KnownTenant AS t ON t.TenantId = e.TenantId CROSS JOIN GraphName AS n ON n.Label = 'Model' AND n.Name = p.ArtifactHash
-CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId
-WHERE p.Active = 0 AND e.ProjectionModelId = p.ProjectionModelId AND e.ModelId = p.ModelId
-  AND e.IngestHour BETWEEN COALESCE(:hour, '') AND COALESCE(:hour, char(1114111)) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
-  AND NOT EXISTS (SELECT 1 FROM GraphModel AS g WHERE g.TenantId = e.TenantId AND g.Number = n.Number)
 UNION ALL
 SELECT 'Atom_DERIVED_FROM_Atom', e.TenantId, e.FromNumber, e.ToNumber FROM Atom_DERIVED_FROM_Atom AS e
 WHERE e.IngestHour BETWEEN COALESCE(:hour, '') AND COALESCE(:hour, char(1114111)) AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)

@@ -33,6 +33,7 @@ GO
 CREATE INDEX IX_SourceRun_Run ON dbo.SourceRun (RunName);
 CREATE INDEX IX_EmbeddingModel_Artifact ON dbo.EmbeddingModel (ArtifactName);
 CREATE INDEX IX_ProjectionModel_Artifact ON dbo.ProjectionModel (ArtifactName);
+CREATE INDEX IX_AtomEmbedding_Projection ON dbo.AtomEmbedding (ProjectionModelId, TenantId);
 GO
 INSERT INTO dbo.GraphName (Label, Name) SELECT DISTINCT 'Run', r.RunName FROM dbo.SourceRun AS r;
 INSERT INTO dbo.GraphName (Label, Name)
@@ -156,6 +157,7 @@ WHERE n.Label = 'Run'
                 WHERE r.RunName = n.Name AND s.TenantId = t.TenantId AND s.Status = 'Atomized');
 GO
 -- A model that embeds, one that projects, or one that only inferences know. Of several with one artifact the node says the first.
+-- A projection that another took the place of stays while anything is where it placed it.
 CREATE VIEW dbo.GraphModel
 AS
 SELECT t.TenantId, 'Model' AS Label, n.Number, n.Name AS [Key], CONVERT(char(16), NULL) AS IngestHour, CONVERT(datetime2(3), NULL) AS Since,
@@ -175,12 +177,11 @@ WHERE n.Label = 'Model'
                  INNER JOIN dbo.AtomEmbedding AS e ON e.TenantId = t.TenantId AND e.ModelId = o.ModelId
                  INNER JOIN dbo.GraphAtom AS a ON a.Number = e.AtomId
                  WHERE o.ArtifactName = n.Name)
-         -- What another one placed is placed again: only the active one has placed anything.
          OR EXISTS (SELECT 1 FROM dbo.ProjectionModel AS o
                     INNER JOIN dbo.AtomEmbedding AS e ON e.TenantId = t.TenantId AND e.ModelId = o.ModelId
                         AND e.ProjectionModelId = o.ProjectionModelId
                     INNER JOIN dbo.GraphAtom AS a ON a.Number = e.AtomId
-                    WHERE o.ArtifactName = n.Name AND o.Active = 1)
+                    WHERE o.ArtifactName = n.Name)
          OR EXISTS (SELECT 1 FROM dbo.Inference AS i WHERE i.Model = n.Name AND i.TenantId = t.TenantId));
 GO
 CREATE VIEW dbo.GraphInference
