@@ -129,8 +129,7 @@ WITH Hidden (AtomId) AS MATERIALIZED (
 Uses (Role, n) AS MATERIALIZED (
   SELECT u.Role, COUNT(*)
   FROM (SELECT DISTINCT TenantId, AtomHash, InferenceId, Role FROM InferenceAtom WHERE :tenant_id IS NULL OR TenantId = :tenant_id) AS u
-  CROSS JOIN Atom AS a ON a.TenantId = u.TenantId AND a.ContentHash = u.AtomHash
-  CROSS JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
+  CROSS JOIN Atom AS a ON a.TenantId = u.TenantId AND a.ContentHash = u.AtomHash   -- the inference is written with them, and stays
   WHERE a.AtomId NOT IN (SELECT AtomId FROM Hidden)
   GROUP BY u.Role),
 Counted (view, n) AS MATERIALIZED (
