@@ -47,7 +47,8 @@ def ends_of(
     """Read the nodes of these labels that edges lead to."""
     ends: dict[Label, set[int]] = {}
     for edge in edges:
-        ends.setdefault(edge.view.end, set()).add(edge.end)
+        if edge.view.end in labels:
+            ends.setdefault(edge.view.end, set()).add(edge.end)
     return [node for label in labels if label in ends for node in nodes_of(unit_of_work, tenant_id, label, ends[label])]
 
 

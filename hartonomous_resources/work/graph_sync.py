@@ -101,10 +101,15 @@ class _Reading:
     def nodes_or_gone(self, label: Label, numbers: Collection[int]) -> set[int]:
         """Read nodes; those that the views lack go. Returns the numbers of the others."""
         found = self.nodes(label, numbers)
-        self.gone(label, set(numbers) - found)
+        self._let_go(label, set(numbers) - found)
         return found
 
-    def gone(self, label: Label, numbers: Collection[int]) -> None:
+    def gone_if_unknown(self, label: Label, numbers: set[int]) -> None:
+        """Let go of those of the nodes that the views lack."""
+        rows = self._unit_of_work.graph_nodes(self._tenant_id, label, numbers) if numbers else []
+        self._let_go(label, numbers - {row["Number"] for row in rows})
+
+    def _let_go(self, label: Label, numbers: Collection[int]) -> None:
         if numbers:
             self._gone.append(Gone(self._tenant_id, label, sorted(numbers)))
 
@@ -237,10 +242,8 @@ def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: _Pointers, deleted:
     for source_id, atoms in of_sources.items():
         reading.atoms_of_source(source_id, atoms & brought)
     for view, numbers in ((_EMBEDDED_BY, pointed.embedded), (_PROJECTED_BY, pointed.projected)):
-        known = {row["Number"] for row in unit_of_work.graph_nodes(tenant_id, "Atom", numbers)} if numbers else set()
-        reading.gone("Atom", numbers - known)
-        reading.edges_instead(view, known)
-    reading.gone("Atom", set(deleted) - {row["Number"] for row in unit_of_work.graph_nodes(tenant_id, "Atom", deleted)})
+        reading.gone_if_unknown("Atom", numbers - {edge.start for edge in reading.edges_instead(view, numbers)})
+    reading.gone_if_unknown("Atom", set(deleted))
     reading.inferences(pointed.inferences)
     return _Read(reading.change(), sorted(whole), sorted(gone_sources))
 
