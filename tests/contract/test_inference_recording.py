@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets.provenance import describe
-from hartonomous_core.messages import InferenceEvent, InvalidMessage, parse_provenance_event
+from hartonomous_assets.provenance import take_in
+from hartonomous_core.messages import PROVENANCE_QUEUE, InvalidMessage
+from hartonomous_resources.database.protocol import Message
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.inference_recording import read_inference
 from hartonomous_service import inferences
@@ -40,10 +41,8 @@ def by_call(home: Resources, tenant: int, fields: dict[str, Any]) -> None:
 
 def by_event(home: Resources, tenant: int, fields: dict[str, Any]) -> None:
     body = {"eventType": "InferenceCompleted", "inferenceId": "it", "tenantId": tenant, **fields}
-    event = parse_provenance_event(json.dumps(body).encode())
-    assert isinstance(event, InferenceEvent)
     with home.database.unit_of_work() as unit_of_work:
-        describe(unit_of_work, event)
+        take_in(unit_of_work, Message(1, "message", PROVENANCE_QUEUE, "0", json.dumps(body).encode(), 0))
 
 
 Tell = Callable[[Resources, int, dict[str, Any]], None]

@@ -8,13 +8,14 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.provenance import describe
 from hartonomous_core.atomizers.content_type import Scan
-from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, AtomsEvent, parse_provenance_event
+from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_provenance_event
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, searchable_ids
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.graph_sync import changes_of
 from hartonomous_service.search.places import read_places
 from tests.builders import dead_letters, enqueue, receive_all, request
+from tests.held_graph import HeldGraph
 from tests.stages import MakeHome, all_sources, content_of, ingest, put_file, run_stages_of, states
 
 
@@ -142,11 +143,10 @@ def test_the_graph_is_told_that_what_was_current_is_so_no_more(make_home: Callab
     ingest(home, request(uri=path.as_uri()))
     old, new = all_sources(home)
 
-    (event,) = [parse_provenance_event(message.body) for message in receive_all(home.database, PROVENANCE_QUEUE)]
+    told = [parse_provenance_event(message.body) for message in receive_all(home.database, PROVENANCE_QUEUE)]
 
-    assert isinstance(event, AtomsEvent)
-    with home.database.read() as unit_of_work:
-        nodes, edges = describe(unit_of_work, event)
-    assert [node.properties["supersededBy"] for node in nodes if node.label == "Source"] == [new["sourceId"]]
-    assert [edge.start for edge in edges if edge.type == "BELONGS_TO"] == [("Source", str(old["sourceId"]))]
-    assert "SUPERSEDES" not in {edge.type for edge in edges}, "the version that was given up is not in the graph"
+    [change] = changes_of(home.database, HeldGraph(), told)
+    superseded = {node.number: node.properties["supersededBy"] for node in change.nodes if node.label == "Source"}
+    assert superseded == {old["sourceId"]: new["sourceId"]}
+    assert [edge.start for edge in change.edges if edge.view.type == "BELONGS_TO"] == [old["sourceId"]]
+    assert "SUPERSEDES" not in {edge.view.type for edge in change.edges}, "one that was given up is not in the graph"
