@@ -116,10 +116,10 @@ def _edges_of_inference(number: int, n_atoms: int, draw: random.Random) -> list[
 
 
 def _node(label: Any, number: int, key: str = "", **properties: object) -> Any:
-    from hartonomous_resources.graph.materialized import NodeRow
+    from hartonomous_resources.graph.protocol import Node
 
     stamps = {} if label in ("Run", "Model", "Tenant") else STAMPS
-    return NodeRow(TENANT, label, number, key or str(number), {**properties, **stamps, "digest": 1})
+    return Node(TENANT, label, number, key or str(number), {**properties, **stamps, "digest": 1})
 
 
 def _edge(start: Any, kind: Any, end: Any, first: int, second: int, **properties: object) -> Any:

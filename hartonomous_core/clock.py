@@ -36,13 +36,6 @@ def is_hour(value: object) -> bool:
         return False
 
 
-def bounds_of(hour: str) -> tuple[str, str]:
-    """Return when the hour of a partition key begins and when it ends."""
-    begin = datetime.strptime(hour, HOUR_FORMAT)
-    first, last = (f"{moment:%Y-%m-%dT%H:%M:%S}.000Z" for moment in (begin, begin + timedelta(hours=1)))
-    return first, last
-
-
 def time_ordered_uuid() -> str:
     """Make a version 7 UUID (RFC 9562): 48 bits of milliseconds, then random bits."""
     milliseconds = time.time_ns() // 1_000_000

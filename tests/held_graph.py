@@ -6,9 +6,9 @@ from typing import Any
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, EdgeView
-from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, MaterializedGraph, NodeRow
+from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, MaterializedGraph
 from hartonomous_resources.graph.neo4j_values import from_neo4j
-from hartonomous_resources.graph.protocol import Digest, GraphUnavailable
+from hartonomous_resources.graph.protocol import Digest, GraphUnavailable, Node
 from tests.backends import rows
 from tests.tools.neo4j.server import Address, run_cypher, shared_address
 
@@ -20,7 +20,7 @@ class HeldGraph(MaterializedGraph):
     """Nodes and edges in memory."""
 
     def __init__(self) -> None:
-        self.nodes: dict[tuple[int, Label, int], NodeRow] = {}
+        self.nodes: dict[tuple[int, Label, int], Node] = {}
         self.edges: dict[tuple[int, EdgeView, int, int], EdgeRow] = {}
         self.owner: str | None = None
 

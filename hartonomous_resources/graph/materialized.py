@@ -6,18 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EdgeView
-from hartonomous_resources.graph.protocol import Digest, Graph
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """A row of a node view. `properties` are what the graph shows of it, in camelCase; a column that is NULL is left out."""
-
-    tenant_id: int
-    label: Label
-    number: int
-    key: str
-    properties: Mapping[str, object]
+from hartonomous_resources.graph.protocol import Digest, Graph, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +46,7 @@ class GraphChange:
     An edge whose ends are not both there is not written: what brings the missing end writes it.
     """
 
-    nodes: Sequence[NodeRow] = ()
+    nodes: Sequence[Node] = ()
     edges: Sequence[EdgeRow] = ()
     replaced: Sequence[Replaced] = ()
     gone: Sequence[Gone] = ()

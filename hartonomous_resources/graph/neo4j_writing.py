@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EdgeView
-from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, NodeRow, Replaced
+from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, Replaced
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import Rows, Times
+from hartonomous_resources.graph.protocol import Node
 
 _ROWS_AT_ONCE = 10_000
 
@@ -37,9 +38,9 @@ def statements_of_change(change: GraphChange) -> list[Statement]:
     ]
 
 
-def _written_nodes(nodes: Iterable[NodeRow]) -> Iterator[Statement]:
+def _written_nodes(nodes: Iterable[Node]) -> Iterator[Statement]:
     """Yield what writes each node once, as it was given last."""
-    by_label: defaultdict[Label, dict[_Node, NodeRow]] = defaultdict(dict)
+    by_label: defaultdict[Label, dict[_Node, Node]] = defaultdict(dict)
     for node in nodes:
         by_label[node.label][node.tenant_id, node.number] = node
     for label, rows in sorted(by_label.items()):
@@ -50,7 +51,7 @@ def _written_nodes(nodes: Iterable[NodeRow]) -> Iterator[Statement]:
             yield text, {"rows": written, "times": times.in_order()}
 
 
-def _held(node: NodeRow) -> dict[str, object]:
+def _held(node: Node) -> dict[str, object]:
     return {**node.properties, "tenantId": node.tenant_id, "number": node.number, "key": node.key}
 
 

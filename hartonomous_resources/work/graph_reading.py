@@ -1,27 +1,24 @@
-"""Reads nodes and edges from the views as a copy of them holds them: the properties are the columns, in camelCase, without those that are NULL."""
+"""Reads nodes and edges from the views as a copy of them holds them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Sequence
 
 from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import WITHOUT_HOUR, EdgeView, Way
-from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.graph_views import WITHOUT_HOUR, EdgeView, Way, edge_properties, node_properties
+from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask
-from hartonomous_resources.graph.materialized import EdgeRow, MaterializedGraph, NodeRow
+from hartonomous_resources.graph.materialized import EdgeRow, MaterializedGraph
+from hartonomous_resources.graph.protocol import Node
 
 NODES_AT_ONCE = 1000
 
 BEFORE_ALL = -(2**63)
 """Where a walk over numbers begins: somebody may have chosen them."""
 
-_NAMES_OF_NODE = frozenset(("Label", "Number", "Key"))
-_NAMES_OF_EDGE = frozenset(("TenantId", "FromLabel", "FromNumber", "ToLabel", "ToNumber"))
 
-
-def nodes_of(unit_of_work: UnitOfWork, tenant_id: int, label: Label, numbers: Collection[int]) -> list[NodeRow]:
+def nodes_of(unit_of_work: UnitOfWork, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Node]:
     """Read those of the nodes that the views have."""
     rows = unit_of_work.graph_nodes(tenant_id, label, numbers) if numbers else []
-    return [NodeRow(tenant_id, label, row["Number"], row["Key"], _properties(row, _NAMES_OF_NODE)) for row in rows]
+    return [Node(tenant_id, label, row["Number"], row["Key"], node_properties(row)) for row in rows]
 
 
 def edges_of(
@@ -36,14 +33,12 @@ def edges_of(
 ) -> list[EdgeRow]:
     """Read the edges of a view that lead one way from nodes, to those above `after` and up to `until`."""
     rows = unit_of_work.graph_edges(tenant_id, view, way, numbers, after=after, until=until) if numbers else []
-    return [
-        EdgeRow(tenant_id, view, row["FromNumber"], row["ToNumber"], _properties(row, _NAMES_OF_EDGE)) for row in rows
-    ]
+    return [EdgeRow(tenant_id, view, row["FromNumber"], row["ToNumber"], edge_properties(row)) for row in rows]
 
 
 def ends_of(
     unit_of_work: UnitOfWork, tenant_id: int, edges: Iterable[EdgeRow], labels: Sequence[Label] = WITHOUT_HOUR
-) -> list[NodeRow]:
+) -> list[Node]:
     """Read the nodes of these labels that edges lead to."""
     ends: dict[Label, set[int]] = {}
     for edge in edges:
@@ -61,13 +56,3 @@ def page_of_copy(
         return [], []
     known = {row["Number"] for row in ask(database, lambda unit: unit.graph_nodes(tenant_id, label, held))}
     return held, [number for number in held if number not in known]
-
-
-def _properties(row: Row, names: frozenset[str]) -> Mapping[str, object]:
-    return {written: row[name] for name, written in _written(tuple(row), names) if row[name] is not None}
-
-
-@lru_cache(maxsize=100)
-def _written(columns: tuple[str, ...], names: frozenset[str]) -> list[tuple[str, str]]:
-    """Return the columns that are properties, and how the copy writes them. Cached: a view has the same columns in each row."""
-    return [(name, name[0].lower() + name[1:]) for name in columns if name not in names]

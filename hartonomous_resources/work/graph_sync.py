@@ -9,20 +9,21 @@ first source, and runs for the first source of the run that holds it: an atom th
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from hartonomous_core.messages import DeletionEvent, InferenceEvent, ProvenanceEvent
+from hartonomous_core.messages import ProvenanceEvent
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, WITHOUT_HOUR, EdgeView, Way
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_NODE_BY_KEY
 from hartonomous_resources.database.rows.provenance_rows import FIRST_ATOMS_OF_SOURCE, SOURCES_OF_ATOM_AFTER
 from hartonomous_resources.database.transactions import ask
-from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, MaterializedGraph, NodeRow, Replaced
+from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, MaterializedGraph, Replaced
+from hartonomous_resources.graph.protocol import Node
+from hartonomous_resources.work.event_pointers import Pointers, pointers_of
 from hartonomous_resources.work.graph_reading import (
     BEFORE_ALL,
     NODES_AT_ONCE,
@@ -31,9 +32,6 @@ from hartonomous_resources.work.graph_reading import (
     nodes_of,
     page_of_copy,
 )
-
-_ATOMS_AT_ONCE = 5_000
-"""An atom is about five rows, and a transaction of 10,000 atoms takes a third of a gigabyte of Neo4j's memory."""
 
 INGESTED_FROM: Final = EdgeView("Atom", "INGESTED_FROM", "Source")
 _MADE_BY_RUN: Final = EdgeView("Atom", "GENERATED_BY", "Run")
@@ -52,42 +50,12 @@ def _views_to(label: Label) -> tuple[EdgeView, ...]:
     return tuple(view for view in EDGE_VIEWS if view.end == label)
 
 
-@dataclass
-class _Pointers:
-    """What events of one tenant point at."""
-
-    of_sources: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """Atoms by the source that they came with."""
-    atoms: set[int] = field(default_factory=set)
-    """Atoms whose sources are not named."""
-    embedded: set[int] = field(default_factory=set)
-    projected: set[int] = field(default_factory=set)
-    inferences: set[str] = field(default_factory=set)
-    deleted: set[str] = field(default_factory=set)
-    """Hashes of atoms."""
-
-    def add(self, event: ProvenanceEvent) -> None:
-        """Add what an event points at."""
-        if isinstance(event, InferenceEvent):
-            self.inferences.add(event.inference_id)
-        elif isinstance(event, DeletionEvent):
-            self.deleted.update(event.atom_hashes)
-        elif event.event_type == "AtomsEmbedded":
-            self.embedded.update(event.atom_ids)
-        elif event.event_type == "AtomsProjected":
-            self.projected.update(event.atom_ids)
-        elif event.source_id is not None:
-            self.of_sources[event.source_id].update(event.atom_ids)
-        else:
-            self.atoms.update(event.atom_ids)
-
-
 class _Reading:
     """What is read of a tenant in one snapshot, to be written at once."""
 
     def __init__(self, unit_of_work: UnitOfWork, tenant_id: int) -> None:
         self._unit_of_work, self._tenant_id = unit_of_work, tenant_id
-        self._nodes: list[NodeRow] = []
+        self._nodes: list[Node] = []
         self._edges: list[EdgeRow] = []
         self._replaced: list[Replaced] = []
         self._gone: list[Gone] = []
@@ -198,7 +166,7 @@ def changes_of(
 
     Raises GraphUnavailable.
     """
-    for tenant_id, pointed in _pointers(events):
+    for tenant_id, pointed in pointers_of(events):
         deleted = graph.atoms_by_hash(tenant_id, sorted(pointed.deleted)) if pointed.deleted else []
         read = ask(database, partial(_read, tenant_id=tenant_id, pointed=pointed, deleted=deleted))
         yield read.change
@@ -211,27 +179,7 @@ def changes_of(
             yield from _without_unused(database, graph, tenant_id, ("Model",))
 
 
-def _pointers(events: Iterable[ProvenanceEvent]) -> Iterator[tuple[int, _Pointers]]:
-    """Put events of a tenant together, as long as they point at no more than one transaction of the graph takes easily."""
-    gathered: dict[int, tuple[_Pointers, int]] = {}
-    for event in events:
-        pointed, size = gathered.pop(event.tenant_id, (_Pointers(), 0))
-        size += _size(event)
-        pointed.add(event)
-        if size < _ATOMS_AT_ONCE:
-            gathered[event.tenant_id] = pointed, size
-        else:
-            yield event.tenant_id, pointed
-    yield from ((tenant_id, pointed) for tenant_id, (pointed, _) in gathered.items())
-
-
-def _size(event: ProvenanceEvent) -> int:
-    if isinstance(event, InferenceEvent):
-        return 1 + len(event.input_atoms) + len(event.output_atoms)
-    return 1 + len(event.atom_hashes if isinstance(event, DeletionEvent) else event.atom_ids)
-
-
-def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: _Pointers, deleted: Collection[int]) -> _Read:
+def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers, deleted: Collection[int]) -> _Read:
     reading = _Reading(unit_of_work, tenant_id)
     sources = reading.sources(pointed.of_sources.keys())
     gone_sources = pointed.of_sources.keys() - sources

@@ -15,7 +15,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, Provena
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.materialized import GraphChange
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work import graph_sync
+from hartonomous_resources.work import event_pointers, graph_sync
 from hartonomous_resources.work.graph_sync import changes_of
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.backends import rows
@@ -207,7 +207,7 @@ def test_an_atom_that_somebody_inserts_is_there_at_once(home: Resources, client:
 def test_many_events_are_written_some_at_a_time(
     home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(graph_sync, "_ATOMS_AT_ONCE", at_once)
+    monkeypatch.setattr(event_pointers, "_ATOMS_AT_ONCE", at_once)
     graph, told = HeldGraph(), []
     for number in range(6):
         told += ingest(home, f"Number {number}.", SEA, uri=f"{number}", tenant=7 * (number % 2))

@@ -11,8 +11,8 @@ from typing import Any
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, edge_properties, node_properties
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, NodeRow
-from hartonomous_resources.graph.protocol import NodeId
+from hartonomous_resources.graph.materialized import EdgeRow, GraphChange
+from hartonomous_resources.graph.protocol import Node, NodeId
 from tests.backends import rows
 from tests.builders import HOUR
 
@@ -169,10 +169,6 @@ class Tables:
         [found] = rows(self.client, "SELECT Number AS n FROM GraphName WHERE Label = ? AND Name = ?", label, name)
         return label, int(found["n"])
 
-    @property
-    def tenant_node(self) -> NodeId:
-        return "Tenant", self.tenant
-
     def _insert(self, table: str, **values: object) -> None:
         places = ", ".join("?" for _ in values)
         self._run(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", *values.values())
@@ -196,7 +192,7 @@ def copy_of_views(database: Database, client: Any, tenant: int) -> GraphChange:
             if not numbers:
                 continue
             nodes += [
-                NodeRow(tenant, label, row["Number"], row["Key"], node_properties(row))
+                Node(tenant, label, row["Number"], row["Key"], node_properties(row))
                 for row in unit_of_work.graph_nodes(tenant, label, numbers)
             ]
             for view in EDGE_VIEWS:

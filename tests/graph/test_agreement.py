@@ -18,8 +18,8 @@ from hartonomous_core.vocabulary import LABELS, Label
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, MaterializedGraph, NodeRow, Replaced
-from hartonomous_resources.graph.protocol import GraphUnavailable
+from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, MaterializedGraph, Replaced
+from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import graph_reading, graph_rebuild
 from hartonomous_resources.work.agreement import database_digests, disagreements, hours_of
@@ -285,9 +285,9 @@ def test_an_hour_that_agrees_is_not_written_again(home: Resources) -> None:
 def test_repair_makes_the_graph_what_the_views_say(home: Resources, damage: Callable[[Resources], None]) -> None:
     damage(home)
     unknown = [
-        NodeRow(0, "Atom", 901, "f" * 64, {"ingestHour": current_hour(), "digest": 5}),
-        NodeRow(0, "Source", 902, "902", {"ingestHour": EARLIER, "digest": 5}),
-        NodeRow(0, "Run", 903, "none", {"digest": 5}),
+        Node(0, "Atom", 901, "f" * 64, {"ingestHour": current_hour(), "digest": 5}),
+        Node(0, "Source", 902, "902", {"ingestHour": EARLIER, "digest": 5}),
+        Node(0, "Run", 903, "none", {"digest": 5}),
     ]
     edge = EdgeRow(0, INGESTED_FROM, 901, 902, {"digest": 5})
     copy_of(home).write(GraphChange(unknown, [edge]))
@@ -304,7 +304,7 @@ def test_repair_makes_the_graph_what_the_views_say(home: Resources, damage: Call
 def test_a_property_that_is_not_compared_is_right_again_when_everything_is_written(home: Resources) -> None:
     [first, *_] = numbers(home, "Atom")
     [digest] = [properties["digest"] for key, properties in of_views(home).items() if key == (0, "GraphAtom", first)]
-    node = NodeRow(0, "Atom", first, "e" * 64, {"tenantId": 0, "ingestHour": current_hour(), "digest": digest})
+    node = Node(0, "Atom", first, "e" * 64, {"tenantId": 0, "ingestHour": current_hour(), "digest": digest})
     copy_of(home).write(GraphChange([node]))
     assert verify_graph(home, repair=True)["failed"] == []
     assert content_of(copy_of(home)) != of_views(home)
@@ -332,7 +332,7 @@ def test_a_rebuild_waits_for_whoever_syncs_events(home: Resources) -> None:
 
 
 def test_repair_of_one_tenant_leaves_the_others_alone(home: Resources) -> None:
-    node = NodeRow(7, "Atom", 901, "f" * 64, {"ingestHour": current_hour(), "digest": 5})
+    node = Node(7, "Atom", 901, "f" * 64, {"ingestHour": current_hour(), "digest": 5})
     copy_of(home).write(GraphChange([node]))
 
     assert verify_graph(home, repair=True)["repaired"]["removed"] == 0

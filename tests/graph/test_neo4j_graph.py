@@ -22,12 +22,12 @@ from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.graph import neo4j_migrations
-from hartonomous_resources.graph.materialized import Gone, GraphChange, NodeRow, Replaced
+from hartonomous_resources.graph.materialized import Gone, GraphChange, Replaced
 from hartonomous_resources.graph.neo4j_digests import digest_statements
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import Times, from_neo4j
-from hartonomous_resources.graph.protocol import GraphUnavailable
+from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
 from tests.backends import rows
@@ -184,7 +184,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_that_would_be_cypher_is_text(graph: Neo4jGraph, text: str) -> None:
     graph.write(GraphChange([node("Atom", 1), node("Source", 7)], [edge(INGESTED, 1, 7, since=None)]))
-    answer = NodeRow(0, "Inference", 5, text, {"model": text, "task": text})
+    answer = Node(0, "Inference", 5, text, {"model": text, "task": text})
     graph.write(GraphChange([answer], [edge(USED, 5, 1, since=None, runId=text)]))
 
     found = graph.lineage(0, ("Inference", 5), depth=3, limit=10, as_of=text)
@@ -371,7 +371,7 @@ def test_a_graph_of_an_older_layout_is_refused_untouched_until_it_is_emptied_as_
     run_cypher(address, statement("claim"), owner="2026-11-23T09:44:16.123Z")
     everything = "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties ORDER BY labels, n.version"
     before = [run_cypher(address, text) for text in (everything, "SHOW INDEXES YIELD name")]
-    change = GraphChange([NodeRow(0, "Tenant", 0, "0", {})])
+    change = GraphChange([Node(0, "Tenant", 0, "0", {})])
 
     uses: list[Callable[[Neo4jGraph], object]] = [
         lambda graph: graph.counts(None),
