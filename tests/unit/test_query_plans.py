@@ -17,6 +17,7 @@ _ASKED_ALL_THE_TIME = re.compile(
 )
 _MORE = (
     "pending_projections",
+    "vectors",
     "embed_again",
     "atoms_to_embed",
     "complete_jobs",

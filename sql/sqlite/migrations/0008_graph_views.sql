@@ -44,10 +44,10 @@ DROP TABLE InferenceWithoutNumber;
 CREATE INDEX Inference_Hour ON Inference (IngestHour, TenantId);
 CREATE INDEX Inference_Model ON Inference (Model, TenantId);
 
--- As before, the model first; and with the projection, so that whether one placed anything of a tenant costs a look-up.
+-- As before, the model first. The first one ends with the id that every index ends with: vectors are read above an id, in order.
 DROP INDEX AtomEmbedding_Model;
 DROP INDEX AtomEmbedding_Hilbert;
-CREATE INDEX AtomEmbedding_Model ON AtomEmbedding (ModelId, TenantId, ProjectionModelId);
+CREATE INDEX AtomEmbedding_Model ON AtomEmbedding (ModelId, TenantId);
 CREATE INDEX AtomEmbedding_Hilbert ON AtomEmbedding (ModelId, TenantId, HilbertValue);
 
 CREATE INDEX SourceRun_Run ON SourceRun (RunId);
@@ -93,7 +93,7 @@ BEGIN
 END;
 
 -- No stage tells of an atom that somebody inserts: the event exists the moment the insert commits, as its job does.
-CREATE TRIGGER Atom_ByHandAnnounced AFTER INSERT ON Atom WHEN NEW.InsertedByHand = 1
+CREATE TRIGGER Atom_ByHandAnnounced AFTER INSERT ON Atom WHEN NEW.InsertedByHand <> 0
 BEGIN
   INSERT INTO KnownTenant (TenantId)
   SELECT NEW.TenantId WHERE NOT EXISTS (SELECT 1 FROM KnownTenant WHERE TenantId = NEW.TenantId);
@@ -147,7 +147,11 @@ WHERE n.Label = 'Model'
        OR EXISTS (SELECT 1 FROM ProjectionModel AS o
                   CROSS JOIN AtomEmbedding AS e ON likelihood(e.ModelId = o.ModelId, 0.001) AND e.TenantId = t.TenantId
                     AND e.ProjectionModelId = o.ProjectionModelId
-                  CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId WHERE o.ArtifactHash = n.Name)
+                  CROSS JOIN GraphAtom AS a ON a.Number = e.AtomId
+                  WHERE o.ArtifactHash = n.Name
+                    AND (o.Active = 1   -- of one that another took the place of there is most likely nothing, which an index says by itself
+                         OR EXISTS (SELECT 1 FROM AtomEmbedding AS placed INDEXED BY AtomEmbedding_Hour
+                                    WHERE placed.ProjectionModelId = o.ProjectionModelId)))
        OR EXISTS (SELECT 1 FROM Inference AS i WHERE i.Model = n.Name AND i.TenantId = t.TenantId));
 
 CREATE VIEW GraphInference AS
