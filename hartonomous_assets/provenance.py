@@ -20,7 +20,7 @@ from hartonomous_core.messages import (
     ProvenanceEvent,
     parse_provenance_event,
 )
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
+from hartonomous_resources.database.graph_views import counts_by_kind
 from hartonomous_resources.database.protocol import Message, Row, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_COUNTS_OF_HOUR
 from hartonomous_resources.database.transactions import query
@@ -94,13 +94,10 @@ def _rebuild(work: Work, copy: MaterializedGraph, claim: Callable[[], None]) -> 
 
 def _totals(work: Work) -> list[Row]:
     """Count what the graph holds of the hour, by label of nodes and type of edges."""
-    kinds: dict[str, tuple[str, str]] = {name: ("node", label) for label, name in NODE_VIEWS.items()}
-    kinds |= {view.name: ("edge", view.type) for view in EDGE_VIEWS}
-    counts: dict[tuple[str, str], int] = {}
-    for row in query(work.resources.database, GRAPH_COUNTS_OF_HOUR, hour=work.hour):
-        kind = kinds[row["view"]]
-        counts[kind] = counts.get(kind, 0) + row["n"]
-    return [{"kind": kind, "type": name, "rows": count} for (kind, name), count in counts.items()]
+    rows = query(work.resources.database, GRAPH_COUNTS_OF_HOUR, hour=work.hour)
+    nodes, edges = counts_by_kind({row["view"]: row["n"] for row in rows})
+    kinds = (("node", nodes), ("edge", edges))
+    return [{"kind": kind, "type": name, "rows": count} for kind, counts in kinds for name, count in counts.items()]
 
 
 STAGE = Stage(

@@ -4,6 +4,7 @@ A node's view is named after its label, an edge's after what it joins: `Atom_ING
 the names that are made here from the vocabulary ever get into a statement.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +51,15 @@ class EdgeView:
 EDGE_VIEWS: Final[tuple[EdgeView, ...]] = tuple(
     EdgeView(start, name, end) for name, kind in EDGE_KINDS.items() for start, end in kind.joins
 )
+
+
+def counts_by_kind(of_views: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what views have as how many nodes of each label and edges of each type there are; what there are none of is left out."""
+    nodes = Counter[str]({label: of_views.get(name, 0) for label, name in NODE_VIEWS.items()})
+    edges = Counter[str]()
+    for view in EDGE_VIEWS:
+        edges[view.type] += of_views.get(view.name, 0)
+    return dict(+nodes), dict(+edges)
 
 
 _ENDS: Final = ("Label", "Number", "Key", "FromLabel", "FromNumber", "ToLabel", "ToNumber")

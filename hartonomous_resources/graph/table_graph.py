@@ -1,6 +1,6 @@
 """The provenance graph as the database's own views say it: no copy, so nothing that could disagree."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 from hartonomous_core.vocabulary import LABELS, Label
 from hartonomous_resources.database.graph_views import (
     EDGE_VIEWS,
-    NODE_VIEWS,
     EdgeView,
     Way,
+    counts_by_kind,
     edge_properties,
     node_properties,
 )
@@ -84,12 +84,8 @@ class TableGraph:
         return self._look(tenant_id, None, [start], answer)
 
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
-        of_view = {row["view"]: row["n"] for row in query(self._database, GRAPH_COUNTS, tenant_id=tenant_id)}
-        nodes: dict[str, int] = {label: of_view[name] for label, name in NODE_VIEWS.items() if of_view.get(name)}
-        edges: Counter[str] = Counter()
-        for view in EDGE_VIEWS:
-            edges[view.type] += of_view.get(view.name, 0)
-        return nodes, dict(+edges)
+        rows = query(self._database, GRAPH_COUNTS, tenant_id=tenant_id)
+        return counts_by_kind({row["view"]: row["n"] for row in rows})
 
     def _look(
         self, tenant_id: int, as_of: str | None, starts: Iterable[NodeId], question: Callable[["TableView"], Answer]

@@ -27,7 +27,7 @@ WHERE SourceId = :source_id AND (Role, Ordinal) > (:role, :ordinal) ORDER BY Rol
 -- name: hours_of_tenant
 SELECT IngestHour AS hour FROM Source WHERE TenantId = :tenant_id
 UNION SELECT IngestHour FROM Atom WHERE TenantId = :tenant_id
-UNION SELECT substr(CreatedAt, 1, 10) || '-' || substr(CreatedAt, 12, 2) || ':00' FROM Inference WHERE TenantId = :tenant_id ORDER BY 1;
+UNION SELECT IngestHour FROM Inference WHERE TenantId = :tenant_id ORDER BY 1;
 
 -- name: insert_inference_atom
 INSERT INTO InferenceAtom (TenantId, InferenceId, Role, Ordinal, AtomHash) VALUES (?, ?, ?, ?, ?)
