@@ -13,12 +13,12 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from common import REPOSITORY, Figure, arguments, finish, note
 from neo4j_changes import HOUR, LARGE_SOURCE, MODEL, SINCE, TENANT, events, graph_of, hash_of, hot, without
 from neo4j_queue import synced_from_queue
-from sqlite_lineage import p95, timed
 
 SMALL = 10_000
 """Atoms of the small graph, with which the cost of an event in the large one is compared."""
@@ -186,6 +186,21 @@ def questions(graph: Any, options: Any) -> list[Figure]:
         Figure(f"impact of the model of all {n_atoms:,} atoms", max(timed(impact_of_model, 1)), "ms"),
         Figure(f"digests of an hour of {n_atoms:,} atoms", max(timed(digests, 1)), "ms"),
     ]
+
+
+def timed(question: Callable[[], None], rounds: int) -> list[float]:
+    """Run a question and return the milliseconds of each round; one round before them is not counted."""
+    question()
+    took = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        question()
+        took.append((time.perf_counter() - started) * 1000)
+    return took
+
+
+def p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
 
 
 def atoms_of(relationships: int) -> int:
