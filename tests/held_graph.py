@@ -107,9 +107,6 @@ class HeldGraph(MaterializedGraph):
     def close(self) -> None:
         """Nothing to give back."""
 
-    def bytes_on_disk(self) -> int:
-        return 0
-
 
 def content_of(graph: MaterializedGraph) -> Content:
     """All that a copy holds: one in memory, or the tests' Neo4j."""

@@ -182,7 +182,7 @@ class Tables:
 
 
 def copy_of_views(database: Database, client: Any, tenant: int) -> GraphChange:
-    """What a copy of the views holds of a tenant, read without any of the code that keeps it."""
+    """What a copy of the views holds of a tenant, read without the code that finds what an event changes."""
     nodes, edges = [], []
     with database.read() as unit_of_work:
         for label, view_name in NODE_VIEWS.items():
