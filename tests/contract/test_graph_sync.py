@@ -412,3 +412,54 @@ def test_an_atom_of_which_no_source_is_named_is_joined_to_all_of_them_some_at_a_
 
     assert [len(change.edges) for change in changes] == [1, 2, 2, 1]
     assert graph.content() == content_of_views(client)
+
+
+# ---- what only one event can bring
+
+
+def test_a_new_version_says_of_the_older_one_by_what_it_is_superseded(home: Resources, client: Any) -> None:
+    graph = HeldGraph()
+    sync(home, graph, *ingest(home, SEA))
+
+    sync(home, graph, *ingest(home, BEES))
+
+    assert graph.content() == content_of_views(client)
+
+
+def test_an_inference_is_joined_to_what_it_produced_and_was_there_before(home: Resources, client: Any) -> None:
+    graph = HeldGraph()
+    sync(home, graph, *ingest(home, SEA))
+    use(home, name="answer", answers=(SEA,))
+
+    sync(home, graph, *events(home.database))
+
+    assert graph.counts(0)[1]["GENERATED_BY"] == 3
+    assert graph.content() == content_of_views(client)
+
+
+def test_an_event_of_a_source_that_went_brings_what_it_was_to_bring_of_atoms_that_stay(
+    home: Resources, client: Any
+) -> None:
+    graph, first = HeldGraph(), ingest(home, SEA)
+    second = ingest(home, SEA, uri="two")
+    ids = atom_ids(client, SEA)
+    embed(home.database, client, *ids)
+    sync(home, graph, event("AtomsEmbedded", *ids))
+    sync(home, graph, *second)
+    assert "EMBEDDED_BY" not in graph.counts(0)[1], "that comes with the first source"
+    forget_source(client, 1)
+
+    sync(home, graph, *first)
+
+    assert graph.content() == content_of_views(client)
+
+
+def test_an_atom_that_went_goes_by_an_event_of_a_source_that_stayed(home: Resources, client: Any) -> None:
+    graph = HeldGraph()
+    sync(home, graph, *ingest(home, SEA), *ingest(home, BEES, uri="two"))
+    ids = atom_ids(client, SEA)
+    forget_source(client, 1)
+
+    sync(home, graph, event("AtomsCreated", *ids, sourceId=2))
+
+    assert graph.keys_of("Atom") == [hash_of(BEES)]
