@@ -227,6 +227,21 @@ def test_many_events_are_written_some_at_a_time(
 # ---- what is gone
 
 
+def test_an_atom_that_somebody_inserted_and_deletes_goes_without_a_word_of_ours(home: Resources, client: Any) -> None:
+    insert = "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (0, 'text', ?, ?)"
+    client.cursor().executemany(insert, [(bytes.fromhex(hash_of(text)), text) for text in (SEA, BEES)])
+    client.commit()
+    graph = HeldGraph()
+    sync(home, graph, *events(home.database))
+    client.cursor().execute("DELETE FROM Atom WHERE ContentHash = ?", (bytes.fromhex(hash_of(SEA)),))
+    client.commit()
+
+    sync(home, graph, *events(home.database))
+
+    assert graph.keys_of("Atom") == [hash_of(BEES)]
+    assert graph.content() == content_of_views(client)
+
+
 def test_what_an_event_names_and_nobody_has_any_more_goes(home: Resources, client: Any) -> None:
     told, graph = ingest(home, SEA, BEES), HeldGraph()
     sync(home, graph, *told)

@@ -105,6 +105,17 @@ BEGIN
   FROM (SELECT hex(randomblob(16)) AS h);
 END;
 
+-- And nobody tells of one that somebody deletes: a copy of the graph would keep it.
+CREATE TRIGGER Atom_ByHandGone AFTER DELETE ON Atom WHEN OLD.InsertedByHand = 1
+BEGIN
+  INSERT INTO QueueMessage (MessageId, Queue, OrderingKey, Body, EnqueuedAt)
+  SELECT lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-8' || substr(h, 18, 3) || '-' || substr(h, 21, 12)),
+         'ProvenanceQueue', CAST(OLD.TenantId AS TEXT),
+         CAST(printf('{"eventType": "AtomsCreated", "tenantId": %d, "atomIds": [%d]}', OLD.TenantId, OLD.AtomId) AS BLOB),
+         strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+  FROM (SELECT hex(randomblob(16)) AS h);
+END;
+
 CREATE VIEW GraphAtom AS
 SELECT +a.TenantId AS TenantId, 'Atom' AS Label, a.AtomId AS Number, lower(hex(a.ContentHash)) AS Key, a.IngestHour, a.CreatedAt AS Since,
        a.AtomId * 31 % 4294967296 AS Digest,

@@ -100,13 +100,14 @@ BEGIN
         WHERE NOT EXISTS (SELECT 1 FROM dbo.KnownTenant AS t WITH (UPDLOCK, SERIALIZABLE) WHERE t.TenantId = i.TenantId);
 END;
 GO
--- No stage tells of an atom that somebody inserts: the event exists the moment the insert commits, as its job does. It names up to 1,000
--- atoms, as those of the program do. As the owner: whoever may insert an atom need not have a right on our types.
-CREATE TRIGGER dbo.Atom_ByHandAnnounced ON dbo.Atom WITH EXECUTE AS OWNER AFTER INSERT
+-- No stage tells of an atom that somebody inserts, or deletes: the event exists the moment the statement commits, as its job does. It names
+-- up to 1,000 atoms, as those of the program do. As the owner: whoever may insert an atom need not have a right on our types.
+CREATE TRIGGER dbo.Atom_ByHandAnnounced ON dbo.Atom WITH EXECUTE AS OWNER AFTER INSERT, DELETE
 AS
 BEGIN
     SET NOCOUNT ON;
     IF NOT EXISTS (SELECT 1 FROM inserted AS i WHERE i.InsertedByHand = 1)
+        AND NOT EXISTS (SELECT 1 FROM deleted AS d WHERE d.InsertedByHand = 1)
         RETURN;
     IF EXISTS (SELECT 1 FROM inserted AS i
                WHERE i.InsertedByHand = 1 AND NOT EXISTS (SELECT 1 FROM dbo.KnownTenant AS t WHERE t.TenantId = i.TenantId))
@@ -119,9 +120,10 @@ BEGIN
     SELECT ROW_NUMBER() OVER (ORDER BY p.TenantId, p.Part), LOWER(CONVERT(char(36), NEWID())), CONVERT(nvarchar(11), p.TenantId),
         CONVERT(varbinary(max), CONCAT('{"eventType": "AtomsCreated", "tenantId": ', p.TenantId, ', "atomIds": [',
                                        STRING_AGG(CONVERT(varchar(max), p.AtomId), ', ') WITHIN GROUP (ORDER BY p.AtomId), ']}'))
-    FROM (SELECT i.TenantId, i.AtomId, (ROW_NUMBER() OVER (PARTITION BY i.TenantId ORDER BY i.AtomId) - 1) / 1000 AS Part
-          FROM inserted AS i
-          WHERE i.InsertedByHand = 1) AS p
+    FROM (SELECT h.TenantId, h.AtomId, (ROW_NUMBER() OVER (PARTITION BY h.TenantId ORDER BY h.AtomId) - 1) / 1000 AS Part
+          FROM (SELECT i.TenantId, i.AtomId FROM inserted AS i WHERE i.InsertedByHand = 1
+                UNION ALL
+                SELECT d.TenantId, d.AtomId FROM deleted AS d WHERE d.InsertedByHand = 1) AS h) AS p
     GROUP BY p.TenantId, p.Part;
     EXEC dbo.usp_enqueue @queue = 'ProvenanceQueue', @messages = @messages;
 END;

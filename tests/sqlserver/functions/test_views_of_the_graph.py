@@ -222,3 +222,18 @@ def test_atoms_inserted_by_hand_are_announced_at_once(server: Server) -> None:
     assert sorted(announced) == sorted((row["TenantId"], row["AtomId"]) for row in rows if row["InsertedByHand"])
     server.insert("Atom", [rows[0] | {"AtomId": 10**6, "ContentHash": b"x" * 32, "InsertedByHand": 0}])
     assert len(server.table("QueueMessage").rows) == len(events)
+
+
+def test_atoms_inserted_by_hand_that_somebody_deletes_are_told_of(server: Server) -> None:
+    rows = [
+        row | {"AtomId": n, "ContentHash": n.to_bytes(32)} for n, row in enumerate(drawn(SEEDS[0])["Atom"], start=1)
+    ]
+    server.insert("Atom", rows)
+    before = len(server.table("QueueMessage").rows)
+
+    server.delete("Atom", lambda row: row["atomid"] > 1)
+
+    events = [parse_provenance_event(row["body"]) for row in server.table("QueueMessage").rows[before:]]
+    told = [(event.tenant_id, atom) for event in events for atom in event.atom_ids]  # type: ignore[union-attr]
+    by_hand = [(row["TenantId"], row["AtomId"]) for row in rows[1:] if row["InsertedByHand"]]
+    assert sorted(told) == sorted(by_hand) != []

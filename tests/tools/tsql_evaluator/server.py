@@ -4,7 +4,7 @@ Microsoft's parser reads the files, so that precedence and grammar are the serve
 landmarks, Hilbert values, cosines, the search and the graph use, refuses every other, and says nothing of locks, plans, rights or speed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -68,7 +68,7 @@ class Server:
         self._compiled_views: dict[str, Query] = {}
         self._view_rows: dict[str, list[tuple[Value, ...]]] = {}
         """Rows of views, until a row of a table changes: to compute them anew for each row that they are joined to takes for ever."""
-        self._triggers: dict[str, list[Node]] = {}
+        self._triggers: dict[tuple[str, str], list[Node]] = {}
         self.sequence = map(np.int64, count(1))
         self._compiled: dict[str, tuple[Scope, Step]] = {}
         with np.errstate(all="raise", under="ignore"):
@@ -86,8 +86,10 @@ class Server:
                 self._procedures[last_name(node["ProcedureReference"]["Name"]).lower()] = node
             case "CreateViewStatement":
                 self._views[last_name(node["SchemaObjectName"]).lower()] = node["SelectStatement"]["QueryExpression"]
-            case "CreateTriggerStatement" if [a["TriggerActionType"] for a in node.all("TriggerActions")] == ["Insert"]:
-                self._triggers.setdefault(last_name(node["TriggerObject"]["Name"]).lower(), []).append(node)
+            case "CreateTriggerStatement":
+                for action in node.all("TriggerActions"):
+                    on = last_name(node["TriggerObject"]["Name"]).lower(), action["TriggerActionType"]
+                    self._triggers.setdefault(on, []).append(node)
             case "CreateTableStatement":
                 table = Table.of(node["Definition"], self)
                 table.changed = self._view_rows.clear
@@ -128,6 +130,14 @@ class Server:
         with np.errstate(all="raise", under="ignore"):
             self.insert_rows(self.tables[table.lower()], rows, table)
 
+    def delete(self, table: str, going: Callable[[Row], bool]) -> None:
+        """Delete rows in one statement, as a client does: triggers fire. Names of columns are lower-case."""
+        of_table = self.tables[table.lower()]
+        gone = [row for row in of_table.rows if going(row)]
+        with np.errstate(all="raise", under="ignore"):
+            of_table.restore([row for row in of_table.rows if not going(row)])
+            self._fire(table, "Delete", of_table, deleted=gone)
+
     # ---- what compiled code asks
 
     def query(self, node: Node, scope: Scope) -> Query:
@@ -154,10 +164,15 @@ class Server:
         before = len(table.rows)
         for row in rows:
             table.insert(row)
+        self._fire(name, "Insert", table, inserted=table.rows[before:])
+
+    def _fire(
+        self, name: str, action: str, table: Table, *, inserted: Sequence[Row] = (), deleted: Sequence[Row] = ()
+    ) -> None:
         names = [*table.types, *table.computed]
-        inserted = [tuple(row[column] for column in names) for row in table.rows[before:]]
-        for trigger in self._triggers.get(name.lower(), []):
-            scope = Scope(self, ctes={"inserted": Query(names, lambda frame: inserted)})
+        new, old = ([tuple(row[column] for column in names) for row in rows] for rows in (inserted, deleted))
+        for trigger in self._triggers.get((name.lower(), action), []):
+            scope = Scope(self, ctes={"inserted": Query(names, lambda _: new), "deleted": Query(names, lambda _: old)})
             block(trigger["StatementList"].all("Statements"), scope)(Frame({RESULTS: []}))
 
     def table_type(self, name: str) -> Table:
