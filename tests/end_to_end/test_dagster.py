@@ -24,6 +24,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import open_instance, run_chain
 from hartonomous_service.dead_letters import replay_dead_letter
 from hartonomous_service.ingest import ingest
+from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.source_records import verify_sources
 from tests.builders import dead_letters, enqueue, request, write
 from tests.cli import CHECKOUT, Home, Result, hour_with_room
@@ -450,6 +451,28 @@ def keep_house(
     """Runs the housekeeping job as if every run were old enough to go."""
     monkeypatch.setattr(housekeeping, "KEEP_RUN_DAYS", 0)
     return lambda: defs.resolve_job_def("housekeeping").execute_in_process(instance=instance)
+
+
+def test_a_run_that_housekeeping_deletes_stays_in_the_graph(
+    instance: dg.DagsterInstance,
+    resources: Resources,
+    hour: str,
+    put: Callable[..., Path],
+    keep_house: Callable[[], dg.ExecuteInProcessResult],
+) -> None:
+    runs = []
+    for name in ("One", "Two"):
+        put(f"{name}.txt", passages(name))
+        runs.append(run_subset(instance, hour, ["sources", "atoms"]).run_id)
+    before = resources.graph.counts(None)
+
+    assert keep_house().success
+
+    assert [instance.has_run(run) for run in runs] == [False, True]
+    assert before[0]["Run"] == 2
+    assert resources.graph.counts(None) == before
+    made = find_lineage(resources, LineageQuery(f"Run:{runs[0]}", depth=1))["nodes"]
+    assert [node["label"] for node in made] == ["Run", "Atom", "Source"]
 
 
 def test_housekeeping_sweeps_blobs_that_no_row_names_and_keeps_the_others(
