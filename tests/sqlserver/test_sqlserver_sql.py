@@ -235,9 +235,9 @@ def named_parameters(statement: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ASKED_OF_VIEWS)
 def test_a_statement_about_views_has_its_procedure(name: str) -> None:
-    assert {parameter.name for parameter in procedures()[f"usp_{name}"].parameters} == (
-        named_parameters(STATEMENTS[name]) | ASKED_OF_VIEWS[name]
-    )
+    asked = named_parameters(STATEMENTS[name]) | ASKED_OF_VIEWS[name]
+    # The server reads from the first to the last of those that are wanted; SqlServerUnitOfWork leaves out what lies between.
+    assert {parameter.name for parameter in procedures()[f"usp_{name}"].parameters} == asked - {"among"}
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - SQLITE_ONLY - ASKED_OF_VIEWS.keys()))
