@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAME = "HASH|SOURCE_ID|LABEL:KEY"
 LIMIT = 1000
+LIMIT_OF_TEXT = 50
 LIMIT_OF_PICTURES = 100
 """As many as a person can take in; Mermaid refuses more than 500 edges."""
 _PATH_DEPTH = 20
@@ -39,7 +40,7 @@ def lineage(
         typer.Option(
             min=1,
             max=100_000,
-            help=f"Show at most so many nodes; by default {LIMIT:,}, for pictures {LIMIT_OF_PICTURES}.",
+            help=f"Show at most so many nodes; by default {LIMIT_OF_TEXT} as text, {LIMIT_OF_PICTURES} as a picture, else {LIMIT:,}.",
         ),
     ] = None,
     after: Annotated[
@@ -56,7 +57,12 @@ def lineage(
             help="Show everything that depends on it, at any distance: what its removal or replacement would affect.",
         ),
     ] = False,
-    to: Annotated[str | None, typer.Option(metavar=NAME, help="Show the shortest path to this node.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar=NAME, help="Show the shortest path to this node; that there is none is an answer, too: exit 0."
+        ),
+    ] = None,
     how: Annotated[
         Literal["text", "json", "mermaid", "dot", "prov-json", "svg"] | None,
         typer.Option(
@@ -89,7 +95,7 @@ def lineage(
     from hartonomous_service.lineage import queries
 
     direction: Direction = "upstream" if upstream else "downstream" if downstream else "both"
-    limit = limit or (LIMIT if how in ("text", "json", "prov-json") else LIMIT_OF_PICTURES)
+    limit = limit or {"text": LIMIT_OF_TEXT, "json": LIMIT, "prov-json": LIMIT}.get(how, LIMIT_OF_PICTURES)
     with open_home() as resources:
         if impact:
             result = queries.find_impact(resources, name, tenant=tenant, limit=limit)
@@ -116,20 +122,23 @@ def _write(text: str, output: str | None) -> None:
 
 
 def show_lineage(result: Any) -> None:
-    """Print a lineage: an edge a line."""
+    """Print a page of a lineage: an edge a line, in the order of the nodes that they bring in."""
     names = {node["id"]: node_name(node) for node in nodes_with_edge_ends(result)}
-    for edge in result["edges"][:50]:
+    place = {node["id"]: n for n, node in enumerate(result["nodes"])}
+
+    def order(edge: Any) -> tuple[int, int, str]:
+        nearer, further = sorted((place.get(edge["from"], -1), place.get(edge["to"], -1)))
+        return further, nearer, edge["type"]
+
+    for edge in sorted(result["edges"], key=order):
         out.print(f"{names[edge['from']]}  --{edge['type']}-->  {names[edge['to']]}")
-    if len(result["edges"]) > 50:
-        out.print(
-            f"… {len(result['nodes']):,} nodes, {len(result['edges']):,} edges found; --json has as many as --limit says"
-        )
-    if result["truncated"]:
-        out.print(f"… and there are more: --after {result['next']} shows the next, --limit more of them")
     if not result["nodes"]:
         out.print("nothing is left to show")
     elif not result["edges"]:
-        out.print(f"{next(iter(names.values()))}: nothing is linked to it")
+        alone = "" if result["truncated"] else ": nothing is linked to it"
+        out.print(f"{names[result['nodes'][0]['id']]}{alone}")
+    if result["truncated"]:
+        out.print(f"… and there are more: --after {result['next']} shows the next, --limit N more at once")
 
 
 def show_path(result: Any) -> None:
@@ -150,7 +159,7 @@ def show_impact(result: Any) -> None:
     out.print("affected: " + ", ".join(f"{n:,} {label}" for label, n in result["counts"].items()))
     if result["node"].startswith("Source:"):
         out.print(f"atoms that no other source holds: {result['onlyHere']:,}")
-    for node in result["nodes"][:50]:
+    for node in result["nodes"]:
         out.print(f"  {node_name(node)}")
-    if len(result["nodes"]) > 50 or result["truncated"]:
-        out.print("  … --json --limit N has more")
+    if result["truncated"]:
+        out.print("  … and there are more: --limit N shows N of them")

@@ -11,11 +11,12 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 
 def nodes_with_edge_ends(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the nodes of a page and, with their names alone, the nodes of earlier pages to which its edges lead."""
+    """Return the nodes of a page and the nodes of earlier pages to which its edges lead: but for the start with their names alone."""
     nodes: dict[str, Mapping[str, Any]] = {node["id"]: node for node in document["nodes"]}
+    start = document.get("start", {"id": None})
     for edge in document["edges"]:
         for end in (edge["from"], edge["to"]):
-            nodes.setdefault(end, {"id": end, "label": end.split(":", 1)[0]})
+            nodes.setdefault(end, start if end == start["id"] else {"id": end, "label": end.split(":", 1)[0]})
     return list(nodes.values())
 
 
@@ -37,8 +38,9 @@ def node_detail(node: Mapping[str, Any]) -> str:
 
 
 def node_name(node: Mapping[str, Any], width: int | None = None) -> str:
-    """Return title and detail in one line."""
-    name = f"{node_title(node)} {node_detail(node)}".rstrip()
+    """Return title and detail in one line, between them what took the place of an old version."""
+    superseded = f" (superseded by {newer})" if (newer := node.get("supersededBy")) else ""
+    name = f"{node_title(node)}{superseded} {node_detail(node)}".rstrip()
     return name if width is None else shorten(name, width)
 
 

@@ -1,7 +1,7 @@
 """Queries the provenance graph: where a node came from, what was made from it, what depends on it, and what joins two nodes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -11,6 +11,7 @@ from pydantic import Field
 from hartonomous_core.clock import time_text
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_core.vocabulary import LABELS, Label
+from hartonomous_resources.database.graph_views import node_properties
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_KEYS_BEGINNING, GRAPH_NODE_BY_KEY
 from hartonomous_resources.database.transactions import ask, query
@@ -30,8 +31,8 @@ from hartonomous_service.arguments import Tenant, Text, checked, validate
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
 _LABELS_IN_LOWER_CASE = {label.lower(): label for label in LABELS}
-_SHORTENED = {"Atom": 64, "Model": 64, "Run": 36}
-"""Labels whose keys people see shortened, with the length of a whole key."""
+_SHORTENED = {"Atom": 64, "Model": 64, "Run": 36, "Inference": 200}
+"""Labels whose keys people see shortened, with the length of a whole key, or of the longest."""
 _SHORTEST = 8
 _POSITION = re.compile(rf"([0-9]{{1,2}})-({'|'.join(LABELS)})-([0-9]{{1,18}})", re.ASCII)
 
@@ -48,7 +49,8 @@ Limit = Annotated[int, Field(ge=1, le=MAX_NODES)]
 class LineageQuery:
     """The arguments of `find_lineage`.
 
-    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or run id may be shortened.
+    `name` is the SHA-256 of an atom, a source id, or `label:key`, as the `id` of every node; a hash or the id of a run or of an inference
+    may be shortened.
     `depth` edges are followed in each direction; at most `limit` nodes are returned, the nearest, or those after the page whose `next` is
     `after`. `as_of` is an ISO 8601 time, UTC unless it says otherwise, and then one as the tables hold it: what came later is left out.
 
@@ -74,7 +76,8 @@ class LineageQuery:
 def find_lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
     """Find the nodes and edges upstream (sources, models, runs) and downstream (what was made from it) of a node, the nearest first.
 
-    `truncated` says that the limit cut something off; the next page is that after `next`.
+    `truncated` says that the limit cut something off; the next page is that after `next`. `start` is the node that was asked for, which
+    only the first page has among its nodes.
 
     Raises NotFound when the tenant has no such node, Invalid when a shortened name fits several, Unavailable when the graph cannot be
     reached.
@@ -98,6 +101,7 @@ def find_lineage(resources: Resources, query: LineageQuery) -> dict[str, Any]:
     return {
         "tenant": query.tenant,
         "node": ":".join(name),
+        "start": _node(_read_start(resources, query.tenant, node, name) if query.after else found.nodes[0]),
         **_document(found),
         "truncated": found.next is not None,
         "next": found.next and "-".join(map(str, found.next)),
@@ -212,7 +216,7 @@ def _resolve(resources: Resources, tenant: int, names: list[str]) -> list[tuple[
     try:
         return ask(resources.database, read)
     except KeyError as error:
-        raise _not_found(resources, tenant, error.args[0], None) from error
+        raise _not_found(resources, tenant, error.args[0], None, dict(zip(parsed, names, strict=True))) from error
 
 
 def _resolve_one(unit_of_work: UnitOfWork, tenant: int, label: Label, key: str) -> tuple[NodeId, Name]:
@@ -243,13 +247,35 @@ def _ask(
         raise Unavailable(str(error)) from error
 
 
-def _not_found(resources: Resources, tenant: int, name: Name, as_of: str | None) -> NotFound:
-    # An event may bring what a copy of the graph lacks, and an inference that is only on the queue.
-    may_wait = resources.graph_copy is not None or name[0] == "Inference"
-    waiting = may_wait and query(resources.database, "queue_has_message", queue=PROVENANCE_QUEUE)
-    hint = "; events are still waiting to be synced, try again after the next run" if waiting else ""
+def _not_found(
+    resources: Resources, tenant: int, name: Name, as_of: str | None, given: Mapping[Name, str] | None = None
+) -> NotFound:
     then = f" as of {as_of}" if as_of else ""
+    hint = _hint(resources, name, (given or {}).get(name, ""))
     return NotFound(f"no {name[0]} {name[1]} in tenant {tenant} of the provenance graph{then}{hint}")
+
+
+def _hint(resources: Resources, name: Name, given: str) -> str:
+    """Say why a node may not be found, where something may be said."""
+    if given.isdigit() and len(given) >= _SHORTEST:
+        return f"; an atom whose hash begins with these digits is Atom:{given}"
+    # An event may bring what a copy of the graph lacks, and an inference that somebody put on the queue.
+    if (resources.graph_copy is None and name[0] != "Inference") or not query(
+        resources.database, "queue_has_message", queue=PROVENANCE_QUEUE
+    ):
+        return ""
+    if resources.graph_copy is None:
+        return "; one that was put on ProvenanceQueue is recorded by the next run"
+    return "; events are still waiting to be synced, try again after the next run"
+
+
+def _read_start(resources: Resources, tenant: int, start: NodeId, name: Name) -> Node:
+    """Read a node that was found a moment ago. Raises NotFound when it went since."""
+    label, number = start
+    rows = ask(resources.database, lambda unit_of_work: unit_of_work.graph_nodes(tenant, label, [number]))
+    if not rows:
+        raise _not_found(resources, tenant, name, None)
+    return Node(tenant, label, number, rows[0]["Key"], node_properties(rows[0]))
 
 
 def _document(found: Subgraph) -> dict[str, Any]:

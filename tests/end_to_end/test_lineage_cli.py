@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from prov.model import ProvDocument
 
+from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from tests.cli import Home
 from tests.graph.tables import Tables
@@ -36,6 +38,24 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Home:
     for model in (LONG_MODEL[1], "MODEL-1-x", "MODEL-1-y"):
         tables.embedded(model, by_hand)
     return home
+
+
+MANY = ["--tenant", "5"]
+ANSWERS = ("01a22ce9-one", "01a22ce9-two", "02b33df0-only", "02b33df0-only-begins-so")
+
+
+@pytest.fixture(scope="module")
+def many(asked: Home) -> Home:
+    """A tenant with 120 atoms of a source that another superseded, and answers of that one's only atom."""
+    with closing(sqlite3.connect(asked.path / "hartonomous.db")) as client:
+        tables = Tables(client, tenant=5)
+        old = tables.source(*tables.atoms(120), uri="file:///old", runs=["run-5"])
+        only = tables.atom()
+        tables.source(only, supersedes=old, uri="file:///new")
+        for answer in ANSWERS:
+            tables.inference([only], name=answer)
+    assert old == ("Source", 2)
+    return asked
 
 
 def ids(document: Any) -> list[str]:
@@ -78,6 +98,80 @@ def test_directions_times_and_pages(asked: Home) -> None:
     assert (":".join(A), "Source:1") not in edges
     shown = asked.run("lineage", "1", "--limit", "2").stdout.decode()
     assert f"--after {first['next']} shows the next" in shown
+
+
+def test_pages_of_text_show_everything_once_in_the_order_of_the_nodes(many: Home) -> None:
+    whole = many.json("lineage", "2", *MANY)
+
+    pages: list[list[str]] = []
+    after: list[str] = []
+    while not pages or after:
+        *lines, last = many.run("lineage", "2", *MANY, *after).stdout.decode().splitlines()
+        after = last.split()[5:7] if last.startswith("…") else []
+        pages.append(lines if after else [*lines, last])
+
+    edges = [line for page in pages for line in page]
+    assert len(pages) == 3
+    assert (
+        len(edges) == len(set(edges)) == len(whole["edges"]) == 120 * 2 + 2
+    )  # to the source and the run; of the source to two
+    assert all("Source 2 (superseded by 3) file:///old" in line for page in pages for line in page if "_FROM" in line)
+    atoms = [line.split()[1] for line in edges if "INGESTED_FROM" in line]
+    assert atoms == [node["id"][5:17] for node in whole["nodes"] if node["label"] == "Atom"]
+    at_once = many.run("lineage", "2", *MANY, "--limit", "200").stdout.decode().splitlines()
+    assert sorted(line.replace(" sentence", "") for line in at_once) == sorted(
+        line.replace(" sentence", "") for line in edges
+    )
+
+
+def test_what_is_cut_off_is_not_said_to_be_unlinked(many: Home) -> None:
+    cut, alone = (
+        result.stdout.decode()
+        for result in many.run_all(
+            ["lineage", "2", *MANY, "--limit", "1"], ["lineage", "Tenant:5", *MANY, "--upstream"]
+        )
+    )
+
+    assert cut.splitlines()[0] == "Source 2 (superseded by 3) file:///old"
+    assert "nothing is linked" not in cut and "--after 0-Source-2 shows the next" in cut
+    assert alone == "Tenant 5: nothing is linked to it\n"
+
+
+def test_an_impact_shows_as_many_as_were_asked_for(many: Home) -> None:
+    first, more, all_of_it = (
+        result.stdout.decode().splitlines()
+        for result in many.run_all(
+            *(["lineage", "2", *MANY, "--impact", *limit] for limit in ([], ["--limit", "60"], ["--limit", "120"]))
+        )
+    )
+
+    assert [len(shown) for shown in (first, more, all_of_it)] == [2 + 50 + 1, 2 + 60 + 1, 2 + 120]
+    assert "--limit" in first[-1] and "--limit" in more[-1]
+
+
+def test_an_inference_is_found_by_the_beginning_of_its_id_unless_another_has_that_name(many: Home) -> None:
+    one, whole, several = many.run_all(
+        *(["lineage", f"Inference:{given}", *MANY, "--json"] for given in ("01a22ce9-o", ANSWERS[2], "01a22ce9"))
+    )
+
+    assert [result.document["node"] for result in (one, whole)] == [
+        f"Inference:{ANSWERS[0]}",
+        f"Inference:{ANSWERS[2]}",
+    ]
+    assert (several.code, "several Inference nodes" in several.error) == (1, True)
+
+
+def test_only_an_inference_may_wait_where_there_is_no_copy(many: Home) -> None:
+    """Events of atoms wait there, too, and are only counted."""
+    with SqliteDatabase(many.path / "hartonomous.db").unit_of_work() as unit_of_work:
+        unit_of_work.enqueue(PROVENANCE_QUEUE, [("key", b"{}")])
+
+    source, inference = (
+        result.error for result in many.run_all(["lineage", "9", *MANY], ["lineage", "Inference:no", *MANY])
+    )
+
+    assert source.endswith("no Source 9 in tenant 5 of the provenance graph")
+    assert inference.endswith("; one that was put on ProvenanceQueue is recorded by the next run")
 
 
 def test_impact_says_how_much_and_what(asked: Home) -> None:
@@ -158,6 +252,7 @@ def test_errors_name_what_was_asked_for(asked: Home, tmp_path: Path) -> None:
         ("1", "--tenant", "7"): ["Source 1", "tenant 7"],
         ("Model:MODEL-1-", "--impact"): ["several Model nodes", "MODEL-1-"],
         ("aaaaaaab",): ["Atom aaaaaaab"],
+        ("01234567",): ["Source 1234567", "Atom:01234567"],
         ("aaaaaaa",): ["'aaaaaaa'", "first 8"],
         ("1", "--format", "dot", "-o", str(tmp_path / "no" / "file")): ["-o", str(tmp_path)],
     }

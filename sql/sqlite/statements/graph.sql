@@ -44,7 +44,7 @@ SELECT g.Number, g.Since FROM Inference AS i CROSS JOIN GraphInference AS g ON g
 WHERE :label = 'Inference' AND i.TenantId = :tenant_id AND i.InferenceId = :key;
 
 -- name: graph_keys_beginning
--- The first keys of a label, in order, that begin with a prefix: of an atom's hash in hex, of a run's id or a model's hash or name.
+-- The first keys of a label, in order, that begin with a prefix: of an atom's hash in hex, of a run's or an inference's id or a model's hash or name.
 SELECT number, key FROM (
   SELECT g.Number AS number, g.Key AS key FROM Atom AS a CROSS JOIN GraphAtom AS g ON g.Number = a.AtomId
   WHERE :label = 'Atom' AND a.TenantId = :tenant_id
@@ -59,7 +59,11 @@ SELECT number, key FROM (
 UNION ALL
 SELECT number, key FROM (
   SELECT g.Number AS number, g.Key AS key FROM GraphModel AS g
-  WHERE :label = 'Model' AND g.TenantId = :tenant_id AND g.Key >= :prefix AND g.Key < :prefix || char(1114111) ORDER BY g.Key LIMIT :n);
+  WHERE :label = 'Model' AND g.TenantId = :tenant_id AND g.Key >= :prefix AND g.Key < :prefix || char(1114111) ORDER BY g.Key LIMIT :n)
+UNION ALL
+SELECT number, key FROM (
+  SELECT g.Number AS number, g.Key AS key FROM GraphInference AS g
+  WHERE :label = 'Inference' AND g.TenantId = :tenant_id AND g.Key >= :prefix AND g.Key < :prefix || char(1114111) ORDER BY g.Key LIMIT :n);
 
 -- name: graph_digests
 -- By how many and by the sum of what digests them a copy is compared: of a tenant and hour, or of what has no hour, whose :hour is NULL.

@@ -75,7 +75,7 @@ BEGIN
         SELECT v.Number AS number, v.Since AS since FROM dbo.GraphInference AS v WHERE v.TenantId = @tenant_id AND v.[Key] = @key;
 END;
 GO
--- The first keys of a label, in order, that begin with a prefix: of an atom's hash in hex, of a run's id or a model's hash or name.
+-- The first keys of a label, in order, that begin with a prefix: of an atom's hash in hex, of a run's or an inference's id or a model's hash or name.
 CREATE PROCEDURE dbo.usp_graph_keys_beginning @tenant_id int, @label varchar(16), @prefix nvarchar(500), @n int
 WITH EXECUTE AS OWNER
 AS
@@ -89,6 +89,10 @@ BEGIN
         ORDER BY a.ContentHash;
     ELSE IF @label = 'Run'
         SELECT TOP (@n) v.Number AS number, v.[Key] AS [key] FROM dbo.GraphRun AS v
+        WHERE v.TenantId = @tenant_id AND v.[Key] >= @prefix AND v.[Key] < @prefix + NCHAR(65535)
+        ORDER BY v.[Key];
+    ELSE IF @label = 'Inference'
+        SELECT TOP (@n) v.Number AS number, v.[Key] AS [key] FROM dbo.GraphInference AS v
         WHERE v.TenantId = @tenant_id AND v.[Key] >= @prefix AND v.[Key] < @prefix + NCHAR(65535)
         ORDER BY v.[Key];
     ELSE
