@@ -123,21 +123,6 @@ class Tables:
                 CreatedAt=at,
             )
 
-    def placed_by_an_inactive_model(self, name: str, atom: NodeId) -> None:
-        """Break an invariant: an embedding whose place a projection gave that is no longer active."""
-        [found] = rows(self.client, "SELECT ModelId AS id FROM AtomEmbedding WHERE AtomId = ?", atom[1])
-        self._insert(
-            "ProjectionModel",
-            ModelId=found["id"],
-            Method="landmark",
-            Parameters="{}",
-            ArtifactHash=name,
-            Active=0,
-            CreatedAt=NOON,
-        )
-        placed = "UPDATE AtomEmbedding SET ProjectionModelId = ? WHERE AtomId = ?"
-        self._run(placed, self._last("ProjectionModel", "ProjectionModelId"), atom[1])
-
     def inference(
         self,
         used: Iterable[NodeId] = (),

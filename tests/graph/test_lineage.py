@@ -110,15 +110,15 @@ def test_what_is_not_announced_is_not_there(asked: Asked) -> None:
 
 
 def test_an_edge_without_an_end_is_not_there(asked: Asked) -> None:
-    """Which the invariant edges_have_ends refuses: a model that is no longer active has placed nothing."""
-    atom = asked.tables.atom(by_hand=True)
-    asked.tables.embedded("model", atom)
-    asked.tables.placed_by_an_inactive_model("old", atom)
+    """Which the invariant edges_have_ends refuses: a source cannot hold an atom of another tenant."""
+    strange = Tables(asked.client, 1).atom(by_hand=True)
+    own = asked.tables.atom()
+    source = asked.tables.source(own, strange)
 
-    found = asked.graph().lineage(0, atom, 9, EVERYTHING)
+    found = asked.graph(0, 1).lineage(0, source, 9, EVERYTHING)
 
-    assert ids(found.nodes) == [atom, asked.tables.named("Model", "model")]
-    assert [e.type for e in found.edges] == ["EMBEDDED_BY"]
+    assert ids(found.nodes) == [source, own, TENANT]
+    assert sorted(e.type for e in found.edges) == ["BELONGS_TO", "INGESTED_FROM"]
 
 
 def test_counts_are_of_one_tenant_or_of_all(asked: Asked) -> None:
