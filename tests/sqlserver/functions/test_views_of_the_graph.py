@@ -136,7 +136,7 @@ def test_nodes_are_found_by_the_same_keys(both: Both) -> None:
 
 def test_the_same_keys_begin_with_a_prefix(both: Both) -> None:
     for label in LABELS:
-        for prefix in ("", "a", "an", "A", "aaaa", "5", "f", "run", "run 1", "writer", "W", "0x", "%", "a" * 65):
+        for prefix in ("", "a", "i", "i1", "A", "aaaa", "5", "f", "run", "run 1", "writer", "W", "0x", "%", "a" * 65):
             for n in (1, 99):
                 both.same("graph_keys_beginning", ordered=True, tenant_id=TENANTS[0], label=label, prefix=prefix, n=n)
 
