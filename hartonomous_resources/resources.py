@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hartonomous_resources.blobs import Blobs, LocalBlobs
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.materialized import MaterializedGraph
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.table_graph import TableGraph
@@ -78,14 +80,19 @@ def database_of(settings: Settings) -> Database:
 def open_graph(settings: Settings, database: Database) -> Graph:
     """Return the graph of a home: its copy in Neo4j, or the views of the database.
 
-    It is not touched until used, so that a broken copy fails only what needs it.
+    It is not touched until used, so that a broken copy fails only what needs it. A copy that belongs to another database is refused then.
     """
     if settings.neo4j_uri is not None:
         from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 
-        copy: MaterializedGraph = Neo4jGraph(settings)
+        copy: MaterializedGraph = Neo4jGraph(settings, partial(owner_of_graph, database))
         return copy
     return TableGraph(database)
+
+
+def owner_of_graph(database: Database) -> str:
+    """Return what tells this database from others: when it was created. Raises DatabaseError."""
+    return str(query(database, "schema")[0]["createdAt"])
 
 
 def open_compute(settings: Settings) -> Compute:

@@ -11,13 +11,15 @@ from hartonomous_core.credentials import without_credentials
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.disk_space import free_bytes, lacks_space
+from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.resources import database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
+from hartonomous_service.lineage.queries import WRITE_GRAPH
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
@@ -109,12 +111,22 @@ def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[st
 def _graph(settings: Settings, counted: list[_Counts]) -> Outcome:
     if settings.neo4j_uri is None:
         return (HEALTHY, "views of the database") if counted else (UNHEALTHY, "not known: the database does not answer")
+    if not counted:
+        return UNHEALTHY, "not known: the database does not answer, which says whether the graph is its own"
     with closing(database_of(settings)) as database, closing(open_graph(settings, database)) as graph:
         try:
             nodes, _ = graph.counts(None)
         except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy
             return DEGRADED, f"{error}; events wait on ProvenanceQueue"
+        if not nodes and _is_to_be_written(database):
+            return DEGRADED, f"{graph.name} holds nothing yet: {WRITE_GRAPH}"
         return HEALTHY, f"{graph.name}: {sum(nodes.values()):,} nodes"
+
+
+def _is_to_be_written(database: Database) -> bool:
+    """Return whether a graph lacks atoms of which no waiting event tells."""
+    waiting = query(database, "queue_has_message", queue=PROVENANCE_QUEUE)
+    return not waiting and bool(TableGraph(database).counts(None)[0].get("Atom"))
 
 
 def _text_model(settings: Settings) -> Outcome:

@@ -15,7 +15,8 @@ from hartonomous_service.source_records import count_not_searchable
 def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
     """Count what a tenant has, or all tenants for None. `bytesStored` counts each atom once; `bytesOnDisk` and `queues` are of the whole home.
 
-    `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be reached.
+    `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be asked;
+    `graphUnavailable` says why.
     """
 
     def read(unit_of_work: UnitOfWork) -> tuple[Row, dict[str, int], dict[str, int], dict[str, int], int]:
@@ -29,9 +30,9 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
     totals, jobs, depths, types, dead = ask(resources.database, read)
     try:
         nodes, edges = resources.graph.counts(tenant)
-        graph = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}
-    except GraphUnavailable:
-        graph = None  # shown as such: the rest of the figures are still true
+        graph, unavailable = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}, None
+    except GraphUnavailable as error:
+        graph, unavailable = None, str(error)  # shown as such: the rest of the figures are still true
     blob_bytes = sum(resources.blobs.path(key).stat().st_size for key in resources.blobs.list_keys())
     return {
         **{name: totals[name] for name in ("sources", "atoms", "embeddings", "projections")},
@@ -44,4 +45,5 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         "bytesOnDisk": resources.database.bytes_on_disk() + blob_bytes,
         "dedupRatio": round(totals["bytesIn"] / totals["bytesStored"], 3) if totals["bytesStored"] else None,
         "graph": graph,
+        "graphUnavailable": unavailable,
     }

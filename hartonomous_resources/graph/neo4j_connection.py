@@ -6,13 +6,15 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.graph.neo4j_migrations import migrate
-from hartonomous_resources.graph.protocol import GraphUnavailable
+from hartonomous_resources.graph.neo4j_statements import statement
+from hartonomous_resources.graph.protocol import GraphUnavailable, belongs_to_another_database
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,10 +51,15 @@ _READ_ONLY = "is read-only in database {database}: ALTER DATABASE, or server.dat
 
 
 class Neo4jConnection:
-    """One database of a server, connected at first use. Safe between threads; every process has its own."""
+    """One database of a server, connected at first use. Safe between threads; every process has its own.
 
-    def __init__(self, settings: Settings) -> None:
+    `owner` says what tells the Hartonomous database that reads this graph from others; without it, whose graph it is is not looked at.
+    """
+
+    def __init__(self, settings: Settings, owner: Callable[[], str] | None = None) -> None:
         self._settings = settings
+        self._owner: Callable[[], str | None] = cache(owner) if owner else lambda: None
+        self._owner_is_known = owner is None
         self._lock = threading.Lock()
         self._driver: neo4j.Driver | None = None
         self._ready = False
@@ -66,17 +73,19 @@ class Neo4jConnection:
     def read(self, work: "Work[T]") -> T:
         """Run `work` in a read transaction and return what it returns. It may run more than once.
 
-        Raises GraphUnavailable.
+        Raises GraphUnavailable, also for a graph of another database, and what asking our database who we are raises.
         """
-        with self._translating_errors(), self._session() as session:
+        owner = self._owner()
+        with self._translating_errors(), self._session(owner) as session:
             return session.execute_read(work)
 
     def write(self, work: "Work[T]") -> T:
         """Run `work` in a write transaction and return what it returns. It may run more than once.
 
-        Raises GraphUnavailable.
+        Raises what `read` raises.
         """
-        with self._translating_errors(), self._session() as session:
+        owner = self._owner()
+        with self._translating_errors(), self._session(owner) as session:
             return session.execute_write(work)
 
     def close(self) -> None:
@@ -85,10 +94,11 @@ class Neo4jConnection:
             self._driver, self._ready = None, False
             self._release()
 
-    def _session(self) -> "neo4j.Session":
+    def _session(self, owner: str | None) -> "neo4j.Session":
         """Open a session. The first one, and the first after a failure, checks that the server answers and its schema is ours.
 
-        So a server that is down already is found to be so at once, and not after all the pauses between attempts.
+        So a server that is down already is found to be so at once, and not after all the pauses between attempts. A graph of another
+        database is refused before its schema is touched; one that nobody has claimed is looked at again the next time.
         """
         with self._lock:
             if self._driver is None:
@@ -97,9 +107,21 @@ class Neo4jConnection:
             if not self._ready:
                 driver.verify_connectivity()
                 with driver.session(database=self._settings.neo4j_database) as session:
+                    self._look_at_owner(session, owner)
                     migrate(session, self.name)
                 self._ready = True
+            elif not self._owner_is_known:
+                with driver.session(database=self._settings.neo4j_database) as session:
+                    self._look_at_owner(session, owner)
         return driver.session(database=self._settings.neo4j_database)
+
+    def _look_at_owner(self, session: "neo4j.Session", owner: str | None) -> None:
+        if owner is None:
+            return
+        found = session.execute_read(partial(single_value, text=statement("owner")))
+        if found not in (None, owner):
+            raise belongs_to_another_database(self.name, found)
+        self._owner_is_known = found is not None
 
     def _open_driver(self) -> "neo4j.Driver":
         import neo4j

@@ -32,10 +32,10 @@ Answer = TypeVar("Answer")
 
 
 class Neo4jGraph:
-    """Nodes and relationships of one database. Its schema is brought up to date at first use."""
+    """Nodes and relationships of one database, that of `owner` if given. Its schema is brought up to date at first use."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._connection = Neo4jConnection(settings)
+    def __init__(self, settings: Settings, owner: Callable[[], str] | None = None) -> None:
+        self._connection = Neo4jConnection(settings, owner)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from hartonomous_resources.database.rows.provenance_rows import SOURCE_ATOMS_AFT
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.materialized import EdgeRow, GraphChange, MaterializedGraph, Replaced
 from hartonomous_resources.processes import this_process
-from hartonomous_resources.resources import Resources
+from hartonomous_resources.resources import Resources, owner_of_graph
 from hartonomous_resources.work.agreement import disagreements, tenants_of
 from hartonomous_resources.work.graph_reading import (
     BEFORE_ALL,
@@ -57,12 +57,7 @@ def rebuild_hour(
 
 def claim_graph(resources: Resources, graph: MaterializedGraph) -> None:
     """Make sure that the graph is of this database and no other. Raises GraphUnavailable."""
-    graph.claim(ask(resources.database, owner_of_graph))
-
-
-def owner_of_graph(unit_of_work: UnitOfWork) -> str:
-    """Return what tells this database from others: when it was created."""
-    return str(unit_of_work.query("schema")[0]["createdAt"])
+    graph.claim(owner_of_graph(resources.database))
 
 
 def without_events(resources: Resources) -> AbstractContextManager[None]:

@@ -49,9 +49,9 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
         result = collect_stats(resources, tenant=choose_tenant(tenant, all_tenants))
 
     def show(document: Any) -> None:
-        show_fields(
-            {**document, "notSearchable": f"{describe_kept_as_bytes(document['notSearchable'])}, kept as bytes"}
-        )
+        why = document.pop("graphUnavailable")
+        not_searchable = f"{describe_kept_as_bytes(document['notSearchable'])}, kept as bytes"
+        show_fields({**document, "notSearchable": not_searchable, "graph": document["graph"] or f"not known: {why}"})
 
     print_result(result, as_json, show)
 

@@ -36,6 +36,9 @@ _SHORTENED = {"Atom": 64, "Model": 64, "Run": 36, "Inference": 200}
 _SHORTEST = 8
 _POSITION = re.compile(rf"([0-9]{{1,2}})-({'|'.join(LABELS)})-([0-9]{{1,18}})", re.ASCII)
 
+WRITE_GRAPH = "`hartonomous verify --graph --repair --all-tenants` writes it"
+"""What to do about a copy of the graph that lacks something."""
+
 MAX_DEPTH = 20
 MAX_NODES = 100_000
 _Answer = TypeVar("_Answer")
@@ -242,28 +245,35 @@ def _ask(
     try:
         return question(resources.graph)
     except KeyError as error:
-        raise _not_found(resources, tenant, names[error.args[0]], as_of) from error
+        raise _not_found(resources, tenant, names[error.args[0]], as_of, views_have_it=True) from error
     except GraphUnavailable as error:
         raise Unavailable(str(error)) from error
 
 
 def _not_found(
-    resources: Resources, tenant: int, name: Name, as_of: str | None, given: Mapping[Name, str] | None = None
+    resources: Resources,
+    tenant: int,
+    name: Name,
+    as_of: str | None,
+    given: Mapping[Name, str] | None = None,
+    *,
+    views_have_it: bool = False,
 ) -> NotFound:
     then = f" as of {as_of}" if as_of else ""
-    hint = _hint(resources, name, (given or {}).get(name, ""))
+    is_lacking = views_have_it and as_of is None and resources.graph_copy is not None
+    hint = _hint(resources, name, (given or {}).get(name, ""), is_lacking=is_lacking)
     return NotFound(f"no {name[0]} {name[1]} in tenant {tenant} of the provenance graph{then}{hint}")
 
 
-def _hint(resources: Resources, name: Name, given: str) -> str:
-    """Say why a node may not be found, where something may be said."""
+def _hint(resources: Resources, name: Name, given: str, *, is_lacking: bool) -> str:
+    """Say why a node may not be found, where something may be said; `is_lacking` says that the views have it, and a copy of them not."""
     if given.isdigit() and len(given) >= _SHORTEST:
         return f"; an atom whose hash begins with these digits is Atom:{given}"
     # An event may bring what a copy of the graph lacks, and an inference that somebody put on the queue.
     if (resources.graph_copy is None and name[0] != "Inference") or not query(
         resources.database, "queue_has_message", queue=PROVENANCE_QUEUE
     ):
-        return ""
+        return f"; the database has it and {resources.graph.name} lacks it: {WRITE_GRAPH}" if is_lacking else ""
     if resources.graph_copy is None:
         return "; one that was put on ProvenanceQueue is recorded by the next run"
     return "; events are still waiting to be synced, try again after the next run"
