@@ -201,7 +201,8 @@ DOCUMENTS = {
     "sources show 1": "sourceId sourceUri version status contentHash byteLength atomCount newAtomCount newBytes",
     "lineage 1": "nodes edges",
     "verify 1": "checked failed",
-    "stats": "sources atoms embeddings projections jobs queues deadLetters bytesIn bytesStored bytesOnDisk dedupRatio graph",
+    "stats": "sources atoms embeddings projections jobs queues deadLetters bytesIn bytesStored bytesOnDisk dedupRatio graph "
+    "graphUnavailable",
     "jobs list": "jobs",
     "dead-letters list": "deadLetters",
     "migrate --status": "ran migrations",

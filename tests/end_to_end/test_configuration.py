@@ -52,9 +52,20 @@ def test_config_show_prints_no_secret(home: Home) -> None:
 def test_a_message_and_the_health_print_no_secret(home: Home) -> None:
     unreachable = home.with_settings(neo4j_uri=SECRETS["neo4j_uri"], neo4j_connection_seconds=0.1)
 
-    for arguments in (["health"], ["--debug", "health", "--json"], ["lineage", "1"]):
+    for arguments in (["health"], ["--debug", "health", "--json"], ["lineage", "1"], ["stats"]):
         result = unreachable.run(*arguments)
         assert "hunter2" not in result.stdout.decode() + result.stderr
+
+
+def test_the_figures_say_why_there_are_none_of_the_graph(home: Home) -> None:
+    unreachable = home.with_settings(neo4j_uri="bolt://127.0.0.1:1", neo4j_connection_seconds=0.1)
+
+    shown, document = unreachable.run("stats"), unreachable.run("stats", "--json").document
+
+    assert "not known: Neo4j at bolt://127.0.0.1:1 does not answer" in shown.stdout.decode()
+    assert "graphUnavailable" not in shown.stdout.decode()
+    assert document["graph"] is None
+    assert document["graphUnavailable"].startswith("Neo4j at bolt://127.0.0.1:1 does not answer")
 
 
 def test_config_show_shows_all_settings_with_what_is_wrong_with_which(home: Home) -> None:
