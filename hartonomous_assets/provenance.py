@@ -86,8 +86,8 @@ def _rebuild(work: Work, copy: MaterializedGraph, claim: Callable[[], None]) -> 
     try:
         claim()
         for hour in (None, work.hour):
-            for change in rebuild_hour(work.resources, copy, hour):
-                yield Progress({"rebuilt nodes": len(change.nodes), "rebuilt edges": len(change.edges)})
+            for part in rebuild_hour(work.resources, copy, hour):
+                yield Progress({"rebuilt nodes": part.nodes, "rebuilt edges": part.edges})
     except GraphUnavailable as error:
         raise StageUnavailable(str(error)) from error
 

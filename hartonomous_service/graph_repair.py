@@ -8,7 +8,7 @@ from hartonomous_resources.database.transactions import query
 from hartonomous_resources.graph.materialized import Gone, GraphChange, MaterializedGraph
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
+from hartonomous_resources.work.agreement import REPAIR, disagreements, hours_of, tenants_of
 from hartonomous_resources.work.graph_reading import BEFORE_ALL, page_of_copy
 from hartonomous_resources.work.graph_rebuild import claim_graph, rebuild_hour, without_events
 from hartonomous_resources.work.invariants import EDGES_HAVE_ENDS
@@ -36,7 +36,9 @@ def verify_graph(
 
     Without a copy, look whether every edge has its ends.
 
-    Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": {"nodes", "edges", "removed"}, "note": what was compared}.
+    Returns {"checked": hours, "failed": [{"invariant", "error"}], "repaired": nodes and edges that were written, each
+    once, and nodes that were removed: {"nodes", "edges", "removed"}, "tenants": how many, "note": what was compared}. Every tenant has its
+    own hours, and "checked" counts them.
 
     Raises Unavailable when the graph cannot be reached, Conflict while events wait to be synced.
     """
@@ -54,7 +56,8 @@ def verify_graph(
             failed = _differences(resources, graph, hours, progress)
         except GraphUnavailable as error:
             raise Unavailable(str(error)) from error
-    return {"checked": len(hours), "failed": failed, "repaired": repaired, "note": note}
+    checked = sum(hour is not None for _, hour in hours)
+    return {"checked": checked, "failed": failed, "repaired": repaired, "tenants": len(tenants), "note": note}
 
 
 def _broken_edges(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:
@@ -74,7 +77,7 @@ def _differences(
         found = disagreements(resources.database, graph, tenant, [hour])
         if found is None:
             raise Conflict("events are waiting to be synced", remedy="sync_events")
-        failed += [{"invariant": "graph_agrees", "error": text} for text in found]
+        failed += [{"invariant": "graph_agrees", "error": text, "remedy": REPAIR} for text in found]
     return failed
 
 
@@ -90,11 +93,17 @@ def _repair(
     claim_graph(resources, graph)
     for tenant in sorted({tenant for tenant, _ in hours}):
         repaired["removed"] += sum(_remove_unknown(resources, graph, tenant))
+    # Which hours differ is asked before any is written: writing one brings nodes of others, which then would not be counted.
+    due = []
     for done, (tenant, hour) in enumerate(hours):
         progress(done, len(hours))
-        for change in rebuild_hour(resources, graph, hour, tenant, everything=everything):
-            repaired["nodes"] += len(change.nodes)
-            repaired["edges"] += len(change.edges)
+        if everything or disagreements(resources.database, graph, tenant, [hour]) != []:
+            due.append((tenant, hour))
+    for done, (tenant, hour) in enumerate(due):
+        progress(done, len(due))
+        for part in rebuild_hour(resources, graph, hour, tenant, everything=True):
+            repaired["nodes"] += part.nodes
+            repaired["edges"] += part.edges
     return repaired
 
 

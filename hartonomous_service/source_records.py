@@ -14,7 +14,7 @@ from hartonomous_resources.database.rows.provenance_rows import SOURCE_RUNS
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.agreement import disagreements, hours_of, tenants_of
+from hartonomous_resources.work.agreement import REPAIR, disagreements, hours_of, tenants_of
 from hartonomous_resources.work.contents import source_bytes, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
 from hartonomous_service.arguments import Id, PageLength, PathArgument, Skip, Tenant, checked
@@ -204,7 +204,7 @@ def _find_broken_invariants(resources: Resources, tenant: int | None) -> list[di
         for each in tenants_of(resources.database) if tenant is None else [tenant]:
             hours = [None, *hours_of(resources.database, each)]
             for difference in disagreements(resources.database, graph, each, hours) or []:
-                failed.append({"invariant": "graph_agrees", "error": difference})
+                failed.append({"invariant": "graph_agrees", "error": difference, "remedy": REPAIR})
     except GraphUnavailable as error:
         failed.append({"invariant": "graph_agrees", "error": str(error)})
     return failed

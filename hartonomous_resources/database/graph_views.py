@@ -52,6 +52,15 @@ EDGE_VIEWS: Final[tuple[EdgeView, ...]] = tuple(
     EdgeView(start, name, end) for name, kind in EDGE_KINDS.items() for start, end in kind.joins
 )
 
+_HELD: Final = {name: f"{label} nodes" for label, name in NODE_VIEWS.items()} | {
+    view.name: f"{view.type} edges ({view.start} to {view.end})" for view in EDGE_VIEWS
+}
+
+
+def what_it_holds(view_name: str) -> str:
+    """Return what the rows of a view are, in words: `Model nodes`, `INGESTED_FROM edges (Atom to Source)`."""
+    return _HELD[view_name]
+
 
 def counts_by_kind(of_views: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
     """Return what views have as how many nodes of each label and edges of each type there are; what there are none of is left out."""

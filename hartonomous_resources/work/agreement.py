@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from hartonomous_core.clock import is_hour
 from hartonomous_core.messages import PROVENANCE_QUEUE
+from hartonomous_resources.database.graph_views import what_it_holds
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_DIGESTS
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.materialized import MaterializedGraph
 from hartonomous_resources.graph.protocol import Digest
+
+REPAIR = "hartonomous verify --graph --repair --all-tenants"
+"""The command that makes a copy of the graph what the views say."""
 
 
 def database_digests(database: Database, tenant_id: int, hour: str | None) -> dict[str, Digest] | None:
@@ -63,7 +67,7 @@ def _differences(expected: Mapping[str, Digest], found: Mapping[str, Digest]) ->
     for kind in sorted(expected.keys() | found.keys()):
         wanted, have = expected.get(kind, none), found.get(kind, none)
         if have.count != wanted.count:
-            texts.append(f"the database has {wanted.count} {kind}, the graph {have.count}")
+            texts.append(f"the database has {wanted.count:,} {what_it_holds(kind)}, the graph {have.count:,}")
         elif have.total != wanted.total:
-            texts.append(f"{kind} are {wanted.count} in both, but not the same ones")
+            texts.append(f"{what_it_holds(kind)} are {wanted.count:,} in both, but not the same ones")
     return texts

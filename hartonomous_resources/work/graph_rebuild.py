@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_core.vocabulary import LABELS, Label
@@ -28,6 +28,14 @@ from hartonomous_resources.work.queue_leases import keep_queue_leased
 
 T = TypeVar("T")
 
+
+class Rebuilt(NamedTuple):
+    """What a part of a rebuild wrote: nodes of the hour, each of which is in one part, and edges; ends that other hours have are not counted."""
+
+    nodes: int
+    edges: int
+
+
 _WITH_HOUR: tuple[Label, ...] = ("Atom", "Source", "Inference")
 _AT_ONCE: dict[Label, int] = {"Inference": 100}
 """An inference may name thousands of atoms."""
@@ -40,8 +48,8 @@ def rebuild_hour(
     tenant_id: int | None = None,
     *,
     everything: bool = False,
-) -> Iterator[GraphChange]:
-    """Write what the graph, which is claimed, lacks of an hour, or of what has none, of one tenant or of all; yields each part that was written.
+) -> Iterator[Rebuilt]:
+    """Write what the graph, which is claimed, lacks of an hour, or of what has none, of one tenant or of all; yields what each part wrote.
 
     Nodes bring those at the other ends of their edges. Edges that the views lack go, nodes stay: `hartonomous verify --graph --repair`
     removes them. A tenant whose hour agrees is left alone unless `everything` is asked for, so an interrupted rebuild of many hours goes
@@ -72,24 +80,26 @@ def without_events(resources: Resources) -> AbstractContextManager[None]:
 
 def _rebuild_nodes(
     resources: Resources, graph: MaterializedGraph, tenant: int, label: Label, hour: str | None
-) -> Iterator[GraphChange]:
+) -> Iterator[Rebuilt]:
     """Write nodes with their edges, and the nodes that these lead to."""
     views = views_from(label)
 
-    def read(unit_of_work: UnitOfWork, after: int) -> tuple[list[int], GraphChange]:
+    def read(unit_of_work: UnitOfWork, after: int) -> tuple[list[int], Rebuilt, GraphChange]:
         which = {"tenant_id": tenant, "label": label, "hour": hour, "after": after}
         rows = unit_of_work.query(GRAPH_NUMBERS_OF_HOUR, **which, n=_AT_ONCE.get(label, NODES_AT_ONCE))
         numbers = [row["number"] for row in rows]
         edges = [edge for view in views for edge in edges_of(unit_of_work, tenant, view, "upstream", numbers)]
-        nodes = [*ends_of(unit_of_work, tenant, edges, LABELS), *nodes_of(unit_of_work, tenant, label, numbers)]
-        return numbers, GraphChange(nodes, edges, [Replaced(tenant, view, numbers) for view in views])
+        nodes = nodes_of(unit_of_work, tenant, label, numbers)
+        ends = ends_of(unit_of_work, tenant, edges, LABELS)
+        replaced = [Replaced(tenant, view, numbers) for view in views]
+        return numbers, Rebuilt(len(nodes), len(edges)), GraphChange([*ends, *nodes], edges, replaced)
 
     after = BEFORE_ALL
     while True:
-        numbers, change = _write(resources, graph, partial(read, after=after))
+        numbers, rebuilt = _write(resources, graph, partial(read, after=after))
         if not numbers:
             break
-        yield change
+        yield rebuilt
         after = numbers[-1]
         for source_id in numbers if label == "Source" else []:
             yield from _rebuild_occurrences(resources, graph, tenant, hour, source_id)
@@ -97,27 +107,30 @@ def _rebuild_nodes(
 
 def _rebuild_occurrences(
     resources: Resources, graph: MaterializedGraph, tenant: int, hour: str | None, source_id: int
-) -> Iterator[GraphChange]:
+) -> Iterator[Rebuilt]:
     """Join a source of an hour, whose own atoms are there, to its atoms, which may be of any hour, and to no others."""
 
     def pairs(unit_of_work: UnitOfWork, atoms: Sequence[int]) -> list[EdgeRow]:
         only = {"after": source_id - 1, "until": source_id}
         return edges_of(unit_of_work, tenant, INGESTED_FROM, "upstream", atoms, **only)
 
-    def read(unit_of_work: UnitOfWork, role: str, ordinal: int) -> tuple[list[SourceAtomAfter], GraphChange]:
+    def read(unit_of_work: UnitOfWork, role: str, ordinal: int) -> tuple[list[SourceAtomAfter], Rebuilt, GraphChange]:
         which = {"source_id": source_id, "role": role, "ordinal": ordinal}
         rows = unit_of_work.query(SOURCE_ATOMS_AFTER, **which, n=NODES_AT_ONCE)
         atoms = sorted({row["atomId"] for row in rows})
         nodes = nodes_of(unit_of_work, tenant, "Atom", atoms)
         others = [node for node in nodes if node.properties["ingestHour"] != hour]
-        return rows, GraphChange(others, pairs(unit_of_work, atoms))
+        edges = pairs(unit_of_work, atoms)
+        here = {(row["atomId"], row["ordinal"]) for row in rows}
+        first_here = sum((edge.start, edge.properties["firstOrdinal"]) in here for edge in edges)
+        return rows, Rebuilt(0, first_here), GraphChange(others, edges)
 
     role, ordinal = "", -1
     while True:
-        rows, change = _write(resources, graph, partial(read, role=role, ordinal=ordinal))
+        rows, rebuilt = _write(resources, graph, partial(read, role=role, ordinal=ordinal))
         if not rows:
             break
-        yield change
+        yield rebuilt
         role, ordinal = rows[-1]["role"], rows[-1]["ordinal"]
 
     after = BEFORE_ALL
@@ -133,10 +146,10 @@ def _rebuild_occurrences(
 
 
 def _write(
-    resources: Resources, graph: MaterializedGraph, read: Callable[[UnitOfWork], tuple[T, GraphChange]]
-) -> tuple[T, GraphChange]:
-    """Write a part of the graph; returns what it was read from, and the part. No transaction waits for the graph."""
+    resources: Resources, graph: MaterializedGraph, read: Callable[[UnitOfWork], tuple[T, Rebuilt, GraphChange]]
+) -> tuple[T, Rebuilt]:
+    """Write a part of the graph; returns what it was read from, and what is counted of it. No transaction waits for the graph."""
     with without_events(resources):
-        found, change = ask(resources.database, read)
+        found, rebuilt, change = ask(resources.database, read)
         graph.write(change)
-    return found, change
+    return found, rebuilt

@@ -305,10 +305,13 @@ def _show_verified(result: Any) -> None:
     for item in result["failed"]:
         what = f"source {item['sourceId']}" if "sourceId" in item and "invariant" not in item else item["invariant"]
         err.print(f"failed: {what}: {printable(item['error'])}", soft_wrap=True)
-    what = "hours of the graph" if "repaired" in result else "sources"
+    for remedy in dict.fromkeys(item["remedy"] for item in result["failed"] if "remedy" in item):
+        err.print(f"`{remedy}` makes the graph what the database says", soft_wrap=True)
+    of_graph = f"hours, and what has no hour, of {result['tenants']:,} tenants" if "tenants" in result else None
     if "note" in result:
         out.print(printable(result["note"]), soft_wrap=True)
     failed = f"{'at least ' if result.get('truncated') else ''}{len(result['failed']):,} failed"
-    out.print(f"{result['checked']:,} {what} checked, {failed}")
-    if any(result.get("repaired", {}).values()):
-        out.print("repaired: " + ", ".join(f"{n:,} {kind}" for kind, n in result["repaired"].items()))
+    out.print(f"{result['checked']:,} {of_graph or 'sources'} checked, {failed}")
+    if any((repaired := result.get("repaired", {})).values()):
+        written = f"{repaired['nodes']:,} nodes and {repaired['edges']:,} edges written"
+        out.print(f"repaired: {written}, {repaired['removed']:,} nodes removed")

@@ -27,6 +27,7 @@ from hartonomous_resources.graph.protocol import (
     Subgraph,
 )
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.agreement import REPAIR
 from hartonomous_service.arguments import Tenant, Text, checked, validate
 from hartonomous_service.errors import Invalid, NotFound, Unavailable
 
@@ -36,7 +37,7 @@ _SHORTENED = {"Atom": 64, "Model": 64, "Run": 36, "Inference": 200}
 _SHORTEST = 8
 _POSITION = re.compile(rf"([0-9]{{1,2}})-({'|'.join(LABELS)})-([0-9]{{1,18}})", re.ASCII)
 
-WRITE_GRAPH = "`hartonomous verify --graph --repair --all-tenants` writes it"
+WRITE_GRAPH = f"`{REPAIR}` writes it"
 """What to do about a copy of the graph that lacks something."""
 
 MAX_DEPTH = 20

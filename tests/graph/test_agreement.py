@@ -301,6 +301,45 @@ def test_repair_makes_the_graph_what_the_views_say(home: Resources, damage: Call
     assert verify_graph(home, repair=True)["repaired"] == {"nodes": 0, "edges": 0, "removed": 0}
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 1000])
+def test_repair_counts_once_what_it_wrote(home: Resources, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes of one hour are ends of edges of another, and an atom may stand in a source again, in a later part."""
+    body = request(rawData=b"Bees dance. Fog lies low. Bees dance.", sourceUri="again", contentType="text/plain")
+    enqueue(home.database, INGESTION_QUEUE, [body])
+    run(home, sources.STAGE, atoms.STAGE, provenance.STAGE)
+    for module in (graph_reading, graph_rebuild):
+        monkeypatch.setattr(module, "NODES_AT_ONCE", at_once)
+    held = [view for tenant, view, *_ in content_of(copy_of(home)) if tenant == 0]
+    nodes = sum(view.startswith("Graph") for view in held)
+    whole = {"nodes": nodes, "edges": len(held) - nodes, "removed": 0}
+
+    assert verify_graph(home, repair=True, everything=True)["repaired"] == whole
+    lose_everything(home)
+    assert verify_graph(home, repair=True)["repaired"] == whole
+
+
+def test_what_differs_is_said_in_words_with_what_mends_it(home: Resources) -> None:
+    lose_what_has_no_hour(home)
+
+    result = verify_graph(home)
+
+    assert {failure["remedy"] for failure in result["failed"]} == {"hartonomous verify --graph --repair --all-tenants"}
+    texts = [failure["error"] for failure in result["failed"]]
+    assert "tenant 0, without an hour: the database has 1 Tenant nodes, the graph 0" in texts
+    assert (
+        f"tenant 0, hour {current_hour()}: the database has 3 BELONGS_TO edges (Source to Tenant), the graph 0" in texts
+    )
+    assert not [text for text in texts if "Graph" in text or "_to_" in text.lower()]
+
+
+def test_hours_are_counted_as_such_and_what_has_none_is_not(home: Resources) -> None:
+    of_tenants = {tenant: len(hours_of(home.database, tenant)) for tenant in (0, 7)}
+
+    for tenant, expected in ((0, (of_tenants[0], 1)), (7, (of_tenants[7], 1)), (None, (sum(of_tenants.values()), 2))):
+        result = verify_graph(home, tenant=tenant)
+        assert (result["checked"], result["tenants"]) == expected
+
+
 def test_a_property_that_is_not_compared_is_right_again_when_everything_is_written(home: Resources) -> None:
     [first, *_] = numbers(home, "Atom")
     [digest] = [properties["digest"] for key, properties in of_views(home).items() if key == (0, "GraphAtom", first)]
