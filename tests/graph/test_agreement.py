@@ -301,6 +301,26 @@ def test_repair_makes_the_graph_what_the_views_say(home: Resources, damage: Call
     assert verify_graph(home, repair=True)["repaired"] == {"nodes": 0, "edges": 0, "removed": 0}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM Atom WHERE AtomId = ?",
+        "INSERT OR REPLACE INTO Atom (TenantId, Modality, ContentHash) SELECT TenantId, Modality, ContentHash FROM Atom WHERE AtomId = ?",
+    ],
+    ids=["deleted", "replaced"],
+)
+def test_an_atom_of_somebodys_that_goes_by_hand_goes_from_the_copy(home: Resources, change: str) -> None:
+    client = home.database.connection()  # type: ignore[attr-defined]
+    [number] = client.execute("SELECT AtomId FROM Atom WHERE InsertedByHand = 1").fetchone()
+    assert number in numbers(home, "Atom")
+    client.execute(change, (number,))
+
+    run(home, provenance.STAGE)
+
+    assert number not in numbers(home, "Atom")
+    assert content_of(copy_of(home)) == of_views(home)
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 1000])
 def test_repair_counts_once_what_it_wrote(home: Resources, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes of one hour are ends of edges of another, and an atom may stand in a source again, in a later part."""
