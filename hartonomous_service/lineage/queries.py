@@ -268,7 +268,7 @@ def _not_found(
 
 def _hint(resources: Resources, name: Name, given: str, *, is_lacking: bool) -> str:
     """Say why a node may not be found, where something may be said; `is_lacking` says that the views have it, and a copy of them not."""
-    if given.isdigit() and len(given) >= _SHORTEST:
+    if given.isdigit() and _SHORTEST <= len(given) < _SHORTENED["Atom"]:
         return f"; an atom whose hash begins with these digits is Atom:{given}"
     # An event may bring what a copy of the graph lacks, and an inference that somebody put on the queue.
     if (resources.graph_copy is None and name[0] != "Inference") or not query(

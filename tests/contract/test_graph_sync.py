@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,14 +19,13 @@ from hartonomous_core.messages import (
     parse_provenance_event,
 )
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.graph.materialized import GraphChange
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import event_pointers, graph_sync
 from hartonomous_resources.work.graph_sync import changes_of
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.backends import rows
-from tests.builders import enqueue, open_home, receive_all, request
+from tests.builders import enqueue, receive_all, request
 from tests.held_graph import HeldGraph, content_of_views, forget_source
 from tests.stages import MakeHome
 
@@ -241,34 +239,6 @@ def test_an_atom_that_somebody_inserted_and_deletes_goes_without_a_word_of_ours(
     sync(home, graph, *events(home.database))
 
     assert graph.keys_of("Atom") == [hash_of(BEES)]
-    assert graph.content() == content_of_views(client)
-
-
-@pytest.mark.parametrize(
-    ("column", "values"),
-    [("ContentType", "(?, 'text', ?, ?, 'text/plain')"), ("AtomId", "(?, 'text', ?, ?, 1)")],
-    ids=["by hash", "by id"],
-)
-def test_an_atom_that_somebody_replaces_goes_with_its_number_and_tenant(
-    tmp_path: Path, column: str, values: str
-) -> None:
-    """SQLite alone has INSERT OR REPLACE, of which no trigger of DELETE hears."""
-    database = SqliteDatabase(tmp_path / "hartonomous.db")
-    database.migrate()
-    home, graph, client = open_home(tmp_path, database), HeldGraph(), database.connection()
-    insert = "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (?, 'text', ?, ?)"
-    sea, bees = (bytes.fromhex(hash_of(text)) for text in (SEA, BEES))
-    client.execute(insert, (7, sea, SEA))
-    sync(home, graph, *events(database))
-    assert graph.keys_of("Atom", 7) == [hash_of(SEA)]
-
-    new = (7, sea, SEA) if column == "ContentType" else (0, bees, BEES)
-    client.execute(  # as a plain client, which has no recursive_triggers
-        f"INSERT OR REPLACE INTO Atom (TenantId, Modality, ContentHash, CanonicalText, {column}) VALUES {values}", new
-    )
-
-    sync(home, graph, *events(database))
-    assert len(graph.keys_of("Atom", 0) + graph.keys_of("Atom", 7)) == 1
     assert graph.content() == content_of_views(client)
 
 

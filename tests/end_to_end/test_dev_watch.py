@@ -71,4 +71,6 @@ def test_one_that_has_nothing_to_do_is_stopped_with_exit_code_0_and_no_word(home
     result = finish(dev.process, 60)
 
     assert result.code == 0
-    assert dev.log.read_text() == ""
+    words = dev.log.read_text().splitlines()
+    # Dagster's own word, where a slow machine starts its sensor anew.
+    assert [line for line in words if "Moving dangling STARTED tick" not in line] == []
