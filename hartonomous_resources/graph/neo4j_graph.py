@@ -1,8 +1,8 @@
 """The provenance graph in Neo4j, by the official driver."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from hartonomous_core.vocabulary import EDGE_TYPES, LABELS, Label
 from hartonomous_resources.database.graph_views import EdgeView
@@ -13,25 +13,16 @@ from hartonomous_resources.graph.neo4j_statements import statement
 from hartonomous_resources.graph.neo4j_values import Rows
 from hartonomous_resources.graph.neo4j_view import Neo4jView
 from hartonomous_resources.graph.neo4j_writing import statements_of_change
-from hartonomous_resources.graph.protocol import (
-    Digest,
-    Direction,
-    Impact,
-    NodeId,
-    Position,
-    Subgraph,
-    belongs_to_another_database,
-)
-from hartonomous_resources.graph.walks import ANY_DISTANCE, count_downstream, edges_along, nearest, shortest_path
+from hartonomous_resources.graph.protocol import Digest, NodeId, belongs_to_another_database
+from hartonomous_resources.graph.walked_graph import Answer, WalkedGraph
+from hartonomous_resources.graph.walks import View
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
     import neo4j
 
-Answer = TypeVar("Answer")
 
-
-class Neo4jGraph:
+class Neo4jGraph(WalkedGraph):
     """Nodes and relationships of one database, that of `owner` if given. Its schema is brought up to date at first use."""
 
     def __init__(self, settings: Settings, owner: Callable[[], str] | None = None) -> None:
@@ -79,40 +70,8 @@ class Neo4jGraph:
 
         return self._connection.read(work)
 
-    def lineage(
-        self,
-        tenant_id: int,
-        start: NodeId,
-        depth: int,
-        limit: int,
-        *,
-        direction: Direction = "both",
-        as_of: str | None = None,
-        after: Position | None = None,
-    ) -> Subgraph:
-        def answer(view: Neo4jView) -> Subgraph:
-            page = nearest(view, start, direction, depth, limit, after)
-            return Subgraph(*view.page(page.nodes, page.earlier), page.next)
-
-        return self._look(tenant_id, as_of, [start], answer)
-
-    def path(self, tenant_id: int, start: NodeId, end: NodeId, depth: int, *, as_of: str | None = None) -> Subgraph:
-        def answer(view: Neo4jView) -> Subgraph:
-            path = shortest_path(view, start, end, depth)
-            return Subgraph(view.nodes(path), edges_along(view, path))
-
-        return self._look(tenant_id, as_of, [start, end], answer)
-
-    def impact(self, tenant_id: int, start: NodeId, limit: int) -> Impact:
-        def answer(view: Neo4jView) -> Impact:
-            counts = count_downstream(view, start)
-            first = nearest(view, start, "downstream", ANY_DISTANCE, limit, Position(0, *start))
-            return Impact(counts, view.atoms_only_here(start), view.nodes(first.nodes), first.next is not None)
-
-        return self._look(tenant_id, None, [start], answer)
-
     def _look(
-        self, tenant_id: int, as_of: str | None, starts: Iterable[NodeId], question: Callable[[Neo4jView], Answer]
+        self, tenant_id: int, as_of: str | None, starts: Sequence[NodeId], question: Callable[[View], Answer]
     ) -> Answer:
         def work(transaction: "neo4j.ManagedTransaction") -> Answer:
             view = Neo4jView(transaction, tenant_id, as_of)

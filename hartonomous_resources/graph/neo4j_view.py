@@ -43,19 +43,17 @@ class Neo4jView:
         self.ids[node] = found
 
     def nodes(self, nodes: Sequence[NodeId]) -> list[Node]:
-        """Return nodes in the order in which they are named here; one that was deleted meanwhile is left out."""
         return self._nodes(nodes, self.query("nodes", page=self._ids(nodes)))
 
     def page(self, nodes: Sequence[NodeId], earlier: Sequence[NodeId]) -> tuple[list[Node], list[Edge]]:
-        """Return the nodes of a page, and the edges that join them to one another or to earlier ones, in the order of their names."""
+        """Both in one statement, as `levels`."""
         found, page = [*nodes, *earlier], self._ids(nodes)
         held, rows = self.query("page", found=self._ids(found), page=page)
         edges = self._edges(found, rows)
         return self._nodes(nodes, held), sorted(edges, key=lambda edge: (edge.start, edge.type, edge.end))
 
-    def atoms_only_here(self, source: NodeId) -> int:
-        """Count the atoms of a source that stand in no other."""
-        return int(self.query("atoms_only_here", id=self.ids[source]))
+    def atoms_only_here(self, start: NodeId) -> int:
+        return int(self.query("atoms_only_here", id=self.ids[start]))
 
     def levels(
         self,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from hartonomous_core.vocabulary import LABELS, Label
 from hartonomous_resources.database.graph_views import (
@@ -17,27 +17,18 @@ from hartonomous_resources.database.graph_views import (
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_COUNTS
 from hartonomous_resources.database.transactions import ask, query
-from hartonomous_resources.graph.protocol import (
-    Direction,
-    Edge,
-    Impact,
-    Name,
-    Node,
-    NodeId,
-    Position,
-    Subgraph,
-)
-from hartonomous_resources.graph.walks import ANY_DISTANCE, count_downstream, edges_along, nearest, shortest_path
+from hartonomous_resources.graph.protocol import Edge, Name, Node, NodeId
+from hartonomous_resources.graph.walked_graph import Answer, WalkedGraph
+from hartonomous_resources.graph.walks import View
 
 _WAYS: Final[tuple[Way, ...]] = ("upstream", "downstream")
-Answer = TypeVar("Answer")
 _LABELS: Final = tuple(sorted(LABELS))
 
 Numbers = Mapping[Label, Collection[int]]
 """Nodes by label."""
 
 
-class TableGraph:
+class TableGraph(WalkedGraph):
     """Asks the views of a database."""
 
     def __init__(self, database: Database) -> None:
@@ -50,48 +41,13 @@ class TableGraph:
     def close(self) -> None:
         """Leave the database open: it belongs to whoever opened it."""
 
-    def lineage(
-        self,
-        tenant_id: int,
-        start: NodeId,
-        depth: int,
-        limit: int,
-        *,
-        direction: Direction = "both",
-        as_of: str | None = None,
-        after: Position | None = None,
-    ) -> Subgraph:
-        def answer(view: TableView) -> Subgraph:
-            page = nearest(view, start, direction, depth, limit, after)
-            return Subgraph(view.nodes(page.nodes), view.edges_of_page(page.nodes, page.earlier), page.next)
-
-        return self._look(tenant_id, as_of, [start], answer)
-
-    def path(self, tenant_id: int, start: NodeId, end: NodeId, depth: int, *, as_of: str | None = None) -> Subgraph:
-        def answer(view: TableView) -> Subgraph:
-            path = shortest_path(view, start, end, depth)
-            return Subgraph(view.nodes(path), edges_along(view, path))
-
-        return self._look(tenant_id, as_of, [start, end], answer)
-
-    def impact(self, tenant_id: int, start: NodeId, limit: int) -> Impact:
-        def answer(view: TableView) -> Impact:
-            counts = count_downstream(view, start)
-            first = nearest(view, start, "downstream", ANY_DISTANCE, limit, Position(0, *start))
-            only_here = view.atoms_only_here(start[1]) if start[0] == "Source" else 0
-            return Impact(counts, only_here, view.nodes(first.nodes), first.next is not None)
-
-        return self._look(tenant_id, None, [start], answer)
-
     def counts(self, tenant_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
         rows = query(self._database, GRAPH_COUNTS, tenant_id=tenant_id)
         return counts_by_kind({row["view"]: row["n"] for row in rows})
 
     def _look(
-        self, tenant_id: int, as_of: str | None, starts: Iterable[NodeId], question: Callable[["TableView"], Answer]
+        self, tenant_id: int, as_of: str | None, starts: Sequence[NodeId], question: Callable[[View], Answer]
     ) -> Answer:
-        """Ask a question in one transaction. Raises KeyError where a node to begin with is not there."""
-
         def work(unit_of_work: UnitOfWork) -> Answer:
             view = TableView(unit_of_work, tenant_id, as_of)
             for label, number in starts:
@@ -119,13 +75,15 @@ class TableView:
             row["Number"] for row in rows if self.as_of is None or row["Since"] is None or row["Since"] <= self.as_of
         ]
 
-    def atoms_only_here(self, source: int) -> int:
-        """Count the atoms of a source that stand in no other."""
-        [row] = self.unit_of_work.query("graph_atoms_only_here", tenant_id=self.tenant_id, number=source)
+    def atoms_only_here(self, start: NodeId) -> int:
+        label, number = start
+        if label != "Source":
+            return 0
+        [row] = self.unit_of_work.query("graph_atoms_only_here", tenant_id=self.tenant_id, number=number)
         return int(row["n"])
 
     def nodes(self, nodes: Sequence[NodeId]) -> list[Node]:
-        """Return nodes in the order in which they are named here; the end of an edge that is no node, a broken invariant, is left out."""
+        """See `View.nodes`; the end of an edge that is no node, a broken invariant, is left out, too."""
         found = {}
         for label, numbers in _by_label(nodes).items():
             for row in self.unit_of_work.graph_nodes(self.tenant_id, label, numbers):
@@ -218,11 +176,11 @@ class TableView:
         found = [*self._rows(one, other), *self._rows(other, one)]
         return self._edges([min(found, key=lambda edge: edge[0].type)])[0]
 
-    def edges_of_page(self, page: Sequence[NodeId], earlier: Sequence[NodeId]) -> list[Edge]:
-        """Return the edges that join nodes of a page to one another or to earlier ones, in the order of the nodes' names."""
-        on_page, before = _by_label(page), _by_label(earlier)
-        found = [*self._rows(on_page, _by_label([*page, *earlier])), *self._rows(before, on_page)]
-        return sorted(self._edges(found), key=lambda edge: (edge.start, edge.type, edge.end))
+    def page(self, nodes: Sequence[NodeId], earlier: Sequence[NodeId]) -> tuple[list[Node], list[Edge]]:
+        on_page, before = _by_label(nodes), _by_label(earlier)
+        held = self.nodes(nodes)
+        found = [*self._rows(on_page, _by_label([*nodes, *earlier])), *self._rows(before, on_page)]
+        return held, sorted(self._edges(found), key=lambda edge: (edge.start, edge.type, edge.end))
 
     def _rows(self, starts: Numbers, ends: Numbers) -> Iterator[tuple[EdgeView, Row]]:
         """Yield the edges from one of these nodes to another. They are looked up from their start, where they are few, and of a start

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, Way
-from hartonomous_resources.graph.protocol import Direction, Edge, NodeId, Position
+from hartonomous_resources.graph.protocol import Direction, Edge, Node, NodeId, Position
 
 ANY_DISTANCE: Final = sys.maxsize
 _LEADS_ON: Final[dict[Way, frozenset[Label]]] = {
@@ -46,6 +46,15 @@ class View(Protocol):
 
     def edge_between(self, a: NodeId, b: NodeId) -> Edge:
         """Of the edges between two neighbours return the first by type, then the one from `a`."""
+
+    def nodes(self, nodes: Sequence[NodeId]) -> list[Node]:
+        """Return nodes in the order in which they are named here; one that is not there any more is left out."""
+
+    def page(self, nodes: Sequence[NodeId], earlier: Sequence[NodeId]) -> tuple[list[Node], list[Edge]]:
+        """Return the nodes of a page, and the edges that join them to one another or to earlier ones, in the order of the nodes' names."""
+
+    def atoms_only_here(self, start: NodeId) -> int:
+        """Count the atoms that stand in this source and in no other; 0 of what is no source."""
 
 
 @dataclass(frozen=True, slots=True)
