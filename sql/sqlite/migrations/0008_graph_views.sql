@@ -92,11 +92,12 @@ BEGIN
   SELECT NEW.TenantId WHERE NOT EXISTS (SELECT 1 FROM KnownTenant WHERE TenantId = NEW.TenantId);
 END;
 
--- No stage tells of an atom that somebody inserts: the event exists the moment the insert commits, as its job does.
-CREATE TRIGGER Atom_ByHandAnnounced AFTER INSERT ON Atom WHEN NEW.InsertedByHand <> 0
+-- Who inserts into this view has an event say that something became of an atom: it exists the moment the insert commits.
+CREATE VIEW AtomToTellOf AS
+SELECT TenantId, AtomId FROM Atom WHERE 0;
+
+CREATE TRIGGER AtomToTellOf_Inserted INSTEAD OF INSERT ON AtomToTellOf
 BEGIN
-  INSERT INTO KnownTenant (TenantId)
-  SELECT NEW.TenantId WHERE NOT EXISTS (SELECT 1 FROM KnownTenant WHERE TenantId = NEW.TenantId);
   INSERT INTO QueueMessage (MessageId, Queue, OrderingKey, Body, EnqueuedAt)
   SELECT lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-8' || substr(h, 18, 3) || '-' || substr(h, 21, 12)),
          'ProvenanceQueue', CAST(NEW.TenantId AS TEXT),
@@ -105,27 +106,25 @@ BEGIN
   FROM (SELECT hex(randomblob(16)) AS h);
 END;
 
+-- No stage tells of an atom that somebody inserts.
+CREATE TRIGGER Atom_ByHandAnnounced AFTER INSERT ON Atom WHEN NEW.InsertedByHand <> 0
+BEGIN
+  INSERT INTO KnownTenant (TenantId)
+  SELECT NEW.TenantId WHERE NOT EXISTS (SELECT 1 FROM KnownTenant WHERE TenantId = NEW.TenantId);
+  INSERT INTO AtomToTellOf (TenantId, AtomId) VALUES (NEW.TenantId, NEW.AtomId);
+END;
+
 -- And nobody tells of one that somebody deletes: a copy of the graph would keep it.
 CREATE TRIGGER Atom_ByHandGone AFTER DELETE ON Atom WHEN OLD.InsertedByHand = 1
 BEGIN
-  INSERT INTO QueueMessage (MessageId, Queue, OrderingKey, Body, EnqueuedAt)
-  SELECT lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-8' || substr(h, 18, 3) || '-' || substr(h, 21, 12)),
-         'ProvenanceQueue', CAST(OLD.TenantId AS TEXT),
-         CAST(printf('{"eventType": "AtomsCreated", "tenantId": %d, "atomIds": [%d]}', OLD.TenantId, OLD.AtomId) AS BLOB),
-         strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-  FROM (SELECT hex(randomblob(16)) AS h);
+  INSERT INTO AtomToTellOf (TenantId, AtomId) VALUES (OLD.TenantId, OLD.AtomId);
 END;
 
 -- INSERT OR REPLACE deletes a row without a word to the triggers of DELETE; of one that stays, as with OR IGNORE, this tells in vain.
 CREATE TRIGGER Atom_ByHandReplaced BEFORE INSERT ON Atom WHEN NEW.InsertedByHand IS NOT 0
 BEGIN
-  INSERT INTO QueueMessage (MessageId, Queue, OrderingKey, Body, EnqueuedAt)
-  SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2)
-               || '-' || hex(randomblob(6))),
-         'ProvenanceQueue', CAST(a.TenantId AS TEXT),
-         CAST(printf('{"eventType": "AtomsCreated", "tenantId": %d, "atomIds": [%d]}', a.TenantId, a.AtomId) AS BLOB),
-         strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-  FROM Atom AS a
+  INSERT INTO AtomToTellOf (TenantId, AtomId)
+  SELECT a.TenantId, a.AtomId FROM Atom AS a
   WHERE a.AtomId = NEW.AtomId OR (a.TenantId = NEW.TenantId AND a.ContentHash = NEW.ContentHash);
 END;
 
