@@ -5,6 +5,7 @@ addition: no BLAS, no fused multiply-add, no compensated sum (Python's own `sum`
 language, and any machine with IEEE 754 arithmetic, computes exactly these axes and coordinates.
 """
 
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from math import sqrt
@@ -16,6 +17,11 @@ LANDMARK_METHOD = "landmark"
 LANDMARK_SEED = "hartonomous-landmark-v1"
 _BLOCK = 4 * 1024
 """Rows projected at once, so that the intermediate arrays stay in the processor's cache."""
+_ROWS_TURNED = 128
+"""Rows whose components are put below one another at once: of more, the lines of the cache are gone before they are used up."""
+_WORTH_COMPILING = 500_000
+"""With so many vectors in a process, compiled code has made up for the time that loading it takes."""
+_projected = 0
 
 
 @cache
@@ -66,16 +72,18 @@ def project(
     """
     if vectors.ndim != 2 or axes.shape != (3, vectors.shape[1]) or mean.shape != (3,):
         raise ValueError(f"shapes do not agree: vectors {vectors.shape}, axes {axes.shape}, mean {mean.shape}")
+    vectors = np.asarray(vectors, dtype=np.float32)
+    dots = _dots_for(len(vectors))
     coordinates = np.empty((len(vectors), 3), dtype=np.float64)
     for start in range(0, len(vectors), _BLOCK):
-        components = vectors[start : start + _BLOCK].T.astype(np.float64, order="C")
-        dots = np.zeros((3, components.shape[1]))
-        for component, weights in zip(components, axes.T, strict=True):
-            dots += weights[:, None] * component
-        coordinates[start : start + _BLOCK] = ((dots - mean[:, None]) / scale).T
-    if not np.isfinite(coordinates).all():
-        raise ValueError("a vector holds NaN or infinity")
-    return np.clip(coordinates, -1.0, 1.0)
+        block = slice(start, start + _BLOCK)
+        places = dots(vectors[block], axes)
+        places -= mean[:, None]
+        places /= scale
+        if not np.isfinite(places).all():
+            raise ValueError("a vector holds NaN or infinity")
+        np.clip(places, -1.0, 1.0, out=coordinates[block].T)
+    return coordinates
 
 
 def bucket(coordinates: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -84,6 +92,31 @@ def bucket(coordinates: NDArray[np.float64]) -> NDArray[np.int64]:
     (0.543, -0.217, 0.891) -> (5, -2, 8). The division is float64's: 0.3 / 0.1 is just below 3, so 0.3 -> 2.
     """
     return np.trunc(coordinates / 0.1).astype(np.int64)
+
+
+def _dots_for(count: int) -> Callable[[NDArray[np.float32], NDArray[np.float64]], NDArray[np.float64]]:
+    """What multiplies `count` vectors more: a process with few of them is done before a compiler is loaded."""
+    global _projected
+    _projected += count
+    if _projected < _WORTH_COMPILING:
+        return _dots
+    from hartonomous_core.spatial.compiled_dots import dots
+
+    return dots
+
+
+def _dots(vectors: NDArray[np.float32], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Products of (3, d) axes with (n, d) vectors, (3, n): component by component, for all vectors at once."""
+    components = np.empty((axes.shape[1], len(vectors)))
+    for start in range(0, len(vectors), _ROWS_TURNED):
+        turned = slice(start, start + _ROWS_TURNED)
+        components[:, turned] = vectors[turned].T
+    sums = np.zeros((3, len(vectors)))
+    products = np.empty_like(sums)
+    for component, weights in zip(components, axes.T, strict=True):
+        np.multiply(weights[:, None], component, out=products)
+        sums += products
+    return sums
 
 
 def _uniform(axis: int, component: int) -> float:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hartonomous_core.spatial.hilbert import decode, encode
+from tests import hilbert_by_levels
 
 
 def skilling(point: list[int], bits: int) -> int:
@@ -51,6 +52,28 @@ def test_values_are_those_of_the_paper_and_decode_inverts_them(bits: int) -> Non
     values = encode(centres(grid, bits), bits)
     assert values.tolist() == [skilling(point, bits) for point in grid.tolist()]
     assert decode(values, bits).tolist() == grid.tolist()
+
+
+@pytest.mark.parametrize("bits", range(1, 22))
+def test_values_are_those_of_the_paper_level_by_level(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    points = rng.uniform(-1.01, 1.01, (20_000, 3))
+    points[:2000] = np.nextafter(centres(rng.integers(0, 2**bits, (2000, 3)), bits), rng.choice([-2.0, 2.0], (2000, 3)))
+    points[2000:4000] = (rng.integers(0, 2**bits, (2000, 3)) + 0.5) / (
+        2**bits - 1
+    ) * 2 - 1  # half way, as near as can be
+    points[4000:4100, 2] = np.nan
+    assert np.array_equal(encode(points, bits), hilbert_by_levels.encode(points, bits))
+
+
+@settings(derandomize=True, deadline=None, max_examples=500)
+@given(
+    st.tuples(*[st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)] * 3),
+    st.integers(1, 21),
+)
+def test_any_point_has_the_value_of_the_paper(point: tuple[float, float, float], bits: int) -> None:
+    points = np.array([point])
+    assert encode(points, bits).tolist() == hilbert_by_levels.encode(points, bits).tolist()
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5])

@@ -2,14 +2,23 @@
 
 import hashlib
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hartonomous_core.spatial import landmarks
 from hartonomous_core.spatial.landmarks import bucket, landmark_axes, project, scale_for
 
 NO_MEAN = np.zeros(3)
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors are multiplied by NumPy, as the first of a process are, or by compiled code."""
+    monkeypatch.setattr(landmarks, "_WORTH_COMPILING", 2**62 if request.param == "numpy" else 0)
 
 
 def unit_vectors(count: int, dimension: int = 384) -> NDArray[np.float32]:
@@ -65,16 +74,19 @@ def test_fewer_than_three_dimensions_have_no_three_axes() -> None:
         landmark_axes(2)
 
 
-def test_projection_gives_the_bits_of_a_plain_loop() -> None:
-    vectors, axes, scale = unit_vectors(20), landmark_axes(384), scale_for(384)
+@pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("dimension", [3, 7, 384, 1024])
+def test_projection_gives_the_bits_of_a_plain_loop(dimension: int) -> None:
+    vectors, axes, scale = unit_vectors(20, dimension), landmark_axes(dimension), scale_for(dimension)
     mean = np.array([0.01, -0.02, 0.003])
     expected = [
         [(left_to_right(v, a) - m) / scale for a, m in zip(axes.tolist(), mean.tolist(), strict=True)]
         for v in vectors.tolist()
     ]
-    assert project(vectors, axes, mean, scale).tolist() == expected
+    assert project(vectors, axes, mean, scale).tolist() == np.clip(expected, -1, 1).tolist()
 
 
+@pytest.mark.usefixtures("either_way")
 def test_coordinates_do_not_depend_on_the_batch_or_on_the_memory_layout() -> None:
     vectors, axes, scale = unit_vectors(5000), landmark_axes(384), scale_for(384)
     together = project(vectors, axes, NO_MEAN, scale)
@@ -84,17 +96,38 @@ def test_coordinates_do_not_depend_on_the_batch_or_on_the_memory_layout() -> Non
         assert np.array_equal(project(vectors[i : i + 1], axes, NO_MEAN, scale)[0], together[i])
 
 
+def test_a_process_with_few_vectors_loads_no_compiler_and_one_with_many_does() -> None:
+    program = """
+import sys
+import numpy as np
+from hartonomous_core.spatial import landmarks
+vectors = np.full((10_000, 3), 0.5, dtype=np.float32)
+def project(count):
+    return landmarks.project(vectors[:count], landmarks.landmark_axes(3), np.zeros(3), 1.0)
+few = project(10)
+project(10_000)
+assert "numba" not in sys.modules
+for _ in range(50):
+    many = project(10_000)
+assert "numba" in sys.modules
+assert (many == few[0]).all()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_the_scale_spreads_unit_vectors_over_a_quarter_of_the_cube() -> None:
     coordinates = project(unit_vectors(5000), landmark_axes(384), NO_MEAN, scale_for(384))
     assert np.abs(coordinates.std(axis=0) - 0.25).max() < 0.01
 
 
+@pytest.mark.usefixtures("either_way")
 def test_coordinates_are_clipped_to_the_cube() -> None:
     axes = landmark_axes(384)
     far = np.array([axes[0], -axes[0]], dtype=np.float32)
     assert project(far, axes, NO_MEAN, scale_for(384))[:, 0].tolist() == [1.0, -1.0]
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_a_vector_that_is_no_vector_is_refused(bad: float) -> None:
@@ -109,6 +142,7 @@ def test_shapes_that_do_not_agree_are_refused() -> None:
         project(unit_vectors(2, 10), landmark_axes(384), NO_MEAN, 1.0)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_no_vectors_have_no_coordinates() -> None:
     assert project(unit_vectors(1)[:0], landmark_axes(384), NO_MEAN, 1.0).shape == (0, 3)
 
