@@ -5,7 +5,7 @@ the names that are made here from the vocabulary ever get into a statement.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
@@ -76,17 +76,23 @@ _ENDS: Final = ("Label", "Number", "Key", "FromLabel", "FromNumber", "ToLabel", 
 
 def node_properties(row: Mapping[str, object]) -> dict[str, object]:
     """Return what the graph shows of a row of a node view: its other columns, in camelCase and in order; what is NULL is left out."""
-    return {name: value for column, name in _names(tuple(row)) if (value := row[column]) is not None}
+    return next(properties_of([row]))
 
 
 def edge_properties(row: Mapping[str, object]) -> dict[str, object]:
     """Return what the graph shows of a row of an edge view; the tenant is that of its ends."""
-    properties = node_properties(row)
-    del properties["tenantId"]
-    return properties
+    return next(properties_of([row]))
+
+
+def properties_of(rows: Sequence[Mapping[str, object]]) -> Iterator[dict[str, object]]:
+    """Yield what the graph shows of each row of one view, as `node_properties` and `edge_properties` return it."""
+    names = _names(tuple(rows[0])) if rows else []
+    for row in rows:
+        yield {name: value for column, name in names if (value := row[column]) is not None}
 
 
 @cache
 def _names(columns: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the columns of a view that are properties, with what those are called. Cached: a page has a thousand rows of a view."""
-    return [(column, column[0].lower() + column[1:]) for column in sorted(columns) if column not in _ENDS]
+    """Return the columns of a view that are properties, with what those are called. Cached: few views, asked very often."""
+    others = (*_ENDS, "TenantId") if "FromNumber" in columns else _ENDS
+    return [(column, column[0].lower() + column[1:]) for column in sorted(columns) if column not in others]

@@ -51,7 +51,7 @@ def graph_edges(
     found: list[Row] = []
     for part in _parts(numbers):
         text = edge_statement(statements["graph_edges"], view, way, len(part))
-        found += map(dict, connection.execute(text, {"tenant_id": tenant_id, **bounds, **_named(part)}))
+        found += _rows(connection.execute(text, {"tenant_id": tenant_id, **bounds, **_named(part)}))
     return found
 
 
@@ -66,7 +66,7 @@ def graph_nodes(
     found: list[Row] = []
     for part in _parts(numbers):
         text = node_statement(statements["graph_nodes"], label, len(part))
-        found += map(dict, connection.execute(text, {"tenant_id": tenant_id, **_named(part)}))
+        found += _rows(connection.execute(text, {"tenant_id": tenant_id, **_named(part)}))
     return found
 
 
@@ -79,6 +79,12 @@ def edge_statement(template: str, view: EdgeView, way: Way, count: int) -> str:
 def node_statement(template: str, label: Label, count: int) -> str:
     """Return a statement about so many numbers of a label."""
     return template.format(view=NODE_VIEWS[label], numbers=_places(count))
+
+
+def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
+    """Yield rows as dictionaries. Names are taken once for all: dict() looks up each column of each sqlite3.Row by its name."""
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
 def _places(count: int) -> str:

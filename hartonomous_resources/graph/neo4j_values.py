@@ -1,13 +1,13 @@
 """Properties as Neo4j is sent them and holds them: text and numbers as they are, times as datetimes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from hartonomous_core.clock import time_text
 
-_TIMES = ("createdAt", "receivedAt", "since", "startedAt")
+TIMES = ("createdAt", "receivedAt", "since", "startedAt")
 """Properties that are datetimes in Neo4j, as the .NET worker's were, so that Cypher compares and subtracts them."""
 
 
@@ -18,24 +18,30 @@ class Rows(list[Any]):
         return f"<{len(self)} rows>"
 
 
-class Times:
-    """The times in the rows of a statement, each set of them sent once: the driver needs longer for a datetime than for the rest of a node."""
+class Shared:
+    """Properties in which the rows of a statement are mostly alike, each set of them sent once.
 
-    def __init__(self) -> None:
+    So few bytes are sent, and few datetimes, for each of which the driver needs longer than for the rest of a node.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
         self._places: dict[tuple[object, ...], int] = {}
 
-    def taken_from(self, properties: Mapping[str, object]) -> tuple[dict[str, object], int]:
-        """Return properties without their times, and the place of these. Neo4j holds no null: what is None is left out."""
-        times = tuple(map(properties.get, _TIMES))
-        others = {name: value for name, value in properties.items() if value is not None and name not in _TIMES}
-        return others, self._places.setdefault(times, len(self._places))
+    def place(self, properties: Mapping[str, object]) -> int:
+        """Return the place of those of the properties that have these names."""
+        return self._places.setdefault(tuple(map(properties.get, self._names)), len(self._places))
 
     def in_order(self) -> Rows:
-        """Return the times by their places, as Neo4j holds them."""
+        """Return the sets by their places, as Neo4j holds them: what is None is left out."""
         return Rows(
-            {name: as_time(value) for name, value in zip(_TIMES, times, strict=True) if value is not None}
-            for times in self._places
+            {name: _held(name, value) for name, value in zip(self._names, values, strict=True) if value is not None}
+            for values in self._places
         )
+
+
+def _held(name: str, value: object) -> object:
+    return as_time(value) if name in TIMES else value
 
 
 def from_neo4j(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""What a change of the graph is in Cypher: statements with their parameters, in the order in which one transaction runs them."""
+"""What a change of the graph is in Cypher: statements with their parameters, in the order in which one transaction runs them.
+
+Rows are lists: the driver calls a function of Python for each tuple that it sends.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EdgeView
 from hartonomous_resources.graph.materialized import EdgeRow, Gone, GraphChange, Replaced
 from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import Rows, Times
+from hartonomous_resources.graph.neo4j_values import TIMES, Rows, Shared
 from hartonomous_resources.graph.protocol import Node
 
 _ROWS_AT_ONCE = 10_000
@@ -19,7 +22,11 @@ Statement = tuple[str, dict[str, Rows]]
 _Node = tuple[int, int]
 """Tenant and number."""
 _Pair = tuple[int, int, int]
-"""Tenant, number of the start, number of the end."""
+"""Tenant, number of the end, number of the start: in their order those that end at the same node are together."""
+
+OF_MANY_EDGES = ("since", "ingestHour", "runId")
+OF_EACH_EDGE = ("digest", "firstOrdinal", "count")
+"""All that an edge has, in the order in which `write_edges` takes it."""
 
 
 def statements_of_change(change: GraphChange) -> list[Statement]:
@@ -46,20 +53,22 @@ def _written_nodes(nodes: Iterable[Node]) -> Iterator[Statement]:
     for label, rows in sorted(by_label.items()):
         text = statement("write_nodes", label=label)
         for part in _parts(sorted(rows)):
-            times = Times()
-            written = Rows((*name, *times.taken_from(_held(rows[name]))) for name in part)
+            times = Shared(TIMES)
+            written = Rows([*name, _without_times(rows[name]), times.place(rows[name].properties)] for name in part)
             yield text, {"rows": written, "times": times.in_order()}
 
 
-def _held(node: Node) -> dict[str, object]:
-    return {**node.properties, "tenantId": node.tenant_id, "number": node.number, "key": node.key}
+def _without_times(node: Node) -> dict[str, object]:
+    """Return what a node holds but for its times. Neo4j holds no null: what is None is left out."""
+    others = {name: value for name, value in node.properties.items() if value is not None and name not in TIMES}
+    return {**others, "tenantId": node.tenant_id, "number": node.number, "key": node.key}
 
 
 def _edges_by_view(edges: Iterable[EdgeRow]) -> dict[EdgeView, dict[_Pair, EdgeRow]]:
     """Return each edge once, as it was given last."""
     by_view: defaultdict[EdgeView, dict[_Pair, EdgeRow]] = defaultdict(dict)
     for edge in edges:
-        by_view[edge.view][edge.tenant_id, edge.start, edge.end] = edge
+        by_view[edge.view][edge.tenant_id, edge.end, edge.start] = edge
     return by_view
 
 
@@ -74,24 +83,29 @@ def _removed_edges(
         if each.ends is None:
             starts[each.view].update(((tenant, start), []) for start in each.starts)
         else:
-            pairs[each.view].update((tenant, start, end) for start in each.starts for end in each.ends)
+            pairs[each.view].update((tenant, end, start) for start in each.starts for end in each.ends)
     for view, asked in _by_name(pairs):
-        for part in _parts(sorted(asked - edges.get(view, {}).keys(), key=_end_first)):
-            yield _text("remove_edges", view), {"rows": _by_end(part, lambda pair: pair[1])}
+        for part in _parts(sorted(asked - edges.get(view, {}).keys())):
+            yield _text("remove_edges", view), {"rows": _by_end((pair, pair[2]) for pair in part)}
     for view, kept in _by_name(starts):
-        for tenant, start, end in edges.get(view, {}):
+        for tenant, end, start in edges.get(view, {}):
             if (ends := kept.get((tenant, start))) is not None:
                 ends.append(end)
         for nodes in _parts(sorted(kept)):
-            yield _text("keep_edges", view), {"rows": Rows((*node, kept[node]) for node in nodes)}
+            yield _text("keep_edges", view), {"rows": Rows([*node, kept[node]] for node in nodes)}
 
 
 def _written_edges(edges: Mapping[EdgeView, Mapping[_Pair, EdgeRow]]) -> Iterator[Statement]:
     for view, rows in _by_name(edges):
-        for part in _parts(sorted(rows, key=_end_first)):
-            times = Times()
-            written = {pair: (pair[1], *times.taken_from(rows[pair].properties)) for pair in part}
-            yield _text("write_edges", view), {"rows": _by_end(part, written.__getitem__), "times": times.in_order()}
+        text = _text("write_edges", view)
+        for part in _parts(sorted(rows)):
+            shared = Shared(OF_MANY_EDGES)
+            written = ((pair, _written_edge(rows[pair], shared)) for pair in part)
+            yield text, {"rows": _by_end(written), "shared": shared.in_order()}
+
+
+def _written_edge(edge: EdgeRow, shared: Shared) -> list[object]:
+    return [edge.start, shared.place(edge.properties), *map(edge.properties.get, OF_EACH_EDGE)]
 
 
 def _removed_nodes(gone: Iterable[Gone]) -> Iterator[Statement]:
@@ -111,19 +125,14 @@ def _by_name(of_views: Mapping[EdgeView, T]) -> list[tuple[EdgeView, T]]:
     return sorted(of_views.items(), key=lambda item: item[0].name)
 
 
-def _end_first(pair: _Pair) -> _Pair:
-    tenant, start, end = pair
-    return tenant, end, start
-
-
 def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for first in range(0, len(items), _ROWS_AT_ONCE):
         yield items[first : first + _ROWS_AT_ONCE]
 
 
-def _by_end(pairs: Iterable[_Pair], said: Callable[[_Pair], object]) -> Rows:
+def _by_end(said: Iterable[tuple[_Pair, object]]) -> Rows:
     """Return rows of what is said of pairs: those that end at the same node are one row."""
     rows: dict[_Node, list[object]] = {}
-    for pair in pairs:
-        rows.setdefault((pair[0], pair[2]), []).append(said(pair))
-    return Rows((*end, of_end) for end, of_end in rows.items())
+    for (tenant, end, _), of_pair in said:
+        rows.setdefault((tenant, end), []).append(of_pair)
+    return Rows([*end, of_end] for end, of_end in rows.items())

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import WITHOUT_HOUR, EdgeView, Way, edge_properties, node_properties
+from hartonomous_resources.database.graph_views import WITHOUT_HOUR, EdgeView, Way, properties_of
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.materialized import EdgeRow, MaterializedGraph
@@ -18,7 +18,8 @@ BEFORE_ALL = -(2**63)
 def nodes_of(unit_of_work: UnitOfWork, tenant_id: int, label: Label, numbers: Collection[int]) -> list[Node]:
     """Read those of the nodes that the views have."""
     rows = unit_of_work.graph_nodes(tenant_id, label, numbers) if numbers else []
-    return [Node(tenant_id, label, row["Number"], row["Key"], node_properties(row)) for row in rows]
+    of_rows = zip(rows, properties_of(rows), strict=True)
+    return [Node(tenant_id, label, row["Number"], row["Key"], properties) for row, properties in of_rows]
 
 
 def edges_of(
@@ -33,7 +34,8 @@ def edges_of(
 ) -> list[EdgeRow]:
     """Read the edges of a view that lead one way from nodes, to those above `after` and up to `until`."""
     rows = unit_of_work.graph_edges(tenant_id, view, way, numbers, after=after, until=until) if numbers else []
-    return [EdgeRow(tenant_id, view, row["FromNumber"], row["ToNumber"], edge_properties(row)) for row in rows]
+    of_rows = zip(rows, properties_of(rows), strict=True)
+    return [EdgeRow(tenant_id, view, row["FromNumber"], row["ToNumber"], properties) for row, properties in of_rows]
 
 
 def ends_of(

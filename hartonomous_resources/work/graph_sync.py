@@ -9,10 +9,12 @@ first source, and runs for the first source of the run that holds it: an atom th
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from hartonomous_core.messages import ProvenanceEvent
 from hartonomous_core.vocabulary import Label
@@ -32,6 +34,9 @@ from hartonomous_resources.work.graph_reading import (
     nodes_of,
     page_of_copy,
 )
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 INGESTED_FROM: Final = EdgeView("Atom", "INGESTED_FROM", "Source")
 _MADE_BY_RUN: Final = EdgeView("Atom", "GENERATED_BY", "Run")
@@ -164,22 +169,44 @@ def changes_of(
 ) -> Iterator[GraphChange]:
     """Yield what the graph, which nobody else writes to meanwhile, must be changed in for events; to be written one after the other.
 
-    Raises GraphUnavailable.
+    While a change is written, the next one is read. Raises GraphUnavailable.
     """
-    for tenant_id, pointed in pointers_of(events):
-        deleted = graph.atoms_by_hash(tenant_id, sorted(pointed.deleted)) if pointed.deleted else []
-        read = ask(database, partial(_read, tenant_id=tenant_id, pointed=pointed, deleted=deleted))
-        yield read.change
-        yield from _occurrences(database, tenant_id, read.whole)
-        for source_id in read.gone_sources:
+
+    def read(of_tenant: tuple[int, Pointers]) -> _Read:
+        tenant_id, pointed = of_tenant
+        return ask(database, partial(_read, tenant_id=tenant_id, pointed=pointed))
+
+    unused: dict[int, Sequence[Label]] = {}
+    for (tenant_id, pointed), found in _one_ahead(read, pointers_of(events)):
+        yield found.change
+        yield from _occurrences(database, tenant_id, found.whole)
+        for source_id in found.gone_sources:
             yield from _without_source(database, graph, tenant_id, source_id)
-        if read.gone_sources or read.change.gone:
-            yield from _without_unused(database, graph, tenant_id, WITHOUT_HOUR)
+        deleted = _without_deleted(database, graph, tenant_id, pointed.deleted)
+        if deleted.gone:
+            yield deleted
+        if found.gone_sources or found.change.gone or deleted.gone:
+            unused[tenant_id] = WITHOUT_HOUR
         elif pointed.embedded or pointed.projected:
-            yield from _without_unused(database, graph, tenant_id, ("Model",))
+            unused.setdefault(tenant_id, ("Model",))
+    for tenant_id, labels in unused.items():
+        yield from _without_unused(database, graph, tenant_id, labels)
 
 
-def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers, deleted: Collection[int]) -> _Read:
+def _one_ahead(read: Callable[[S], T], of: Iterable[S]) -> Iterator[tuple[S, T]]:
+    """Yield each with what is read of it. A thread reads the next one meanwhile: what it reads is told of again if it changes before its turn."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead: deque[tuple[S, Future[T]]] = deque()
+        for each in of:
+            ahead.append((each, pool.submit(read, each)))
+            if len(ahead) > 1:
+                this, future = ahead.popleft()
+                yield this, future.result()
+        for this, future in ahead:
+            yield this, future.result()
+
+
+def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> _Read:
     reading = _Reading(unit_of_work, tenant_id)
     sources = reading.sources(pointed.of_sources.keys())
     gone_sources = pointed.of_sources.keys() - sources
@@ -191,7 +218,6 @@ def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers, deleted: 
         reading.atoms_of_source(source_id, atoms & brought)
     for view, numbers in ((_EMBEDDED_BY, pointed.embedded), (_PROJECTED_BY, pointed.projected)):
         reading.gone_if_unknown("Atom", numbers - {edge.start for edge in reading.edges_instead(view, numbers)})
-    reading.gone_if_unknown("Atom", set(deleted))
     reading.inferences(pointed.inferences)
     return _Read(reading.change(), sorted(whole), sorted(gone_sources))
 
@@ -238,6 +264,20 @@ def _without_source(
         yield ask(database, partial(look, atoms=atoms))
         after = atoms[-1]
     yield GraphChange(gone=[Gone(tenant_id, "Source", [source_id])])
+
+
+def _without_deleted(
+    database: Database, graph: MaterializedGraph, tenant_id: int, hashes: Collection[str]
+) -> GraphChange:
+    """Let go of the atoms with these hashes that the views lack: no number of theirs is told."""
+    held = set(graph.atoms_by_hash(tenant_id, sorted(hashes)) if hashes else [])
+
+    def look(unit_of_work: UnitOfWork) -> GraphChange:
+        reading = _Reading(unit_of_work, tenant_id)
+        reading.gone_if_unknown("Atom", held)
+        return reading.change()
+
+    return ask(database, look) if held else GraphChange()
 
 
 def _without_unused(

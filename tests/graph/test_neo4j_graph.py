@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hartonomous_core.clock import time_text
 from hartonomous_core.vocabulary import EDGE_TYPES, LABELS
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView, edge_properties
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
@@ -26,7 +26,8 @@ from hartonomous_resources.graph.materialized import Gone, GraphChange, Replaced
 from hartonomous_resources.graph.neo4j_digests import digest_statements
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.neo4j_statements import statement
-from hartonomous_resources.graph.neo4j_values import Times, from_neo4j
+from hartonomous_resources.graph.neo4j_values import from_neo4j
+from hartonomous_resources.graph.neo4j_writing import OF_EACH_EDGE, OF_MANY_EDGES, statements_of_change
 from hartonomous_resources.graph.protocol import GraphUnavailable, Node
 from hartonomous_resources.project_files import project_file
 from hartonomous_resources.settings import Settings
@@ -95,7 +96,20 @@ def test_a_label_that_is_none_of_ours_never_gets_into_a_statement(name: str) -> 
 
 
 # A value for every parameter that a statement may ask for.
-LISTS = ("rows", "times", "hashes", "labels", "upstream", "downstream", "page", "found", "frontier", "nodes", "among")
+LISTS = (
+    "rows",
+    "times",
+    "shared",
+    "hashes",
+    "labels",
+    "upstream",
+    "downstream",
+    "page",
+    "found",
+    "frontier",
+    "nodes",
+    "among",
+)
 TEXTS = ("hour", "id", "a", "b", "name", "sha256", "applied_at", "owner")
 NUMBERS = ("tenant_id", "number", "end", "n", "version", "seconds")
 PARAMETERS: dict[str, object] = {
@@ -151,15 +165,36 @@ VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.datetimes
 
 @for_any(st.dictionaries(NAMES, VALUES))
 def test_properties_come_back_from_what_is_sent_but_those_that_are_none(properties: dict[str, Any]) -> None:
-    times = Times()
-    others, place = times.taken_from(properties)
-    sent: dict[str, Any] = {**others, **times.in_order()[place]}
+    [(_, sent)] = statements_of_change(GraphChange([Node(7, "Atom", 1, "one", properties)]))
+    [(_, _, others, place)] = sent["rows"]
+    held: dict[str, Any] = {**others, **sent["times"][place]}
 
-    assert from_neo4j({name: as_held(value) for name, value in sent.items()}) == {
-        name: value for name, value in properties.items() if value is not None
+    expected = {name: value for name, value in properties.items() if value is not None}
+    assert from_neo4j({name: as_held(value) for name, value in held.items()}) == {
+        **expected,
+        "tenantId": 7,
+        "number": 1,
+        "key": "one",
     }
-    assert None not in sent.values()
+    assert None not in held.values()
     assert not any(isinstance(value, datetime) for value in others.values())
+
+
+def test_an_edge_is_written_with_every_column_that_a_view_of_edges_has(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate()
+    with closing(sqlite3.connect(tmp_path / "hartonomous.db")) as client:
+        of_views = [rows(client, "SELECT name FROM pragma_table_info(?)", view.name) for view in EDGE_VIEWS]
+    database.close()
+
+    columns = {name for of_view in of_views for name in edge_properties({row["name"]: 0 for row in of_view})}
+    assert columns == {*OF_MANY_EDGES, *OF_EACH_EDGE}
+    text = statement("write_edges", start="Atom", type="GENERATED_BY", end="Run")
+    assert re.findall(r"[$]shared.edge.1...(\w+)", text) == [*OF_MANY_EDGES] * 2
+    assert (
+        re.findall(r"(?!number)\b(\w+): edge\[(\d)", text)
+        == [(name, str(at)) for at, name in enumerate(OF_EACH_EDGE, 2)] * 2
+    )
 
 
 def as_held(value: object) -> object:

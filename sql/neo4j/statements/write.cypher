@@ -2,26 +2,30 @@
 // types, __UPSTREAM__ and __DOWNSTREAM__ for those that lineage follows (hartonomous_resources/graph/neo4j_statements.py). Everything else
 // is a parameter.
 
-// What is written is properties and, as a place in $times, those of them that are times. Saying the same for both cases spares the planner an
-// Eager, which a plain SET would need.
+// What many rows have alike is sent once, and a row has its place. Saying the same for both cases spares the planner an Eager, which a plain
+// SET would need.
 
 // name: write_nodes
-// A row is tenant, number, properties, times.
+// A row is tenant, number, properties, and the place of those of them that are times.
 UNWIND $rows AS row
 MERGE (n:__LABEL__ {tenantId: row[0], number: row[1]})
 ON CREATE SET n = row[2], n += $times[row[3]]
 ON MATCH SET n = row[2], n += $times[row[3]];
 
 // name: write_edges
-// A row is tenant, number of the end, and triples of a start's number, properties and times: many edges end at one source or run, which is
-// looked up once. An edge whose ends are not both there is not written: what brings the missing end writes it.
+// A row is tenant, number of the end, and of each edge the number of its start, the place of what many have, and what it has itself: many
+// edges end at one source or run, which is looked up once. An edge whose ends are not both there is not written: what brings the missing
+// end writes it. All properties are set at once: where that was done in two steps, the second put back what the first took away, and an
+// edge that was there already cost half as much again.
 UNWIND $rows AS row
 MATCH (b:__END__ {tenantId: row[0], number: row[1]})
-UNWIND row[2] AS triple
-MATCH (a:__START__ {tenantId: row[0], number: triple[0]})
+UNWIND row[2] AS edge
+MATCH (a:__START__ {tenantId: row[0], number: edge[0]})
 MERGE (a)-[r:__TYPE__]->(b)
-ON CREATE SET r = triple[1], r += $times[triple[2]]
-ON MATCH SET r = triple[1], r += $times[triple[2]];
+ON CREATE SET r = {since: $shared[edge[1]].since, ingestHour: $shared[edge[1]].ingestHour, runId: $shared[edge[1]].runId,
+                   digest: edge[2], firstOrdinal: edge[3], count: edge[4]}
+ON MATCH SET r = {since: $shared[edge[1]].since, ingestHour: $shared[edge[1]].ingestHour, runId: $shared[edge[1]].runId,
+                  digest: edge[2], firstOrdinal: edge[3], count: edge[4]};
 
 // Edges are looked for from nodes that are given, and never from all that is joined to a source: a plan that was made while the graph had
 // few nodes stays when it is large.
