@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from hartonomous_core.messages import DeletionEvent, InferenceEvent, ProvenanceEvent
 
-_ATOMS_AT_ONCE = 5_000
-"""An atom is about five rows, and a transaction of 10,000 atoms takes a third of a gigabyte of Neo4j's memory."""
+_ATOMS_AT_ONCE = 2_500
+"""An atom is about five rows, and a transaction of 10,000 atoms takes a third of a gigabyte of Neo4j's memory. A part is read while the one
+before it is written: the smaller they are, the less time passes before the first is written, and after the last is read.
+"""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections import Counter
 from typing import Any
 
@@ -18,10 +19,11 @@ from hartonomous_core.messages import (
     ProvenanceEvent,
     parse_provenance_event,
 )
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.graph.materialized import GraphChange
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import event_pointers, graph_sync
+from hartonomous_resources.work.event_pointers import Pointers
 from hartonomous_resources.work.graph_sync import changes_of
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.backends import rows
@@ -225,6 +227,34 @@ def test_many_events_are_written_some_at_a_time(
 
 
 # ---- what is gone
+
+
+def test_a_part_is_read_while_the_one_before_it_is_written(
+    home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read ahead and goes before its turn is written once more, and goes by the event that tells of it."""
+    monkeypatch.setattr(event_pointers, "_ATOMS_AT_ONCE", 1)
+    told, graph = [*ingest(home, SEA), *ingest(home, BEES, uri="two")], HeldGraph()
+    read, of_second = graph_sync._read, threading.Event()
+
+    def reading(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> Any:
+        found = read(unit_of_work, tenant_id, pointed)
+        if 2 in pointed.of_sources:
+            of_second.set()
+        return found
+
+    monkeypatch.setattr(graph_sync, "_read", reading)
+    changes = changes_of(home.database, graph, told)
+    graph.write(next(changes))
+    assert of_second.wait(30)
+    forget_source(client, 2)
+    for change in changes:
+        graph.write(change)
+    assert graph.keys_of("Atom") == sorted([hash_of(SEA), hash_of(BEES)])
+
+    sync(home, graph, event("AtomsCreated", sourceId=2))
+    assert graph.content() == content_of_views(client)
+    assert graph.keys_of("Atom") == [hash_of(SEA)]
 
 
 def test_an_atom_that_somebody_inserted_and_deletes_goes_without_a_word_of_ours(home: Resources, client: Any) -> None:
