@@ -2,16 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import EdgeView
 from hartonomous_resources.graph.protocol import Digest, Graph, Node
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeRow:
-    """A row of an edge view, its ends given by their numbers."""
+class EdgeRow(NamedTuple):
+    """A row of an edge view, its ends given by their numbers. A tuple, for there are very many."""
 
     tenant_id: int
     view: EdgeView
