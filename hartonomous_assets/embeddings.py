@@ -192,10 +192,10 @@ STAGE = Stage(
         "atom_embeddings",
         deps=["atoms"],
         group_name="vectors",
-        kinds={"onnx", "python"},
+        kinds={"numba", "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("AtomEmbedding"),
-        code_version=f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision}",
+        code_version=f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision} {_SETTINGS.text_engine}",
         description="A unit vector of each active model for every atom that needs one, from the GenerateEmbedding jobs that a database trigger "
         "writes on every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
     ),

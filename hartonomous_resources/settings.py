@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hartonomous_core.embedders import TEXT_MODEL, Precision
+from hartonomous_core.embedders import TEXT_MODEL, Engine, Precision
 from hartonomous_core.vocabulary import TextUnit
 from hartonomous_resources.dotnet_configuration import read_configuration, settings_of_configuration
 
@@ -69,8 +69,13 @@ class Settings(BaseSettings):
     )
     text_model: str = Field(
         default=TEXT_MODEL,
-        description="Text model: the name, or the path of an .onnx file with tokenizer.json beside it, or of a folder with model.onnx "
-        "(or model.safetensors) and tokenizer.json.",
+        description="Text model: the name, or the path of an .onnx file with tokenizer.json beside it, or of a folder with tokenizer.json "
+        "and a BERT-shaped encoder as sentence-transformers writes it (config.json, model.safetensors), or with model.onnx.",
+    )
+    text_engine: Engine = Field(
+        default="native",
+        description="What computes the text model. native: our own int8 kernels, and ONNX Runtime for fp32 and .onnx files; "
+        "onnxruntime: ONNX Runtime for all. Part of the model's identity.",
     )
     compute: Literal["in_process"] = Field(
         default="in_process",

@@ -108,6 +108,7 @@ def _get_model(settings: Settings, progress: Progress) -> None:
                 settings.model_dir,
                 model=settings.text_model,
                 precision=precision,
+                engine=settings.text_engine,
                 source=settings.text_model_source,
                 progress=progress,
             )

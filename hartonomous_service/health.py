@@ -133,7 +133,9 @@ def _text_model(settings: Settings) -> Outcome:
     from hartonomous_resources.compute.text_model import text_model_is_ready
 
     found = dict.fromkeys(
-        text_model_is_ready(settings.model_dir, model=settings.text_model, precision=precision)
+        text_model_is_ready(
+            settings.model_dir, model=settings.text_model, precision=precision, engine=settings.text_engine
+        )
         for precision in settings.text_precisions
     )
     return (HEALTHY if all(ready for ready, _ in found) else DEGRADED), "; ".join(detail for _, detail in found)

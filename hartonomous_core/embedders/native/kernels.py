@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.native import packing
+from hartonomous_core.embedders.native.bert_files import BertConfig
 from hartonomous_core.embedders.native.processor import KERNELS
 from hartonomous_core.embedders.native.tiles import ROWS, float_tile, product_tile
 
@@ -102,8 +103,7 @@ def _gelu(values, rows, width):
             t = _f32(1) / (_f32(1) + _f32(0.3275911) * z)
             tail = t * (
                 _f32(0.254829592)
-                + t
-                * (_f32(-0.284496736) + t * (_f32(1.421413741) + t * (_f32(-1.453152027) + t * _f32(1.061405429))))
+                + t * (_f32(-0.284496736) + t * (_f32(1.421413741) + t * (_f32(-1.453152027) + t * _f32(1.061405429))))
             )
             erf = _f32(1) - tail * _exponential(-z * z)
             values[row, k] = _f32(0.5) * x + _f32(0.5) * abs(x) * erf
@@ -129,7 +129,9 @@ def _add_and_norm(update, hidden, norm, rows, epsilon):
             hidden[row, k] = (hidden[row, k] - mean) * inverse * norm[0, k] + norm[1, k]
 
 
-def _multiply(activations, scales, rows, matrix, layer, out):  # pragma: no cover - numba compiles what `_multiply_with` returns
+def _multiply(
+    activations, scales, rows, matrix, layer, out
+):  # pragma: no cover - numba compiles what `_multiply_with` returns
     """out = activations @ matrices of the layer, with bias, float32."""
 
 
@@ -220,7 +222,7 @@ def _attend_with(matrix, wide, starts, heads, keys, scores, out):
     return attend
 
 
-@njit(cache=True, nogil=True, **_FAST)
+@njit(cache=bool(config.CACHE_DIR), nogil=True, **_FAST)
 def hidden_states(ids, starts, encoder, scratch):
     """Leave the last layer's state of every token in scratch.hidden; returns False where a number overflowed or was none.
 
@@ -250,3 +252,18 @@ def hidden_states(ids, starts, encoder, scratch):
         _multiply(activations, scales, tokens, encoder.narrowed, layer, update)
         _add_and_norm(update, hidden, encoder.output_norms[layer], tokens, encoder.epsilon)
     return usable
+
+
+def new_scratch(tokens: int, window_tokens: int, sizes: BertConfig, activation: str) -> Scratch:
+    """Return room for a chunk of up to `tokens` tokens, in texts of up to `window_tokens`. activation: the dtype of the kernel's activations."""
+    rows, wide = tokens + ROWS, max(3 * sizes.width, sizes.inner)
+    columns = window_tokens + 2 * max(_LANES.values())
+    return Scratch(
+        hidden=np.zeros((rows, sizes.width), np.float32),
+        update=np.zeros((rows, sizes.width), np.float32),
+        wide=np.zeros((rows, wide), np.float32),
+        activations=np.zeros((rows, max(sizes.width, sizes.inner)), activation),
+        scales=np.zeros(rows, np.float32),
+        keys=np.zeros((sizes.width // sizes.heads, columns), np.float32),
+        scores=np.zeros((ROWS, columns), np.float32),
+    )

@@ -68,7 +68,9 @@ def dot_pairs(builder: Any, lanes: int, sums: Any, activations: Any, weights: An
     left, right = (builder.sext(builder.bitcast(vector, halves), wide) for vector in (activations, weights))
     products = builder.mul(left, right)
     even, odd = (
-        builder.shuffle_vector(products, products, ir.Constant(ir.VectorType(_I32, lanes), list(range(first, 2 * lanes, 2))))
+        builder.shuffle_vector(
+            products, products, ir.Constant(ir.VectorType(_I32, lanes), list(range(first, 2 * lanes, 2)))
+        )
         for first in (0, 1)
     )
     return builder.add(sums, builder.add(even, odd))
@@ -84,8 +86,8 @@ def product_tile(shape: TileShape) -> Any:
     width = 4 * shape.lanes  # bytes of a vector
 
     @intrinsic
-    def tile(_typing, a, a_stride, b, steps, correction, row_scale, column_scale, bias, c, c_stride):  # type: ignore[no-untyped-def]
-        def generate(_context, builder, _signature, arguments):  # type: ignore[no-untyped-def]
+    def tile(_typing, a, a_stride, b, steps, correction, row_scale, column_scale, bias, c, c_stride):
+        def generate(_context, builder, _signature, arguments):
             a, a_stride, b, steps, correction, row_scale, column_scale, bias, c, c_stride = arguments
             rows = [builder.add(a, builder.mul(a_stride, _number(row))) for row in range(ROWS)]
             starts = [_load(builder, correction, vector, width * column) for column in range(shape.vectors)]
@@ -98,7 +100,9 @@ def product_tile(shape: TileShape) -> Any:
                 for row in range(ROWS):
                     word = _load(builder, builder.add(rows[row], offset), _I32)
                     token = _splat(builder, word, shape.lanes)
-                    after.append([shape.dot(builder, shape.lanes, s, token, w) for s, w in zip(sums[row], weights, strict=True)])
+                    after.append(
+                        [shape.dot(builder, shape.lanes, s, token, w) for s, w in zip(sums[row], weights, strict=True)]
+                    )
                 return after
 
             sums = _accumulate(builder, steps, [list(starts) for _ in range(ROWS)], step)
@@ -108,7 +112,9 @@ def product_tile(shape: TileShape) -> Any:
                 scale = _splat(builder, _load(builder, row_scale, _F32, 4 * row), shape.lanes)
                 row_at = builder.add(c, builder.mul(c_stride, _number(row)))
                 for column in range(shape.vectors):
-                    scaled = builder.fmul(builder.fmul(builder.sitofp(sums[row][column], floats), scale), scales[column])
+                    scaled = builder.fmul(
+                        builder.fmul(builder.sitofp(sums[row][column], floats), scale), scales[column]
+                    )
                     _store(builder, builder.fadd(scaled, biases[column]), row_at, width * column)
             return _context.get_dummy_value()
 
@@ -127,8 +133,8 @@ def float_tile(lanes: int) -> Any:
     width = 4 * lanes
 
     @intrinsic
-    def tile(_typing, a, a_stride, b, b_stride, steps, c, c_stride):  # type: ignore[no-untyped-def]
-        def generate(_context, builder, _signature, arguments):  # type: ignore[no-untyped-def]
+    def tile(_typing, a, a_stride, b, b_stride, steps, c, c_stride):
+        def generate(_context, builder, _signature, arguments):
             a, a_stride, b, b_stride, steps, c, c_stride = arguments
             rows = [builder.add(a, builder.mul(a_stride, _number(row))) for row in range(ROWS)]
             zero = ir.Constant(floats, [0.0] * lanes)
@@ -155,7 +161,9 @@ def float_tile(lanes: int) -> Any:
     return tile
 
 
-def _accumulate(builder: Any, steps: Any, starts: list[list[Any]], step: Callable[..., list[list[Any]]]) -> list[list[Any]]:
+def _accumulate(
+    builder: Any, steps: Any, starts: list[list[Any]], step: Callable[..., list[list[Any]]]
+) -> list[list[Any]]:
     """Emit a loop of at least one step over sums that stay in registers; returns them after the last."""
     before = builder.block
     loop, after = builder.append_basic_block("step"), builder.append_basic_block("after")
@@ -199,4 +207,6 @@ def _store(builder: Any, value: Any, address: Any, offset: int) -> None:
 def _splat(builder: Any, value: Any, lanes: int) -> Any:
     vector = ir.VectorType(value.type, lanes)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(_I32, 0))
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes))
+    return builder.shuffle_vector(
+        first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes)
+    )

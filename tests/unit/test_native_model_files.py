@@ -1,0 +1,108 @@
+"""Which folders our own kernels take, and what is said of the others."""
+
+import hashlib
+import json
+
+import pytest
+
+from hartonomous_core.embedders.native.bert_files import MINILM, UnsupportedEncoder, read_config
+from hartonomous_resources.compute import text_model_download
+from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model, text_model_is_ready
+
+CONFIG = {
+    "model_type": "bert",
+    "num_hidden_layers": 12,
+    "hidden_size": 384,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+    "max_position_embeddings": 512,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An encoder's folder; only its weights are never read here."""
+    own = tmp_path / "my-bert"
+    own.mkdir()
+    (own / "model.safetensors").write_bytes(b"weights")
+    (own / "tokenizer.json").write_text("{}")
+    (own / "config.json").write_text(json.dumps(CONFIG))
+    return own
+
+
+def change(folder, **values):
+    (folder / "config.json").write_text(json.dumps(CONFIG | values))
+
+
+def test_the_published_model_is_taken_as_it_is(model_dir, text_model):
+    weights = model_dir / "all-MiniLM-L6-v2" / "model.safetensors"
+    assert (text_model.name, text_model.precision, text_model.bert) == ("all-MiniLM-L6-v2", "int8", MINILM)
+    assert (text_model.dimension, text_model.window_tokens, text_model.model_path) == (384, 256, weights)
+    assert text_model.artifact_hash == text_model_download.PINNED["model.safetensors"].sha256
+    assert text_model_is_ready(model_dir) == (True, f"all-MiniLM-L6-v2: {weights}")
+
+
+def test_a_folder_as_sentence_transformers_writes_it_is_computed(folder, tmp_path):
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 128}))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(
+        json.dumps({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False})
+    )
+    (folder / "modules.json").write_text(
+        json.dumps(
+            [{"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "Pooling", "Normalize")]
+        )
+    )
+    files = ensure_text_model(tmp_path / "models", model=str(folder))
+    assert (files.name, files.precision, files.dimension, files.window_tokens) == ("my-bert", "int8", 384, 128)
+    assert files.artifact_hash == hashlib.sha256(b"weights").hexdigest()
+    assert files.bert is not None and (files.bert.layers, files.bert.pooling) == (12, "cls")
+    assert text_model_is_ready(tmp_path / "models", model=str(folder))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model_type", "roberta"),
+        ("hidden_act", "relu"),
+        ("position_embedding_type", "relative_key"),
+        ("num_hidden_layers", 0),
+        ("num_hidden_layers", 10**9),
+        ("hidden_size", "384"),
+        ("hidden_size", 312),
+        ("num_attention_heads", 24),
+        ("intermediate_size", None),
+    ],
+)
+def test_an_encoder_of_another_kind_is_refused_and_what_to_do_is_said(folder, tmp_path, name, value):
+    change(folder, **{name: value})
+    with pytest.raises(TextModelError, match=r"cannot be computed: its .*; name an \.onnx file of it instead"):
+        ensure_text_model(tmp_path / "models", model=str(folder))
+
+
+def test_a_layer_behind_the_pooling_is_not_left_out_silently(folder):
+    (folder / "modules.json").write_text(json.dumps([{"type": "sentence_transformers.models.Dense"}]))
+    with pytest.raises(UnsupportedEncoder, match="module Dense"):
+        read_config(folder)
+
+
+def test_another_pooling_is_refused(folder):
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_max_tokens": True}))
+    with pytest.raises(UnsupportedEncoder, match="pooling_mode_max_tokens"):
+        read_config(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_configuration_that_is_no_object_is_refused(folder, tmp_path, content):
+    (folder / "config.json").write_text(content)
+    with pytest.raises(TextModelError, match="cannot be computed"):
+        ensure_text_model(tmp_path / "models", model=str(folder))
+
+
+@pytest.mark.parametrize("options", [{"engine": "onnxruntime"}, {"precision": "fp32"}])
+def test_what_the_kernels_do_not_compute_needs_an_onnx_file(folder, tmp_path, options):
+    with pytest.raises(TextModelError, match=r"has no model\.onnx: put one there"):
+        ensure_text_model(tmp_path / "models", model=str(folder), **options)
