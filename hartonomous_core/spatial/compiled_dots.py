@@ -38,7 +38,7 @@ def _dot(_: Any, vector: Any, weights: Any, count: Any, sums: Any) -> Any:
     def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
         vector, weights, count, sums = arguments
         zeros = ir.Constant(_SUMS, [0.0] * _LANES)
-        total = cgutils.alloca_once_value(builder, zeros)  # type: ignore[no-untyped-call]
+        total = cgutils.alloca_once_value(builder, zeros)
         builder.store(zeros, total)
         components = builder.inttoptr(vector, _FLOAT.as_pointer())
         rows = builder.inttoptr(weights, _SUMS.as_pointer())
@@ -57,6 +57,6 @@ def _dot(_: Any, vector: Any, weights: Any, count: Any, sums: Any) -> Any:
 @njit(void(types.Array(float32, 2, "C", readonly=True), float64[:, ::1], float64[:, ::1]), nogil=True)
 def _all_dots(vectors: Any, weights: Any, sums: Any) -> None:
     for row in range(len(vectors)):
-        _dot(  # type: ignore[call-arg]  # the first one is numba's own
+        _dot(  # the first one is numba's own
             vectors[row].ctypes.data, weights.ctypes.data, vectors.shape[1], sums[row].ctypes.data
         )

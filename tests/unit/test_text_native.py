@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,14 +92,20 @@ def make_small(tmp_path, text_model):
     return make
 
 
-def test_every_kernel_computes_the_arithmetic_of_the_model(kernel, text_model, tokenizer):
-    embedder = NativeTextEmbedder(text_model.model_path, text_model.tokenizer_path, MINILM, kernel=kernel)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_every_kernel_computes_the_arithmetic_of_the_model(kernel, layers, text_model, tokenizer):
+    """Of few layers: a sum in another order rounds some activation to its neighbour, which rounds more in the next layer."""
+    config = replace(MINILM, layers=layers)
+    embedder = NativeTextEmbedder(text_model.model_path, text_model.tokenizer_path, config, kernel=kernel)
     tensors = load_file(text_model.model_path)
-    expected = [sentence_vector(tensors, ids_of(tokenizer, text, 256), layers=6, heads=12) for text in TEXTS]
+    expected = [sentence_vector(tensors, ids_of(tokenizer, text, 256), layers=layers, heads=12) for text in TEXTS]
     cosines = (embedder.embed(TEXTS).vectors * np.array(expected)).sum(axis=1)
-    # A sum in another order may round an activation to its neighbour; where that token has an outlier, a little shows.
-    assert np.median(cosines) > 0.999999
-    assert cosines.min() > 0.9995
+    assert cosines.min() > 0.9999
+
+
+def test_every_kernel_gives_the_same_bits(kernel, text_model, embedder):
+    other = NativeTextEmbedder(text_model.model_path, text_model.tokenizer_path, MINILM, kernel=kernel)
+    np.testing.assert_array_equal(other.embed(TEXTS).vectors, embedder.embed(TEXTS).vectors)
 
 
 def test_every_kernel_computes_encoders_of_other_sizes(kernel, make_small, tokenizer):

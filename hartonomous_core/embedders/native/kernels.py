@@ -5,25 +5,24 @@ Each text's rows are worked on by themselves: no sum crosses a text, so a vector
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import config, njit, types
-from numba.extending import intrinsic, overload
+from llvmlite import ir
+from numba import config, njit
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.native import packing
 from hartonomous_core.embedders.native.bert_files import BertConfig
 from hartonomous_core.embedders.native.processor import KERNELS
-from hartonomous_core.embedders.native.tiles import ROWS, float_tile, product_tile
+from hartonomous_core.embedders.native.rows import gelu_row, norm_row, quantize_row, softmax_rows
+from hartonomous_core.embedders.native.tiles import ROWS, float_tile, product_tile, transposing_tile
 
-_TILES = {kernel.kind: product_tile(kernel.shape) for kernel in KERNELS.values()}
-_FLOAT_TILES = {kernel.kind: float_tile(kernel.shape.lanes) for kernel in KERNELS.values()}
-_COLUMNS = {kernel.kind: kernel.shape.columns for kernel in KERNELS.values()}
-_LANES = {kernel.kind: kernel.shape.lanes for kernel in KERNELS.values()}
-
-_FAST: dict[str, Any] = {"fastmath": True, "error_model": "numpy"}
-_f32 = np.float32
+_KERNELS = {kernel.kind: kernel for kernel in KERNELS.values()}
+_FAST: dict[str, Any] = {"error_model": "numpy"}
+_INFINITE = np.int32(0x7F800000)
 
 
 class Encoder(NamedTuple):
@@ -55,89 +54,98 @@ class Scratch(NamedTuple):
     scores: NDArray[np.float32]
 
 
-@intrinsic
-def _float_of_bits(_typing: Any, bits: Any) -> Any:
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], context.get_value_type(types.float32))
-
-    return types.float32(types.int32), generate
+def _row_intrinsic(matrix: Any, make: Callable[[Any], Any]) -> Any:
+    return make(ir.IntType(8 * np.dtype(_KERNELS[matrix.instance_class].activation).itemsize))
 
 
-@njit(**_FAST)
-def _exponential(x):
-    """e^x for x <= 0, relative error below 3e-6: a power of two times a polynomial; 0 below -87."""
-    x = max(x, _f32(-87.0))
-    power = np.floor(x * _f32(1.44269504) + _f32(0.5))
-    r = x - power * _f32(0.693147181)
-    near = _f32(1) + r * (
-        _f32(1) + r * (_f32(0.5) + r * (_f32(0.1666666) + r * (_f32(0.0416666) + r * _f32(0.0083333))))
-    )
-    return near * _float_of_bits((np.int32(power) + np.int32(127)) << np.int32(23))
-
-
-@njit(**_FAST)
-def _quantize(values, rows, width, activations, scales, zero):
+def _quantize(
+    matrix, values, rows, width, activations, scales, zero
+):  # pragma: no cover - numba compiles what `_quantize_with` returns
     """Round each row to [-127, 127] times a scale of its own; returns False where a value is infinite or not a number."""
-    bits = values.view(np.int32)
-    usable = True
-    for row in range(rows):
-        largest = np.int32(0)
-        for k in range(width):
-            largest = max(largest, bits[row, k] & np.int32(0x7FFFFFFF))
-        usable &= largest < np.int32(0x7F800000)
-        magnitude = _float_of_bits(largest) + _f32(1e-20)
-        scales[row] = magnitude / _f32(127)
-        inverse = _f32(127) / magnitude
-        for k in range(width):
-            activations[row, k] = np.int32(values[row, k] * inverse + _f32(128.5)) - np.int32(128) + zero
-    return usable
 
 
-@njit(**_FAST)
-def _gelu(values, rows, width):
-    """x * Phi(x), erf by Abramowitz and Stegun 7.1.26: absolute error below 1.5e-7."""
-    for row in range(rows):
-        for k in range(width):
-            x = values[row, k]
-            z = abs(x) * _f32(0.70710678)
-            t = _f32(1) / (_f32(1) + _f32(0.3275911) * z)
-            tail = t * (
-                _f32(0.254829592)
-                + t * (_f32(-0.284496736) + t * (_f32(1.421413741) + t * (_f32(-1.453152027) + t * _f32(1.061405429))))
+@overload(_quantize, jit_options=_FAST)
+def _quantize_with(matrix, values, rows, width, activations, scales, zero):
+    quantize_one = _row_intrinsic(matrix, quantize_row)
+
+    def quantize(matrix, values, rows, width, activations, scales, zero):
+        usable = True
+        for row in range(rows):
+            largest = quantize_one(
+                values.ctypes.data + row * values.strides[0],
+                width,
+                activations.ctypes.data + row * activations.strides[0],
+                scales.ctypes.data + row * 4,
+                zero,
             )
-            erf = _f32(1) - tail * _exponential(-z * z)
-            values[row, k] = _f32(0.5) * x + _f32(0.5) * abs(x) * erf
+            usable &= largest < _INFINITE
+        return usable
+
+    return quantize
 
 
-@njit(**_FAST)
-def _add_and_norm(update, hidden, norm, rows, epsilon):
-    """hidden = LayerNorm(hidden + update)."""
-    width = norm.shape[1]
-    for row in range(rows):
-        total = _f32(0)
-        for k in range(width):
-            both = update[row, k] + hidden[row, k]
-            hidden[row, k] = both
-            total += both
-        mean = total / _f32(width)
-        squares = _f32(0)
-        for k in range(width):
-            distance = hidden[row, k] - mean
-            squares += distance * distance
-        inverse = _f32(1) / np.sqrt(squares / _f32(width) + epsilon)
-        for k in range(width):
-            hidden[row, k] = (hidden[row, k] - mean) * inverse * norm[0, k] + norm[1, k]
+def _gelu(matrix, values, rows, width, activations, scales, zero):  # pragma: no cover - as `_quantize`
+    """Replace each value by its GELU, then as `_quantize`."""
 
 
-def _multiply(
-    activations, scales, rows, matrix, layer, out
-):  # pragma: no cover - numba compiles what `_multiply_with` returns
+@overload(_gelu, jit_options=_FAST)
+def _gelu_with(matrix, values, rows, width, activations, scales, zero):
+    gelu_one = _row_intrinsic(matrix, gelu_row)
+
+    def gelu(matrix, values, rows, width, activations, scales, zero):
+        usable = True
+        for row in range(rows):
+            largest = gelu_one(
+                values.ctypes.data + row * values.strides[0],
+                width,
+                activations.ctypes.data + row * activations.strides[0],
+                scales.ctypes.data + row * 4,
+                zero,
+            )
+            usable &= largest < _INFINITE
+        return usable
+
+    return gelu
+
+
+def _add_and_norm(
+    matrix, update, hidden, norm, epsilon, rows, activations, scales, zero
+):  # pragma: no cover - as `_quantize`
+    """hidden = LayerNorm(hidden + update), then as `_quantize`."""
+
+
+@overload(_add_and_norm, jit_options=_FAST)
+def _add_and_norm_with(matrix, update, hidden, norm, epsilon, rows, activations, scales, zero):
+    norm_one = _row_intrinsic(matrix, norm_row)
+
+    def add_and_norm(matrix, update, hidden, norm, epsilon, rows, activations, scales, zero):
+        usable = True
+        for row in range(rows):
+            largest = norm_one(
+                update.ctypes.data + row * update.strides[0],
+                hidden.ctypes.data + row * hidden.strides[0],
+                norm.ctypes.data,
+                norm.ctypes.data + norm.strides[0],
+                epsilon,
+                norm.shape[1],
+                activations.ctypes.data + row * activations.strides[0],
+                scales.ctypes.data + row * 4,
+                zero,
+            )
+            usable &= largest < _INFINITE
+        return usable
+
+    return add_and_norm
+
+
+def _multiply(activations, scales, rows, matrix, layer, out):  # pragma: no cover - as `_quantize`
     """out = activations @ matrices of the layer, with bias, float32."""
 
 
 @overload(_multiply, jit_options=_FAST)
 def _multiply_with(activations, scales, rows, matrix, layer, out):
-    tile, columns = _TILES[matrix.instance_class], _COLUMNS[matrix.instance_class]
+    shape = _KERNELS[matrix.instance_class].shape
+    tile, columns = product_tile(shape), shape.columns
 
     def multiply(activations, scales, rows, matrix, layer, out):
         weights, correction = matrix.weights[layer], matrix.correction[layer]
@@ -161,63 +169,62 @@ def _multiply_with(activations, scales, rows, matrix, layer, out):
     return multiply
 
 
-def _attend(matrix, wide, starts, heads, keys, scores, out):  # pragma: no cover - as `_multiply`
-    """Softmax attention of each text and head; `wide` holds queries (scaled), keys and values side by side."""
+def _attend(matrix, wide, width, starts, heads, scratch):  # pragma: no cover - as `_quantize`
+    """Softmax attention of each text and head into scratch.update; `wide` holds queries (scaled), keys and values side by side.
+
+    Returns False where a key is infinite or not a number: a weight of 0 could hide it; queries and values show in the result.
+    """
 
 
 @overload(_attend, jit_options=_FAST)
-def _attend_with(matrix, wide, starts, heads, keys, scores, out):
-    tile, lanes = _FLOAT_TILES[matrix.instance_class], _LANES[matrix.instance_class]
+def _attend_with(matrix, wide, width, starts, heads, scratch):
+    lanes = _KERNELS[matrix.instance_class].shape.lanes
+    multiply, multiply_scaled = float_tile(lanes, scaled=False), float_tile(lanes, scaled=True)
+    transpose, softmax = transposing_tile(lanes), softmax_rows(ROWS)
     columns = 2 * lanes
 
-    def attend(matrix, wide, starts, heads, keys, scores, out):
-        width = out.shape[1]
+    def attend(matrix, wide, width, starts, heads, scratch):
         size = width // heads
-        stride, out_stride = wide.strides[0], out.strides[0]
+        stride, out_stride, score_stride = wide.strides[0], scratch.update.strides[0], scratch.scores.strides[0]
+        keys, scores, inverses = scratch.keys.ctypes.data, scratch.scores.ctypes.data, scratch.scales.ctypes.data
+        largest = np.int32(0)
         for text in range(len(starts) - 1):
             first = starts[text]
             count = starts[text + 1] - first
-            padded = (count + columns - 1) // columns * columns
             for head in range(heads):
-                at = head * size
-                for j in range(count):
-                    for d in range(size):
-                        keys[d, j] = wide[first + j, width + at + d]
-                queries = wide.ctypes.data + first * stride + at * 4
+                queries = wide.ctypes.data + first * stride + head * size * 4
                 values = queries + 8 * width
-                for i in range(0, count, ROWS):
-                    for j in range(0, padded, columns):
-                        tile(
-                            queries + i * stride,
+                out = scratch.update.ctypes.data + first * out_stride + head * size * 4
+                for j in range(0, count, lanes):  # blocks of `columns` keys, each dimension's side by side
+                    block = keys + j // columns * columns * size * 4 + j % columns * 4
+                    for d in range(0, size, lanes):
+                        bits = transpose(
+                            queries + 4 * width + j * stride + d * 4,
                             stride,
-                            keys.ctypes.data + j * 4,
-                            keys.strides[0],
-                            size,
-                            scores.ctypes.data + j * 4,
-                            scores.strides[0],
+                            count - j,
+                            block + d * columns * 4,
+                            columns * 4,
                         )
-                    for row in range(min(ROWS, count - i)):
-                        largest = _f32(-3e38)
-                        for j in range(count):
-                            largest = max(largest, scores[row, j])
-                        total = _f32(0)
-                        for j in range(count):
-                            weight = _exponential(scores[row, j] - largest)
-                            scores[row, j] = weight
-                            total += weight
-                        inverse = _f32(1) / total
-                        for j in range(count):
-                            scores[row, j] *= inverse
+                        largest = max(largest, bits)
+                for i in range(0, count, ROWS):
+                    for j in range(0, count, columns):
+                        block = keys + j * size * 4
+                        multiply(
+                            queries + i * stride, stride, block, columns * 4, size, scores + j * 4, score_stride, 0
+                        )
+                    softmax(scores, score_stride, count, inverses)
                     for d in range(0, size, columns):
-                        tile(
-                            scores.ctypes.data,
-                            scores.strides[0],
+                        multiply_scaled(
+                            scores,
+                            score_stride,
                             values + d * 4,
                             stride,
                             count,
-                            out.ctypes.data + (first + i) * out_stride + (at + d) * 4,
+                            out + i * out_stride + d * 4,
                             out_stride,
+                            inverses,
                         )
+        return largest < _INFINITE
 
     return attend
 
@@ -228,36 +235,41 @@ def hidden_states(ids, starts, encoder, scratch):
 
     ids: int64 (tokens,), of all texts, each between 0 and the number of words; starts: int64 (texts + 1,), where each text begins, and the end.
     """
-    hidden, update, wide, activations, scales, keys, scores = scratch
-    tokens, width = len(ids), encoder.words.shape[1]
+    hidden, update, wide, activations, scales = (
+        scratch.hidden,
+        scratch.update,
+        scratch.wide,
+        scratch.activations,
+        scratch.scales,
+    )
+    tokens, width, inner = len(ids), encoder.words.shape[1], encoder.widened.bias.shape[1]
+    kind, epsilon, zero = encoder.attended, encoder.epsilon, encoder.zero
     for text in range(len(starts) - 1):
         for row in range(starts[text], starts[text + 1]):
-            for k in range(width):
-                hidden[row, k] = encoder.words[ids[row], k]
-                update[row, k] = encoder.positions[row - starts[text], k]
-    _add_and_norm(update, hidden, encoder.embedding_norm, tokens, encoder.epsilon)
-    usable = True
+            hidden[row, :width] = encoder.words[ids[row]]
+            update[row, :width] = encoder.positions[row - starts[text]]
+    usable = _add_and_norm(kind, update, hidden, encoder.embedding_norm, epsilon, tokens, activations, scales, zero)
     for layer in range(encoder.attention_norms.shape[0]):
-        usable &= _quantize(hidden, tokens, width, activations, scales, encoder.zero)
         _multiply(activations, scales, tokens, encoder.query_key_value, layer, wide)
-        _attend(encoder.attended, wide, starts, encoder.heads, keys, scores, update)
-        usable &= _quantize(update, tokens, width, activations, scales, encoder.zero)
+        usable &= _attend(kind, wide, width, starts, encoder.heads, scratch)
+        usable &= _quantize(kind, update, tokens, width, activations, scales, zero)
         _multiply(activations, scales, tokens, encoder.attended, layer, update)
-        _add_and_norm(update, hidden, encoder.attention_norms[layer], tokens, encoder.epsilon)
-        usable &= _quantize(hidden, tokens, width, activations, scales, encoder.zero)
+        usable &= _add_and_norm(
+            kind, update, hidden, encoder.attention_norms[layer], epsilon, tokens, activations, scales, zero
+        )
         _multiply(activations, scales, tokens, encoder.widened, layer, wide)
-        inner = encoder.widened.bias.shape[1]
-        _gelu(wide, tokens, inner)
-        usable &= _quantize(wide, tokens, inner, activations, scales, encoder.zero)
+        usable &= _gelu(kind, wide, tokens, inner, activations, scales, zero)
         _multiply(activations, scales, tokens, encoder.narrowed, layer, update)
-        _add_and_norm(update, hidden, encoder.output_norms[layer], tokens, encoder.epsilon)
+        usable &= _add_and_norm(
+            kind, update, hidden, encoder.output_norms[layer], epsilon, tokens, activations, scales, zero
+        )
     return usable
 
 
 def new_scratch(tokens: int, window_tokens: int, sizes: BertConfig, activation: str) -> Scratch:
     """Return room for a chunk of up to `tokens` tokens, in texts of up to `window_tokens`. activation: the dtype of the kernel's activations."""
     rows, wide = tokens + ROWS, max(3 * sizes.width, sizes.inner)
-    columns = window_tokens + 2 * max(_LANES.values())
+    columns = window_tokens + 2 * max(kernel.shape.lanes for kernel in KERNELS.values())
     return Scratch(
         hidden=np.zeros((rows, sizes.width), np.float32),
         update=np.zeros((rows, sizes.width), np.float32),
