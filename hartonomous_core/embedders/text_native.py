@@ -27,7 +27,7 @@ from hartonomous_core.embedders.unit_vectors import unit_rows
 ARITHMETIC = "int8-1"
 """Names what is computed, as a part of a model's identity; counts up with every change of the vectors."""
 
-_CHUNK_TOKENS = 128
+_CHUNK_TOKENS = 180
 """Tokens that one core works on at a time: their activations stay in its cache."""
 _BATCH_TOKENS = 1 << 15
 _TEXTS_AT_ONCE = 4096

@@ -43,7 +43,13 @@ class Encoder(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for one chunk of texts; `hidden` holds the result. Rows beyond the chunk's are touched."""
+    """Room for one chunk of texts; `hidden` holds the result. All are contiguous.
+
+    Rows, of the first five: those of the chunk and ROWS - 1 beyond. hidden, update: (rows, width); wide: (rows, at least the greater of inner width
+    and 3 * width), fastest where a row is 64 bytes longer than a multiple of 128 and begins at a multiple of 64: rows that lie a power of two apart
+    share a few lines of the cache. activations: (rows, inner width); keys: (width of a head, longest), scores: (ROWS, longest), where longest is
+    that of the longest text, rounded up to a multiple of 32.
+    """
 
     hidden: NDArray[np.float32]
     update: NDArray[np.float32]
@@ -54,91 +60,9 @@ class Scratch(NamedTuple):
     scores: NDArray[np.float32]
 
 
-def _row_intrinsic(matrix: Any, make: Callable[[Any], Any]) -> Any:
-    return make(ir.IntType(8 * np.dtype(_KERNELS[matrix.instance_class].activation).itemsize))
-
-
-def _quantize(
-    matrix, values, rows, width, activations, scales, zero
-):  # pragma: no cover - numba compiles what `_quantize_with` returns
-    """Round each row to [-127, 127] times a scale of its own; returns False where a value is infinite or not a number."""
-
-
-@overload(_quantize, jit_options=_FAST)
-def _quantize_with(matrix, values, rows, width, activations, scales, zero):
-    quantize_one = _row_intrinsic(matrix, quantize_row)
-
-    def quantize(matrix, values, rows, width, activations, scales, zero):
-        usable = True
-        for row in range(rows):
-            largest = quantize_one(
-                values.ctypes.data + row * values.strides[0],
-                width,
-                activations.ctypes.data + row * activations.strides[0],
-                scales.ctypes.data + row * 4,
-                zero,
-            )
-            usable &= largest < _INFINITE
-        return usable
-
-    return quantize
-
-
-def _gelu(matrix, values, rows, width, activations, scales, zero):  # pragma: no cover - as `_quantize`
-    """Replace each value by its GELU, then as `_quantize`."""
-
-
-@overload(_gelu, jit_options=_FAST)
-def _gelu_with(matrix, values, rows, width, activations, scales, zero):
-    gelu_one = _row_intrinsic(matrix, gelu_row)
-
-    def gelu(matrix, values, rows, width, activations, scales, zero):
-        usable = True
-        for row in range(rows):
-            largest = gelu_one(
-                values.ctypes.data + row * values.strides[0],
-                width,
-                activations.ctypes.data + row * activations.strides[0],
-                scales.ctypes.data + row * 4,
-                zero,
-            )
-            usable &= largest < _INFINITE
-        return usable
-
-    return gelu
-
-
-def _add_and_norm(
-    matrix, update, hidden, norm, epsilon, rows, activations, scales, zero
-):  # pragma: no cover - as `_quantize`
-    """hidden = LayerNorm(hidden + update), then as `_quantize`."""
-
-
-@overload(_add_and_norm, jit_options=_FAST)
-def _add_and_norm_with(matrix, update, hidden, norm, epsilon, rows, activations, scales, zero):
-    norm_one = _row_intrinsic(matrix, norm_row)
-
-    def add_and_norm(matrix, update, hidden, norm, epsilon, rows, activations, scales, zero):
-        usable = True
-        for row in range(rows):
-            largest = norm_one(
-                update.ctypes.data + row * update.strides[0],
-                hidden.ctypes.data + row * hidden.strides[0],
-                norm.ctypes.data,
-                norm.ctypes.data + norm.strides[0],
-                epsilon,
-                norm.shape[1],
-                activations.ctypes.data + row * activations.strides[0],
-                scales.ctypes.data + row * 4,
-                zero,
-            )
-            usable &= largest < _INFINITE
-        return usable
-
-    return add_and_norm
-
-
-def _multiply(activations, scales, rows, matrix, layer, out):  # pragma: no cover - as `_quantize`
+def _multiply(
+    activations, scales, rows, matrix, layer, out
+):  # pragma: no cover - numba compiles what `_multiply_with` returns
     """out = activations @ matrices of the layer, with bias, float32."""
 
 
@@ -169,7 +93,78 @@ def _multiply_with(activations, scales, rows, matrix, layer, out):
     return multiply
 
 
-def _attend(matrix, wide, width, starts, heads, scratch):  # pragma: no cover - as `_quantize`
+def _row_intrinsic(matrix: Any, make: Callable[[Any], Any]) -> Any:
+    return make(ir.IntType(8 * np.dtype(_KERNELS[matrix.instance_class].activation).itemsize))
+
+
+def _every_row(matrix: Any, make: Callable[[Any], Any]) -> Any:
+    one = _row_intrinsic(matrix, make)
+
+    def every(matrix, values, rows, width, activations, scales, zero):
+        usable = True
+        for row in range(rows):
+            largest = one(
+                values.ctypes.data + row * values.strides[0],
+                width,
+                activations.ctypes.data + row * activations.strides[0],
+                scales.ctypes.data + row * 4,
+                zero,
+            )
+            usable &= largest < _INFINITE
+        return usable
+
+    return every
+
+
+def _quantize(matrix, values, rows, width, activations, scales, zero):  # pragma: no cover - as `_multiply`
+    """Round each row to [-127, 127] times a scale of its own; returns False where a value is infinite or not a number."""
+
+
+@overload(_quantize, jit_options=_FAST)
+def _quantize_with(matrix, values, rows, width, activations, scales, zero):
+    return _every_row(matrix, quantize_row)
+
+
+def _gelu(matrix, values, rows, width, activations, scales, zero):  # pragma: no cover - as `_multiply`
+    """Replace each value by its GELU, then as `_quantize`."""
+
+
+@overload(_gelu, jit_options=_FAST)
+def _gelu_with(matrix, values, rows, width, activations, scales, zero):
+    return _every_row(matrix, gelu_row)
+
+
+def _add_and_norm(
+    matrix, update, hidden, norm, epsilon, rows, activations, scales, zero
+):  # pragma: no cover - as `_multiply`
+    """hidden = LayerNorm(hidden + update), then as `_quantize`."""
+
+
+@overload(_add_and_norm, jit_options=_FAST)
+def _add_and_norm_with(matrix, update, hidden, norm, epsilon, rows, activations, scales, zero):
+    norm_one = _row_intrinsic(matrix, norm_row)
+
+    def add_and_norm(matrix, update, hidden, norm, epsilon, rows, activations, scales, zero):
+        usable = True
+        for row in range(rows):
+            largest = norm_one(
+                update.ctypes.data + row * update.strides[0],
+                hidden.ctypes.data + row * hidden.strides[0],
+                norm.ctypes.data,
+                norm.ctypes.data + norm.strides[0],
+                epsilon,
+                norm.shape[1],
+                activations.ctypes.data + row * activations.strides[0],
+                scales.ctypes.data + row * 4,
+                zero,
+            )
+            usable &= largest < _INFINITE
+        return usable
+
+    return add_and_norm
+
+
+def _attend(matrix, wide, width, starts, heads, scratch):  # pragma: no cover - as `_multiply`
     """Softmax attention of each text and head into scratch.update; `wide` holds queries (scaled), keys and values side by side.
 
     Returns False where a key is infinite or not a number: a weight of 0 could hide it; queries and values show in the result.
@@ -268,14 +263,19 @@ def hidden_states(ids, starts, encoder, scratch):
 
 def new_scratch(tokens: int, window_tokens: int, sizes: BertConfig, activation: str) -> Scratch:
     """Return room for a chunk of up to `tokens` tokens, in texts of up to `window_tokens`. activation: the dtype of the kernel's activations."""
-    rows, wide = tokens + ROWS, max(3 * sizes.width, sizes.inner)
-    columns = window_tokens + 2 * max(kernel.shape.lanes for kernel in KERNELS.values())
+    rows, longest = tokens + ROWS, -(-window_tokens // 32) * 32
+
+    def floats(*shape: int) -> NDArray[np.float32]:
+        return packing.aligned(shape, np.float32)
+
     return Scratch(
-        hidden=np.zeros((rows, sizes.width), np.float32),
-        update=np.zeros((rows, sizes.width), np.float32),
-        wide=np.zeros((rows, wide), np.float32),
-        activations=np.zeros((rows, max(sizes.width, sizes.inner)), activation),
-        scales=np.zeros(rows, np.float32),
-        keys=np.zeros((sizes.width // sizes.heads, columns), np.float32),
-        scores=np.zeros((ROWS, columns), np.float32),
+        hidden=floats(rows, sizes.width),
+        update=floats(rows, sizes.width),
+        wide=floats(
+            rows, max(3 * sizes.width, sizes.inner) + 16
+        ),  # rows a power of 2 apart would share a few sets of the cache
+        activations=packing.aligned((rows, max(sizes.width, sizes.inner)), activation),
+        scales=floats(rows),
+        keys=floats(sizes.width // sizes.heads, longest),
+        scores=floats(ROWS, longest),
     )

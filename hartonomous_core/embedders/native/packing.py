@@ -83,7 +83,7 @@ def pack(matrices: Sequence[QuantizedMatrix], kind: type[Any], columns: int, zer
     width = np.int16 if kind in (Avx2Matrix, PlainMatrix) else np.int8
     inner = 4 // np.dtype(width).itemsize
     total, inputs = matrices[0].values.shape
-    weights = _aligned((len(matrices), total // columns, inputs // inner, columns * inner), width)
+    weights = aligned((len(matrices), total // columns, inputs // inner, columns * inner), width)
     for layer, matrix in enumerate(matrices):
         tiles = matrix.values.reshape(total // columns, columns, inputs // inner, inner)
         weights[layer] = tiles.transpose(0, 2, 1, 3).reshape(weights.shape[1:])
@@ -95,10 +95,10 @@ def pack(matrices: Sequence[QuantizedMatrix], kind: type[Any], columns: int, zer
     )
 
 
-def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """An array that begins at a multiple of 64 bytes: a vector of weights then never straddles two cache lines."""
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an array of zeros that begins at a multiple of 64 bytes: a vector of weights then never straddles two cache lines."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    memory = np.empty(size + 64, np.uint8)
+    memory = np.zeros(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     array: NDArray[Any] = memory[start : start + size].view(dtype).reshape(shape)
     return array
