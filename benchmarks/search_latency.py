@@ -22,7 +22,6 @@ from documentation import documentation
 from numpy.typing import NDArray
 
 K = 10
-QUESTIONS_SEED = 13
 ROWS_PER_TRANSACTION = 5000
 RUNS_OF_COMMAND = 5
 MEBIBYTE = 1024**2
@@ -34,6 +33,7 @@ def main() -> int:
     parser = arguments(__doc__, data=False)
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--no-peer", action="store_true", help="without usearch alone, whose build takes minutes")
     parser.add_argument(
         "--documentation", type=Path, default=Path("/usr/share/doc"), help="folder of Debian's documents"
     )
@@ -54,19 +54,15 @@ def measure(options: Any) -> list[Figure]:
     from hartonomous_resources.resources import open_resources
 
     with closing(open_resources()) as resources:
-        texts, vectors = documentation(resources, options.vectors, options.documentation, options.cache)
-        asked, queries = documentation(
-            resources, options.questions, options.documentation, options.cache, QUESTIONS_SEED
+        (texts, vectors), (asked, queries) = documentation(
+            resources, options.vectors, options.questions, options.documentation, options.cache
         )
-        known = set(texts)
-        new = np.array([text not in known for text in asked])
-        asked, queries = [text for text in asked if text not in known], queries[new]
         note(
             f"{len(texts):,} texts, {sum(map(len, texts)) / len(texts):.0f} characters on average, {len(asked)} others as questions"
         )
         model_id = fill(resources, texts, vectors)
         note("the home is filled")
-        figures = compare(resources, model_id, vectors, queries)
+        figures = compare(resources, model_id, vectors, queries, options.no_peer)
         figures += whole_searches(resources, asked)
     return figures + commands(asked)
 
@@ -93,9 +89,13 @@ def fill(resources: Any, texts: Sequence[str], vectors: Vectors) -> int:
     return int(model_id)
 
 
-def compare(resources: Any, model_id: int, vectors: Vectors, queries: Vectors) -> list[Figure]:
-    """The index of the product, exact NumPy and usearch alone, on the same vectors and questions."""
+def compare(resources: Any, model_id: int, vectors: Vectors, queries: Vectors, without_usearch: bool) -> list[Figure]:
+    """The index of the product, its comparison with all rows, exact NumPy and usearch alone, on the same vectors and questions."""
     from usearch.index import Index
+
+    from hartonomous_resources.database.searchable_atoms import NO_FILTER
+    from hartonomous_resources.vectors.filling import space_now
+    from hartonomous_resources.vectors.ranking import Question, nearest_of
 
     def by_numpy(query: Vectors) -> list[int]:
         scores = vectors @ query
@@ -106,13 +106,25 @@ def compare(resources: Any, model_id: int, vectors: Vectors, queries: Vectors) -
         with resources.database.read() as unit_of_work:
             return [hit.atom_id for hit in resources.vectors.nearest(unit_of_work, 0, model_id, query, K)]
 
+    def by_all_rows(query: Vectors) -> list[int]:
+        with resources.database.read() as unit_of_work:
+            now = space_now(unit_of_work, model_id)
+            segments, young = resources.vectors._rows(unit_of_work, now, 0)
+            question = Question(now.space, 0, query, K, NO_FILTER)
+            return [
+                hit.atom_id
+                for hit in nearest_of(unit_of_work, question, [*(segment.of_tenant(0) for segment in segments), *young])
+            ]
+
     before, started = resident(), time.perf_counter()
     with resources.database.read() as unit_of_work:
         merge = resources.vectors.merge(unit_of_work, model_id)
     built = time.perf_counter() - started
+    note(f"merged, {merge.graphs} graphs")
     n = f"{len(vectors):,} vectors"
     figures = [
         Figure(f"search matrix of {n}: build, measured and fsynced", built, "s"),
+        Figure(f"search matrix of {n}: graphs in it", merge.graphs),
         Figure(f"search matrix of {n}: file", merge.byte_length / MEBIBYTE, "MiB"),
         Figure(f"search matrix of {n}: recall of the rows that are looked at first", merge.recall, "", at_least=0.99),
     ]
@@ -125,8 +137,16 @@ def compare(resources: Any, model_id: int, vectors: Vectors, queries: Vectors) -
     figures.append(
         Figure(f"nearest {K} of {n}, the product: memory above before", (resident() - before) / MEBIBYTE, "MiB")
     )
+    if merge.graphs:
+        note("all rows")
+        found = timed(
+            f"nearest {K} of {n}, all rows in a byte a component", by_all_rows, queries, figures, at_most=60.0
+        )
+        figures.append(Figure("the same: recall", recall(vectors, queries, nearest, found), "", at_least=0.99))
     note("exact NumPy")
     timed(f"nearest {K} of {n}, exact NumPy (float32)", by_numpy, queries, figures)
+    if without_usearch:
+        return figures
     note("usearch alone")
     before, started = resident(), time.perf_counter()
     index = Index(ndim=vectors.shape[1], metric="cos", dtype="f16")
