@@ -15,8 +15,8 @@ ON MATCH SET n = row[2], n += $times[row[3]];
 // name: write_edges
 // A row is tenant, number of the end, and of each edge the number of its start, the place of what many have, and what it has itself: many
 // edges end at one source or run, which is looked up once. An edge whose ends are not both there is not written: what brings the missing
-// end writes it. All properties are set at once: where that was done in two steps, the second put back what the first took away, and an
-// edge that was there already cost half as much again.
+// end writes it. All properties are set at once: of two steps the first would take away what the second puts back, and the server would
+// write what has not changed.
 UNWIND $rows AS row
 MATCH (b:__END__ {tenantId: row[0], number: row[1]})
 UNWIND row[2] AS edge
