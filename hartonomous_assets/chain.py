@@ -82,6 +82,7 @@ def run_stages(
                 stage_report.error = None
                 stage_report.add(progress, time.monotonic() - started)
                 waits = waits or progress.others_are_working
+                worked = worked or progress.is_unfinished
                 if progress.counts:
                     worked = True
                     log_step(work, stage, progress.counts)

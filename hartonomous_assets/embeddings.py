@@ -1,7 +1,10 @@
 """Stage `atom_embeddings`: claims GenerateEmbedding jobs, embeds their atoms, publishes AtomsEmbedded; does jobs of other types beside them."""
 
 import json
+from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,8 +12,17 @@ from pathlib import Path
 import dagster as dg
 
 from hartonomous_assets.handled_jobs import do_one_of_each_type
-from hartonomous_assets.job_claims import complete, has_jobs, refuse, work_on_jobs
-from hartonomous_assets.stage import IDLE, Progress, Stage, StageUnavailable, Work, hour_table
+from hartonomous_assets.job_claims import (
+    attempt,
+    claim,
+    complete,
+    give_up_exhausted,
+    goes_alone,
+    has_jobs,
+    refuse,
+    release,
+)
+from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work, hour_table
 from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.clock import timestamp
@@ -28,36 +40,66 @@ from hartonomous_resources.work.publishing import publish
 
 _SETTINGS = Settings()
 
+_WORTH_OVERLAPPING = 48
+"""A batch of fewer texts is computed in a moment: nothing else is done meanwhile."""
+
 
 def steps(work: Work) -> Generator[Progress]:
     """Do a job of each other type and embed a batch of atoms, in each step."""
-    embedding = _embedding_steps(work)
-    while True:
-        handled = do_one_of_each_type(work)
-        embedded = next(embedding)
-        yield Progress({**embedded.counts, **handled.counts})
+    with closing(_embedding_steps(work)) as embedding:
+        while True:
+            handled = do_one_of_each_type(work)
+            embedded = next(embedding)
+            yield Progress({**embedded.counts, **handled.counts}, is_unfinished=embedded.is_unfinished)
 
 
 def _embedding_steps(work: Work) -> Generator[Progress]:
-    """Claim a batch of jobs, embed their atoms, complete them. Models are loaded for the first job, not before."""
-    settings, database = work.resources.settings, work.resources.database
+    """Claim a batch of jobs, embed their atoms, complete them. Models are loaded for the first job, not before.
+
+    A thread computes one batch while this one writes the batch before it, and the other stages do their steps. A batch that is hardly
+    worth that is finished in the step that claims it.
+    """
+    settings = work.resources.settings
     models: dict[int, ModelIdentity] | None = None
-    while True:
-        if not (settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING)):
-            yield IDLE
-            continue
-        if models is None:
-            try:
-                found = work.resources.compute.models()
-            except ComputeUnavailable as error:
-                raise StageUnavailable(str(error)) from error
-            models = transact(database, partial(activate_embedding_models, models=found))
-        embed = partial(_embed_jobs, work, models)
-        yield work_on_jobs(work, GENERATE_EMBEDDING, settings.embedding_batch_size, embed, models)
+    begun: deque[_Begun] = deque()
+    with ThreadPoolExecutor(1, "embedding") as thread:
+        try:
+            while True:
+                done: Counter[str] = Counter()
+                goes_on = False
+                if settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING):
+                    if models is None:
+                        models = _load_models(work)
+                    done["dead-lettered"] += give_up_exhausted(work, GENERATE_EMBEDDING)
+                    size = settings.embedding_batch_size
+                    jobs = claim(work, GENERATE_EMBEDDING, size, models, tried_before=not begun)
+                    if jobs:
+                        begin = partial(_begin, work, models, thread, jobs)
+                        if batch := attempt(work, GENERATE_EMBEDDING, jobs, begin):
+                            begun.append(batch)
+                        else:
+                            done["failed attempts"] += len(jobs)
+                        goes_on = len(jobs) >= min(size, _WORTH_OVERLAPPING) and not goes_alone(jobs[0])
+                while len(begun) > goes_on:
+                    done.update(_finish(work, begun[0]))
+                    begun.popleft()
+                yield Progress(dict(+done), is_unfinished=bool(begun))
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+            if claimed := [job for batch in begun for job in batch.jobs]:
+                release(work, claimed)
+
+
+def _load_models(work: Work) -> dict[int, ModelIdentity]:
+    try:
+        found = work.resources.compute.models()
+    except ComputeUnavailable as error:
+        raise StageUnavailable(str(error)) from error
+    return transact(work.resources.database, partial(activate_embedding_models, models=found))
 
 
 @dataclass
-class _Batch:
+class _Sorted:
     """Claimed jobs by what becomes of them: they need vectors, are done already (by result), or are refused (by reason)."""
 
     ready: list[ClaimedJob] = field(default_factory=list)
@@ -67,54 +109,89 @@ class _Batch:
     """Which atoms each model embeds, by ModelId."""
 
 
-def _embed_jobs(work: Work, models: Mapping[int, ModelIdentity], jobs: Sequence[ClaimedJob]) -> Progress:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A batch of claimed jobs whose vectors, by ModelId, are being computed."""
+
+    jobs: Sequence[ClaimedJob]
+    atoms: Mapping[int | None, AtomToEmbed]
+    models: Mapping[int, ModelIdentity]
+    by_fate: _Sorted
+    vectors: "Future[dict[int, Embeddings]]"
+
+
+def _begin(
+    work: Work, models: Mapping[int, ModelIdentity], thread: ThreadPoolExecutor, jobs: Sequence[ClaimedJob]
+) -> _Begun:
+    """Read the atoms of jobs, and have the thread embed them."""
     ids = json.dumps(list({job["atomId"] for job in jobs}))
     atoms: dict[int | None, AtomToEmbed] = {
         row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
     }
-    batch = _sort_jobs(jobs, atoms, models)
+    by_fate = _sort_jobs(jobs, atoms, models)
     log_atoms(
         work,
         "atom_embeddings",
         GENERATING,
         (
             {"AtomId": job["atomId"], "Modality": atoms[job["atomId"]]["modality"], "TenantId": job["tenantId"]}
-            for job in batch.ready
+            for job in by_fate.ready
         ),
     )
+    texts = {models[i]: [atom["text"] or "" for atom in of_model] for i, of_model in by_fate.atoms_by_model.items()}
+
+    def embed() -> dict[int, Embeddings]:
+        compute = work.resources.compute
+        return {i: compute.embed(models[i], texts[models[i]]) for i in by_fate.atoms_by_model}
+
+    return _Begun(jobs, atoms, models, by_fate, thread.submit(embed))
+
+
+def _finish(work: Work, batch: _Begun) -> dict[str, int]:
+    """Wait for the vectors of a batch, store them and complete its jobs; returns counts."""
+    done = attempt(work, GENERATE_EMBEDDING, batch.jobs, partial(_store, work, batch))
+    return {"failed attempts": len(batch.jobs)} if done is None else done
+
+
+def _store(work: Work, batch: _Begun) -> dict[str, int]:
+    by_fate, atoms = batch.by_fate, batch.atoms
     try:
-        embedded = {
-            model_id: work.resources.compute.embed(models[model_id], [atom["text"] or "" for atom in of_model])
-            for model_id, of_model in batch.atoms_by_model.items()
-        }
+        embedded = batch.vectors.result()
     except ComputeUnavailable as error:
         raise StageUnavailable(str(error)) from error
 
     def store(unit_of_work: UnitOfWork) -> None:
         for model_id, vectors in embedded.items():
-            _insert_embeddings(unit_of_work, work, model_id, batch.atoms_by_model[model_id], vectors)
-        complete(unit_of_work, work, batch.ready)
-        for result, of_result in batch.finished.items():
+            _insert_embeddings(unit_of_work, work, model_id, by_fate.atoms_by_model[model_id], vectors)
+        complete(unit_of_work, work, by_fate.ready)
+        for result, of_result in by_fate.finished.items():
             complete(unit_of_work, work, of_result, result)
-        for reason, of_reason in batch.refused.items():
+        for reason, of_reason in by_fate.refused.items():
             refuse(unit_of_work, work, of_reason, reason)
-        if of_every_model := [atoms[job["atomId"]]["atomId"] for job in batch.ready if job["modelId"] is None]:
-            queue_for_other_models(unit_of_work, models, of_every_model)
-        publish(unit_of_work, "AtomsEmbedded", [job for job in jobs if _is_of_its_tenant(job, atoms)], work.run_id)
+        if of_every_model := [atoms[job["atomId"]]["atomId"] for job in by_fate.ready if job["modelId"] is None]:
+            queue_for_other_models(unit_of_work, batch.models, of_every_model)
+        publish(
+            unit_of_work, "AtomsEmbedded", [job for job in batch.jobs if _is_of_its_tenant(job, atoms)], work.run_id
+        )
 
     transact(work.resources.database, store)
-    counts = {"embedded": sum(map(len, batch.atoms_by_model.values()))}
-    counts |= {result.partition(":")[0]: len(of_result) for result, of_result in batch.finished.items()}
-    counts["refused"] = sum(map(len, batch.refused.values()))
-    return Progress({name: count for name, count in counts.items() if count})
+    counts = {"embedded": sum(map(len, by_fate.atoms_by_model.values()))}
+    counts |= {result.partition(":")[0]: len(of_result) for result, of_result in by_fate.finished.items()}
+    counts["refused"] = sum(map(len, by_fate.refused.values()))
+    return counts
 
 
 def _sort_jobs(
     jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
-) -> _Batch:
+) -> _Sorted:
     """Sort jobs by what becomes of them. Where two name the same atom and model (the trigger's, one by hand), the first does the work."""
-    batch = _Batch()
-    done = {(row["atomId"], model_id) for row in atoms.values() for model_id in json.loads(row["embeddedBy"])}
+    batch = _Sorted()
+    done = {
+        (row["atomId"], model_id)
+        for row in atoms.values()
+        if row["embeddedBy"] != "[]"
+        for model_id in json.loads(row["embeddedBy"])
+    }
     for job in jobs:
         atom = atoms.get(job["atomId"])
         if reason := _why_refused(job, atom, models):
@@ -154,12 +231,14 @@ def _insert_embeddings(
                 atom_id=atom["atomId"],
                 model_id=model_id,
                 dimension=len(vector),
-                embedding_vector=vector.astype("<f4").tobytes(),
-                window_count=int(windows),
+                embedding_vector=vector.tobytes(),
+                window_count=windows,
                 run_id=work.run_id,
                 created_at=now,
             )
-            for atom, vector, windows in zip(atoms, embedded.vectors, embedded.window_counts, strict=True)
+            for atom, vector, windows in zip(
+                atoms, embedded.vectors.astype("<f4", copy=False), embedded.window_counts.tolist(), strict=True
+            )
         ),
     )
 

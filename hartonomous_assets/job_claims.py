@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import TypeVar
 
 from hartonomous_assets.stage import Progress, Work, is_outage
 from hartonomous_assets.stage_log import log_failure
@@ -16,6 +17,8 @@ from hartonomous_resources.work.giving_up import dead_letter_job
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
 from hartonomous_resources.work.publishing import publish
 
+T = TypeVar("T")
+
 _ANY_NUMBER = 2**31 - 1  # of attempts: each job says itself how many it has
 
 
@@ -26,40 +29,53 @@ def has_jobs(work: Work, job_type: str) -> bool:
 
 
 def work_on_jobs(
-    work: Work,
-    job_type: str,
-    batch_size: int,
-    do: Callable[[Sequence[ClaimedJob]], Progress],
-    model_ids: Collection[int] | None = None,
+    work: Work, job_type: str, batch_size: int, do: Callable[[Sequence[ClaimedJob]], Progress]
 ) -> Progress:
-    """Give up exhausted jobs, claim up to `batch_size` others and do them; no counts when there are none.
-
-    With `model_ids`, jobs for active models that are not among them are left to runs whose settings name those.
-    An error of the work itself counts as a failed attempt of each job. An outage counts for none and is raised.
-    """
-    given_up = _give_up_exhausted(work, job_type)
-    jobs = _claim(work, job_type, batch_size, model_ids)
+    """Give up exhausted jobs, claim up to `batch_size` others and do them; no counts when there are none."""
+    given_up = give_up_exhausted(work, job_type)
+    jobs = claim(work, job_type, batch_size)
     if not jobs:
         return Progress({"dead-lettered": given_up} if given_up else {})
+    done = attempt(work, job_type, jobs, lambda: do(jobs))
+    return Progress({"failed attempts": len(jobs)}) if done is None else done
+
+
+def attempt(work: Work, job_type: str, jobs: Sequence[JobInHand], do: Callable[[], T]) -> T | None:
+    """Do something for claimed jobs; returns None where it failed.
+
+    An error of the work itself counts as a failed attempt of each job. An outage counts for none and is raised.
+    """
     try:
-        return do(jobs)
+        return do()
     except Exception as error:
         if is_outage(error):
-            _release(work, jobs)
+            release(work, jobs)
             raise
         # Some job of the batch caused it: the attempt counts for all, and soon they are claimed one at a time.
         log_failure(work, "atom_embeddings", f"{len(jobs)} jobs of type {job_type}: attempt failed", error)
-        return _return_failed(work, jobs, error)
+        _return_failed(work, jobs, error)
+        return None
     except BaseException:  # a signal: the jobs are free again at once
-        _release(work, jobs)
+        release(work, jobs)
         raise
 
 
-def _claim(work: Work, job_type: str, batch_size: int, model_ids: Collection[int] | None) -> list[ClaimedJob]:
-    """Claim a batch of jobs. Those that failed twice are claimed one at a time, so that one poisonous text fails no others."""
+def claim(
+    work: Work,
+    job_type: str,
+    batch_size: int,
+    model_ids: Collection[int] | None = None,
+    *,
+    tried_before: bool = True,
+) -> list[ClaimedJob]:
+    """Claim a batch of jobs. Those that failed twice are claimed one at a time, so that one poisonous text fails no others.
+
+    With `model_ids`, jobs for active models that are not among them are left to runs whose settings name those. Without `tried_before`,
+    those that failed twice are left for later, too: what kills its process must be the only thing in it.
+    """
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedJob]:
-        for least, most, at_most in ((0, 1, batch_size), (2, _ANY_NUMBER, 1)):
+        for least, most, at_most in ((0, 1, batch_size), (2, _ANY_NUMBER, 1))[: 2 if tried_before else 1]:
             claimed = unit_of_work.query(
                 CLAIM_JOBS,
                 hour=work.hour,
@@ -76,7 +92,12 @@ def _claim(work: Work, job_type: str, batch_size: int, model_ids: Collection[int
                 return claimed
         return []
 
-    return claim_rows(work.resources.database, take, partial(_release, work))
+    return claim_rows(work.resources.database, take, partial(release, work))
+
+
+def goes_alone(job: ClaimedJob) -> bool:
+    """Return whether a claimed job has failed twice before."""
+    return job["attemptCount"] > 2
 
 
 def complete(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[JobInHand], result: str | None = None) -> None:
@@ -89,23 +110,24 @@ def refuse(unit_of_work: UnitOfWork, work: Work, jobs: Sequence[JobInHand], reas
     unit_of_work.execute("refuse_jobs", job_ids=_ids(jobs), owner=work.owner, now=timestamp(), reason=reason)
 
 
-def _release(work: Work, jobs: Sequence[JobInHand]) -> None:
+def release(work: Work, jobs: Sequence[JobInHand]) -> None:
+    """Give jobs back that are still ours; the attempt is not counted."""
     transact(
         work.resources.database,
         lambda unit_of_work: unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner),
     )
 
 
-def _return_failed(work: Work, jobs: Sequence[JobInHand], error: Exception) -> Progress:
+def _return_failed(work: Work, jobs: Sequence[JobInHand], error: Exception) -> None:
     reason = without_credentials(f"{type(error).__name__}: {error}")
     transact(
         work.resources.database,
         lambda unit_of_work: unit_of_work.execute("return_jobs", job_ids=_ids(jobs), owner=work.owner, reason=reason),
     )
-    return Progress({"failed attempts": len(jobs)})
 
 
-def _give_up_exhausted(work: Work, job_type: str) -> int:
+def give_up_exhausted(work: Work, job_type: str) -> int:
+    """Dead-letter the jobs of the hour that have used up their attempts; returns how many."""
     now = timestamp()
     if not query(work.resources.database, "has_exhausted_jobs", hour=work.hour, job_type=job_type, now=now):
         return 0

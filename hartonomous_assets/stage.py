@@ -49,11 +49,14 @@ def os_errors_as_outage() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one bounded step did, as counts by name. Without counts there is nothing to do now."""
+    """What one bounded step did, as counts by name. Without counts there is nothing to do now, unless it says otherwise."""
 
     counts: dict[str, int] = field(default_factory=dict)
     others_are_working: bool = False
     """Another run is doing what there is to do: this run is not over before that one has done it, or has died."""
+
+    is_unfinished: bool = False
+    """Something goes on beside the loop, and a later step writes what comes of it."""
 
 
 IDLE = Progress()

@@ -68,11 +68,11 @@ def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _is_deeper(value: object, depth: int) -> bool:
     level = [value]
     for _ in range(depth):
-        level = [inner for outer in level for inner in _parts(outer)]
-    return any(isinstance(inner, dict | list) for inner in level)
+        level = [inner for outer in level for inner in _parts(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _parts(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

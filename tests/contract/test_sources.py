@@ -269,6 +269,33 @@ def test_small_sources_together_are_no_more_than_a_mebibyte(home: Resources) -> 
     assert first_step(home)["sources"] == 2
 
 
+def test_small_sources_are_written_a_batch_at_a_time(make_home: MakeHome) -> None:
+    home = make_home(text_unit="sentence")
+    land(home, *(b"".join(b"Line %d of file %d.\n\n" % (line, n) for line in range(300)) for n in range(3)))
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+
+    assert [next(steps).counts.get("atoms") for _ in range(3)] == [600, 300, None]
+
+
+def test_of_small_sources_written_together_one_that_another_run_has_taken_over_is_left_to_it(
+    home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(home, b"Mine.", b"Taken over.", b"Mine, too.")
+    scan = atoms.scan
+
+    def take_over(stream: Any) -> Any:
+        client.cursor().execute("UPDATE Source SET LeaseOwner = 'other' WHERE SourceUri = 'note:1'")
+        client.commit()
+        return scan(stream)
+
+    monkeypatch.setattr(atoms, "scan", take_over)
+
+    counts = first_step(home)
+
+    assert (counts["sources"], counts["taken over by another run"]) == (2, 1)
+    assert [status for status, _, _ in states(home)] == ["Atomized", "Atomizing", "Atomized"]
+
+
 def test_a_source_that_was_tried_before_comes_alone_and_after_the_others(home: Resources, client: Any) -> None:
     land(home, b"Tried.", b"Also tried.", b"Fresh.", b"Fresh, too.")
     client.cursor().execute("UPDATE Source SET AttemptCount = 1 WHERE SourceUri IN ('note:0', 'note:1')")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import activate_embedding_models, active_embedding_models
 from hartonomous_service.search import search
-from tests.backends import rows
+from tests.backends import Store, rows
 from tests.builders import SmallCompute, broken_invariants, request, small_model, write
 from tests.stages import ingest
 
@@ -186,7 +187,7 @@ def test_a_job_for_a_model_that_is_none_fails_and_says_so(
 
 
 def test_atoms_that_a_run_with_fewer_models_embeds_meanwhile_are_queued_for_the_others(
-    home_of: Callable[..., Resources], client: Any, monkeypatch: pytest.MonkeyPatch
+    home_of: Callable[..., Resources], client: Any, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run knows the models of its own settings; another process made one active after it had claimed the job."""
     home = home_of(A)
@@ -196,10 +197,11 @@ def test_atoms_that_a_run_with_fewer_models_embeds_meanwhile_are_queued_for_the_
     def activate_meanwhile(model: ModelIdentity, items: Sequence[str]) -> object:
         with home.database.unit_of_work() as unit_of_work:
             activate_embedding_models(unit_of_work, [A, B])
-        client.cursor().execute(
-            "DELETE FROM BackgroundJob WHERE ModelId IS NOT NULL"
-        )  # as if it had seen the job as waiting
-        client.commit()
+        with closing(store.connect()) as other:  # of the thread that computes
+            other.cursor().execute(
+                "DELETE FROM BackgroundJob WHERE ModelId IS NOT NULL"
+            )  # as if it had seen the job as waiting
+            other.commit()
         return embed(model, items)
 
     monkeypatch.setattr(home.compute, "embed", activate_meanwhile)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets import atoms, embeddings, source_claims
+from hartonomous_assets import atoms, embeddings, source_claims, source_writing
 from hartonomous_assets import sources as landing
 from hartonomous_assets.stage import StageUnavailable
 from hartonomous_core.messages import INGESTION_QUEUE
@@ -94,7 +94,7 @@ def test_an_outage_of_the_database_is_held_against_no_source(
     home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(atoms, "supersede_older_versions", fail_with(DatabaseUnavailable("it is down")))
+        broken.setattr(source_writing, "supersede_older_versions", fail_with(DatabaseUnavailable("it is down")))
         with pytest.raises(DatabaseUnavailable):
             ingest(home, request(rawData=b"It waits."))
 
@@ -112,7 +112,7 @@ def test_a_source_that_always_fails_is_put_aside_with_the_cause_and_the_others_g
             raise error
         return supersede(unit_of_work, source)
 
-    monkeypatch.setattr(atoms, "supersede_older_versions", fail_for_one)
+    monkeypatch.setattr(source_writing, "supersede_older_versions", fail_for_one)
     monkeypatch.setattr(transactions, "_FIRST_PAUSE_SECONDS", 0.0)
     enqueue(
         home.database,
@@ -139,3 +139,22 @@ def test_a_job_that_always_conflicts_is_put_aside(home: Resources, monkeypatch: 
     assert reports["atom_embeddings"].counts == {"failed attempts": 5, "dead-lettered": 1}
     (letter,) = dead_letters(home.database)
     assert letter["reason"] == "given up after 5 attempts: TransactionConflict: always in the way"
+
+
+def test_a_file_that_cannot_be_read_now_keeps_none_before_it_from_being_written(
+    home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = atoms.scan
+
+    def unreachable(stream: Any) -> Any:
+        if stream.read() == b"Out of reach.":
+            raise trouble(errno.ESTALE)
+        stream.seek(0)
+        return scan(stream)
+
+    monkeypatch.setattr(atoms, "scan", unreachable)
+
+    with pytest.raises(StageUnavailable):
+        ingest(home, request(rawData=b"It is here.", sourceUri="a"), request(rawData=b"Out of reach.", sourceUri="b"))
+
+    assert [status for status, _, _ in states(home)] == ["Atomized", "Landed"]

@@ -4,13 +4,12 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hartonomous_assets import embeddings, job_claims
+from hartonomous_assets import embeddings
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import current_hour
 from hartonomous_resources.compute.text_model import TextModelFiles
@@ -113,17 +112,15 @@ def test_atoms_that_another_run_removes_while_their_jobs_are_claimed_do_no_harm(
                 "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText, InsertedByHand) VALUES (0, 'text', ?, 'words', ?)",
                 (digest, by_hand),
             )
-    claim = job_claims._claim
+    claim = embeddings.claim
 
-    def claim_and_then_the_other_run_finishes_its_source(
-        work: Work, job_type: str, n: int, models: Collection[int] | None
-    ) -> list[ClaimedJob]:
-        jobs = claim(work, job_type, n, models)
+    def claim_and_then_the_other_run_finishes_its_source(*which: Any, **more: Any) -> list[ClaimedJob]:
+        jobs = claim(*which, **more)
         with resources.database.unit_of_work() as unit_of_work:
             unit_of_work.query("delete_unreferenced_atoms")
         return jobs
 
-    monkeypatch.setattr(job_claims, "_claim", claim_and_then_the_other_run_finishes_its_source)
+    monkeypatch.setattr(embeddings, "claim", claim_and_then_the_other_run_finishes_its_source)
 
     progress = next(iter(embeddings.STAGE.steps(Work(current_hour(), "run", resources))))
 
