@@ -29,6 +29,7 @@ from hartonomous_resources.database.sqlite_errors import (
     only_readable,
 )
 from hartonomous_resources.database.sqlite_graph_views import graph_edges, graph_ends, graph_nodes
+from hartonomous_resources.database.sqlite_rows import write_rows
 from hartonomous_resources.database.sqlite_words import FrequentWords, index_texts, match_words
 from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
 from hartonomous_resources.database.transactions import query
@@ -58,7 +59,7 @@ class SqliteUnitOfWork:
         return self.connection.execute(self._statements[statement], parameters).rowcount
 
     def execute_many(self, statement: Write | str, rows: Iterable[Sequence[object]]) -> None:
-        self.connection.executemany(self._statements[name_of(statement)], rows)
+        write_rows(self.connection, self._statements, name_of(statement), rows)
 
     def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
         return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)

@@ -52,6 +52,12 @@ SQLITE_ONLY = {
     *("create_staged_hash", "clear_staged_hash", "stage_hash", "staged_atoms", "next_atom_id", "create_staged_atom"),
     *("clear_staged_atom", "stage_atom", "insert_staged_atoms", "insert_staged_contents", "add_references"),
     *("turn_into_text", "insert_source_atom"),
+    # a procedure takes all rows at once
+    *(
+        f"{step}_staged_{name}"
+        for step in ("create", "write", "clear")
+        for name in ("insert_embedding", "project_embedding")
+    ),
     # usp_lexical_matches for these; what fills a full-text index there is the server
     *("count_indexed_texts", "count_matching_texts", "best_matching_texts", "newest_matching_texts"),
     *("last_text_to_index", "forget_texts", "index_texts", "delete_texts_to_index"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.sqlite_rows import STAGING
 from hartonomous_resources.database.statements import Statement, Write, load_statements
 from hartonomous_resources.project_files import project_file
 from tests.typed_statements import TYPED, WRITES, bare, names_of, positional_columns, snake_case, sqlite_columns
@@ -23,7 +24,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
     database = SqliteDatabase(tmp_path_factory.mktemp("embedded") / "hartonomous.db")
     database.migrate()
     with database.read() as unit_of_work:
-        for name in ("create_staged_hash", "create_staged_atom"):
+        for name in STAGING:
             unit_of_work.execute(name)
         yield unit_of_work.connection
     database.close()

@@ -47,10 +47,22 @@ SELECT a.AtomId AS atomId, a.TenantId AS tenantId, a.Modality AS modality, a.Can
        (SELECT json_group_array(e.ModelId) FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId) AS embeddedBy
 FROM Atom AS a WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids));
 
+-- name: create_staged_insert_embedding
+CREATE TEMP TABLE IF NOT EXISTS StagedEmbedding (AtomId, ModelId, Dimension, EmbeddingVector, WindowCount, RunId, CreatedAt);
+
 -- name: insert_embedding
+INSERT INTO temp.StagedEmbedding (AtomId, ModelId, Dimension, EmbeddingVector, WindowCount, RunId, CreatedAt)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: write_staged_insert_embedding
 INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, WindowCount, IngestHour, RunId, CreatedAt)
-SELECT AtomId, TenantId, ?2, ?3, ?4, ?5, IngestHour, ?6, ?7 FROM Atom WHERE AtomId = ?1
+SELECT a.AtomId, a.TenantId, s.ModelId, s.Dimension, s.EmbeddingVector, s.WindowCount, a.IngestHour, s.RunId, s.CreatedAt
+FROM temp.StagedEmbedding AS s CROSS JOIN Atom AS a ON a.AtomId = s.AtomId
+WHERE true
 ON CONFLICT (AtomId, ModelId) DO NOTHING;
+
+-- name: clear_staged_insert_embedding
+DELETE FROM temp.StagedEmbedding;
 
 -- name: has_pending_projections
 SELECT 1 AS found FROM AtomEmbedding AS e
@@ -63,8 +75,20 @@ FROM AtomEmbedding AS e
 WHERE e.IngestHour = :hour AND e.ProjectionModelId IS NULL AND e.ModelId = :model_id
 LIMIT :n;
 
+-- name: create_staged_project_embedding
+CREATE TEMP TABLE IF NOT EXISTS StagedProjection (X, Y, Z, HilbertValue, ProjectionModelId, AtomEmbeddingId);
+
 -- name: project_embedding
-UPDATE AtomEmbedding SET X = ?, Y = ?, Z = ?, HilbertValue = ?, ProjectionModelId = ? WHERE AtomEmbeddingId = ?;
+INSERT INTO temp.StagedProjection (X, Y, Z, HilbertValue, ProjectionModelId, AtomEmbeddingId) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: write_staged_project_embedding
+UPDATE AtomEmbedding
+SET X = s.X, Y = s.Y, Z = s.Z, HilbertValue = s.HilbertValue, ProjectionModelId = s.ProjectionModelId
+FROM temp.StagedProjection AS s
+WHERE AtomEmbedding.AtomEmbeddingId = s.AtomEmbeddingId;
+
+-- name: clear_staged_project_embedding
+DELETE FROM temp.StagedProjection;
 
 -- name: embed_again
 -- Embeddings whose bytes are no vector of their model are made anew: somebody wrote them by hand.
