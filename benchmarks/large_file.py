@@ -1,10 +1,11 @@
-"""A large text file through the stages sources and atoms: peak memory above the idle process, speed, bytes stored."""
+"""A large file, text or binary, through the stages sources and atoms: peak memory above the idle process, speed, bytes stored."""
 
 import hashlib
 import random
 import resource
 import sys
 import time
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,19 @@ MIB = 1024 * 1024
 PARTS = 20_000  # sentences are put together from so many parts, four each: 10^17 different ones
 
 
-def write_file(path: Path, size: int, data: Path, distinct: float) -> bytes:
+def write_bytes(path: Path, size: int) -> bytes:
+    """Write bytes that nothing compresses and no chunk of which is there twice; returns the SHA-256."""
+    draw = random.Random(11)
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for written in range(0, size, MIB):
+            block = draw.randbytes(min(MIB, size - written))
+            digest.update(block)
+            file.write(block)
+    return digest.digest()
+
+
+def write_text(path: Path, size: int, data: Path, distinct: float) -> bytes:
     """Write sentences in paragraphs of ten, the share `distinct` of them new; returns the SHA-256."""
     draw = random.Random(11)
     parts = [sentence.rstrip(".").lower() for sentence in islice(sentences(data, seed=7, words=5), PARTS)]
@@ -47,10 +60,12 @@ def peak_bytes() -> int:
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--size", type=int, default=1024, help="MiB of the file (1024)")
+    parser.add_argument("--kind", choices=["text", "binary"], default="text", help="of what the file is (text)")
+    parser.add_argument("--unit", choices=["sentence", "passage"], default="sentence", help="of text (sentence)")
     parser.add_argument("--distinct", type=float, default=0.8, help="part of the sentences that is new (0.8)")
     options = parser.parse_args()
     size = options.size * MIB
-    with temporary_home(text_unit="sentence", max_source_bytes=16 * 1024 * MIB) as folder:
+    with temporary_home(text_unit=options.unit, max_source_bytes=16 * 1024 * MIB) as folder:
         from hartonomous_assets import atoms, chain, sources
         from hartonomous_assets.stage import Work
         from hartonomous_core.clock import current_hour
@@ -58,9 +73,10 @@ def main() -> int:
         from hartonomous_service.ingest import ingest
         from hartonomous_service.statistics import collect_stats
 
-        path = folder / "large.txt"
-        note(f"writing {options.size:,} MiB")
-        sha256 = write_file(path, size, options.data, options.distinct)
+        path = folder / f"large.{'txt' if options.kind == 'text' else 'bin'}"
+        note(f"writing {options.size:,} MiB of {options.kind}")
+        write = partial(write_text, data=options.data, distinct=options.distinct)
+        sha256 = (write if options.kind == "text" else write_bytes)(path, size)
         resources = open_resources()
         database: Any = resources.database
         ingest(resources, [path], wait=False)
@@ -88,12 +104,12 @@ def main() -> int:
         database.close()
     figures = [
         Figure("file", options.size, "MiB"),
-        Figure("peak memory above the idle process", (peak - idle) / MIB, "MiB", at_most=800),
+        Figure("peak memory above the idle process", (peak - idle) / MIB, "MiB", at_most=256),
         Figure("idle process", idle / MIB, "MiB"),
         Figure("speed", size / MIB / seconds, "MiB/s"),
-        Figure("sentences", occurrences),
+        Figure("atoms, each as often as it occurs", occurrences),
         Figure("distinct atoms", held["atoms"]),
-        Figure("sentences a second", occurrences / seconds, "1/s"),
+        Figure("of these a second", occurrences / seconds, "1/s"),
         Figure("content stored, each atom once", held["bytesStored"] / MIB, "MiB"),
         Figure("on disk, all tables and indexes", held["bytesOnDisk"] / MIB, "MiB"),
     ]
