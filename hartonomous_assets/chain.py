@@ -17,7 +17,7 @@ from hartonomous_assets import atoms, embeddings, projections, provenance, sourc
 from hartonomous_assets.checks import CHECK_SPECS, evaluate, in_partition
 from hartonomous_assets.column_lineage import column_lineage
 from hartonomous_assets.openlineage_events import report_run
-from hartonomous_assets.our_runs import process_tags
+from hartonomous_assets.our_runs import SENSOR_TAG, process_tags
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.projection_model import materialize_if_new
 from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_succeed_later
@@ -27,16 +27,15 @@ from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.resources import Resources, open_vectors
+from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
+from hartonomous_resources.work.pending import may_embed
 
 STAGES: tuple[Stage, ...] = (sources.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
 
 _LOOK_SECONDS = 1.0
 """How often to look for work when no commit wakes the loop: leases run out, outages end, the hour ends."""
-
-SENSOR_TAG = "dagster/sensor_name"
 
 # A materialisation says that nothing was left to do. At rest the sensor has that confirmed every few hours.
 _FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_window=timedelta(hours=12))
@@ -126,12 +125,14 @@ def chain(
     blobs: dg.ResourceParam[Blobs],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Everything pending in these hours is done when this ends; running it twice, or twice at once, changes nothing."""
-    resources = Resources(settings, database, graph, gpu, blobs, open_vectors(settings))
+    resources = Resources(settings, database, graph, gpu, blobs)
     context.instance.add_run_tags(context.run.run_id, process_tags(context.run.run_id))
     selected = [stage for stage in STAGES if stage.spec.key in context.selected_asset_keys]
     # Whoever started a run or a backfill waits for its end; the sensor starts the next one itself.
     linger_seconds = settings.linger_seconds if SENSOR_TAG in context.run.tags else 0.0
     release_dead_claims(database)
+    if embeddings.STAGE in selected and may_embed(database, settings):
+        gpu.warm()
     errors: dict[str, Exception] = {}
     with report_run(resources, context.run.run_id, context.partition_keys, selected) as openlineage_run:
         for hour in context.partition_keys:

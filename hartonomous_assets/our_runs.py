@@ -10,6 +10,9 @@ LOCATION_NAME = "hartonomous"
 """Our code location, as workspace.yaml names it."""
 
 SENSOR_NAME = "service_broker_sensor"
+SENSOR_TAG = "dagster/sensor_name"
+"""Dagster's own, on a run that a sensor asked for."""
+
 CHAIN_JOB_NAME = "chain_of_an_hour"
 HOUSEKEEPING_JOB_NAME = "housekeeping"
 SEARCH_INDEX_JOB_NAME = "search_index_of_now"

@@ -36,7 +36,7 @@ class InvalidMessage(ValueError):
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, defer_build=True)  # each command imports them
 
     tenant_id: Annotated[int, Field(alias="tenantId", strict=True, ge=0, le=2**31 - 1)] = 0
 

@@ -12,7 +12,14 @@ from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.logs import configure_logging
-from hartonomous_resources.resources import database_of, open_blobs, open_compute, open_database, open_graph
+from hartonomous_resources.resources import (
+    Resources,
+    database_of,
+    open_blobs,
+    open_compute,
+    open_database,
+    open_graph,
+)
 from hartonomous_resources.settings import Settings
 
 
@@ -72,6 +79,17 @@ class BlobsResource(dg.ConfigurableResource[Blobs]):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Blobs]:
         with closing(open_blobs(self.settings)) as opened:
             yield opened
+
+
+def resources_by_name(opened: Resources) -> dict[str, object]:
+    """Return resources that are open already by the names of `all_resources`; whoever opened them closes them."""
+    return {
+        "settings": opened.settings,
+        "database": opened.database,
+        "graph": opened.graph,
+        "gpu": opened.compute,
+        "blobs": opened.blobs,
+    }
 
 
 def all_resources() -> dict[str, object]:

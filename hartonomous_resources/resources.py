@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hartonomous_resources.blobs import Blobs, LocalBlobs
+from hartonomous_resources.compute.in_process import InProcessCompute
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
@@ -16,10 +18,12 @@ from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.vectors.protocol import VectorIndex
+
+if TYPE_CHECKING:
+    from hartonomous_resources.vectors.protocol import VectorIndex
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resources:
     """Database, graph, compute, blobs and index of vectors of one home."""
 
@@ -28,7 +32,11 @@ class Resources:
     graph: Graph
     compute: Compute
     blobs: Blobs
-    vectors: VectorIndex
+
+    @cached_property
+    def vectors(self) -> "VectorIndex":
+        """The index of vectors, opened when it is first asked for: a command that only reads rows loads no NumPy for it."""
+        return open_vectors(self.settings)
 
     @property
     def graph_copy(self) -> MaterializedGraph | None:
@@ -100,14 +108,7 @@ def open_compute(settings: Settings) -> Compute:
     return COMPUTES[settings.compute](settings)
 
 
-def _in_process(settings: Settings) -> Compute:
-    # Imported here, so that commands that only read rows do not load it.
-    from hartonomous_resources.compute.in_process import InProcessCompute
-
-    return InProcessCompute(settings)
-
-
-COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": _in_process}
+COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": InProcessCompute}
 """Backends of compute by the value of HARTONOMOUS_COMPUTE, which `Settings.compute` lists too."""
 
 
@@ -116,7 +117,7 @@ def open_blobs(settings: Settings) -> Blobs:
     return LocalBlobs(settings.blob_dir)
 
 
-def open_vectors(settings: Settings) -> VectorIndex:
+def open_vectors(settings: Settings) -> "VectorIndex":
     """Return the index of vectors of a home. It is not touched until used."""
     from hartonomous_resources.vectors.exact import ExactVectors
 
@@ -136,5 +137,4 @@ def open_resources(settings: Settings | None = None) -> Resources:
         open_graph(settings, database),
         open_compute(settings),
         open_blobs(settings),
-        open_vectors(settings),
     )

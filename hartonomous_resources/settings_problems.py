@@ -20,24 +20,27 @@ def problems_of(error: ValidationError) -> dict[str, str]:
     }
 
 
-class _WithDefaults(Settings):
-    """Settings in which the default replaces each value that is wrong."""
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _or_default(cls, value: object, validate: ValidatorFunctionWrapHandler, field: ValidationInfo) -> object:
-        try:
-            return validate(value)
-        except ValueError:
-            return cls.model_fields[str(field.field_name)].get_default(call_default_factory=True)
-
-
 def usable_settings() -> tuple[Settings, dict[str, str]]:
     """Return the settings, with the default in place of each wrong value, and what is wrong, by field name."""
     try:
         return Settings(), {}
     except ValidationError as error:
-        return _WithDefaults(), problems_of(error)
+        return _with_defaults(), problems_of(error)
+
+
+def _with_defaults() -> Settings:
+    """Return settings in which the default replaces each value that is wrong."""
+
+    class WithDefaults(Settings):
+        @field_validator("*", mode="wrap")
+        @classmethod
+        def _or_default(cls, value: object, validate: ValidatorFunctionWrapHandler, field: ValidationInfo) -> object:
+            try:
+                return validate(value)
+            except ValueError:
+                return cls.model_fields[str(field.field_name)].get_default(call_default_factory=True)
+
+    return WithDefaults()
 
 
 def remarks_on_settings(settings: Settings) -> list[str]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from hartonomous_core.clock import current_hour
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
-from hartonomous_resources.work.pending import hours_with_work, move_stray_work
+from hartonomous_resources.work.pending import hours_with_work, may_embed, move_stray_work
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
 from hartonomous_service.dagster_home import get_instance, has_killed_run, open_instance, run_chain
 from hartonomous_service.progress import count_unfinished
 
 if TYPE_CHECKING:
+    import dagster as dg
     from dagster_shared.error import SerializableErrorInfo
 
 _LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
@@ -93,23 +94,25 @@ def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str,
     stages: dict[str, str] = {}
     without_progress = 0
     move_stray_work(resources.database, resources.settings, current_hour())
+    if may_embed(resources.database, resources.settings):
+        resources.compute.warm()  # while Dagster starts, which takes longer
     while (
         hours := hours_with_work(resources.database, resources.settings, current_hour())
     ) and without_progress < _RUNS_WITHOUT_PROGRESS:
         before = count_unfinished(resources, ids)
         stages = {}
-        for hour in hours:
-            report(f"running the chain of {hour} ({before:,} sources to do)")
-            stages.update(_run_hour(resources, hour))
+        with open_instance(resources.settings) as instance:
+            for hour in hours:
+                report(f"running the chain of {hour} ({before:,} sources to do)")
+                stages.update(_run_hour(resources, instance, hour))
         if stages:
             break  # what a stage needs is down: a further run would meet the same
         without_progress = without_progress + 1 if count_unfinished(resources, ids) >= before else 0
     return stages
 
 
-def _run_hour(resources: Resources, hour: str) -> dict[str, str]:
-    with open_instance(resources.settings) as instance:
-        result = run_chain(resources.settings, instance, hour)
+def _run_hour(resources: Resources, instance: "dg.DagsterInstance", hour: str) -> dict[str, str]:
+    result = run_chain(resources.settings, instance, hour, resources)
     if result.success:
         return {}
     errors: dict[str, str] = {}

@@ -11,6 +11,7 @@ from uuid import uuid4
 from filelock import FileLock
 
 from hartonomous_resources.processes import ProcessIdentity, this_process
+from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import PATHS, Settings, variable_of
 from hartonomous_service.dagster_storage import POSTGRES_VARIABLE, place_dagster_yaml, require_postgres
 
@@ -64,15 +65,19 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
     return instance
 
 
-def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> "dg.ExecuteInProcessResult":
+def run_chain(
+    settings: Settings, instance: "dg.DagsterInstance", hour: str, resources: Resources | None = None
+) -> "dg.ExecuteInProcessResult":
     """Run the chain of an hour once, in this process; Dagster's page shows the run like any other.
 
+    It works with `resources`, where they are open already, else it opens its own.
     The result's `success` says how it ended; errors of a stage are not raised.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from hartonomous_assets.definitions import defs
         from hartonomous_assets.our_runs import CHAIN_JOB_NAME, process_tags
+        from hartonomous_resources.dagster_resources import resources_by_name
     marker = settings.dagster_home / "in-process" / quote(str(this_process()), safe="")
     marker.parent.mkdir(exist_ok=True)
     marker.touch()
@@ -87,6 +92,7 @@ def run_chain(settings: Settings, instance: "dg.DagsterInstance", hour: str) -> 
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         },
         raise_on_error=False,
+        resources=resources_by_name(resources) if resources else None,
     )
     marker.unlink(missing_ok=True)
     return result

@@ -18,7 +18,7 @@ from hartonomous_resources.database.protocol import Database, Message, Row, Unit
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.table_graph import TableGraph
-from hartonomous_resources.resources import Resources, open_blobs, open_compute, open_vectors
+from hartonomous_resources.resources import Resources, open_blobs, open_compute
 from hartonomous_resources.settings import Settings
 
 HOUR = "2026-11-23-09:00"
@@ -146,7 +146,7 @@ def open_home(folder: Path, database: Database, graph: Graph | None = None, **se
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     chosen = Settings(home=folder, **{"linger_seconds": 0, "allowed_roots": [files], **settings})
-    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen), open_vectors(chosen))
+    return Resources(chosen, database, graph, open_compute(chosen), open_blobs(chosen))
 
 
 def small_model(name: str, modality: str = "text") -> ModelIdentity:
@@ -163,6 +163,9 @@ class SmallCompute:
 
     def models(self) -> Sequence[ModelIdentity]:
         return self._models
+
+    def warm(self) -> None:
+        """It has nothing to load."""
 
     def embed(self, _model: ModelIdentity, texts: list[str]) -> Embeddings:
         self.texts += texts

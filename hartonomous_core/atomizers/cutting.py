@@ -1,11 +1,14 @@
 """Cuts what is too long for one atom at places that its own characters choose, so that what is put in before it moves no other cut."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # imported where something is too long: commands ask atomizers what they handle, and cut nothing
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SPACES = re.compile(r"\s+")
 _NOT_LATIN = re.compile("[\u0250-\u1dff\u2100-\U0010ffff]+")
@@ -43,6 +46,8 @@ def cuts(text: str, start: int, stop: int, limits: Limits) -> Iterator[int]:
     The white space after a piece does not count. A cut is made after the white space, or else between the two
     characters, that a hash of the characters before it chooses among all that keep the limits.
     """
+    import numpy as np
+
     while stop - start > limits.most // 6 and weight(text[start : min(stop, start + limits.most + 1)]) > limits.most:
         codes = np.frombuffer(text[start : min(stop, start + limits.most)].encode("utf-32-le"), "<u4")
         sizes = 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)
@@ -65,6 +70,8 @@ def _is_not_latin(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 def _hashes(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return for each character a hash of it and those before it."""
+    import numpy as np
+
     hashes = np.zeros(len(codes), np.uint32)
     for distance in range(_CONTEXT):
         hashes[distance:] += codes[: len(codes) - distance] * np.uint32(pow(_FACTOR, distance + 1, 2**32))

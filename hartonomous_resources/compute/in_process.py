@@ -1,32 +1,49 @@
-"""Compute in this process: ONNX Runtime on the CPU's cores, NumPy for projection."""
+"""Compute in this process, on its processors; NumPy for projection."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from hartonomous_resources.compute.protocol import ModelIdentity
 
-from hartonomous_core.embedders.protocol import Embedder, EmbeddingError, Embeddings, Items, TokenEmbeddings
-from hartonomous_core.spatial.landmarks import project
-from hartonomous_resources.compute.protocol import ModelIdentity, refuse_other_items
-from hartonomous_resources.compute.spaces import Space, spaces_of
-from hartonomous_resources.settings import Settings
+if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hartonomous_core.embedders.protocol import Embedder, Embeddings, Items, TokenEmbeddings
+    from hartonomous_resources.compute.spaces import Space
+    from hartonomous_resources.settings import Settings
 
 
 class InProcessCompute:
-    """Loads a model at its first use, so that a run with nothing to embed never pays for it."""
+    """Loads a model at its first use or when warmed, so that a run with nothing to embed never pays for it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._spaces: dict[ModelIdentity, Space] | None = None
         self._loaded: dict[ModelIdentity, Embedder] = {}
+        self._warming: threading.Thread | None = None
+        self._met: Exception | None = None
+        """What warming met; the next call raises it, and the one after that tries again."""
 
     def models(self) -> Sequence[ModelIdentity]:
         with self._lock:
             return list(self._find_spaces())
 
+    def warm(self) -> None:
+        with self._lock:
+            if self._warming is not None:
+                return
+            # Not a daemon: a process that ends in the middle of a library's native code may crash.
+            self._warming = threading.Thread(target=self._load_all, name="models")
+            self._warming.start()
+
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
+        from hartonomous_core.embedders.protocol import EmbeddingError
+
         embedder = self._embedder_for(model, items)
         try:
             return embedder.embed(items)
@@ -34,6 +51,8 @@ class InProcessCompute:
             raise ValueError(str(error)) from error
 
     def embed_tokens(self, model: ModelIdentity, texts: Sequence[str]) -> Sequence[TokenEmbeddings]:
+        from hartonomous_core.embedders.protocol import EmbeddingError
+
         embedder = self._embedder_for(model, texts)
         try:
             return embedder.embed_tokens(texts)
@@ -43,11 +62,33 @@ class InProcessCompute:
     def project(
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float
     ) -> NDArray[np.float64]:
+        from hartonomous_core.spatial.landmarks import project
+
         return project(vectors, axes, mean, scale)
 
     def close(self) -> None:
+        if self._warming is not None:
+            self._warming.join()
         with self._lock:
             self._loaded.clear()
+            self._warming = self._met = None
+
+    def _models_are_there(self) -> bool:
+        from hartonomous_resources.compute.text_model import text_model_is_ready
+
+        settings = self._settings
+        return all(
+            text_model_is_ready(settings.model_dir, model=settings.text_model, precision=precision)[0]
+            for precision in settings.text_precisions
+        )
+
+    def _load_all(self) -> None:
+        with self._lock:
+            try:
+                for model in self._find_spaces() if self._models_are_there() else ():
+                    self._load(model)
+            except Exception as error:  # noqa: BLE001 - of any library that loads models; raised where the model is used
+                self._met = error
 
     def _embedder_for(self, model: ModelIdentity, items: Items) -> Embedder:
         refuse_other_items(model, items)
@@ -55,6 +96,11 @@ class InProcessCompute:
             return self._load(model)
 
     def _find_spaces(self) -> dict[ModelIdentity, Space]:
+        from hartonomous_resources.compute.spaces import spaces_of
+
+        if self._met is not None:
+            met, self._met = self._met, None
+            raise met
         if self._spaces is None:
             self._spaces = spaces_of(self._settings)
         return self._spaces
@@ -68,3 +114,16 @@ class InProcessCompute:
                 )
             self._loaded[model] = space.load()
         return self._loaded[model]
+
+
+def refuse_other_items(model: ModelIdentity, items: Items) -> None:
+    """Raises ValueError for the first item that is not of the kind that the model takes."""
+    import numpy as np
+
+    from hartonomous_core.embedders.protocol import first_of_another_kind
+
+    position = first_of_another_kind(items, model.takes)
+    if position is not None:
+        found = items[position]
+        what = f"array of {found.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise ValueError(f"model {model.name} takes {model.takes}: item {position} of {len(items)} is of type {what}")

@@ -1,13 +1,16 @@
 """The interface of compute backends: embedding and projection. Devices differ only in speed."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a command that only reads rows needs ComputeUnavailable and no arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
-from hartonomous_core.embedders.protocol import Embeddings, ItemKind, Items, TokenEmbeddings, first_of_another_kind
+    from hartonomous_core.embedders.protocol import Embeddings, ItemKind, Items, TokenEmbeddings
 
 
 class ComputeUnavailable(Exception):
@@ -40,6 +43,12 @@ class Compute(Protocol):
         Raises ComputeUnavailable when one of them cannot be had.
         """
 
+    def warm(self) -> None:
+        """Begin to load the models, in a thread: there is work that will embed. Returns at once and fetches nothing.
+
+        Raises nothing: `models` and `embed` wait for the end of it, and raise what it met.
+        """
+
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
         """Embed items of the kind that the model takes; no text is blank. The vector of an item never depends on its neighbours.
 
@@ -56,13 +65,4 @@ class Compute(Protocol):
         """Return coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
 
     def close(self) -> None:
-        """Give back the models and what they run on. The next use loads them again."""
-
-
-def refuse_other_items(model: ModelIdentity, items: Items) -> None:
-    """Raises ValueError for the first item that is not of the kind that the model takes."""
-    position = first_of_another_kind(items, model.takes)
-    if position is not None:
-        found = items[position]
-        what = f"array of {found.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
-        raise ValueError(f"model {model.name} takes {model.takes}: item {position} of {len(items)} is of type {what}")
+        """Give back the models and what they run on, once they are loaded. The next use loads them again."""

@@ -37,6 +37,9 @@ from hartonomous_resources.project_files import project_file
 
 _SQL = project_file("sql") / "sqlite"
 
+_LOOK_SECONDS = 0.005
+"""How often to look for a commit of others: a few microseconds each, and what a file waits for while a run lingers."""
+
 
 class SqliteUnitOfWork:
     """One transaction; `connection` is for statements that have no name."""
@@ -261,7 +264,7 @@ class SqliteDatabase:
         while self.change_token() == since:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(POLL_SECONDS)
+            time.sleep(_LOOK_SECONDS)
         return True
 
     def index_texts(self) -> None:

@@ -1,13 +1,14 @@
 """Finds the hours that hold work, and moves work out of hours for which no run is requested."""
 
 import json
+from collections.abc import Sequence
 
 from hartonomous_core.clock import hour_of, is_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.job_handlers import runnable_job_types
+from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, runnable_job_types
 from hartonomous_resources.work.stray_hours import is_stray, move_strays
 
 
@@ -33,14 +34,28 @@ def hours_to_come_with_work(database: Database, settings: Settings, now_hour: st
     return sorted(hour for hour in _pending_hours(database, settings) if is_hour(hour) and hour > now_hour)
 
 
+def may_embed(database: Database, settings: Settings) -> bool:
+    """Tell whether texts are likely to be embedded soon: jobs that ask for it wait, or sources or messages of which some will come."""
+    if not settings.embedding_enabled:
+        return False
+    return bool(_hours(database, settings, [GENERATE_EMBEDDING], projection=False)) or (
+        settings.ingestion_enabled and bool(query(database, "queue_has_message", queue=INGESTION_QUEUE))
+    )
+
+
 def _pending_hours(database: Database, settings: Settings) -> set[str]:
+    return _hours(database, settings, runnable_job_types(settings), projection=settings.projection_enabled)
+
+
+def _hours(database: Database, settings: Settings, job_types: Sequence[str], *, projection: bool) -> set[str]:
+    """Return the hours that hold sources, jobs of these types or, if asked for, embeddings without a place."""
     rows = query(
         database,
         "pending_work",
         now=timestamp(),
         ingestion=settings.ingestion_enabled,
-        job_types=json.dumps(runnable_job_types(settings)),
-        projection=settings.projection_enabled,
+        job_types=json.dumps(job_types),
+        projection=projection,
     )
     return {row["hour"] for row in rows}
 

@@ -4,7 +4,6 @@ import sys
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.progress import Progress
 
 from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service.cli.hit_output import show_search
@@ -276,6 +275,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check that every source rebuilds to its hash and that the invariants hold."""
+    from rich.progress import Progress
+
     from hartonomous_service.graph_repair import verify_graph
     from hartonomous_service.source_records import verify_sources
 

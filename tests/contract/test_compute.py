@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hartonomous_core.embedders.protocol import Items
 from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
 from hartonomous_resources.compute.protocol import Compute, ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.settings import Settings
 from tests.backends import COMPUTES
 
@@ -163,3 +164,44 @@ def test_a_model_that_cannot_be_had_is_unavailable(backend: str, tmp_path: Path)
 
     with pytest.raises(ComputeUnavailable, match=r"none\.onnx"):
         opened.models()
+
+
+# ---- loading ahead
+
+
+@pytest.mark.parametrize("backend", COMPUTES)
+def test_warmed_it_gives_the_same_vectors(backend: str, model_dir: Path, compute: Compute) -> None:
+    opened = COMPUTES[backend](Settings(model_dir=model_dir, text_precision="int8,fp32"))
+    opened.warm()
+    opened.warm()
+
+    assert opened.models() == compute.models()
+    for model in opened.models():
+        assert np.array_equal(vectors(opened, model), vectors(compute, model))
+    opened.close()
+
+
+@pytest.mark.parametrize("backend", COMPUTES)
+def test_warming_fetches_nothing(backend: str, tmp_path: Path) -> None:
+    opened = COMPUTES[backend](Settings(model_dir=tmp_path))
+    opened.warm()
+    opened.close()
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("backend", COMPUTES)
+def test_what_warming_met_is_raised_where_the_model_is_used_and_then_it_is_tried_anew(
+    backend: str, tmp_path: Path, text_model: TextModelFiles
+) -> None:
+    for name in ("model.onnx", "tokenizer.json"):
+        (tmp_path / name).write_text("neither")
+    opened = COMPUTES[backend](Settings(model_dir=tmp_path, text_model=str(tmp_path)))
+    opened.warm()
+
+    with pytest.raises(ComputeUnavailable, match="does not load"):
+        opened.models()
+    (tmp_path / "model.onnx").write_bytes(text_model.onnx_path.read_bytes())
+    (tmp_path / "tokenizer.json").write_bytes(text_model.tokenizer_path.read_bytes())
+    assert [model.dimension for model in opened.models()] == [text_model.dimension]
+    opened.close()

@@ -694,13 +694,11 @@ def test_forgetting_a_landed_copy_leaves_the_same_bytes_of_a_message_landed_mean
     def land_again() -> None:
         other = DATABASES[store.backend].open(store.location)
         enqueue(other, INGESTION_QUEUE, [request(rawData=b"Same bytes.", sourceUri="note:second.txt")])
-        run_stages_of(
-            Resources(home.settings, other, home.graph, home.compute, home.blobs, home.vectors), landing.STAGE
-        )
+        run_stages_of(Resources(home.settings, other, home.graph, home.compute, home.blobs), landing.STAGE)
         other.close()
 
     blobs = BlobsWithALateSender(home.settings.blob_dir, land_again)
-    racing = Resources(home.settings, database, home.graph, home.compute, blobs, home.vectors)
+    racing = Resources(home.settings, database, home.graph, home.compute, blobs)
 
     ingest(racing, request(rawData=b"Same bytes.", sourceUri="note:first.txt"))
     assert blobs.late_sender is not None

@@ -10,8 +10,9 @@ import dagster as dg
 import pytest
 
 from hartonomous_assets import queues, sensors, stage_metadata
-from hartonomous_assets.chain import SENSOR_TAG, STAGES
+from hartonomous_assets.chain import STAGES
 from hartonomous_assets.definitions import defs
+from hartonomous_assets.our_runs import SENSOR_TAG
 from hartonomous_assets.sensors import service_broker_sensor
 from hartonomous_core.atomizers import atomizer_version, atomizers
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
