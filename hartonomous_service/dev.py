@@ -117,7 +117,17 @@ def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tu
         _CHILD_MARK: str(settings.home.resolve()),
     }
     python = [sys.executable, "-m"]
-    code = [*python, "dagster", "api", "grpc", *_CODE, "--socket", str(code_socket), "--log-level", "warning"]
+    code = [
+        *python,
+        "hartonomous_service.code_server",
+        "api",
+        "grpc",
+        *_CODE,
+        "--socket",
+        str(code_socket),
+        "--log-level",
+        "warning",
+    ]
     page = [*python, "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)]
     daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"]
     return (
