@@ -1,7 +1,8 @@
 """Measures the time from a file to its searchable sentences, with `hartonomous dev` running: from rest, and while a run lingers.
 
 A file is searchable when each of its sentences has an embedding with its Hilbert value. The clock starts before the file is
-enqueued. "From rest" means that no run is queued or started: the sensor has to ask for one, and Dagster to start it.
+enqueued. "From rest" means that no run is queued or started: the sensor has to ask for one, and Dagster to start it. Where that time
+goes is read from Dagster's events of the run and from the times in the tables.
 """
 
 import os
@@ -11,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,24 @@ import numpy as np
 from common import Figure, arguments, count, ewt_documents, finish, note, temporary_home
 
 WAIT_SECONDS = 180.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.002
 
 SENTENCES = """FROM Source AS s JOIN SourceAtom AS sa USING (SourceId) JOIN Atom AS a USING (AtomId)
 LEFT JOIN AtomEmbedding AS e ON e.AtomId = a.AtomId AND e.HilbertValue IS NOT NULL
 WHERE s.SourceUri = ? AND s.Status = 'Atomized' AND a.Subtype = 'sentence'"""
+
+PARTS = [
+    "the file is enqueued",
+    "the sensor's tick, until the run is launched",
+    "interpreter and imports, until the run begins",
+    "Dagster's set-up, until the step begins",
+    "landed and atomized",
+    "model loaded, texts encoded and stored",
+    "placed and seen",
+]
+"""Parts of the time from rest, in their order."""
+
+LINGERING_PARTS = ["the file is enqueued", "landed and atomized", "texts encoded and stored", "placed and seen"]
 
 
 @contextmanager
@@ -57,6 +73,8 @@ class Bench:
         self.instance = open_instance(self.resources.settings)
         self.files = folder / "files"
         self.files.mkdir()
+        self.clock: list[float] = []
+        """Time of day before and after the latest files were enqueued, and when all were searchable."""
 
     def wait_for_rest(self) -> None:
         """Wait until no run is unfinished, and a moment more: the sensor is then waiting again."""
@@ -74,8 +92,10 @@ class Bench:
         for text in texts:
             paths.append(self.files / f"{len(list(self.files.iterdir())):03d}.txt")
             paths[-1].write_text(text, "utf-8", newline="")
+        self.clock = [time.time()]
         started = time.monotonic()
         result = ingest(self.resources, paths, wait=False)
+        self.clock.append(time.time())
         assert not result["failed"], result["failed"]
         waiting = {path.as_uri() for path in paths}
         seconds = []
@@ -86,7 +106,39 @@ class Bench:
                 if self._is_searchable(uri):
                     waiting.remove(uri)
                     seconds.append(time.monotonic() - started)
+        self.clock.append(time.time())
         return seconds
+
+    def split(self) -> list[float]:
+        """Split the time of the latest file, for which a run was started, into PARTS."""
+        from dagster import DagsterEventType, RunsFilter
+
+        from hartonomous_assets.our_runs import CHAIN_JOB_NAME
+
+        [run] = self.instance.get_runs(RunsFilter(job_name=CHAIN_JOB_NAME), limit=1)
+        wanted = (
+            DagsterEventType.PIPELINE_STARTING,
+            DagsterEventType.PIPELINE_START,
+            DagsterEventType.STEP_START,
+        )
+        events = {
+            entry.dagster_event.event_type_value: entry.timestamp
+            for entry in self.instance.all_logs(run.run_id)
+            if entry.dagster_event
+        }
+        return self._parts(*(events[each.value] for each in wanted))
+
+    def lingering_split(self) -> list[float]:
+        """Split the time of the latest file, which a run took that was there, into LINGERING_PARTS."""
+        return self._parts()
+
+    def _parts(self, *of_run: float) -> list[float]:
+        """Return how long each part took, up to and after the times of a run."""
+        [latest] = self.database.connection().execute(
+            "SELECT (SELECT MAX(CreatedAt) FROM Atom), (SELECT MAX(CreatedAt) FROM AtomEmbedding)"
+        )
+        stored = [datetime.fromisoformat(each).timestamp() for each in latest]
+        return [after - before for before, after in pairwise([*self.clock[:2], *of_run, *stored, self.clock[2]])]
 
     def _is_searchable(self, uri: str) -> bool:
         sentences, vectors = (
@@ -102,6 +154,14 @@ def quantiles(what: str, seconds: list[float], p50: float, p95: float | None = N
     ]
 
 
+def medians(parts: Sequence[str], seconds: Sequence[Sequence[float]]) -> list[Figure]:
+    """Return the median of each part over all files."""
+    return [
+        Figure(f"  {part}", float(np.median(of_part)), "s")
+        for part, of_part in zip(parts, zip(*seconds, strict=True), strict=True)
+    ]
+
+
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="single files from rest (10)")
@@ -112,10 +172,11 @@ def main() -> int:
         texts = iter(text for text in ewt_documents(options.data) if len(text) > 200)
         with dev():
             bench.measure_latencies([next(texts)])  # the code server has then run its first run
-            one_by_one = []
+            one_by_one, parts = [], []
             for number in range(options.rounds):
                 bench.wait_for_rest()
                 one_by_one += bench.measure_latencies([next(texts)])
+                parts.append(bench.split())
                 note(f"from rest {number + 1}: {one_by_one[-1]:.2f} s")
             bench.wait_for_rest()
             at_once = bench.measure_latencies([next(texts) for _ in range(options.files)])
@@ -124,17 +185,20 @@ def main() -> int:
         os.environ["HARTONOMOUS_LINGER_SECONDS"] = "60"
         with dev():
             bench.measure_latencies([next(texts)])
-            lingering = []
+            lingering, lingering_parts = [], []
             for _ in range(options.files):
                 time.sleep(0.3)
                 lingering += bench.measure_latencies([next(texts)])
+                lingering_parts.append(bench.lingering_split())
         files = 2 + options.rounds + 2 * options.files
         assert count(bench.database, "SELECT COUNT(*) FROM Source WHERE Status = 'Atomized'") == files
         assert count(bench.database, "SELECT COUNT(*) FROM BackgroundJob WHERE Status <> 'Completed'") == 0
     figures = [
-        *quantiles("from rest, one file", one_by_one, 8.0, 12.0),
+        *quantiles("from rest, one file", one_by_one, 2.0),
+        *medians(PARTS, parts),
         *quantiles(f"from rest, {options.files} files at once", at_once, 8.0, 12.0),
-        *quantiles("while a run lingers", lingering, 0.5),
+        *quantiles("while a run lingers", lingering, 0.03, 0.06),
+        *medians(LINGERING_PARTS, lingering_parts),
     ]
     return finish(figures, options.json)
 
