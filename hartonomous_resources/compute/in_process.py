@@ -30,6 +30,7 @@ class InProcessCompute:
         """What warming met; the next call raises it, and the one after that tries again."""
 
     def models(self) -> Sequence[ModelIdentity]:
+        self._wait_for_warming()
         with self._lock:
             return list(self._find_spaces())
 
@@ -67,8 +68,7 @@ class InProcessCompute:
         return project(vectors, axes, mean, scale)
 
     def close(self) -> None:
-        if self._warming is not None:
-            self._warming.join()
+        self._wait_for_warming()
         with self._lock:
             self._loaded.clear()
             self._warming = self._met = None
@@ -90,8 +90,13 @@ class InProcessCompute:
             except Exception as error:  # noqa: BLE001 - of any library that loads models; raised where the model is used
                 self._met = error
 
+    def _wait_for_warming(self) -> None:
+        if (warming := self._warming) is not None:
+            warming.join()
+
     def _embedder_for(self, model: ModelIdentity, items: Items) -> Embedder:
         refuse_other_items(model, items)
+        self._wait_for_warming()
         with self._lock:
             return self._load(model)
 

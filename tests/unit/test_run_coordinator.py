@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.test_utils import MockedRunLauncher
 
-from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME, SENSOR_TAG
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NAME, SENSOR_TAG
 
 OF_THE_SENSOR = {SENSOR_TAG: SENSOR_NAME}
 
@@ -42,7 +43,13 @@ def submit(instance: dg.DagsterInstance) -> Submit:
     """Submits a new run with these tags and returns the status that it then has."""
 
     def submit_run(tags: dict[str, str]) -> dg.DagsterRunStatus:
-        run = instance.create_run_for_job(dg.job(name=CHAIN_JOB_NAME)(lambda: None), tags=tags)
+        location = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION_NAME), "__repository__")
+        run = instance.create_run_for_job(
+            dg.job(name=CHAIN_JOB_NAME)(lambda: None),
+            tags=tags,
+            remote_job_origin=location.get_job_origin(CHAIN_JOB_NAME),
+            job_code_origin=None,
+        )
         instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
         found = instance.get_run_by_id(run.run_id)
         assert found is not None
