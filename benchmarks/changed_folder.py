@@ -40,7 +40,7 @@ def change(files: list[Path], texts: Iterator[str], sentences_a_file: int, numbe
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--files", type=int, default=1000, help="files (1,000)")
-    parser.add_argument("--sentences", type=int, default=15, help="sentences a file (15: two or three passages)")
+    parser.add_argument("--sentences", type=int, default=30, help="sentences a file (30: two or three passages)")
     parser.add_argument(
         "--changes", type=int, default=10, help="files edited, deleted and added a round, so many of each (10)"
     )
