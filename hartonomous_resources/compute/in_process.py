@@ -78,7 +78,9 @@ class InProcessCompute:
 
         settings = self._settings
         return all(
-            text_model_is_ready(settings.model_dir, model=settings.text_model, precision=precision)[0]
+            text_model_is_ready(
+                settings.model_dir, model=settings.text_model, precision=precision, engine=settings.text_engine
+            )[0]
             for precision in settings.text_precisions
         )
 

@@ -194,14 +194,15 @@ def test_warming_fetches_nothing(backend: str, tmp_path: Path) -> None:
 def test_what_warming_met_is_raised_where_the_model_is_used_and_then_it_is_tried_anew(
     backend: str, tmp_path: Path, text_model: TextModelFiles
 ) -> None:
-    for name in ("model.onnx", "tokenizer.json"):
-        (tmp_path / name).write_text("neither")
+    files = [text_model.model_path, text_model.tokenizer_path]
+    for file in files:
+        (tmp_path / file.name).write_text("neither")
     opened = COMPUTES[backend](Settings(model_dir=tmp_path, text_model=str(tmp_path)))
     opened.warm()
 
-    with pytest.raises(ComputeUnavailable, match="does not load"):
+    with pytest.raises(ComputeUnavailable, match=text_model.model_path.name):
         opened.models()
-    (tmp_path / "model.onnx").write_bytes(text_model.onnx_path.read_bytes())
-    (tmp_path / "tokenizer.json").write_bytes(text_model.tokenizer_path.read_bytes())
+    for file in files:
+        (tmp_path / file.name).write_bytes(file.read_bytes())
     assert [model.dimension for model in opened.models()] == [text_model.dimension]
     opened.close()
