@@ -2,13 +2,13 @@
 
 Numbers are bound as a list, `IN (?, ?, …)`: only such a term gets into a view that groups its rows, where an index then finds them. A join with
 json_each would make SQLite compute the whole view (1.0 s at a million edges against 0.2 ms). What is asked about more numbers than a
-statement binds well is asked in parts.
+statement binds well is asked in parts. Values are bound by their places: SQLite looks through all names for each one that it is asked for.
 """
 
-import heapq
+import re
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from functools import cache
 
 from hartonomous_core.vocabulary import Label
 from hartonomous_resources.database.graph_views import NODE_VIEWS, EdgeView, Way
@@ -29,13 +29,12 @@ def graph_ends(
     limit: int | None,
 ) -> list[int]:
     """See `UnitOfWork.graph_ends`."""
-    found = []
+    found: set[int] = set()
     for part in _parts(numbers):
         text = edge_statement(statements["graph_ends"], view, way, len(part))
         given = {"tenant_id": tenant_id, **bounds, "n": -1 if limit is None else limit, **_named(part)}
-        found.append([row[0] for row in connection.execute(text, given)])
-    merged = _without_repeats(heapq.merge(*found))
-    return list(merged if limit is None else islice(merged, limit))
+        found.update(row[0] for row in _ask(connection, text, given))
+    return sorted(found)[:limit]
 
 
 def graph_edges(
@@ -51,7 +50,7 @@ def graph_edges(
     found: list[Row] = []
     for part in _parts(numbers):
         text = edge_statement(statements["graph_edges"], view, way, len(part))
-        found += _rows(connection.execute(text, {"tenant_id": tenant_id, **bounds, **_named(part)}))
+        found += _rows(_ask(connection, text, {"tenant_id": tenant_id, **bounds, **_named(part)}))
     return found
 
 
@@ -66,19 +65,31 @@ def graph_nodes(
     found: list[Row] = []
     for part in _parts(numbers):
         text = node_statement(statements["graph_nodes"], label, len(part))
-        found += _rows(connection.execute(text, {"tenant_id": tenant_id, **_named(part)}))
+        found += _rows(_ask(connection, text, {"tenant_id": tenant_id, **_named(part)}))
     return found
 
 
+@cache
 def edge_statement(template: str, view: EdgeView, way: Way, count: int) -> str:
     """Return a statement about so many numbers of one end of a view."""
     here, there = ("FromNumber", "ToNumber") if way == "upstream" else ("ToNumber", "FromNumber")
     return template.format(view=view.name, here=here, there=there, numbers=_places(count))
 
 
+@cache
 def node_statement(template: str, label: Label, count: int) -> str:
     """Return a statement about so many numbers of a label."""
     return template.format(view=NODE_VIEWS[label], numbers=_places(count))
+
+
+def _ask(connection: sqlite3.Connection, text: str, given: Mapping[str, object]) -> sqlite3.Cursor:
+    by_place, names = _by_place(text)
+    return connection.execute(by_place, [given[name] for name in names])
+
+
+@cache
+def _by_place(text: str) -> tuple[str, list[str]]:
+    return re.sub(r":\w+", "?", text), re.findall(r":(\w+)", text)
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
@@ -102,11 +113,3 @@ def _parts(numbers: Collection[int]) -> Iterator[Sequence[int]]:
         part = in_order[first : first + _SIZES[-1]]
         size = next(size for size in _SIZES if size >= len(part))
         yield part + part[-1:] * (size - len(part))
-
-
-def _without_repeats(numbers: Iterator[int]) -> Iterator[int]:
-    last = None
-    for number in numbers:
-        if number != last:
-            yield number
-        last = number

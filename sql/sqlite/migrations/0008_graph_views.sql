@@ -128,15 +128,21 @@ BEGIN
   WHERE a.AtomId = NEW.AtomId OR (a.TenantId = NEW.TenantId AND a.ContentHash = NEW.ContentHash);
 END;
 
+-- The atoms that are nodes. In this order: who comes by an atom's hash reads the row itself only of one that no source holds.
+CREATE VIEW AnnouncedAtom AS
+SELECT a.AtomId, a.TenantId, a.ContentHash, a.IngestHour, a.CreatedAt, a.Modality, a.Subtype, a.ContentType
+FROM Atom AS a
+WHERE (EXISTS (SELECT 1 FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+               WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')
+       OR a.InsertedByHand <> 0)
+  AND NOT EXISTS (SELECT 1 FROM Atom AS gap INDEXED BY Atom_Gap
+                  WHERE gap.TenantId = a.TenantId AND gap.AtomId = a.AtomId AND gap.Subtype = 'gap');
+
 CREATE VIEW GraphAtom AS
 SELECT +a.TenantId AS TenantId, 'Atom' AS Label, a.AtomId AS Number, lower(hex(a.ContentHash)) AS Key, a.IngestHour, a.CreatedAt AS Since,
        a.AtomId * 31 % 4294967296 AS Digest,
        a.AtomId, lower(hex(a.ContentHash)) AS AtomHash, a.Modality, a.Subtype, a.ContentType, a.CreatedAt
-FROM Atom AS a
-WHERE a.Subtype IS NOT 'gap'
-  AND (a.InsertedByHand <> 0
-       OR EXISTS (SELECT 1 FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
-                  WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized'));
+FROM AnnouncedAtom AS a;
 
 CREATE VIEW GraphSource AS
 SELECT +s.TenantId AS TenantId, 'Source' AS Label, s.SourceId AS Number, CAST(s.SourceId AS TEXT) AS Key, s.IngestHour, s.ReceivedAt AS Since,
@@ -206,7 +212,7 @@ CREATE VIEW Atom_DERIVED_FROM_Atom AS
 SELECT +s.TenantId AS TenantId, 'Atom' AS FromLabel, d.DerivedAtomId AS FromNumber, 'Atom' AS ToLabel, d.FromAtomId AS ToNumber, a.IngestHour,
        MIN(s.ReceivedAt) AS Since, d.DerivedAtomId % 2147483648 * (d.FromAtomId % 2147483629) % 4294967296 AS Digest
 FROM AtomDerivation AS d JOIN Source AS s ON s.SourceId = d.SourceId
-JOIN GraphAtom AS a ON a.Number = d.DerivedAtomId JOIN GraphAtom AS b ON b.Number = d.FromAtomId
+JOIN GraphAtom AS a ON a.Number = d.DerivedAtomId JOIN GraphAtom AS b ON b.Number = +d.FromAtomId   -- from it, too, derivations come first
 WHERE s.Status = 'Atomized'
 GROUP BY d.DerivedAtomId, d.FromAtomId, +s.TenantId, a.IngestHour;
 
@@ -252,7 +258,7 @@ SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS F
        i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + u.Ordinal * 7) % 4294967296 AS Digest,
        u.Ordinal AS FirstOrdinal
 FROM InferenceAtom AS u JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
-JOIN Atom AS named ON named.TenantId = u.TenantId AND named.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = named.AtomId
+JOIN AnnouncedAtom AS a ON a.TenantId = u.TenantId AND a.ContentHash = u.AtomHash
 WHERE u.Role = 'input'
   AND NOT EXISTS (SELECT 1 FROM InferenceAtom AS before WHERE before.TenantId = u.TenantId AND before.AtomHash = u.AtomHash
                     AND before.InferenceId = u.InferenceId AND before.Role = u.Role AND before.Ordinal < u.Ordinal);
@@ -262,7 +268,7 @@ SELECT +i.TenantId AS TenantId, 'Inference' AS FromLabel, i.InferenceNumber AS F
        i.CreatedAt AS Since, (i.InferenceNumber % 2147483648 * (a.AtomId % 2147483629) + u.Ordinal * 7 + 1) % 4294967296 AS Digest,
        u.Ordinal AS FirstOrdinal
 FROM InferenceAtom AS u JOIN Inference AS i ON i.InferenceId = u.InferenceId AND +i.TenantId = u.TenantId
-JOIN Atom AS named ON named.TenantId = u.TenantId AND named.ContentHash = u.AtomHash JOIN GraphAtom AS a ON a.Number = named.AtomId
+JOIN AnnouncedAtom AS a ON a.TenantId = u.TenantId AND a.ContentHash = u.AtomHash
 WHERE u.Role = 'output'
   AND NOT EXISTS (SELECT 1 FROM InferenceAtom AS before WHERE before.TenantId = u.TenantId AND before.AtomHash = u.AtomHash
                     AND before.InferenceId = u.InferenceId AND before.Role = u.Role AND before.Ordinal < u.Ordinal);

@@ -1,15 +1,18 @@
 -- What is asked of the views that are the graph. Names in braces are put in by hartonomous_resources/database/sqlite_graph_views.py.
 
+-- likelihood(…, 1.0): bounds that keep everything, as far as the planner knows. Otherwise it read all between them where many numbers are
+-- asked about; they still narrow down an index that the numbers lead into.
+
 -- name: graph_ends
 SELECT DISTINCT {there} AS number FROM {view}
 WHERE TenantId = :tenant_id AND {here} IN ({numbers}) AND (:as_of IS NULL OR Since IS NULL OR Since <= :as_of)
-  AND {there} >= COALESCE(:after + 1, -9223372036854775808) AND {there} <= COALESCE(:until, 9223372036854775807)
+  AND likelihood({there} >= COALESCE(:after + 1, -9223372036854775808), 1.0) AND likelihood({there} <= COALESCE(:until, 9223372036854775807), 1.0)
 ORDER BY {there} LIMIT :n;
 
 -- name: graph_edges
 SELECT * FROM {view}
 WHERE TenantId = :tenant_id AND {here} IN ({numbers}) AND (:as_of IS NULL OR Since IS NULL OR Since <= :as_of)
-  AND {there} >= COALESCE(:after + 1, -9223372036854775808) AND {there} <= COALESCE(:until, 9223372036854775807)
+  AND likelihood({there} >= COALESCE(:after + 1, -9223372036854775808), 1.0) AND likelihood({there} <= COALESCE(:until, 9223372036854775807), 1.0)
   AND (:among IS NULL OR {there} IN (SELECT value FROM json_each(:among)))
 ORDER BY FromNumber, ToNumber;
 
@@ -117,7 +120,7 @@ SELECT number FROM (
 
 -- name: graph_counts
 -- What each view has of a tenant, or of all. What has an entry for each atom is counted in its tables (0.7 s of the processor at a million
--- occurrences, by the views 5 s), and what is not in the graph is taken off.
+-- occurrences, by the views 5 s), and what is not in the graph is taken off. Vectors are counted in indexes alone: their rows are large.
 WITH Hidden (AtomId) AS MATERIALIZED (
   SELECT AtomId FROM Atom WHERE Subtype = 'gap' AND (:tenant_id IS NULL OR TenantId = :tenant_id)
   UNION
@@ -130,12 +133,13 @@ WITH Hidden (AtomId) AS MATERIALIZED (
   WHERE a.InsertedByHand = 0
     AND NOT EXISTS (SELECT 1 FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
                     WHERE sa.AtomId = a.AtomId AND s.Status = 'Atomized')),
-Uses (Role, n) AS MATERIALIZED (
-  SELECT u.Role, COUNT(*)
+Elsewhere (SourceId) AS MATERIALIZED (
+  SELECT SourceId FROM Source WHERE Status <> 'Atomized' OR (:tenant_id IS NOT NULL AND TenantId <> :tenant_id)),
+Uses (Inputs, Outputs) AS MATERIALIZED (
+  SELECT COALESCE(SUM(u.Role = 'input'), 0), COALESCE(SUM(u.Role = 'output'), 0)
   FROM (SELECT DISTINCT TenantId, AtomHash, InferenceId, Role FROM InferenceAtom WHERE :tenant_id IS NULL OR TenantId = :tenant_id) AS u
   CROSS JOIN Atom AS a ON a.TenantId = u.TenantId AND a.ContentHash = u.AtomHash   -- the inference is written with them, and stays
-  WHERE a.AtomId NOT IN (SELECT AtomId FROM Hidden)
-  GROUP BY u.Role),
+  WHERE a.AtomId NOT IN (SELECT AtomId FROM Hidden)),
 Counted (view, n) AS MATERIALIZED (
   SELECT 'GraphAtom',
          (SELECT COUNT(*) FROM Atom WHERE :tenant_id IS NULL OR TenantId = :tenant_id) - (SELECT COUNT(*) FROM Hidden)
@@ -146,8 +150,12 @@ Counted (view, n) AS MATERIALIZED (
   UNION ALL SELECT 'GraphTenant', COUNT(*) FROM GraphTenant WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL
   SELECT 'Atom_INGESTED_FROM_Source',
-         (SELECT COALESCE(SUM((SELECT COUNT(DISTINCT sa.AtomId) FROM SourceAtom AS sa WHERE sa.SourceId = s.SourceId)), 0)
-          FROM Source AS s WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id))
+         CASE WHEN (SELECT COUNT(*) FROM Elsewhere) < (SELECT COUNT(*) FROM Source) / 2   -- pairs in the order of an index need no sorting
+         THEN (SELECT COUNT(*) FROM (SELECT DISTINCT AtomId, SourceId FROM SourceAtom INDEXED BY SourceAtom_Atom))
+              - (SELECT COALESCE(SUM((SELECT COUNT(DISTINCT sa.AtomId) FROM SourceAtom AS sa WHERE sa.SourceId = e.SourceId)), 0)
+                 FROM Elsewhere AS e)
+         ELSE (SELECT COALESCE(SUM((SELECT COUNT(DISTINCT sa.AtomId) FROM SourceAtom AS sa WHERE sa.SourceId = s.SourceId)), 0)
+               FROM Source AS s WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)) END
          - (SELECT COUNT(*)
             FROM (SELECT DISTINCT sa.AtomId, sa.SourceId FROM Atom AS a CROSS JOIN SourceAtom AS sa ON sa.AtomId = a.AtomId
                   CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
@@ -156,10 +164,10 @@ Counted (view, n) AS MATERIALIZED (
   UNION ALL SELECT 'Source_DERIVED_FROM_Source', COUNT(*) FROM Source_DERIVED_FROM_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL
   SELECT 'Atom_GENERATED_BY_Run',
-         (SELECT COALESCE(SUM(atoms), 0)
-          FROM (SELECT COUNT(DISTINCT sa.AtomId) AS atoms FROM SourceRun AS r CROSS JOIN Source AS s ON s.SourceId = r.SourceId
-                CROSS JOIN SourceAtom AS sa ON sa.SourceId = r.SourceId
-                WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id) GROUP BY r.RunId))
+         (SELECT COALESCE(SUM((SELECT COUNT(DISTINCT sa.AtomId) FROM SourceRun AS r CROSS JOIN Source AS s ON s.SourceId = r.SourceId
+                               CROSS JOIN SourceAtom AS sa ON sa.SourceId = r.SourceId
+                               WHERE r.RunId = n.Name AND s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id))), 0)
+          FROM GraphName AS n WHERE n.Label = 'Run')
          - (SELECT COUNT(*)
             FROM (SELECT DISTINCT sa.AtomId, r.RunId FROM Atom AS a CROSS JOIN SourceAtom AS sa ON sa.AtomId = a.AtomId
                   CROSS JOIN Source AS s ON s.SourceId = sa.SourceId CROSS JOIN SourceRun AS r ON r.SourceId = s.SourceId
@@ -167,30 +175,39 @@ Counted (view, n) AS MATERIALIZED (
   UNION ALL
   SELECT 'Source_GENERATED_BY_Run', COUNT(*) FROM SourceRun AS r CROSS JOIN Source AS s ON s.SourceId = r.SourceId
   WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)
-  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', n FROM Uses WHERE Role = 'output'
+  UNION ALL SELECT 'Atom_GENERATED_BY_Inference', Outputs FROM Uses
   UNION ALL
   SELECT 'Atom_EMBEDDED_BY_Model',
-         (SELECT COUNT(*) FROM AtomEmbedding AS e INDEXED BY AtomEmbedding_Model
-          WHERE (:tenant_id IS NULL OR e.TenantId = :tenant_id)
-            AND NOT EXISTS (SELECT 1 FROM EmbeddingModel AS m CROSS JOIN EmbeddingModel AS o ON o.ArtifactHash = m.ArtifactHash
-                            CROSS JOIN AtomEmbedding AS b ON b.AtomId = e.AtomId AND b.ModelId = o.ModelId
-                            WHERE m.ModelId = e.ModelId AND o.ModelId < m.ModelId))
+         (SELECT COUNT(*) FROM AtomEmbedding INDEXED BY AtomEmbedding_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
+         - (SELECT COUNT(*) FROM AtomEmbedding AS e   -- of several models with one artifact the first counts
+            WHERE e.ModelId IN (SELECT m.ModelId FROM EmbeddingModel AS m CROSS JOIN EmbeddingModel AS o ON o.ArtifactHash = m.ArtifactHash
+                                WHERE o.ModelId < m.ModelId)
+              AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+              AND EXISTS (SELECT 1 FROM EmbeddingModel AS m CROSS JOIN EmbeddingModel AS o ON o.ArtifactHash = m.ArtifactHash
+                          CROSS JOIN AtomEmbedding AS b ON b.AtomId = e.AtomId AND b.ModelId = o.ModelId
+                          WHERE m.ModelId = e.ModelId AND o.ModelId < m.ModelId))
          - (SELECT COUNT(*)
             FROM (SELECT DISTINCT h.AtomId, m.ArtifactHash FROM Hidden AS h CROSS JOIN AtomEmbedding AS e ON e.AtomId = h.AtomId
                   CROSS JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId))
   UNION ALL
   SELECT 'Atom_PROJECTED_BY_Model',
-         (SELECT COUNT(*) FROM AtomEmbedding AS e INDEXED BY AtomEmbedding_Hour
-          WHERE e.ProjectionModelId IS NOT NULL AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
-            AND NOT EXISTS (SELECT 1 FROM ProjectionModel AS p CROSS JOIN ProjectionModel AS o ON o.ArtifactHash = p.ArtifactHash
-                            CROSS JOIN AtomEmbedding AS b ON b.AtomId = e.AtomId AND b.ModelId = o.ModelId
-                            WHERE p.ProjectionModelId = e.ProjectionModelId AND o.ProjectionModelId < p.ProjectionModelId
-                              AND b.ProjectionModelId = o.ProjectionModelId))
+         (SELECT COUNT(*) FROM AtomEmbedding INDEXED BY AtomEmbedding_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
+         - (SELECT COUNT(*) FROM AtomEmbedding INDEXED BY AtomEmbedding_Pending
+            WHERE ProjectionModelId IS NULL AND (:tenant_id IS NULL OR TenantId = :tenant_id))
+         - (SELECT COUNT(*) FROM AtomEmbedding AS e INDEXED BY AtomEmbedding_Hour
+            WHERE e.ProjectionModelId IN (SELECT p.ProjectionModelId FROM ProjectionModel AS p
+                                          CROSS JOIN ProjectionModel AS o ON o.ArtifactHash = p.ArtifactHash
+                                          WHERE o.ProjectionModelId < p.ProjectionModelId)
+              AND (:tenant_id IS NULL OR e.TenantId = :tenant_id)
+              AND EXISTS (SELECT 1 FROM ProjectionModel AS p CROSS JOIN ProjectionModel AS o ON o.ArtifactHash = p.ArtifactHash
+                          CROSS JOIN AtomEmbedding AS b ON b.AtomId = e.AtomId AND b.ModelId = o.ModelId
+                          WHERE p.ProjectionModelId = e.ProjectionModelId AND o.ProjectionModelId < p.ProjectionModelId
+                            AND b.ProjectionModelId = o.ProjectionModelId))
          - (SELECT COUNT(*)
             FROM (SELECT DISTINCT h.AtomId, p.ArtifactHash FROM Hidden AS h CROSS JOIN AtomEmbedding AS e ON e.AtomId = h.AtomId
                   CROSS JOIN ProjectionModel AS p ON p.ProjectionModelId = e.ProjectionModelId))
-  UNION ALL SELECT 'Inference_USED_ATOM_Atom', n FROM Uses WHERE Role = 'input'
-  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', n FROM Uses WHERE Role = 'output'
+  UNION ALL SELECT 'Inference_USED_ATOM_Atom', Inputs FROM Uses
+  UNION ALL SELECT 'Inference_PRODUCED_ATOM_Atom', Outputs FROM Uses
   UNION ALL SELECT 'Inference_USED_MODEL_Model', COUNT(*) FROM Inference_USED_MODEL_Model WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'Source_BELONGS_TO_Tenant', COUNT(*) FROM Source_BELONGS_TO_Tenant WHERE :tenant_id IS NULL OR TenantId = :tenant_id
   UNION ALL SELECT 'Source_SUPERSEDES_Source', COUNT(*) FROM Source_SUPERSEDES_Source WHERE :tenant_id IS NULL OR TenantId = :tenant_id)
