@@ -115,7 +115,7 @@ def _rebuild_occurrences(
         return edges_of(unit_of_work, tenant, INGESTED_FROM, "upstream", atoms, **only)
 
     def read(unit_of_work: UnitOfWork, role: str, ordinal: int) -> tuple[list[SourceAtomAfter], Rebuilt, GraphChange]:
-        which = {"source_id": source_id, "role": role, "ordinal": ordinal}
+        which = {"tenant_id": tenant, "source_id": source_id, "role": role, "ordinal": ordinal}
         rows = unit_of_work.query(SOURCE_ATOMS_AFTER, **which, n=NODES_AT_ONCE)
         atoms = sorted({row["atomId"] for row in rows})
         nodes = nodes_of(unit_of_work, tenant, "Atom", atoms)

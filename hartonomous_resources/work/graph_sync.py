@@ -114,7 +114,7 @@ class _Reading:
     def atoms_of_source(self, source_id: int, numbers: Collection[int]) -> None:
         """Read the edges of atoms, which are there, that they have with their source: see above."""
         ids = sorted(numbers)
-        which = {"source_id": source_id, "atom_ids": json.dumps(ids)}
+        which = {"tenant_id": self._tenant_id, "source_id": source_id, "atom_ids": json.dumps(ids)}
         rows = self._unit_of_work.query(FIRST_ATOMS_OF_SOURCE, **which) if ids else []
         first = [row["atomId"] for row in rows if row["isFirst"]]
         self._edges += edges_of(
@@ -229,7 +229,8 @@ def _occurrences(database: Database, tenant_id: int, atoms: Sequence[int]) -> It
         edges: list[EdgeRow] = []
         while left and len(edges) < NODES_AT_ONCE:
             atom = left[0]
-            rows = unit_of_work.query(SOURCES_OF_ATOM_AFTER, atom_id=atom, after=after, n=NODES_AT_ONCE)
+            which = {"tenant_id": tenant_id, "atom_id": atom, "after": after}
+            rows = unit_of_work.query(SOURCES_OF_ATOM_AFTER, **which, n=NODES_AT_ONCE)
             if rows:
                 only = {"after": after, "until": rows[-1]["sourceId"]}
                 edges += edges_of(unit_of_work, tenant_id, INGESTED_FROM, "upstream", [atom], **only)

@@ -30,7 +30,7 @@ ASKED = {
     "usp_graph_keys_beginning": "0, 'Atom', N'a', 10",
     "usp_graph_numbers_of_hour": "0, 'Atom', '2026-11-23-09:00', 0, 10",
     "usp_graph_atoms_only_here": "0, 1",
-    "usp_first_atoms_of_source": "1, N'[1, 2]'",
+    "usp_first_atoms_of_source": "0, 1, N'[1, 2]'",
 }
 
 

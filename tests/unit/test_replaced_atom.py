@@ -6,7 +6,7 @@ import pytest
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from tests.builders import open_home
-from tests.contract.test_graph_sync import BEES, SEA, events, hash_of, sync
+from tests.contract.graph_events import BEES, SEA, events, hash_of, sync
 from tests.held_graph import HeldGraph, content_of_views
 
 

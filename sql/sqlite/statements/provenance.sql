@@ -12,17 +12,19 @@ FROM (SELECT j.value AS atomId,
                             CROSS JOIN SourceRun AS e ON e.SourceId = sa.SourceId AND e.RunId = r.RunId
                             WHERE sa.AtomId = j.value AND sa.SourceId < :source_id AND s.Status = 'Atomized'
                             ORDER BY sa.SourceId DESC LIMIT 1) IS NULL) AS isFirstOfRun
-      FROM json_each(:atom_ids) AS j)
+      FROM Source AS its CROSS JOIN json_each(:atom_ids) AS j WHERE its.SourceId = :source_id AND its.TenantId = :tenant_id)
 WHERE isFirst OR isFirstOfRun;
 
 -- name: sources_of_atom_after
 -- The next sources that hold an atom.
-SELECT DISTINCT SourceId AS sourceId FROM SourceAtom WHERE AtomId = :atom_id AND SourceId > :after ORDER BY SourceId LIMIT :n;
+SELECT DISTINCT sa.SourceId AS sourceId FROM SourceAtom AS sa CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+WHERE sa.AtomId = :atom_id AND sa.SourceId > :after AND s.TenantId = :tenant_id ORDER BY sa.SourceId LIMIT :n;
 
 -- name: source_atoms_after
 -- The next occurrences in a source, whatever their numbers are.
-SELECT AtomId AS atomId, Role AS role, Ordinal AS ordinal FROM SourceAtom
-WHERE SourceId = :source_id AND (Role, Ordinal) > (:role, :ordinal) ORDER BY Role, Ordinal LIMIT :n;
+SELECT sa.AtomId AS atomId, sa.Role AS role, sa.Ordinal AS ordinal FROM Source AS s CROSS JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId
+WHERE s.SourceId = :source_id AND s.TenantId = :tenant_id AND (sa.Role, sa.Ordinal) > (:role, :ordinal)
+ORDER BY sa.Role, sa.Ordinal LIMIT :n;
 
 -- name: hours_of_tenant
 SELECT IngestHour AS hour FROM Source WHERE TenantId = :tenant_id

@@ -17,7 +17,7 @@ BEGIN
 END;
 GO
 -- Those of a source's atoms whose first source it is, of all or of a run's. The last one before it is most likely of the same run.
-CREATE PROCEDURE dbo.usp_first_atoms_of_source @source_id bigint, @atom_ids nvarchar(max)
+CREATE PROCEDURE dbo.usp_first_atoms_of_source @tenant_id int, @source_id bigint, @atom_ids nvarchar(max)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
@@ -36,19 +36,36 @@ BEGIN
                                                       ORDER BY sa.SourceId DESC) IS NULL)
                                 THEN 1 ELSE 0 END) AS IsFirstOfRun
           FROM (SELECT CONVERT(bigint, j.value) AS AtomId FROM OPENJSON(@atom_ids) AS j) AS n) AS f
-    WHERE f.IsFirst = 1 OR f.IsFirstOfRun = 1
+    WHERE (f.IsFirst = 1 OR f.IsFirstOfRun = 1)
+        AND EXISTS (SELECT 1 FROM dbo.Source AS its WHERE its.SourceId = @source_id AND its.TenantId = @tenant_id)
     OPTION (LOOP JOIN);
 END;
 GO
 -- The next sources that hold an atom.
-CREATE PROCEDURE dbo.usp_sources_of_atom_after @atom_id bigint, @after bigint, @n int
+CREATE PROCEDURE dbo.usp_sources_of_atom_after @tenant_id int, @atom_id bigint, @after bigint, @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT DISTINCT TOP (@n) sa.SourceId AS sourceId FROM dbo.SourceAtom AS sa
-    WHERE sa.AtomId = @atom_id AND sa.SourceId > @after
-    ORDER BY sa.SourceId;
+    SELECT DISTINCT TOP (@n) sa.SourceId AS sourceId
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+    WHERE sa.AtomId = @atom_id AND sa.SourceId > @after AND s.TenantId = @tenant_id
+    ORDER BY sa.SourceId
+    OPTION (LOOP JOIN);
+END;
+GO
+-- The next occurrences in a source, whatever their numbers are.
+CREATE OR ALTER PROCEDURE dbo.usp_source_atoms_after @tenant_id int, @source_id bigint, @role varchar(8), @ordinal bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) sa.AtomId AS atomId, sa.Role AS role, sa.Ordinal AS ordinal
+    FROM dbo.Source AS s
+    INNER JOIN dbo.SourceAtom AS sa ON sa.SourceId = s.SourceId
+    WHERE s.SourceId = @source_id AND s.TenantId = @tenant_id AND (sa.Role > @role OR (sa.Role = @role AND sa.Ordinal > @ordinal))
+    ORDER BY sa.Role, sa.Ordinal;
 END;
 GO
 -- A key that is no node's, or not of the kind that the label has, finds nothing.

@@ -160,7 +160,7 @@ def test_what_is_only_here_is_the_same(both: Both) -> None:
     for source in range(1, 15):
         for tenant in TENANTS[:2]:
             both.same("graph_atoms_only_here", tenant_id=tenant, number=source)
-        both.same("first_atoms_of_source", source_id=source, atom_ids=atoms)
+            both.same("first_atoms_of_source", tenant_id=tenant, source_id=source, atom_ids=atoms)
 
 
 def test_every_edge_without_an_end_is_found(both: Both) -> None:
