@@ -26,7 +26,7 @@ from pydantic import (
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Invalid
-from hartonomous_service.printable import printable
+from hartonomous_service.printable import plain_words, printable
 
 MAX_TENANT = 2**31 - 1
 MAX_ID = 2**63 - 1
@@ -125,6 +125,6 @@ def _read_argument(name: str, kind: TypeAdapter[Any], value: Any) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, (name, *(part for part in first["loc"] if isinstance(part, int)))))
-        said = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+        said = plain_words(first["msg"])
         problem = "give a list, not one text" if first["type"] == "sequence_str" else said
         raise Invalid(problem, argument=place) from error

@@ -9,10 +9,11 @@ import sqlite3
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.disk_space import disk_is_full, is_full
@@ -24,11 +25,25 @@ from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.cli.remedies import describe_error
 from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
+from hartonomous_service.printable import plain_words
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
+
+class _Commands(TyperGroup):
+    """Says in plain words what is wrong with an option: typer says it in pydantic's."""
+
+    def invoke(self, ctx: Any) -> Any:  # a Context of the click that typer has inside, which has no public name
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = plain_words(error.message)
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Say where every fragment that your AI used came from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -240,6 +240,13 @@ def test_questions_that_do_not_go_together_are_wrong_usage(asked: Home, question
     assert "Traceback" not in result.stderr
 
 
+def test_a_number_out_of_its_range_is_wrong_usage_in_plain_words(asked: Home) -> None:
+    result = asked.run("lineage", "1", "--depth", "0")
+
+    assert (result.code, result.stdout) == (2, b"")
+    assert "'--depth': it should be at least 1" in result.stderr
+
+
 def test_errors_name_what_was_asked_for(asked: Home, tmp_path: Path) -> None:
     expected: dict[tuple[str, ...], list[str]] = {
         ("Person:1",): ["'Person:1'", "Inference"],

@@ -50,7 +50,7 @@ HASH = "ab" * 32
 JOB = "01234567-89ab-7000-8000-000000000000"
 
 # Each kind of argument, and what is none of it. The words say what is wrong, after the name of the argument.
-BELOW, ABOVE, NO_INTEGER, NO_TEXT = "greater than or equal", "less than or equal", "valid integer", "valid string"
+BELOW, ABOVE, NO_INTEGER, NO_TEXT = "at least", "at most", "valid integer", "valid string"
 INTEGERS: list[tuple[Any, str]] = [("1", NO_INTEGER), (1.5, NO_INTEGER), (math.nan, NO_INTEGER), (True, NO_INTEGER)]
 TEXTS: list[tuple[Any, str]] = [(b"x", NO_TEXT), (5, NO_TEXT), (["x"], NO_TEXT), ("a\udcff", "not UTF-8")]
 TENANT: list[tuple[Any, str]] = [*INTEGERS, (-1, BELOW), (MAX_TENANT + 1, ABOVE), (2**70, ABOVE)]
