@@ -19,6 +19,11 @@ _NO_COPY = (
     "The graph is views over the tables, of which there is no copy to compare: every end of an edge was looked for."
 )
 
+_NOT_COMPARED = (
+    "Events are waiting to be synced, so nothing was compared after the repair: run `hartonomous ingest` or the daemon, then `hartonomous"
+    " verify --graph`."
+)
+
 
 @checked
 def verify_graph(
@@ -40,7 +45,10 @@ def verify_graph(
     once, and nodes that were removed: {"nodes", "edges", "removed"}, "tenants": how many, "note": what was compared}. Every tenant has its
     own hours, and "checked" counts them.
 
-    Raises Unavailable when the graph cannot be reached, Conflict while events wait to be synced.
+    While events wait to be synced, nothing can be compared. A repair has done its work then, for it reads the views: the hours that could
+    not be compared are not among the "checked", and "note" says so. Without one, that is Conflict.
+
+    Raises Unavailable when the graph cannot be reached, Conflict while events wait to be synced and nothing is to be repaired.
     """
     tenants = tenants_of(resources.database) if tenant is None else [tenant]
     hours = [(each, hour) for each in tenants for hour in (None, *hours_of(resources.database, each))]
@@ -53,9 +61,13 @@ def verify_graph(
         try:
             if repair:
                 repaired = _repair(resources, graph, hours, everything, progress)
-            failed = _differences(resources, graph, hours, progress)
+            failed, compared = _differences(resources, graph, hours, progress)
         except GraphUnavailable as error:
             raise Unavailable(str(error)) from error
+        if len(compared) < len(hours):
+            if not repair:
+                raise Conflict("events are waiting to be synced", remedy="sync_events")
+            hours, note = compared, _NOT_COMPARED
     checked = sum(hour is not None for _, hour in hours)
     return {"checked": checked, "failed": failed, "repaired": repaired, "tenants": len(tenants), "note": note}
 
@@ -70,15 +82,16 @@ def _differences(
     graph: MaterializedGraph,
     hours: list[tuple[int, str | None]],
     progress: Callable[[int, int], None],
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[tuple[int, str | None]]]:
+    """Return what differs, and the hours that were compared: those before one of which events wait to be synced."""
     failed: list[dict[str, Any]] = []
     for done, (tenant, hour) in enumerate(hours):
         progress(done, len(hours))
         found = disagreements(resources.database, graph, tenant, [hour])
         if found is None:
-            raise Conflict("events are waiting to be synced", remedy="sync_events")
+            return failed, hours[:done]
         failed += [{"invariant": "graph_agrees", "error": text, "remedy": REPAIR} for text in found]
-    return failed
+    return failed, hours
 
 
 def _repair(

@@ -256,6 +256,21 @@ def test_nothing_is_said_while_events_wait(home: Resources) -> None:
         verify_graph(home)
 
 
+def test_a_repair_while_events_wait_is_done_and_says_that_nothing_was_compared(home: Resources) -> None:
+    lose_everything(home)
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"New.", sourceUri="new", contentType="text/plain")])
+    run(home, sources.STAGE, atoms.STAGE)
+
+    result = verify_graph(home, tenant=None, repair=True)
+
+    assert content_of(copy_of(home)) == of_views(home), "the views are what it writes, whatever events tell of"
+    assert (result["failed"], result["checked"]) == ([], 0)
+    assert "Events are waiting" in result["note"] and "`hartonomous ingest`" in result["note"]
+    assert result["repaired"]["nodes"] and result["repaired"]["edges"]
+    run(home, provenance.STAGE)
+    assert verify_graph(home, tenant=None)["failed"] == []
+
+
 @pytest.mark.parametrize("at_once", [1, 1000])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_materialising_the_graph_alone_rebuilds_what_it_lacks(
