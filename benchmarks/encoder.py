@@ -23,7 +23,7 @@ began = time.perf_counter()
 from pathlib import Path
 import numpy as np
 texts = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-kernel, threads = sys.argv[3], int(sys.argv[4])
+kernel, threads, compiled = sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.compute.text_model import ensure_text_model
 if kernel in ("fp32", "onnxruntime"):
@@ -34,7 +34,7 @@ else:
     from hartonomous_core.embedders.text_native import NativeTextEmbedder
     files = ensure_text_model(Settings().model_dir)
     embedder = NativeTextEmbedder(files.model_path, files.tokenizer_path, files.bert, threads=threads,
-                                  kernel=kernel or None, compiled=[files.model_path.parent / "compiled"])
+                                  kernel=kernel or None, compiled=[compiled])
 embedder.embed(texts[:1])
 first = time.perf_counter() - began
 embedder.embed(texts[:32])
@@ -84,15 +84,20 @@ def main() -> int:
     model = Settings().model_dir.expanduser() / "all-MiniLM-L6-v2"
     figures = []
     with tempfile.TemporaryDirectory() as folder:
+        texts_path, ours_path, peer_path = (Path(folder, each) for each in ("texts.json", "ours.npy", "peer.npy"))
+        command = [sys.executable, "-c", PROGRAM, texts_path, ours_path, options.kernel, options.threads]
+        command = [*map(str, command), str(Path(folder, "compiled"))]
+        texts_path.write_text(json.dumps(["a text"]), "utf-8")
+        first = run(command, options.threads)["first"]
+        if options.kernel not in ("fp32", "onnxruntime"):
+            figures.append(Figure("process start to the first vector, nothing compiled", first, "s", at_most=15))
         for name, texts in text_sets(options.data, options.every).items():
-            texts_path, ours_path, peer_path = (Path(folder, each) for each in ("texts.json", "ours.npy", "peer.npy"))
             texts_path.write_text(json.dumps(texts), "utf-8")
             ours: list[dict[str, float]] = []
             peers: list[dict[str, float]] = []
             for number in range(options.rounds):
                 note(f"round {number + 1} of {options.rounds}: {len(texts):,} {name}")
-                arguments_ = [texts_path, ours_path, options.kernel, str(options.threads)]
-                ours.append(run([sys.executable, "-c", PROGRAM, *arguments_], options.threads))
+                ours.append(run(command, options.threads))
                 if options.peer_python:
                     peers.append(
                         run(
