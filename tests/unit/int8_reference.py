@@ -91,7 +91,8 @@ class Int8Bert:
     def _quantized(self, name):
         """Weights in [-127, 127] by output column, what 1 stands for in each, bias. Queries come out divided by sqrt(head width)."""
         weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
-        scale = np.abs(weight).max(axis=1) / f32(127)
+        largest = np.abs(weight).max(axis=1)
+        scale = np.where(largest > 0, largest, f32(1)) / f32(127)
         values = np.rint(weight / scale[:, None]).astype(np.float64)
         factor = f32((self.config.width // self.config.heads) ** -0.5) if name.endswith("query") else f32(1)
         return values, scale * factor, bias * factor

@@ -70,6 +70,11 @@ def test_a_folder_as_sentence_transformers_writes_it_is_computed(folder, tmp_pat
         ("position_embedding_type", "relative_key"),
         ("num_hidden_layers", 0),
         ("num_hidden_layers", 10**9),
+        ("num_hidden_layers", True),
+        ("layer_norm_eps", "1e-12"),
+        ("layer_norm_eps", float("nan")),
+        ("layer_norm_eps", -1),
+        ("max_position_embeddings", None),
         ("hidden_size", "384"),
         ("hidden_size", 312),
         ("num_attention_heads", 24),
@@ -95,9 +100,22 @@ def test_another_pooling_is_refused(folder):
         read_config(folder)
 
 
-@pytest.mark.parametrize("content", ["{", "[]"])
-def test_a_configuration_that_is_no_object_is_refused(folder, tmp_path, content):
-    (folder / "config.json").write_text(content)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", "{"),
+        ("config.json", "[]"),
+        ("config.json", "[" * 100_000),
+        ("modules.json", "3"),
+        ("modules.json", "[3]"),
+        ("modules.json", "[{}]"),
+        ("sentence_bert_config.json", '{"max_seq_length": [1]}'),
+        ("sentence_bert_config.json", '{"max_seq_length": 1e999}'),
+        ("sentence_bert_config.json", '{"max_seq_length": -1}'),
+    ],
+)
+def test_a_configuration_that_says_nothing_of_use_is_refused(folder, tmp_path, name, content):
+    (folder / name).write_text(content)
     with pytest.raises(TextModelError, match="cannot be computed"):
         ensure_text_model(tmp_path / "models", model=str(folder))
 

@@ -149,7 +149,7 @@ def test_a_vector_is_the_same_alone_and_in_any_company(of_kernel, sts_pairs):
 
 
 def test_the_arithmetic_is_near_that_of_float32(reference, ids_of, embedder_fp32, sts_pairs):
-    texts = [first for first, _, _ in sts_pairs[::40]]
+    texts = [first for first, _, _ in sts_pairs[::60]]
     vectors = [reference.sentence_vector(ids_of(text)) for text in texts]
     cosines = (embedder_fp32.embed(texts).vectors * vectors).sum(axis=1)
     assert cosines.mean() > 0.996
@@ -181,18 +181,46 @@ def test_weights_that_are_not_finite_are_refused(make_small, value):
         make_small(spoil)
 
 
-@pytest.mark.parametrize(
-    "name", [*(f"attention.self.{part}" for part in ("query", "key", "value")), "intermediate.dense", "output.dense"]
-)
+@pytest.mark.parametrize("name", ["attention.self.query", "attention.self.value", "output.dense"])
 def test_numbers_that_overflow_are_an_error(make_small, kernel, name):
-    """An infinite key could hide behind a weight of 0, a negative infinity behind the GELU."""
-
     def spoil(tensors):
-        tensors[f"encoder.layer.0.{name}.weight"] *= -1e38 if name == "intermediate.dense" else 1e38
+        tensors[f"encoder.layer.0.{name}.weight"] *= 1e38
         tensors["encoder.layer.0.attention.output.LayerNorm.weight"] *= 100
 
     with pytest.raises(EmbeddingError, match="not finite"):
         make_small(spoil, kernel=kernel).embed(["a text"])
+
+
+@pytest.mark.parametrize("name", ["attention.self.key", "intermediate.dense"])
+def test_an_infinite_number_is_an_error_where_the_result_does_not_show_it(make_small, kernel, name, ids_of):
+    """A key of minus infinity has a weight of 0, and so has the GELU of it."""
+
+    def spoil(tensors):
+        tensors[f"encoder.layer.0.{name}.weight"][0] *= 1e38
+        tensors[f"encoder.layer.0.{name}.bias"][0] = -3e38
+        tensors["encoder.layer.0.attention.self.query.weight"][0] = 0
+        tensors["encoder.layer.0.attention.self.query.bias"][0] = 1e-36
+
+    tensors = {name: tensor.copy() for name, tensor in small_tensors().items()}
+    spoil(tensors)
+    with np.errstate(over="ignore"):
+        assert np.isfinite(Int8Bert(tensors, SMALL).token_states(ids_of(TEXTS[1]))).all()
+    with pytest.raises(EmbeddingError, match="not finite"):
+        make_small(spoil, kernel=kernel).embed([TEXTS[1]])
+
+
+def test_tensors_may_be_named_as_those_of_a_larger_model_and_be_float16(make_small):
+    def rename(tensors):
+        for name in list(tensors):
+            tensors[f"bert.{name}"] = tensors.pop(name).astype(np.float16)
+
+    def halve(tensors):
+        for name in tensors:
+            tensors[name] = tensors[name].astype(np.float16).astype(np.float32)
+
+    renamed, plain = make_small(rename).embed(TEXTS), make_small(halve).embed(TEXTS)
+    np.testing.assert_array_equal(renamed.vectors, plain.vectors)
+    assert renamed.window_counts.tolist() == [1] * (len(TEXTS) - 1) + [5]  # 254 tokens, 62 in a window of 64
 
 
 def test_a_vector_of_zeros_is_an_error(make_small):
@@ -218,6 +246,7 @@ def test_a_tokenizer_of_another_model_is_an_error_and_reads_nothing_beyond_the_t
         ("encoder.layer.0.intermediate.dense.bias", None, "has no tensor"),
         ("encoder.layer.0.intermediate.dense.bias", np.zeros(7, np.float32), "has shape"),
         ("embeddings.position_embeddings.weight", np.zeros((8, 128), np.float32), "8 positions: too few"),
+        ("embeddings.word_embeddings.weight", np.zeros((30522, 128), np.int32), "is of type I32"),
     ],
 )
 def test_weights_of_another_shape_are_named(make_small, name, value, message):
@@ -244,9 +273,11 @@ print(embedder.embed(["a text"]).vectors[0, :4].tolist())
 """
 
 
-def start(text_model, *folders):
-    command = [sys.executable, "-c", PROGRAM, text_model.model_path, text_model.tokenizer_path, *folders]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(text_model, *folders, program=PROGRAM, **environment):
+    command = [sys.executable, "-c", program, text_model.model_path, text_model.tokenizer_path, *folders]
+    return subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def output_of(process):
@@ -258,32 +289,32 @@ def output_of(process):
 
 @pytest.fixture(scope="module")
 def compiled(text_model, tmp_path_factory):
-    """A folder that a process has compiled into, and what that process printed."""
+    """A folder that two processes have compiled into, started together, and what each of them printed."""
     folder = tmp_path_factory.mktemp("compiled")
-    return folder, output_of(start(text_model, folder))
+    return folder, [output_of(process) for process in [start(text_model, folder) for _ in range(2)]]
 
 
-def test_only_the_first_process_compiles(text_model, compiled):
-    folder, first = compiled
-    assert first[0] == "compiling"
-    assert output_of(start(text_model, folder)) == first[1:]
+def test_processes_that_start_together_are_all_right(compiled):
+    _, outputs = compiled
+    assert outputs[0][-1] == outputs[1][-1]
+    assert "compiling" in outputs[0] + outputs[1]
+
+
+def test_a_process_that_finds_the_code_does_not_compile(text_model, compiled):
+    folder, outputs = compiled
+    assert output_of(start(text_model, folder)) == outputs[0][-1:]
     assert holds_compiled_code(compiled_folder([folder]))
-
-
-def test_processes_that_start_together_are_all_right(text_model, tmp_path, compiled):
-    outputs = [output_of(process) for process in [start(text_model, tmp_path) for _ in range(2)]]
-    assert {output[-1] for output in outputs} == {compiled[1][-1]}
 
 
 def test_damaged_code_is_compiled_again(text_model, tmp_path, compiled):
     shutil.copytree(compiled[0], tmp_path, dirs_exist_ok=True)
     for file in tmp_path.rglob("*.nbc"):
         file.write_bytes(file.read_bytes()[:1000])
-    assert output_of(start(text_model, tmp_path)) == compiled[1][1:]
+    assert output_of(start(text_model, tmp_path)) == compiled[1][0][-1:]
     assert all(file.stat().st_size > 1000 for file in tmp_path.rglob("*.nbc"))
 
 
-def test_a_folder_that_cannot_be_used_leaves_the_next_one(text_model, tmp_path):
+def test_a_folder_that_cannot_be_used_leaves_the_next_one(tmp_path):
     (tmp_path / "file").write_text("no folder")
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -291,7 +322,6 @@ def test_a_folder_that_cannot_be_used_leaves_the_next_one(text_model, tmp_path):
     own = tmp_path / "own"
     assert compiled_folder([tmp_path / "file" / "x", shared, own]).parent == own
     assert compiled_folder([shared]) is None
-    assert output_of(start(text_model, shared))[0] == "compiling"
     assert list(shared.iterdir()) == []
 
 
@@ -332,14 +362,16 @@ def test_code_for_another_processor_lies_elsewhere(tmp_path):
     assert Path(there).parent == here.parent and Path(there) != here
 
 
-def test_a_processor_without_avx_computes_the_same_a_little_less_exactly(text_model, tmp_path, embedder):
-    """It has no fused multiplication and addition either: some roundings turn the other way."""
+@pytest.mark.skipif(
+    KERNELS[supported_kernels()[0]].machine != "x86", reason="NOT TESTED: an old x86, on this processor"
+)
+def test_an_old_processor_and_no_folder_for_code_give_almost_the_same(text_model, embedder):
+    """It has no fused multiplication and addition: some roundings turn the other way. Where there is no folder, each process compiles."""
     program = PROGRAM.replace("vectors[0, :4]", "vectors[0]") + "print(embedder.kernel)"
-    environment = os.environ | {"NUMBA_CPU_NAME": "x86-64-v2", "NUMBA_CPU_FEATURES": "+sse4.2,+popcnt"}
-    command = [sys.executable, "-c", program, text_model.model_path, text_model.tokenizer_path]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    _, vector, kernel = done.stdout.splitlines()
-    assert kernel == "plain"
+    first, vector, kernel = output_of(
+        start(text_model, program=program, NUMBA_CPU_NAME="x86-64-v2", NUMBA_CPU_FEATURES="+sse4.2,+popcnt")
+    )
+    assert (first, kernel) == ("compiling", "plain")
     assert embedder.embed(["a text"]).vectors[0] @ json.loads(vector) > 0.99
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 _LARGEST = {"num_hidden_layers": 100, "hidden_size": 8192, "num_attention_heads": 256, "intermediate_size": 65536}
 _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
 _DEFAULT_WINDOW = 256
+_MOST_POSITIONS = 1 << 20
 
 
 class UnsupportedEncoder(ValueError):
@@ -51,16 +52,16 @@ def read_config(folder: Path) -> BertConfig:
             raise UnsupportedEncoder(f"its {name} is {found!r}, and only {wanted!r} is computed")
     _refuse_other_modules(folder)
     sizes = {name: _size(config, name, largest) for name, largest in _LARGEST.items()}
-    window = _read(folder / "sentence_bert_config.json").get("max_seq_length") or _DEFAULT_WINDOW
-    positions = _size(config, "max_position_embeddings", 1 << 20)
+    positions = _size(config, "max_position_embeddings", _MOST_POSITIONS)
+    window = {"max_seq_length": _DEFAULT_WINDOW} | _read(folder / "sentence_bert_config.json")
     return BertConfig(
         layers=sizes["num_hidden_layers"],
         width=sizes["hidden_size"],
         heads=sizes["num_attention_heads"],
         inner=sizes["intermediate_size"],
-        epsilon=float(config.get("layer_norm_eps", 1e-12)),
+        epsilon=_epsilon(config),
         pooling=_pooling(folder),
-        window_tokens=min(int(window), positions),
+        window_tokens=min(_size(window, "max_seq_length", _MOST_POSITIONS), positions),
     )
 
 
@@ -68,24 +69,40 @@ def _read(path: Path) -> dict[str, Any]:
     """The object in a file; an empty one where there is no file."""
     if not path.is_file():
         return {}
-    found = json.loads(path.read_text("utf-8"))
+    found = _json(path)
     if not isinstance(found, dict):
-        raise UnsupportedEncoder(f"{path.name} holds no JSON object")
+        raise UnsupportedEncoder(f"its {path.name} holds no JSON object")
     return found
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except RecursionError as error:
+        raise UnsupportedEncoder(f"its {path.name} is nested too deep") from error
 
 
 def _size(config: dict[str, Any], name: str, largest: int) -> int:
     found = config.get(name)
-    if not isinstance(found, int) or not 0 < found <= largest:
-        raise UnsupportedEncoder(f"its {name} is {found!r}, not a number from 1 to {largest}")
+    if type(found) is not int or not 0 < found <= largest:  # True is an int, too
+        raise UnsupportedEncoder(f"its {name} is {found!r}, not a whole number from 1 to {largest}")
     return found
+
+
+def _epsilon(config: dict[str, Any]) -> float:
+    found = config.get("layer_norm_eps", 1e-12)
+    if type(found) not in (int, float) or not 0 <= found < 1:
+        raise UnsupportedEncoder(f"its layer_norm_eps is {found!r}, not a number from 0 to 1")
+    return float(found)
 
 
 def _refuse_other_modules(folder: Path) -> None:
     """A layer behind the pooling would be left out silently."""
     path = folder / "modules.json"
-    modules = json.loads(path.read_text("utf-8")) if path.is_file() else []
-    kinds = {str(module["type"]).rpartition(".")[2] for module in modules}
+    modules = _json(path) if path.is_file() else []
+    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
+        raise UnsupportedEncoder("its modules.json holds no list of objects")
+    kinds = {str(module.get("type")).rpartition(".")[2] for module in modules}
     if others := kinds - _KNOWN_MODULES:
         raise UnsupportedEncoder(f"it has a module {', '.join(sorted(others))}, which is not computed")
 

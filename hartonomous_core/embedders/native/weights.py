@@ -29,17 +29,18 @@ class BertWeights:
     def tensor(self, name: str, *shape: int | None) -> NDArray[np.float32]:
         """Return one of the given shape; None stands for any length.
 
-        Raises UnsupportedEncoder where it is missing, of another shape, or holds what is no finite number.
+        Raises UnsupportedEncoder where it is missing, of another shape or type, or holds what is no finite number.
         """
         full = self._prefix + name
         if full not in self._names:
             raise UnsupportedEncoder(f"{self._path} has no tensor {full}")
+        if (kind := self._file.get_slice(full).get_dtype()) not in ("F32", "F16"):  # NumPy has no bfloat16
+            raise UnsupportedEncoder(f"tensor {full} in {self._path} is of type {kind}: F32 and F16 are computed")
         found = self._file.get_tensor(full)
         if len(found.shape) != len(shape) or any(w not in (None, f) for f, w in zip(found.shape, shape, strict=True)):
             raise UnsupportedEncoder(f"tensor {full} in {self._path} has shape {found.shape}, not {shape}")
-        values: NDArray[np.float32] = np.array(
-            found, np.float32
-        )  # a copy of our own: numba tells arrays that are read-only apart
+        # a copy of our own: numba tells arrays that are read-only apart
+        values: NDArray[np.float32] = np.array(found, np.float32)
         if not np.isfinite(values).all():
             raise UnsupportedEncoder(f"tensor {full} in {self._path} holds numbers that are not finite")
         return values
