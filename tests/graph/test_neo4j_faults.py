@@ -60,7 +60,7 @@ def tenant() -> int:
 def batch(tenant: int) -> GraphChange:
     """A source with its atoms: some megabytes on the wire."""
     atoms = [node("Atom", n, tenant, text="x" * 200) for n in range(N)]
-    edges = [edge(INGESTED, n, 1, tenant, text="x" * 200) for n in range(N)]
+    edges = [edge(INGESTED, n, 1, tenant, text=f"{n} " + "x" * 200) for n in range(N)]  # what edges share is sent once
     return GraphChange([node("Source", 1, tenant), *atoms], edges)
 
 
