@@ -30,29 +30,30 @@ class CachedCompute:
         """Embed texts; of those that are new, keep the vectors."""
         from hartonomous_core.embedders.protocol import Embeddings
 
-        known = self._load(model.artifact_hash)
+        space = hashlib.sha256(f"{model.artifact_hash} {model.settings}".encode()).hexdigest()
+        known = self._load(space)
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if new:
             made = self._compute.embed(model, list(new.values())).vectors
             known.update(zip(new, made, strict=True))
-            self._save(model.artifact_hash, new, made)
+            self._save(space, new, made)
         vectors = np.stack([known[key] for key in keys]) if keys else np.empty((0, model.dimension), np.float32)
         return Embeddings(vectors, np.ones(len(keys), dtype=np.int64))
 
-    def _load(self, artifact_hash: str) -> dict[bytes, NDArray[np.float32]]:
-        if artifact_hash not in self._vectors:
-            known = self._vectors[artifact_hash] = {}
-            for file in sorted(self._folder.glob(f"{artifact_hash[:16]}-*.npz")) if self._folder else ():
+    def _load(self, space: str) -> dict[bytes, NDArray[np.float32]]:
+        if space not in self._vectors:
+            known = self._vectors[space] = {}
+            for file in sorted(self._folder.glob(f"{space[:16]}-*.npz")) if self._folder else ():
                 with np.load(file) as saved:
                     known.update(zip(map(bytes, saved["keys"]), saved["vectors"], strict=True))
-        return self._vectors[artifact_hash]
+        return self._vectors[space]
 
-    def _save(self, artifact_hash: str, new: Mapping[bytes, str], vectors: NDArray[np.float32]) -> None:
+    def _save(self, space: str, new: Mapping[bytes, str], vectors: NDArray[np.float32]) -> None:
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
             keys = np.frombuffer(b"".join(new), dtype=np.uint8).reshape(-1, 32)
-            name = f"{artifact_hash[:16]}-{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.npz"
+            name = f"{space[:16]}-{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.npz"
             np.savez(self._folder / name, keys=keys, vectors=vectors)
 
 
