@@ -25,6 +25,8 @@ class InProcessCompute:
         self._lock = threading.Lock()
         self._spaces: dict[ModelIdentity, Space] | None = None
         self._loaded: dict[ModelIdentity, Embedder] = {}
+        self._warming_lock = threading.Lock()
+        """Never held while a model is loaded: `warm` returns at once."""
         self._warming: threading.Thread | None = None
         self._met: Exception | None = None
         """What warming met; the next call raises it, and the one after that tries again."""
@@ -35,7 +37,7 @@ class InProcessCompute:
             return list(self._find_spaces())
 
     def warm(self) -> None:
-        with self._lock:
+        with self._warming_lock:
             if self._warming is not None:
                 return
             # Not a daemon: a process that ends in the middle of a library's native code may crash.
@@ -69,7 +71,7 @@ class InProcessCompute:
 
     def close(self) -> None:
         self._wait_for_warming()
-        with self._lock:
+        with self._lock, self._warming_lock:
             self._loaded.clear()
             self._warming = self._met = None
 

@@ -38,18 +38,25 @@ def counter(resources: Resources) -> WarmedCompute:
 def test_warming_returns_at_once_and_the_first_use_waits_for_it(
     settings: Settings, text_model: TextModelFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, asked_by = threading.Event(), list[str]()
+    begun, go_on, asked_by = threading.Event(), threading.Event(), list[str]()
 
     def find(_settings: Settings) -> dict[object, object]:
         asked_by.append(threading.current_thread().name)
+        begun.set()
         assert go_on.wait(30)
         return {}
 
     monkeypatch.setattr(spaces, "spaces_of", find)
     compute = InProcessCompute(settings)
     compute.warm()
+    assert begun.wait(30)
+    second = threading.Thread(target=compute.warm)  # ingest warms before it looks at the files, and its run does once more
+    second.start()
+    second.join(10)
+    is_over = not second.is_alive()
     go_on.set()
 
+    assert is_over
     assert compute.models() == []
     compute.close()
     assert asked_by == ["models"]
