@@ -52,8 +52,8 @@ class NativeTextEmbedder:
         """`kernel` is one of KERNELS, by default the fastest that the processor has; `threads` defaults to the cores this process may use.
 
         What is compiled is kept in the first of the folders `compiled` that will do; `on_compile` is called before a compilation.
-        Raises UnsupportedEncoder for weights of other shapes, ValueError for a kernel that the processor lacks and a window without
-        room, and what safetensors and tokenizers raise for unreadable files.
+        Raises UnsupportedEncoder for weights of other shapes, EmbeddingError for a tokenizer of another model, ValueError for a kernel
+        that the processor lacks and a window without room, and what safetensors, tokenizers and numba raise for unreadable files.
         """
         from hartonomous_core.embedders.native.processor import KERNELS, supported_kernels
         from hartonomous_core.embedders.native.weights import read_encoder
@@ -66,6 +66,7 @@ class NativeTextEmbedder:
         self._windows = TextWindows(tokenizer_path, config.window_tokens)
         self._kernels = import_kernels(compiled)
         self._encoder = read_encoder(weights_path, config, KERNELS[self.kernel], self._kernels)
+        self._refuse_ids(0, self._windows.largest_id())
         self._activation = KERNELS[self.kernel].activation
         self._threads = threads or usable_cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
@@ -168,10 +169,7 @@ class NativeTextEmbedder:
 
     def _hidden_states(self, ids: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the state of every token in the last layer, (tokens, dimension)."""
-        if ids.min() < 0 or ids.max() >= len(self._encoder.words):  # the kernels look no further than this
-            raise EmbeddingError(
-                f"the tokenizer gives token {ids.max()}, and the model has {len(self._encoder.words)}: they do not belong together"
-            )
+        self._refuse_ids(ids.min(), ids.max())  # special tokens need not be in the vocabulary
         with self._free_lock:
             scratch = self._free.pop() if self._free else self._new_scratch()
         try:
@@ -182,6 +180,14 @@ class NativeTextEmbedder:
         finally:
             with self._free_lock:
                 self._free.append(scratch)
+
+    def _refuse_ids(self, least: int, greatest: int) -> None:
+        """The kernels look no further than this."""
+        if least < 0 or greatest >= len(self._encoder.words):
+            wrong = least if least < 0 else greatest
+            raise EmbeddingError(
+                f"the tokenizer gives token {wrong}, and the model has {len(self._encoder.words)}: they do not belong together"
+            )
 
     def _new_scratch(self) -> Any:
         window = self._config.window_tokens

@@ -48,19 +48,22 @@ class TextWindows:
         if self._room < 1:
             raise ValueError(f"a window of {window_tokens} tokens leaves no room beside the special tokens")
 
+    def largest_id(self) -> int:
+        """Return the largest id of a token that the tokenizer knows."""
+        return max(self._tokenizer.get_vocab().values())
+
     def of(self, texts: Sequence[str]) -> Iterator[Window]:
         """Yield the windows of each text in turn, at least one; memory does not grow with the length of a text."""
         tokens: list[int] = []
         spans: list[tuple[int, int]] = []
-        size = self._room
         for slices in _calls(texts):
             encodings = self._tokenizer.encode_batch([piece.characters for piece in slices], add_special_tokens=False)
             for piece, encoding in zip(slices, encodings, strict=True):
                 tokens += encoding.ids
                 spans += [(piece.start + start, piece.start + stop) for start, stop in encoding.offsets]
-                while len(tokens) > size:
-                    yield self._window(piece.text, tokens[:size], spans[:size])
-                    del tokens[:size], spans[:size]
+                while len(tokens) > self._room:
+                    yield self._window(piece.text, tokens[: self._room], spans[: self._room])
+                    del tokens[: self._room], spans[: self._room]
                 if piece.is_last:
                     yield self._window(piece.text, tokens, spans)
                     tokens, spans = [], []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from hartonomous_core.embedders import ANSWER_FLOOR, TEXT_MODEL
-from hartonomous_core.embedders.protocol import Embedder, EmbeddingError
+from hartonomous_core.embedders.protocol import Embedder
 from hartonomous_core.embedders.text_native import ARITHMETIC, NativeTextEmbedder
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
@@ -63,15 +63,13 @@ def _identity_settings(files: TextModelFiles) -> str:
 
 def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
     threads = settings.threads or None
-    if files.bert is None:
-        from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
-
-        return OnnxTextEmbedder(
-            files.model_path, files.tokenizer_path, window_tokens=files.window_tokens, threads=threads
-        )
-    from safetensors import SafetensorError
-
     try:
+        if files.bert is None:
+            from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
+
+            return OnnxTextEmbedder(
+                files.model_path, files.tokenizer_path, window_tokens=files.window_tokens, threads=threads
+            )
         return NativeTextEmbedder(
             files.model_path,
             files.tokenizer_path,
@@ -80,7 +78,7 @@ def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
             compiled=[files.model_path.parent / "compiled", settings.home / "compiled"],
             on_compile=lambda: LOGGER.warning("compiling the text encoder for this processor, once: some seconds"),
         )
-    except (ValueError, EmbeddingError, SafetensorError) as error:
+    except Exception as error:  # tokenizers and onnxruntime raise bare Exception, numba's cache OSError
         raise ComputeUnavailable(f"the text model in {files.model_path.parent} does not load: {error}") from error
 
 

@@ -161,6 +161,8 @@ def _own_bert(folder: Path) -> TextModelFiles:
         raise TextModelError(
             f"the encoder in {folder} cannot be computed: {error}; name an .onnx file of it instead"
         ) from error
+    if not (folder / TOKENIZER).is_file():
+        raise TextModelError(f"the encoder in {folder} has no {TOKENIZER}: put that of the model there")
     weights, name = folder / WEIGHTS, folder.resolve().name
     return TextModelFiles(
         name, "int8", config.width, config.window_tokens, weights, folder / TOKENIZER, sha256(weights), config

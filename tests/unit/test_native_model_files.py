@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
+from hartonomous_core.embedders import text_native
 from hartonomous_core.embedders.native.bert_files import MINILM, UnsupportedEncoder, read_config
 from hartonomous_resources.compute import text_model_download
+from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.compute.spaces import spaces_of
 from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model, text_model_is_ready
+from hartonomous_resources.settings import Settings
 
 CONFIG = {
     "model_type": "bert",
@@ -34,6 +39,29 @@ def folder(tmp_path):
 
 def change(folder, **values):
     (folder / "config.json").write_text(json.dumps(CONFIG | values))
+
+
+def test_a_folder_without_a_tokenizer_says_so(folder, tmp_path):
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(TextModelError, match=r"has no tokenizer\.json: put that of the model there"):
+        ensure_text_model(tmp_path / "models", model=str(folder))
+
+
+@pytest.mark.parametrize("damaged", ["tokenizer.json", "model.safetensors", "compiled"])
+def test_work_waits_for_a_model_that_does_not_load_whatever_the_libraries_raise(
+    folder, tmp_path, model_dir, monkeypatch, damaged
+):
+    """tokenizers raises bare Exception, safetensors an error of its own, numba's cache OSError."""
+    published = model_dir / "all-MiniLM-L6-v2"
+    change(folder, num_hidden_layers=6)
+    if damaged != "tokenizer.json":
+        shutil.copy(published / "tokenizer.json", folder)
+    if damaged == "compiled":
+        monkeypatch.setattr(text_native, "import_kernels", lambda folders: (tmp_path / "gone").stat())
+    settings = Settings(home=tmp_path / "home", model_dir=tmp_path / "models", text_model=str(folder))
+    (space,) = spaces_of(settings).values()
+    with pytest.raises(ComputeUnavailable, match="my-bert does not load: "):
+        space.load()
 
 
 def test_the_published_model_is_taken_as_it_is(model_dir, text_model):

@@ -16,6 +16,7 @@ from llvmlite import ir
 from safetensors.numpy import load_file, save_file
 from scipy.stats import spearmanr
 from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from hartonomous_core.embedders.native import compiling
 from hartonomous_core.embedders.native.bert_files import MINILM, BertConfig, UnsupportedEncoder
@@ -232,12 +233,22 @@ def test_a_vector_of_zeros_is_an_error(make_small):
         make_small(spoil).embed(["a text"])
 
 
-def test_a_tokenizer_of_another_model_is_an_error_and_reads_nothing_beyond_the_table(make_small):
+def test_a_tokenizer_of_another_model_is_refused_before_a_text_comes(make_small):
     def shrink(tensors):
         tensors["embeddings.word_embeddings.weight"] = tensors["embeddings.word_embeddings.weight"][:1000].copy()
 
-    with pytest.raises(EmbeddingError, match="do not belong together"):
-        make_small(shrink).embed(["something"])
+    with pytest.raises(EmbeddingError, match="gives token 30521, and the model has 1000: they do not belong together"):
+        make_small(shrink)
+
+
+def test_a_special_token_that_no_vocabulary_has_reads_nothing_beyond_the_table(text_model, tmp_path):
+    tokenizer = Tokenizer.from_file(str(text_model.tokenizer_path))
+    tokenizer.post_processor = TemplateProcessing(single="[X] $A", special_tokens=[("[X]", 99_999)])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    save_file(small_tensors(), tmp_path / "model.safetensors")
+    embedder = NativeTextEmbedder(tmp_path / "model.safetensors", tmp_path / "tokenizer.json", SMALL)
+    with pytest.raises(EmbeddingError, match="gives token 99999, and the model has 30522"):
+        embedder.embed(["something"])
 
 
 @pytest.mark.parametrize(

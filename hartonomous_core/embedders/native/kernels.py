@@ -47,8 +47,8 @@ class Scratch(NamedTuple):
 
     Rows, of the first five: those of the chunk and ROWS - 1 beyond. hidden, update: (rows, width); wide: (rows, at least the greater of inner width
     and 3 * width), fastest where a row is 64 bytes longer than a multiple of 128 and begins at a multiple of 64: rows that lie a power of two apart
-    share a few lines of the cache. activations: (rows, inner width); keys: (width of a head, longest), scores: (ROWS, longest), where longest is
-    that of the longest text, rounded up to a multiple of 32.
+    share a few lines of the cache. activations: (rows, the greater of width and inner width); keys: (width of a head, longest), scores:
+    (ROWS, longest), where longest is that of the longest text, rounded up to a multiple of 32.
     """
 
     hidden: NDArray[np.float32]
