@@ -1,15 +1,18 @@
 """Stage `atom_embeddings`: claims GenerateEmbedding jobs, embeds their atoms, publishes AtomsEmbedded; does jobs of other types beside them."""
 
 import json
+import threading
+import time
 from collections import Counter, deque
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 
 from hartonomous_assets.handled_jobs import do_one_of_each_type
 from hartonomous_assets.job_claims import (
@@ -21,14 +24,15 @@ from hartonomous_assets.job_claims import (
     has_jobs,
     refuse,
     release,
+    renew,
 )
+from hartonomous_assets.job_fates import ByFate, sort_jobs
 from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work, hour_table
 from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.protocol import Embeddings
-from hartonomous_core.json_objects import UnreadableJson, read_object, with_canonical_keys
-from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.protocol import Compute, ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import ATOMS_TO_EMBED, AtomToEmbed, insert_embedding
 from hartonomous_resources.database.rows.job_rows import ClaimedJob
@@ -43,6 +47,12 @@ _SETTINGS = Settings()
 _WORTH_OVERLAPPING = 48
 """A batch of fewer texts is computed in a moment: nothing else is done meanwhile."""
 
+_TEXTS_AT_ONCE = 4096
+"""Texts of one call of the model, however large a batch is: who stops waits for the end of a call, not of a batch."""
+
+_RENEWED_AFTER = 1 / 3
+"""The part of a lease after which it is renewed."""
+
 
 def steps(work: Work) -> Generator[Progress]:
     """Do a job of each other type and embed a batch of atoms, in each step."""
@@ -50,7 +60,8 @@ def steps(work: Work) -> Generator[Progress]:
         while True:
             handled = do_one_of_each_type(work)
             embedded = next(embedding)
-            yield Progress({**embedded.counts, **handled.counts}, is_unfinished=embedded.is_unfinished)
+            counts = Counter(embedded.counts) + Counter(handled.counts)
+            yield Progress(dict(counts), is_unfinished=embedded.is_unfinished)
 
 
 def _embedding_steps(work: Work) -> Generator[Progress]:
@@ -62,11 +73,16 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
     settings = work.resources.settings
     models: dict[int, ModelIdentity] | None = None
     begun: deque[_Begun] = deque()
+    leased_at = 0.0  # when the lease of what is begun began
+    stopped = threading.Event()
     with ThreadPoolExecutor(1, "embedding") as thread:
         try:
             while True:
                 done: Counter[str] = Counter()
                 goes_on = False
+                if begun and time.monotonic() > leased_at + settings.lease_seconds * _RENEWED_AFTER:
+                    leased_at = time.monotonic()
+                    renew(work, _jobs_of(begun))
                 if settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING):
                     if models is None:
                         models = _load_models(work)
@@ -74,7 +90,8 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                     size = settings.embedding_batch_size
                     jobs = claim(work, GENERATE_EMBEDDING, size, models, tried_before=not begun)
                     if jobs:
-                        begin = partial(_begin, work, models, thread, jobs)
+                        leased_at = time.monotonic()
+                        begin = partial(_begin, work, models, thread, stopped, jobs)
                         if batch := attempt(work, GENERATE_EMBEDDING, jobs, begin):
                             begun.append(batch)
                         else:
@@ -85,9 +102,10 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                     begun.popleft()
                 yield Progress(dict(+done), is_unfinished=bool(begun))
         finally:
+            stopped.set()
             thread.shutdown(wait=False, cancel_futures=True)
-            if claimed := [job for batch in begun for job in batch.jobs]:
-                release(work, claimed)
+            if begun:
+                release(work, _jobs_of(begun))
 
 
 def _load_models(work: Work) -> dict[int, ModelIdentity]:
@@ -98,17 +116,6 @@ def _load_models(work: Work) -> dict[int, ModelIdentity]:
     return transact(work.resources.database, partial(activate_embedding_models, models=found))
 
 
-@dataclass
-class _Sorted:
-    """Claimed jobs by what becomes of them: they need vectors, are done already (by result), or are refused (by reason)."""
-
-    ready: list[ClaimedJob] = field(default_factory=list)
-    finished: dict[str, list[ClaimedJob]] = field(default_factory=dict)
-    refused: dict[str, list[ClaimedJob]] = field(default_factory=dict)
-    atoms_by_model: dict[int, list[AtomToEmbed]] = field(default_factory=dict)
-    """Which atoms each model embeds, by ModelId."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Begun:
     """A batch of claimed jobs whose vectors, by ModelId, are being computed."""
@@ -116,19 +123,27 @@ class _Begun:
     jobs: Sequence[ClaimedJob]
     atoms: Mapping[int | None, AtomToEmbed]
     models: Mapping[int, ModelIdentity]
-    by_fate: _Sorted
+    by_fate: ByFate
     vectors: "Future[dict[int, Embeddings]]"
 
 
+def _jobs_of(begun: Iterable[_Begun]) -> list[ClaimedJob]:
+    return [job for batch in begun for job in batch.jobs]
+
+
 def _begin(
-    work: Work, models: Mapping[int, ModelIdentity], thread: ThreadPoolExecutor, jobs: Sequence[ClaimedJob]
+    work: Work,
+    models: Mapping[int, ModelIdentity],
+    thread: ThreadPoolExecutor,
+    stopped: threading.Event,
+    jobs: Sequence[ClaimedJob],
 ) -> _Begun:
-    """Read the atoms of jobs, and have the thread embed them."""
+    """Read the atoms of jobs, and have the thread embed them until it is stopped."""
     ids = json.dumps(list({job["atomId"] for job in jobs}))
     atoms: dict[int | None, AtomToEmbed] = {
         row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
     }
-    by_fate = _sort_jobs(jobs, atoms, models)
+    by_fate = sort_jobs(jobs, atoms, models)
     log_atoms(
         work,
         "atom_embeddings",
@@ -138,13 +153,23 @@ def _begin(
             for job in by_fate.ready
         ),
     )
-    texts = {models[i]: [atom["text"] or "" for atom in of_model] for i, of_model in by_fate.atoms_by_model.items()}
+    texts = {i: [atom["text"] or "" for atom in of_model] for i, of_model in by_fate.atoms_by_model.items()}
 
     def embed() -> dict[int, Embeddings]:
-        compute = work.resources.compute
-        return {i: compute.embed(models[i], texts[models[i]]) for i in by_fate.atoms_by_model}
+        return {i: _embed(work.resources.compute, models[i], of_model, stopped) for i, of_model in texts.items()}
 
     return _Begun(jobs, atoms, models, by_fate, thread.submit(embed))
+
+
+def _embed(compute: Compute, model: ModelIdentity, texts: Sequence[str], stopped: threading.Event) -> Embeddings:
+    parts = []
+    for first in range(0, len(texts), _TEXTS_AT_ONCE):
+        if stopped.is_set():
+            raise CancelledError  # nobody waits for it
+        parts.append(compute.embed(model, texts[first : first + _TEXTS_AT_ONCE]))
+    return Embeddings(
+        np.concatenate([part.vectors for part in parts]), np.concatenate([part.window_counts for part in parts])
+    )
 
 
 def _finish(work: Work, batch: _Begun) -> dict[str, int]:
@@ -181,43 +206,9 @@ def _store(work: Work, batch: _Begun) -> dict[str, int]:
     return counts
 
 
-def _sort_jobs(
-    jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
-) -> _Sorted:
-    """Sort jobs by what becomes of them. Where two name the same atom and model (the trigger's, one by hand), the first does the work."""
-    batch = _Sorted()
-    done = {
-        (row["atomId"], model_id)
-        for row in atoms.values()
-        if row["embeddedBy"] != "[]"
-        for model_id in json.loads(row["embeddedBy"])
-    }
-    for job in jobs:
-        atom = atoms.get(job["atomId"])
-        if reason := _why_refused(job, atom, models):
-            batch.refused.setdefault(reason, []).append(job)
-            continue
-        assert atom is not None  # noqa: S101 - such a job is refused
-        wanted = {(atom["atomId"], model_id) for model_id in _models_for(job, atom, models)}
-        if not (atom["text"] or "").strip():
-            batch.finished.setdefault("skipped: empty text", []).append(job)
-        elif wanted <= done:
-            batch.finished.setdefault("already embedded", []).append(job)
-        else:
-            for _, model_id in wanted - done:
-                batch.atoms_by_model.setdefault(model_id, []).append(atom)
-            done |= wanted
-            batch.ready.append(job)
-    return batch
-
-
-def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
-    """Return the model that the job names, or every model of the atom's modality."""
-    return [
-        model_id
-        for model_id, model in models.items()
-        if job["modelId"] in (None, model_id) and model.modality == atom["modality"]
-    ]
+def _is_of_its_tenant(job: ClaimedJob, atoms: Mapping[int | None, AtomToEmbed]) -> bool:
+    atom = atoms.get(job["atomId"])
+    return atom is not None and atom["tenantId"] == job["tenantId"]
 
 
 def _insert_embeddings(
@@ -241,29 +232,6 @@ def _insert_embeddings(
             )
         ),
     )
-
-
-def _is_of_its_tenant(job: ClaimedJob, atoms: Mapping[int | None, AtomToEmbed]) -> bool:
-    atom = atoms.get(job["atomId"])
-    return atom is not None and atom["tenantId"] == job["tenantId"]
-
-
-def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
-    """Say why a job can never succeed; None where it can. An atom of another tenant is reported as missing."""
-    if atom is None or atom["tenantId"] != job["tenantId"]:
-        try:
-            parameters = with_canonical_keys(read_object(job["parameters"]), ["AtomId"])
-        except UnreadableJson as error:
-            return f"its Parameters: {error}"
-        if "AtomId" not in parameters:
-            return "its Parameters name no AtomId"
-        return f"tenant {job['tenantId']} has no atom {json.dumps(parameters['AtomId'])[:40]}"
-    if not _models_for(job, atom, models):
-        which = "no embedding model" if job["modelId"] is None else f"no embedding model {job['modelId']}"
-        return f"{which} is active for modality {atom['modality']!r}"
-    if atom["text"] and not atom["textIsValid"]:
-        return f"the text of atom {job['atomId']} is not UTF-8"
-    return None
 
 
 STAGE = Stage(

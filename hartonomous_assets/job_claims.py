@@ -1,4 +1,4 @@
-"""Claims background jobs of any type with a lease, counts the attempt, and completes, releases, returns or gives them up."""
+"""Claims background jobs of any type with a lease, renews it, counts the attempt, and completes, releases, returns or gives them up."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -115,6 +115,17 @@ def release(work: Work, jobs: Sequence[JobInHand]) -> None:
     transact(
         work.resources.database,
         lambda unit_of_work: unit_of_work.execute("release_jobs", job_ids=_ids(jobs), owner=work.owner),
+    )
+
+
+def renew(work: Work, jobs: Sequence[JobInHand]) -> None:
+    """Let the lease of jobs that are still ours begin anew: a process may claim again what it let run out itself."""
+    until = timestamp(work.resources.settings.lease_seconds)
+    transact(
+        work.resources.database,
+        lambda unit_of_work: unit_of_work.execute(
+            "renew_job_leases", job_ids=_ids(jobs), owner=work.owner, lease_until=until
+        ),
     )
 
 

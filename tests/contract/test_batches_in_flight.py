@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -42,10 +43,10 @@ def compute() -> HeldCompute:
 
 @pytest.fixture
 def begin(make_home: Callable[..., Resources], compute: HeldCompute) -> Callable[..., Generator[Progress]]:
-    """Writes atoms, and returns the stage at work on them, three at a time."""
+    """Writes atoms, and returns the stage at work on them, three at a time unless the settings say otherwise."""
 
-    def make(*texts: str) -> Any:
-        home = dataclasses.replace(make_home(embedding_batch_size=BATCH), compute=compute)
+    def make(*texts: str, **settings: object) -> Any:
+        home = dataclasses.replace(make_home(**{"embedding_batch_size": BATCH, **settings}), compute=compute)
         write(home.database, *texts)
         return embeddings.STAGE.steps(Work(HOUR, "run", home, "test"))
 
@@ -87,6 +88,48 @@ def test_a_stop_gives_back_what_is_computed_and_what_waits_for_it(
     steps.close()
 
     assert jobs(client) == [("Pending", 0, None)] * 2 * BATCH
+
+
+def test_a_batch_that_takes_longer_than_its_lease_is_not_claimed_again(
+    begin: Callable[..., Generator[Progress]], compute: HeldCompute, client: Any
+) -> None:
+    steps = begin(*(f"text {n}" for n in range(BATCH)), lease_seconds=2)
+    next(steps)
+    time.sleep(2.1)
+    compute.let.release(2)
+
+    assert next(steps) == Progress({"embedded": BATCH})
+    assert jobs(client) == [("Completed", 1, None)] * BATCH
+    assert len(compute.texts) == BATCH
+
+
+def test_a_large_batch_is_computed_in_several_calls(
+    begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch, client: Any
+) -> None:
+    monkeypatch.setattr(embeddings, "_TEXTS_AT_ONCE", 2)
+    steps = begin(*(f"text {n}" for n in range(5)), embedding_batch_size=50)
+    compute.let.release(3)
+
+    assert next(steps) == Progress({"embedded": 5})
+    assert not compute.let.acquire(blocking=False), "one call for each two texts"
+    assert jobs(client) == [("Completed", 1, None)] * 5
+
+
+def test_a_stop_waits_for_one_call_of_the_model_and_not_for_a_batch(
+    begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch, client: Any
+) -> None:
+    monkeypatch.setattr(embeddings, "_TEXTS_AT_ONCE", 2)
+    steps = begin(*(f"text {n}" for n in range(6)), embedding_batch_size=6)
+    monkeypatch.setattr(embeddings, "_WORTH_OVERLAPPING", 6)
+    next(steps)
+
+    letting = threading.Timer(1, compute.let.release, [3])
+    letting.start()
+    steps.close()
+    letting.join()
+
+    assert len(compute.texts) == 2
+    assert jobs(client) == [("Pending", 0, None)] * 6
 
 
 def test_a_batch_that_fails_counts_for_its_own_jobs_alone(

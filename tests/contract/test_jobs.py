@@ -95,20 +95,30 @@ def test_a_job_whose_lease_ran_out_can_be_claimed_and_the_attempt_is_counted(one
     assert (yours["jobId"], yours["attemptCount"]) == (mine["jobId"], 2)
 
 
-def test_whoever_lost_a_job_can_neither_complete_nor_release_it(one_job: Database) -> None:
+def test_a_job_whose_lease_is_renewed_stays_with_its_owner(one_job: Database) -> None:
+    jobs = claim(one_job, "me", lease=EXPIRED)
+
+    assert execute(one_job, "renew_job_leases", job_ids=ids(jobs), owner="me", lease_until=timestamp(60)) == 1
+
+    assert claim(one_job, "you") == []
+    assert states(one_job) == [("InProgress", 1, None)]
+
+
+def test_whoever_lost_a_job_can_neither_complete_nor_release_nor_keep_it(one_job: Database) -> None:
     jobs = claim(one_job, "me", lease=EXPIRED)
     claim(one_job, "you")
 
     changed = [
         execute(one_job, "complete_jobs", job_ids=ids(jobs), owner="me", now=timestamp(), result=None),
         execute(one_job, "release_jobs", job_ids=ids(jobs), owner="me"),
+        execute(one_job, "renew_job_leases", job_ids=ids(jobs), owner="me", lease_until=EXPIRED),
         execute(one_job, "return_jobs", job_ids=json.dumps([jobs[0]["jobId"]]), owner="me", reason="no"),
         execute(
             one_job, "refuse_jobs", job_ids=json.dumps([jobs[0]["jobId"]]), owner="me", now=timestamp(), reason="no"
         ),
     ]
 
-    assert changed == [0, 0, 0, 0]
+    assert changed == [0, 0, 0, 0, 0]
     assert states(one_job) == [("InProgress", 2, None)]
 
 

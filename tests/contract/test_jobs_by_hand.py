@@ -378,6 +378,18 @@ def test_embeddings_go_on_beside_jobs_of_other_types(home: Resources, handlers: 
     assert run(home) == {"embedded": 1, "handled": 3}
 
 
+def test_what_became_of_an_embedding_job_and_of_another_in_the_same_step_is_counted_together(
+    home: Resources, handlers: dict[str, Any], client: Any
+) -> None:
+    handlers["Note"] = lambda *_: None
+    for job_type in ("GenerateEmbedding", "Note"):
+        create_job(home, job_type, "{}", 0)
+    client.cursor().execute("UPDATE BackgroundJob SET Parameters = ? WHERE JobType = ?", ("[]", "Note"))
+    client.commit()
+
+    assert run(home) == {"refused": 2}
+
+
 def test_handlers_are_found_by_the_entry_points_of_installed_packages(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

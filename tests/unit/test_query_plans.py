@@ -25,6 +25,7 @@ _MORE = (
     "delete_source_atoms",
     "delete_source_derivations",
     "release_source",
+    "renew_job_leases",
     "renew_source_lease",
     "supersede_older_versions",
     "touch_sources",

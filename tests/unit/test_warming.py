@@ -50,9 +50,7 @@ def test_warming_returns_at_once_and_the_first_use_waits_for_it(
     compute = InProcessCompute(settings)
     compute.warm()
     assert begun.wait(30)
-    second = threading.Thread(
-        target=compute.warm
-    )  # ingest warms before it looks at the files, and its run does once more
+    second = threading.Thread(target=compute.warm)  # ingest warms twice
     second.start()
     second.join(10)
     is_over = not second.is_alive()

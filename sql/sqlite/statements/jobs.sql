@@ -49,6 +49,10 @@ WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner A
 UPDATE StoredJob SET Status = 'Pending', LeaseOwner = NULL, LeaseUntil = NULL, AttemptCount = AttemptCount - 1
 WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner AND Status = 'InProgress';
 
+-- name: renew_job_leases
+UPDATE StoredJob SET LeaseUntil = :lease_until
+WHERE JobId IN (SELECT value FROM json_each(:job_ids)) AND LeaseOwner = :owner AND Status = 'InProgress';
+
 -- name: refuse_jobs
 -- The work can never succeed: no further attempt.
 UPDATE StoredJob

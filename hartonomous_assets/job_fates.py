@@ -1,0 +1,78 @@
+"""What becomes of claimed embedding jobs: they need vectors, are done already, or can never succeed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hartonomous_core.json_objects import UnreadableJson, read_object, with_canonical_keys
+from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.database.rows.embedding_rows import AtomToEmbed
+from hartonomous_resources.database.rows.job_rows import ClaimedJob
+
+
+@dataclass
+class ByFate:
+    """Claimed jobs by what becomes of them: they need vectors, are done already (by result), or are refused (by reason)."""
+
+    ready: list[ClaimedJob] = field(default_factory=list)
+    finished: dict[str, list[ClaimedJob]] = field(default_factory=dict)
+    refused: dict[str, list[ClaimedJob]] = field(default_factory=dict)
+    atoms_by_model: dict[int, list[AtomToEmbed]] = field(default_factory=dict)
+    """Which atoms each model embeds, by ModelId."""
+
+
+def sort_jobs(
+    jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
+) -> ByFate:
+    """Sort jobs by what becomes of them. Where two name the same atom and model (the trigger's, one by hand), the first does the work."""
+    by_fate = ByFate()
+    done = {
+        (row["atomId"], model_id)
+        for row in atoms.values()
+        if row["embeddedBy"] != "[]"
+        for model_id in json.loads(row["embeddedBy"])
+    }
+    for job in jobs:
+        atom = atoms.get(job["atomId"])
+        if reason := _why_refused(job, atom, models):
+            by_fate.refused.setdefault(reason, []).append(job)
+            continue
+        assert atom is not None  # noqa: S101 - such a job is refused
+        wanted = {(atom["atomId"], model_id) for model_id in _models_for(job, atom, models)}
+        if not (atom["text"] or "").strip():
+            by_fate.finished.setdefault("skipped: empty text", []).append(job)
+        elif wanted <= done:
+            by_fate.finished.setdefault("already embedded", []).append(job)
+        else:
+            for _, model_id in wanted - done:
+                by_fate.atoms_by_model.setdefault(model_id, []).append(atom)
+            done |= wanted
+            by_fate.ready.append(job)
+    return by_fate
+
+
+def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
+    """Return the model that the job names, or every model of the atom's modality."""
+    return [
+        model_id
+        for model_id, model in models.items()
+        if job["modelId"] in (None, model_id) and model.modality == atom["modality"]
+    ]
+
+
+def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
+    """Say why a job can never succeed; None where it can. An atom of another tenant is reported as missing."""
+    if atom is None or atom["tenantId"] != job["tenantId"]:
+        try:
+            parameters = with_canonical_keys(read_object(job["parameters"]), ["AtomId"])
+        except UnreadableJson as error:
+            return f"its Parameters: {error}"
+        if "AtomId" not in parameters:
+            return "its Parameters name no AtomId"
+        return f"tenant {job['tenantId']} has no atom {json.dumps(parameters['AtomId'])[:40]}"
+    if not _models_for(job, atom, models):
+        which = "no embedding model" if job["modelId"] is None else f"no embedding model {job['modelId']}"
+        return f"{which} is active for modality {atom['modality']!r}"
+    if atom["text"] and not atom["textIsValid"]:
+        return f"the text of atom {job['atomId']} is not UTF-8"
+    return None
