@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_core.embedders.native.bert_files import BertConfig
 from hartonomous_core.embedders.native.compiling import (
-    compiled_folder,
+    cache_of,
     forget_compiled_code,
     holds_compiled_code,
     import_kernels,
@@ -47,11 +47,12 @@ class NativeTextEmbedder:
         threads: int | None = None,
         kernel: str | None = None,
         compiled: Sequence[Path] = (),
-        on_compile: Callable[[], None] | None = None,
+        on_compile: Callable[[str], None] | None = None,
     ) -> None:
         """`kernel` is one of KERNELS, by default the fastest that the processor has; `threads` defaults to the cores this process may use.
 
-        What is compiled is kept in the first of the folders `compiled` that will do; `on_compile` is called before a compilation.
+        What is compiled is kept in the first of the folders `compiled` that will do; before a compilation `on_compile` is told why it is,
+        and whether that will be so the next time.
         Raises UnsupportedEncoder for weights of other shapes, EmbeddingError for a tokenizer of another model, ValueError for a kernel
         that the processor lacks and a window without room, and what safetensors, tokenizers and numba raise for unreadable files.
         """
@@ -73,7 +74,7 @@ class NativeTextEmbedder:
         self._free: list[Any] = []
         self._free_lock = threading.Lock()
         self.dimension = config.width
-        self._compile(compiled_folder(compiled), on_compile)
+        self._compile(on_compile or _ignore)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """One unit vector per text. It depends on that text alone, bit for bit.
@@ -193,21 +194,32 @@ class NativeTextEmbedder:
         window = self._config.window_tokens
         return self._kernels.new_scratch(_CHUNK_TOKENS + window, window, self._config, self._activation)
 
-    def _compile(self, folder: Path | None, on_compile: Callable[[], None] | None) -> None:
-        """Have the kernels ready before the first text comes: compiled, or read from `folder`."""
+    def _compile(self, on_compile: Callable[[str], None]) -> None:
+        """Have the kernels ready before the first text comes: compiled, or read from where numba keeps them."""
+        cache = cache_of(self._kernels)
+        found = cache is not None and holds_compiled_code(cache)
+        if cache is None:
+            on_compile(
+                "compiling the text encoder for this processor, some seconds, as will every process: there is no folder "
+                "to keep the result in that this user owns and no other can write to"
+            )
+        elif not found:
+            on_compile("compiling the text encoder for this processor, once: some seconds")
         ids, starts = np.zeros(1, np.int64), np.array([0, 1])
-        if on_compile and not holds_compiled_code(folder):
-            on_compile()
         try:
             self._hidden_states(ids, starts)
-        except EmbeddingError:
+        except (EmbeddingError, OSError):
             raise
-        except Exception:  # unpickling a damaged file raises anything
-            if not holds_compiled_code(folder):
+        except Exception as error:  # unpickling a damaged file raises anything
+            if cache is None or not found:
                 raise
-            assert folder is not None  # noqa: S101 - it holds code
-            forget_compiled_code(folder)
+            on_compile(f"compiling the text encoder anew: the code in {cache} does not load ({error!r})")
+            forget_compiled_code(cache)
             self._hidden_states(ids, starts)
+
+
+def _ignore(reason: str) -> None:
+    """Nobody asked why something is compiled."""
 
 
 def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:

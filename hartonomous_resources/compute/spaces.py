@@ -76,7 +76,7 @@ def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
             files.bert,
             threads=threads,
             compiled=[files.model_path.parent / "compiled", settings.home / "compiled"],
-            on_compile=lambda: LOGGER.warning("compiling the text encoder for this processor, once: some seconds"),
+            on_compile=LOGGER.warning,
         )
     except Exception as error:  # tokenizers and onnxruntime raise bare Exception, numba's cache OSError
         raise ComputeUnavailable(f"the text model in {files.model_path.parent} does not load: {error}") from error

@@ -18,9 +18,10 @@ from scipy.stats import spearmanr
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
+import hartonomous_core
 from hartonomous_core.embedders.native import compiling
 from hartonomous_core.embedders.native.bert_files import MINILM, BertConfig, UnsupportedEncoder
-from hartonomous_core.embedders.native.compiling import compiled_folder, holds_compiled_code
+from hartonomous_core.embedders.native.compiling import compiled_folder
 from hartonomous_core.embedders.native.processor import KERNELS, supported_kernels
 from hartonomous_core.embedders.native.tiles import product_tile
 from hartonomous_core.embedders.protocol import EmbeddingError
@@ -279,9 +280,12 @@ from pathlib import Path
 from hartonomous_core.embedders.native.bert_files import MINILM
 from hartonomous_core.embedders.text_native import NativeTextEmbedder
 weights, tokenizer, *folders = map(Path, sys.argv[1:])
-embedder = NativeTextEmbedder(weights, tokenizer, MINILM, compiled=folders, on_compile=lambda: print("compiling"))
+embedder = NativeTextEmbedder(weights, tokenizer, MINILM, compiled=folders, on_compile=print)
 print(embedder.embed(["a text"]).vectors[0, :4].tolist())
 """
+
+
+COMPILING = "compiling the text encoder for this processor, once: some seconds"
 
 
 def start(text_model, *folders, program=PROGRAM, **environment):
@@ -308,21 +312,39 @@ def compiled(text_model, tmp_path_factory):
 def test_processes_that_start_together_are_all_right(compiled):
     _, outputs = compiled
     assert outputs[0][-1] == outputs[1][-1]
-    assert "compiling" in outputs[0] + outputs[1]
+    assert COMPILING in outputs[0] + outputs[1]
 
 
 def test_a_process_that_finds_the_code_does_not_compile(text_model, compiled):
     folder, outputs = compiled
     assert output_of(start(text_model, folder)) == outputs[0][-1:]
-    assert holds_compiled_code(compiled_folder([folder]))
+
+
+def test_a_process_whose_sources_lie_elsewhere_says_that_it_compiles(text_model, compiled, tmp_path):
+    """numba keeps code by where the sources lie, be they the same or not."""
+    folder, outputs = compiled
+    shutil.copytree(folder, tmp_path / "compiled")
+    shutil.copytree(Path(hartonomous_core.__file__).parent, tmp_path / "hartonomous_core")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{PROGRAM}"
+    assert output_of(start(text_model, tmp_path / "compiled", program=program)) == [COMPILING, outputs[0][-1]]
 
 
 def test_damaged_code_is_compiled_again(text_model, tmp_path, compiled):
     shutil.copytree(compiled[0], tmp_path, dirs_exist_ok=True)
     for file in tmp_path.rglob("*.nbc"):
         file.write_bytes(file.read_bytes()[:1000])
-    assert output_of(start(text_model, tmp_path)) == compiled[1][0][-1:]
+    why, vector = output_of(start(text_model, tmp_path))
+    assert why.startswith(f"compiling the text encoder anew: the code in {tmp_path}") and "does not load (" in why
+    assert vector == compiled[1][0][-1]
     assert all(file.stat().st_size > 1000 for file in tmp_path.rglob("*.nbc"))
+
+
+def test_a_folder_that_we_make_is_ours_whatever_the_umask(tmp_path):
+    before = os.umask(0o002)
+    try:
+        assert compiled_folder([tmp_path / "compiled"]).parent == tmp_path / "compiled"
+    finally:
+        os.umask(before)
 
 
 def test_a_folder_that_cannot_be_used_leaves_the_next_one(tmp_path):
@@ -351,17 +373,17 @@ def test_beside_a_model_that_is_only_read_nothing_is_written(tmp_path, compiled,
     assert compiled_folder([installed, tmp_path / "home"]).parent == tmp_path / "home"
 
 
-def test_code_of_another_numba_or_of_other_sources_lies_elsewhere(tmp_path, compiled, monkeypatch):
-    folder, _ = compiled
+def test_code_of_another_numba_or_of_other_sources_lies_elsewhere(tmp_path, monkeypatch):
+    here = compiled_folder([tmp_path])
     with monkeypatch.context() as patch:
         patch.setattr(compiling, "version", lambda name: "0.99.9" if name == "numba" else "0.50.0")
-        assert not holds_compiled_code(compiled_folder([folder]))
+        assert compiled_folder([tmp_path]) != here
     shutil.copytree(Path(compiling.__file__).parent, tmp_path, dirs_exist_ok=True)
     with monkeypatch.context() as patch:
         patch.setattr(compiling, "__file__", str(tmp_path / "compiling.py"))
-        assert holds_compiled_code(compiled_folder([folder]))  # the same sources, wherever they lie
+        assert compiled_folder([tmp_path]) == here
         (tmp_path / "vectors.py").write_text("changed")
-        assert not holds_compiled_code(compiled_folder([folder]))
+        assert compiled_folder([tmp_path]) != here
 
 
 def test_code_for_another_processor_lies_elsewhere(tmp_path):
@@ -382,7 +404,8 @@ def test_an_old_processor_and_no_folder_for_code_give_almost_the_same(text_model
     first, vector, kernel = output_of(
         start(text_model, program=program, NUMBA_CPU_NAME="x86-64-v2", NUMBA_CPU_FEATURES="+sse4.2,+popcnt")
     )
-    assert (first, kernel) == ("compiling", "plain")
+    assert "as will every process: there is no folder" in first
+    assert kernel == "plain"
     assert embedder.embed(["a text"]).vectors[0] @ json.loads(vector) > 0.99
 
 

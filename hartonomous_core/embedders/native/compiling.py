@@ -42,21 +42,27 @@ def compiled_folder(folders: Sequence[Path]) -> Path | None:
     return None if first is None else first / _fingerprint()
 
 
-def holds_compiled_code(folder: Path | None) -> bool:
+def cache_of(kernels: Any) -> Path | None:
+    """Return where numba keeps what it compiles of the module: a folder in the compiled one, named for where the sources lie. None: nowhere."""
+    path = kernels.hidden_states.stats.cache_path
+    return None if path is None else Path(path)
+
+
+def holds_compiled_code(cache: Path) -> bool:
     """Return whether a process has compiled into this folder before."""
-    return folder is not None and any(folder.rglob("*.nbc"))
+    return any(cache.glob("*.nbc"))
 
 
-def forget_compiled_code(folder: Path) -> None:
+def forget_compiled_code(cache: Path) -> None:
     """Delete what is in the folder, which stays: a process that has imported the kernels writes there again."""
-    for file in folder.rglob("*.nb?"):
+    for file in cache.glob("*.nb?"):
         file.unlink(missing_ok=True)
 
 
 def _is_ours(folder: Path) -> bool:
     """Whether we can write there and nobody else can: what numba finds there it runs."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # whatever the umask
         tempfile.TemporaryFile(dir=folder).close()
         status = folder.stat()
     except OSError:
