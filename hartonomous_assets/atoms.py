@@ -52,14 +52,15 @@ ROW_LIMIT_BYTES = 64 * 1024
 _BATCH_BYTES = 8 * 1024 * 1024
 
 _ROWS_TOGETHER = 512
-"""Atoms of small sources that are written at once, about as many as one call of the model is best made for."""
+"""Atoms of small sources that are written at once, for a commit is a flush to the disk. By default these are two batches of the stage after
+this one, which claims the second while a thread computes the first.
+"""
 
 
 def steps(work: Work) -> Generator[Progress]:
     """Claim sources, atomize them, claim the next.
 
-    Small ones make a step together, up to about as many atoms as the stage after this one embeds at a time; a large one makes a step for
-    each batch of atoms.
+    Small ones make a step together, up to two batches of the stage after this one; a large one makes a step for each batch of atoms.
     """
     while True:
         if not work.resources.settings.ingestion_enabled:
@@ -76,6 +77,10 @@ def steps(work: Work) -> Generator[Progress]:
                     yield Progress(dict(done + write_whole(work, whole)))
                     done.clear()
             done.update(write_whole(work, whole))
+        except Exception:  # an outage: what was done before it counts
+            if done:
+                yield Progress(dict(done))
+            raise
         finally:
             release_all(work, [*(part.source for part in whole), *claimed])
         yield Progress(dict(done))
@@ -103,7 +108,8 @@ def _atomize_or_give_up(
     except Exception as problem:
         if is_outage(problem):
             release(work, source, error=None)
-            write_whole(work, whole)  # those that were read before one that cannot be read now do not wait for it
+            if counts := write_whole(work, whole):  # those read before one that cannot be read now do not wait for it
+                yield Progress(dict(counts))
             raise
         count_failed_attempt(work, source, problem)
         return {"failed attempts": 1}

@@ -13,7 +13,8 @@ from hartonomous_assets.our_runs import SENSOR_NAME, SENSOR_TAG
 class PromptRunCoordinator(QueuedRunCoordinator):
     """Launches a run of our sensor at once where nothing waits and fewer runs than the most are at work; queues all others.
 
-    Runs that were launched so count like those from the queue: the daemon counts what is in progress.
+    Runs that were launched so count like those from the queue: the daemon counts what is in progress. Both count, then launch, without a
+    lock: the most may be exceeded by one for a moment.
     """
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:

@@ -3,10 +3,7 @@
 Each run that the code server starts is an interpreter of its own, which imports the server's main module first, and so this one.
 """
 
-import gc
-
-# As in cli/__init__.py: nearly all that a start makes stays, and to look for garbage in it takes a tenth of the time.
-gc.set_threshold(50_000)
+import hartonomous_service.garbage  # noqa: F401 - for each of them
 
 if __name__ == "__main__":
     from dagster._cli import main

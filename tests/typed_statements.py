@@ -41,6 +41,11 @@ class AnyName(dict[str, object]):
         return 0 if key == "n" else None
 
 
+def is_staging(name: str) -> bool:
+    """Whether a statement makes a table of the connection alone, which `write_rows` fills."""
+    return name.startswith("create_staged_")
+
+
 def sqlite_columns(connection: sqlite3.Connection, statement: str) -> list[str] | None:
     """Return the names of a statement's columns; None where it returns no rows."""
     if not any(row["opcode"] == "ResultRow" for row in connection.execute(f"EXPLAIN {statement}", AnyName())):

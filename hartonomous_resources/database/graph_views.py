@@ -74,18 +74,16 @@ def counts_by_kind(of_views: Mapping[str, int]) -> tuple[dict[str, int], dict[st
 _ENDS: Final = ("Label", "Number", "Key", "FromLabel", "FromNumber", "ToLabel", "ToNumber")
 
 
-def node_properties(row: Mapping[str, object]) -> dict[str, object]:
-    """Return what the graph shows of a row of a node view: its other columns, in camelCase and in order; what is NULL is left out."""
-    return next(properties_of([row]))
+def row_properties(row: Mapping[str, object]) -> dict[str, object]:
+    """Return what the graph shows of a row of a view: its other columns, in camelCase and in order; what is NULL is left out.
 
-
-def edge_properties(row: Mapping[str, object]) -> dict[str, object]:
-    """Return what the graph shows of a row of an edge view; the tenant is that of its ends."""
+    The tenant of an edge is that of its ends.
+    """
     return next(properties_of([row]))
 
 
 def properties_of(rows: Sequence[Mapping[str, object]]) -> Iterator[dict[str, object]]:
-    """Yield what the graph shows of each row of one view, as `node_properties` and `edge_properties` return it."""
+    """Yield what the graph shows of each row of one view, as `row_properties` returns it."""
     names = _names(tuple(rows[0])) if rows else []
     for row in rows:
         yield {name: value for column, name in names if (value := row[column]) is not None}

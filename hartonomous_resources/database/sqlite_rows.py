@@ -7,14 +7,6 @@ that costs more than the row: 32 µs to insert a vector, 19 µs to give it its p
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-STAGING = (
-    "create_staged_hash",
-    "create_staged_atom",
-    "create_staged_insert_embedding",
-    "create_staged_project_embedding",
-)
-"""Statements that make tables of the connection alone."""
-
 
 def write_rows(
     connection: sqlite3.Connection, statements: Mapping[str, str], name: str, rows: Iterable[Sequence[object]]

@@ -11,8 +11,7 @@ from hartonomous_resources.database.graph_views import (
     EdgeView,
     Way,
     counts_by_kind,
-    edge_properties,
-    node_properties,
+    row_properties,
 )
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_COUNTS
@@ -87,7 +86,7 @@ class TableView:
         found = {}
         for label, numbers in _by_label(nodes).items():
             for row in self.unit_of_work.graph_nodes(self.tenant_id, label, numbers):
-                node = Node(self.tenant_id, label, row["Number"], row["Key"], node_properties(row))
+                node = Node(self.tenant_id, label, row["Number"], row["Key"], row_properties(row))
                 found[label, node.number] = node
                 self.names[label, node.number] = (label, node.key)
         return [found[node] for node in nodes if node in found]
@@ -205,7 +204,7 @@ class TableView:
         for view, row in found:
             start, end = map(self.names.get, _ends_of(view, row))
             if start and end:
-                edges.append(Edge(self.tenant_id, start, view.type, end, edge_properties(row)))
+                edges.append(Edge(self.tenant_id, start, view.type, end, row_properties(row)))
         return edges
 
 

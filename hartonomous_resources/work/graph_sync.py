@@ -157,7 +157,7 @@ class _Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _Found:
     change: GraphChange
     whole: Sequence[int] = ()
     """Atoms of which all sources are still to be read."""
@@ -172,12 +172,12 @@ def changes_of(
     While a change is written, the next one is read. Raises GraphUnavailable.
     """
 
-    def read(of_tenant: tuple[int, Pointers]) -> _Read:
+    def find(of_tenant: tuple[int, Pointers]) -> _Found:
         tenant_id, pointed = of_tenant
-        return ask(database, partial(_read, tenant_id=tenant_id, pointed=pointed))
+        return ask(database, partial(_find, tenant_id=tenant_id, pointed=pointed))
 
     unused: dict[int, Sequence[Label]] = {}
-    for (tenant_id, pointed), found in _one_ahead(read, pointers_of(events)):
+    for (tenant_id, pointed), found in _one_ahead(find, pointers_of(events)):
         yield found.change
         yield from _occurrences(database, tenant_id, found.whole)
         for source_id in found.gone_sources:
@@ -185,7 +185,9 @@ def changes_of(
         deleted = _without_deleted(database, graph, tenant_id, pointed.deleted)
         if deleted.gone:
             yield deleted
-        if found.gone_sources or found.change.gone or deleted.gone:
+        if (
+            found.gone_sources or found.change.gone or pointed.deleted
+        ):  # not what was still held: an event may come again
             unused[tenant_id] = WITHOUT_HOUR
         elif pointed.embedded or pointed.projected:
             unused.setdefault(tenant_id, ("Model",))
@@ -206,7 +208,7 @@ def _one_ahead(read: Callable[[S], T], of: Iterable[S]) -> Iterator[tuple[S, T]]
             yield this, future.result()
 
 
-def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> _Read:
+def _find(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> _Found:
     reading = _Reading(unit_of_work, tenant_id)
     sources = reading.sources(pointed.of_sources.keys())
     gone_sources = pointed.of_sources.keys() - sources
@@ -219,7 +221,7 @@ def _read(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> _Read:
     for view, numbers in ((_EMBEDDED_BY, pointed.embedded), (_PROJECTED_BY, pointed.projected)):
         reading.gone_if_unknown("Atom", numbers - {edge.start for edge in reading.edges_instead(view, numbers)})
     reading.inferences(pointed.inferences)
-    return _Read(reading.change(), sorted(whole), sorted(gone_sources))
+    return _Found(reading.change(), sorted(whole), sorted(gone_sources))
 
 
 def _occurrences(database: Database, tenant_id: int, atoms: Sequence[int]) -> Iterator[GraphChange]:

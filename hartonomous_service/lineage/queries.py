@@ -11,7 +11,7 @@ from pydantic import Field
 from hartonomous_core.clock import time_text
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_core.vocabulary import LABELS, Label
-from hartonomous_resources.database.graph_views import node_properties
+from hartonomous_resources.database.graph_views import row_properties
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_KEYS_BEGINNING, GRAPH_NODE_BY_KEY
 from hartonomous_resources.database.transactions import ask, query
@@ -286,7 +286,7 @@ def _read_start(resources: Resources, tenant: int, start: NodeId, name: Name) ->
     rows = ask(resources.database, lambda unit_of_work: unit_of_work.graph_nodes(tenant, label, [number]))
     if not rows:
         raise _not_found(resources, tenant, name, None)
-    return Node(tenant, label, number, rows[0]["Key"], node_properties(rows[0]))
+    return Node(tenant, label, number, rows[0]["Key"], row_properties(rows[0]))
 
 
 def _document(found: Subgraph) -> dict[str, Any]:

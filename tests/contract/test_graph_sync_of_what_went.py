@@ -47,15 +47,15 @@ def test_a_part_is_read_while_the_one_before_it_is_written(
     """What was read ahead and goes before its turn is written once more, and goes by the event that tells of it."""
     monkeypatch.setattr(event_pointers, "_ATOMS_AT_ONCE", 1)
     told, graph = [*ingest(home, SEA), *ingest(home, BEES, uri="two")], HeldGraph()
-    read, of_second = graph_sync._read, threading.Event()
+    find, of_second = graph_sync._find, threading.Event()
 
-    def reading(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> Any:
-        found = read(unit_of_work, tenant_id, pointed)
+    def finding(unit_of_work: UnitOfWork, tenant_id: int, pointed: Pointers) -> Any:
+        found = find(unit_of_work, tenant_id, pointed)
         if 2 in pointed.of_sources:
             of_second.set()
         return found
 
-    monkeypatch.setattr(graph_sync, "_read", reading)
+    monkeypatch.setattr(graph_sync, "_find", finding)
     changes = changes_of(home.database, graph, told)
     graph.write(next(changes))
     assert of_second.wait(30)
@@ -161,6 +161,23 @@ def test_atoms_that_were_deleted_go_by_their_hashes_and_those_that_came_back_sta
     assert graph.keys_of("Atom") == [hash_of(BEES)]
     sync(home, graph, event("AtomsCreated", sourceId=1))
     assert graph.content() == content_of_views(client)
+
+
+def test_the_runs_of_deleted_atoms_go_even_if_the_first_try_ends_before_them(home: Resources, client: Any) -> None:
+    graph = HeldGraph()
+    sync(home, graph, *ingest(home, SEA, run="first"))
+    forget_source(client, 1)
+    body = {"eventType": "AtomsDeleted", "tenantId": 0, "atomHashes": [hash_of(SEA)]}
+    deleted = parse_provenance_event(json.dumps(body).encode())
+    for change in changes_of(home.database, graph, [deleted]):
+        graph.write(change)
+        if graph.keys_of("Atom") == []:
+            break  # the graph went down: the event comes again
+    assert graph.keys_of("Run") == ["first"]
+
+    sync(home, graph, deleted)
+
+    assert graph.keys_of("Run") == []
 
 
 def test_the_vectors_that_an_atom_has_no_more_leave_no_edge(home: Resources, client: Any) -> None:

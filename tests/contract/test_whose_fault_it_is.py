@@ -9,7 +9,9 @@ import pytest
 
 from hartonomous_assets import atoms, embeddings, source_claims, source_writing
 from hartonomous_assets import sources as landing
-from hartonomous_assets.stage import StageUnavailable
+from hartonomous_assets.chain import run_stages
+from hartonomous_assets.stage import StageUnavailable, Work
+from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.blobs import LocalBlobs
 from hartonomous_resources.database import transactions
@@ -154,7 +156,17 @@ def test_a_file_that_cannot_be_read_now_keeps_none_before_it_from_being_written(
 
     monkeypatch.setattr(atoms, "scan", unreachable)
 
-    with pytest.raises(StageUnavailable):
-        ingest(home, request(rawData=b"It is here.", sourceUri="a"), request(rawData=b"Out of reach.", sourceUri="b"))
+    ingest(home, request(rawData=b"It was here.", sourceUri="a"))
+    texts = {"a": b"It was here.", "b": b"It is here.", "c": b"Out of reach."}
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=text, sourceUri=uri) for uri, text in texts.items()])
 
-    assert [status for status, _, _ in states(home)] == ["Atomized", "Landed"]
+    work = Work(current_hour(), "run", home, "test")
+    report = run_stages(work, (landing.STAGE, atoms.STAGE), 0, lambda _stage, _report: None)["atoms"]
+
+    assert isinstance(report.error, StageUnavailable)
+    assert {name: report.counts.get(name) for name in ("unchanged", "sources", "atoms")} == {
+        "unchanged": 1,
+        "sources": 1,
+        "atoms": 1,
+    }
+    assert [status for status, _, _ in states(home)] == ["Atomized", "Atomized", "Landed"]

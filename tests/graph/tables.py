@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from hartonomous_core.vocabulary import Label
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, edge_properties, node_properties
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS, row_properties
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.materialized import EdgeRow, GraphChange
 from hartonomous_resources.graph.protocol import Node, NodeId
@@ -177,13 +177,13 @@ def copy_of_views(database: Database, client: Any, tenant: int) -> GraphChange:
             if not numbers:
                 continue
             nodes += [
-                Node(tenant, label, row["Number"], row["Key"], node_properties(row))
+                Node(tenant, label, row["Number"], row["Key"], row_properties(row))
                 for row in unit_of_work.graph_nodes(tenant, label, numbers)
             ]
             for view in EDGE_VIEWS:
                 if view.start == label:
                     edges += [
-                        EdgeRow(tenant, view, row["FromNumber"], row["ToNumber"], edge_properties(row))
+                        EdgeRow(tenant, view, row["FromNumber"], row["ToNumber"], row_properties(row))
                         for row in unit_of_work.graph_edges(tenant, view, "upstream", numbers)
                     ]
     return GraphChange(nodes=nodes, edges=edges)

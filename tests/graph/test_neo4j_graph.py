@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hartonomous_core.clock import time_text
 from hartonomous_core.vocabulary import EDGE_TYPES, LABELS
-from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView, edge_properties
+from hartonomous_resources.database.graph_views import EDGE_VIEWS, EdgeView, row_properties
 from hartonomous_resources.database.migrations import read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.statements import load_statements
@@ -187,7 +187,7 @@ def test_an_edge_is_written_with_every_column_that_a_view_of_edges_has(tmp_path:
         of_views = [rows(client, "SELECT name FROM pragma_table_info(?)", view.name) for view in EDGE_VIEWS]
     database.close()
 
-    columns = {name for of_view in of_views for name in edge_properties({row["name"]: 0 for row in of_view})}
+    columns = {name for of_view in of_views for name in row_properties({row["name"]: 0 for row in of_view})}
     assert columns == {*OF_MANY_EDGES, *OF_EACH_EDGE}
     text = statement("write_edges", start="Atom", type="GENERATED_BY", end="Run")
     assert re.findall(r"[$]shared.edge.1...(\w+)", text) == [*OF_MANY_EDGES] * 2

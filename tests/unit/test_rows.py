@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.database.sqlite_rows import STAGING
 from hartonomous_resources.database.statements import Statement, Write, load_statements
 from hartonomous_resources.project_files import project_file
-from tests.typed_statements import TYPED, WRITES, bare, names_of, positional_columns, snake_case, sqlite_columns
+from tests.typed_statements import (
+    TYPED,
+    WRITES,
+    bare,
+    is_staging,
+    names_of,
+    positional_columns,
+    snake_case,
+    sqlite_columns,
+)
 
 STATEMENTS = load_statements(project_file("sql") / "sqlite" / "statements")
 PACKAGES = ("hartonomous_core", "hartonomous_resources", "hartonomous_assets", "hartonomous_service")
@@ -24,7 +32,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
     database = SqliteDatabase(tmp_path_factory.mktemp("embedded") / "hartonomous.db")
     database.migrate()
     with database.read() as unit_of_work:
-        for name in STAGING:
+        for name in filter(is_staging, STATEMENTS):
             unit_of_work.execute(name)
         yield unit_of_work.connection
     database.close()
