@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from hartonomous_core.clock import HOUR_FORMAT, current_hour
+from tests.preloaded import preloaded
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -88,7 +89,11 @@ class Home:
 
     def run(self, *arguments: str | Path, program: tuple[str, ...] = COMMAND) -> Result:
         """Run a command to its end."""
-        return finish(self.start(*arguments, program=program))
+        environment, starter = self.environment, preloaded(CHECKOUT)
+        if program is not COMMAND or not starter.suits(environment):
+            return finish(self.start(*arguments, program=program))
+        code, stdout, stderr = starter.run([os.fspath(each) for each in arguments], environment, DEADLINE_SECONDS)
+        return Result(code, stdout, stderr.decode(errors="backslashreplace"))
 
     def run_all(self, *commands: Sequence[str | Path], program: tuple[str, ...] = COMMAND) -> list[Result]:
         """Run independent commands, as many at once as there are cores."""

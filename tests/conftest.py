@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -8,11 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
+
+_MEMORY = Path("/dev/shm")
+_GIB = 2**30
+
+
+def _keep_temporary_files_in_memory() -> None:
+    """Where there is enough of it: thousands of commits wait for a disk, and what they wrote is deleted. TMPDIR names another place."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free > 4 * _GIB and psutil.virtual_memory().available > 8 * _GIB:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
+
+
+_keep_temporary_files_in_memory()
 
 # Loading the definitions looks for a home: it must not be that of whoever runs the tests.
 os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
@@ -24,8 +41,19 @@ hypothesis.settings.register_profile("hartonomous", deadline=None)
 hypothesis.settings.load_profile("hartonomous")
 
 
+_LONGEST = ("graph", "neo4j", "end_to_end", "faults")
+"""Folders of what takes long, the longest first."""
+
+
 class _ByFixture(LoadScopeScheduling):
-    """Tests that share a fixture run in one process: those of a file, and all that need the one Neo4j."""
+    """Tests that share a fixture run in one process: those of a file, and all that need the one Neo4j.
+
+    They are given out in the order in which they are collected here, not the file with the most tests first.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -35,6 +63,17 @@ class _ByFixture(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixture:
     """Choose how `pytest -n 2` distributes the tests."""
     return _ByFixture(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Between processes, give out first what takes minutes: a file with servers that comes last leaves the other process idle."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    folders = set(item.path.parts)
+    return next((place for place, folder in enumerate(_LONGEST) if folder in folders), len(_LONGEST))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

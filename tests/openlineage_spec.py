@@ -7,8 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
 
 _SCHEMAS = Path(__file__).with_name("openlineage")
 
@@ -23,6 +21,10 @@ def _schema(address: str) -> Any:
 
 def _complaints(document: Any, address: str) -> list[str]:
     assert address.startswith("https://openlineage.io/spec/"), address
+    # Its formats compile forty grammars, which takes seconds: not where only the tests are collected.
+    from jsonschema import Draft202012Validator, FormatChecker
+    from referencing import Registry, Resource
+
     registry: Registry[Any] = Registry(retrieve=lambda uri: Resource.from_contents(_schema(uri)))
     validator = Draft202012Validator({"$ref": address}, registry=registry, format_checker=FormatChecker())
     return [f"{address}: {error.json_path}: {error.message}" for error in validator.iter_errors(document)]
