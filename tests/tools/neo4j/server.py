@@ -51,6 +51,7 @@ _SETTINGS = {
     "dbms.usage_report.enabled": "false",
     "db.tx_log.preallocate": "false",  # else each start takes 256 MiB of disk
     "server.memory.pagecache.size": "128m",
+    "dbms.cypher.min_replan_interval": "1h",  # what tests write and delete would have every plan made anew
 }
 
 
