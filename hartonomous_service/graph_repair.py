@@ -20,8 +20,8 @@ _NO_COPY = (
 )
 
 _NOT_COMPARED = (
-    "Events are waiting to be synced, so nothing was compared after the repair: run `hartonomous ingest` or the daemon, then `hartonomous"
-    " verify --graph`."
+    "Events are waiting to be synced, so nothing was compared after the repair: run an ingest or the daemon, then"
+    " verify the graph."
 )
 
 

@@ -258,16 +258,17 @@ def test_a_job_can_be_retried_by_its_id_in_either_case(home: Resources) -> None:
     assert dead_letters(home.database) == []
 
 
-def test_an_unknown_id_is_not_found_and_a_warning(
-    home: Resources, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("hartonomous"), "propagate", True)
+def test_an_unknown_id_is_not_found_and_a_warning(home: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages: list[str] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: messages.append(record.getMessage()))
+    monkeypatch.setattr(logging.getLogger("hartonomous"), "handlers", [handler])
 
     for call in (get_job, partial(update_job_status, status="Completed")):
         with pytest.raises(NotFound, match=f"job {UNKNOWN} is not found"):
             call(home, UNKNOWN)
 
-    assert [record.getMessage() for record in caplog.records] == [f"Job not found: JobId={UNKNOWN}"] * 2
+    assert messages == [f"Job not found: JobId={UNKNOWN}"] * 2
 
 
 def test_another_tenants_job_is_not_found(home: Resources) -> None:

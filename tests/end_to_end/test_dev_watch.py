@@ -37,8 +37,16 @@ def dev(home: Home) -> Iterator[Dev]:
 
 def child(dev: Dev, name: str) -> psutil.Process:
     """The youngest process of `dev` that is this part of it."""
-    found = [process for process in dev.family() if CHILDREN[name] in " ".join(process.cmdline())]
+    found = [process for process in dev.family() if CHILDREN[name] in command_of(process)]
     return max(found, key=psutil.Process.create_time)
+
+
+def command_of(process: psutil.Process) -> str:
+    """Its command line; none of one that has ended since it was listed."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @pytest.mark.parametrize("name", CHILDREN)

@@ -169,7 +169,7 @@ def test_every_stage_says_what_its_code_is_and_how_fresh_it_has_to_be(name: str)
 
 def test_the_version_of_the_code_names_atomizers_and_model() -> None:
     assert SPECS["atoms"].code_version == ", ".join(map(atomizer_version, atomizers("passage")))
-    assert SPECS["atom_embeddings"].code_version == "all-MiniLM-L6-v2 int8"
+    assert SPECS["atom_embeddings"].code_version == "all-MiniLM-L6-v2 int8 native"
 
 
 def test_at_rest_the_sensor_has_it_confirmed_that_nothing_waits(

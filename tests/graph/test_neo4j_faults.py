@@ -165,7 +165,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_write_is_opened_again_and_t
         cut.append(graph.counts(tenant))
         proxy.drop_connections()
 
-    through_proxy(int(share * 2.4e6), drop).write(batch(tenant))
+    through_proxy(int(share * 1.4e6), drop).write(batch(tenant))
 
     assert cut == [({}, {})]
     assert is_whole(graph, tenant)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from hartonomous_resources.settings import Settings
 from hartonomous_service.files_to_ingest import FilesToIngest
+
+TEMPORARY = Path(tempfile.gettempdir()).resolve()
 
 
 def walk(*paths: Path, home: Path = Path("/no/home"), openlineage_file: Path | None = None) -> FilesToIngest:
@@ -130,7 +133,7 @@ def test_a_folder_that_may_not_be_listed_is_named_and_the_rest_is_taken(folder: 
         print([path.name for path in given], [path.name for path in given.failed], set(given.failed.values()))
     """
     for path in (folder, *folder.parents):
-        if path.owner() == "root" and path.is_relative_to("/tmp") and path != Path("/tmp"):
+        if path.owner() == "root" and path.is_relative_to(TEMPORARY) and path != TEMPORARY:
             path.chmod(0o755)
 
     done = subprocess.run(

@@ -11,7 +11,7 @@ from hartonomous_assets.table_schema import GRAPH, column_schema, described_colu
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
 from hartonomous_resources.database.migrations import CORE, read_migrations
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.graph.neo4j_values import _TIMES
+from hartonomous_resources.graph.neo4j_values import TIMES
 from hartonomous_resources.project_files import project_file
 from tests.cli import Home
 
@@ -106,7 +106,7 @@ def test_the_properties_shown_on_neo4j_are_those_of_the_page_of_the_graph(monkey
 
     assert len(rows) == 6
     assert set(shown(GRAPH)) == written | {"number", "key", "since", "digest", "firstOrdinal", "count"}
-    assert {name for name, (kind, _) in shown(GRAPH).items() if kind == "datetime"} == set(_TIMES)
+    assert {name for name, (kind, _) in shown(GRAPH).items() if kind == "datetime"} == set(TIMES)
 
 
 # ---- on the page
