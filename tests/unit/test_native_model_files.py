@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 
+import onnx
 import pytest
 
 from hartonomous_core.embedders import text_native
@@ -13,6 +14,7 @@ from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.compute.spaces import spaces_of
 from hartonomous_resources.compute.text_model import TextModelError, ensure_text_model, text_model_is_ready
 from hartonomous_resources.settings import Settings
+from tests.unit.test_text_model import length_encoder
 
 CONFIG = {
     "model_type": "bert",
@@ -113,6 +115,31 @@ def test_an_encoder_of_another_kind_is_refused_and_what_to_do_is_said(folder, tm
     change(folder, **{name: value})
     with pytest.raises(TextModelError, match=r"cannot be computed: its .*; name an \.onnx file of it instead"):
         ensure_text_model(tmp_path / "models", model=str(folder))
+
+
+@pytest.mark.parametrize("config", ['{"model_type": "mpnet"}', "{"])
+def test_an_encoder_of_another_kind_is_computed_from_its_model_onnx(folder, tmp_path, model_dir, config):
+    shutil.copy(model_dir / "all-MiniLM-L6-v2" / "tokenizer.json", folder)
+    (folder / "config.json").write_text(config)
+    onnx.save(length_encoder(), folder / "model.onnx")
+    files = ensure_text_model(tmp_path / "models", model=str(folder))
+    assert (files.precision, files.dimension, files.model_path, files.bert) == ("own", 2, folder / "model.onnx", None)
+    assert text_model_is_ready(tmp_path / "models", model=str(folder)) == (True, f"{folder}: {folder / 'model.onnx'}")
+
+
+def test_the_name_of_the_published_model_means_its_files_whatever_else_lies_there(tmp_path):
+    """Ready means that nothing is fetched or built: a model.onnx beside them is none of them."""
+    own = tmp_path / "all-MiniLM-L6-v2"
+    own.mkdir()
+    for name in ("model.onnx", "tokenizer.json"):
+        (own / name).write_bytes(b"")
+    assert not text_model_is_ready(tmp_path, engine="onnxruntime")[0]
+
+
+def test_what_cannot_be_computed_is_not_ready(folder, tmp_path):
+    change(folder, model_type="mpnet")
+    ready, detail = text_model_is_ready(tmp_path / "models", model=str(folder))
+    assert not ready and "cannot be computed: its model_type is 'mpnet'" in detail
 
 
 def test_a_layer_behind_the_pooling_is_not_left_out_silently(folder):
