@@ -93,11 +93,8 @@ class NativeTextEmbedder:
             for windows in _batches(self._windows.of(some)):
                 of_windows = self._window_vectors(windows)
                 numbers = [window.text for window in windows]
-                firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
-                weights = np.array([len(window.tokens) for window in windows])
-                present = np.array(numbers)[firsts]
-                totals[present] += np.add.reduceat(weights[:, None] * of_windows, firsts, axis=0)
-                window_counts[start + present] += np.diff(firsts, append=len(windows))
+                np.add.at(totals, numbers, _weighted(windows, of_windows))  # in turn, wherever a batch ends
+                np.add.at(window_counts[start:], numbers, 1)
             vectors[start : start + len(some)] = unit_rows(totals)
         return Embeddings(vectors, window_counts)
 
@@ -106,12 +103,12 @@ class NativeTextEmbedder:
         refuse_blank(texts)
         made = []
         for _, windows in groupby(self._windows.of(texts), key=lambda window: window.text):
-            total = np.zeros((1, self.dimension))
+            total = np.zeros((1, self.dimension))  # summed as in `embed`
             states, spans = [], []
             for batch in _batches(windows):
                 tokens: list[NDArray[np.float32]] = []
                 of_windows = self._window_vectors(batch, tokens)
-                total += np.add.reduceat(np.array([len(w.tokens) for w in batch])[:, None] * of_windows, [0], axis=0)
+                np.add.at(total, [0] * len(batch), _weighted(batch, of_windows))
                 first = len(self._windows.prefix)
                 for window, of_window in zip(batch, tokens, strict=True):
                     states.append(of_window[first : first + len(window.spans)])
@@ -216,6 +213,11 @@ class NativeTextEmbedder:
             on_compile(f"compiling the text encoder anew: the code in {cache} does not load ({error!r})")
             forget_compiled_code(cache)
             self._hidden_states(ids, starts)
+
+
+def _weighted(windows: Sequence[Window], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each window's vector times its tokens, (windows, dimension)."""
+    return np.array([len(window.tokens) for window in windows])[:, None] * vectors
 
 
 def _ignore(reason: str) -> None:

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 import hartonomous_core
+from hartonomous_core.embedders import text_native
 from hartonomous_core.embedders.native import compiling
 from hartonomous_core.embedders.native.bert_files import MINILM, BertConfig, UnsupportedEncoder
 from hartonomous_core.embedders.native.compiling import compiled_folder
@@ -148,6 +149,32 @@ def test_a_vector_is_the_same_alone_and_in_any_company(of_kernel, sts_pairs):
     order = np.random.default_rng(3).permutation(len(texts))
     np.testing.assert_array_equal(of_kernel.embed([texts[at] for at in order]).vectors, together[order])
     np.testing.assert_array_equal([of_kernel.embed([text]).vectors[0] for text in texts], together)
+
+
+def test_the_sum_of_windows_does_not_depend_on_where_a_batch_ends(make_small, monkeypatch):
+    """Large numbers that cancel each other out: a sum in another order is another one."""
+    embedder = make_small()
+    texts = ["word " * words for words in (1, 700, 3, 2000)]
+    windows = list(embedder._windows.of(texts))
+    number_of = {id(window): at for at, window in enumerate(windows)}
+    assert len(number_of) > 40
+    random = np.random.default_rng(7)
+    vectors = random.normal(0, 1, (len(windows), 128)) + 1e15 * random.integers(-1, 2, (len(windows), 128))
+    monkeypatch.setattr(embedder._windows, "of", lambda some: (w for w in windows if texts[w.text] in some))
+
+    def of_windows(batch, tokens=None):
+        if tokens is not None:
+            tokens += [np.ones((len(window.tokens), 128), np.float32) for window in batch]
+        return vectors[[number_of[id(window)] for window in batch]]
+
+    monkeypatch.setattr(embedder, "_window_vectors", of_windows)
+    found = embedder.embed(texts)
+    for tokens in (1, 150, 777):
+        monkeypatch.setattr(text_native, "_BATCH_TOKENS", tokens)
+        again = embedder.embed(texts)
+        np.testing.assert_array_equal(again.vectors, found.vectors)
+        np.testing.assert_array_equal(again.window_counts, found.window_counts)
+        np.testing.assert_array_equal([each.vector for each in embedder.embed_tokens(texts)], found.vectors)
 
 
 def test_the_arithmetic_is_near_that_of_float32(reference, ids_of, embedder_fp32, sts_pairs):
