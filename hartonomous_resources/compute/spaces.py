@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from hartonomous_core.embedders import ANSWER_FLOOR, TEXT_MODEL
@@ -10,6 +10,7 @@ from hartonomous_core.embedders.protocol import Embedder
 from hartonomous_core.embedders.text_native import ARITHMETIC, NativeTextEmbedder
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
+from hartonomous_resources.compute.text_model_download import sha256
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
 
@@ -32,7 +33,8 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
                 engine=settings.text_engine,
                 source=settings.text_model_source,
             )
-        except TextModelError as error:
+            identity_settings = _identity_settings(files)
+        except (TextModelError, OSError) as error:
             raise ComputeUnavailable(str(error)) from error
         model = ModelIdentity(
             "text",
@@ -40,7 +42,7 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
             files.dimension,
             files.artifact_hash,
             files.precision,
-            _identity_settings(files),
+            identity_settings,
             answer_floor=_answer_floor(settings, files),
         )
         yield Space(model, partial(_load_text_model, files, settings))
@@ -53,12 +55,13 @@ def _answer_floor(settings: Settings, files: TextModelFiles) -> float | None:
 
 
 def _identity_settings(files: TextModelFiles) -> str:
-    """What makes vectors of the same file differ."""
-    if files.bert is None:
-        return json.dumps({"windowTokens": files.window_tokens})
-    return json.dumps(
-        {"arithmetic": ARITHMETIC, "pooling": files.bert.pooling, "windowTokens": files.window_tokens}, sort_keys=True
-    )
+    """What makes vectors of the same file differ. SQL Server keeps 400 characters of it."""
+    found: dict[str, object] = {"windowTokens": files.window_tokens}
+    if files.bert is not None:
+        sizes = asdict(files.bert)
+        del sizes["window_tokens"]
+        found |= {"arithmetic": ARITHMETIC, "tokenizer": sha256(files.tokenizer_path)} | sizes
+    return json.dumps(found, sort_keys=True)
 
 
 def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:

@@ -39,6 +39,10 @@ def folder(tmp_path):
     return own
 
 
+def settings_for(folder):
+    return Settings(home=folder.parent / "home", model_dir=folder.parent / "models", text_model=str(folder))
+
+
 def change(folder, **values):
     (folder / "config.json").write_text(json.dumps(CONFIG | values))
 
@@ -58,12 +62,34 @@ def test_work_waits_for_a_model_that_does_not_load_whatever_the_libraries_raise(
     change(folder, num_hidden_layers=6)
     if damaged != "tokenizer.json":
         shutil.copy(published / "tokenizer.json", folder)
-    if damaged == "compiled":
-        monkeypatch.setattr(text_native, "import_kernels", lambda folders: (tmp_path / "gone").stat())
-    settings = Settings(home=tmp_path / "home", model_dir=tmp_path / "models", text_model=str(folder))
-    (space,) = spaces_of(settings).values()
+    kernels = (
+        tmp_path / "gone" if damaged == "compiled" else tmp_path
+    )  # none: what is imported once stays for other tests
+    monkeypatch.setattr(text_native, "import_kernels", lambda folders: kernels.stat())
+    (space,) = spaces_of(settings_for(folder)).values()
     with pytest.raises(ComputeUnavailable, match="my-bert does not load: "):
         space.load()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", CONFIG | {"num_hidden_layers": 6}),
+        ("config.json", CONFIG | {"num_attention_heads": 6}),
+        ("config.json", CONFIG | {"layer_norm_eps": 1e-5}),
+        ("sentence_bert_config.json", {"max_seq_length": 64}),
+        ("1_Pooling/config.json", {"pooling_mode_cls_token": True}),
+        ("tokenizer.json", {"model": None}),
+    ],
+)
+def test_whatever_changes_vectors_makes_another_model(folder, file, content):
+    (before,) = spaces_of(settings_for(folder))
+    (folder / "1_Pooling").mkdir()
+    (folder / file).write_text(json.dumps(content))
+    (after,) = spaces_of(settings_for(folder))
+    assert after.artifact_hash == before.artifact_hash and after.settings != before.settings
+    for settings in (before.settings, after.settings):
+        assert json.dumps(json.loads(settings), sort_keys=True) == settings and len(settings) < 400
 
 
 def test_the_published_model_is_taken_as_it_is(model_dir, text_model):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -296,6 +297,11 @@ def test_weights_of_another_shape_are_named(make_small, name, value, message):
 
     with pytest.raises(UnsupportedEncoder, match=message):
         make_small(spoil)
+
+
+def test_layers_that_the_configuration_leaves_out_are_not_left_out_silently(make_small):
+    with pytest.raises(UnsupportedEncoder, match=r"has more layers than the 1 of its config\.json"):
+        make_small(config=replace(SMALL, layers=1))
 
 
 # -- what is compiled, on the disk: each in a process of its own, as the first import decides

@@ -26,6 +26,12 @@ class BertWeights:
         self._names = set(self._file.keys())
         self._prefix = "bert." if "bert.embeddings.word_embeddings.weight" in self._names else ""
 
+    def refuse_layers_beyond(self, layers: int) -> None:
+        """Raises UnsupportedEncoder where there are more than `layers`: fewer of them give vectors of another model."""
+        beyond = f"{self._prefix}encoder.layer.{layers}."
+        if any(name.startswith(beyond) for name in self._names):
+            raise UnsupportedEncoder(f"{self._path} has more layers than the {layers} of its config.json")
+
     def tensor(self, name: str, *shape: int | None) -> NDArray[np.float32]:
         """Return one of the given shape; None stands for any length.
 
@@ -58,6 +64,7 @@ class BertWeights:
 def read_encoder(path: Path, config: BertConfig, kernel: Kernel, kernels: Any) -> Any:
     """Return the `Encoder` of `kernels` (the compiled module) that `kernel` computes. Raises as BertWeights does."""
     weights, width, layers = BertWeights(path), config.width, range(config.layers)
+    weights.refuse_layers_beyond(config.layers)
     positions = weights.tensor("embeddings.position_embeddings.weight", None, width)
     if len(positions) < config.window_tokens:
         raise UnsupportedEncoder(f"{path} has {len(positions)} positions: too few for {config.window_tokens} tokens")
