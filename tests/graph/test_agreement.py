@@ -265,7 +265,7 @@ def test_a_repair_while_events_wait_is_done_and_says_that_nothing_was_compared(h
 
     assert content_of(copy_of(home)) == of_views(home), "the views are what it writes, whatever events tell of"
     assert (result["failed"], result["checked"]) == ([], 0)
-    assert "Events are waiting" in result["note"] and "`hartonomous ingest`" in result["note"]
+    assert "Events are waiting" in result["note"] and "run an ingest" in result["note"]
     assert result["repaired"]["nodes"] and result["repaired"]["edges"]
     run(home, provenance.STAGE)
     assert verify_graph(home, tenant=None)["failed"] == []
