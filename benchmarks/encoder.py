@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Figure, arguments, ewt_documents, finish, note, sts_pairs
+from common import Figure, arguments, finish, note, sts_pairs
 
 PEER = Path(__file__).with_name("peer_sentence_transformers.py")
 PROGRAM = """
@@ -53,8 +53,11 @@ print(json.dumps({"seconds": seconds, "twelves": twelves, "first": first, "memor
 
 def text_sets(data: Path, every: int) -> dict[str, list[str]]:
     """Return sentences and passages; of each every `every`-th."""
-    sentences = [text.strip() for document in ewt_documents(data) for text in document.splitlines() if text.strip()]
-    sentences = list(dict.fromkeys(sentences + [text for pair in sts_pairs(data) for text in pair[:2]]))
+    with (data / "ewt_dev.jsonl").open(encoding="utf-8") as lines:
+        documents = [json.loads(line) for line in lines]
+    sentences = [each["text"][start:stop].strip() for each in documents for start, stop in each["sentences"]]
+    sentences += [text for pair in sts_pairs(data) for text in pair[:2]]
+    sentences = list(dict.fromkeys(filter(None, sentences)))
     joined = " ".join(sentences)
     passages = [joined[at : at + 512].strip() for at in range(0, len(joined) - 512, 512)][:500]
     return {"sentences": sentences[::every], "passages": passages[::every]}

@@ -93,7 +93,11 @@ class NativeTextEmbedder:
             for windows in _batches(self._windows.of(some)):
                 of_windows = self._window_vectors(windows)
                 numbers = [window.text for window in windows]
-                np.add.at(totals, numbers, _weighted(windows, of_windows))  # in turn, wherever a batch ends
+                weighted = _weighted(windows, of_windows)
+                if len(windows) == numbers[-1] - numbers[0] + 1:  # a window for each text
+                    totals[numbers[0] : numbers[-1] + 1] += weighted
+                else:
+                    np.add.at(totals, numbers, weighted)  # in turn, wherever a batch ends
                 np.add.at(window_counts[start:], numbers, 1)
             vectors[start : start + len(some)] = unit_rows(totals)
         return Embeddings(vectors, window_counts)

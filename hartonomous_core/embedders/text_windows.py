@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_LONGEST = 65536
 _SLICE = re.compile(r"(?s).{1,65536}(?!\S)|.{1,65536}")
-"""Text is tokenised in slices that end before white space; only a run without any is cut inside a word."""
+"""A text above `_LONGEST` characters is tokenised in slices that end before white space; only a run without any is cut inside a word."""
 _SLICES_AT_ONCE, _CHARACTERS_AT_ONCE = 1024, 1 << 18
 """What one call of the tokenizer takes; it works on them with every core, and keeps about 100 bytes a token."""
 
@@ -101,5 +102,8 @@ def _calls(texts: Sequence[str]) -> Iterator[list[_Slice]]:
 
 def _slices(texts: Sequence[str]) -> Iterator[_Slice]:
     for number, text in enumerate(texts):
+        if len(text) <= _LONGEST:
+            yield _Slice(number, 0, text, True)
+            continue
         for part in _SLICE.finditer(text):
             yield _Slice(number, part.start(), part.group(), part.end() == len(text))

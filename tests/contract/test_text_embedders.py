@@ -80,6 +80,7 @@ def test_a_split_text_has_the_weighted_mean_of_its_windows(embedder):
 def test_slicing_for_the_tokenizer_does_not_show_in_the_vector(embedder, monkeypatch):
     text = "\n  ".join(f"Sentence {number} isn't unlike the others; déjà vu\t" for number in range(40))
     whole = embedder.embed([text])
+    monkeypatch.setattr(text_windows, "_LONGEST", 23)
     monkeypatch.setattr(
         text_windows, "_SLICE", text_windows.re.compile(text_windows._SLICE.pattern.replace("65536", "23"))
     )
@@ -110,6 +111,7 @@ def test_a_text_that_the_tokenizer_drops_whole_has_a_vector(embedder):
 
 
 def test_tokens_of_a_long_text_are_those_of_its_windows_in_their_places(embedder, monkeypatch):
+    monkeypatch.setattr(text_windows, "_LONGEST", 23)
     monkeypatch.setattr(
         text_windows, "_SLICE", text_windows.re.compile(text_windows._SLICE.pattern.replace("65536", "23"))
     )
