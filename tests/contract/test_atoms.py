@@ -397,6 +397,7 @@ def write_known_and_new(index: int, store: Store, known: Sequence[str], new: Seq
             unit_of_work.write_atoms(0, source_id, HOUR, batch)
 
 
+@pytest.mark.slow
 def test_processes_that_mix_known_and_new_atoms_agree_on_one_atom_each(
     store: Store, database: Database, client: Any
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_stop_gives_back_what_is_computed_and_what_waits_for_it(
     assert jobs(client) == [("Pending", 0, None)] * 2 * BATCH
 
 
+@pytest.mark.slow
 def test_a_batch_that_takes_longer_than_its_lease_is_not_claimed_again(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, client: Any
 ) -> None:

@@ -141,6 +141,7 @@ def claim_with_others(index: int, store: Store) -> list[str]:
     return mine
 
 
+@pytest.mark.slow
 def test_processes_that_claim_at_once_never_get_the_same_job(store: Store, database: Database) -> None:
     write(database, *(f"sentence {n}" for n in range(200)))
 

@@ -265,6 +265,7 @@ def test_while_the_graph_hangs_in_one_run_another_one_waits_and_both_end_when_al
     assert bodies(database) == []
 
 
+@pytest.mark.slow
 def test_two_runs_whose_graph_takes_longer_than_a_lease_send_nothing_again(
     store: Store, database: Database, tmp_path: Path
 ) -> None:

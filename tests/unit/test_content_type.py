@@ -181,6 +181,7 @@ def test_every_text_extension_leads_to_the_text_atomizer() -> None:
     assert {atomizer_for(kind).name for kind in content_type_module._TEXT_TYPES.values()} == {"text"}
 
 
+@pytest.mark.slow
 @modest
 @given(st.binary(max_size=600), st.text(max_size=30))
 def test_sniff_answers_a_lower_case_type_for_any_input(head: bytes, name: str) -> None:

@@ -172,6 +172,7 @@ def migrate_with_others(_index: int, folder: Path, n: int) -> list[list[str]]:
     return ran
 
 
+@pytest.mark.slow
 def test_of_processes_that_start_at_once_exactly_one_migrates_and_none_fails(tmp_path: Path) -> None:
     shipped = [f"{m.version:04d}_{m.name}" for m in read_migrations(project_file("sql") / "sqlite" / "migrations")]
 

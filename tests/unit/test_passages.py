@@ -141,6 +141,7 @@ ROWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ROWS)
 def test_a_row_put_first_shares_all_else(kind: str) -> None:
     rng = random.Random(8)

@@ -90,6 +90,7 @@ def test_a_stage_that_was_idle_works_again_when_an_earlier_one_made_work_for_it(
     assert reports["consume"].counts == {"received": 3}
 
 
+@pytest.mark.slow
 def test_a_run_is_not_over_while_another_one_is_at_what_there_is_to_do(work: Work) -> None:
     held = Progress(others_are_working=True)
 
@@ -226,6 +227,7 @@ def test_a_lingering_loop_ends_after_its_time_without_work(work: Work) -> None:
     assert 0.4 <= time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_work_that_arrives_begins_the_lingering_anew(work: Work) -> None:
     started = time.monotonic()
 

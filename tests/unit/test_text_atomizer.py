@@ -138,6 +138,7 @@ def test_atoms_do_not_depend_on_how_the_stream_is_read(
         assert atoms_of(data, unit) == expected
 
 
+@pytest.mark.slow
 @modest
 @given(st.binary(max_size=300), st.sampled_from(["", "é " * 200_000]))
 def test_invalid_utf8_is_reported_at_its_first_byte(tail: bytes, before: str) -> None:
