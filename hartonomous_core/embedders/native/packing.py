@@ -12,52 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Vnni512Matrix(NamedTuple):
-    """Matrices of every layer. weights: (layers, columns / tile, steps, tile * per step); the other three: (layers, columns)."""
+class Matrix(NamedTuple):
+    """Matrices of every layer. weights: int8 or int16 (layers, columns / tile, steps, tile * per step); the other three: (layers, columns)."""
 
-    weights: NDArray[np.int8]
+    weights: NDArray[Any]
     correction: NDArray[np.int32]
     scale: NDArray[np.float32]
     bias: NDArray[np.float32]
 
 
-class Vnni256Matrix(NamedTuple):
-    """As Vnni512Matrix, for half as wide registers."""
-
-    weights: NDArray[np.int8]
-    correction: NDArray[np.int32]
-    scale: NDArray[np.float32]
-    bias: NDArray[np.float32]
+class Vnni512Matrix(Matrix):
+    """int8, for registers of 64 bytes."""
 
 
-class ArmMatrix(NamedTuple):
-    """As Vnni512Matrix, for ARM's dot product."""
-
-    weights: NDArray[np.int8]
-    correction: NDArray[np.int32]
-    scale: NDArray[np.float32]
-    bias: NDArray[np.float32]
+class Vnni256Matrix(Matrix):
+    """int8, for registers of 32 bytes."""
 
 
-class Avx2Matrix(NamedTuple):
-    """As Vnni512Matrix, weights widened to int16."""
-
-    weights: NDArray[np.int16]
-    correction: NDArray[np.int32]
-    scale: NDArray[np.float32]
-    bias: NDArray[np.float32]
+class ArmMatrix(Matrix):
+    """int8, for ARM's dot product."""
 
 
-class PlainMatrix(NamedTuple):
-    """As Avx2Matrix, for registers of 16 bytes."""
-
-    weights: NDArray[np.int16]
-    correction: NDArray[np.int32]
-    scale: NDArray[np.float32]
-    bias: NDArray[np.float32]
+class Avx2Matrix(Matrix):
+    """Widened to int16, for registers of 32 bytes."""
 
 
-Matrix = Vnni512Matrix | Vnni256Matrix | ArmMatrix | Avx2Matrix | PlainMatrix
+class PlainMatrix(Matrix):
+    """Widened to int16, for registers of 16 bytes."""
 
 
 class QuantizedMatrix(NamedTuple):
