@@ -1,4 +1,4 @@
-"""Asset `search_index`: the search matrix of each active embedding model, in one segment each, as the database is now."""
+"""Asset `search_index`: the search matrix of each active embedding model, in few segments, as the database is now."""
 
 from collections.abc import Iterator
 
@@ -28,8 +28,8 @@ RECALL_CHECK = dg.AssetCheckSpec(
     owners=["team:hartonomous"],
     deps=["atom_embeddings"],
     check_specs=[RECALL_CHECK],
-    description="What a search by meaning compares a question with: all vectors of a model, rounded to a byte a component, in one file, and "
-    "graphs of the tenants with most of them. Searches add what is new by themselves; this makes one segment of all, without what was deleted.",
+    description="What a search by meaning compares a question with: all vectors of a model, rounded to a byte a component, in a few files, and "
+    "graphs of the tenants with most of them. Searches add what is new by themselves; this joins small segments and drops what was deleted.",
 )
 def search_index(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], database: dg.ResourceParam[Database]
@@ -78,7 +78,7 @@ def is_merged(database: Database, settings: Settings) -> bool:
 search_index_job = dg.define_asset_job(
     SEARCH_INDEX_JOB_NAME,
     selection=dg.AssetSelection.assets(search_index),
-    description="Make one segment of all vectors of each model, measure it, and drop what was deleted.",
+    description="Join small segments of the vectors of each model, measure what is written, and drop what was deleted.",
 )
 
 
@@ -90,6 +90,7 @@ def _row_of(model: EmbeddingModel, merge: Merge) -> Row:
     return {
         "model": _name_of(model),
         "rows": merge.rows,
+        "segments": merge.segments,
         "graphs": merge.graphs,
         "bytes": merge.byte_length,
         "recall": round(merge.recall, 4),

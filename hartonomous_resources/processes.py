@@ -41,7 +41,7 @@ class ProcessIdentity:
         """Return True only if the process certainly ended: False for a process of another host, of which nothing is known."""
         if self.host != socket.gethostname():
             return False
-        if abs(self.boot - _boot()) > _CLOCK_STEP_SECONDS:
+        if abs(self.boot - this_boot()) > _CLOCK_STEP_SECONDS:
             return True
         try:
             process = psutil.Process(self.pid)
@@ -52,7 +52,7 @@ class ProcessIdentity:
             return True
 
 
-def _boot() -> int:
+def this_boot() -> int:
     """Return what tells this boot from others: the kernel's id of it, else its time by a clock that may have been set since."""
     if _BOOT_ID.exists():
         return uuid.UUID(_BOOT_ID.read_text().strip()).int >> 80
@@ -66,7 +66,7 @@ def _started(process: psutil.Process) -> int:
 
 @cache
 def _identity_of(pid: int) -> ProcessIdentity:
-    return ProcessIdentity(socket.gethostname(), _boot(), pid, _started(psutil.Process(pid)))
+    return ProcessIdentity(socket.gethostname(), this_boot(), pid, _started(psutil.Process(pid)))
 
 
 def this_process() -> ProcessIdentity:

@@ -96,7 +96,8 @@ class ExactVectors:
 def _extend(unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow) -> bool:
     """Make a segment of the rows that are in none; False where another process is writing, or there is nothing to write yet.
 
-    Those at the end of the chain that have not twice as many rows become part of it: so there are few, and each row is copied a few times.
+    Those at the end of the chain that have no graph and not twice as many rows become part of it: so there are few, and each row is copied a
+    few times.
     """
     with files.writing(wait=False) as is_ours:
         if not is_ours:
@@ -108,7 +109,7 @@ def _extend(unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow) -> boo
         tenants = unit_of_work.query(VECTOR_TENANTS, model_id=now.space.model_id, after=reached)
         count = sum(row["vectorCount"] for row in tenants)
         absorbed: list[Segment] = []
-        while segments and len(segments[-1].rows) < 2 * count:
+        while segments and not segments[-1].graphs and len(segments[-1].rows) < 2 * count:
             absorbed.insert(0, segments.pop())
             count += len(absorbed[0].rows)
         span = Span(_reached(segments), now.settled)

@@ -65,13 +65,14 @@ def read_vectors(
 
 
 def sample_vectors(unit_of_work: UnitOfWork, space: Space, tenant: VectorTenant, count: int) -> NDArray[np.float32]:
-    """Read some vectors of a tenant, at most `count`, spread over all of them; float32 (n, d)."""
+    """Read some vectors of a tenant, at most `count`, spread from its first to its last id; float32 (n, d)."""
     rows: dict[int, StoredVector] = {}
     for start in np.linspace(tenant["firstId"], tenant["lastId"], count, dtype=np.int64).tolist():
         for row in unit_of_work.query(
             VECTORS, tenant_id=tenant["tenantId"], model_id=space.model_id, after=start - 1, n=1
         ):
-            rows[row["atomEmbeddingId"]] = row
+            if row["atomEmbeddingId"] <= tenant["lastId"]:
+                rows[row["atomEmbeddingId"]] = row
     return _block(list(rows.values()), space.dimension).vectors
 
 

@@ -1,149 +1,170 @@
-"""Makes one segment of all vectors of a model as they are in the database now, and measures it before it comes into force."""
+"""Keeps the segments of a model few and true to the database, and measures each that it writes before it comes into force.
+
+A merge writes what is new, together with the segments before it that have fewer rows than what follows them: so a row is written again only
+where it is then among twice as many. A segment of which rows were deleted is written anew without them.
+"""
 
 import time
+from collections.abc import Mapping
 from functools import partial
-from typing import IO
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import pairwise
+from typing import IO, NamedTuple
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import VECTOR_TENANTS, VectorTenant
-from hartonomous_resources.vectors.filling import (
-    SpaceNow,
-    VectorBlock,
-    agrees,
-    read_vectors,
-    read_vectors_by_id,
-    sample_vectors,
-)
+from hartonomous_resources.vectors.filling import SpaceNow, agrees, read_vectors
 from hartonomous_resources.vectors.graphs import Graph
 from hartonomous_resources.vectors.protocol import LEAST_RECALL, Merge, RecallTooLow
-from hartonomous_resources.vectors.quantized import QuantizedRows, highest_scores
-from hartonomous_resources.vectors.ranking import FIRST_ROWS
+from hartonomous_resources.vectors.recall import Sample
 from hartonomous_resources.vectors.segment_files import SegmentFiles
-from hartonomous_resources.vectors.segments import Segment, SegmentWriter, Space, Span
+from hartonomous_resources.vectors.segments import Measured, Segment, SegmentWriter, Span
 
-_QUESTIONS = 64
-_NEAREST = 10
-_SAME_SCORE = 1e-5
+LEAST_PART = 8
+"""A tenant that has a graph has one in each segment with this part of `graph_rows`: comparing a question with fewer takes no longer. A segment
+that is smaller is written again whenever another follows it."""
+
+Tenants = Mapping[int, VectorTenant]
+
+
+class _Part(NamedTuple):
+    """A span that is to be written, the tenants with vectors in it, and of some of them a segment whose graph can be added to."""
+
+    span: Span
+    tenants: Tenants
+    bases: dict[int, Segment]
 
 
 class Merging:
-    """The merge of a space, in a transaction that reads. A tenant that has `graph_rows` gets a graph."""
+    """The merge of a space, in a transaction that reads. A tenant that has `graph_rows` gets graphs."""
 
     def __init__(self, unit_of_work: UnitOfWork, files: SegmentFiles, now: SpaceNow, graph_rows: int) -> None:
         self._unit_of_work = unit_of_work
         self._files = files
         self._now = now
-        self._tenants = unit_of_work.query(VECTOR_TENANTS, model_id=now.space.model_id, after=0)
-        self._is_empty = not any(row["firstId"] <= now.settled for row in self._tenants)
-        self._with_graph = {row["tenantId"] for row in self._tenants if row["vectorCount"] >= graph_rows}
+        self._least = graph_rows // LEAST_PART
+        self._all = self._above(0)
+        self._with_graph = {tenant_id for tenant_id, row in self._all.items() if row["vectorCount"] >= graph_rows}
 
     def is_done(self) -> bool:
-        """Whether one segment, which was measured, holds as many rows as the database, the latest among them."""
-        segments = self._in_force()
-        if self._is_empty or not segments:
-            return self._is_empty and not segments
-        return (
-            len(segments) == 1
-            and segments[0].recall is not None
-            and len(segments[0].rows) == sum(row["vectorCount"] for row in self._tenants)
-            and segments[0].span.through >= max(row["lastId"] for row in self._tenants)
-            and segments[0].graphs.keys() == self._with_graph
-        )
+        """Whether the segments are as a merge would leave them."""
+        parts, superfluous, _ = self._plan()
+        return not parts and not superfluous
 
     def run(self) -> Merge:
-        """Make one segment of all rows, unless it is there. What was in others of rows that have been deleted goes. Raises RecallTooLow."""
+        """Write what is to be written. What was in segments of rows that have been deleted goes. Raises RecallTooLow."""
         started = time.monotonic()
         with self._files.writing(wait=True):
-            changed = not self.is_done()
-            if changed and not self._is_empty:
-                self._files.publish(Span(0, self._now.settled), self._write)
-            in_force = [] if self._is_empty else self._in_force()
+            parts, superfluous, reach = self._plan()
+            for part in parts:
+                self._files.publish(part.span, partial(self._write, part))
+            in_force = [segment for segment in self._in_force() if segment.span.through <= reach]
             self._files.remove_others(in_force)
         return Merge(
             rows=sum(len(segment.rows) for segment in in_force),
+            segments=len(in_force),
             graphs=sum(len(segment.graphs) for segment in in_force),
             byte_length=sum(segment.byte_length for segment in in_force),
-            recall=min((segment.recall for segment in in_force if segment.recall is not None), default=1.0),
+            recall=min((segment.measured.recall for segment in in_force if segment.measured), default=1.0),
             seconds=time.monotonic() - started,
-            changed=changed,
+            changed=bool(parts) or superfluous,
         )
 
     def _in_force(self) -> list[Segment]:
         return self._files.chain(self._now.highest, partial(agrees, self._unit_of_work))
 
-    def _write(self, file: IO[bytes]) -> None:
-        writer = SegmentWriter(file, self._now.space, Span(0, self._now.settled))
-        largest = max(self._tenants, key=lambda row: row["vectorCount"], default=None)
+    def _above(self, embedding_id: int) -> Tenants:
+        rows = self._unit_of_work.query(VECTOR_TENANTS, model_id=self._now.space.model_id, after=embedding_id)
+        return {row["tenantId"]: row for row in rows}
+
+    def _plan(self) -> tuple[list[_Part], bool, int]:
+        """What is to be written; whether segments at the end hold nothing any more; and the id up to which they reach then."""
+        segments = self._in_force()
+        ends = [segment.span.through for segment in segments]
+        bounds = [0, *ends, max(self._now.settled, *ends, 0)]
+        above = [self._all, *map(self._above, bounds[1:])]
+        there = [_between(*tenants, end) for tenants, end in zip(pairwise(above), bounds[1:], strict=True)]
+        sizes = [sum(_counts(tenants).values()) for tenants in there]
+        first = len(segments)
+        for place, segment in reversed([*enumerate(segments)]):
+            following = sum(sizes[place + 1 :])
+            is_small = following > 0 and sizes[place] < max(following, self._least)
+            if segment.measured is None or not sizes[place] or is_small:
+                first = place
+        parts = [
+            _Part(segment.span, tenants, _bases([segment], [tenants]))
+            for segment, tenants in zip(segments[:first], there, strict=False)
+            if not self._is_true(segment, tenants)
+        ]
+        if not any(sizes[first:]):
+            return parts, first < len(segments), bounds[first]
+        tenants = _between(above[first], above[-1], bounds[-1])
+        last = _Part(Span(bounds[first], bounds[-1]), tenants, _bases(segments[first:], there[first:]))
+        return [*parts, last], False, bounds[-1]
+
+    def _is_true(self, segment: Segment, tenants: Tenants) -> bool:
+        """Whether a segment holds the rows that the database has in its span, and graphs of those whose it is."""
+        graphs = {tenant_id for tenant_id in tenants if self._wants_graph(tenants[tenant_id])}
+        return (
+            segment.measured is not None and segment.measured.found == _counts(tenants) and graphs <= {*segment.graphs}
+        )
+
+    def _wants_graph(self, tenant: VectorTenant) -> bool:
+        return tenant["tenantId"] in self._with_graph and tenant["vectorCount"] >= self._least
+
+    def _write(self, part: _Part, file: IO[bytes]) -> None:
+        writer = SegmentWriter(file, self._now.space, part.span)
+        dimension = self._now.space.dimension
+        found = _counts(part.tenants)
+        largest = max(found.values())
         recall = 1.0
-        for tenant in sorted(self._tenants, key=lambda row: row["tenantId"]):
-            graph = Graph(self._now.space.dimension) if tenant["tenantId"] in self._with_graph else None
-            sample = None
-            if graph is not None or tenant is largest:
-                sample = _Sample(self._unit_of_work, self._now.space, tenant)
-            for block in read_vectors(
-                self._unit_of_work, self._now.space, tenant["tenantId"], after=0, through=self._now.settled
-            ):
+        for tenant_id, tenant in sorted(part.tenants.items()):
+            base, graph, sample = part.bases.get(tenant_id), None, None
+            if self._wants_graph(tenant):
+                graph = Graph.copied(base.graphs[tenant_id].data, dimension) if base else Graph(dimension)
+            if graph is not None or tenant["vectorCount"] == largest:
+                sample = Sample(self._unit_of_work, self._now.space, tenant, with_bounds=graph is None)
+            for block in read_vectors(self._unit_of_work, self._now.space, tenant_id, *part.span):
                 rows = block.quantized()
-                writer.add(tenant["tenantId"], rows)
+                writer.add(tenant_id, rows)
                 if graph is not None:
-                    graph.add(rows)
+                    graph.add(rows[~base.span.holds(rows.embedding_ids)] if base else rows)
                 if sample is not None:
                     sample.add(block, rows)
-            if graph is not None:
-                writer.add_graph(tenant["tenantId"], graph.save())
-            if sample is not None:
-                recall = min(recall, sample.recall(graph))
+            if graph is not None and sample is not None:
+                data, graph = graph.save(), None  # the memory of one of them is enough
+                stored, found_by_graph = sample.try_breadths(data)
+                writer.add_graph(tenant_id, stored)
+                recall = min(recall, found_by_graph)
+            elif sample is not None:
+                recall = min(recall, sample.recall(sample.looked_at.ids))
         if recall < LEAST_RECALL:
             raise RecallTooLow(recall)
-        writer.finish(recall)
+        writer.finish(Measured(recall, found))
 
 
-class _Sample:
-    """Some rows of a tenant as questions: how many of the nearest are among the rows that a search looks at first.
-
-    A row as near as the last of the nearest counts as one of them: many vectors may be alike.
-    """
-
-    def __init__(self, unit_of_work: UnitOfWork, space: Space, tenant: VectorTenant) -> None:
-        self._unit_of_work = unit_of_work
-        self._space = space
-        self._tenant_id = tenant["tenantId"]
-        self._questions = sample_vectors(unit_of_work, space, tenant, _QUESTIONS)
-        self._nearest = _Best(len(self._questions), _NEAREST)
-        self._looked_at = _Best(len(self._questions), FIRST_ROWS * _NEAREST)
-
-    def add(self, block: VectorBlock, rows: QuantizedRows) -> None:
-        if len(rows):
-            self._nearest.add(block.embedding_ids, self._questions @ block.vectors.T)
-            bounds = np.array([highest_scores(rows, question) for question in self._questions])
-            self._looked_at.add(block.embedding_ids, bounds)
-
-    def recall(self, graph: Graph | None) -> float:
-        found = wanted = 0
-        for question, nearest, looked_at in zip(
-            self._questions, self._nearest.scores, self._looked_at.ids, strict=True
-        ):
-            ids = looked_at if graph is None else graph.nearest(question, FIRST_ROWS * _NEAREST)
-            block = read_vectors_by_id(self._unit_of_work, self._space, self._tenant_id, ids)
-            as_near = block.vectors @ question >= nearest[-1] - _SAME_SCORE
-            found += min(len(nearest), int(as_near.sum()))
-            wanted += len(nearest)
-        return found / wanted if wanted else 1.0
+def _between(above: Tenants, beyond: Tenants, end: int) -> Tenants:
+    """The tenants of a span, of those above its beginning and those beyond its end."""
+    here: dict[int, VectorTenant] = {}
+    for tenant_id, row in above.items():
+        count = row["vectorCount"] - (beyond[tenant_id]["vectorCount"] if tenant_id in beyond else 0)
+        if count:
+            here[tenant_id] = {**row, "vectorCount": count, "lastId": min(row["lastId"], end)}
+    return here
 
 
-class _Best:
-    """The best rows for each of some questions, float32 and int64 (questions, at most count), while they come in blocks."""
+def _counts(tenants: Tenants) -> dict[int, int]:
+    return {tenant_id: row["vectorCount"] for tenant_id, row in tenants.items()}
 
-    def __init__(self, questions: int, count: int) -> None:
-        self._count = count
-        self.scores = np.empty((questions, 0), dtype=np.float32)
-        self.ids = np.empty((questions, 0), dtype=np.int64)
 
-    def add(self, ids: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
-        every = np.hstack([self.scores, scores])
-        best = np.argsort(-every, axis=1, kind="stable")[:, : self._count]
-        self.scores = np.take_along_axis(every, best, axis=1)
-        self.ids = np.take_along_axis(np.hstack([self.ids, np.broadcast_to(ids, scores.shape)]), best, axis=1)
+def _bases(segments: list[Segment], there: list[Tenants]) -> dict[int, Segment]:
+    """Of each tenant the segment with its largest graph of all that was written, of which nothing was deleted since."""
+    bases: dict[int, Segment] = {}
+    for segment, tenants in zip(segments, there, strict=False):
+        for tenant_id in segment.graphs:
+            rows = len(segment.of_tenant(tenant_id))
+            is_whole = segment.measured is not None and segment.measured.found.get(tenant_id) == _counts(tenants).get(
+                tenant_id
+            )
+            if is_whole and (tenant_id not in bases or rows > len(bases[tenant_id].of_tenant(tenant_id))):
+                bases[tenant_id] = segment
+    return bases

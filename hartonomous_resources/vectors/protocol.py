@@ -25,6 +25,7 @@ class Merge:
     """The files of a space after a merge. `recall` is how many of the ten nearest are among the rows that a search looks at first, as measured."""
 
     rows: int
+    segments: int
     graphs: int
     byte_length: int
     recall: float
@@ -64,7 +65,7 @@ class VectorIndex(Protocol):
         """Return whether `merge` would change nothing."""
 
     def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge:
-        """Make the files of a model's vectors anew from the database, unless nothing has changed since the last time.
+        """Write the files of a model's vectors as far as they are not as the database is now, in proportion to what has come or gone.
 
         What they held of vectors that were deleted goes. Searches go on meanwhile. Raises RecallTooLow; what was in force stays.
         """

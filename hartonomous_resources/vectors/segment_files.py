@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from hartonomous_core.clock import time_ordered_uuid
 from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.vectors.checked_files import is_checked, note_of, set_checked
 from hartonomous_resources.vectors.segments import BrokenSegment, Segment, Space, Span, read_segment
 
 _LOCK = ".lock"
@@ -40,7 +41,7 @@ class SegmentFiles:
     def chain(self, highest: int, is_true: Callable[[Segment], bool]) -> list[Segment]:
         """The segments in force, each beginning where the one before it ends. None reaches beyond `highest`.
 
-        A file is read when it is seen for the first time, and counts where it is whole, of this space, and `is_true` of its rows.
+        A file is opened when it is seen for the first time, and counts where it is whole, of this space, and `is_true` of its rows.
         """
         with self._lock:
             segments = {**self._in_memory, **{segment.span: segment for segment in self._read_folder(is_true)}}
@@ -77,7 +78,8 @@ class SegmentFiles:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(self.folder / _name_of(span))
+            published = partial.replace(self.folder / _name_of(span))
+            set_checked(published, published.stat())
         except OSError as error:
             LOGGER.info("%s cannot be written, its rows are kept in memory: %s", self.folder, error)
             buffer = io.BytesIO()
@@ -92,7 +94,8 @@ class SegmentFiles:
         spans = {segment.span for segment in in_force}
         with self._lock:
             self._in_memory = {span: segment for span, segment in self._in_memory.items() if span in spans}
-        kept = {_LOCK, *map(_name_of, spans)}
+        names = {_name_of(span) for span in spans}
+        kept = {_LOCK, *names, *(note_of(Path(name)).name for name in names)}
         for file in _files_in(self.folder):
             if file.name not in kept:
                 _remove(Path(file))
@@ -114,7 +117,11 @@ class SegmentFiles:
     def _open(self, path: Path, is_true: Callable[[Segment], bool]) -> Segment | None:
         try:
             with path.open("rb") as file:
-                segment = read_segment(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                state = os.fstat(file.fileno())
+                checked = is_checked(path, state)
+                segment = read_segment(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), checked)
+                if not checked:
+                    set_checked(path, state)
         except (BrokenSegment, ValueError) as error:  # a file without bytes cannot be mapped
             LOGGER.warning(
                 "%s is no segment (%s): its rows are read from the database, and it is written anew", path, error

@@ -14,11 +14,11 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_resources.vectors.graphs import Graph
+from hartonomous_resources.vectors.graphs import Graph, GraphBytes
 from hartonomous_resources.vectors.quantized import QuantizedRows
 
 _END = struct.Struct("<8sII")
-_MAGIC = b"HARTVEC1"
+_MAGIC = b"HARTVEC2"
 _COLUMNS = {"embedding_ids": "<i8", "atom_ids": "<i8", "scales": "<f4", "errors": "<f4", "norms": "<f4"}
 
 
@@ -42,20 +42,41 @@ class Span(NamedTuple):
     after: int
     through: int
 
+    def holds(self, embedding_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these are in it, bool (n,)."""
+        return (embedding_ids > self.after) & (embedding_ids <= self.through)
+
+
+class Measured(NamedTuple):
+    """What a merge found out of a segment: its recall, and how many rows the database had of each tenant in its span.
+
+    Where the database has fewer, some were deleted.
+    """
+
+    recall: float
+    found: dict[int, int]
+
+
+class StoredGraph(NamedTuple):
+    """A graph as `Graph.save` made it, and how many rows a search of it has to go through."""
+
+    data: GraphBytes
+    breadth: int
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """The rows of a span; `tenants` says which of them are whose, `graphs` holds what was made to search those of a tenant by.
 
-    `recall` is what was measured when it was written, None where it was not.
+    `measured` is None where no merge wrote it.
     """
 
     space: Space
     span: Span
     tenants: dict[int, slice]
     rows: QuantizedRows
-    graphs: dict[int, memoryview]
-    recall: float | None
+    graphs: dict[int, StoredGraph]
+    measured: Measured | None
     byte_length: int
     _read_graphs: dict[int, Graph] = field(default_factory=dict, compare=False)
 
@@ -66,7 +87,8 @@ class Segment:
     def graph_of(self, tenant_id: int) -> Graph | None:
         """The graph of a tenant's rows, where they have one."""
         if tenant_id in self.graphs and tenant_id not in self._read_graphs:
-            self._read_graphs[tenant_id] = Graph.read(self.graphs[tenant_id], self.space.dimension)
+            data, breadth = self.graphs[tenant_id]
+            self._read_graphs[tenant_id] = Graph.read(data, self.space.dimension, breadth)
         return self._read_graphs.get(tenant_id)
 
 
@@ -81,7 +103,7 @@ class SegmentWriter:
         self._checksum = 0
         self._tenants: dict[int, tuple[int, int]] = {}
         self._columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _COLUMNS}
-        self._graphs: list[tuple[int, bytes]] = []
+        self._graphs: dict[int, StoredGraph] = {}
 
     def add(self, tenant_id: int, rows: QuantizedRows) -> None:
         """Add rows of a tenant, whose others were the last that were added."""
@@ -92,25 +114,28 @@ class SegmentWriter:
         self._count += len(rows)
         self._tenants[tenant_id] = (first, self._count)
 
-    def add_graph(self, tenant_id: int, graph: bytes) -> None:
+    def add_graph(self, tenant_id: int, graph: StoredGraph) -> None:
         """Add a graph of a tenant's rows."""
-        self._graphs.append((tenant_id, graph))
+        self._graphs[tenant_id] = graph
 
-    def finish(self, recall: float | None = None) -> None:
+    def finish(self, measured: Measured | None = None) -> None:
         """Write the rest. Without it the file is no segment."""
         for name, dtype in _COLUMNS.items():
             for values in self._columns[name]:
                 self._write(values, dtype)
-        for _, graph in self._graphs:
-            self._file.write(graph)
+        for graph in self._graphs.values():
+            self._file.write(graph.data)
         header: dict[str, Any] = {
             "space": asdict(self._space),
             "span": self._span,
             "count": self._count,
             "checksum": self._checksum,
             "tenants": [[tenant_id, *rows] for tenant_id, rows in self._tenants.items()],
-            "graphs": [[tenant_id, len(graph), zlib.crc32(graph)] for tenant_id, graph in self._graphs],
-            "recall": recall,
+            "graphs": [
+                [tenant_id, len(graph.data), zlib.crc32(graph.data), graph.breadth]
+                for tenant_id, graph in self._graphs.items()
+            ],
+            "measured": measured and [measured.recall, list(measured.found.items())],
         }
         text = json.dumps(header).encode()
         self._file.write(text + _END.pack(_MAGIC, len(text), zlib.crc32(text)))
@@ -121,8 +146,8 @@ class SegmentWriter:
         self._checksum = zlib.crc32(data, self._checksum)
 
 
-def read_segment(data: mmap.mmap | bytes) -> Segment:
-    """Read a segment, whose rows are views of the data.
+def read_segment(data: mmap.mmap | bytes, is_checked: bool = False) -> Segment:
+    """Read a segment, whose rows are views of the data. With `is_checked` only its header and its length are looked at, whatever its size.
 
     Raises BrokenSegment for what is torn, changed or something else.
     """
@@ -140,17 +165,16 @@ def read_segment(data: mmap.mmap | bytes) -> Segment:
         for name, dtype in _COLUMNS.items():
             columns[name] = np.frombuffer(view, dtype=dtype, count=count, offset=place)
             place += columns[name].nbytes
-        checksum = zlib.crc32(view[:place])
-        graphs = {}
-        for tenant_id, length, expected in header["graphs"]:
-            graphs[tenant_id] = view[place : place + length]
+        parts, graphs = [(view[:place], header["checksum"])], {}
+        for tenant_id, length, checksum, breadth in header["graphs"]:
+            parts.append((view[place : place + length], checksum))
+            graphs[tenant_id] = StoredGraph(parts[-1][0], breadth)
             place += length
-            if zlib.crc32(graphs[tenant_id]) != expected:
-                raise BrokenSegment("a graph is not the one that was written")
+        measured = header["measured"] and Measured(header["measured"][0], dict(header["measured"][1]))
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise BrokenSegment(str(error)) from error
-    if place != start or checksum != header["checksum"]:
+    if place != start or not (is_checked or all(zlib.crc32(part) == checksum for part, checksum in parts)):
         raise BrokenSegment("its rows are not those that were written")
     tenants = {tenant_id: slice(first, end) for tenant_id, first, end in header["tenants"]}
     rows = QuantizedRows(**columns, components=components)
-    return Segment(space, Span(*header["span"]), tenants, rows, graphs, header["recall"], len(view))
+    return Segment(space, Span(*header["span"]), tenants, rows, graphs, measured, len(view))

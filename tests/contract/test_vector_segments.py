@@ -4,27 +4,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.vectors import ranking
 from hartonomous_resources.vectors.exact import ExactVectors
-from hartonomous_resources.vectors.graphs import Graph
-from hartonomous_resources.vectors.protocol import Merge, RecallTooLow, VectorIndex
-from hartonomous_resources.vectors.segments import read_segment
+from hartonomous_resources.vectors.protocol import VectorIndex
 from tests.backends import Store
+from tests.contract.drawn_vectors import DIMENSION, Vector, ask, best_of, drawn, files_of
 
-Vector = NDArray[np.float32]
 Put = Callable[..., list[int]]
 MakeModel = Callable[..., int]
 
-DIMENSION = 16
 GRAPH_ROWS = 1000
 
 
@@ -37,30 +30,6 @@ def folder(tmp_path: Path) -> Path:
 def index(folder: Path) -> VectorIndex:
     """An index that writes every row into a file before it answers."""
     return ExactVectors(folder, GRAPH_ROWS, most_young_rows=0)
-
-
-def drawn(n: int, seed: int, tenant: int = 0) -> dict[str | bytes, Vector]:
-    """Texts and a unit vector of each."""
-    vectors = np.random.default_rng(seed).standard_normal((n, DIMENSION)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return {f"text {number} of seed {seed}": vector for number, vector in enumerate(vectors)}
-
-
-def ask(
-    database: Database, index: VectorIndex, model_id: int, query: Vector, k: int = 10, tenant: int = 0
-) -> list[int]:
-    with database.read() as unit_of_work:
-        return [hit.atom_id for hit in index.nearest(unit_of_work, tenant, model_id, query, k)]
-
-
-def best_of(ids: list[int], vectors: dict[str | bytes, Vector], query: Vector, k: int = 10) -> list[int]:
-    """What NumPy finds among these."""
-    scores = np.array(list(vectors.values())) @ query
-    return [ids[place] for place in np.argsort(-scores)[:k]]
-
-
-def files_of(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.glob("*/*.segment"))
 
 
 def test_a_question_for_ten_finds_ten_though_nine_in_ten_nearer_ones_are_superseded(
@@ -258,139 +227,3 @@ def test_an_index_that_has_mapped_a_file_finds_what_another_process_adds(
 
     assert files_of(folder) == ["0-400.segment"]
     assert ask(database, index, model_id, query) == best_of(ids, vectors | more, query)
-
-
-# ---- merging
-
-
-@pytest.fixture
-def merge(database: Database) -> Callable[..., Merge]:
-    """Merges the segments of a model."""
-
-    def run(index: VectorIndex, model_id: int) -> Merge:
-        with database.read() as unit_of_work:
-            return index.merge(unit_of_work, model_id)
-
-    return run
-
-
-def test_a_merge_makes_one_file_of_what_is_there_and_drops_what_is_not(
-    database: Database,
-    index: VectorIndex,
-    folder: Path,
-    make_model: MakeModel,
-    put_vectors: Put,
-    merge: Callable[..., Merge],
-    client: Any,
-) -> None:
-    model_id = make_model(dimension=DIMENSION)
-    vectors = drawn(200, seed=1)
-    ids = put_vectors(model_id, vectors)
-    query = next(iter(drawn(1, seed=99).values()))
-    ask(database, index, model_id, query)
-    gone = ids[:150]
-    client.cursor().execute(f"DELETE FROM AtomEmbedding WHERE AtomId IN ({', '.join(map(str, gone))})")
-    client.commit()
-    [before] = folder.glob("*/*.segment")
-    components = read_segment(before.read_bytes()).rows.components[0].tobytes()
-    assert components in before.read_bytes()
-
-    first = merge(index, model_id)
-    second = merge(index, model_id)
-
-    assert (first.rows, first.recall, first.changed) == (50, 1.0, True)
-    assert second == replace(first, changed=False, seconds=second.seconds)
-    [after] = folder.glob("*/*.segment")
-    assert first.byte_length == after.stat().st_size
-    assert components not in after.read_bytes()
-    assert ask(database, index, model_id, query) == best_of(ids[150:], dict(list(vectors.items())[150:]), query)
-
-
-def test_a_merge_of_nothing_leaves_no_file(
-    database: Database,
-    index: VectorIndex,
-    folder: Path,
-    make_model: MakeModel,
-    put_vectors: Put,
-    merge: Callable[..., Merge],
-    client: Any,
-) -> None:
-    model_id = make_model(dimension=DIMENSION)
-    put_vectors(model_id, drawn(20, seed=1))
-    merge(index, model_id)
-    client.cursor().execute("DELETE FROM AtomEmbedding")
-    client.commit()
-
-    assert merge(index, model_id).rows == 0
-    assert files_of(folder) == []
-    assert not merge(index, model_id).changed
-
-
-def test_many_rows_get_a_graph_which_finds_most_of_the_nearest(
-    database: Database,
-    index: VectorIndex,
-    make_model: MakeModel,
-    put_vectors: Put,
-    merge: Callable[..., Merge],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model_id = make_model(dimension=DIMENSION)
-    few, many = drawn(GRAPH_ROWS - 1, seed=1), drawn(3000, seed=2)
-    put_vectors(model_id, few, tenant=7)
-    ids = put_vectors(model_id, many)
-    queries = list(drawn(50, seed=3).values())
-
-    merged = merge(index, model_id)
-
-    compared: list[int] = []
-    scores = ranking.highest_scores
-    monkeypatch.setattr(
-        ranking, "highest_scores", lambda rows, query: (compared.append(len(rows)), scores(rows, query))[1]
-    )
-    found = [ask(database, index, model_id, query) for query in queries]
-    assert merged.graphs == 1
-    assert merged.recall >= 0.99
-    assert max(compared) <= 40
-    wanted = [best_of(ids, many, query) for query in queries]
-    assert sum(len({*a} & {*b}) for a, b in zip(found, wanted, strict=True)) >= 0.99 * 500
-
-
-def test_where_the_rows_of_a_graph_may_not_be_shown_all_are_compared(
-    database: Database, index: VectorIndex, make_model: MakeModel, put_vectors: Put, merge: Callable[..., Merge]
-) -> None:
-    model_id = make_model(dimension=DIMENSION)
-    vectors = drawn(3000, seed=1)
-    query = next(iter(vectors.values()))
-    nearest_first = dict(sorted(vectors.items(), key=lambda item: -float(item[1] @ query)))
-    put_vectors(model_id, dict(list(nearest_first.items())[:2700]))
-    current = put_vectors(model_id, dict(list(nearest_first.items())[2700:]))
-
-    assert merge(index, model_id).graphs == 1
-    assert ask(database, index, model_id, query) == current[:10]
-
-
-def test_what_would_hide_too_many_of_the_nearest_does_not_come_into_force(
-    database: Database,
-    index: VectorIndex,
-    folder: Path,
-    make_model: MakeModel,
-    put_vectors: Put,
-    merge: Callable[..., Merge],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model_id = make_model(dimension=DIMENSION)
-    vectors = drawn(3000, seed=1)
-    ids = put_vectors(model_id, vectors)
-    query = next(iter(drawn(1, seed=99).values()))
-    ask(database, index, model_id, query)
-    [file] = folder.glob("*/*.segment")
-    before = file.read_bytes()
-    far = np.array(range(1, 41))
-    monkeypatch.setattr(Graph, "nearest", lambda *_: far)
-
-    with pytest.raises(RecallTooLow):
-        merge(index, model_id)
-
-    assert [path.read_bytes() for path in folder.glob("*/*.segment")] == [before]
-    assert not [path.name for path in folder.glob("*/.*") if path.name != ".lock"]
-    assert ask(database, index, model_id, query) == best_of(ids, vectors, query)

@@ -13,7 +13,7 @@ from hartonomous_assets.our_runs import SEARCH_INDEX_JOB_NAME
 from hartonomous_assets.schedules import search_index_schedule
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.vectors import merging
+from hartonomous_resources.vectors import recall
 from hartonomous_service.dagster_home import open_instance
 from hartonomous_service.ingest import ingest
 from hartonomous_service.search import search
@@ -88,7 +88,7 @@ def test_the_schedule_asks_for_a_run_where_vectors_have_come_and_not_at_rest(
 def test_a_recall_too_low_fails_the_check_and_leaves_what_was_there(
     instance: dg.DagsterInstance, filled: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "FIRST_ROWS", 0)  # a search that would look at no row
+    monkeypatch.setattr(recall, "FIRST_ROWS", 0)  # a search that would look at no row
 
     result = run(instance, raise_on_error=False)
 
