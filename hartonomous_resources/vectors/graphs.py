@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hartonomous_resources.vectors.quantized import QuantizedRows, quantized_question
 
-BREADTHS = (256, 512, 1024)
+BREADTHS = (128, 256, 512, 1024)
 """How many rows a search of a graph goes through: the least of these that finds enough."""
 
 _NEIGHBOURS = 16
