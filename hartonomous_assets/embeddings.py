@@ -239,7 +239,7 @@ STAGE = Stage(
         "atom_embeddings",
         deps=["atoms"],
         group_name="vectors",
-        kinds={"numba", "python"},
+        kinds={"llvm", "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("AtomEmbedding"),
         code_version=f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision} {_SETTINGS.text_engine}",

@@ -34,7 +34,7 @@ _keep_temporary_files_in_memory()
 # Loading the definitions looks for a home: it must not be that of whoever runs the tests.
 os.environ["HARTONOMOUS_HOME"] = tempfile.mkdtemp(prefix="hartonomous-tests-")
 
-pytest_plugins = ["tests.model_fixtures"]
+pytest_plugins = ["tests.model_fixtures", "tests.unit.native_fixtures"]
 
 # An example takes as long as the machine is busy, which is no failure of what it is an example of.
 hypothesis.settings.register_profile("hartonomous", deadline=None)

@@ -5,26 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_core.embedders.native.bert_files import BertConfig
-from hartonomous_core.embedders.native.compiling import (
-    cache_of,
-    forget_compiled_code,
-    holds_compiled_code,
-    import_kernels,
-)
+from hartonomous_core.embedders.native.packing import aligned
+from hartonomous_core.embedders.native.records import INFINITE, JOB, ROWS, SCRATCH
 from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings, TokenEmbeddings
 from hartonomous_core.embedders.text_windows import TextWindows, Window, refuse_blank
 from hartonomous_core.embedders.unit_vectors import unit_rows
 
-ARITHMETIC = "int8-1"
+if TYPE_CHECKING:  # llvmlite is imported where a model is loaded
+    from hartonomous_core.embedders.native.processor import Processor
+
+ARITHMETIC = "int8-2"
 """Names what is computed, as a part of a model's identity; counts up with every change of the vectors."""
 
 _CHUNK_TOKENS = 180
@@ -46,35 +45,38 @@ class NativeTextEmbedder:
         *,
         threads: int | None = None,
         kernel: str | None = None,
+        processor: Processor | None = None,
         compiled: Sequence[Path] = (),
         on_compile: Callable[[str], None] | None = None,
     ) -> None:
-        """`kernel` is one of KERNELS, by default the fastest that the processor has; `threads` defaults to the cores this process may use.
+        """`kernel` is one of KERNELS, by default the fastest that the processor has; `threads` defaults to the cores this process may use;
+        `processor` is what is compiled for, by default this one.
 
         What is compiled is kept in the first of the folders `compiled` that will do; before a compilation `on_compile` is told why it is,
         and whether that will be so the next time.
         Raises UnsupportedEncoder for weights of other shapes, EmbeddingError for a tokenizer of another model, ValueError for a kernel
-        that the processor lacks and a window without room, and what safetensors, tokenizers and numba raise for unreadable files.
+        that the processor lacks and a window without room, and what safetensors and tokenizers raise for unreadable files.
         """
-        from hartonomous_core.embedders.native.processor import KERNELS, supported_kernels
-        from hartonomous_core.embedders.native.weights import read_encoder
+        from hartonomous_core.embedders.native.machine_code import load_kernel
+        from hartonomous_core.embedders.native.processor import KERNELS, supported_kernels, this_processor
+        from hartonomous_core.embedders.native.weights import Encoder
 
-        usable = supported_kernels()
+        processor = processor or this_processor()
+        usable = supported_kernels(processor)
         self.kernel = kernel or usable[0]
         if self.kernel not in usable:
             raise ValueError(f"this processor cannot run kernel {self.kernel!r}: it has {', '.join(usable)}")
         self._config = config
         self._windows = TextWindows(tokenizer_path, config.window_tokens)
-        self._kernels = import_kernels(compiled)
-        self._encoder = read_encoder(weights_path, config, KERNELS[self.kernel], self._kernels)
-        self._refuse_ids(0, self._windows.largest_id())
+        self._encoder = Encoder(weights_path, config, KERNELS[self.kernel])
+        self._refuse_ids(0, self._windows.tokens_known() - 1)
+        self._code = load_kernel(self.kernel, processor, compiled, on_compile or _ignore)
         self._activation = KERNELS[self.kernel].activation
         self._threads = threads or usable_cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
-        self._free: list[Any] = []
+        self._free: list[_Scratch] = []
         self._free_lock = threading.Lock()
         self.dimension = config.width
-        self._compile(on_compile or _ignore)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """One unit vector per text. It depends on that text alone, bit for bit.
@@ -131,92 +133,93 @@ class NativeTextEmbedder:
         self, windows: Sequence[Window], tokens: list[NDArray[np.float32]] | None = None
     ) -> NDArray[np.float64]:
         """Return the unit vector of each window, (windows, dimension); leaves the states of its tokens in `tokens`, where given."""
+        lengths = np.array([len(window.tokens) for window in windows])
+        longest_first = np.argsort(-lengths, kind="stable")  # no core is left with much when the others are done
+        starts = np.zeros(len(windows) + 1, np.int64)
+        np.cumsum(lengths[longest_first], out=starts[1:])
+        ids = np.fromiter(chain.from_iterable(windows[at].tokens for at in longest_first), np.int64, starts[-1])
+        pooled = np.empty((len(windows), self.dimension), np.float32)
+        states = None if tokens is None else np.empty((len(ids), self.dimension), np.float32)
+        self._encode(ids, starts, pooled, states)
         vectors = np.empty((len(windows), self.dimension))
-        kept: dict[int, NDArray[np.float32]] = {}
-
-        def encode(chunk: list[int]) -> None:
-            starts = np.zeros(len(chunk) + 1, np.int64)
-            np.cumsum([len(windows[at].tokens) for at in chunk], out=starts[1:])
-            states = self._hidden_states(np.concatenate([windows[at].tokens for at in chunk]), starts)
-            vectors[chunk] = unit_rows(self._pooled(states, starts).astype(np.float64))
-            if tokens is not None:
-                kept.update(zip(chunk, np.split(states, starts[1:-1]), strict=True))
-
-        chunks = self._chunks(windows)
-        if len(chunks) == 1:
-            encode(chunks[0])
-        else:
-            list(self._pool.map(encode, chunks))
-        if tokens is not None:
-            tokens += [kept[at] for at in range(len(windows))]
+        vectors[longest_first] = unit_rows(pooled.astype(np.float64))  # a mean's divisor falls out here
+        if tokens is not None and states is not None:
+            of_windows = np.split(states, starts[1:-1])
+            tokens += [of_windows[at] for at in np.argsort(longest_first)]
         return vectors
 
-    def _chunks(self, windows: Sequence[Window]) -> list[list[int]]:
-        """Share windows out, long ones first, so that no core is left with much when the others are done."""
-        total = sum(len(window.tokens) for window in windows)
-        room = max(1, min(_CHUNK_TOKENS, -(-total // self._threads)))
-        chunks: list[list[int]] = []
-        filled = room
-        for at in sorted(range(len(windows)), key=lambda at: -len(windows[at].tokens)):
-            if filled >= room:
-                chunks.append([])
-                filled = 0
-            chunks[-1].append(at)
-            filled += len(windows[at].tokens)
-        return chunks
-
-    def _pooled(self, states: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The mean's divisor falls out where the vector is brought to length 1."""
-        return states[starts[:-1]] if self._config.pooling == "cls" else np.add.reduceat(states, starts[:-1], axis=0)
-
-    def _hidden_states(self, ids: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the state of every token in the last layer, (tokens, dimension)."""
+    def _encode(
+        self,
+        ids: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        pooled: NDArray[np.float32],
+        states: NDArray[np.float32] | None,
+    ) -> None:
+        """Fill `pooled` and `states` as JOB says; each thread takes the next chunk until there is none."""
         self._refuse_ids(ids.min(), ids.max())  # special tokens need not be in the vocabulary
+        chunks, next_chunk = self._chunks(starts), np.zeros(1, np.int64)
+        job = JOB.array(
+            ids=ids.ctypes.data,
+            starts=starts.ctypes.data,
+            chunks=chunks.ctypes.data,
+            chunk_count=len(chunks) - 1,
+            next_chunk=next_chunk.ctypes.data,
+            pooled=pooled.ctypes.data,
+            sums_rows=self._config.pooling == "mean",
+            states=0 if states is None else states.ctypes.data,
+        )
+        threads = min(self._threads, len(chunks) - 1)
+        worst = self._work_on(job) if threads == 1 else max(self._pool.map(self._work_on, [job] * threads))
+        if worst >= INFINITE:
+            raise EmbeddingError("the model gave numbers that are not finite: the model file is not usable")
+
+    def _work_on(self, job: NDArray[np.int64]) -> int:
         with self._free_lock:
-            scratch = self._free.pop() if self._free else self._new_scratch()
-        try:
-            if not self._kernels.hidden_states(ids, starts, self._encoder, scratch):
-                raise EmbeddingError("the model gave numbers that are not finite: the model file is not usable")
-            states: NDArray[np.float32] = scratch.hidden[: len(ids)].copy()
-            return states
-        finally:
-            with self._free_lock:
-                self._free.append(scratch)
+            scratch = self._free.pop() if self._free else _Scratch(self._config, self._activation)
+        worst = self._code.encode(self._encoder.record.ctypes.data, scratch.record.ctypes.data, job.ctypes.data)
+        with self._free_lock:
+            self._free.append(scratch)
+        return worst
+
+    def _chunks(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the first window of each chunk, and the end: windows in turn, until a chunk is full or each thread has one."""
+        room = max(1, min(_CHUNK_TOKENS, -(-int(starts[-1]) // self._threads)))
+        firsts, last = [0], len(starts) - 1
+        while firsts[-1] < last:
+            firsts.append(min(last, int(np.searchsorted(starts, starts[firsts[-1]] + room))))
+        return np.array(firsts, np.int64)
 
     def _refuse_ids(self, least: int, greatest: int) -> None:
-        """The kernels look no further than this."""
-        if least < 0 or greatest >= len(self._encoder.words):
+        """The machine code looks no further than this."""
+        if least < 0 or greatest >= self._encoder.words:
             wrong = least if least < 0 else greatest
             raise EmbeddingError(
-                f"the tokenizer gives token {wrong}, and the model has {len(self._encoder.words)}: they do not belong together"
+                f"the tokenizer gives token {wrong}, and the model has {self._encoder.words}: they do not belong together"
             )
 
-    def _new_scratch(self) -> Any:
-        window = self._config.window_tokens
-        return self._kernels.new_scratch(_CHUNK_TOKENS + window, window, self._config, self._activation)
 
-    def _compile(self, on_compile: Callable[[str], None]) -> None:
-        """Have the kernels ready before the first text comes: compiled, or read from where numba keeps them."""
-        cache = cache_of(self._kernels)
-        found = cache is not None and holds_compiled_code(cache)
-        if cache is None:
-            on_compile(
-                "compiling the text encoder for this processor, some seconds, as will every process: there is no folder "
-                "to keep the result in that this user owns and no other can write to"
-            )
-        elif not found:
-            on_compile("compiling the text encoder for this processor, once: some seconds")
-        ids, starts = np.zeros(1, np.int64), np.array([0, 1])
-        try:
-            self._hidden_states(ids, starts)
-        except (EmbeddingError, OSError):
-            raise
-        except Exception as error:  # unpickling a damaged file raises anything
-            if cache is None or not found:
-                raise
-            on_compile(f"compiling the text encoder anew: the code in {cache} does not load ({error!r})")
-            forget_compiled_code(cache)
-            self._hidden_states(ids, starts)
+class _Scratch:
+    """Room for one chunk; `record` has the addresses."""
+
+    def __init__(self, config: BertConfig, activation: str) -> None:
+        rows = _CHUNK_TOKENS + config.window_tokens + ROWS
+        longest = -(-config.window_tokens // 32) * 32
+        wide = max(3 * config.width, config.inner) + 16  # rows a power of 2 apart would share a few sets of the cache
+        self._arrays = {
+            "hidden": aligned((rows, config.width), np.float32),
+            "update": aligned((rows, config.width), np.float32),
+            "wide": aligned((rows, wide), np.float32),
+            "activations": aligned((rows, max(config.width, config.inner)), activation),
+            "scales": aligned((rows,), np.float32),
+            "keys": aligned((config.width // config.heads, longest), np.float32),
+            "scores": aligned((ROWS, longest), np.float32),
+        }
+        self.record = SCRATCH.array(
+            **{name: array.ctypes.data for name, array in self._arrays.items()},
+            wide_stride=self._arrays["wide"].strides[0],
+            activation_stride=self._arrays["activations"].strides[0],
+            score_stride=self._arrays["scores"].strides[0],
+        )
 
 
 def _weighted(windows: Sequence[Window], vectors: NDArray[np.float64]) -> NDArray[np.float64]:

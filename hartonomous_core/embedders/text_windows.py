@@ -49,9 +49,9 @@ class TextWindows:
         if self._room < 1:
             raise ValueError(f"a window of {window_tokens} tokens leaves no room beside the special tokens")
 
-    def largest_id(self) -> int:
-        """Return the largest id of a token that the tokenizer knows."""
-        return max(self._tokenizer.get_vocab().values())
+    def tokens_known(self) -> int:
+        """Return how many there are; their ids are as a rule those below it."""
+        return int(self._tokenizer.get_vocab_size())
 
     def of(self, texts: Sequence[str]) -> Iterator[Window]:
         """Yield the windows of each text in turn, at least one; memory does not grow with the length of a text."""

@@ -81,7 +81,7 @@ def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
             compiled=[files.model_path.parent / "compiled", settings.home / "compiled"],
             on_compile=LOGGER.warning,
         )
-    except Exception as error:  # tokenizers and onnxruntime raise bare Exception, numba's cache OSError
+    except Exception as error:  # tokenizers and onnxruntime raise bare Exception
         raise ComputeUnavailable(f"the text model in {files.model_path.parent} does not load: {error}") from error
 
 

@@ -1,15 +1,15 @@
-"""Weights in int8, laid out as one kernel reads them.
-
-A kernel's kind of matrix is a class: numba compiles the encoder anew for each, and `multiply` in kernels.py takes the tile of that class.
-"""
+"""Weights in int8, laid out as one kernel reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # llvmlite is imported where a model is loaded
+    from hartonomous_core.embedders.native.processor import Kernel
 
 
 class Matrix(NamedTuple):
@@ -19,26 +19,6 @@ class Matrix(NamedTuple):
     correction: NDArray[np.int32]
     scale: NDArray[np.float32]
     bias: NDArray[np.float32]
-
-
-class Vnni512Matrix(Matrix):
-    """int8, for registers of 64 bytes."""
-
-
-class Vnni256Matrix(Matrix):
-    """int8, for registers of 32 bytes."""
-
-
-class ArmMatrix(Matrix):
-    """int8, for ARM's dot product."""
-
-
-class Avx2Matrix(Matrix):
-    """Widened to int16, for registers of 32 bytes."""
-
-
-class PlainMatrix(Matrix):
-    """Widened to int16, for registers of 16 bytes."""
 
 
 class QuantizedMatrix(NamedTuple):
@@ -56,21 +36,22 @@ def quantize(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Quantize
     return QuantizedMatrix(np.rint(weight / scale[:, None]).astype(np.int8), scale, bias.astype(np.float32))
 
 
-def pack(matrices: Sequence[QuantizedMatrix], kind: type[Any], columns: int, zero: int) -> Any:
-    """Return matrices of one shape, a layer each, as `kind`. `columns` are of one tile; `zero` is what stands for an activation of 0.
+def pack(matrices: Sequence[QuantizedMatrix], kernel: Kernel) -> Matrix:
+    """Return matrices of one shape, a layer each, in tiles of the kernel's columns.
 
-    The sum of a column of weights times `zero` is what products with such activations have too much: it goes into `correction`.
+    The sum of a column of weights times what stands for an activation of 0 is what products with such activations have too much: it goes
+    into `correction`.
     """
-    width = np.int16 if kind in (Avx2Matrix, PlainMatrix) else np.int8
-    inner = 4 // np.dtype(width).itemsize
+    columns, together = kernel.shape.columns, kernel.weights_a_step
     total, inputs = matrices[0].values.shape
-    weights = aligned((len(matrices), total // columns, inputs // inner, columns * inner), width)
+    dtype = np.int8 if together == 4 else np.int16
+    weights = aligned((len(matrices), total // columns, inputs // together, columns * together), dtype)
     for layer, matrix in enumerate(matrices):
-        tiles = matrix.values.reshape(total // columns, columns, inputs // inner, inner)
-        weights[layer] = tiles.transpose(0, 2, 1, 3).reshape(weights.shape[1:])
-    return kind(
+        steps = matrix.values.astype(dtype).view(np.int32).reshape(total // columns, columns, -1)  # 4 bytes each
+        weights[layer].view(np.int32)[:] = steps.transpose(0, 2, 1)
+    return Matrix(
         weights,
-        np.stack([-zero * matrix.values.sum(axis=1, dtype=np.int32) for matrix in matrices]),
+        np.stack([-kernel.zero * matrix.values.sum(axis=1, dtype=np.int32) for matrix in matrices]),
         np.stack([matrix.scale for matrix in matrices]),
         np.stack([matrix.bias for matrix in matrices]),
     )

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.native.bert_files import BertConfig, UnsupportedEncoder
-from hartonomous_core.embedders.native.packing import QuantizedMatrix, pack, quantize
+from hartonomous_core.embedders.native.packing import Matrix, QuantizedMatrix, pack, quantize
 from hartonomous_core.embedders.native.processor import Kernel
+from hartonomous_core.embedders.native.records import MODEL
 
 
 class BertWeights:
@@ -45,8 +46,7 @@ class BertWeights:
         found = self._file.get_tensor(full)
         if len(found.shape) != len(shape) or any(w not in (None, f) for f, w in zip(found.shape, shape, strict=True)):
             raise UnsupportedEncoder(f"tensor {full} in {self._path} has shape {found.shape}, not {shape}")
-        # a copy of our own: numba tells arrays that are read-only apart
-        values: NDArray[np.float32] = np.array(found, np.float32)
+        values: NDArray[np.float32] = np.ascontiguousarray(found, np.float32)
         if not np.isfinite(values).all():
             raise UnsupportedEncoder(f"tensor {full} in {self._path} holds numbers that are not finite")
         return values
@@ -61,41 +61,58 @@ class BertWeights:
         return quantize(weight, np.concatenate([self.tensor(f"{name}.bias", columns) for name in names]))
 
 
-def read_encoder(path: Path, config: BertConfig, kernel: Kernel, kernels: Any) -> Any:
-    """Return the `Encoder` of `kernels` (the compiled module) that `kernel` computes. Raises as BertWeights does."""
-    weights, width, layers = BertWeights(path), config.width, range(config.layers)
-    weights.refuse_layers_beyond(config.layers)
-    positions = weights.tensor("embeddings.position_embeddings.weight", None, width)
-    if len(positions) < config.window_tokens:
-        raise UnsupportedEncoder(f"{path} has {len(positions)} positions: too few for {config.window_tokens} tokens")
-    segment = weights.tensor("embeddings.token_type_embeddings.weight", None, width)[0]
+class Encoder:
+    """A model as one kernel reads it. `record` has addresses of what is kept alive here; `words` is how many tokens it knows."""
 
-    def packed(names: list[str], columns: int, inputs: int) -> Any:
-        of_layers = [
-            weights.matrix([f"encoder.layer.{layer}.{name}" for name in names], columns, inputs) for layer in layers
-        ]
-        if "attention.self.query" in names:
-            for matrix in of_layers:
-                _scale_queries(matrix, width, config.heads)
-        return pack(of_layers, kernel.kind, kernel.shape.columns, kernel.zero)
+    def __init__(self, path: Path, config: BertConfig, kernel: Kernel) -> None:
+        """Raises as BertWeights does."""
+        weights, width, layers = BertWeights(path), config.width, range(config.layers)
+        weights.refuse_layers_beyond(config.layers)
+        positions = weights.tensor("embeddings.position_embeddings.weight", None, width)
+        if len(positions) < config.window_tokens:
+            raise UnsupportedEncoder(
+                f"{path} has {len(positions)} positions: too few for {config.window_tokens} tokens"
+            )
 
-    def norms(name: str) -> NDArray[np.float32]:
-        return np.stack([weights.norm(f"encoder.layer.{layer}.{name}", width) for layer in layers])
+        def norms(name: str) -> NDArray[np.float32]:
+            return np.stack([weights.norm(f"encoder.layer.{layer}.{name}", width) for layer in layers])
 
-    return kernels.Encoder(
-        words=weights.tensor("embeddings.word_embeddings.weight", None, width),
-        positions=positions + segment,
-        embedding_norm=weights.norm("embeddings.LayerNorm", width),
-        attention_norms=norms("attention.output.LayerNorm"),
-        output_norms=norms("output.LayerNorm"),
-        query_key_value=packed([f"attention.self.{part}" for part in ("query", "key", "value")], width, width),
-        attended=packed(["attention.output.dense"], width, width),
-        widened=packed(["intermediate.dense"], config.inner, width),
-        narrowed=packed(["output.dense"], width, config.inner),
-        heads=config.heads,
-        epsilon=np.float32(config.epsilon),
-        zero=np.int32(kernel.zero),
-    )
+        def packed(names: list[str], columns: int, inputs: int) -> Matrix:
+            of_layers = [
+                weights.matrix([f"encoder.layer.{layer}.{name}" for name in names], columns, inputs) for layer in layers
+            ]
+            if "attention.self.query" in names:
+                for matrix in of_layers:
+                    _scale_queries(matrix, width, config.heads)
+            return pack(of_layers, kernel)
+
+        words = weights.tensor("embeddings.word_embeddings.weight", None, width)
+        segment = weights.tensor("embeddings.token_type_embeddings.weight", None, width)[0]
+        matrices = {
+            "query_key_value": packed([f"attention.self.{part}" for part in ("query", "key", "value")], width, width),
+            "attended": packed(["attention.output.dense"], width, width),
+            "widened": packed(["intermediate.dense"], config.inner, width),
+            "narrowed": packed(["output.dense"], width, config.inner),
+        }
+        arrays: dict[str, NDArray[Any]] = {
+            "words": words,
+            "positions": positions + segment,
+            "embedding_norm": weights.norm("embeddings.LayerNorm", width),
+            "attention_norms": norms("attention.output.LayerNorm"),
+            "output_norms": norms("output.LayerNorm"),
+            "epsilon": np.array(config.epsilon, np.float32),
+        }
+        for name, matrix in matrices.items():
+            arrays |= {f"{name}_{part}": array for part, array in matrix._asdict().items()}
+        self.words = len(words)
+        self._arrays = arrays
+        self.record = MODEL.array(
+            **{name: array.ctypes.data for name, array in arrays.items()},
+            layers=config.layers,
+            width=width,
+            inner=config.inner,
+            heads=config.heads,
+        )
 
 
 def _scale_queries(matrix: QuantizedMatrix, width: int, heads: int) -> None:
