@@ -53,9 +53,7 @@ def test_a_folder_without_a_tokenizer_says_so(folder, tmp_path):
 
 
 @pytest.mark.parametrize("damaged", ["tokenizer.json", "model.safetensors"])
-def test_work_waits_for_a_model_that_does_not_load_whatever_the_libraries_raise(
-    folder, model_dir, damaged
-):
+def test_work_waits_for_a_model_that_does_not_load_whatever_the_libraries_raise(folder, model_dir, damaged):
     """tokenizers raises bare Exception, safetensors an error of its own."""
     published = model_dir / "all-MiniLM-L6-v2"
     change(folder, num_hidden_layers=6)
