@@ -36,11 +36,12 @@ Vectors = NDArray[np.float32]
 
 
 def documentation(
-    resources: Any, count: int, questions: int, folder: Path, cache: Path
+    resources: Any, count: int, questions: int, folder: Path, cache: Path, real: int | None = None
 ) -> tuple[tuple[Texts, Vectors], tuple[Texts, Vectors]]:
     """Draw distinct paragraphs, and sentences of longer ones, of 40 to 300 characters, and embed them by the product's own model.
 
     Returns `count` of them with their vectors, float32 (n, d), and as many others as questions. With a larger count the same come first.
+    Only the first `real` of them are embedded, where that is given: `_made_up` makes the others.
     What the folder `cache` holds of an earlier call is taken from there.
     """
     cache.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,9 @@ def documentation(
     texts: Texts = json.loads(texts_file.read_text(encoding="utf-8"))
     if len(texts) < count + questions:
         raise SystemExit(f"{folder}, {_MANUALS} and Python hold {len(texts):,} such texts, fewer than {count:,}")
-    vectors = _embedded(resources, texts, count, cache)
+    vectors = _embedded(resources, texts, min(count, real or count), cache)
+    if len(vectors) < count:
+        vectors = np.concatenate([vectors, _made_up(vectors, count - len(vectors))])
     asked = texts[len(texts) - questions :]
     [model] = resources.compute.models()
     return (texts[:count], vectors), (asked, resources.compute.embed(model, asked).vectors)
@@ -71,6 +74,18 @@ def _draw(folder: Path) -> Texts:
 
 def _is_prose(text: str) -> bool:
     return _SHORTEST <= len(text) <= _LONGEST and sum(map(str.isalpha, text)) > 0.6 * len(text)
+
+
+def _made_up(real: Vectors, count: int) -> Vectors:
+    """Unit vectors, float32 (count, d): a real one and half of what lies between two others, so they spread as real ones do."""
+    random = np.random.default_rng(_SEED)
+    blocks = []
+    for start in range(0, count, _PER_PORTION):
+        one, two, three = random.integers(len(real), size=(3, _PER_PORTION))
+        block = real[one] + np.float32(0.5) * (real[two] - real[three])
+        blocks.append(block / np.linalg.norm(block, axis=1, keepdims=True))
+        note(f"{min(start + _PER_PORTION, count):,} of {count:,} vectors made up")
+    return np.concatenate(blocks)[:count]
 
 
 def _embedded(resources: Any, texts: Sequence[str], count: int, cache: Path) -> Vectors:

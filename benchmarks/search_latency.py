@@ -32,6 +32,11 @@ Vectors = NDArray[np.float32]
 def main() -> int:
     parser = arguments(__doc__, data=False)
     parser.add_argument("--vectors", type=int, default=100_000)
+    parser.add_argument(
+        "--real",
+        type=int,
+        help="embed only so many of them, which takes an hour for a million, and make up the rest of these",
+    )
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--no-peer", action="store_true", help="without usearch alone, whose build takes minutes")
     parser.add_argument(
@@ -62,7 +67,7 @@ def measure(options: Any) -> list[Figure]:
 
     with closing(open_resources()) as resources:
         (texts, vectors), (asked, queries) = documentation(
-            resources, options.vectors, options.questions, options.documentation, options.cache
+            resources, options.vectors, options.questions, options.documentation, options.cache, options.real
         )
         note(
             f"{len(texts):,} texts, {sum(map(len, texts)) / len(texts):.0f} characters on average, {len(asked)} others as questions"
