@@ -137,7 +137,9 @@ def _near(segment: Segment, tenant_id: int, query: NDArray[np.float32], count: i
     rows, graph = segment.of_tenant(tenant_id), segment.graph_of(tenant_id)
     if graph is None:
         return rows
-    return rows[np.searchsorted(rows.embedding_ids, np.sort(graph.nearest(query, count)))]
+    ids = np.sort(graph.nearest(query, count))
+    places = np.searchsorted(rows.embedding_ids, ids).clip(max=len(rows) - 1)
+    return rows[places[rows.embedding_ids[places] == ids]]  # a row that went may have a place in the graph
 
 
 def _reached(segments: list[Segment]) -> int:

@@ -58,12 +58,42 @@ class Graph:
         if len(rows):
             self._index.add(rows.embedding_ids, rows.components)
 
-    def save(self) -> GraphBytes:
+    def save(self) -> bytearray:
         """The graph as `read` and `copied` take it."""
-        return self._index.save() or b""
+        return bytearray(self._index.save() or b"")
 
     def nearest(self, query: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         """The ids of about `count` rows near the query, in no order that counts."""
         components = quantized_question(query).components[0]
         with self._turn:  # usearch gives threads that search at once the same memory to work in
             return np.asarray(self._index.search(components, count).keys, dtype=np.int64)
+
+
+def places_in(data: GraphBytes) -> int:
+    """How many rows a saved graph has places for, those of `keep_only` that went included."""
+    return len(_components_in(data))
+
+
+def keep_only(data: bytearray, digests: NDArray[np.uint64]) -> None:
+    """Take out of a saved graph the components of all rows but of those with these digests.
+
+    The place of a row that goes stays, as a step from others to others, at a right angle to all of them.
+    """
+    there = _components_in(data)
+    there[~np.isin(digests_of(there), digests)] = 0
+
+
+def digests_of(components: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """A number for each row, uint64 (n,), that tells its components from others."""
+    if rest := components.shape[1] % 8:
+        components = np.pad(components, ((0, 0), (0, 8 - rest)))
+    words = components.view("<u8")
+    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    digests: NDArray[np.uint64] = words @ odd
+    return digests
+
+
+def _components_in(data: GraphBytes) -> NDArray[np.int8]:
+    """The components in a saved graph, where they lie: usearch writes how many and of which dimension, and then one after another."""
+    rows, dimension = np.frombuffer(data, dtype="<u4", count=2).tolist()
+    return np.frombuffer(data, dtype=np.int8, count=rows * dimension, offset=8).reshape(rows, dimension)

@@ -1,7 +1,7 @@
 """Keeps the segments of a model few and true to the database, and measures each that it writes before it comes into force.
 
 A merge writes what is new, together with the segments before it that have fewer rows than what follows them: so a row is written again only
-where it is then among twice as many. A segment of which rows were deleted is written anew without them.
+where it is then among twice as many. A segment of which rows were deleted is written anew without them; its graph is not made anew for a few.
 """
 
 import time
@@ -10,10 +10,13 @@ from functools import partial
 from itertools import pairwise
 from typing import IO, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import VECTOR_TENANTS, VectorTenant
 from hartonomous_resources.vectors.filling import SpaceNow, agrees, read_vectors
-from hartonomous_resources.vectors.graphs import Graph
+from hartonomous_resources.vectors.graphs import Graph, digests_of, keep_only, places_in
 from hartonomous_resources.vectors.protocol import LEAST_RECALL, Merge, RecallTooLow
 from hartonomous_resources.vectors.recall import Sample
 from hartonomous_resources.vectors.segment_files import SegmentFiles
@@ -22,6 +25,9 @@ from hartonomous_resources.vectors.segments import Measured, Segment, SegmentWri
 LEAST_PART = 8
 """A tenant that has a graph has one in each segment with this part of `graph_rows`: comparing a question with fewer takes no longer. A segment
 that is smaller is written again whenever another follows it."""
+
+_MOST_PLACES = 1.1
+"""A graph that has so many places, for each row that is left, is made anew."""
 
 Tenants = Mapping[int, VectorTenant]
 
@@ -56,7 +62,12 @@ class Merging:
         with self._files.writing(wait=True):
             parts, superfluous, reach = self._plan()
             for part in parts:
-                self._files.publish(part.span, partial(self._write, part))
+                try:
+                    self._files.publish(part.span, partial(self._write, part))
+                except RecallTooLow:
+                    if not part.bases:
+                        raise
+                    self._files.publish(part.span, partial(self._write, part._replace(bases={})))
             in_force = [segment for segment in self._in_force() if segment.span.through <= reach]
             self._files.remove_others(in_force)
         return Merge(
@@ -119,6 +130,7 @@ class Merging:
         recall = 1.0
         for tenant_id, tenant in sorted(part.tenants.items()):
             base, graph, sample = part.bases.get(tenant_id), None, None
+            kept: list[NDArray[np.uint64]] = []
             if self._wants_graph(tenant):
                 graph = Graph.copied(base.graphs[tenant_id].data, dimension) if base else Graph(dimension)
             if graph is not None or tenant["vectorCount"] == largest:
@@ -128,10 +140,13 @@ class Merging:
                 writer.add(tenant_id, rows)
                 if graph is not None:
                     graph.add(rows[~base.span.holds(rows.embedding_ids)] if base else rows)
+                    kept.append(digests_of(rows.components))
                 if sample is not None:
                     sample.add(block, rows)
             if graph is not None and sample is not None:
                 data, graph = graph.save(), None  # the memory of one of them is enough
+                if base:
+                    keep_only(data, np.concatenate(kept))
                 stored, found_by_graph = sample.try_breadths(data)
                 writer.add_graph(tenant_id, stored)
                 recall = min(recall, found_by_graph)
@@ -157,14 +172,12 @@ def _counts(tenants: Tenants) -> dict[int, int]:
 
 
 def _bases(segments: list[Segment], there: list[Tenants]) -> dict[int, Segment]:
-    """Of each tenant the segment with its largest graph of all that was written, of which nothing was deleted since."""
+    """Of each tenant the segment with its largest graph, of those of which few rows were deleted."""
     bases: dict[int, Segment] = {}
     for segment, tenants in zip(segments, there, strict=False):
-        for tenant_id in segment.graphs:
-            rows = len(segment.of_tenant(tenant_id))
-            is_whole = segment.measured is not None and segment.measured.found.get(tenant_id) == _counts(tenants).get(
-                tenant_id
-            )
-            if is_whole and (tenant_id not in bases or rows > len(bases[tenant_id].of_tenant(tenant_id))):
+        for tenant_id in segment.graphs.keys() & tenants.keys():
+            count = tenants[tenant_id]["vectorCount"]
+            is_larger = tenant_id not in bases or count > len(bases[tenant_id].of_tenant(tenant_id))
+            if is_larger and places_in(segment.graphs[tenant_id].data) <= _MOST_PLACES * count:
                 bases[tenant_id] = segment
     return bases

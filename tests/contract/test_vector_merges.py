@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.vectors import ranking
+from hartonomous_resources.vectors import merging, ranking
 from hartonomous_resources.vectors.exact import ExactVectors
 from hartonomous_resources.vectors.graphs import Graph
 from hartonomous_resources.vectors.protocol import Merge, RecallTooLow, VectorIndex
@@ -212,7 +212,8 @@ def test_many_merges_write_a_row_as_often_as_their_number_doubles(
     monkeypatch.setattr(
         SegmentWriter, "add", lambda writer, tenant, rows: (written.append(len(rows)), add(writer, tenant, rows))[1]
     )
-    index = ExactVectors(folder, graph_rows=40)  # so that five rows are worth a segment
+    monkeypatch.setattr(merging, "LEAST_PART", 200)  # so that five rows are worth a segment
+    index = ExactVectors(folder, GRAPH_ROWS)
     model_id = make_model(dimension=DIMENSION)
     vectors: dict[str | bytes, Vector] = {}
     ids: list[int] = []
@@ -268,7 +269,7 @@ def test_what_was_deleted_leaves_the_segment_that_held_it_and_no_other_is_writte
     assert ask(database, index, model_id, gone) == best_of(ids[1:] + more, left | second, gone)
 
 
-def test_a_graph_is_added_to_unless_rows_of_it_were_deleted(
+def test_a_graph_is_added_to_unless_many_of_its_rows_were_deleted(
     database: Database,
     folder: Path,
     make_model: MakeModel,
@@ -292,16 +293,20 @@ def test_a_graph_is_added_to_unless_rows_of_it_were_deleted(
     assert (merged.segments, merged.rows) == (1, 2100)
     assert merged.recall >= 0.99
 
-    gone = vectors.pop(next(iter(vectors)))
-    erase(client, ids.pop(0))
-    more = drawn(2500, seed=3)
-    ids += put_vectors(model_id, more, uri="file:///more")
-    vectors |= more
-    added.clear()
-    merged = merge(index, model_id)
-
-    assert sum(added) == merged.rows == 4599
-    assert not any(rounded(gone) in file.read_bytes() for file in folder.glob("*/*.segment"))
+    for few, in_all in ((100, 2500), (1000, 6000)):  # where a tenth went the graph is made anew
+        gone = [vectors.pop(text) for text in list(vectors)[:few]]
+        erase(client, *ids[:few])
+        del ids[:few]
+        more = drawn(2500, seed=few)
+        ids += put_vectors(model_id, more, uri=f"file:///{few} went")
+        vectors |= more
+        added.clear()
+        merged = merge(index, model_id)
+        assert (sum(added), merged.rows) == (in_all, len(vectors))
+        assert merged.recall >= 0.99
+        whole = b"".join(file.read_bytes() for file in folder.glob("*/*.segment"))
+        assert not any(rounded(vector) in whole for vector in gone)
+        assert all(whole.count(rounded(vector)) == 2 for vector in list(vectors.values())[::100])
     queries = list(drawn(50, seed=99).values())
     found = [ask(database, index, model_id, query) for query in queries]
     wanted = [best_of(ids, vectors, query) for query in queries]
@@ -386,7 +391,31 @@ def test_rows_that_come_after_a_graph_leave_it_in_force(
     assert read_segment(file.read_bytes()).graphs.keys() == {0}
 
 
-@pytest.mark.parametrize("seed", range(4))
+def test_a_graph_that_finds_too_few_with_what_was_added_is_made_anew(
+    folder: Path,
+    make_model: MakeModel,
+    put_vectors: Put,
+    merge: MergeNow,
+    added: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = ExactVectors(folder, graph_rows=400)
+    model_id = make_model(dimension=DIMENSION)
+    put_vectors(model_id, drawn(500, seed=1))
+    merge(index, model_id)
+    put_vectors(model_id, drawn(600, seed=2), uri="file:///more")
+    monkeypatch.setattr(Graph, "copied", lambda _, dimension: Graph(dimension))  # what was in it is not found any more
+    added.clear()
+
+    merged = merge(index, model_id)
+
+    assert sum(added) == 600 + 1100
+    assert (merged.segments, merged.rows) == (1, 1100)
+    assert merged.recall >= 0.99
+
+
+@pytest.mark.parametrize("graph_rows", [300, 10_000])
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_comes_goes_and_is_merged_the_nearest_are_found_and_nothing_that_went_stays(
     database: Database,
     folder: Path,
@@ -396,12 +425,16 @@ def test_whatever_comes_goes_and_is_merged_the_nearest_are_found_and_nothing_tha
     is_merged: Callable[..., bool],
     client: Any,
     seed: int,
+    graph_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(merging, "LEAST_PART", graph_rows // 40)
     random = np.random.default_rng(seed)
-    index = ExactVectors(folder, graph_rows=int(random.choice([60, 200, 10_000])), most_young_rows=30)
+    index = ExactVectors(folder, graph_rows, most_young_rows=30)
     model_id = make_model(dimension=DIMENSION)
     there: dict[int, dict[int, Vector]] = {0: {}, 7: {}}
     gone: list[Vector] = []
+    missed = 0
     for step in range(25):
         tenant = int(random.choice([0, 0, 7]))
         rows = there[tenant]
@@ -410,7 +443,7 @@ def test_whatever_comes_goes_and_is_merged_the_nearest_are_found_and_nothing_tha
             gone += [rows.pop(atom_id) for atom_id in erased]
             erase(client, *erased)
         else:
-            more = drawn(int(random.integers(1, 90)), seed=1000 * seed + step)
+            more = drawn(int(random.integers(1, 120)), seed=1000 * seed + step)
             ids = put_vectors(model_id, more, tenant=tenant, uri=f"file:///{step}")
             rows.update(zip(ids, more.values(), strict=True))
         if random.random() < 0.5:
@@ -420,7 +453,11 @@ def test_whatever_comes_goes_and_is_merged_the_nearest_are_found_and_nothing_tha
             files = [file.read_bytes() for file in folder.glob("*/*.segment")]
             assert not any(rounded(vector) in file for vector in gone for file in files)
         query = next(iter(drawn(1, seed=99 + step).values()))
-        for asking in (index, ExactVectors(folder, graph_rows=60, most_young_rows=30)):
+        for asking in (index, ExactVectors(folder, graph_rows, most_young_rows=30)):
             for whose, of_tenant in there.items():
                 wanted = best_of([*of_tenant], of_tenant, query) if of_tenant else []
-                assert ask(database, asking, model_id, query, tenant=whose) == wanted
+                found = ask(database, asking, model_id, query, tenant=whose)
+                assert len(found) == len(wanted)
+                assert {*found} <= of_tenant.keys()
+                missed += len({*wanted} - {*found})
+    assert missed <= (10 if graph_rows == 300 else 0)  # of some 900; graphs may hide a hundredth
