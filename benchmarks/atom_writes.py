@@ -69,7 +69,7 @@ def product(path: Path, *, full_text: bool) -> tuple[SqliteDatabase, Write]:
 
     def write(rows: list[AtomRow]) -> None:
         with database.unit_of_work() as unit_of_work:
-            unit_of_work.write_atoms(0, 1, hour, rows)
+            unit_of_work.write_atoms(0, hour, {1: rows})
 
     return database, write
 

@@ -140,7 +140,7 @@ def check_rows(rows: list[AtomRow]) -> None:
 
 def write_product(database: SqlServerDatabase, rows: list[AtomRow]) -> None:
     with database.unit_of_work() as unit_of_work:
-        assert unit_of_work.write_atoms(0, 1, current_hour(), rows).new_atoms == len(rows)
+        assert unit_of_work.write_atoms(0, current_hour(), {1: rows}).new_atoms == len(rows)
 
 
 def write_bare(connection: Any, rows: list[tuple[object, ...]]) -> None:

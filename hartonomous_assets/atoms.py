@@ -7,7 +7,7 @@ must agree before the source becomes Atomized, so a file that changed in between
 import hashlib
 import json
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import BinaryIO
 
 import dagster as dg
@@ -41,7 +41,7 @@ from hartonomous_core.vocabulary import ROLES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
-from hartonomous_resources.database.transactions import query, transact
+from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource
@@ -71,8 +71,9 @@ def steps(work: Work) -> Generator[Progress]:
         claimed = deque(claim(work))
         whole: list[SourcePart] = []  # sources that were read to their end, and are not written yet
         try:
+            granted = _granted(work, claimed)
             while claimed:
-                done.update((yield from _atomize_or_give_up(work, claimed.popleft(), whole)))
+                done.update((yield from _atomize_or_give_up(work, claimed.popleft(), granted, whole)))
                 if claimed and sum(len(part.rows) for part in whole) >= _ROWS_TOGETHER:
                     yield Progress(dict(done + write_whole(work, whole)))
                     done.clear()
@@ -86,13 +87,23 @@ def steps(work: Work) -> Generator[Progress]:
         yield Progress(dict(done))
 
 
+def _granted(work: Work, sources: Collection[ClaimedSource]) -> dict[int, str]:
+    """Return the uri that the message of a source may read, wherever it lies, by SourceId."""
+
+    def read(unit_of_work: UnitOfWork) -> dict[int, str]:
+        rows = ((source, unit_of_work.query("path_grant", message_id=source["messageId"])) for source in sources)
+        return {source["sourceId"]: found[0]["uri"] for source, found in rows if found}
+
+    return ask(work.resources.database, read) if sources else {}
+
+
 def _atomize_or_give_up(
-    work: Work, source: ClaimedSource, whole: list[SourcePart]
+    work: Work, source: ClaimedSource, granted: Mapping[int, str], whole: list[SourcePart]
 ) -> Generator[Progress, None, dict[str, int]]:
     """Read a source. A small one joins `whole`; a large one is written, with a yield between two batches. Returns what was done last."""
     try:
         try:
-            with os_errors_as_outage(), _open(work, source) as stream:
+            with os_errors_as_outage(), _open(work, source, granted) as stream:
                 return (yield from _atomize(work, source, stream, whole))
         except UnreadableSource as problem:
             reason, is_forbidden = str(problem), isinstance(problem, ForbiddenSource)
@@ -118,13 +129,11 @@ def _atomize_or_give_up(
         raise
 
 
-def _open(work: Work, source: ClaimedSource) -> BinaryIO:
+def _open(work: Work, source: ClaimedSource, granted: Mapping[int, str]) -> BinaryIO:
     if source["blobKey"] is not None:
         return work.resources.blobs.path(source["blobKey"]).open("rb")
-    granted = query(work.resources.database, "path_grant", message_id=source["messageId"])
-    return open_source_file(
-        source["readUri"] or source["sourceUri"], work.resources.settings, granted[0]["uri"] if granted else None
-    )
+    uri = source["readUri"] or source["sourceUri"]
+    return open_source_file(uri, work.resources.settings, granted.get(source["sourceId"]))
 
 
 def _atomize(

@@ -1,9 +1,9 @@
 """Writes what was read of claimed sources: the atoms of a large one a part at a time, those of many small ones in one transaction."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain, islice
 
 from hartonomous_assets.source_claims import (
     LeaseLost,
@@ -24,6 +24,9 @@ from hartonomous_resources.database.rows.source_rows import ClaimedSource
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
+
+_EVENTS_TOGETHER = 100
+"""Events that are queued at once, each of up to 1,000 atoms: a source of any size has some."""
 
 
 class ChangedWhileRead(Exception):
@@ -58,9 +61,14 @@ class SourcePart:
 
 def write_part(work: Work, part: SourcePart) -> dict[str, int]:
     """Write a part in a transaction of its own; returns counts. Raises LeaseLost."""
-    counts = transact(work.resources.database, partial(_write, work=work, part=part))
+
+    def write(unit_of_work: UnitOfWork) -> Counter[str]:
+        renew_lease(unit_of_work, work, part.source)
+        return _write(unit_of_work, work, [part])
+
+    counts = transact(work.resources.database, write)
     _after_commit(work, part)
-    return counts
+    return dict(counts)
 
 
 def write_whole(work: Work, parts: list[SourcePart]) -> Counter[str]:
@@ -75,14 +83,15 @@ def write_whole(work: Work, parts: list[SourcePart]) -> Counter[str]:
 
     def write_all(unit_of_work: UnitOfWork) -> list[SourcePart]:
         done.clear()
-        written = []
+        ours = []
         for part in parts:
             try:
-                done.update(_write(unit_of_work, work, part))
-                written.append(part)
-            except LeaseLost:  # told before anything was written
+                renew_lease(unit_of_work, work, part.source)
+                ours.append(part)
+            except LeaseLost:
                 done["taken over by another run"] += 1
-        return written
+        done.update(_write(unit_of_work, work, ours))
+        return ours
 
     try:
         written = transact(work.resources.database, write_all)
@@ -112,18 +121,29 @@ def count_failed_attempt(work: Work, source: ClaimedSource, problem: Exception) 
     release(work, source, error=f"{source['sourceUri']}: {what}{problem}")
 
 
-def _write(unit_of_work: UnitOfWork, work: Work, part: SourcePart) -> dict[str, int]:
-    source, end = part.source, part.end
-    renew_lease(unit_of_work, work, source)
-    if part.is_first:
-        unit_of_work.execute("record_source_run", source_id=source["sourceId"], run_id=work.run_id)
-    written = unit_of_work.write_atoms(source["tenantId"], source["sourceId"], source["ingestHour"], part.rows)
-    counts = {"atoms": len(part.rows), "new atoms": written.new_atoms, "new bytes": written.new_bytes}
-    if end is None:
-        return counts
-    _finish(unit_of_work, work, source, end)
-    _announce(unit_of_work, work, source, part.counts)
-    return {**counts, "sources": 1, "bytes": end.found.byte_length}
+def _write(unit_of_work: UnitOfWork, work: Work, parts: Sequence[SourcePart]) -> Counter[str]:
+    """Write the next parts of sources that are ours, and finish those that end; returns counts."""
+    done: Counter[str] = Counter()
+    atoms: dict[tuple[int, str], dict[int, list[AtomRow]]] = {}
+    for part in parts:
+        source = part.source
+        if part.is_first:
+            unit_of_work.execute("record_source_run", source_id=source["sourceId"], run_id=work.run_id)
+        atoms.setdefault((source["tenantId"], source["ingestHour"]), {})[source["sourceId"]] = part.rows
+    for (tenant_id, ingest_hour), of_sources in atoms.items():
+        written = unit_of_work.write_atoms(tenant_id, ingest_hour, of_sources)
+        done.update({"new atoms": written.new_atoms, "new bytes": written.new_bytes})
+    done["atoms"] = sum(len(part.rows) for part in parts)
+    ended = [(part.source, part.counts, part.end) for part in parts if part.end is not None]
+    for source, _, end in ended:
+        _finish(unit_of_work, work, source, end)
+        done.update({"sources": 1, "bytes": end.found.byte_length})
+    if ended:
+        delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
+    events = chain.from_iterable(_events(unit_of_work, work, source, counts) for source, counts, _ in ended)
+    while some := list(islice(events, _EVENTS_TOGETHER)):
+        unit_of_work.enqueue(PROVENANCE_QUEUE, some)
+    return done
 
 
 def _finish(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, end: SourceEnd) -> None:
@@ -138,19 +158,19 @@ def _finish(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, end: So
         atomizer_version=end.atomizer_version,
         note=end.note,
     )
-    delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
 
 
-def _announce(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, counts: Mapping[Role, int]) -> None:
-    """Tell the graph about the source and its atoms, if it has any; `counts` says how many there are of each role."""
+def _events(
+    unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, counts: Mapping[Role, int]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield what tells the graph about the source and its atoms, if it has any; `counts` says how many there are of each role."""
     source_id = source["sourceId"]
     starts = [(role, start) for role, count in counts.items() for start in range(0, count, ATOMS_PER_EVENT)]
     for role, start in starts or [("content", 0)]:
         which = {"role": role, "from_ordinal": start, "to_ordinal": start + ATOMS_PER_EVENT}
         ids = [row["atomId"] for row in unit_of_work.query(SOURCE_ATOM_IDS, source_id=source_id, **which)]
-        events = atoms_events("AtomsCreated", source["tenantId"], ids, source_id, work.run_id)
-        unit_of_work.enqueue(PROVENANCE_QUEUE, events)
+        yield from atoms_events("AtomsCreated", source["tenantId"], ids, source_id, work.run_id)
 
 
 def _after_commit(work: Work, part: SourcePart) -> None:

@@ -7,6 +7,7 @@ stored is what it read. Inline bytes lie in the blob store until they are atomiz
 import json
 from collections.abc import Generator
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 
@@ -19,7 +20,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, Invalid
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
-from hartonomous_resources.source_uris import UnreadableSource, source_uri_of
+from hartonomous_resources.source_uris import UnreadableSource, real_path, source_uri_of
 from hartonomous_resources.work.landing import insert_landed_source
 
 
@@ -47,7 +48,8 @@ def insert_source(
 
     Raises UnreadableSource when its file may not be read, or cannot be and never could.
     """
-    source_uri = source_uri_of(request)
+    path = None if request.uri is None else real_path(request.uri)
+    source_uri = source_uri_of(request, path=path)
     blob_key = None
     if request.raw_data is not None:
         byte_length, content_type = len(request.raw_data), sniff(request.raw_data[:HEAD_BYTES], source_uri)
@@ -55,7 +57,7 @@ def insert_source(
         blob_key = resources.blobs.put(request.tenant_id, request.raw_data)
     else:
         try:
-            byte_length, content_type = _look_at(unit_of_work, resources, message, request, source_uri)
+            byte_length, content_type = _look_at(unit_of_work, resources, message, request, path, source_uri)
         except ForbiddenSource:
             raise
         except UnreadableSource:
@@ -79,12 +81,18 @@ def insert_source(
 
 
 def _look_at(
-    unit_of_work: UnitOfWork, resources: Resources, message: Message, request: IngestionRequest, source_uri: str
+    unit_of_work: UnitOfWork,
+    resources: Resources,
+    message: Message,
+    request: IngestionRequest,
+    path: Path | None,
+    source_uri: str,
 ) -> tuple[int, str]:
-    """Return length and content type of the file of a request."""
+    """Return length and content type of the file of a request, which really lies at `path`."""
     assert request.uri is not None  # noqa: S101 - the message was validated: exactly one of the two is given
     granted = unit_of_work.query("path_grant", message_id=message.message_id)
-    with open_source_file(request.uri, resources.settings, granted[0]["uri"] if granted else None) as file:
+    uri = granted[0]["uri"] if granted else None
+    with open_source_file(request.uri, resources.settings, uri, path) as file:
         head = file.read(HEAD_BYTES)
         return file.seek(0, 2), sniff(head, source_uri)
 

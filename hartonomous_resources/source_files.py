@@ -25,20 +25,20 @@ class ForbiddenSource(UnreadableSource):
     """The message may not read that file. The file itself may be in order."""
 
 
-def open_source_file(uri: str, settings: Settings, granted: str | None) -> BinaryIO:
+def open_source_file(uri: str, settings: Settings, granted: str | None, path: Path | None = None) -> BinaryIO:
     """Open a local file for reading, after checking where it really lies, what it is and how large it is.
 
-    `granted` is the uri of a path that was allowed by being given on the command line. Symbolic links are followed first and judged by
+    `granted` is the uri of a path that was allowed by being given on the command line; `path` is what `real_path` has just returned for
+    this uri, where the caller asked already. Symbolic links are followed first and judged by
     where they lead, so that a link cannot lead out of the allowed roots.
 
     A file with further names (hard links) may have one outside of the roots, and whose it is cannot be told: it must be granted, too.
 
     Raises ForbiddenSource, UnreadableSource, and OSError for what may pass: too many open files, a network drive that does not answer.
     """
-    path = real_path(uri)
+    path = path or real_path(uri)
     is_granted = path.as_uri() == granted
-    roots = [root.resolve() for root in settings.allowed_roots]
-    if not is_granted and not any(path.is_relative_to(root) for root in roots):
+    if not is_granted and not any(path.is_relative_to(root.resolve()) for root in settings.allowed_roots):
         raise ForbiddenSource(
             f"{uri}: lies outside the allowed roots; add its folder to HARTONOMOUS_ALLOWED_ROOTS, or ingest it by path from the command line"
         )
@@ -76,5 +76,7 @@ def open_source_file(uri: str, settings: Settings, granted: str | None) -> Binar
 
 def _opened_path(descriptor: int, uri: str) -> Path:
     """Return where the opened file really lies: a folder above it may have been swapped for a link after it was judged."""
-    link = Path(f"/proc/self/fd/{descriptor}")
-    return link.readlink() if link.is_symlink() else local_path(uri).resolve()
+    try:
+        return Path(f"/proc/self/fd/{descriptor}").readlink()
+    except OSError:  # not Linux
+        return local_path(uri).resolve()

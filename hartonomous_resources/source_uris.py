@@ -47,17 +47,17 @@ def real_path(uri: str) -> Path:
         raise UnreadableSource(f"{uri}: cannot be opened: {error}") from error
 
 
-def source_uri_of(request: IngestionRequest, sha256: str | None = None) -> str:
+def source_uri_of(request: IngestionRequest, sha256: str | None = None, path: Path | None = None) -> str:
     """Return the uri of the source that a request brings.
 
     A file's is `file:///…` of where it really lies. Other sources have the name that the sender gave, their id or their hash; a name that
     is a file's is kept behind `claimed:`, unless it is that of the very file to read. `sha256` is the hash of the bytes, in hex, where
-    they came beside the request.
+    they came beside the request; `path` is where the file really lies, where the caller has asked already.
 
     Raises UnreadableSource when the request names no local file and brings no bytes.
     """
     if request.uri is not None:
-        own = real_path(request.uri).as_uri()
+        own = (path or real_path(request.uri)).as_uri()
         return own if request.source_uri is None or _is_of(own, request.source_uri) else _as_claimed(request.source_uri)
     if request.source_uri is not None:
         return _as_claimed(request.source_uri)

@@ -118,7 +118,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
         message_id=batch,
         now=timestamp(),
     )
-    unit_of_work.write_atoms(tenant_id, source["sourceId"], hour, rows)
+    unit_of_work.write_atoms(tenant_id, hour, {source["sourceId"]: rows})
     which = {"role": "content", "from_ordinal": 0, "to_ordinal": len(rows)}
     found = unit_of_work.query(SOURCE_ATOM_IDS, source_id=source["sourceId"], **which)
     events = atoms_events("AtomsCreated", tenant_id, [row["atomId"] for row in found], source["sourceId"])

@@ -126,7 +126,7 @@ def write(
     """Insert a source and its atoms in one transaction; returns the SourceId."""
     with database.unit_of_work() as unit_of_work:
         source_id = insert_source(unit_of_work, tenant_id, uri, hour)
-        unit_of_work.write_atoms(tenant_id, source_id, hour, atoms_of(*contents))
+        unit_of_work.write_atoms(tenant_id, hour, {source_id: atoms_of(*contents)})
     return source_id
 
 

@@ -49,9 +49,10 @@ class UnitOfWork(Protocol):
     def execute_many(self, statement: Write | str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once per row, as one batch; it is given as the function for its rows (see rows/)."""
 
-    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
-        """Write the next occurrences of a source: atoms that the tenant lacks, SourceAtom rows, reference counts.
+    def write_atoms(self, tenant_id: int, ingest_hour: str, atoms: Mapping[int, Sequence[AtomRow]]) -> WrittenAtoms:
+        """Write the next occurrences of sources of one tenant, by SourceId: atoms that it lacks, SourceAtom rows, reference counts.
 
+        What several of them hold is one atom, and new once.
         The job of an atom that needs an embedding is written by the database's trigger. An atom that was inserted by hand under the hash
         of one of these, but does not hold its bytes, is set aside: it keeps its content and gets a hash that is nobody's.
         """

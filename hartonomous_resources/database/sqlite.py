@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -64,8 +64,8 @@ class SqliteUnitOfWork:
     def execute_many(self, statement: Write | str, rows: Iterable[Sequence[object]]) -> None:
         write_rows(self.connection, self._statements, name_of(statement), rows)
 
-    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
-        return write_atoms(self, tenant_id, source_id, ingest_hour, atoms)
+    def write_atoms(self, tenant_id: int, ingest_hour: str, atoms: Mapping[int, Sequence[AtomRow]]) -> WrittenAtoms:
+        return write_atoms(self, tenant_id, ingest_hour, atoms)
 
     def match_words(
         self, tenant_id: int, terms: Sequence[str], n: int, wanted: Collection[int] | None = None

@@ -5,7 +5,8 @@ only writer, so new AtomIds can be handed out here and every later insert knows 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events
@@ -25,12 +26,12 @@ from hartonomous_resources.database.statements import Values
 
 
 def write_atoms(
-    unit_of_work: UnitOfWork, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]
+    unit_of_work: UnitOfWork, tenant_id: int, ingest_hour: str, atoms: Mapping[int, Sequence[AtomRow]]
 ) -> WrittenAtoms:
     """See `UnitOfWork.write_atoms`."""
     occurrences: dict[bytes, int] = {}
     first: dict[bytes, AtomRow] = {}
-    for atom in atoms:
+    for atom in chain.from_iterable(atoms.values()):
         occurrences[atom.content_hash] = occurrences.get(atom.content_hash, 0) + 1
         earlier = first.setdefault(atom.content_hash, atom)
         # The same bytes as a chunk, or a gap, and as text are text; in the file and derived, they are what they are in the file.
@@ -84,8 +85,9 @@ def write_atoms(
     turned = {
         row["atomId"]: first[h] for h, row in existing.items() if row["isPlain"] and first[h].canonical_text is not None
     }
-    unit_of_work.execute_many(turn_into_text, (atom.turned_into_text(atom_id) for atom_id, atom in turned.items()))
-    unit_of_work.execute("delete_copied_content", atom_ids=json.dumps(list(turned)))
+    if turned:
+        unit_of_work.execute_many(turn_into_text, (atom.turned_into_text(atom_id) for atom_id, atom in turned.items()))
+        unit_of_work.execute("delete_copied_content", atom_ids=json.dumps(list(turned)))
     # A gap is not in the graph, a text is: with all the sources that hold it. What was set aside is there under its new hash.
     changed = [*turned, *(row["atomId"] for row in found if row["isFalse"])]
     if changed:
@@ -103,7 +105,8 @@ def write_atoms(
                 suffix=atom.suffix or None,
                 locator=atom.locator,
             )
-            for atom in atoms
+            for source_id, of_source in atoms.items()
+            for atom in of_source
         ),
     )
     return WrittenAtoms(len(staged), new_bytes)

@@ -94,7 +94,7 @@ class Tables:
         with self.database.unit_of_work() as unit_of_work:
             source_id = insert_source(unit_of_work, tenant_id, uri, hour)
             gap = atom(GAP_BYTES, ordinal=10_000, modality="text", subtype="gap")
-            unit_of_work.write_atoms(tenant_id, source_id, hour, [*atoms_of(*texts), gap])
+            unit_of_work.write_atoms(tenant_id, hour, {source_id: [*atoms_of(*texts), gap]})
             for run in runs:
                 unit_of_work.execute("record_source_run", source_id=source_id, run_id=run)
         self.change("UPDATE Source SET Status = ?, ContentHash = ? WHERE SourceId = ?", status, of_text(uri), source_id)

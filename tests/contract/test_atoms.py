@@ -61,11 +61,54 @@ def test_content_that_repeats_within_a_batch_is_one_atom_counted_each_time(datab
 def test_content_that_repeats_in_a_later_batch_is_the_same_atom(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
         source_id = insert_source(unit_of_work)
-        unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("again", "first"))
-        unit_of_work.write_atoms(0, source_id, HOUR, [atom("again", ordinal=2)])
+        unit_of_work.write_atoms(0, HOUR, {source_id: atoms_of("again", "first")})
+        unit_of_work.write_atoms(0, HOUR, {source_id: [atom("again", ordinal=2)]})
     write(database, "again", uri="file:///another source")
 
     assert reference_counts(client) == {(0, "again"): 3, (0, "first"): 1}
+    assert not broken_invariants(database, *ATOM_RULES)
+
+
+def test_what_several_sources_of_one_call_hold_is_one_atom_new_once_with_its_place_in_each(
+    database: Database, client: Any
+) -> None:
+    write(database, "known", uri="file:///before")
+    with database.unit_of_work() as unit_of_work:
+        first, second, empty = (insert_source(unit_of_work, uri=f"file:///{name}") for name in ("b", "a", "empty"))
+        batch = {second: atoms_of("own", "shared", "known"), first: atoms_of("shared", "shared"), empty: []}
+        written = unit_of_work.write_atoms(0, HOUR, batch)
+
+    assert written == WrittenAtoms(2, len("own") + len("shared"))
+    assert reference_counts(client) == {(0, "known"): 2, (0, "shared"): 3, (0, "own"): 1}
+    assert len(jobs(client)) == 3
+    found = rows(
+        client,
+        "SELECT sa.SourceId, sa.Ordinal, a.CanonicalText FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId"
+        f" WHERE sa.SourceId IN ({first}, {second}, {empty}) ORDER BY sa.SourceId, sa.Ordinal",
+    )
+    of_first = [(first, 0, "shared"), (first, 1, "shared")]
+    assert [tuple(row.values()) for row in found] == [
+        *of_first,
+        (second, 0, "own"),
+        (second, 1, "shared"),
+        (second, 2, "known"),
+    ]
+    assert not broken_invariants(database, *ATOM_RULES)
+
+
+@pytest.mark.parametrize("text_first", [True, False])
+def test_what_one_source_of_a_call_holds_as_text_and_another_as_bytes_is_text(
+    database: Database, client: Any, text_first: bool
+) -> None:
+    as_bytes, as_text = atom(b"the same"), atom("the same")
+    with database.unit_of_work() as unit_of_work:
+        first, second = (insert_source(unit_of_work, uri=f"file:///{name}") for name in ("a", "b"))
+        held = [as_text, as_bytes] if text_first else [as_bytes, as_text]
+        written = unit_of_work.write_atoms(0, HOUR, {first: held[:1], second: held[1:]})
+
+    assert written == WrittenAtoms(1, 8)
+    assert reference_counts(client) == {(0, "the same"): 2}
+    assert [job["AtomId"] for job in jobs(client)] == [row["AtomId"] for row in rows(client, "SELECT AtomId FROM Atom")]
     assert not broken_invariants(database, *ATOM_RULES)
 
 
@@ -80,10 +123,10 @@ def test_tenants_share_no_atom(database: Database, client: Any) -> None:
 def test_writing_tells_how_many_atoms_and_bytes_were_new_to_the_tenant(database: Database) -> None:
     with database.unit_of_work() as unit_of_work:
         source_id = insert_source(unit_of_work)
-        first = unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("1234", "123456", "1234"))
-        second = unit_of_work.write_atoms(0, source_id, HOUR, [atom("1234", 3), atom(b"x" * 70, 4)])
+        first = unit_of_work.write_atoms(0, HOUR, {source_id: atoms_of("1234", "123456", "1234")})
+        second = unit_of_work.write_atoms(0, HOUR, {source_id: [atom("1234", 3), atom(b"x" * 70, 4)]})
         other = insert_source(unit_of_work, tenant_id=1)
-        elsewhere = unit_of_work.write_atoms(1, other, HOUR, atoms_of("1234"))
+        elsewhere = unit_of_work.write_atoms(1, HOUR, {other: atoms_of("1234")})
 
     assert (first, second, elsewhere) == (WrittenAtoms(2, 10), WrittenAtoms(1, 70), WrittenAtoms(1, 4))
 
@@ -95,7 +138,7 @@ def test_every_occurrence_is_a_row_with_its_place_in_the_source(database: Databa
         atom("derived", 0, role="derived", byte_offset=None, locator=json.dumps({"page": 3})),
     ]
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, occurrences)
+        unit_of_work.write_atoms(0, HOUR, {insert_source(unit_of_work): occurrences})
 
     found = rows(
         client,
@@ -116,9 +159,8 @@ def test_what_is_derived_and_in_the_file_is_what_it_is_in_the_file_whichever_com
     with database.unit_of_work() as unit_of_work:
         unit_of_work.write_atoms(
             0,
-            insert_source(unit_of_work),
             HOUR,
-            [replace(derived, modality="code", subtype="function"), atom("the same", 0)],
+            {insert_source(unit_of_work): [replace(derived, modality="code", subtype="function"), atom("the same", 0)]},
         )
 
     [found] = rows(client, "SELECT Modality AS modality, ReferenceCount AS count FROM Atom")
@@ -165,7 +207,7 @@ def test_a_text_that_is_not_what_the_bytes_say_lies_beside_them(
     short, long = (atom(bytes(n), n, modality="image", canonical_text="A caption.") for n in (7, 70))
     with database.unit_of_work() as unit_of_work:
         source_id = insert_source(unit_of_work)
-        unit_of_work.write_atoms(0, source_id, HOUR, [short, long])
+        unit_of_work.write_atoms(0, HOUR, {source_id: [short, long]})
 
     assert contents_of(database, source_id, tmp_path) == [bytes(7), bytes(70)]
 
@@ -179,7 +221,7 @@ def test_bytes_are_read_back_from_whichever_of_their_three_places_it_lies_in(
     key = blobs.put(0, content) if length > 65536 else None
     with database.unit_of_work() as unit_of_work:
         source_id = insert_source(unit_of_work)
-        unit_of_work.write_atoms(0, source_id, HOUR, [atom(content, blob_key=key)])
+        unit_of_work.write_atoms(0, HOUR, {source_id: [atom(content, blob_key=key)]})
 
     with database.read() as unit_of_work:
         (row,) = unit_of_work.query("source_contents", source_id=source_id, role="content", from_ordinal=0, n=10)
@@ -215,7 +257,7 @@ def test_each_new_atom_that_needs_an_embedding_has_exactly_one_job(database: Dat
 @pytest.mark.parametrize("modality", ["text", "image", "audio", "video", "code"])
 def test_an_atom_of_an_embeddable_modality_has_a_job(database: Database, client: Any, modality: str) -> None:
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, [atom("content", modality=modality)])
+        unit_of_work.write_atoms(0, HOUR, {insert_source(unit_of_work): [atom("content", modality=modality)]})
 
     assert len(jobs(client)) == 1
 
@@ -223,14 +265,14 @@ def test_an_atom_of_an_embeddable_modality_has_a_job(database: Database, client:
 def test_gaps_and_binary_chunks_have_no_job(database: Database, client: Any) -> None:
     with database.unit_of_work() as unit_of_work:
         gap = atom(" " * 70, 0, subtype="gap", canonical_text=None)
-        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, [gap, atom(b"\xff\x00", 1)])
+        unit_of_work.write_atoms(0, HOUR, {insert_source(unit_of_work): [gap, atom(b"\xff\x00", 1)]})
 
     assert jobs(client) == []
 
 
 def test_atoms_of_a_transaction_that_fails_leave_neither_rows_nor_jobs(database: Database, client: Any) -> None:
     with pytest.raises(ZeroDivisionError), database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, insert_source(unit_of_work), HOUR, atoms_of("gone", b"x" * 100))
+        unit_of_work.write_atoms(0, HOUR, {insert_source(unit_of_work): atoms_of("gone", b"x" * 100)})
         _ = 1 / 0
 
     for table in ("Source", "Atom", "AtomContent", "SourceAtom", "BackgroundJob"):
@@ -367,7 +409,7 @@ def write_with_others(index: int, store: Store, texts: Sequence[str]) -> None:
     for start in range(0, len(own), 12):
         with database.unit_of_work() as unit_of_work:
             batch = [atom(text, start + n) for n, text in enumerate(own[start : start + 12])]
-            unit_of_work.write_atoms(0, source_id, HOUR, batch)
+            unit_of_work.write_atoms(0, HOUR, {source_id: batch})
 
 
 @pytest.mark.slow
@@ -394,7 +436,7 @@ def write_known_and_new(index: int, store: Store, known: Sequence[str], new: Seq
     for start in range(0, len(mixed), 12):
         with database.unit_of_work() as unit_of_work:
             batch = [atom(text, start + n) for n, text in enumerate(mixed[start : start + 12])]
-            unit_of_work.write_atoms(0, source_id, HOUR, batch)
+            unit_of_work.write_atoms(0, HOUR, {source_id: batch})
 
 
 @pytest.mark.slow

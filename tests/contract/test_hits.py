@@ -48,7 +48,7 @@ def test_a_text_that_was_made_of_the_bytes_has_no_place_of_its_own(
             atom(b"%PDF", 0),
             atom(PASSAGE, 0, role="derived", byte_offset=None, locator='{"page": 3}'),
         ]
-        unit_of_work.write_atoms(0, source_id, HOUR, rows)
+        unit_of_work.write_atoms(0, HOUR, {source_id: rows})
     client.cursor().execute("UPDATE Source SET Status = 'Atomized'")
     client.commit()
 
@@ -104,7 +104,7 @@ def test_neighbours_have_their_places_and_what_is_no_text_is_none(
             gap,
             atom("after", 3, byte_offset=109),
         ]
-        unit_of_work.write_atoms(0, source_id, HOUR, rows)
+        unit_of_work.write_atoms(0, HOUR, {source_id: rows})
     client.cursor().execute("UPDATE Source SET Status = 'Atomized'")
     client.commit()
 

@@ -131,7 +131,7 @@ def test_half_written_sources_are_removed_together(database: Database, client: A
     with database.unit_of_work() as unit_of_work:
         ids = [insert_source(unit_of_work, uri=f"file:///{n}") for n in range(3)]
         for source_id in ids:
-            unit_of_work.write_atoms(0, source_id, HOUR, atoms_of("shared", f"own {source_id}", "shared"))
+            unit_of_work.write_atoms(0, HOUR, {source_id: atoms_of("shared", f"own {source_id}", "shared")})
     derive_first = "SELECT AtomId FROM SourceAtom WHERE SourceId = ? AND Ordinal = 1"
     [own] = rows(client, derive_first, ids[2])
 

@@ -320,7 +320,7 @@ def test_atoms_are_written_again_after_a_break(answering: TdsServer, database: S
     columns = [("contentHash", "binary(32)"), ("atomId", "bigint"), ("isNew", "bit")]
     answering.answer("usp_write_atoms", Rows(columns, [[atom.content_hash, 1, True] for atom in atoms]))
     answering.answer_next("usp_write_atoms", drop_after=5)
-    assert transact(database, lambda unit_of_work: unit_of_work.write_atoms(0, 1, HOUR, atoms)).new_atoms == 2
+    assert transact(database, lambda unit_of_work: unit_of_work.write_atoms(0, HOUR, {1: atoms})).new_atoms == 2
     first, again = answering.calls("usp_write_atoms")
     assert first.values == again.values
 

@@ -148,7 +148,7 @@ def test_atoms_go_as_one_table(server: TdsServer, database: SqlServerDatabase) -
     answer = [[known.content_hash, 1, False], [new.content_hash, 2, True], [long.content_hash, 3, True], [plain.content_hash, 4, False]]  # fmt: skip
     server.answer("usp_write_atoms", Rows(columns, answer))
     with database.unit_of_work() as unit_of_work:
-        written = unit_of_work.write_atoms(5, 2**40, HOUR, [known, new, long, plain])
+        written = unit_of_work.write_atoms(5, HOUR, {2**40: [known, new, long, plain]})
     assert written == WrittenAtoms(2, new.byte_length + long.byte_length)
     [sent] = server.calls("usp_write_atoms")
     assert sent.values[:3] == [5, 2**40, HOUR]
@@ -201,7 +201,7 @@ def test_messages_go_as_one_table(server: TdsServer, database: SqlServerDatabase
 
 def test_nothing_to_write_is_not_sent(server: TdsServer, database: SqlServerDatabase) -> None:
     with database.unit_of_work() as unit_of_work:
-        assert unit_of_work.write_atoms(0, 1, HOUR, []) == WrittenAtoms(0, 0)
+        assert unit_of_work.write_atoms(0, HOUR, {1: []}) == WrittenAtoms(0, 0)
         assert unit_of_work.enqueue("IngestionQueue", []) == []
         unit_of_work.execute_many("insert_embeddings", [])
     assert server.log == []
@@ -222,7 +222,7 @@ def test_rows_come_back_as_texts_and_numbers(server: TdsServer, database: SqlSer
 def test_a_thousand_atoms_take_at_most_three_round_trips(server: TdsServer, database: SqlServerDatabase) -> None:
     rows = [atom(f"{i} {'x' * 300}", i) for i in range(1000)]
     with database.unit_of_work() as unit_of_work:
-        unit_of_work.write_atoms(0, 1, HOUR, rows)
+        unit_of_work.write_atoms(0, HOUR, {1: rows})
     table = server.calls("usp_write_atoms")[0].values[3]
     assert isinstance(table, Table)
     assert len(table.rows) == 1000

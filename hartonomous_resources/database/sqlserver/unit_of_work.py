@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
@@ -73,12 +73,11 @@ class SqlServerUnitOfWork:
         if given:  # the driver cannot send an empty table
             self._call(self._procedures[f"usp_{name_of(statement)}"], [given])
 
-    def write_atoms(self, tenant_id: int, source_id: int, ingest_hour: str, atoms: Sequence[AtomRow]) -> WrittenAtoms:
+    def write_atoms(self, tenant_id: int, ingest_hour: str, atoms: Mapping[int, Sequence[AtomRow]]) -> WrittenAtoms:
         [table] = [each.type for each in self._procedures["usp_write_atoms"].parameters if each.is_table]
         values_of = column_values(self._table_types[table])
         new_atoms = new_bytes = 0
-        for start in range(0, len(atoms), ATOMS_PER_CALL):
-            part = atoms[start : start + ATOMS_PER_CALL]
+        for source_id, part in _parts(atoms):
             rows = [values_of(atom) for atom in part]
             written = self.query(
                 "write_atoms", tenant_id=tenant_id, source_id=source_id, ingest_hour=ingest_hour, atoms=rows
@@ -171,6 +170,13 @@ class SqlServerUnitOfWork:
         if not parameter.is_table:
             return to_driver_value(parameter.type, value)
         return [parameter.type, self._schema, *to_driver_rows(self._table_types[parameter.type], value)]
+
+
+def _parts(atoms: Mapping[int, Sequence[AtomRow]]) -> Iterator[tuple[int, Sequence[AtomRow]]]:
+    """The atoms of each source in turn, as many at a time as the server takes in a call."""
+    for source_id, of_source in atoms.items():
+        for start in range(0, len(of_source), ATOMS_PER_CALL):
+            yield source_id, of_source[start : start + ATOMS_PER_CALL]
 
 
 def _each_once(numbers: Collection[int]) -> str:
