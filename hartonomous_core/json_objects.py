@@ -7,6 +7,9 @@ MAX_DEPTH = 100
 """How deeply arrays and objects may be nested: SQL Server reads 128 levels, SQLite 1,000."""
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
 class UnreadableJson(ValueError):
     """A text is not one JSON object, or readers would disagree about it. The message says what is wrong and quotes no value."""
 
@@ -36,7 +39,7 @@ def refuse_what_no_store_holds(document: Mapping[str, object]) -> None:
         raise UnreadableJson(f"it is nested more than {MAX_DEPTH} levels deep")
     for name, value in document.items():
         try:
-            json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
+            _ENCODER.encode({name: value}).encode()
         except ValueError as error:
             raise UnreadableJson(f"{name!a}: {error}") from error
 
