@@ -195,7 +195,7 @@ def test_a_time_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
 def test_a_completed_job_costs_at_most_110_bytes_in_sqlite(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "hartonomous.db")
     database.migrate()
-    n = 20_000
+    n = 5_000
     insert = "INSERT INTO Atom (TenantId, Modality, ContentHash, InsertedByHand) VALUES (0, 'text', ?, 0)"
     with database.unit_of_work() as unit_of_work:
         unit_of_work.connection.executemany(insert, ((number.to_bytes(32, "big"),) for number in range(n)))  # type: ignore[attr-defined]

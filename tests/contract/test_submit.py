@@ -46,7 +46,8 @@ def landed(home: Resources, content: Any, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"The sea rises with the moon.", b"\x00\xff" * 1000, b"A sentence. " * 100_000]
+    "content",
+    [b"", b"The sea rises with the moon.", b"\x00\xff" * 1000, (b"A sentence" + b" and more" * 12 + b". ") * 10_000],
 )
 @pytest.mark.parametrize("is_stream", [False, True])
 def test_what_is_submitted_is_landed_and_then_atomized_byte_for_byte(
@@ -66,6 +67,7 @@ def test_what_is_submitted_is_landed_and_then_atomized_byte_for_byte(
     assert blob_files(home) == [], "the landed copy is not needed any more"
 
 
+@pytest.mark.slow
 def test_a_stream_of_ten_megabytes_is_searchable_and_rebuilt(home: Resources) -> None:
     source = landed(home, io.BytesIO(TEN_MB), source_uri="upload:log.txt")
 

@@ -96,6 +96,7 @@ def test_coordinates_do_not_depend_on_the_batch_or_on_the_memory_layout() -> Non
         assert np.array_equal(project(vectors[i : i + 1], axes, NO_MEAN, scale)[0], together[i])
 
 
+@pytest.mark.slow
 def test_a_process_with_few_vectors_loads_no_compiler_and_one_with_many_does() -> None:
     program = """
 import sys
