@@ -102,6 +102,8 @@ class Settings(BaseSettings):
         description="Folders that messages with a uri may name, as a JSON list. Paths given to the command line are allowed by being given.",
     )
     max_source_bytes: int = Field(default=8 * 1024**3, gt=0, description="Largest source accepted, in bytes.")
+    http_host: str = Field(default="127.0.0.1", description="Address that `hartonomous serve` listens on.")
+    http_port: int = Field(default=8350, ge=0, le=65535, description="Port of `hartonomous serve`; 0 picks a free one.")
     linger_seconds: float = Field(
         default=30.0,
         ge=0,

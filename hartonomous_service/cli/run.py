@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.ingested import common_folder, show_ingested
 from hartonomous_service.cli.output import (
     JsonOption,
@@ -23,6 +24,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(ingest)
     app.command()(demo)
     app.command()(dev)
+    app.command()(serve)
 
 
 def ingest(
@@ -100,3 +102,22 @@ def dev(
     from hartonomous_service.dev import run_dev
 
     raise typer.Exit(run_dev(host, port))
+
+
+def serve(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 picks a free one. HARTONOMOUS_HTTP_PORT, else 8350.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. HARTONOMOUS_HTTP_HOST, else 127.0.0.1.")
+    ] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Let everybody on this machine do everything: for development.")
+    ] = False,
+) -> None:
+    """Serve search, lineage, uploads and the rest over HTTP; docs/http.md has each call."""
+    from hartonomous_service.http.serving import serve as run_server
+
+    settings = Settings()
+    chosen_port = settings.http_port if port is None else port
+    raise typer.Exit(run_server(settings, host or settings.http_host, chosen_port, without_keys=without_keys))

@@ -21,6 +21,7 @@ VIOLATIONS = {
     "resources": ("hartonomous_resources/database/protocol.py", "hartonomous_resources.work.giving_up"),
     "stores": ("hartonomous_resources/database/sqlserver/scripts.py", "hartonomous_resources.database.sqlite"),
     "command-line": ("hartonomous_service/demo.py", "hartonomous_service.cli.output"),
+    "http": ("hartonomous_service/http/search_routes.py", "hartonomous_resources.database.transactions"),
     "core": ("hartonomous_core/messages.py", "sqlite3"),
     "dagster": ("hartonomous_resources/work/leases.py", "dagster"),
     "adoption": (

@@ -1,0 +1,62 @@
+"""Builds the app: routes, errors, and the resources that it keeps open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from hartonomous_core.embedders.cores import usable_cores
+from hartonomous_resources.resources import open_resources
+from hartonomous_resources.settings import Settings
+from hartonomous_service.http import health_routes, problems, search_routes, source_routes
+from hartonomous_service.http.request_ids import RequestIds
+
+_THREADS_A_CORE = 4
+"""Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
+_LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "testserver"]
+
+
+def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
+    """Return the app. Without keys everybody is tenant 0 with every right: for the loopback alone, under names that only mean it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = _THREADS_A_CORE * usable_cores()
+        app.state.resources = open_resources(settings)
+        app.state.resources.compute.warm()
+        try:
+            yield
+        finally:
+            app.state.resources.close()
+
+    middleware = [Middleware(RequestIds)]
+    if without_keys:  # a page elsewhere could have its name point here
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
+    app = FastAPI(
+        title="Hartonomous",
+        description="Say where every fragment that your AI used came from.",
+        version=version("hartonomous"),
+        lifespan=lifespan,
+        middleware=middleware,
+        docs_url=None,  # the pages of it come from other servers
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        responses=problems.RESPONSES,
+    )
+    app.state.settings, app.state.without_keys = settings, without_keys
+    problems.add_handlers(app)
+    for module in (source_routes, search_routes, health_routes):
+        app.include_router(module.router)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

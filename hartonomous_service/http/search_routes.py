@@ -1,0 +1,66 @@
+"""Searches, with every mode, filter and field of the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from hartonomous_core.vocabulary import Modality
+from hartonomous_service import search as calls
+from hartonomous_service.errors import Invalid
+from hartonomous_service.http.access import OpenResources, Reader
+from hartonomous_service.search.searching import MAX_RESULTS
+
+router = APIRouter(tags=["search"])
+
+_MAX_QUESTION = 10_000
+
+
+@router.get("/search")
+def search(
+    resources: OpenResources,
+    caller: Reader,
+    q: Annotated[str, Query(description="What to look for.", max_length=_MAX_QUESTION)],
+    k: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="How many results.")] = 10,
+    mode: Literal["hybrid", "semantic", "lexical"] = "hybrid",
+    modality: Modality | None = None,
+    source_id: Annotated[int | None, Query(alias="sourceId")] = None,
+    uri: Annotated[str | None, Query(description="Only in sources whose uri begins so.")] = None,
+    content_type: Annotated[str | None, Query(alias="contentType", examples=["text/*"])] = None,
+    since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
+    until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,
+    metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
+    context: Annotated[int, Query(ge=0, le=10, description="Texts before and after each result.")] = 0,
+    group: Literal["source"] | None = None,
+    highlight: Annotated[bool, Query(description="Mark in each result the sentence that answers.")] = True,
+) -> JSONResponse:
+    """Find atoms, and the sources and byte offsets where each occurs."""
+    found = calls.search(
+        resources,
+        q,
+        tenant=caller.tenant,
+        k=k,
+        mode=mode,
+        modality=modality,
+        source_id=source_id,
+        uri_prefix=uri,
+        content_type=content_type,
+        received_since=since,
+        received_until=until,
+        metadata=_read_metadata(metadata or []) or None,
+        context=context,
+        group=group,
+        highlight=highlight,
+    )
+    return JSONResponse(found)
+
+
+def _read_metadata(given: list[str]) -> dict[str, str]:
+    read: dict[str, str] = {}
+    for pair in given:
+        key, separator, value = pair.partition("=")
+        if not key or not separator or read.setdefault(key, value) != value:
+            raise Invalid("give KEY=VALUE, each key with one value", argument="metadata")
+    return read

@@ -1,0 +1,63 @@
+"""Runs the HTTP server until interrupted, for `hartonomous serve`."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.resources import open_database
+from hartonomous_resources.settings import Settings
+from hartonomous_service.errors import Conflict, Invalid
+
+_STOP_SECONDS = 30
+"""How long requests that were accepted may take to end after SIGTERM."""
+
+
+def serve(settings: Settings, host: str, port: int, *, without_keys: bool = False) -> int:
+    """Serve until SIGTERM or Ctrl-C, then let what was accepted end; returns the exit code.
+
+    Raises Invalid without keys where others could reach the server, Conflict where the port is taken.
+    """
+    if without_keys and not _is_loopback(host):
+        raise Invalid(
+            f"without keys the server is for this machine alone: {host} is no loopback address", argument="host"
+        )
+    open_database(settings).close()  # the schema first, and a clear error if it cannot be had
+    listener = _listen(host, port)
+    import uvicorn
+
+    from hartonomous_service.http.app import create_app
+
+    if without_keys:
+        LOGGER.warning("WITHOUT KEYS: whoever can open a connection on this machine is tenant 0 and may do everything")
+    config = uvicorn.Config(
+        create_app(settings, without_keys=without_keys),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    LOGGER.warning("serving http://%s:%d", *listener.getsockname()[:2])
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(f"{host}:{port} cannot be listened on: {error.strerror}", argument="port") from error
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,13 @@
+"""The app in this process, on a home of the test's own."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from hartonomous_service.http.app import create_app
+
+
+@pytest.fixture
+def client(settings):
+    """A client of a server without keys: tenant 0, every right."""
+    with TestClient(create_app(settings, without_keys=True), raise_server_exceptions=False) as client:
+        yield client

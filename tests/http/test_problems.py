@@ -1,0 +1,69 @@
+"""Every error is problem+json with the id of the request."""
+
+import re
+
+import pytest
+
+from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_service.errors import Conflict, Unavailable
+from hartonomous_service.http import source_routes
+
+
+def problem_of(answer, status):
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == status and document["requestId"] == answer.headers["x-request-id"]
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/nowhere", 404, "Not Found"),
+        ("/sources/5", 404, "source 5 is not found; GET /sources shows what is there"),
+        ("/sources/five", 422, "path.source_id: "),
+        ("/search", 422, "query.q: "),
+        ("/search?q=x&k=0", 422, "query.k: it should be at least 1"),
+        ("/search?q=x&since=yesterday", 422, "received_since: "),
+        ("/search?q=x&metadata=a", 422, "metadata: give KEY=VALUE"),
+    ],
+)
+def test_what_is_wrong_is_said(client, path, status, detail):
+    assert problem_of(client.get(path), status)["detail"].startswith(detail)
+
+
+def test_another_method_is_refused(client):
+    assert problem_of(client.delete("/search"), 405)["title"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "detail"),
+    [
+        (Conflict("it is in the way"), 409, "it is in the way"),
+        (Unavailable("postgresql://me:secret@host is down"), 503, "postgresql://host is down"),
+        (DatabaseUnavailable("no file"), 503, "no file"),
+        (RuntimeError("the inside"), 500, "the server met an error that it does not know; its log has it as request "),
+    ],
+)
+def test_each_kind_of_error_has_its_status(client, monkeypatch, error, status, detail):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(source_routes.calls, "show_source", fail)
+    answer = client.get("/sources/1")
+    found = problem_of(answer, status)["detail"]
+    assert found.startswith(detail) and "inside" not in found and "secret" not in found
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_a_plain_id_of_the_client_is_kept_and_another_is_not(client):
+    assert client.get("/health/live", headers={"X-Request-Id": "run-7.a_b"}).headers["x-request-id"] == "run-7.a_b"
+    for bad in ("with space", "x" * 65, "<script>", ""):
+        made = client.get("/health/live", headers={"X-Request-Id": bad}).headers["x-request-id"]
+        assert re.fullmatch(r"[0-9a-f-]{36}", made)
+
+
+def test_without_keys_only_names_of_this_machine_are_answered(client):
+    assert client.get("/health/live", headers={"Host": "evil.example"}).status_code == 400
+    assert client.get("/health/live", headers={"Host": "localhost:8350"}).status_code == 200
