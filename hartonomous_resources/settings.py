@@ -1,4 +1,4 @@
-"""Settings: one class, from environment variables HARTONOMOUS_*, and below them the configuration of the .NET workers."""
+"""Settings: one class, from environment variables HARTONOMOUS_* and files of secrets, and below them the configuration of the .NET workers."""
 
 import json
 import os
@@ -15,7 +15,13 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from hartonomous_core.embedders import TEXT_MODEL, Engine, Precision
 from hartonomous_core.vocabulary import TextUnit
@@ -57,6 +63,11 @@ class Settings(BaseSettings):
     config: Path | None = Field(
         default=None,
         description="appsettings.json of the .NET workers, whose keys count where no variable is set; the option --config sets it.",
+    )
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder of files that are settings, named as the variables are, such as hartonomous_sqlserver_password: secrets of "
+        "systemd or of containers. A variable of the environment wins.",
     )
     model_dir: Path = Field(
         default_factory=lambda: _folder_of_user(platformdirs.user_cache_path) / "models",
@@ -222,6 +233,12 @@ class Settings(BaseSettings):
         default=None,
         description="Dagster's storage on PostgreSQL instead of files in the home: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
     )
+    code_server: str = Field(
+        default="127.0.0.1:4000",
+        pattern=r"^(unix:/.+|(\[[0-9A-Fa-f:]+\]|[^:/\s]+):\d{1,5})$",
+        description="Where Dagster's page and daemon find `hartonomous code-server`, where each runs by itself: HOST:PORT, or "
+        "unix:/PATH of a socket. Whoever reaches it may start runs. `hartonomous dev` has one of its own.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs on stderr: text, or one JSON object a line."
     )
@@ -240,7 +257,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources, the first that has a value wins."""
-        return init_settings, env_settings, DotNetSource(settings_cls)
+        folder = os.environ.get(f"{PREFIX}SECRETS_DIR")
+        is_there = folder and Path(folder).is_dir()  # systemd makes it where there is something to put into it
+        files = SecretsSettingsSource(settings_cls, secrets_dir=folder) if is_there else file_secret_settings
+        return init_settings, env_settings, files, DotNetSource(settings_cls)
 
     @field_validator("home", "openlineage_file")
     @classmethod

@@ -1,9 +1,7 @@
 """Runs Dagster's page, its daemon and the code server on this home until interrupted, for `hartonomous dev`."""
 
-import json
 import os
 import socket
-import sys
 import tempfile
 import time
 import urllib.request
@@ -17,8 +15,15 @@ from filelock import Timeout
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import open_database
-from hartonomous_resources.settings import Settings, variable_of
+from hartonomous_resources.settings import Settings
 from hartonomous_service.daemon import daemon_identity_file, daemon_lock
+from hartonomous_service.dagster_commands import (
+    CodeServer,
+    code_server_command,
+    daemon_command,
+    dagster_environment,
+    page_command,
+)
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.services import Service, keep_running
 
@@ -30,8 +35,6 @@ _STOP_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 _CHILD_MARK = "HARTONOMOUS_DEV_OF_HOME"
-_CODE = ["-m", "hartonomous_assets.definitions", "--location-name", "hartonomous"]
-_LOOPBACK = "localhost,127.0.0.1,::1"
 
 
 def run_dev(host: str, port: int) -> int:
@@ -104,56 +107,21 @@ def _serve(settings: Settings, host: str, port: int) -> int:
 
 def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tuple[Service, Service, Service]:
     """Describe the code server, the page and the daemon as children of ours: `dagster dev` would not notice that its code server was killed."""
-    workspace = code_socket.with_name("workspace.yaml")
-    server = {"location_name": "hartonomous", "socket": str(code_socket)}
-    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
-    direct = ",".join(filter(None, [os.environ.get("no_proxy"), os.environ.get("NO_PROXY"), _LOOPBACK, host]))
+    server, workspace, folder = CodeServer(code_socket), code_socket.with_name("workspace.yaml"), settings.dagster_home
+    server.write_workspace(workspace)
     environment = {
-        **os.environ,
-        "no_proxy": direct,
-        "NO_PROXY": direct,
-        variable_of("log_level"): settings.log_level if "log_level" in settings.model_fields_set else "info",
-        "PYTHONWARNINGS": "ignore",  # Dagster's deprecations and previews are not the user's business
+        **dagster_environment(settings, os.environ, [host]),
         _CHILD_MARK: str(settings.home.resolve()),
     }
-    python = [sys.executable, "-m"]
-    code = [
-        *python,
-        "hartonomous_service.code_server",
-        "api",
-        "grpc",
-        *_CODE,
-        "--socket",
-        str(code_socket),
-        "--log-level",
-        "warning",
-    ]
-    page = [*python, "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)]
-    daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"]
     return (
-        Service("the code server", code, settings.dagster_home, environment, lambda: _code_server_answers(code_socket)),
         Service(
-            "the page",
-            [*page, "--dagster-log-level", "warning"],
-            settings.dagster_home,
-            environment,
-            lambda: _page_answers(host, port),
+            "the code server", code_server_command(server), folder, environment, lambda: server.answers(_ANSWER_SECONDS)
         ),
-        Service("the daemon", daemon, settings.dagster_home, environment),  # ends itself when a part of it hangs
+        Service(
+            "the page", page_command(workspace, host, port), folder, environment, lambda: _page_answers(host, port)
+        ),
+        Service("the daemon", daemon_command(workspace), folder, environment),  # ends itself when a part of it hangs
     )
-
-
-def _code_server_answers(code_socket: Path) -> bool:
-    import grpc
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-    request = health_pb2.HealthCheckRequest(service="DagsterApi")
-    with grpc.insecure_channel(f"unix:{code_socket}") as channel:
-        try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_ANSWER_SECONDS)
-        except grpc.RpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def _page_answers(host: str, port: int) -> bool:

@@ -197,8 +197,8 @@ def _daemon(settings: Settings) -> Outcome:
         with get_instance(settings) as instance:
             fault = find_daemon_fault(settings, instance)
         if fault:
-            return UNHEALTHY, f"`hartonomous dev` is running, but {fault}"
-        return HEALTHY, "`hartonomous dev` is running"
+            return UNHEALTHY, f"the daemon is running, but {fault}"
+        return HEALTHY, "running"
     return (
         HEALTHY,
         "not running: `hartonomous ingest` does the work itself; `hartonomous dev` starts the page and the sensor",

@@ -149,7 +149,7 @@ def test_health_is_unhealthy_when_the_daemon_runs_and_its_sensor_does_not_look(d
     status, detail = check(daemon, "daemon")
 
     assert status == "unhealthy"
-    assert "`hartonomous dev` is running, but" in detail and "has not looked for work" in detail
+    assert "the daemon is running, but" in detail and "has not looked for work" in detail
 
 
 def test_ingest_does_not_wait_for_a_daemon_whose_sensor_does_not_look(daemon: Resources, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What installs the product: units, images, scripts, the doctor."""
