@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
 from filelock import Timeout
 
@@ -85,7 +84,7 @@ def _wait_for(server: CodeServer) -> None:
         time.sleep(0.2)
 
 
-def _become(settings: Settings, server: CodeServer, command: Sequence[str]) -> int:
+def _become(settings: Settings, server: CodeServer, command: list[str]) -> int:
     environment = dagster_environment(settings, os.environ, [server.host])
     if sys.platform == "win32":  # there, exec is another process, and whoever started this one takes it for ended
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own words
@@ -93,12 +92,12 @@ def _become(settings: Settings, server: CodeServer, command: Sequence[str]) -> i
     os.execve(command[0], command, environment)  # noqa: S606 - our own words
 
 
-def _run_here(settings: Settings, server: CodeServer, command: Sequence[str]) -> int:
+def _run_here(settings: Settings, server: CodeServer, command: list[str]) -> int:
     """Run a command of Dagster in this process, which holds a lock."""
     os.environ.update(dagster_environment(settings, os.environ, [server.host]))
     os.chdir(settings.dagster_home)
     from dagster._daemon.cli import create_dagster_daemon_cli
 
-    words = list(command[command.index("run") :])
+    words = command[command.index("run") :]
     create_dagster_daemon_cli().main(words, standalone_mode=False)
     return 0

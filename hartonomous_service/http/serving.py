@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import suppress
 
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import open_database
@@ -40,7 +41,8 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
         h11_max_incomplete_event_size=64 * 1024,
     )
     LOGGER.warning("serving http://%s:%d", *listener.getsockname()[:2])
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 

@@ -22,6 +22,7 @@ from tests.tools.neo4j.server import free_port
 
 CODE, DAEMON, PAGE, SERVE = (f"hartonomous-{name}.service" for name in ("code", "daemon", "webserver", "serve"))
 HIGHEST_EXPOSURE = 3.0
+_BUSY_SECONDS = 180.0
 
 
 def analyze(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -147,15 +148,17 @@ def test_the_parts_of_dagster_run_as_units_find_one_another_and_end_when_asked(i
     started = {name: installation.start(name) for name in (DAEMON, PAGE, CODE)}  # in no order, as after a crash
     try:
         server = CodeServer(installation.folder / "run" / "code.sock")
-        wait_until("the code server answers", lambda: server.answers(2.0))
+        wait_until("the code server answers", lambda: server.answers(2.0), _BUSY_SECONDS)
         port = installation.replaced["3000"]
-        wait_until("the page shows the assets", lambda: loaded_locations(port) == ["hartonomous"])
+        wait_until("the page shows the assets", lambda: loaded_locations(port) == ["hartonomous"], _BUSY_SECONDS)
         identity = installation.home / "dev.process"
-        wait_until("the daemon has written down which process it is", identity.exists)
+        wait_until("the daemon has written down which process it is", identity.exists, _BUSY_SECONDS)
         assert f"/{started[DAEMON].pid}/" in identity.read_text()
         assert {name: process.poll() for name, process in started.items()} == dict.fromkeys(started)
         if installation.user:
-            assert {path.owner() for path in installation.home.rglob("*") if not path.is_symlink()} == {installation.user}
+            assert {path.owner() for path in installation.home.rglob("*") if not path.is_symlink()} == {
+                installation.user
+            }
         assert not [
             path for path in installation.home.rglob("*") if path.stat().st_mode & 0o007 and not path.is_symlink()
         ]
@@ -179,3 +182,15 @@ def test_a_second_daemon_on_a_home_is_refused(installation: Installation) -> Non
         process = installation.start(DAEMON)
         assert process.wait(60) == 1
     assert "has a daemon already" in installation.log(DAEMON)
+
+
+@pytest.mark.slow
+def test_the_server_of_http_runs_as_a_unit_and_ends_when_asked(installation: Installation) -> None:
+    process = installation.start(SERVE)
+    try:
+        wait_until("it is alive", lambda: answer(installation.replaced["8350"], "/health/live"))
+        assert stopped(process, SERVE) == 0, installation.log(SERVE)
+        assert "Traceback" not in installation.log(SERVE)
+    finally:
+        process.kill()
+        process.wait()
