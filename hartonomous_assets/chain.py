@@ -23,6 +23,7 @@ from hartonomous_assets.projection_model import materialize_if_new
 from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_succeed_later
 from hartonomous_assets.stage_log import describe_error, log_failure, log_started, log_step
 from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
+from hartonomous_assets.stage_totals import add_to_totals
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
@@ -138,6 +139,7 @@ def chain(
         for hour in context.partition_keys:
             work = Work(hour, context.run.run_id, resources, alone=len(selected) == 1)
             reports = run_stages(work, selected, linger_seconds, ProgressObserver(context, work))
+            add_to_totals(database, selected, reports)
             for stage in selected:
                 report = reports[stage.name]
                 reason = None if report.error is None else describe_error(report.error)

@@ -14,27 +14,32 @@ from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.graph.table_graph import TableGraph
-from hartonomous_resources.resources import database_of, open_database, open_graph
+from hartonomous_resources.resources import Resources, database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
+from hartonomous_service.figures import Waiting, waiting_work
 from hartonomous_service.lineage.queries import WRITE_GRAPH
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
 Outcome = tuple[str, str]
 
+_LONG_SECONDS = 900.0
+"""Work that has waited for so long is told of: nobody may be there to do it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Counts of what needs attention in all tenants; `waiting` are Pending jobs by type, `messages` a sentence each."""
+    """Counts of what needs attention in all tenants; `waiting` are Pending jobs by type, `messages` a sentence each, `oldest` by kind."""
 
     dead_letters: int
     failed_jobs: int
     waiting: Mapping[str, int]
     clock: Outcome
     messages: Sequence[str]
+    oldest: Mapping[str, Waiting]
 
 
 def check_health(settings: Settings) -> dict[str, Any]:
@@ -44,12 +49,17 @@ def check_health(settings: Settings) -> dict[str, Any]:
         _run_check(_database, settings, counted),
         _run_check(_graph, settings, counted),
         _run_check(_text_model, settings),
-        *(_run_check(check, counted) for check in (_queues, _dead_letters, _jobs, _clock)),
+        *(_run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         *(_run_check(check, settings) for check in (_disk, _daemon)),
     ]
     order = (HEALTHY, DEGRADED, UNHEALTHY)
     worst = max((check["status"] for check in checks), key=order.index)
     return {"status": worst, "checks": checks}
+
+
+def require_readable(resources: Resources) -> None:
+    """Ask the database for the least; raises what says that it cannot be read."""
+    query(resources.database, "schema")
 
 
 def _run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def _read_counts(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, lis
     waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
     messages = _stuck_messages(unit_of_work, depths)
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
-    counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages)
+    counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work))
     return counts, faults, f"schema version {migrations}, {waiting}"
 
 
@@ -146,6 +156,22 @@ def _queues(counted: list[_Counts]) -> Outcome:
         return UNHEALTHY, "not known: the database does not answer"
     stuck = counted[0].messages
     return (DEGRADED, "; ".join(stuck)) if stuck else (HEALTHY, "no message was received in vain")
+
+
+def _oldest_work(counted: list[_Counts]) -> Outcome:
+    if not counted:
+        return UNHEALTHY, "not known: the database does not answer"
+    told = [
+        f"{kind}: {each.count:,}, the oldest for {each.seconds:,.0f} s"
+        for kind, each in counted[0].oldest.items()
+        if each.count
+    ]
+    if any(each.seconds > _LONG_SECONDS for each in counted[0].oldest.values()):
+        return (
+            DEGRADED,
+            f"{'; '.join(told)}: see that `hartonomous dev` or the daemon runs, or run `hartonomous ingest`",
+        )
+    return HEALTHY, "; ".join(told) or "nothing waits"
 
 
 def _dead_letters(counted: list[_Counts]) -> Outcome:

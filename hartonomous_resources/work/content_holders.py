@@ -104,6 +104,7 @@ NO_HOLDERS = {
     "Erasure": ("Salt SaltedHash ErasedAt", "a receipt: a salted hash, counts and a time"),
     "KnownTenant": ("", "numbers of tenants"),
     "QueueLease": ("Queue LeaseOwner LeaseUntil", "which process works on a queue"),
+    "StageTotal": ("Stage", "what stages have done, in numbers"),
     "SchemaVersion": ("Name Sha256 AppliedAt Feature", "the journal of migrations"),
     "DialogPool": (
         "Queue Handle OpenedAt ChangeToken",

@@ -16,6 +16,7 @@ from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.http import health_routes, problems, search_routes, source_routes
+from hartonomous_service.http.metrics import Metrics, RequestMetrics
 from hartonomous_service.http.request_ids import RequestIds
 
 _THREADS_A_CORE = 4
@@ -31,12 +32,14 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
         current_default_thread_limiter().total_tokens = _THREADS_A_CORE * usable_cores()
         app.state.resources = open_resources(settings)
         app.state.resources.compute.warm()
+        metrics.watch(app.state.resources)
         try:
             yield
         finally:
             app.state.resources.close()
 
-    middleware = [Middleware(RequestIds)]
+    metrics = Metrics()
+    middleware = [Middleware(RequestIds), Middleware(RequestMetrics, metrics=metrics)]
     if without_keys:  # a page elsewhere could have its name point here
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
     app = FastAPI(
@@ -51,7 +54,7 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
         generate_unique_id_function=_operation_id,
         responses=problems.RESPONSES,
     )
-    app.state.settings, app.state.without_keys = settings, without_keys
+    app.state.settings, app.state.without_keys, app.state.metrics = settings, without_keys, metrics
     problems.add_handlers(app)
     for module in (source_routes, search_routes, health_routes):
         app.include_router(module.router)

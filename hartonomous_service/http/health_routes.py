@@ -1,28 +1,42 @@
-"""Whether the server lives, whether it can work, and what is wrong."""
+"""Whether the server lives, whether it can work, what is wrong; and its metrics."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hartonomous_resources.settings import Settings
-from hartonomous_service.health import UNHEALTHY, check_health
-from hartonomous_service.http.access import Reader
+from hartonomous_service.health import UNHEALTHY, check_health, require_readable
+from hartonomous_service.http.access import Admin, OpenResources, Reader
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/health/live")
 async def live() -> dict[str, str]:
-    """Answer as long as the process does; asks nothing else."""
+    """Answer as long as the process does; ask nothing else."""
     return {"status": "alive"}
+
+
+@router.get("/health/ready")
+def ready(resources: OpenResources) -> dict[str, str]:
+    """Answer 200 when the database can be read, 503 when it cannot: whether requests should come here."""
+    require_readable(resources)
+    return {"status": "ready"}
 
 
 @router.get("/health")
 def health(request: Request, caller: Reader) -> JSONResponse:
-    """Run every check, each with its duration; 503 where one is unhealthy."""
+    """Run every check, each with its duration: 200 for healthy and degraded, 503 where one is unhealthy."""
     settings: Settings = request.app.state.settings
     found: dict[str, Any] = check_health(settings)
     return JSONResponse(found, 503 if found["status"] == UNHEALTHY else 200)
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request, caller: Admin) -> Response:
+    """Return what Prometheus scrapes, of all tenants."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

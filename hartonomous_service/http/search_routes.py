@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from hartonomous_core.vocabulary import Modality
@@ -20,6 +20,7 @@ _MAX_QUESTION = 10_000
 
 @router.get("/search")
 def search(
+    request: Request,
     resources: OpenResources,
     caller: Reader,
     q: Annotated[str, Query(description="What to look for.", max_length=_MAX_QUESTION)],
@@ -37,23 +38,24 @@ def search(
     highlight: Annotated[bool, Query(description="Mark in each result the sentence that answers.")] = True,
 ) -> JSONResponse:
     """Find atoms, and the sources and byte offsets where each occurs."""
-    found = calls.search(
-        resources,
-        q,
-        tenant=caller.tenant,
-        k=k,
-        mode=mode,
-        modality=modality,
-        source_id=source_id,
-        uri_prefix=uri,
-        content_type=content_type,
-        received_since=since,
-        received_until=until,
-        metadata=_read_metadata(metadata or []) or None,
-        context=context,
-        group=group,
-        highlight=highlight,
-    )
+    with request.app.state.metrics.searches.labels(mode).time():
+        found = calls.search(
+            resources,
+            q,
+            tenant=caller.tenant,
+            k=k,
+            mode=mode,
+            modality=modality,
+            source_id=source_id,
+            uri_prefix=uri,
+            content_type=content_type,
+            received_since=since,
+            received_until=until,
+            metadata=_read_metadata(metadata or []) or None,
+            context=context,
+            group=group,
+            highlight=highlight,
+        )
     return JSONResponse(found)
 
 
