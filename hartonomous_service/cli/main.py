@@ -20,7 +20,8 @@ from hartonomous_resources.disk_space import disk_is_full, is_full
 from hartonomous_resources.logs import LOGGER, configure_logging
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_resources.settings_problems import problems_of, remarks_on_settings, usable_settings
-from hartonomous_service.cli import ask, infer, operate, parts, run, sql
+from hartonomous_service.cli import ask, operate, parts, run, sql
+from hartonomous_service.cli import inference_commands as inferences
 from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.cli.remedies import describe_error
@@ -50,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, parts, ask, infer, jobs, operate, sql):
+for module in (run, parts, ask, inferences, jobs, operate, sql):
     module.add_commands(app)
 
 

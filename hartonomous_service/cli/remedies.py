@@ -9,7 +9,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "give_more_time": "give --seconds for more",
     "list_dead_letters": "`hartonomous dead-letters list --all-tenants` shows what is there",
     "list_failed_jobs": "`hartonomous jobs list --status Failed` shows those that did",
-    "list_inferences": "`hartonomous infer list` shows what is recorded",
+    "list_inferences": "`hartonomous inferences list` shows what is recorded",
     "list_jobs": "`hartonomous jobs list` shows what is there",
     "list_sources": "`hartonomous sources list` shows what is there",
     "migrate": "`hartonomous migrate` makes it",

@@ -701,7 +701,7 @@ def test_an_error_is_one_line_that_names_the_input(ingested: Ingested) -> None:
 
 def test_an_argument_that_is_no_text_is_named(home: Home) -> None:
     no_text = os.fsdecode(b"a\xff")
-    commands = [["jobs", "show", no_text], ["infer", "list", "--model", no_text], ["infer", "show", no_text]]
+    commands = [["jobs", "show", no_text], ["inferences", "list", "--model", no_text], ["inferences", "show", no_text]]
 
     for result in home.run_all(*commands, ["--config", no_text, "stats"]):
         failing(result, r"a\xff", "not UTF-8")

@@ -174,7 +174,7 @@ def test_the_chain_brings_to_neo4j_what_plain_cypher_and_every_command_then_find
     hour_with_room(60)
     inference = {"inferenceId": "early", "model": "writer-7b", "inputAtoms": [hash_of(FOG)], "outputTexts": [ANSWER]}
     (tmp_path / "inference.json").write_text(json.dumps(inference))
-    recorded = home.json("infer", "record", "--file", tmp_path / "inference.json")["recorded"]
+    recorded = home.json("inferences", "record", "--file", tmp_path / "inference.json")["recorded"]
     ingest(resources, [folder / "town.txt"])  # the inference is synced before there is what it was given
     joined = "MATCH (:Inference {inferenceId: 'early'})-[:USED_ATOM]->(a) RETURN a.atomHash AS hash"
     before = ask(server, joined)

@@ -23,7 +23,7 @@ READING = {
     "reconstruct 1 -o -": SENTENCE,
     "jobs list": "Completed",
     "dead-letters list": "none",
-    "infer list": "none",
+    "inferences list": "none",
     "migrate --status": "sources",
     "health": "can only be read here",
     "sql SELECT*FROM[Atom]": SENTENCE,

@@ -16,7 +16,7 @@ REPORTS_IT = {"health"}
 """It ends with a document about what is wrong, and not with an error."""
 GIVEN = {
     "ingest": [str(CHECKOUT / "README.md")],
-    "infer record": ["--file", str(CHECKOUT / "tests/end_to_end/inference.json")],
+    "inferences record": ["--file", str(CHECKOUT / "tests/end_to_end/inference.json")],
     "jobs set-status": ["1", "Failed"],
     "places": ["0" * 64],
     "reconstruct": ["1", "-o", "-"],

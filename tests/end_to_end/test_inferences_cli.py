@@ -29,8 +29,8 @@ def hash_of(text: str) -> str:
 
 
 def record(home: Home, text: str, *arguments: str) -> Result:
-    """`infer record` with this text on stdin."""
-    process = home.start("infer", "record", *arguments)
+    """`inferences record` with this text on stdin."""
+    process = home.start("inferences", "record", *arguments)
     assert process.stdin
     process.stdin.write(text.encode())
     return finish(process)
@@ -127,7 +127,7 @@ def test_an_answer_is_embedded_and_found_by_its_meaning(answered: Answered) -> N
 
 def test_inferences_are_listed_and_shown(answered: Answered) -> None:
     listed, shown = answered.home.run_all(
-        ["infer", "list", "--json"], ["infer", "show", answered.found["inferenceId"], "--json"]
+        ["inferences", "list", "--json"], ["inferences", "show", answered.found["inferenceId"], "--json"]
     )
 
     [row] = listed.document["inferences"]
@@ -140,7 +140,7 @@ def test_inferences_are_listed_and_shown(answered: Answered) -> None:
 def test_for_people_the_commands_say_the_same_in_words(answered: Answered) -> None:
     inference = answered.found["inferenceId"]
     listed, shown, other = answered.home.run_all(
-        ["infer", "list"], ["infer", "show", inference], ["infer", "show", inference, "--tenant", "7"]
+        ["inferences", "list"], ["inferences", "show", inference], ["inferences", "show", inference, "--tenant", "7"]
     )
 
     assert "writer-7b" in listed.stdout.decode()
@@ -166,9 +166,9 @@ def test_what_cannot_be_read_at_all_is_one_line_of_error(home: Home, tmp_path: P
     (tmp_path / "latin.json").write_bytes(b'{"model": "caf\xe9"}')
 
     not_text, missing, nothing, no_model = home.run_all(
-        ["infer", "record", "--file", tmp_path / "latin.json"],
-        ["infer", "record", "--file", tmp_path / "missing.json"],
-        ["infer", "record"],
+        ["inferences", "record", "--file", tmp_path / "latin.json"],
+        ["inferences", "record", "--file", tmp_path / "missing.json"],
+        ["inferences", "record"],
         ["search", "x", "--task", "answer"],
     )
 

@@ -26,14 +26,14 @@ from hartonomous_service.errors import Invalid
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the app."""
-    infer = typer.Typer(help="Record what models were given and what they answered.", no_args_is_help=True)
-    infer.command("record")(infer_record)
-    infer.command("list")(infer_list)
-    infer.command("show")(infer_show)
-    app.add_typer(infer, name="infer")
+    inferences = typer.Typer(help="Record what models were given and what they answered.", no_args_is_help=True)
+    inferences.command("record")(inferences_record)
+    inferences.command("list")(inferences_list)
+    inferences.command("show")(inferences_show)
+    app.add_typer(inferences, name="inferences")
 
 
-def infer_record(
+def inferences_record(
     file: Annotated[Path | None, typer.Option("--file", help="Read this file instead of stdin.")] = None,
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
@@ -69,7 +69,7 @@ def _show_recorded(result: Any) -> None:
             out.print(f"      atom {digest}")
 
 
-def infer_list(
+def inferences_list(
     model: Annotated[str | None, typer.Option(help="List only inferences of this model.")] = None,
     limit: LimitOption = 100,
     skip: SkipOption = 0,
@@ -95,9 +95,9 @@ def infer_list(
     print_result(result, as_json, lambda document: print_page("inferences", document, "inferences", columns))
 
 
-def infer_show(
+def inferences_show(
     inference_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of an inference, as `hartonomous infer list` shows it.")
+        str, typer.Argument(metavar="ID", help="Id of an inference, as `hartonomous inferences list` shows it.")
     ],
     tenant: TenantOption = 0,
     as_json: JsonOption = False,
