@@ -46,15 +46,13 @@ def check_health(settings: Settings) -> dict[str, Any]:
     """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all."""
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
-        _run_check(_database, settings, counted),
-        _run_check(_graph, settings, counted),
-        _run_check(_text_model, settings),
-        *(_run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
-        *(_run_check(check, settings) for check in (_disk, _daemon)),
+        run_check(_database, settings, counted),
+        run_check(_graph, settings, counted),
+        run_check(_text_model, settings),
+        *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
+        *(run_check(check, settings) for check in (_disk, _daemon)),
     ]
-    order = (HEALTHY, DEGRADED, UNHEALTHY)
-    worst = max((check["status"] for check in checks), key=order.index)
-    return {"status": worst, "checks": checks}
+    return {"status": worst_of(checks), "checks": checks}
 
 
 def require_readable(resources: Resources) -> None:
@@ -62,7 +60,13 @@ def require_readable(resources: Resources) -> None:
     query(resources.database, "schema")
 
 
-def _run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
+def worst_of(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Return the worst status of checks."""
+    return max((str(check["status"]) for check in checks), key=(HEALTHY, DEGRADED, UNHEALTHY).index)
+
+
+def run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
+    """Run one check; returns {"name", "status", "detail", "durationMs"}. The name is the function's, what it raises its detail."""
     started = time.perf_counter()
     try:
         status, detail = check(*given)
@@ -70,7 +74,12 @@ def _run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
         status, detail = UNHEALTHY, f"{type(error).__name__}: {error}"
     detail = without_credentials(detail)
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    return {"name": check.__name__.strip("_"), "status": status, "detail": detail, "durationMs": milliseconds}
+    return {
+        "name": check.__name__.removeprefix("check_").strip("_"),
+        "status": status,
+        "detail": detail,
+        "durationMs": milliseconds,
+    }
 
 
 def _database(settings: Settings, counted: list[_Counts]) -> Outcome:

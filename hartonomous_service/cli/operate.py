@@ -1,4 +1,4 @@
-"""Commands for operators: stats, dead-letters, health, config, migrate."""
+"""Commands for operators: stats, dead-letters, health, doctor, config, migrate."""
 
 from typing import Annotated, Any
 
@@ -38,6 +38,7 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(config, name="config")
     app.command()(stats)
     app.command()(health)
+    app.command()(doctor)
     app.command()(migrate)
 
 
@@ -142,6 +143,26 @@ def health(as_json: JsonOption = False) -> None:
         print_table(
             "checks", document["checks"], {"name": "check", "status": "status", "durationMs": "ms", "detail": "detail"}
         )
+
+    print_result(result, as_json, show)
+    if result["status"] == UNHEALTHY:
+        raise typer.Exit(1)
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check this installation from top to bottom: what health looks at, and what it stands on."""
+    from hartonomous_service.doctor import check_installation
+    from hartonomous_service.health import UNHEALTHY
+
+    result = check_installation()
+
+    def show(document: Any) -> None:
+        out.print(document["status"])
+        columns = {"name": "check", "status": "status", "durationMs": "ms", "detail": "detail"}
+        print_table("checks", document["checks"], columns)
+        for check in document["checks"]:
+            if check["remedy"]:
+                out.print(f"{check['name']}: {printable(check['remedy'])}")
 
     print_result(result, as_json, show)
     if result["status"] == UNHEALTHY:
