@@ -2,11 +2,13 @@
 
 import hashlib
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from hartonomous_core.messages import IngestionRequest
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _CLAIMED = "claimed:"
 """Prefix of a file's name that a sender gave to other bytes than that file's."""
 
@@ -20,20 +22,31 @@ def local_path(uri: str) -> Path:
 
     Raises UnreadableSource for any other scheme and for relative paths.
     """
+    return Path(parse_local_path(uri, type(PurePath())))
+
+
+def parse_local_path(uri: str, system: type[PurePath]) -> PurePath:
+    """Return what `local_path` returns, on the system whose paths these are: PurePosixPath or PureWindowsPath."""
+    is_windows = system is PureWindowsPath
     if uri[:5].lower() == "file:":
         parts = urlsplit(uri)
         if parts.netloc.lower() not in ("", "localhost"):
             host = parts.netloc.rpartition("@")[2]  # without user and password
             raise UnreadableSource(f"{uri}: names the host {host!r}; only local files can be read")
-        path = Path(os.fsdecode(unquote_to_bytes(parts.path)))
+        text = os.fsdecode(unquote_to_bytes(parts.path))
+        path = system(text[1:] if is_windows and _DRIVE.match(text, 1) else text)  # /C:/a.txt
+    elif is_windows and _DRIVE.match(uri):
+        path = system(uri)
     elif "://" in uri.split("/", 1)[0] + "//" and not uri.startswith("/"):
         raise UnreadableSource(f"{uri}: only local files can be read; use file:///… or an absolute path")
     else:
-        path = Path(uri)
+        path = system(uri)
     if not path.is_absolute():
         raise UnreadableSource(f"{uri}: not an absolute path; a message must name one")
+    if is_windows and path.drive.startswith("\\\\"):
+        raise UnreadableSource(f"{uri}: lies on a share; only local files can be read")
     # POSIX gives two leading slashes no meaning here.
-    return Path("/", *path.parts[1:]) if path.anchor == "//" else path
+    return system("/", *path.parts[1:]) if path.anchor == "//" else path
 
 
 def real_path(uri: str) -> Path:
