@@ -11,9 +11,11 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.processes import this_process
+from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.giving_up import dead_letter_job
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.queue_leases import claim_queue
+from hartonomous_service.clock_check import find_work_after_now
 from tests.backends import Store
 from tests.builders import HOUR, claim_sources, dead_letters, write
 from tests.processes import in_processes, start_and_kill
@@ -242,6 +244,17 @@ def test_claims_of_a_killed_process_are_free_at_once_and_those_of_the_living_are
     with database.unit_of_work() as unit_of_work:
         (source,) = claim_sources(unit_of_work, "next")
     assert source["attemptCount"] == 2
+
+
+def test_what_a_killed_process_had_claimed_is_no_fault_of_the_clock(store: Store, database: Database) -> None:
+    write(database, "a", "b")
+    start_and_kill(claim_and_hang, store)
+    settings = Settings(lease_seconds=3600)  # of the claim itself
+    assert find_work_after_now(database, settings) is None, "a claim that holds"
+
+    assert release_dead_claims(database) == 1
+
+    assert find_work_after_now(database, settings) is None
 
 
 def test_claims_of_another_host_are_left_to_their_lease(one_job: Database) -> None:
