@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -47,8 +47,12 @@ _SETTINGS = Settings()
 _WORTH_OVERLAPPING = 48
 """A batch of fewer texts is computed in a moment: nothing else is done meanwhile."""
 
-_TEXTS_AT_ONCE = 4096
-"""Texts of one call of the model, however large a batch is: who stops waits for the end of a call, not of a batch."""
+_FIRST_BATCH = 64
+_BATCH_SECONDS = 1.0
+"""What a batch should take the model: whoever stops loses no more than the batch in flight."""
+
+_CHARACTERS_AT_ONCE = 24_000
+"""Of the texts of one call of the model, half a second of two cores, however large a batch is: who stops waits for the end of a call."""
 
 _RENEWED_AFTER = 1 / 3
 """The part of a lease after which it is renewed."""
@@ -75,6 +79,7 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
     begun: deque[_Begun] = deque()
     leased_at = 0.0  # when the lease of what is begun began
     stopped = threading.Event()
+    pace = _Pace(settings.embedding_batch_size)
     with ThreadPoolExecutor(1, "embedding") as thread:
         try:
             while True:
@@ -87,11 +92,11 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                     if models is None:
                         models = _load_models(work)
                     done["dead-lettered"] += give_up_exhausted(work, GENERATE_EMBEDDING)
-                    size = settings.embedding_batch_size
+                    size = pace.batch_size
                     jobs = claim(work, GENERATE_EMBEDDING, size, models, tried_before=not begun)
                     if jobs:
                         leased_at = time.monotonic()
-                        begin = partial(_begin, work, models, thread, stopped, jobs)
+                        begin = partial(_begin, work, models, thread, stopped, pace, jobs)
                         if batch := attempt(work, GENERATE_EMBEDDING, jobs, begin):
                             begun.append(batch)
                         else:
@@ -106,6 +111,19 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
             thread.shutdown(wait=False, cancel_futures=True)
             if begun:
                 release(work, _jobs_of(begun))
+
+
+class _Pace:
+    """How many texts the model embeds in about a second, up to as many as the settings claim at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.batch_size = min(_FIRST_BATCH, most)
+
+    def note(self, texts: int, seconds: float) -> None:
+        """Let the next batch be as large as one should have been that took so long."""
+        worth_it = max(_WORTH_OVERLAPPING, int(texts * _BATCH_SECONDS / max(seconds, 1e-6)))
+        self.batch_size = min(worth_it, self._most)
 
 
 def _load_models(work: Work) -> dict[int, ModelIdentity]:
@@ -136,6 +154,7 @@ def _begin(
     models: Mapping[int, ModelIdentity],
     thread: ThreadPoolExecutor,
     stopped: threading.Event,
+    pace: _Pace,
     jobs: Sequence[ClaimedJob],
 ) -> _Begun:
     """Read the atoms of jobs, and have the thread embed them until it is stopped."""
@@ -156,20 +175,34 @@ def _begin(
     texts = {i: [atom["text"] or "" for atom in of_model] for i, of_model in by_fate.atoms_by_model.items()}
 
     def embed() -> dict[int, Embeddings]:
-        return {i: _embed(work.resources.compute, models[i], of_model, stopped) for i, of_model in texts.items()}
+        started = time.monotonic()
+        vectors = {i: _embed(work.resources.compute, models[i], of_model, stopped) for i, of_model in texts.items()}
+        pace.note(sum(map(len, texts.values())), time.monotonic() - started)
+        return vectors
 
     return _Begun(jobs, atoms, models, by_fate, thread.submit(embed))
 
 
 def _embed(compute: Compute, model: ModelIdentity, texts: Sequence[str], stopped: threading.Event) -> Embeddings:
     parts = []
-    for first in range(0, len(texts), _TEXTS_AT_ONCE):
+    for some in _slices(texts):
         if stopped.is_set():
             raise CancelledError  # nobody waits for it
-        parts.append(compute.embed(model, texts[first : first + _TEXTS_AT_ONCE]))
+        parts.append(compute.embed(model, some))
     return Embeddings(
         np.concatenate([part.vectors for part in parts]), np.concatenate([part.window_counts for part in parts])
     )
+
+
+def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut texts into parts of so many characters that a call of the model is short; a text that is longer is a part of its own."""
+    first = characters = 0
+    for at, text in enumerate(texts):
+        if at > first and characters + len(text) > _CHARACTERS_AT_ONCE:
+            yield texts[first:at]
+            first, characters = at, 0
+        characters += len(text)
+    yield texts[first:]
 
 
 def _finish(work: Work, batch: _Begun) -> dict[str, int]:

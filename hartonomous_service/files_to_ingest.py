@@ -9,7 +9,7 @@ from pathlib import Path
 from hartonomous_resources.settings import Settings
 
 _OF_A_HOME = re.compile(
-    r"(hartonomous|graph)\.db(-wal|-shm|-journal)?|blobs|dagster|first_hours|dev\.(lock|process|session)"
+    r"(hartonomous|graph)\.db(-wal|-shm|-journal)?|blobs|compiled|dagster|first_hours|vectors|dev\.(lock|process|session)"
 )
 
 

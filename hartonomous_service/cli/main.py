@@ -92,6 +92,8 @@ def main() -> None:
         _fail(f"setting {variable_of(field)}: {problem}; `hartonomous config show` lists what can be set", error)
     except UnicodeEncodeError as error:  # bytes of the command line that are no text reach us as half surrogate pairs
         _fail(f"{error.object}: not UTF-8", error)
+    except KeyboardInterrupt as interruption:
+        _fail("interrupted", interruption)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         sys.exit(1)
@@ -135,7 +137,7 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt  # SIGTERM ends a command as Ctrl-C does: claims are released, nothing is half done
 
 
-def _fail(message: str, error: Exception) -> NoReturn:
+def _fail(message: str, error: BaseException) -> NoReturn:
     if os.environ.get("HARTONOMOUS_DEBUG"):
         raise error
     err.print(f"error: {printable(without_credentials(message))}", soft_wrap=True)

@@ -107,7 +107,7 @@ def test_a_batch_that_takes_longer_than_its_lease_is_not_claimed_again(
 def test_a_large_batch_is_computed_in_several_calls(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch, client: Any
 ) -> None:
-    monkeypatch.setattr(embeddings, "_TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(embeddings, "_CHARACTERS_AT_ONCE", len("text 1, text 2"))
     steps = begin(*(f"text {n}" for n in range(5)), embedding_batch_size=50)
     compute.let.release(3)
 
@@ -119,7 +119,7 @@ def test_a_large_batch_is_computed_in_several_calls(
 def test_a_stop_waits_for_one_call_of_the_model_and_not_for_a_batch(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch, client: Any
 ) -> None:
-    monkeypatch.setattr(embeddings, "_TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(embeddings, "_CHARACTERS_AT_ONCE", len("text 1, text 2"))
     steps = begin(*(f"text {n}" for n in range(6)), embedding_batch_size=6)
     monkeypatch.setattr(embeddings, "_WORTH_OVERLAPPING", 6)
     next(steps)
@@ -131,6 +131,27 @@ def test_a_stop_waits_for_one_call_of_the_model_and_not_for_a_batch(
 
     assert len(compute.texts) == 2
     assert jobs(client) == [("Pending", 0, None)] * 6
+
+
+def test_a_batch_is_as_large_as_takes_about_a_second(
+    begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "_FIRST_BATCH", 10)
+    monkeypatch.setattr(embeddings, "_WORTH_OVERLAPPING", 2)
+    steps = begin(*(f"text {n}" for n in range(100)), embedding_batch_size=40)
+    next(steps)
+    monkeypatch.setattr(embeddings, "_BATCH_SECONDS", 0.0)  # as if it had taken for ever
+    compute.let.release(2)
+    claimed = [next(steps).counts["embedded"] for _ in range(2)]
+    monkeypatch.setattr(embeddings, "_BATCH_SECONDS", 1e9)
+    compute.let.release(100)
+
+    claimed += [next(steps).counts["embedded"] for _ in range(4)]
+
+    assert claimed[:1] == [10]
+    assert 2 in claimed
+    assert max(claimed) == 40, "never more than the settings say"
+    steps.close()
 
 
 def test_a_batch_that_fails_counts_for_its_own_jobs_alone(

@@ -206,7 +206,8 @@ def test_names_that_are_no_text_or_have_a_line_end_are_met(folder: Path) -> None
 def make_home(path: Path) -> Path:
     (path / "dagster" / "storage").mkdir(parents=True)
     (path / "blobs" / "0").mkdir(parents=True)
-    (path / "first_hours").mkdir()
+    for name in ("compiled", "first_hours", "vectors"):
+        (path / name).mkdir()
     for name in (
         "hartonomous.db",
         "hartonomous.db-wal",
@@ -215,7 +216,9 @@ def make_home(path: Path) -> Path:
         "dev.lock",
         "dagster/a",
         "blobs/0/b",
+        "compiled/vnni.code",
         "first_hours/c",
+        "vectors/d",
     ):
         (path / name).write_text("ours")
     return path
