@@ -4,7 +4,9 @@ A file is not copied: the message is a claim check, and the atoms stage reads it
 stored is what it read. Inline bytes lie in the blob store until they are atomized.
 """
 
+import errno
 import json
+import os
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -19,7 +21,7 @@ from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.database.protocol import Message, UnitOfWork
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.source_files import ForbiddenSource, open_source_file
+from hartonomous_resources.source_files import MACHINE_ERRORS, ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, real_path, source_uri_of
 from hartonomous_resources.work.landing import insert_landed_source
 
@@ -93,8 +95,13 @@ def _look_at(
     granted = unit_of_work.query("path_grant", message_id=message.message_id)
     uri = granted[0]["uri"] if granted else None
     with open_source_file(request.uri, resources.settings, uri, path) as file:
-        head = file.read(HEAD_BYTES)
-        return file.seek(0, 2), sniff(head, source_uri)
+        try:
+            head = file.read(HEAD_BYTES)
+        except OSError as error:
+            if error.errno in MACHINE_ERRORS or error.errno == errno.EIO:
+                raise
+            raise UnreadableSource(f"{request.uri}: cannot be read: {error.strerror}") from error
+        return os.fstat(file.fileno()).st_size, sniff(head, source_uri)  # a file of /proc has no end to seek
 
 
 STAGE = Stage(

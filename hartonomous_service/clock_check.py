@@ -24,6 +24,6 @@ def find_work_after_now(database: Database, settings: Settings) -> str | None:
     if later := hours_to_come_with_work(database, settings, now_hour):
         return f"work waits in the hour {later[0]} (UTC), and this machine's clock says {now_hour}: set the clock right, or wait"
     lease = query(database, "latest_lease")[0]["leaseUntil"]
-    if lease is not None and lease > timestamp(longest):  # as text, as claims are compared: one that was ended holds until ''
+    if lease is not None and lease > timestamp(longest):  # as text, as claims are compared: one that was ended says ""
         return f"a claim holds until {lease}, longer than any made now: the clock was set back since; the work is free then"
     return None

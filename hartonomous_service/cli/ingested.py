@@ -51,7 +51,7 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
     for item in result["leftOut"]:
         out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:
-        err.print(f"failed: {printable(item['error'])}", soft_wrap=True)
+        err.print(f"failed: {printable(_failure(item))}", soft_wrap=True)
     for row in odd:
         if row["note"]:
             err.print(f"not searchable: {cell_text(row['path'])}: {row['note']}", soft_wrap=True)
@@ -61,6 +61,13 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         print_table("files", [*odd, *shown], _FILE)
     if len(shown) < len(fine):
         out.print(f"… and {len(fine) - len(shown):,} more as they should be; `hartonomous sources list` shows them")
+
+
+def _failure(item: Mapping[str, Any]) -> str:
+    """Return the path of a file that failed, and why."""
+    path, error = local_path(item["sourceUri"]), str(item["error"]).removeprefix(f"{item['sourceUri']}: ")
+    named = error.startswith((f"{path}: ", f"{os.path.relpath(path)}: "))
+    return error if named else f"{path}: {error}"
 
 
 def _row(source: Mapping[str, Any], base: Path) -> dict[str, Any]:

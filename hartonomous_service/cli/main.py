@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 
 class _Commands(TyperGroup):
-    """Says in plain words what is wrong with an option: typer says it in pydantic's."""
+    """Says in plain words what is wrong with an option, where typer says it in pydantic's, and that a command was interrupted."""
 
     def invoke(self, ctx: Any) -> Any:  # a Context of the click that typer has inside, which has no public name
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as interruption:  # click would say nothing
+            raise ServiceError("interrupted") from interruption
         except typer.BadParameter as error:
             error.message = plain_words(error.message)
             raise

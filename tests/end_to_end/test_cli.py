@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -758,3 +760,38 @@ def test_a_home_that_is_a_file_is_one_line_that_names_it(home: Home) -> None:
 
     for result in home.run_all(["stats"], ["ingest", "."]):
         failing(result, f"HARTONOMOUS_HOME: {home.path} is a file, not a folder")
+
+
+def test_what_proc_holds_is_ingested_and_what_cannot_be_read_is_named(home: Home) -> None:
+    ingested = home.run("ingest", "/proc/cpuinfo", "/proc/self/mem")
+
+    assert ingested.code == 1
+    assert [row[0] for row in home.rows("SELECT SourceUri FROM Source")] == ["file:///proc/cpuinfo"]
+    assert re.search(r"^failed: /proc/\d+/mem: ", ingested.stderr, re.M), ingested.stderr
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from hartonomous_service.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["pydantic", "hartonomous_service.ingest", "dagster"])
+def test_interrupted_while_modules_are_read_a_command_says_so_in_one_line(
+    home: Home, tmp_path: Path, module: str
+) -> None:
+    (tmp_path / "file.txt").write_text("It is interrupted.")
+    program = (sys.executable, "-c", INTERRUPTED.format(module=module))
+
+    result = home.run("ingest", tmp_path / "file.txt", program=program)
+
+    assert result.code == 1
+    assert re.fullmatch(r"error: interrupted.*\n", result.stderr), result.stderr

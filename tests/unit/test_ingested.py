@@ -122,6 +122,18 @@ def test_a_path_outside_of_what_was_given_is_whole(capsys: pytest.CaptureFixture
     ]
 
 
+@pytest.mark.parametrize(
+    "error", ["{uri}: is not a regular file", "{path}: is not a regular file", "is not a regular file"]
+)
+def test_a_file_that_failed_is_named_once_by_its_path(error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = FOLDER / "bad one"
+    failed = {"sourceUri": path.as_uri(), "error": error.format(uri=path.as_uri(), path=path)}
+
+    show_ingested(document(failed=[failed]), FOLDER)
+
+    assert capsys.readouterr().err == f"failed: {path}: is not a regular file\n"
+
+
 def test_nothing_given_is_nothing_ingested(capsys: pytest.CaptureFixture[str]) -> None:
     show_ingested(document(), FOLDER)
 
