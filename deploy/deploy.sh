@@ -13,7 +13,7 @@ say() { printf '== %s\n' "$*"; }
 runs_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
 as_service() { # the user, settings and secrets of the units, for a command of a release
-    local settings=(HARTONOMOUS_HOME="$home" HARTONOMOUS_LOG_FORMAT=text) line
+    local settings=(HARTONOMOUS_HOME="$home" HARTONOMOUS_CODE_SERVER="unix:$root/run/hartonomous/code.sock") line
     if runs_systemd; then
         systemd-run --pipe --wait --quiet --collect --uid="$user" "${env_files[@]/#/--property=EnvironmentFile=}" \
             -p LoadCredential="hartonomous:$etc/secrets" -p 'Environment=HARTONOMOUS_SECRETS_DIR=%d' "${settings[@]/#/--setenv=}" "$@"
@@ -22,8 +22,7 @@ as_service() { # the user, settings and secrets of the units, for a command of a
     while IFS= read -r line; do # a value may hold quotes, which a shell would take away
         [[ $line =~ ^HARTONOMOUS_ ]] && settings+=("$line")
     done < <(cat "${env_files[@]}")
-    settings+=(HARTONOMOUS_HOME="$home" HOME="$home" PATH="$PATH")
-    local run=(env -i "${settings[@]}" "$@")
+    local run=(env -i "${settings[@]}" HOME="$home" PATH="$PATH" "$@")
     [ "$(id -un)" = "$user" ] || run=(setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "${run[@]}")
     (cd "$home" && "${run[@]}")
 }
@@ -84,7 +83,9 @@ activate() {
     say "activate: the link, the units, a restart"
     local next
     next=$(readlink "$prefix/next")
-    [ "$(readlink "$prefix/venv" || true)" = "$next" ] || ln -sfn "$(readlink "$prefix/venv" || echo "$next")" "$prefix/previous"
+    if [ -e "$prefix/venv" ] && [ "$(readlink "$prefix/venv")" != "$next" ]; then
+        ln -sfn "$(readlink "$prefix/venv")" "$prefix/previous"
+    fi
     switch "$next"
 }
 
@@ -102,6 +103,9 @@ switch() { # RELEASE
 
 verify() {
     say "verify: the installation, and the check that the .NET system shipped"
+    if runs_systemd; then # the daemon writes it once the code server answers
+        timeout 120 bash -c "until [ -e '$home/dev.process' ]; do sleep 1; done" || echo "the daemon has not come up within two minutes"
+    fi
     as_service "$prefix/venv/bin/hartonomous" doctor
     as_service "$prefix/venv/bin/hartonomous" sql "SELECT COUNT(*) AS TotalEmbeddings,
        SUM(CASE WHEN SpatialKey IS NOT NULL THEN 1 ELSE 0 END) AS WithSpatial FROM dbo.AtomEmbedding"

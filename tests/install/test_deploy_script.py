@@ -73,6 +73,8 @@ def test_a_release_is_migrated_activated_verified_and_taken_back(root: Path) -> 
     assert (root / "opt/hartonomous/venv").resolve().name == "first"
     assert "TotalEmbeddings" in done.stdout and "nothing was started" in done.stdout
     environment = (root / "environment").read_text().splitlines()
+    assert f"HARTONOMOUS_CODE_SERVER=unix:{root}/run/hartonomous/code.sock" in environment
+    assert not (root / "opt/hartonomous/previous").exists()
     assert 'HARTONOMOUS_ALLOWED_ROOTS=["/srv/inbox"]' in environment and not any(
         line.startswith("OTHER=") for line in environment
     )
