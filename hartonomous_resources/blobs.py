@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 from hartonomous_core.clock import time_ordered_uuid
 
-_READ_BYTES = 256 * 1024
+READ_BYTES = 256 * 1024
 _INCOMING = "incoming"
 
 
@@ -49,6 +49,9 @@ class Blobs(Protocol):
         For a caller that must hold a lock while a blob appears, and cannot hold it as long as a sender sends.
         """
 
+    def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
+        """Begin to store bytes that come piece by piece, whenever their sender sends; nobody waits in between."""
+
     def get(self, key: str) -> bytes:
         """Return the bytes of a key. Raises FileNotFoundError."""
 
@@ -76,7 +79,7 @@ class LocalBlobs:
 
     def put(self, tenant_id: int, content: bytes) -> str:
         key = f"{int(tenant_id)}/{hashlib.sha256(content).hexdigest()}"
-        return key if self._is_there(key) else self.put_stream(tenant_id, io.BytesIO(content))
+        return key if self.is_there(key) else self.put_stream(tenant_id, io.BytesIO(content))
 
     def put_stream(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> str:
         with self.incoming(tenant_id, stream, max_bytes) as incoming:
@@ -85,37 +88,15 @@ class LocalBlobs:
 
     @contextmanager
     def incoming(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> Iterator[IncomingBytes]:
-        digest = hashlib.sha256()
-        byte_length = 0
-        partial = self.root / str(int(tenant_id)) / _INCOMING / f".{time_ordered_uuid()}"
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                while (block := stream.read(_READ_BYTES)) != b"":  # None, of one that does not block, is no end
-                    byte_length += len(block)
-                    if max_bytes is not None and byte_length > max_bytes:
-                        raise TooManyBytes(f"more than {max_bytes:,} bytes")
-                    digest.update(block)
-                    file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
-            key = f"{int(tenant_id)}/{digest.hexdigest()}"
-            yield IncomingBytes(key, byte_length, lambda: self._keep(partial, key))
-        finally:  # on a full disk it is tried again and again
-            partial.unlink(missing_ok=True)
+        with self.receive(tenant_id, max_bytes) as file:
+            while (block := stream.read(READ_BYTES)) != b"":  # None, of one that does not block, is no end
+                file.write(block)
+            yield file.finish()
 
-    def _keep(self, partial: Path, key: str) -> None:
-        if self._is_there(key):
-            return
-        target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.replace(target)
-        if os.name != "nt":  # the name, too, must survive a power cut: a message may be acknowledged for it
-            folder = os.open(target.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+    def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
+        return IncomingFile(self, int(tenant_id), max_bytes)
 
-    def _is_there(self, key: str) -> bool:
+    def is_there(self, key: str) -> bool:
         """Return whether a blob is stored, and make it young again: the sweep must not take it before the row that names it is there."""
         try:
             os.utime(self.path(key))
@@ -150,3 +131,55 @@ class LocalBlobs:
 
     def close(self) -> None:
         """Nothing: every file is closed by the call that opened it."""
+
+
+class IncomingFile:
+    """Bytes on their way into `LocalBlobs`: written as they come, then `finish`; unless they are kept then, they go with `close`."""
+
+    def __init__(self, blobs: LocalBlobs, tenant_id: int, max_bytes: int | None) -> None:
+        self._blobs, self._tenant_id, self._max_bytes = blobs, tenant_id, max_bytes
+        self._digest = hashlib.sha256()
+        self._path = blobs.root / str(tenant_id) / _INCOMING / f".{time_ordered_uuid()}"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("wb")
+        self.byte_length = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, block: bytes) -> None:
+        """Append a block. Raises TooManyBytes."""
+        self.byte_length += len(block)
+        if self._max_bytes is not None and self.byte_length > self._max_bytes:
+            raise TooManyBytes(f"more than {self._max_bytes:,} bytes")
+        self._digest.update(block)
+        self._file.write(block)
+
+    def finish(self) -> IncomingBytes:
+        """Bring all of it to the disk; no more can be written."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        key = f"{self._tenant_id}/{self._digest.hexdigest()}"
+        return IncomingBytes(key, self.byte_length, lambda: self._keep(key))
+
+    def _keep(self, key: str) -> None:
+        if self._blobs.is_there(key):
+            return
+        target = self._blobs.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(target)
+        if os.name != "nt":  # the name, too, must survive a power cut: a message may be acknowledged for it
+            folder = os.open(target.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+
+    def close(self) -> None:
+        """Let go of what was not kept; on a full disk a sender tries again and again."""
+        try:
+            self._file.close()  # flushes, and may fail
+        finally:
+            self._path.unlink(missing_ok=True)

@@ -66,6 +66,8 @@ def _read_path(value: object) -> Path:
 Tenant = Annotated[int, Field(ge=0, le=MAX_TENANT)]
 Id = Annotated[int, Field(ge=-MAX_ID - 1, le=MAX_ID)]
 """Id of a row, as the lists show it."""
+Offset = Annotated[int, Field(ge=0, le=MAX_ID)]
+"""Place of a byte or an atom in a source."""
 PageLength = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Skip = Annotated[int, Field(ge=0, le=MAX_SKIP)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]

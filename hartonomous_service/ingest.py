@@ -12,26 +12,24 @@ from typing import Annotated, Any, BinaryIO
 
 from pydantic import PlainValidator, ValidationError
 
-from hartonomous_core.atomizers import atomizer_for, atomizer_version
-from hartonomous_core.atomizers.charsets import HEAD_BYTES, charset_parameter
-from hartonomous_core.atomizers.content_type import media_type, scan, sniff
-from hartonomous_core.clock import current_hour, time_ordered_uuid, timestamp
-from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest, InvalidMessage, parse_ingestion_request
+from hartonomous_core.atomizers.content_type import scan
+from hartonomous_core.clock import timestamp
+from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest
 from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
-from hartonomous_resources.blobs import IncomingBytes, TooManyBytes
+from hartonomous_resources.blobs import READ_BYTES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.queue_rows import insert_path_grant
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
-from hartonomous_resources.source_uris import UnreadableSource, source_uri_of
-from hartonomous_resources.work.landing import insert_landed_source
+from hartonomous_resources.source_uris import UnreadableSource
 from hartonomous_service.arguments import Id, Name, PathArgument, Tenant, Text, checked
 from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
 from hartonomous_service.files_to_ingest import FilesToIngest
 from hartonomous_service.progress import Progress, Tell, look_at_progress, telling_progress
 from hartonomous_service.source_records import count_atoms, count_not_searchable, is_searchable
+from hartonomous_service.submitting import Submission, build_request, is_by_todays_atomizer, says_the_same
 
 _FILES_PER_BATCH = 500
 
@@ -134,76 +132,20 @@ def submit(
 
     A blocking stream is read to its end, in bounded memory. When this returns, the bytes are on the disk and the source is Landed, for a
     daemon or the next run to finish; with `wait`, it is finished. The name is `source_uri`, else `source:` and `source_id`, else `sha256:`
-    and the hash; the same name again makes a version. An error of the stream is raised, and nothing is stored.
+    and the hash; the same name again makes a version, unless it brings the same bytes: that source is `unchanged`. An error of the
+    stream is raised, and nothing is stored.
 
     Raises Invalid for an argument that a message may not hold, and for more than HARTONOMOUS_MAX_SOURCE_BYTES.
     """
-    request = _build_request(tenant, source_uri, source_id, content_type, metadata)
+    request = build_request(tenant, source_uri, source_id, content_type, metadata)
     stream = io.BytesIO(content) if isinstance(content, bytes) else content
-    message_id = time_ordered_uuid()
-    try:
-        with resources.blobs.incoming(tenant, stream, resources.settings.max_source_bytes) as incoming:
-            uri = source_uri_of(request, incoming.key.partition("/")[2])
-            transact(
-                resources.database,
-                partial(
-                    _insert_source,
-                    resources=resources,
-                    request=request,
-                    uri=uri,
-                    incoming=incoming,
-                    message_id=message_id,
-                ),
-            )
-    except TooManyBytes as error:
-        raise Invalid(f"{error}: raise HARTONOMOUS_MAX_SOURCE_BYTES or split it", argument="content") from error
-    return _complete(resources, _Ingestion([uri], {uri: message_id}), tenant, wait, report)
-
-
-def _build_request(
-    tenant: int,
-    source_uri: str | None,
-    source_id: int | str | None,
-    content_type: str | None,
-    metadata: Mapping[str, object] | None,
-) -> IngestionRequest:
-    """Build the request without its bytes; checked as a message is."""
-    fields = {
-        "tenantId": tenant,
-        "sourceUri": source_uri,
-        "sourceId": source_id,
-        "contentType": content_type,
-        "metadata": dict(metadata or {}),
-        "rawData": "",
-    }
-    try:
-        return parse_ingestion_request(json.dumps(fields).encode())
-    except (InvalidMessage, TypeError, ValueError) as error:
-        raise Invalid(f"the content cannot be submitted so: {error}") from error
-
-
-def _insert_source(
-    unit_of_work: UnitOfWork,
-    resources: Resources,
-    request: IngestionRequest,
-    uri: str,
-    incoming: IncomingBytes,
-    message_id: str,
-) -> None:
-    unit_of_work.query("lock_blobs")
-    incoming.keep()
-    with resources.blobs.path(incoming.key).open("rb") as file:
-        sniffed = sniff(file.read(HEAD_BYTES), uri)
-    insert_landed_source(
-        unit_of_work,
-        request,
-        source_uri=uri,
-        content_type=sniffed,
-        byte_length=incoming.byte_length,
-        blob_key=incoming.key,
-        message_id=message_id,
-        hour=current_hour(),
-    )
+    with Submission(resources, tenant) as submission:
+        while (block := stream.read(READ_BYTES)) != b"":  # None, of one that does not block, is no end
+            submission.write(block)
+        found = submission.land(request)
+    uri = found.source_uri
+    ingestion = _Ingestion([uri], {uri: found.message_id}, set()) if found.message_id else _Ingestion([uri], {}, {uri})
+    return _complete(resources, ingestion, tenant, wait, report)
 
 
 def _complete(resources: Resources, ingestion: _Ingestion, tenant: int, wait: bool, report: Report) -> dict[str, Any]:
@@ -264,13 +206,10 @@ def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dic
 def _is_unchanged(
     resources: Resources, path: Path, uri: str, version: dict[str, Any], content_type: str | None
 ) -> bool:
-    if content_type and media_type(content_type) != media_type(version["contentType"]):
-        return False
-    if charset_parameter(content_type or "") not in (None, charset_parameter(version["contentType"])):
-        return False  # the chain says whether it makes other text of the same bytes
-    atomizer = atomizer_for(version["contentType"], resources.settings.text_unit)
-    if version["atomizerVersion"] != atomizer_version(atomizer):
-        return False
+    if not says_the_same(content_type, version["contentType"]) or not is_by_todays_atomizer(
+        version, resources.settings
+    ):
+        return False  # of another charset, the chain says whether it makes other text of the same bytes
     try:
         if path.stat().st_size != version["byteLength"]:
             return False

@@ -15,11 +15,15 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import REPAIR, disagreements, hours_of, tenants_of
-from hartonomous_resources.work.contents import source_bytes, source_contents
+from hartonomous_resources.work.contents import ordinal_at, source_bytes, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
-from hartonomous_service.arguments import Id, PageLength, PathArgument, Skip, Tenant, checked
+from hartonomous_service.arguments import Id, Offset, PageLength, PathArgument, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.output_files import resolve_output_file
+
+_BLOCK_BYTES = 64 * 1024
+_ROWS_PER_READ = 128
+"""Atoms that are read at once while somebody waits for bytes: some may have 64 KiB each."""
 
 
 @checked
@@ -38,7 +42,7 @@ def list_sources(
             "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit
         )[skip:]
         total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
-        described = [_describe(unit_of_work, row) for row in rows]
+        described = [describe_source(unit_of_work, row) for row in rows]
         return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
 
     return ask(resources.database, read)
@@ -49,19 +53,21 @@ def show_source(resources: Resources, source_id: Id, *, tenant: Tenant | None = 
     """Return one source with its counts. Raises NotFound when the tenant has none of that id."""
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        return _describe(unit_of_work, _find(unit_of_work, source_id, tenant))
+        return describe_source(unit_of_work, find_source(unit_of_work, source_id, tenant))
 
     return ask(resources.database, read)
 
 
-def _find(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
+def find_source(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
+    """Return the row of a source. Raises NotFound when the tenant has none of that id."""
     rows = unit_of_work.query("sources", tenant_id=tenant, source_id=source_id, source_uri=None, status=None, n=1)
     if not rows:
         raise NotFound(f"source {source_id} is not found", remedy="list_sources")
     return rows[0]
 
 
-def _describe(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
+def describe_source(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
+    """Return a source as `show_source` does, given its row."""
     return {
         **row,
         "metadata": json.loads(row["metadata"]),
@@ -93,6 +99,21 @@ def count_atoms(unit_of_work: UnitOfWork, source_ids: list[int]) -> dict[int, di
     return counts
 
 
+def find_atomized(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) -> Row:
+    """Return the row of a source that is Atomized. Raises NotFound when the tenant has none of that id, Conflict for another status."""
+    source = find_source(unit_of_work, source_id, tenant)
+    if source["status"] != "Atomized":
+        reason = f": {source['errorMessage']}" if source["errorMessage"] else ""
+        raise Conflict(f"source {source_id} is {source['status']}{reason}; only an Atomized one can be rebuilt")
+    return source
+
+
+@checked
+def show_atomized(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> Row:
+    """Return the row of a source whose bytes can be rebuilt. Raises NotFound or Conflict."""
+    return ask(resources.database, lambda unit_of_work: find_atomized(unit_of_work, source_id, tenant))
+
+
 @checked
 def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> Iterator[bytes]:
     """Yield the bytes of a source, piece by piece, and check their hash at the end.
@@ -100,10 +121,7 @@ def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 
     Raises NotFound when there is no such source, Conflict when it is not Atomized; at the end, Unavailable when the bytes are not those that
     came in.
     """
-    source = ask(resources.database, lambda unit_of_work: _find(unit_of_work, source_id, tenant))
-    if source["status"] != "Atomized":
-        reason = f": {source['errorMessage']}" if source["errorMessage"] else ""
-        raise Conflict(f"source {source_id} is {source['status']}{reason}; only an Atomized one can be rebuilt")
+    source = ask(resources.database, lambda unit_of_work: find_atomized(unit_of_work, source_id, tenant))
     digest = hashlib.sha256()
     for piece in source_bytes(resources.database, resources.blobs, source_id):
         digest.update(piece)
@@ -113,6 +131,59 @@ def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 
             f"source {source_id}: rebuilt bytes have SHA-256 {digest.hexdigest()}, {source['contentHash']} came in",
             remedy="verify",
         )
+
+
+@checked
+def reconstruct_range(
+    resources: Resources, source_id: Id, first: Offset = 0, stop: Offset | None = None, *, tenant: Tenant | None = 0
+) -> Iterator[bytes]:
+    """Yield the bytes of a source from offset `first` up to `stop`, exclusive, in blocks of some 64 KiB.
+
+    Every atom is checked by its hash before its bytes are given, and the whole, where all is asked for, before its last block is: who has
+    all bytes has the right ones.
+
+    Raises NotFound, Conflict, Invalid for a range that the source does not have, and Unavailable for bytes that are not those that came in.
+    """
+    source = ask(resources.database, lambda unit_of_work: find_atomized(unit_of_work, source_id, tenant))
+    length = source["byteLength"]
+    stop = length if stop is None else stop
+    if not first <= stop <= length:
+        raise Invalid(f"it has {length:,} bytes", argument="stop")
+    digest, position, block = hashlib.sha256(), first, bytearray()
+    for piece in _verified_pieces(resources, source_id, first) if stop > first else ():
+        piece = piece[: stop - position]
+        digest.update(piece)
+        position += len(piece)
+        block += piece
+        if position == stop:
+            break
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    is_whole = first == 0 and stop == length
+    if position != stop or (is_whole and digest.hexdigest() != source["contentHash"]):
+        raise Unavailable(f"source {source_id}: its atoms do not give the bytes that came in", remedy="verify")
+    yield bytes(block)
+
+
+def _verified_pieces(resources: Resources, source_id: int, first: int) -> Iterator[bytes]:
+    """Yield the bytes of a source from an offset on, atom by atom, each checked by its hash and its place."""
+    at = ordinal_at(resources.database, source_id, first)
+    contents = source_contents(
+        resources.database, resources.blobs, source_id, from_ordinal=at, rows_per_read=_ROWS_PER_READ
+    )
+    expected = None
+    try:
+        for row, content in contents:
+            offset, piece = row["byteOffset"] or 0, content + (row["suffix"] or b"")
+            if hashlib.sha256(content).digest() != row["contentHash"] or expected not in (None, offset):
+                raise Unavailable(f"source {source_id}: the atom at byte {offset} is damaged", remedy="verify")
+            expected = offset + len(piece)
+            if expected <= first:
+                raise Unavailable(f"source {source_id}: byte {first} is in no atom", remedy="verify")
+            yield piece[max(0, first - offset) :]
+    except FileNotFoundError as error:
+        raise Unavailable(f"source {source_id}: a blob is missing", remedy="verify") from error
 
 
 @checked
@@ -153,7 +224,7 @@ def verify_sources(
 
     def choose(unit_of_work: UnitOfWork) -> list[Row]:
         if source_id is not None:
-            return [_find(unit_of_work, source_id, tenant)]
+            return [find_source(unit_of_work, source_id, tenant)]
         return unit_of_work.query("sources", tenant_id=tenant, source_id=None, source_uri=None, status="Atomized", n=-1)
 
     sources = ask(resources.database, choose)

@@ -68,6 +68,9 @@ HOLDERS = (
     Holder("PathGrant", "Uri", ("statement delete_path_grant",)),
     Holder("QueueMessage", "Body, OrderingKey, LastError", ("statement delete_messages",)),
     Holder("DeadLetter", "Body, OrderingKey, Reason", ("statement delete_dead_letter", "statement forget_landed_copy")),
+    Holder(
+        "HttpRequest", "Answer: a source as it was told of", ("statement prune_http_requests",), "it stays for a day"
+    ),
     Holder("Inference", "Task, Metadata, Model", lacks="nothing deletes an inference"),
     Holder("InferenceAtom", "hashes of atoms", lacks="nothing deletes an inference"),
     Holder("GraphName", "ids of runs; what inferences call a model", lacks="its numbers stay, as inferences do"),
@@ -76,6 +79,14 @@ HOLDERS = (
         "incoming blobs",
         "what a killed sender had sent",
         ("call hartonomous_resources.blobs:LocalBlobs.delete_partial",),
+    ),
+    Holder(
+        "unfinished uploads",
+        "what came of them",
+        (
+            "call hartonomous_resources.partial_uploads:PartialUploads.remove",
+            "call hartonomous_resources.blobs:LocalBlobs.delete_partial",
+        ),
     ),
     Holder(
         "files of SQLite",

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from hartonomous_core.vocabulary import Role
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import SOURCE_CONTENTS, AtomContent
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.transactions import ask, query
 
 _ROWS_PER_READ = 512
 
@@ -29,20 +29,45 @@ def read_content(row: AtomContent, blobs: Blobs) -> bytes:
 
 
 def source_contents(
-    database: Database, blobs: Blobs, source_id: int, role: Role = "content"
+    database: Database,
+    blobs: Blobs,
+    source_id: int,
+    role: Role = "content",
+    *,
+    from_ordinal: int = 0,
+    rows_per_read: int = _ROWS_PER_READ,
 ) -> Iterator[tuple[AtomContent, bytes]]:
     """Yield each occurrence of that role in a source in order, with the atom's bytes; of content, the row's `suffix` follows them in the source.
 
     Read in blocks of rows, so memory is bounded by the largest atoms and not by the source.
     """
-    ordinal = 0
+    ordinal = from_ordinal
     while True:
-        rows = query(database, SOURCE_CONTENTS, source_id=source_id, role=role, from_ordinal=ordinal, n=_ROWS_PER_READ)
+        rows = query(database, SOURCE_CONTENTS, source_id=source_id, role=role, from_ordinal=ordinal, n=rows_per_read)
         for row in rows:
             yield row, read_content(row, blobs)
-        if len(rows) < _ROWS_PER_READ:
+        if len(rows) < rows_per_read:
             return
         ordinal = rows[-1]["ordinal"] + 1
+
+
+def ordinal_at(database: Database, source_id: int, byte_offset: int) -> int:
+    """Return the ordinal of the atom in which a byte of a source lies, or behind which as its suffix: some forty rows are read of a million."""
+
+    def search(unit_of_work: UnitOfWork) -> int:
+        def begins_later(ordinal: int) -> bool:
+            rows = unit_of_work.query(SOURCE_CONTENTS, source_id=source_id, role="content", from_ordinal=ordinal, n=1)
+            return not rows or (rows[0]["byteOffset"] or 0) > byte_offset
+
+        low, high = 0, 1
+        while not begins_later(high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if begins_later(middle) else (middle, high)
+        return low
+
+    return ask(database, search)
 
 
 def source_bytes(database: Database, blobs: Blobs, source_id: int) -> Iterator[bytes]:

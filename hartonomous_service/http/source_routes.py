@@ -1,34 +1,108 @@
-"""Sources: those that are there, one by one and in pages."""
+"""Sources: those that are there, one by one and in pages; their bytes and atoms."""
 
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Header, Path, Query
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from hartonomous_core.vocabulary import SourceStatus
+from hartonomous_service import source_pages
 from hartonomous_service import source_records as calls
 from hartonomous_service.arguments import MAX_ID
 from hartonomous_service.http.access import OpenResources, Reader
+from hartonomous_service.http.byte_ranges import is_known, read_range
+from hartonomous_service.http.cursors import read_cursor, write_cursor
+from hartonomous_service.http.source_models import AtomPage, Source, SourcePage
 
 router = APIRouter(prefix="/sources", tags=["sources"])
 
 SourceId = Annotated[int, Path(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=100)]
+
+_BYTES = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/{source_id}")
+@router.get("/{source_id}", responses={200: {"model": Source}})
 def get_source(resources: OpenResources, caller: Reader, source_id: SourceId) -> JSONResponse:
     """Return one source with its counts."""
     return JSONResponse(calls.show_source(resources, source_id, tenant=caller.tenant))
 
 
-@router.get("")
+@router.get("", responses={200: {"model": SourcePage}})
 def list_sources(
     resources: OpenResources,
     caller: Reader,
     status: SourceStatus | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> JSONResponse:
     """List sources, the latest first."""
-    return JSONResponse(calls.list_sources(resources, tenant=caller.tenant, status=status, limit=limit))
+    page = source_pages.page_sources(
+        resources, tenant=caller.tenant, status=status, limit=limit, below=read_cursor(cursor)
+    )
+    return JSONResponse({**page, "next": write_cursor(page["next"])})
+
+
+@router.get("/{source_id}/atoms", responses={200: {"model": AtomPage}})
+def list_source_atoms(
+    resources: OpenResources, caller: Reader, source_id: SourceId, limit: Limit = 100, cursor: Cursor = None
+) -> JSONResponse:
+    """List the atoms of a source in order, with the places of their bytes."""
+    page = source_pages.page_source_atoms(
+        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=read_cursor(cursor) or 0
+    )
+    return JSONResponse({**page, "next": write_cursor(page["next"])})
+
+
+@router.get(
+    "/{source_id}/content",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "All bytes.", **_BYTES},
+        206: {"description": "The bytes of the range.", **_BYTES},
+        304: {"description": "The client has them."},
+        416: {"description": "The range lies behind the end."},
+    },
+)
+def get_content(
+    resources: OpenResources,
+    caller: Reader,
+    source_id: SourceId,
+    byte_range: Annotated[str | None, Header(alias="Range", description="One range, as `bytes=0-499`.")] = None,
+    if_range: Annotated[str | None, Header(alias="If-Range")] = None,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
+) -> Response:
+    """Return the bytes of a source, each atom checked by its hash on the way; where one is wrong the connection breaks off."""
+    source = calls.show_atomized(resources, source_id, tenant=caller.tenant)
+    length, etag = source["byteLength"], f'"{source["contentHash"]}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Content-Type": _safe_type(source["contentType"]),
+        "Content-Disposition": _disposition(source["sourceUri"]),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+    }
+    if is_known(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    wanted = read_range(byte_range, if_range, etag, length)
+    first, stop = wanted or (0, length)
+    headers["Content-Length"] = str(stop - first)
+    if wanted:
+        headers["Content-Range"] = f"bytes {first}-{stop - 1}/{length}"
+    blocks = calls.reconstruct_range(resources, source_id, first, stop, tenant=caller.tenant)
+    return StreamingResponse(blocks, 206 if wanted else 200, headers=headers)
+
+
+def _safe_type(content_type: str) -> str:
+    """Return the type that a sender gave, unless a header cannot hold it."""
+    return content_type if content_type.isascii() and content_type.isprintable() else "application/octet-stream"
+
+
+def _disposition(source_uri: str) -> str:
+    name = source_uri.rstrip("/").rpartition("/")[2] or "source"
+    return f"attachment; filename*=UTF-8''{quote(name[-200:], safe='')}"

@@ -114,10 +114,11 @@ def test_no_name_reads_a_file_or_the_bytes_of_another_tenant(home: Resources) ->
 
 
 def test_the_same_bytes_twice_are_one_source_and_other_bytes_a_version(home: Resources) -> None:
-    for content in (b"One.", b"One.", b"Two."):
-        landed(home, content, source_uri="upload:1")
+    for content, is_new in ((b"One.", True), (b"One.", False), (b"Two.", True)):
+        assert landed(home, content, source_uri="upload:1")["unchanged"] is not is_new
     run_stages_of(home)
-    landed(home, b"Two.", source_uri="upload:1")
+    [again] = submit(home, b"Two.", source_uri="upload:1")["sources"]
+    assert (again["status"], again["unchanged"], again["newBytes"]) == ("Atomized", True, 0)
     run_stages_of(home)
 
     assert [(row["status"], row["supersededBy"] is None) for row in all_sources(home)] == [

@@ -25,6 +25,7 @@ HELD = {holder.name for holder in HOLDERS}
 NO_TABLES = {
     "blobs",
     "incoming blobs",
+    "unfinished uploads",
     "files of SQLite",
     "search matrix",
     "queues of Service Broker",

@@ -112,6 +112,14 @@ LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
 WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordinal
 ORDER BY sa.Ordinal LIMIT :n;
 
+-- name: source_atoms_from
+-- A page of what a source holds, in order; `text` is NULL for what is kept as bytes.
+SELECT sa.Ordinal AS ordinal, lower(hex(a.ContentHash)) AS hash, sa.ByteOffset AS byteOffset, sa.ByteLength AS byteLength,
+       a.Subtype AS subtype, a.CanonicalText AS text
+FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId
+WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordinal
+ORDER BY sa.Ordinal LIMIT :n;
+
 -- name: atoms_by_id
 SELECT AtomId AS atomId, TenantId AS tenantId, Modality AS modality, Subtype AS subtype,
        lower(hex(ContentHash)) AS atomHash, CanonicalText AS text, ContentType AS contentType, IngestHour AS ingestHour,

@@ -115,6 +115,29 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:source_id IS NULL OR S
   AND (:source_uri IS NULL OR SourceUri = :source_uri) AND (:status IS NULL OR Status = :status)
 ORDER BY SourceId DESC LIMIT :n;
 
+-- name: sources_below
+-- A page of the sources, the latest first: those below an id; NULL: from the latest on.
+SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
+       ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
+       LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata
+FROM Source
+WHERE SourceId < COALESCE(:below, 9223372036854775807) AND TenantId = :tenant_id AND (:status IS NULL OR Status = :status)
+ORDER BY SourceId DESC LIMIT :n;
+
+-- name: latest_version
+-- The last version of a uri that was not given up. Its bytes are told by their hash, or by that of the copy that was landed.
+SELECT SourceId AS sourceId, Status AS status, ContentType AS contentType, AtomizerVersion AS atomizerVersion,
+       lower(hex(ContentHash)) AS contentHash, BlobKey AS blobKey
+FROM Source
+WHERE TenantId = :tenant_id AND SourceUri = :source_uri AND Status IN ('Landed', 'Atomizing', 'Atomized')
+ORDER BY Version DESC LIMIT 1;
+
+-- name: atomized_source_with_hash
+SELECT SourceId AS sourceId, ByteLength AS byteLength FROM Source
+WHERE ContentHash = :content_hash AND TenantId = :tenant_id AND Status = 'Atomized'
+ORDER BY SourceId DESC LIMIT 1;
+
 -- name: source_count
 SELECT COUNT(*) AS n FROM Source
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status);

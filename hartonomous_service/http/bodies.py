@@ -1,0 +1,71 @@
+"""Reads the body of a request as it comes. While nothing comes no thread waits, and no more than a block of it is held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import ParamSpec, TypeVar
+
+from anyio.to_thread import run_sync
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from hartonomous_service.errors import Unavailable
+from hartonomous_service.submitting import TooLarge
+
+_BLOCK_BYTES = 256 * 1024
+SILENCE_SECONDS = 60.0
+"""A client that sends nothing for so long has gone, whatever the network says."""
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+async def in_thread(call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """Call what may wait for the store or the disk."""
+    return await run_sync(lambda: call(*args, **kwargs))
+
+
+async def pour(request: Request, write: Callable[[bytes], object]) -> None:
+    """Hand the body to `write`, block by block; it runs in a thread, and no more is read meanwhile.
+
+    Raises what `write` does, and HTTPException: 400 for a client that went away, 408 for one that is silent, 413 for too many bytes.
+    """
+    try:
+        async for block in _blocks(request):
+            await in_thread(write, block)
+    except TooLarge as error:
+        raise HTTPException(413, str(error)) from error
+    except OSError as error:
+        raise Unavailable(f"the server cannot store it: {error.strerror}") from error
+
+
+async def read_small(request: Request, most: int) -> bytes:
+    """Return the whole body. Raises HTTPException 413 for more than `most` bytes."""
+    body = bytearray()
+    async for block in _blocks(request):
+        body += block
+        if len(body) > most:
+            raise HTTPException(413, f"at most {most:,} bytes are read here")
+    return bytes(body)
+
+
+async def _blocks(request: Request) -> AsyncIterator[bytes]:
+    buffer, stream = bytearray(), request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                chunk = await anext(stream, None)
+        except TimeoutError as error:
+            raise HTTPException(408, f"nothing came for {SILENCE_SECONDS:g} seconds") from error
+        except ClientDisconnect as error:
+            raise HTTPException(400, "the client went away in the middle") from error
+        if chunk is None:
+            break
+        buffer += chunk
+        if len(buffer) >= _BLOCK_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
