@@ -15,6 +15,8 @@ from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 KEEP_RUN_DAYS = 7
 JOBS_PER_TRANSACTION = 10_000
 ORPHAN_SECONDS = 24 * 3600.0
+KEEP_ANSWERS_SECONDS = 24 * 3600.0
+"""As long as `hartonomous_service.replays` replays them."""
 _RANGE_TAG = "dagster/asset_partition_range_start"
 
 
@@ -71,11 +73,26 @@ def prune_jobs(
     return deleted
 
 
+@dg.op(description="Delete what was answered to requests over HTTP that came with an Idempotency-Key, after a day.")
+def prune_http_requests(context: dg.OpExecutionContext, database: dg.ResourceParam[Database]) -> int:
+    before = timestamp(-KEEP_ANSWERS_SECONDS)
+
+    def delete_some(unit_of_work: UnitOfWork) -> int:
+        return unit_of_work.execute("prune_http_requests", before=before, n=JOBS_PER_TRANSACTION)
+
+    deleted = 0
+    while some := transact(database, delete_some):
+        deleted += some
+    context.log.info(f"deleted the answers to {deleted} requests over HTTP")
+    return deleted
+
+
 @dg.job(
     name=HOUSEKEEPING_JOB_NAME,
-    description="Prune our superseded runs, old jobs and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.",
+    description="Prune our superseded runs, old jobs, old answers and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.",
 )
 def housekeeping() -> None:
     prune_runs()
     prune_jobs()
+    prune_http_requests()
     sweep_blobs()

@@ -84,6 +84,7 @@ class Submission:
         self._resources, self._tenant = resources, tenant
         self._file = resources.blobs.receive(tenant, resources.settings.max_source_bytes)
         self._incoming: IncomingBytes | None = None
+        self._head = bytearray()
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +98,8 @@ class Submission:
             self._file.write(block)
         except TooManyBytes as error:
             raise TooLarge(error) from error
+        if len(self._head) < HEAD_BYTES:
+            self._head += block[: HEAD_BYTES - len(self._head)]
 
     def finish(self) -> str:
         """Bring the bytes to the disk, after the last of them; returns their SHA-256 in hex."""
@@ -112,7 +115,8 @@ class Submission:
         sha256 = self.finish()
         assert self._incoming is not None  # noqa: S101 - what `finish` makes
         uri = source_uri_of(request, sha256)
-        work = partial(_land, self._resources, request, uri, self._incoming, record)
+        sniffed = sniff(bytes(self._head), uri)
+        work = partial(_land, self._resources, request, uri, sniffed, self._incoming, record)
         return transact(self._resources.database, work)
 
     def close(self) -> None:
@@ -124,6 +128,7 @@ def _land(
     resources: Resources,
     request: IngestionRequest,
     uri: str,
+    sniffed: str,
     incoming: IncomingBytes,
     record: Record,
     unit_of_work: UnitOfWork,
@@ -134,9 +139,6 @@ def _land(
         unit_of_work.execute("touch_source", source_id=known.source_id, now=timestamp())
         record(unit_of_work, known)
         return known
-    incoming.keep()
-    with resources.blobs.path(incoming.key).open("rb") as file:
-        sniffed = sniff(file.read(HEAD_BYTES), uri)
     message_id = time_ordered_uuid()
     insert_landed_source(
         unit_of_work,
@@ -151,6 +153,7 @@ def _land(
     [row] = unit_of_work.query("latest_version", tenant_id=request.tenant_id, source_uri=uri)
     submitted = Submitted(row["sourceId"], uri, message_id)
     record(unit_of_work, submitted)
+    incoming.keep()  # last: whatever fails before leaves no blob behind
     return submitted
 
 

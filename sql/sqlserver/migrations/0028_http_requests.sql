@@ -104,7 +104,7 @@ BEGIN
         s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
         s.ErrorMessage AS errorMessage, s.Metadata AS metadata
     FROM dbo.Source AS s
-    WHERE s.SourceId < COALESCE(@below, 9223372036854775807) AND s.TenantId = @tenant_id AND (@status IS NULL OR s.Status = @status)
+    WHERE s.SourceId < COALESCE(@below, CONVERT(bigint, 9223372036854775807)) AND s.TenantId = @tenant_id AND (@status IS NULL OR s.Status = @status)
     ORDER BY s.SourceId DESC
     OPTION (RECOMPILE);
 END;
