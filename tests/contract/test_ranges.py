@@ -85,7 +85,7 @@ def test_wrong_bytes_are_never_all_given(home: Resources, client: Any, damage: s
     source_id = source_of(home, TEXT)
     cursor = client.cursor()
     cursor.execute(
-        "SELECT AtomId FROM SourceAtom WHERE SourceId = ? AND Role = 'content' AND Ordinal = 700", (source_id,)
+        "SELECT AtomId FROM SourceAtom WHERE SourceId = ? AND Role = 'content' AND Ordinal = 100", (source_id,)
     )
     [atom_id] = cursor.fetchone()
     cursor.execute(damage, (atom_id,))
