@@ -1,6 +1,7 @@
 """How much memory a server takes for an upload, and how fast it is: `python -m benchmarks.upload [GIB]`.
 
-Starts `hartonomous serve` on a home of its own, waits until it is idle, the model loaded, sends so many GiB as one body, and samples its memory meanwhile.
+Starts `hartonomous serve` on a home of its own, waits until it is idle, the model loaded, sends so many GiB as one body, and samples its
+memory meanwhile.
 """
 
 import http.client
