@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import ParamSpec, TypeVar
 
@@ -17,6 +18,9 @@ from hartonomous_service.submitting import TooLarge
 _BLOCK_BYTES = 256 * 1024
 SILENCE_SECONDS = 60.0
 """A client that sends nothing for so long has gone, whatever the network says."""
+
+_SLOW_SECONDS = 15.0
+"""After so long what came is handed on, however little: a claim of the request is renewed then, and an upload in pieces keeps it."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -52,20 +56,27 @@ async def read_small(request: Request, most: int) -> bytes:
 
 
 async def _blocks(request: Request) -> AsyncIterator[bytes]:
-    buffer, stream = bytearray(), request.stream()
+    """Yield what comes, in blocks: fewer bytes of a slow client, and of one that vanishes, before that is raised."""
+    buffer, stream, yielded_at = bytearray(), request.stream(), time.monotonic()
+    failed: HTTPException | None = None
     while True:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 chunk = await anext(stream, None)
-        except TimeoutError as error:
-            raise HTTPException(408, f"nothing came for {SILENCE_SECONDS:g} seconds") from error
-        except ClientDisconnect as error:
-            raise HTTPException(400, "the client went away in the middle") from error
+        except TimeoutError:
+            failed = HTTPException(408, f"nothing came for {SILENCE_SECONDS:g} seconds")
+            break
+        except ClientDisconnect:
+            failed = HTTPException(400, "the client went away in the middle")
+            break
         if chunk is None:
             break
         buffer += chunk
-        if len(buffer) >= _BLOCK_BYTES:
+        if len(buffer) >= _BLOCK_BYTES or (buffer and time.monotonic() - yielded_at > _SLOW_SECONDS):
             yield bytes(buffer)
             buffer.clear()
+            yielded_at = time.monotonic()
     if buffer:
         yield bytes(buffer)
+    if failed:
+        raise failed

@@ -13,6 +13,7 @@ from hartonomous_service.errors import Conflict, Invalid
 
 _STOP_SECONDS = 30
 """How long requests that were accepted may take to end after SIGTERM."""
+_FILES = 65_536
 
 
 def serve(settings: Settings, host: str, port: int, *, without_keys: bool = False) -> int:
@@ -24,6 +25,7 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
         raise Invalid(
             f"without keys the server is for this machine alone: {host} is no loopback address", argument="host"
         )
+    _allow_many_files()
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
     listener = _listen(host, port)
     import uvicorn
@@ -44,6 +46,19 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _allow_many_files() -> None:
+    """Let the process open as many files as it may: each client is one, and each that sends a source two; 1,024 is what many systems begin with."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(most, _FILES) if most != resource.RLIM_INFINITY else _FILES, most)
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -61,7 +61,14 @@ def test_a_client_that_vanished_is_no_end():
     got = []
     with pytest.raises(HTTPException) as refused:
         run(Sender(b"abc", vanishes=True), got.append)
-    assert (refused.value.status_code, got) == (400, [])
+    assert (refused.value.status_code, got) == (400, [b"abc"])
+
+
+def test_little_of_a_slow_client_is_handed_on_after_a_while(monkeypatch):
+    monkeypatch.setattr(bodies, "_SLOW_SECONDS", -1)
+    got = []
+    run(Sender(b"a", b"b", b"c"), got.append)
+    assert got == [b"a", b"b", b"c"]
 
 
 def test_a_full_disk_is_said():
