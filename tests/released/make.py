@@ -36,6 +36,9 @@ INSERT INTO PathGrant (MessageId, Uri) VALUES ('a message', 'file:///granted.txt
 INSERT INTO QueueLease (Queue, LeaseOwner, LeaseUntil) VALUES ('ProvenanceQueue', 'nobody', '2026-01-01T00:00:00.000Z');
 INSERT INTO AtomDerivation (SourceId, DerivedAtomId, FromAtomId)
   SELECT SourceId, MAX(AtomId), MIN(AtomId) FROM SourceAtom GROUP BY SourceId HAVING COUNT(DISTINCT AtomId) > 1;
+INSERT INTO HttpRequest (TenantId, KeyHash, ClaimId, ClaimedUntil, Fingerprint, StatusCode, Answer, CreatedAt)
+  VALUES (0, zeroblob(32), 'a claim', '2026-01-01T00:02:00.000Z', zeroblob(32), 201, '{"sourceId": 1}', '2026-01-01T00:00:00.000Z');
+INSERT OR IGNORE INTO StageTotal (Stage, Runs, Seconds, Done) VALUES ('sources', 1, 0.5, 1);
 INSERT INTO Erasure (TenantId, Salt, SaltedHash, AtomsErased, AtomsKept, BytesErased, GraphNodesErased, ErasedAt)
   VALUES (0, x'00', x'FF', 3, 1, 100, 4, '2026-01-01T00:00:00.000Z');
 """
