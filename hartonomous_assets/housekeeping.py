@@ -1,10 +1,14 @@
 """Job `housekeeping`: deletes what would otherwise pile up for ever."""
 
-import time
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from hartonomous_assets.chain import STAGES
 from hartonomous_assets.our_runs import HOUSEKEEPING_JOB_NAME, our_runs, process_tags
+from hartonomous_assets.partitions import INGEST_HOUR
+from hartonomous_assets.queues import QUEUES
+from hartonomous_assets.run_history import delete_observations, delete_runs, remember_grid, trim_runs
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, UnitOfWork
@@ -21,27 +25,40 @@ _RANGE_TAG = "dagster/asset_partition_range_start"
 
 
 @dg.op(
-    description="Delete our superseded runs, but keep the latest successful run of each partition, or the grid forgets the hour."
+    description="Delete our superseded runs, but keep the latest successful run of each partition, or the grid forgets the hour. Of "
+    "a kept one that is old, keep what it made."
 )
 def prune_runs(context: dg.OpExecutionContext) -> int:
     instance = context.instance
     instance.add_run_tags(context.run_id, process_tags(context.run_id))
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    before = datetime.now(UTC) - timedelta(days=KEEP_RUN_DAYS)
     kept: set[object] = set()
-    deleted = 0
+    old: list[str] = []
+    superseded: list[str] = []
     for record in our_runs(instance, finished):
         run = record.dagster_run
         of = (run.job_name, run.tags.get("dagster/partition"), run.asset_selection)
         if _RANGE_TAG in run.tags:
             continue  # a backfill of several hours: each of them remembers it
+        is_old = record.create_timestamp < before
         if run.status is dg.DagsterRunStatus.SUCCESS and of not in kept:
             kept.add(of)
-        elif time.time() - record.create_timestamp.timestamp() > KEEP_RUN_DAYS * 86400:
-            instance.compute_log_manager.delete_logs(prefix=[run.run_id])
-            instance.delete_run(run.run_id)
-            deleted += 1
-    context.log.info(f"deleted {deleted} superseded runs older than {KEEP_RUN_DAYS} days")
-    return deleted
+            if is_old:
+                old.append(run.run_id)
+        elif is_old:
+            superseded.append(run.run_id)
+    for run_id in superseded + old:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    delete_runs(instance, superseded)
+    trimmed = trim_runs(instance, old)
+    remember_grid(instance, [stage.spec.key for stage in STAGES], INGEST_HOUR)
+    observed = delete_observations(instance, [queue.key for queue in QUEUES], before)
+    context.log.info(
+        f"deleted {len(superseded)} superseded runs older than {KEEP_RUN_DAYS} days, {trimmed} events of {len(old)} that stay, "
+        f"and {observed} observations of the queues"
+    )
+    return len(superseded)
 
 
 @dg.op(

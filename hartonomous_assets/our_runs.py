@@ -25,6 +25,10 @@ PROCESS_TAG = ".dagster/hartonomous_process"
 _OLD_PROCESS_TAG = "hartonomous/process"
 
 
+_RUNS_PER_PAGE = 1000
+"""Years of hours have more runs than should be in memory at once."""
+
+
 def process_tags(run_id: str) -> dict[str, str]:
     """Return the tags by which a run names the process that it runs in.
 
@@ -42,11 +46,12 @@ def process_of(run: dg.DagsterRun) -> ProcessIdentity | None:
 
 
 def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:
-    """Yield our runs in one of these statuses, job by job, the newest of each first."""
+    """Yield our runs in one of these statuses, job by job, the newest of each first. None of them may be deleted meanwhile."""
     for job_name in (CHAIN_JOB_NAME, HOUSEKEEPING_JOB_NAME, SEARCH_INDEX_JOB_NAME, _ASSET_JOB_NAME):
-        for record in instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=statuses)):
-            if _is_ours(record.dagster_run):
-                yield record
+        filters, cursor = dg.RunsFilter(job_name=job_name, statuses=statuses), None
+        while records := instance.get_run_records(filters, limit=_RUNS_PER_PAGE, cursor=cursor):
+            yield from (record for record in records if _is_ours(record.dagster_run))
+            cursor = records[-1].dagster_run.run_id
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:

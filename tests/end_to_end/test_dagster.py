@@ -390,6 +390,27 @@ def a_run(instance: dg.DagsterInstance, hour: str, status: dg.DagsterRunStatus) 
     return instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=origin)
 
 
+def test_a_tick_asks_dagster_as_often_for_a_day_of_hours_as_for_one(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = [f"2026-11-23-{each:02}:00" for each in range(24)]
+    a_run(instance, hours[7], dg.DagsterRunStatus.STARTED)
+    failed = a_run(instance, hours[9], dg.DagsterRunStatus.STARTED)
+    instance.report_run_failed(failed)
+    asked: list[object] = []
+    get_runs = instance.get_runs
+    monkeypatch.setattr(instance, "get_runs", lambda *given: asked.append(given) or get_runs(*given))
+
+    one = sensors.run_requests(instance, hours[:1], 1)
+    often = len(asked)
+    day = sensors.run_requests(instance, hours, 1)
+
+    assert [each.partition_key for each in one] == hours[:1]
+    assert [each.partition_key for each in day] == [each for each in hours if each not in (hours[7], hours[9])]
+    assert len(asked) == 2 * often
+    assert [each.partition_key for each in sensors.run_requests(instance, hours[7:8], 2)] == hours[7:8]
+
+
 def test_the_sensor_names_hours_that_hold_work_and_are_older_than_its_grid(
     tick: Callable[[], list[str]],
     instance: dg.DagsterInstance,

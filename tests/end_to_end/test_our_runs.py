@@ -19,6 +19,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_home import run_chain
 from tests.cli import CHECKOUT
 from tests.end_to_end.test_dagster import hour, instance, put, run_subset
+from tests.end_to_end.test_run_history import results_of_checks
 
 __all__ = ["hour", "instance", "put"]
 
@@ -218,6 +219,7 @@ def test_housekeeping_deletes_superseded_runs_and_keeps_the_latest_success_of_ea
 
     assert keep_house().success
     assert [instance.has_run(run_id) for run_id in (older, newer, failed)] == [False, True, False]
+    assert set(results_of_checks(instance)) == {newer}
     assert instance.get_materialized_partitions(dg.AssetKey("atoms")) == {hour}
 
 
