@@ -73,6 +73,9 @@ class _Best:
 
     def add(self, ids: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
         every = np.hstack([self.scores, scores])
-        best = np.argsort(-every, axis=1, kind="stable")[:, : self._count]
-        self.scores = np.take_along_axis(every, best, axis=1)
-        self.ids = np.take_along_axis(np.hstack([self.ids, np.broadcast_to(ids, scores.shape)]), best, axis=1)
+        every_id = np.hstack([self.ids, np.broadcast_to(ids, scores.shape)])
+        if every.shape[1] > self._count:
+            best = np.argpartition(-every, self._count, axis=1)[:, : self._count]
+            every, every_id = np.take_along_axis(every, best, axis=1), np.take_along_axis(every_id, best, axis=1)
+        order = np.argsort(-every, axis=1)
+        self.scores, self.ids = np.take_along_axis(every, order, axis=1), np.take_along_axis(every_id, order, axis=1)
