@@ -162,7 +162,7 @@ def _between(above: Tenants, beyond: Tenants, end: int) -> Tenants:
     here: dict[int, VectorTenant] = {}
     for tenant_id, row in above.items():
         count = row["vectorCount"] - (beyond[tenant_id]["vectorCount"] if tenant_id in beyond else 0)
-        if count:
+        if count > 0:
             here[tenant_id] = {**row, "vectorCount": count, "lastId": min(row["lastId"], end)}
     return here
 
