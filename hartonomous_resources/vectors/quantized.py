@@ -9,6 +9,8 @@ _STEPS = 127
 _FLOAT_ERROR = 1e-5
 """What sums of float32 can be off, several times over."""
 
+_AT_ONCE = 16_384
+
 
 @dataclass(frozen=True, slots=True)
 class QuantizedRows:
@@ -57,9 +59,14 @@ def highest_scores(rows: QuantizedRows, query: NDArray[np.float32]) -> NDArray[n
     import numkong  # NumPy would take twenty times as long to multiply bytes
 
     question = quantized_question(query)
-    products = np.asarray(numkong.dot(question.components[0], rows.components), dtype=np.float32)
-    scores: NDArray[np.float32] = (
-        products * (rows.scales * question.scales[0]) + rows.errors + rows.norms * question.errors[0]
-    )
+    scores = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), _AT_ONCE):  # what a block needs stays in the cache
+        here = slice(start, start + _AT_ONCE)
+        products = np.asarray(numkong.dot(question.components[0], rows.components[here]), dtype=np.float32)
+        scores[here] = (
+            products * (rows.scales[here] * question.scales[0])
+            + rows.errors[here]
+            + rows.norms[here] * question.errors[0]
+        )
     scores[~np.isfinite(scores)] = np.inf  # of components near the largest number that there is
     return scores

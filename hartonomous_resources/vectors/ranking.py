@@ -35,22 +35,26 @@ def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[Qua
 
     Rounded vectors only say in which order to look. What is found is in the database, and its score is that of the vector there.
     """
+    wanted_ids = few_wanted_ids(unit_of_work, question.tenant_id, question.atom_filter)
+    if wanted_ids is not None:
+        wanted = np.fromiter(wanted_ids, dtype=np.int64, count=len(wanted_ids))
+        parts = [part[np.isin(part.atom_ids, wanted)] for part in parts]
     parts = [part for part in parts if len(part)]
     if not parts:
         return []
-    highest = np.concatenate([highest_scores(part, question.query) for part in parts])
-    embedding_ids = np.concatenate([part.embedding_ids for part in parts])
-    atom_ids = np.concatenate([part.atom_ids for part in parts])
-    wanted_ids = few_wanted_ids(unit_of_work, question.tenant_id, question.atom_filter)
-    if wanted_ids is not None:
-        wanted = np.isin(atom_ids, np.fromiter(wanted_ids, dtype=np.int64, count=len(wanted_ids)))
-        highest, embedding_ids, atom_ids = highest[wanted], embedding_ids[wanted], atom_ids[wanted]
+    scores = [highest_scores(part, question.query) for part in parts]
+    highest = scores[0] if len(scores) == 1 else np.concatenate(scores)
+    ends = np.cumsum([len(part) for part in parts])
     hits: list[Hit] = []
     seen_above, count = np.inf, FIRST_ROWS * question.k
     while True:
         least = _reached_by(highest, count)
-        rows = np.flatnonzero((highest >= least) & (highest < seen_above))
-        hits += score_rows(unit_of_work, question, embedding_ids[rows], atom_ids[rows])
+        rows = np.flatnonzero(highest >= least)
+        rows = rows[highest[rows] < seen_above]
+        of_parts = np.split(rows, np.searchsorted(rows, ends[:-1]))
+        looked_at = [part[of_part - end + len(part)] for part, of_part, end in zip(parts, of_parts, ends, strict=True)]
+        embedding_ids = np.concatenate([part.embedding_ids for part in looked_at])
+        hits += score_rows(unit_of_work, question, embedding_ids, np.concatenate([part.atom_ids for part in looked_at]))
         hits = sorted(hits, key=lambda hit: (-hit.score, hit.atom_id))[: question.k]
         if count >= len(highest) or (len(hits) == question.k and hits[-1].score >= least):
             return hits
