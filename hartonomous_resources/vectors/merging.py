@@ -131,7 +131,7 @@ class Merging:
         for tenant_id, tenant in sorted(part.tenants.items()):
             base, graph, sample = part.bases.get(tenant_id), None, None
             kept: list[NDArray[np.uint64]] = []
-            if self._wants_graph(tenant):
+            if base or self._wants_graph(tenant):
                 graph = Graph.copied(base.graphs[tenant_id].data, dimension) if base else Graph(dimension)
             if graph is not None or tenant["vectorCount"] == largest:
                 sample = Sample(self._unit_of_work, self._now.space, tenant, with_bounds=graph is None)

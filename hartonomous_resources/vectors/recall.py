@@ -14,11 +14,12 @@ from hartonomous_resources.vectors.quantized import QuantizedRows, highest_score
 from hartonomous_resources.vectors.ranking import FIRST_ROWS
 from hartonomous_resources.vectors.segments import Space, StoredGraph
 
-_QUESTIONS = 128
+_QUESTIONS = 256
 _NEAREST = 10
 _SAME_SCORE = 1e-5
-_ENOUGH = (1 + LEAST_RECALL) / 2
-"""The recall at which a graph needs no more breadth: it is measured by stored vectors, and questions are a little harder."""
+_ENOUGH = (2 + LEAST_RECALL) / 3
+"""The recall at which a graph needs no more breadth. Real questions are harder than stored vectors: of 200,000 texts 256 rows found 0.9973 of these
+and 0.995 of those, 128 rows 0.9933 and 0.9913."""
 
 
 class Sample:
