@@ -9,18 +9,20 @@ from typing import Any
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.graph.table_graph import TableGraph
-from hartonomous_resources.resources import Resources, database_of, open_database, open_graph
+from hartonomous_resources.resources import Resources, database_of, open_compute, open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
 from hartonomous_service.figures import Waiting, waiting_work
 from hartonomous_service.lineage.queries import WRITE_GRAPH
+from hartonomous_service.model_check import active_text_models, describe_difference, first_active
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
@@ -48,7 +50,7 @@ def check_health(settings: Settings) -> dict[str, Any]:
     checks = [
         run_check(_database, settings, counted),
         run_check(_graph, settings, counted),
-        run_check(_text_model, settings),
+        run_check(_text_model, settings, counted),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         *(run_check(check, settings) for check in (_disk, _daemon)),
     ]
@@ -148,7 +150,7 @@ def _is_to_be_written(database: Database) -> bool:
     return not waiting and bool(TableGraph(database).counts(None)[0].get("Atom"))
 
 
-def _text_model(settings: Settings) -> Outcome:
+def _text_model(settings: Settings, counted: list[_Counts]) -> Outcome:
     from hartonomous_resources.compute.text_model import text_model_is_ready
 
     found = dict.fromkeys(
@@ -157,7 +159,20 @@ def _text_model(settings: Settings) -> Outcome:
         )
         for precision in settings.text_precisions
     )
-    return (HEALTHY if all(ready for ready, _ in found) else DEGRADED), "; ".join(detail for _, detail in found)
+    detail = "; ".join(detail for _, detail in found)
+    if not all(ready for ready, _ in found):
+        return DEGRADED, detail
+    with closing(open_compute(settings)) as compute:
+        try:
+            models = [model for model in compute.models() if model.modality == "text"]  # the digest of each file, too
+        except ComputeUnavailable as error:
+            return DEGRADED, str(error)
+    if counted:
+        with closing(database_of(settings)) as database:
+            active = ask(database, active_text_models)
+            if active and ask(database, partial(first_active, models=models)) is None:
+                return DEGRADED, describe_difference(models, active)
+    return HEALTHY, detail
 
 
 def _queues(counted: list[_Counts]) -> Outcome:

@@ -27,6 +27,7 @@ from hartonomous_service.arguments import Id, Name, PathArgument, Tenant, Text, 
 from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
 from hartonomous_service.files_to_ingest import FilesToIngest
+from hartonomous_service.model_check import find_other_model
 from hartonomous_service.progress import Progress, Tell, look_at_progress, telling_progress
 from hartonomous_service.source_records import count_atoms, count_not_searchable, is_searchable
 from hartonomous_service.submitting import Submission, build_request, is_by_todays_atomizer, says_the_same
@@ -78,8 +79,9 @@ def ingest(
     Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes"}}; `leftOut` are the program's own files, `notSearchable` counts files kept as bytes. A source
-    that is `unchanged` brought nothing new.
+    "notSearchable": {"sources", "contentTypes"}, "otherModel"}; `leftOut` are the program's own files, `notSearchable` counts files kept as
+    bytes. A source that is `unchanged` brought nothing new; where all are, `otherModel` says so if the vectors here are of another text model
+    than the settings name, for nothing was embedded anew.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -102,7 +104,8 @@ def ingest(
         raise KeyboardInterrupt(f"{reached.done:,} of {reached.files:,} files are done") from interruption
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
     left_out = [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()]
-    return {**found, "failed": unlisted + found["failed"], "leftOut": left_out}
+    other_model = None if ingestion.messages else find_other_model(resources.database, resources.settings)
+    return {**found, "failed": unlisted + found["failed"], "leftOut": left_out, "otherModel": other_model}
 
 
 def _look(resources: Resources, ingestion: _Ingestion) -> Progress:

@@ -52,6 +52,8 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:
         err.print(f"failed: {printable(_failure(item))}", soft_wrap=True)
+    if result.get("otherModel"):
+        err.print(f"not searchable by meaning: {printable(result['otherModel'])}", soft_wrap=True)
     for row in odd:
         if row["note"]:
             err.print(f"not searchable: {cell_text(row['path'])}: {row['note']}", soft_wrap=True)

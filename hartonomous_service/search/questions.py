@@ -1,5 +1,6 @@
 """Embeds the text of a question."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +9,8 @@ from numpy.typing import NDArray
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.models import active_embedding_models
 from hartonomous_service.errors import Conflict, Unavailable
+from hartonomous_service.model_check import active_text_models, describe_difference, first_active
 
 
 class Question(NamedTuple):
@@ -30,20 +31,16 @@ def embed_question(resources: Resources, text: str) -> Question | None:
 
     None before anything was embedded. Loading a model takes seconds: no transaction is open meanwhile.
     """
-    rows = ask(resources.database, active_embedding_models)
-    active = {row["artifactHash"]: row for row in rows if row["modality"] == "text"}
+    active = ask(resources.database, active_text_models)
     if not active:
         return None
     try:
         models = [each for each in resources.compute.models() if each.modality == "text"]
-        loaded = next((each for each in models if each.artifact_hash in active), None)
-        if loaded is None:
-            other = next(iter(active.values()))
-            raise Conflict(
-                f"the settings name the text model {models[0].name} ({models[0].precision}), the embeddings here are by {other['name']} "
-                f"({other['precision']}): set HARTONOMOUS_TEXT_MODEL and HARTONOMOUS_TEXT_PRECISION, or ingest a new file to embed all anew"
-            )
-        vector = resources.compute.embed(loaded, [text]).vectors[0]
-        return Question(active[loaded.artifact_hash]["modelId"], loaded, vector)
+        found = ask(resources.database, partial(first_active, models=models))
+        if found is None:
+            raise Conflict(describe_difference(models, active))
+        model, model_id = found
+        vector = resources.compute.embed(model, [text]).vectors[0]
+        return Question(model_id, model, vector)
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
