@@ -235,7 +235,11 @@ def _read_results(
     queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
     rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
     current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
-    current.update({row["sourceUri"]: row for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES})
+    for row in rows:  # one of another command, of the same bytes, goes away again
+        if row["status"] in UNFINISHED_SOURCE_STATUSES and (
+            row["messageId"] == ingestion.messages.get(row["sourceUri"]) or row["sourceUri"] not in current
+        ):
+            current[row["sourceUri"]] = row
     given_up = {row["sourceUri"]: row["errorMessage"] for row in rows if row["status"] == "DeadLettered"}
     for uri in dict.fromkeys(ingestion.uris):
         if uri in refused:

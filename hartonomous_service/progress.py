@@ -25,7 +25,7 @@ class Progress(NamedTuple):
     done: int
     files: int
     waiting_embeddings: int
-    """Of all sources and tenants: they share the work."""
+    """Of all sources and tenants: they share the work. Those that are being computed wait, too."""
 
 
 Tell = Callable[[Progress], None]
@@ -41,8 +41,8 @@ def look_at_progress(resources: Resources, files: int, message_ids: Sequence[str
 
     def count(unit_of_work: UnitOfWork) -> Progress:
         left = _count_unfinished(unit_of_work, json.dumps(message_ids))
-        waiting = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
-        return Progress(files - left, files, waiting.get(GENERATE_EMBEDDING, 0))
+        waiting = unit_of_work.query("waiting_work", job_types=json.dumps([GENERATE_EMBEDDING]))
+        return Progress(files - left, files, sum(row["n"] for row in waiting if row["kind"] == "jobs"))
 
     return ask(resources.database, count)
 

@@ -73,10 +73,10 @@ def ingest(
 
 
 def _print_progress(progress: Progress) -> None:
-    err.print(
-        f"{progress.done:,} of {progress.files:,} files done, {progress.waiting_embeddings:,} embeddings wait",
-        soft_wrap=True,
-    )
+    if not (progress.files or progress.waiting_embeddings):
+        return  # it is still looking for files
+    files = f"{progress.done:,} of {progress.files:,} files done, " if progress.files else ""
+    err.print(f"{files}{progress.waiting_embeddings:,} embeddings wait", soft_wrap=True)
 
 
 def demo(

@@ -2,11 +2,13 @@
 
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service import ingest as ingest_module
@@ -14,7 +16,7 @@ from hartonomous_service import progress
 from hartonomous_service.cli import run
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.ingest import ingest
-from hartonomous_service.progress import Progress, telling_progress
+from hartonomous_service.progress import Progress, look_at_progress, telling_progress
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +99,40 @@ def test_an_interrupted_command_says_what_is_known(
 
     with pytest.raises(ServiceError, match=f"^{said}"):
         run.ingest([])
+
+
+def test_an_embedding_that_is_computed_waits_too(resources: Resources) -> None:
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    for status in ("Pending", "InProgress", "Failed"):
+        client.execute("INSERT INTO StoredJob (TenantId, AtomId, Status) VALUES (0, NULL, ?)", (status,))
+    client.commit()
+
+    assert look_at_progress(resources, 3, []) == (3, 3, 2)
+
+
+def test_without_files_none_are_said_to_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    run._print_progress(Progress(0, 0, 0))
+    run._print_progress(Progress(0, 0, 7))
+
+    assert capsys.readouterr().err == "7 embeddings wait\n"
+
+
+def test_a_row_of_another_command_is_not_taken_for_the_finished_source(resources: Resources) -> None:
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    for version, message, status in ((1, "ours", "Atomized"), (2, "theirs", "Landed")):
+        client.execute(
+            "INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, MessageId, IngestHour, Status, ReceivedAt, LastSeenAt)"
+            " VALUES (0, 'file:///f', ?, 'text/plain', 1, ?, '2026-11-23-09:00', ?, '2026-11-23T09:00:00.000Z', '2026-11-23T09:00:00.000Z')",
+            (version, message, status),
+        )
+    client.commit()
+
+    def status_of(message: str) -> str:
+        ingestion = ingest_module._Ingestion(["file:///f"], {"file:///f": message})
+        [found], _ = ask(resources.database, partial(ingest_module._read_results, ingestion=ingestion, tenant=0))
+        return str(found["status"])
+
+    assert [status_of("ours"), status_of("theirs")] == ["Atomized", "Landed"]
 
 
 def test_a_line_of_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
