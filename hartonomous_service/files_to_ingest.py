@@ -16,7 +16,8 @@ _OF_A_HOME = re.compile(
 class FilesToIngest:
     """Iterates over the regular files below the paths: resolved, each once, those of a folder in the order of their names.
 
-    After the iteration, `failed` says why a path could not be ingested, and `left_out` which paths are the program's own files.
+    After the iteration, `failed` says why a path could not be ingested, `left_out` which paths are the program's own files, and `folders`
+    which folders were given.
     """
 
     def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
@@ -25,6 +26,7 @@ class FilesToIngest:
         self._events = settings.openlineage_file and settings.openlineage_file.resolve()
         self.failed: dict[Path, str] = {}
         self.left_out: dict[Path, str] = {}
+        self.folders: list[Path] = []
 
     def __iter__(self) -> Iterator[Path]:
         met: set[Path] = set()
@@ -45,6 +47,8 @@ class FilesToIngest:
         except (OSError, RuntimeError, ValueError) as error:
             self._fail(given, error)
             return
+        if to_do and kind == stat.S_IFDIR:
+            self.folders.append(root)
         while to_do:
             path, kind = to_do.pop()
             if kind == stat.S_IFDIR:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from hartonomous_resources.database.rows.queue_rows import insert_path_grant
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.source_files import open_source_file
-from hartonomous_resources.source_uris import UnreadableSource
+from hartonomous_resources.source_uris import UnreadableSource, local_path
 from hartonomous_service.arguments import Id, Name, PathArgument, Tenant, Text, checked
 from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
@@ -79,9 +80,9 @@ def ingest(
     Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes"}, "otherModel"}; `leftOut` are the program's own files, `notSearchable` counts files kept as
-    bytes. A source that is `unchanged` brought nothing new; where all are, `otherModel` says so if the vectors here are of another text model
-    than the settings name, for nothing was embedded anew.
+    "notSearchable": {"sources", "contentTypes"}, "gone": n, "otherModel": sentence or None}. A source that is `unchanged` brought nothing
+    new. `leftOut` are the program's own files, `notSearchable` counts files kept as bytes, `gone` files that were taken in from these
+    folders and are no longer there. `otherModel`: nothing was new, and the vectors here are of another text model than the settings name.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -105,7 +106,29 @@ def ingest(
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
     left_out = [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()]
     other_model = None if ingestion.messages else find_other_model(resources.database, resources.settings)
-    return {**found, "failed": unlisted + found["failed"], "leftOut": left_out, "otherModel": other_model}
+    return {
+        **found,
+        "failed": unlisted + found["failed"],
+        "leftOut": left_out,
+        "gone": _count_gone(resources, given.folders, ingestion, tenant),
+        "otherModel": other_model,
+    }
+
+
+def _count_gone(resources: Resources, folders: Sequence[Path], ingestion: _Ingestion, tenant: int) -> int:
+    """Count the current sources below these folders that were not met and whose files are no longer there: they stay searchable."""
+    met, gone = set(ingestion.uris), set()
+    for folder in folders:
+        uri = folder.as_uri().rstrip("/")
+        below = query(
+            resources.database,
+            "current_uris_between",
+            tenant_id=tenant,
+            first_uri=f"{uri}/",
+            last_uri=f"{uri}{chr(ord('/') + 1)}",
+        )
+        gone |= {row["sourceUri"] for row in below} - met
+    return sum(not os.path.lexists(local_path(uri)) for uri in gone)
 
 
 def _look(resources: Resources, ingestion: _Ingestion) -> Progress:

@@ -48,6 +48,9 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         out.print(f"{len(rows):,} file{'s' * (len(rows) != 1)}: {unchanged:,} unchanged{other}")
     if result["notSearchable"]["sources"]:
         out.print(f"kept as bytes, not searchable: {describe_kept_as_bytes(result['notSearchable'])}")
+    if gone := result.get("gone"):
+        were, they = ("file that was", "it stays") if gone == 1 else ("files that were", "they stay")
+        out.print(f"{gone:,} {were} here {'is' if gone == 1 else 'are'} no longer there: {they} searchable")
     for item in result["leftOut"]:
         out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:

@@ -4,6 +4,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from hartonomous_resources.settings import Settings
 from hartonomous_service import ingest as ingest_module
 from hartonomous_service import progress
 from hartonomous_service.cli import run
+from hartonomous_service.cli.ingested import show_ingested
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.ingest import ingest
 from hartonomous_service.progress import Progress, look_at_progress, telling_progress
@@ -117,14 +119,43 @@ def test_without_files_none_are_said_to_be_done(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == "7 embeddings wait\n"
 
 
+def test_files_that_are_no_longer_in_the_folder_are_counted(
+    resources: Resources, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path.resolve() / "given &"
+    folder.mkdir()
+    (folder / "hidden").symlink_to("/dev/null")
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    for tenant, path in (
+        (0, folder / "deleted.txt"),
+        (0, folder / "sub" / "deleted too.txt"),
+        (0, folder / "hidden"),
+        (0, tmp_path / "given & beside.txt"),
+        (1, folder / "another tenant's.txt"),
+    ):
+        insert_source(client, path.as_uri(), "m", "Atomized", tenant=tenant)
+    client.commit()
+
+    result = ingest(resources, [folder], wait=False)
+    show_ingested(result, folder)
+
+    assert result["gone"] == 2
+    assert "2 files that were here are no longer there: they stay searchable" in capsys.readouterr().out
+    assert ingest(resources, [], wait=False)["gone"] == 0, "no folder was given"
+
+
+def insert_source(client: Any, uri: str, message: str, status: str, *, tenant: int = 0, version: int = 1) -> None:
+    client.execute(
+        "INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, MessageId, IngestHour, Status, ReceivedAt, LastSeenAt)"
+        " VALUES (?, ?, ?, 'text/plain', 1, ?, '2026-11-23-09:00', ?, '2026-11-23T09:00:00.000Z', '2026-11-23T09:00:00.000Z')",
+        (tenant, uri, version, message, status),
+    )
+
+
 def test_a_row_of_another_command_is_not_taken_for_the_finished_source(resources: Resources) -> None:
     client = resources.database.connection()  # type: ignore[attr-defined]
     for version, message, status in ((1, "ours", "Atomized"), (2, "theirs", "Landed")):
-        client.execute(
-            "INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, MessageId, IngestHour, Status, ReceivedAt, LastSeenAt)"
-            " VALUES (0, 'file:///f', ?, 'text/plain', 1, ?, '2026-11-23-09:00', ?, '2026-11-23T09:00:00.000Z', '2026-11-23T09:00:00.000Z')",
-            (version, message, status),
-        )
+        insert_source(client, "file:///f", message, status, version=version)
     client.commit()
 
     def status_of(message: str) -> str:

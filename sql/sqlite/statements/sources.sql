@@ -157,6 +157,11 @@ WHERE TenantId = :tenant_id AND SourceUri IN (SELECT value FROM json_each(:sourc
   AND (Status <> 'Atomized' OR SupersededBy IS NULL)
 ORDER BY SourceId;
 
+-- name: current_uris_between
+-- Those of the files below a folder: its uri and / is the first, its uri and the character after / is behind them all.
+SELECT SourceUri AS sourceUri FROM Source
+WHERE TenantId = :tenant_id AND SourceUri >= :first_uri AND SourceUri < :last_uri AND SupersededBy IS NULL AND Status = 'Atomized';
+
 -- name: source_atom_totals
 SELECT sa.SourceId AS sourceId, COUNT(*) AS atomCount
 FROM SourceAtom AS sa

@@ -10,3 +10,15 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+-- The files below a folder: its uri and / is the first, its uri and the character after / is behind them all. All current sources of the
+-- tenant are read: no index has a text of this length.
+CREATE PROCEDURE dbo.usp_current_uris_between @tenant_id int, @first_uri nvarchar(max), @last_uri nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT s.SourceUri AS sourceUri FROM dbo.Source AS s
+    WHERE s.TenantId = @tenant_id AND s.SourceUri >= @first_uri AND s.SourceUri < @last_uri AND s.SupersededBy IS NULL
+        AND s.Status = 'Atomized';
+END;
+GO
