@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import tempfile
 import time
 import urllib.request
@@ -102,6 +103,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
             )
             keep_running(services)
         except KeyboardInterrupt:
+            print("Hartonomous: stopping, which takes a few seconds", file=sys.stderr, flush=True)  # noqa: T201
             return 0
 
 

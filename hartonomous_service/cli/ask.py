@@ -142,7 +142,10 @@ def _read_metadata(given: list[str]) -> dict[str, str]:
 
 def places(
     atom_hash: Annotated[
-        str, typer.Argument(metavar="HASH", help="SHA-256 of an atom, as `hartonomous search` shows it.")
+        str,
+        typer.Argument(
+            metavar="HASH", help="SHA-256 of an atom, as `hartonomous search` shows it, or its first 8 digits or more."
+        ),
     ],
     limit: LimitOption = 100,
     skip: SkipOption = 0,
@@ -308,11 +311,12 @@ def _show_verified(result: Any) -> None:
         err.print(f"failed: {what}: {printable(item['error'])}", soft_wrap=True)
     for remedy in dict.fromkeys(item["remedy"] for item in result["failed"] if "remedy" in item):
         err.print(f"`{remedy}` makes the graph what the database says", soft_wrap=True)
+    plural = "s" * (result["checked"] != 1)
     of_graph = f"hours, and what has no hour, of {result['tenants']:,} tenants" if "tenants" in result else None
     if "note" in result:
         out.print(printable(result["note"]), soft_wrap=True)
     failed = f"{'at least ' if result.get('truncated') else ''}{len(result['failed']):,} failed"
-    out.print(f"{result['checked']:,} {of_graph or 'sources'} checked, {failed}")
+    out.print(f"{result['checked']:,} {of_graph or f'source{plural}'} checked, {failed}")
     if any((repaired := result.get("repaired", {})).values()):
         written = f"{repaired['nodes']:,} nodes and {repaired['edges']:,} edges written"
         out.print(f"repaired: {written}, {repaired['removed']:,} nodes removed")

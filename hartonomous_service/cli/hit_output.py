@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from hartonomous_service.cli.output import cell_text, out, printable
+from hartonomous_service.cli.output import cell_text, err, out, printable
 
 _MARK = "**"
 """Around the sentence that answers, where nothing can be bold."""
@@ -15,6 +15,8 @@ _NEAREST_SHOWN = 3
 
 def show_search(result: Any, narrowed: Sequence[str] = ()) -> None:
     """Print search results, and what their numbers are; `narrowed` are the options that narrowed the search."""
+    if "note" in result:
+        err.print(f"note: {result['note']}", soft_wrap=True)
     if narrowed and not result["results"]:
         out.print(f"nothing found in what was asked for ({printable(', '.join(narrowed))})")
         return

@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -23,7 +24,7 @@ from hartonomous_resources.settings_problems import problems_of, remarks_on_sett
 from hartonomous_service.cli import ask, operate, parts, run, sql
 from hartonomous_service.cli import inference_commands as inferences
 from hartonomous_service.cli import job_commands as jobs
-from hartonomous_service.cli.output import err, printable
+from hartonomous_service.cli.output import err, out, printable
 from hartonomous_service.cli.remedies import describe_error
 from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
 from hartonomous_service.printable import plain_words
@@ -57,6 +58,12 @@ for module in (run, parts, ask, inferences, jobs, operate, sql):
     module.add_commands(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"hartonomous {version('hartonomous')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -64,6 +71,9 @@ def _options(
         Path | None,
         typer.Option("--config", metavar="FILE", help="Read settings from this appsettings.json of the .NET workers."),
     ] = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     if debug:
         os.environ["HARTONOMOUS_DEBUG"] = "1"

@@ -64,4 +64,4 @@ def _show(document: Any) -> None:
     if document["truncated"]:
         err.print("there are more rows: --limit shows them")
     if not document["columns"]:
-        out.print(f"{document['rowsChanged']:,} rows changed")
+        out.print(f"{document['rowsChanged']:,} row{'s' * (document['rowsChanged'] != 1)} changed")

@@ -7,6 +7,7 @@ from typing import Any
 
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import ATOM_BY_HASH
+from hartonomous_resources.database.rows.graph_rows import GRAPH_KEYS_BEGINNING
 from hartonomous_resources.database.rows.search_rows import (
     OCCURRENCE_COUNTS,
     OCCURRENCES,
@@ -27,13 +28,20 @@ def list_places(
 ) -> dict[str, Any]:
     """Return a page of the places where an atom occurs in current sources, and how many there are.
 
-    Raises Invalid for a hash that is not 64 hex digits, in either case, NotFound when the tenant has no such atom.
+    The first 8 digits of its hash, or more, name it where no other begins so.
+
+    Raises Invalid for a hash that is not 64 hex digits, in either case, or so many of them, and for one that fits several atoms, NotFound
+    when the tenant has no such atom.
     """
-    if not re.fullmatch("[0-9a-fA-F]{64}", atom_hash):
-        raise Invalid(f"{atom_hash!r} is not a SHA-256 of 64 hex digits", argument="atom_hash", remedy="find_atoms")
-    digest = bytes.fromhex(atom_hash)
+    if not re.fullmatch("[0-9a-fA-F]{8,64}", atom_hash):
+        raise Invalid(
+            f"{atom_hash!r} is not a SHA-256 of 64 hex digits, or its first 8 or more",
+            argument="atom_hash",
+            remedy="find_atoms",
+        )
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        digest = _whole_hash(unit_of_work, tenant, atom_hash)
         atoms = unit_of_work.query(ATOM_BY_HASH, tenant_id=tenant, content_hash=digest)
         if not atoms:
             raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
@@ -50,6 +58,17 @@ def list_places(
         }
 
     return ask(resources.database, read)
+
+
+def _whole_hash(unit_of_work: UnitOfWork, tenant: int, atom_hash: str) -> bytes:
+    if len(atom_hash) == 64:
+        return bytes.fromhex(atom_hash)
+    begin_so = unit_of_work.query(GRAPH_KEYS_BEGINNING, tenant_id=tenant, label="Atom", prefix=atom_hash.lower(), n=2)
+    if len(begin_so) > 1:
+        raise Invalid(f"the hashes of several atoms begin with {atom_hash}: give more of it", argument="atom_hash")
+    if not begin_so:
+        raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
+    return bytes.fromhex(begin_so[0]["key"])
 
 
 def count_places(

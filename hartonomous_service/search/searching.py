@@ -32,6 +32,10 @@ Group = Literal["source"]
 
 MAX_RESULTS = 1000
 
+_NO_VECTOR = (
+    "nothing is embedded yet, so only words were compared; `hartonomous ingest`, or a running `dev`, embeds what waits"
+)
+
 
 @checked
 def search(
@@ -75,6 +79,8 @@ def search(
     Those of a source, by its id; of sources whose uri begins so; of a content type ("text/csv", or "text/*" for every type of text); received
     at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown only where it stands in such
     sources.
+
+    `note` is there only where nothing has a vector yet, and says that nothing was compared by meaning.
 
     With `record_for`, the name of a model, the search records an inference that was given these atoms; `record_inference` adds the answer
     under its `inferenceId`, which is returned.
@@ -125,6 +131,8 @@ def search(
         }
 
     found = ask(resources.database, read)
+    if question is None and mode != "lexical":
+        found["note"] = _NO_VECTOR
     if highlight:
         _mark_answers(resources, text, question, found["results"])
     if record_for is None:

@@ -63,11 +63,19 @@ def test_every_place_of_an_atom_can_be_paged_through(many: Resources) -> None:
     assert {(page["atomHash"], page["total"], page["sourceCount"]) for page in pages} == {(HASH, FILES + 1, FILES)}
 
 
+def test_an_atom_is_named_by_the_first_digits_of_its_hash_in_either_case(many: Resources) -> None:
+    whole = list_places(many, HASH, limit=3)
+
+    assert [list_places(many, name, limit=3) for name in (HASH[:8], HASH[:63].upper())] == [whole, whole]
+
+
 def test_an_atom_that_the_tenant_does_not_have_is_not_found(many: Resources) -> None:
     for tenant, name in ((0, "00" * 32), (7, HASH)):
         with pytest.raises(NotFound, match=f"atom {name} is not found"):
             list_places(many, name, tenant=tenant)
-    for name in ("no hash", HASH[:10]):
+    with pytest.raises(NotFound, match="atom 00000000 is not found"):
+        list_places(many, "00000000")
+    for name in ("no hash", HASH[:7]):
         with pytest.raises(Invalid, match="64 hex digits"):
             list_places(many, name)
 

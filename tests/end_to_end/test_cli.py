@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -795,3 +796,25 @@ def test_interrupted_while_modules_are_read_a_command_says_so_in_one_line(
 
     assert result.code == 1
     assert re.fullmatch(r"error: interrupted.*\n", result.stderr), result.stderr
+
+
+def test_the_version_is_printed(home: Home) -> None:
+    assert home.run("--version").stdout.decode().strip() == f"hartonomous {version('hartonomous')}"
+
+
+def test_a_search_before_anything_is_embedded_says_that_words_alone_were_compared(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("The sea rises.")
+    home.with_settings(embedding_enabled=False).json("ingest", tmp_path / "file.txt")
+
+    searched = home.run("search", "sea")
+
+    assert "The **sea** rises" in searched.stdout.decode() or "The sea rises." in searched.stdout.decode()
+    assert "only words were compared" in searched.stderr
+    assert "note" not in home.json("search", "sea", "--mode", "lexical")
+
+
+def test_one_row_is_not_called_rows(home: Home) -> None:
+    home.json("ingest")
+    changed = home.run("sql", "--write", "UPDATE Modality SET Name = Name WHERE Name = 'text'")
+
+    assert changed.stdout.decode().strip() == "1 row changed"

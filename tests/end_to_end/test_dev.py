@@ -219,3 +219,4 @@ def test_ctrl_c_while_it_starts_stops_everything(home: Home, stopped: object) ->
     _, left = psutil.wait_procs(family, 5)
     assert left == []
     assert b"http://" not in result.stdout
+    assert "Hartonomous: stopping" in result.stderr

@@ -17,7 +17,7 @@ READING = {
     "lineage 1": "INGESTED_FROM",
     "sources list": "Atomized",
     "sources show 1": "sourceUri",
-    "verify": "1 sources checked, 0 failed",
+    "verify": "1 source checked, 0 failed",
     "verify --graph": "checked, 0 failed",
     "verify --graph --repair --everything": "there is no copy",
     "reconstruct 1 -o -": SENTENCE,

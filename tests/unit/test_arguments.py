@@ -79,7 +79,7 @@ def page(**others: list[tuple[Any, str]]) -> dict[str, list[tuple[Any, str]]]:
     return {"tenant": TENANT, "limit": LENGTH, "skip": SKIP, **others}
 
 
-HASHES = [*TEXTS, ("xyz", "64 hex digits"), (HASH[:63], "64 hex digits"), (HASH + "g", "64 hex digits"), ("", "64 hex")]
+HASHES = [*TEXTS, ("xyz", "64 hex digits"), (HASH[:7], "64 hex digits"), (HASH + "g", "64 hex digits"), ("", "64 hex")]
 NODE = [*TEXTS, ("", "neither"), ("Person:1", "neither"), ("nonsense", "neither")]
 TIME = [*TEXTS, ("yesterday", "no time"), ("2026-13-01", "no time"), ("0001-01-01T00:00:00+14:00", "no time")]
 PLACE = [

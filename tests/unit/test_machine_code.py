@@ -56,13 +56,14 @@ def output_of(process):
 def compiled(text_model, tmp_path_factory):
     """A folder that two processes have compiled into, started together, and what each of them printed."""
     folder = tmp_path_factory.mktemp("compiled")
-    return folder, [output_of(process) for process in [start(text_model, folder) for _ in range(2)]]
+    together = [start(text_model, folder) for _ in range(2)]
+    return folder, [output_of(process) for process in together]
 
 
 def test_processes_that_start_together_are_all_right(compiled):
     _, outputs = compiled
     assert outputs[0][-1] == outputs[1][-1]
-    assert COMPILING in outputs[0] + outputs[1]
+    assert (outputs[0] + outputs[1]).count(COMPILING) == 1, "one compiles, the other waits for it"
 
 
 def test_a_process_that_finds_the_code_does_not_compile(text_model, compiled):
@@ -93,6 +94,17 @@ def load(monkeypatch):
 
 
 COMPILE = cache(machine_code.compiled)
+
+
+def test_a_folder_that_cannot_be_locked_stops_nothing(load, tmp_path, monkeypatch):
+    class Unlockable(machine_code.FileLock):
+        def _acquire(self):
+            raise NotImplementedError("the file system knows no locks")
+
+    monkeypatch.setattr(machine_code, "FileLock", Unlockable)
+
+    assert load(tmp_path) == [COMPILING, "compiled"]
+    assert load(tmp_path) == []
 
 
 def test_code_that_is_damaged_or_cut_off_is_compiled_again(load, tmp_path):

