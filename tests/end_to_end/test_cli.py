@@ -187,6 +187,8 @@ def test_no_wait_only_enqueues(home: Home, tmp_path: Path) -> None:
         "notSearchable": {"sources": 0, "contentTypes": {}},
         "leftOut": [],
         "stages": {},
+        "gone": 0,
+        "otherModel": None,
     }, "without a path it does what waits"
     assert home.json("stats")["queues"] == {"IngestionQueue": 0, "ProvenanceQueue": 0}
 
