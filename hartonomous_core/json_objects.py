@@ -19,15 +19,20 @@ def read_object(text: bytes | str) -> dict[str, object]:
 
     Raises UnreadableJson.
     """
+    document = read_json(text)
+    if not isinstance(document, dict):
+        raise UnreadableJson("not a JSON object")
+    return document
+
+
+def read_json(text: bytes | str) -> object:
+    """Read JSON of any kind, in which no object has a key twice. Raises UnreadableJson."""
     try:
-        document = json.loads(text, object_pairs_hook=_refuse_repeated_keys)
+        return json.loads(text, object_pairs_hook=_refuse_repeated_keys)
     except UnreadableJson:
         raise
     except (ValueError, RecursionError) as error:
         raise UnreadableJson(f"not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise UnreadableJson("not a JSON object")
-    return document
 
 
 def refuse_what_no_store_holds(document: Mapping[str, object]) -> None:

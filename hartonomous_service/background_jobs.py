@@ -1,16 +1,17 @@
 """Creates, shows and marks background jobs as IBackgroundJobService of the .NET system does; lists and retries them."""
 
+import re
 import uuid
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
 from hartonomous_core.vocabulary import JobStatus
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.rows.job_rows import JOBS, Job
+from hartonomous_resources.database.rows.job_rows import JOBS, Job, ListedJob
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
@@ -20,6 +21,7 @@ from hartonomous_service.errors import Conflict, NotFound
 
 _LONGEST_TYPE = 64
 """Length of SQL Server's column for the type: it would silently cut off what is longer."""
+_POSITION = re.compile(r"[0-9]{1,18}|[0-9: .-]{23}/[0-9A-Fa-f-]{36}", re.ASCII)
 
 
 def _require_storable_type(job_type: object) -> object:
@@ -38,6 +40,12 @@ def _require_json_object(parameters: object) -> str:
     except UnreadableJson as error:
         raise ValueError(f'not a JSON object such as {{"AtomId": 5}}: {error}') from error
     return parameters
+
+
+def _require_position(after: str) -> str:
+    if not _POSITION.fullmatch(after):
+        raise ValueError("it is no place in a list of jobs: give what the page before this one says as its next")
+    return after
 
 
 @checked
@@ -135,11 +143,40 @@ def list_jobs(
     """Return a page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
 
     def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, n=skip + limit)[skip:]
+        rows = _read_page(unit_of_work, tenant, status, None, skip + limit)[skip:]
         total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
-        return {"jobs": rows, "total": total, "truncated": skip + len(rows) < total}
+        return {"jobs": [_to_job(row) for row in rows], "total": total, "truncated": skip + len(rows) < total}
 
     return ask(resources.database, read_page)
+
+
+@checked
+def page_jobs(
+    resources: Resources,
+    *,
+    tenant: Tenant = 0,
+    status: JobStatus | None = None,
+    limit: PageLength = 100,
+    after: Annotated[Text, AfterValidator(_require_position)] | None = None,
+) -> dict[str, Any]:
+    """Return a page of the jobs, the latest first; `next` is the `after` of the page after it, None after the last."""
+
+    def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        rows = _read_page(unit_of_work, tenant, status, after, limit + 1)
+        jobs = [_to_job(row) for row in rows[:limit]]
+        return {"jobs": jobs, "next": rows[limit - 1]["position"] if len(rows) > limit else None}
+
+    return ask(resources.database, read_page)
+
+
+def _read_page(
+    unit_of_work: UnitOfWork, tenant: int | None, status: JobStatus | None, after: str | None, n: int
+) -> list[ListedJob]:
+    return unit_of_work.query(JOBS, tenant_id=tenant, job_id=None, status=status, after=after, n=n)
+
+
+def _to_job(row: ListedJob) -> Job:
+    return cast(Job, {name: held for name, held in row.items() if name != "position"})
 
 
 @checked
@@ -162,5 +199,5 @@ def _not_found(job_id: str | uuid.UUID) -> NotFound:
 
 
 def _find(unit_of_work: UnitOfWork, job_id: str | uuid.UUID, tenant: int | None) -> Job | None:
-    rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=str(job_id), status=None, n=1)
-    return rows[0] if rows else None
+    rows = unit_of_work.query(JOBS, tenant_id=tenant, job_id=str(job_id), status=None, after=None, n=1)
+    return _to_job(rows[0]) if rows else None

@@ -25,11 +25,27 @@ def list_dead_letters(
     """
 
     def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=None, n=skip + limit)[skip:]
+        rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=None, after=None, n=skip + limit)[
+            skip:
+        ]
         total = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
         unknown = unit_of_work.query("dead_letters_without_tenant")[0]["n"]
         letters = [_to_document(row) for row in rows]
         return {"deadLetters": letters, "total": total, "truncated": skip + len(rows) < total, "withoutTenant": unknown}
+
+    return ask(resources.database, read_page)
+
+
+@checked
+def page_dead_letters(
+    resources: Resources, *, tenant: Tenant = 0, limit: PageLength = 100, after: Id | None = None
+) -> dict[str, Any]:
+    """Return a page of the dead letters, the latest first; `next` is the `after` of the page after it, None after the last."""
+
+    def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
+        rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=None, after=after, n=limit + 1)
+        letters = [_to_document(row) for row in rows[:limit]]
+        return {"deadLetters": letters, "next": letters[-1]["deadLetterId"] if len(rows) > limit else None}
 
     return ask(resources.database, read_page)
 
@@ -41,7 +57,7 @@ def show_dead_letter(resources: Resources, dead_letter_id: Id, *, tenant: Tenant
 
 
 def _find(unit_of_work: UnitOfWork, dead_letter_id: int, tenant: int | None) -> DeadLetter:
-    rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=dead_letter_id, n=1)
+    rows = unit_of_work.query(DEAD_LETTERS, tenant_id=tenant, dead_letter_id=dead_letter_id, after=None, n=1)
     if not rows:
         raise _not_found(dead_letter_id)
     return rows[0]

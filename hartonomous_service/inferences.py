@@ -3,8 +3,9 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,7 +19,13 @@ from pydantic import (
 )
 
 from hartonomous_core.clock import time_ordered_uuid
-from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds, with_canonical_keys
+from hartonomous_core.json_objects import (
+    UnreadableJson,
+    read_json,
+    read_object,
+    refuse_what_no_store_holds,
+    with_canonical_keys,
+)
 from hartonomous_core.messages import PROVENANCE_QUEUE, InferenceEvent, InferenceId, first_problem
 from hartonomous_core.vocabulary import INFERENCE_ROLES
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -33,6 +40,7 @@ MAX_ANSWER_BYTES = 64 * 1024
 """Answers longer than this are not one fragment: they are ingested as sources."""
 
 _STARTED = ("started_at", "startedAt")
+MOST_AT_ONCE = 1000
 _JSON_SPACE = " \t\r\n"
 
 
@@ -105,25 +113,57 @@ def record_lines(resources: Resources, text: Text, *, tenant: Tenant = 0) -> dic
 
     Returns {"recorded": [as record_inference], "refused": [{"line", "error"}]}: one that is refused does not stop the others.
     """
+    lines = _split_objects(text)
+    return _record_each(resources, "line", tenant, [(n, partial(_read_json, line)) for n, line in lines])
+
+
+@checked
+def record_json(
+    resources: Resources, text: Annotated[bytes, Field(strict=True)], *, tenant: Tenant = 0
+) -> dict[str, Any]:
+    """Record the inference that a JSON object in UTF-8 is, or those of a list of them, up to 1,000, in one transaction.
+
+    Returns of one what `record_inference` does, of a list {"recorded": [as record_inference], "refused": [{"index", "error"}]}.
+
+    Raises Invalid for what is neither, and for one inference Invalid or Conflict.
+    """
+    try:
+        given = read_json(text)
+    except UnreadableJson as error:
+        raise Invalid(str(error)) from error
+    if isinstance(given, dict):
+        return record_inference(resources, _read(given, tenant))
+    if not isinstance(given, list) or not 0 < len(given) <= MOST_AT_ONCE:
+        raise Invalid(f"give one JSON object, or a list of 1 to {MOST_AT_ONCE:,}")
+    return _record_each(resources, "index", tenant, [(n, partial(_same, one)) for n, one in enumerate(given)])
+
+
+def _same(document: object) -> object:
+    return document
+
+
+def _record_each(
+    resources: Resources, number: str, tenant: int, documents: Sequence[tuple[int, Callable[[], object]]]
+) -> dict[str, Any]:
     refused: list[dict[str, Any]] = []
     recordings: list[tuple[int, InferenceRecord]] = []
-    for number, line in _split_objects(text):
+    for n, read in documents:
         try:
-            recordings.append((number, _read(_read_json(line), tenant)))
+            recordings.append((n, _read(read(), tenant)))
         except ServiceError as error:
-            refused.append({"line": number, "error": str(error)})
+            refused.append({number: n, "error": str(error)})
 
     def record(unit_of_work: UnitOfWork) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         recorded, different = [], []
-        for number, recording in recordings:
+        for n, recording in recordings:
             try:
                 recorded.append(_record(unit_of_work, recording))
             except ServiceError as error:
-                different.append({"line": number, "error": str(error)})
+                different.append({number: n, "error": str(error)})
         return recorded, different
 
     recorded, different = transact(resources.database, record) if recordings else ([], [])
-    return {"recorded": recorded, "refused": sorted(refused + different, key=lambda item: item["line"])}
+    return {"recorded": recorded, "refused": sorted(refused + different, key=lambda item: item[number])}
 
 
 @checked
@@ -138,12 +178,42 @@ def list_inferences(
     """Return a page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=None, model=model, n=skip + limit)[skip:]
+        rows = query_inferences(unit_of_work, tenant, model=model, n=skip + limit)[skip:]
         total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"]
-        inferences = [{**row, "metadata": json.loads(row["metadata"])} for row in rows]
-        return {"inferences": inferences, "total": total, "truncated": skip + len(rows) < total}
+        return {
+            "inferences": [show_row(row) for row in rows],
+            "total": total,
+            "truncated": skip + len(rows) < total,
+        }
 
     return ask(resources.database, read)
+
+
+def query_inferences(
+    unit_of_work: UnitOfWork,
+    tenant: int | None,
+    *,
+    inference_id: str | None = None,
+    model: str | None = None,
+    after_time: str | None = None,
+    after_id: str | None = None,
+    n: int = 1,
+) -> list[Row]:
+    """Read rows of inferences, the latest first: all of them, or those after a time and an id."""
+    return unit_of_work.query(
+        "inferences",
+        tenant_id=tenant,
+        inference_id=inference_id,
+        model=model,
+        after_time=after_time,
+        after_id=after_id,
+        n=n,
+    )
+
+
+def show_row(row: Row) -> dict[str, Any]:
+    """Describe an inference, given its row, without its atoms."""
+    return {**row, "metadata": json.loads(row["metadata"])}
 
 
 @checked
@@ -154,7 +224,7 @@ def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant =
     """
 
     def read(unit_of_work: UnitOfWork) -> tuple[Row, list[Row], dict[int, str | None]]:
-        rows = unit_of_work.query("inferences", tenant_id=tenant, inference_id=inference_id, model=None, n=1)
+        rows = query_inferences(unit_of_work, tenant, inference_id=inference_id)
         if not rows:
             raise NotFound(f"inference {inference_id} is not found", remedy="list_inferences")
         named = unit_of_work.query("inference_atoms", tenant_id=tenant, inference_id=inference_id)
@@ -170,8 +240,7 @@ def show_inference(resources: Resources, inference_id: Text, *, tenant: Tenant =
         ]
         for role in INFERENCE_ROLES
     }
-    metadata = json.loads(inference["metadata"])
-    return {**inference, "metadata": metadata, "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
+    return {**show_row(inference), "inputAtoms": atoms["input"], "outputAtoms": atoms["output"]}
 
 
 def _text_hash(text: str) -> str:
@@ -198,8 +267,10 @@ def _read_json(text: str) -> dict[str, object]:
         raise Invalid(str(error)) from error
 
 
-def _read(document: Mapping[str, object], tenant: int) -> InferenceRecord:
+def _read(document: object, tenant: int) -> InferenceRecord:
     """Read a document as an inference of this tenant; keys are matched as in every message. Raises Invalid."""
+    if not isinstance(document, dict):
+        raise Invalid("not a JSON object")
     try:
         given = with_canonical_keys(document, InferenceRecord.keys())
     except UnreadableJson as error:

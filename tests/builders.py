@@ -55,7 +55,7 @@ def receive_and_return(database: Database, queue: str, batch_size: int = 100) ->
 def dead_letters(database: Database) -> list[Row]:
     """Return every dead letter, the newest first."""
     with database.read() as unit_of_work:
-        return unit_of_work.query("dead_letters", tenant_id=None, dead_letter_id=None, n=10_000)
+        return unit_of_work.query("dead_letters", tenant_id=None, dead_letter_id=None, after=None, n=10_000)
 
 
 # ---- atoms

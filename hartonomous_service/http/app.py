@@ -15,7 +15,19 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import open_resources
 from hartonomous_resources.settings import Settings
-from hartonomous_service.http import health_routes, problems, search_routes, source_routes, upload_routes
+from hartonomous_service.http import (
+    atom_routes,
+    dead_letter_routes,
+    health_routes,
+    inference_routes,
+    job_routes,
+    lineage_routes,
+    problems,
+    search_routes,
+    source_routes,
+    stats_routes,
+    upload_routes,
+)
 from hartonomous_service.http.metrics import Metrics, RequestMetrics
 from hartonomous_service.http.request_ids import RequestIds
 
@@ -56,7 +68,18 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
     )
     app.state.settings, app.state.without_keys, app.state.metrics = settings, without_keys, metrics
     problems.add_handlers(app)
-    for module in (source_routes, upload_routes, search_routes, health_routes):
+    for module in (
+        source_routes,
+        upload_routes,
+        atom_routes,
+        search_routes,
+        lineage_routes,
+        inference_routes,
+        job_routes,
+        dead_letter_routes,
+        stats_routes,
+        health_routes,
+    ):
         app.include_router(module.router)
     return app
 

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from hartonomous_resources.settings import Settings
 from hartonomous_service.health import UNHEALTHY, check_health, require_readable
 from hartonomous_service.http.access import Admin, OpenResources, Reader
+from hartonomous_service.http.documents import Health
 
 router = APIRouter(tags=["health"])
 
@@ -28,7 +29,7 @@ def ready(resources: OpenResources) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/health")
+@router.get("/health", responses={200: {"model": Health}, 503: {"model": Health, "description": "One is unhealthy."}})
 def health(request: Request, caller: Reader) -> JSONResponse:
     """Run every check, each with its duration: 200 for healthy and degraded, 503 where one is unhealthy."""
     settings: Settings = request.app.state.settings
@@ -36,7 +37,11 @@ def health(request: Request, caller: Reader) -> JSONResponse:
     return JSONResponse(found, 503 if found["status"] == UNHEALTHY else 200)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(request: Request, caller: Admin) -> Response:
     """Return what Prometheus scrapes, of all tenants."""
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

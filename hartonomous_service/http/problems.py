@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_resources.logs import LOGGER
@@ -48,6 +49,7 @@ REMEDIES: Mapping[Remedy, str] = {
 """What helps against an error, in calls of HTTP; the others are for who runs the server."""
 
 RETRY_AFTER_SECONDS = 5
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 class Problem(BaseModel):
@@ -121,7 +123,20 @@ def _of_validation(request: Request, error: Exception) -> JSONResponse:
 
 def _of_starlette(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    return problem(request, error.status_code, str(error.detail), headers=error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_allowed_methods(request))}
+    return problem(request, error.status_code, str(error.detail), headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes of the path: Starlette names those of the first."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 def _of_ourselves(request: Request, error: Exception) -> JSONResponse:

@@ -11,6 +11,7 @@ from hartonomous_core.vocabulary import Modality
 from hartonomous_service import search as calls
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
+from hartonomous_service.http.documents import Found
 from hartonomous_service.search.searching import MAX_RESULTS
 
 router = APIRouter(tags=["search"])
@@ -18,7 +19,7 @@ router = APIRouter(tags=["search"])
 _MAX_QUESTION = 10_000
 
 
-@router.get("/search")
+@router.get("/search", responses={200: {"model": Found}})
 def search(
     request: Request,
     resources: OpenResources,

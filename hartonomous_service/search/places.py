@@ -33,19 +33,9 @@ def list_places(
     Raises Invalid for a hash that is not 64 hex digits, in either case, or so many of them, and for one that fits several atoms, NotFound
     when the tenant has no such atom.
     """
-    if not re.fullmatch("[0-9a-fA-F]{8,64}", atom_hash):
-        raise Invalid(
-            f"{atom_hash!r} is not a SHA-256 of 64 hex digits, or its first 8 or more",
-            argument="atom_hash",
-            remedy="find_atoms",
-        )
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        digest = _whole_hash(unit_of_work, tenant, atom_hash)
-        atoms = unit_of_work.query(ATOM_BY_HASH, tenant_id=tenant, content_hash=digest)
-        if not atoms:
-            raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
-        atom_id = atoms[0]["atomId"]
+        atom_id, digest = find_atom(unit_of_work, tenant, atom_hash)
         counts = count_places(unit_of_work, [atom_id], tenant, NO_FILTER)[atom_id]
         page = read_places(unit_of_work, [atom_id], tenant, NO_FILTER, limit, skip)[atom_id]
         total = counts["placeCount"]
@@ -58,6 +48,24 @@ def list_places(
         }
 
     return ask(resources.database, read)
+
+
+def find_atom(unit_of_work: UnitOfWork, tenant: int, atom_hash: str) -> tuple[int, bytes]:
+    """Return the id of an atom and its SHA-256 (32 bytes), given that in hex, or its first 8 digits or more.
+
+    Raises Invalid for what is not that, and where several atoms begin so; NotFound when the tenant has no such atom.
+    """
+    if not re.fullmatch("[0-9a-fA-F]{8,64}", atom_hash):
+        raise Invalid(
+            f"{atom_hash!r} is not a SHA-256 of 64 hex digits, or its first 8 or more",
+            argument="atom_hash",
+            remedy="find_atoms",
+        )
+    digest = _whole_hash(unit_of_work, tenant, atom_hash)
+    atoms = unit_of_work.query(ATOM_BY_HASH, tenant_id=tenant, content_hash=digest)
+    if not atoms:
+        raise NotFound(f"atom {atom_hash} is not found", remedy="find_atoms")
+    return atoms[0]["atomId"], digest
 
 
 def _whole_hash(unit_of_work: UnitOfWork, tenant: int, atom_hash: str) -> bytes:

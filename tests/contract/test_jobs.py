@@ -63,7 +63,7 @@ def ids(jobs: Sequence[Row]) -> str:
 
 def states(database: Database) -> list[tuple[Any, ...]]:
     """Status, attempts and result of every job, in order."""
-    found = query(database, "jobs", tenant_id=None, job_id=None, status=None, n=1000)
+    found = query(database, "jobs", tenant_id=None, job_id=None, status=None, after=None, n=1000)
     return [(job["status"], job["attemptCount"], job["result"]) for job in reversed(found)]
 
 

@@ -4,6 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from hartonomous_service.http.app import create_app
+from tests.http.home import fill
 
 
 @pytest.fixture
@@ -11,3 +12,10 @@ def client(settings):
     """A client of a server without keys: tenant 0, every right."""
     with TestClient(create_app(settings, without_keys=True), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def filled(client):
+    """The client of a server that holds something."""
+    fill(client.app.state.resources)
+    return client

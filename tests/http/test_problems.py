@@ -35,6 +35,7 @@ def test_what_is_wrong_is_said(client, path, status, detail):
 
 def test_another_method_is_refused(client):
     assert problem_of(client.delete("/search"), 405)["title"] == "Method Not Allowed"
+    assert client.put("/jobs").headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize(

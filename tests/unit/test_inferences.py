@@ -56,7 +56,7 @@ def atom_of(home: Resources, text: str, tenant: int = 0) -> Row | None:
 
 def jobs(home: Resources) -> list[Row]:
     with home.database.read() as unit_of_work:
-        return unit_of_work.query("jobs", tenant_id=None, job_id=None, status=None, n=100)
+        return unit_of_work.query("jobs", tenant_id=None, job_id=None, status=None, after=None, n=100)
 
 
 # ---- what is recorded

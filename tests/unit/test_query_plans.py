@@ -111,7 +111,7 @@ def test_a_job_is_found_by_its_id_without_reading_the_others(tmp_path: Path, num
         connection = unit_of_work.connection
         [job_id] = connection.execute("SELECT JobId FROM DoneJob WHERE JobNumber = ?", (number,)).fetchone()
         connection.set_progress_handler(lambda: looked.append(None), 100)
-        found = unit_of_work.query("jobs", tenant_id=0, status=None, job_id=job_id.upper(), n=1)
+        found = unit_of_work.query("jobs", tenant_id=0, status=None, job_id=job_id.upper(), after=None, n=1)
         connection.set_progress_handler(None, 0)
     database.close()
     assert [job["jobId"] for job in found] == [job_id]

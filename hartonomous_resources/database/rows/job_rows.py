@@ -40,6 +40,12 @@ class Job(UnfinishedJob):
     completedAt: str | None
 
 
+class ListedJob(Job):
+    """A job in a list; `position` says, in words of the store, where it stands there."""
+
+    position: str
+
+
 CLAIM_JOBS = Statement("claim_jobs", ClaimedJob)
 EXHAUSTED_JOBS = Statement("exhausted_jobs", UnfinishedJob)
-JOBS = Statement("jobs", Job)
+JOBS = Statement("jobs", ListedJob)

@@ -31,6 +31,7 @@ SELECT DeadLetterId AS deadLetterId, Kind AS kind, TenantId AS tenantId, IngestH
        SeenCount AS seenCount
 FROM DeadLetter
 WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:dead_letter_id IS NULL OR DeadLetterId = :dead_letter_id)
+  AND DeadLetterId < COALESCE(:after, 9223372036854775807)
 ORDER BY DeadLetterId DESC LIMIT :n;
 
 -- name: dead_letters_of_messages

@@ -44,6 +44,7 @@ SELECT i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i
 FROM Inference AS i
 WHERE (:tenant_id IS NULL OR i.TenantId = :tenant_id) AND (:inference_id IS NULL OR i.InferenceId = :inference_id)
   AND (:model IS NULL OR i.Model = :model)
+  AND (:after_time IS NULL OR (i.CreatedAt, i.InferenceId) < (:after_time, :after_id))
 ORDER BY i.CreatedAt DESC, i.InferenceId DESC LIMIT :n;
 
 -- name: inference_count

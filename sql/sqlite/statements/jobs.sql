@@ -107,11 +107,14 @@ SET Status = 'Pending', AttemptCount = 0, Result = NULL, CompletedAt = NULL, Lea
 WHERE {job_of_id} AND TenantId = :tenant_id AND Status IN ('Failed', 'DeadLettered');
 
 -- name: jobs
+-- `position` says where the job stands among all, `after` where the page before this one ended.
 SELECT JobId AS jobId, JobType AS jobType, Parameters AS parameters, AtomId AS atomId, ModelId AS modelId, TenantId AS tenantId,
        IngestHour AS ingestHour, Status AS status, AttemptCount AS attemptCount, MaxAttempts AS maxAttempts, Result AS result,
-       time_of(CreatedAt) AS createdAt, time_of(StartedAt) AS startedAt, time_of(CompletedAt) AS completedAt
+       time_of(CreatedAt) AS createdAt, time_of(StartedAt) AS startedAt, time_of(CompletedAt) AS completedAt,
+       CAST(JobNumber AS TEXT) AS position
 FROM (SELECT * FROM (SELECT * FROM AnyJob   -- by itself: it is read in order, and nothing is computed of a row that is not among the last
                      WHERE :job_id IS NULL AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status)
+                       AND JobNumber < COALESCE(CAST(:after AS INTEGER), 9223372036854775807)
                      ORDER BY JobNumber DESC LIMIT :n)
       UNION ALL
       SELECT * FROM AnyJob

@@ -22,3 +22,59 @@ BEGIN
         AND s.Status = 'Atomized';
 END;
 GO
+-- Lists go by pages that say where they end: what comes meanwhile shifts no later page. Of jobs `position` says where each stands.
+CREATE OR ALTER PROCEDURE dbo.usp_jobs @tenant_id int, @job_id uniqueidentifier, @status varchar(16), @after varchar(64), @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @created datetime2(3) = TRY_CONVERT(datetime2(3), LEFT(@after, 23), 121),
+        @id uniqueidentifier = TRY_CONVERT(uniqueidentifier, SUBSTRING(@after, 25, 36));
+    SELECT TOP (@n) LOWER(CONVERT(char(36), j.JobId)) AS jobId, j.JobType AS jobType, CONVERT(nvarchar(max), j.Parameters) AS parameters,
+        j.AtomId AS atomId, j.ModelId AS modelId, j.TenantId AS tenantId, j.IngestHour AS ingestHour, j.Status AS status,
+        j.AttemptCount AS attemptCount, j.MaxAttempts AS maxAttempts, j.Result AS result, j.CreatedAt AS createdAt,
+        j.StartedAt AS startedAt, j.CompletedAt AS completedAt,
+        CONCAT(CONVERT(char(23), j.CreatedAt, 121), '/', CONVERT(char(36), j.JobId)) AS position
+    FROM dbo.BackgroundJob AS j
+    WHERE (@tenant_id IS NULL OR j.TenantId = @tenant_id) AND (@job_id IS NULL OR j.JobId = @job_id)
+        AND (@status IS NULL OR j.Status = @status)
+        AND (@after IS NULL OR j.CreatedAt < @created OR (j.CreatedAt = @created AND j.JobId < @id))
+    ORDER BY j.CreatedAt DESC, j.JobId DESC
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE OR ALTER PROCEDURE dbo.usp_dead_letters @tenant_id int, @dead_letter_id bigint, @after bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) d.DeadLetterId AS deadLetterId, d.Kind AS kind, d.TenantId AS tenantId, d.IngestHour AS ingestHour,
+        d.Queue AS queue, d.OrderingKey AS orderingKey, d.MessageId AS messageId, d.SourceId AS sourceId,
+        LOWER(CONVERT(char(36), d.JobId)) AS jobId, d.Reason AS reason, d.Body AS body, d.AttemptCount AS attemptCount,
+        d.FirstFailedAt AS firstFailedAt, d.LastFailedAt AS lastFailedAt, d.Replay AS replay, d.SeenCount AS seenCount
+    FROM dbo.DeadLetter AS d
+    WHERE (@tenant_id IS NULL OR d.TenantId = @tenant_id) AND (@dead_letter_id IS NULL OR d.DeadLetterId = @dead_letter_id)
+        AND (@after IS NULL OR d.DeadLetterId < @after)
+    ORDER BY d.DeadLetterId DESC
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE OR ALTER PROCEDURE dbo.usp_inferences @tenant_id int, @inference_id nvarchar(200), @model nvarchar(500), @after_time datetime2(3),
+    @after_id nvarchar(200), @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i.Task AS task,
+        i.StartedAt AS startedAt, i.DurationMs AS durationMs, i.Metadata AS metadata, i.CreatedAt AS createdAt,
+        (SELECT COUNT_BIG(*) FROM dbo.InferenceAtom AS ia
+         WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'input') AS inputAtomCount,
+        (SELECT COUNT_BIG(*) FROM dbo.InferenceAtom AS ia
+         WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'output') AS outputAtomCount
+    FROM dbo.Inference AS i
+    WHERE (@tenant_id IS NULL OR i.TenantId = @tenant_id) AND (@inference_id IS NULL OR i.InferenceId = @inference_id)
+        AND (@model IS NULL OR i.Model = @model)
+        AND (@after_time IS NULL OR i.CreatedAt < @after_time OR (i.CreatedAt = @after_time AND i.InferenceId < @after_id))
+    ORDER BY i.CreatedAt DESC, i.InferenceId DESC;
+END;
+GO

@@ -1,0 +1,41 @@
+"""Cursors of lists: where a page ended, in words that only the server reads."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from hartonomous_service.errors import Invalid
+
+MAX_PAGE = 1000
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many rows a page has at most.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=2000, description="Go on after a page: what that says as its `next`."),
+]
+
+
+def write_cursor(of: str, place: object) -> str | None:
+    """Return the cursor for a place in the list `of`; None for None, after the last page."""
+    return None if place is None else urlsafe_b64encode(f"{of}:{place}".encode()).decode().rstrip("=")
+
+
+def read_cursor(of: str, cursor: str | None) -> str | None:
+    """Return the place that a cursor of the list `of` stands for. Raises Invalid for one that this list never gave."""
+    if cursor is None:
+        return None
+    try:
+        name, separator, place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+    except ValueError:
+        name = separator = place = ""
+    if name != of or not separator:
+        raise Invalid("it is none of this list: give what a page of it says as its next", argument="cursor")
+    return place
+
+
+def with_cursor(of: str, page: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of a call with its `next` as a cursor."""
+    return {**page, "next": write_cursor(of, page["next"])}
