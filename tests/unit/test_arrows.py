@@ -22,6 +22,7 @@ VIOLATIONS = {
     "stores": ("hartonomous_resources/database/sqlserver/scripts.py", "hartonomous_resources.database.sqlite"),
     "command-line": ("hartonomous_service/demo.py", "hartonomous_service.cli.output"),
     "http": ("hartonomous_service/http/search_routes.py", "hartonomous_resources.database.transactions"),
+    "client": ("hartonomous_client/client_calls.py", "hartonomous_core.vocabulary"),
     "core": ("hartonomous_core/messages.py", "sqlite3"),
     "dagster": ("hartonomous_resources/work/leases.py", "dagster"),
     "adoption": (

@@ -1,0 +1,15 @@
+"""A client of `hartonomous serve`: `Client`, and `AsyncClient` with the same calls. Needs httpx alone: `pip install 'hartonomous[client]'`.
+
+from hartonomous_client import Client
+
+with Client("http://127.0.0.1:8350", key="…") as client:
+    client.create_source(b"The moon makes the sea rise.", source_uri="mail:1", content_type="text/plain")
+    for hit in client.search("what makes the sea rise")["results"]:
+        print(hit["text"], hit["sources"])
+"""
+
+from hartonomous_client.async_client import AsyncClient
+from hartonomous_client.failures import HartonomousError
+from hartonomous_client.sync_client import Client
+
+__all__ = ["AsyncClient", "Client", "HartonomousError"]

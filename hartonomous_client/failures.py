@@ -1,0 +1,50 @@
+"""What a call raises that the server refused, and when it is tried again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+_TRY_AGAIN = (429, 503)
+_LONGEST_WAIT = 60.0
+_FIRST_WAIT = 0.5
+
+
+class HartonomousError(Exception):
+    """The server answered with an error; `problem` is its document (RFC 9457), with `detail` and `requestId`."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {problem.get('detail') or problem.get('title') or 'no reason given'}")
+        self.status = status
+        self.problem = problem
+
+    @property
+    def request_id(self) -> str | None:
+        """The id under which the server's log has the request."""
+        return self.problem.get("requestId")
+
+
+def error_of(response: httpx.Response) -> HartonomousError:
+    """Return the error that an answer, whose body is read, tells of; what is no problem document, as of a proxy, becomes one."""
+    try:
+        problem = json.loads(response.content)
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {"title": response.reason_phrase, "detail": response.text[:500]}
+    return HartonomousError(response.status_code, problem)
+
+
+def wait_before_retry(failed: httpx.Response | httpx.TransportError, attempt: int) -> float | None:
+    """Return the seconds to wait before a call is tried again, None where that would not help; `attempt` counts from 0."""
+    backoff = min(_FIRST_WAIT * 2.0**attempt, _LONGEST_WAIT)
+    if isinstance(failed, httpx.TransportError):
+        return backoff
+    if failed.status_code not in _TRY_AGAIN:
+        return None
+    try:
+        return min(max(float(failed.headers["Retry-After"]), 0.0), _LONGEST_WAIT)
+    except (KeyError, ValueError):  # none, or a date
+        return backoff

@@ -1,0 +1,106 @@
+"""What is tried again, when, and how often; the server here is a function."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from hartonomous_client import HartonomousError
+
+BUSY = httpx.Response(503, headers={"Retry-After": "7"}, json={"detail": "the database is down", "requestId": "r"})
+
+
+@pytest.fixture
+def waited(monkeypatch):
+    """The seconds that were waited, without waiting them."""
+    seconds = []
+
+    async def sleep(length):
+        seconds.append(length)
+
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return seconds
+
+
+@pytest.fixture
+def answering(make_client):
+    """Makes a client of a server that gives these answers in turn, and the list of what it was sent."""
+
+    def make(*answers, **options):
+        sent, rest = [], list(answers)
+
+        def handle(request):
+            sent.append(request)
+            answer = rest.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+        return make_client(transport=httpx.MockTransport(handle), key="secret", **options), sent
+
+    return make
+
+
+def test_a_call_that_may_be_repeated_is_after_what_the_server_says(answering, waited):
+    client, sent = answering(BUSY, httpx.ConnectError("refused"), httpx.Response(429), httpx.Response(200, json={}))
+    assert client.get_stats() == {}
+    assert len(sent) == 4 and waited == [7.0, 1.0, 2.0]
+    assert sent[0].headers["authorization"] == "Bearer secret"
+
+
+def test_after_the_last_retry_the_error_is_raised(answering, waited):
+    client, sent = answering(BUSY, BUSY, retries=1)
+    with pytest.raises(HartonomousError, match="503: the database is down"):
+        client.get_stats()
+    assert len(sent) == 2 and waited == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("ask", "times"),
+    [
+        (lambda client: client.create_job("SendReport"), 1),
+        (lambda client: client.replay_dead_letter(1), 1),
+        (lambda client: client.record_inference({"model": "a"}), 1),
+        (lambda client: client.record_inference({"model": "a", "inferenceId": "b"}), 2),
+        (lambda client: client.create_source(b"x"), 1),
+        (lambda client: client.create_source(b"x", idempotency_key="k"), 2),
+        (lambda client: client.create_source(iter([b"x"]), idempotency_key="k"), 1),
+    ],
+)
+def test_what_would_be_done_twice_is_sent_once(answering, waited, ask, times):
+    client, sent = answering(BUSY, BUSY, retries=1)
+    with pytest.raises(HartonomousError, match="503"):
+        ask(client)
+    assert len(sent) == times
+
+
+def test_an_error_of_the_connection_comes_as_it_is(answering, waited):
+    client, _ = answering(httpx.ConnectError("refused"))
+    with pytest.raises(httpx.ConnectError):
+        client.create_job("SendReport")
+
+
+def test_an_error_of_a_proxy_has_its_text(answering, waited):
+    client, _ = answering(httpx.Response(502, text="<html>bad gateway</html>"))
+    with pytest.raises(HartonomousError, match="502: <html>bad gateway") as caught:
+        client.get_stats()
+    assert caught.value.request_id is None
+
+
+def test_a_server_that_is_unhealthy_says_so_at_once(answering, waited):
+    client, _ = answering(httpx.Response(503, json={"status": "unhealthy", "checks": []}))
+    assert client.get_health()["status"] == "unhealthy"
+    assert waited == []
+
+
+def test_blocks_are_sent_as_they_come(answering, waited, tmp_path):
+    (tmp_path / "file").write_bytes(b"ab" * 100_000)
+    client, sent = answering(*[httpx.Response(201, json={})] * 2)
+    client.create_source(iter([b"a", b"b"]), source_uri="mail:1", metadata={"a": 1}, content_type="text/plain")
+    with (tmp_path / "file").open("rb") as file:
+        client.create_source(file)
+    assert [len(request.content) for request in sent] == [2, 200_000]
+    assert sent[0].headers["transfer-encoding"] == "chunked"
+    assert dict(sent[0].url.params) == {"sourceUri": "mail:1", "metadata": '{"a": 1}'}
