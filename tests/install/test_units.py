@@ -188,7 +188,7 @@ def test_a_second_daemon_on_a_home_is_refused(installation: Installation) -> Non
 def test_the_server_of_http_runs_as_a_unit_and_ends_when_asked(installation: Installation) -> None:
     process = installation.start(SERVE)
     try:
-        wait_until("it is alive", lambda: answer(installation.replaced["8350"], "/health/live"))
+        wait_until("it is alive", lambda: answer(installation.replaced["8350"], "/health/live"), _BUSY_SECONDS)
         assert stopped(process, SERVE) == 0, installation.log(SERVE)
         assert "Traceback" not in installation.log(SERVE)
     finally:
