@@ -21,7 +21,7 @@ from hartonomous_service.dagster_commands import (
     dagster_environment,
     page_command,
 )
-from hartonomous_service.dagster_home import get_instance, prepare_dagster_home
+from hartonomous_service.dagster_home import get_instance
 from hartonomous_service.errors import Conflict
 
 _ANSWER_SECONDS = 2.0
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 60.0
 def run_code_server(settings: Settings) -> int:
     """Serve our definitions at `settings.code_server`; runs are its children. Returns the exit code, or does not return."""
     server = CodeServer.parse(settings.code_server)
-    prepare_dagster_home(settings)
+    get_instance(settings).dispose()  # its tables: made by two processes at once, they would be unusable for good
     if server.socket and server.socket.exists():
         if server.answers(_ANSWER_SECONDS):
             raise Conflict(f"a code server listens at {server.target} already: stop it, or set HARTONOMOUS_CODE_SERVER")
@@ -42,7 +42,7 @@ def run_code_server(settings: Settings) -> int:
 def run_webserver(settings: Settings, host: str, port: int) -> int:
     """Show Dagster's page; returns the exit code, or does not return."""
     server = CodeServer.parse(settings.code_server)
-    get_instance(settings).dispose()  # its tables, before others ask for them
+    get_instance(settings).dispose()
     _wait_for(server)
     workspace = settings.dagster_home / "workspace.yaml"
     server.write_workspace(workspace)
