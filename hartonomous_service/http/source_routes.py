@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Path
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service import source_pages
 from hartonomous_service import source_records as calls
 from hartonomous_service.arguments import MAX_ID
+from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.byte_ranges import is_known, read_range
-from hartonomous_service.http.cursors import read_cursor, write_cursor
+from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, with_cursor
 from hartonomous_service.http.source_models import AtomPage, Source, SourcePage
 
 router = APIRouter(prefix="/sources", tags=["sources"])
 
 SourceId = Annotated[int, Path(ge=1, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=100)]
 
 _BYTES = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -42,9 +41,9 @@ def list_sources(
 ) -> JSONResponse:
     """List sources, the latest first."""
     page = source_pages.page_sources(
-        resources, tenant=caller.tenant, status=status, limit=limit, below=read_cursor(cursor)
+        resources, tenant=caller.tenant, status=status, limit=limit, below=_read_place("sources", cursor)
     )
-    return JSONResponse({**page, "next": write_cursor(page["next"])})
+    return JSONResponse(with_cursor("sources", page))
 
 
 @router.get("/{source_id}/atoms", responses={200: {"model": AtomPage}})
@@ -53,9 +52,9 @@ def list_source_atoms(
 ) -> JSONResponse:
     """List the atoms of a source in order, with the places of their bytes."""
     page = source_pages.page_source_atoms(
-        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=read_cursor(cursor) or 0
+        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=_read_place("atoms", cursor) or 0
     )
-    return JSONResponse({**page, "next": write_cursor(page["next"])})
+    return JSONResponse(with_cursor("atoms", page))
 
 
 @router.get(
@@ -96,6 +95,13 @@ def get_content(
         headers["Content-Range"] = f"bytes {first}-{stop - 1}/{length}"
     blocks = calls.reconstruct_range(resources, source_id, first, stop, tenant=caller.tenant)
     return StreamingResponse(blocks, 206 if wanted else 200, headers=headers)
+
+
+def _read_place(of: str, cursor: str | None) -> int | None:
+    place = read_cursor(of, cursor)
+    if place is not None and not (place.isascii() and place.isdigit() and len(place) < 20 and int(place) <= MAX_ID):
+        raise Invalid("it is none of this list: give what a page of it says as its next", argument="cursor")
+    return None if place is None else int(place)
 
 
 def _safe_type(content_type: str) -> str:

@@ -1,5 +1,6 @@
 """The bytes of a source come back: all, or a range, every atom checked; lists go by cursor."""
 
+import base64
 import hashlib
 
 import pytest
@@ -134,8 +135,14 @@ def test_the_atoms_of_a_source_cover_its_bytes_page_by_page(client, content):
         assert (piece.decode(), hashlib.sha256(piece).hexdigest()) == (atom["text"], atom["hash"])
 
 
+def cursor_of(text):
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "djE6", "djI6NQ", "djE6LTU", "ä", "v1:5", "djE6OTk5OTk5OTk5OTk5OTk5OTk5OTk5OQ"]
+    "place", ["atoms:1", "sources", "sources:", "sources:-5", "sources:x", "sources:²", f"sources:{2**63}"]
 )
-def test_a_cursor_that_we_did_not_give_is_refused(client, cursor):
-    assert "cursor: give the `next`" in problem_of(client.get("/sources", params={"cursor": cursor}), 422)["detail"]
+def test_a_cursor_that_this_list_did_not_give_is_refused(client, place):
+    for cursor in (cursor_of(place), "x", "ä", ""):
+        said = problem_of(client.get("/sources", params={"cursor": cursor}), 422)["detail"]
+        assert said.startswith("cursor: it is none of this list")
