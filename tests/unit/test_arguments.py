@@ -15,21 +15,25 @@ import hartonomous_service
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import MAX_ID, MAX_PAGE, MAX_SKIP, MAX_TENANT
-from hartonomous_service.background_jobs import create_job, get_job, list_jobs, retry_job, update_job_status
+from hartonomous_service.atom_records import show_atom
+from hartonomous_service.background_jobs import create_job, get_job, list_jobs, page_jobs, retry_job, update_job_status
 from hartonomous_service.completing import complete_sources
 from hartonomous_service.dead_letters import (
     discard_dead_letter,
     list_dead_letters,
+    page_dead_letters,
     replay_dead_letter,
     show_dead_letter,
 )
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.graph_repair import verify_graph
 from hartonomous_service.health import check_health
+from hartonomous_service.inference_pages import page_inferences
 from hartonomous_service.inferences import (
     InferenceRecord,
     list_inferences,
     record_inference,
+    record_json,
     record_lines,
     show_inference,
 )
@@ -141,6 +145,14 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
         },
     ),
     list_places: ((HASH,), page(atom_hash=HASHES)),
+    show_atom: ((HASH,), {"atom_hash": HASHES, "tenant": TENANT}),
+    page_jobs: (
+        (),
+        {"tenant": TENANT, "status": choice("'Pending'"), "limit": LENGTH, "after": [*TEXTS, ("x", "no place")]},
+    ),
+    page_dead_letters: ((), {"tenant": TENANT, "limit": LENGTH, "after": ID}),
+    page_inferences: ((), {"tenant": TENANT, "model": TEXTS, "limit": LENGTH, "after": [*TEXTS, ("x", "no place")]}),
+    record_json: ((b'{"model": "m"}',), {"text": [("x", "valid bytes"), (5, "valid bytes")], "tenant": TENANT}),
     ingest: (
         ([],),
         {
