@@ -25,7 +25,7 @@ def measure() -> list[Figure]:
     from hartonomous_core.embedders.protocol import TokenEmbeddings
     from hartonomous_resources.compute.in_process import InProcessCompute
     from hartonomous_resources.settings import Settings
-    from hartonomous_service.search.highlighting import answering_sentences
+    from hartonomous_service.search.highlighting import Meaning, answering_sentences
 
     model_dir = os.environ.get("HARTONOMOUS_MODEL_DIR")
     compute = InProcessCompute(Settings(**({"model_dir": Path(model_dir)} if model_dir else {})))
@@ -49,11 +49,12 @@ def measure() -> list[Figure]:
     times, processor = [], []
     for line in QUESTIONS.read_text(encoding="utf-8").splitlines():
         text = json.loads(line)["text"]
-        question = compute.embed(model, [text]).vectors[0]
+        [asked] = compute.embed_tokens(model, [text])
+        question = asked.vector
         hits = [passages[place] for place in np.argsort(-(vectors @ question))[:10]]
         embedded.append(0)
         started, used = time.perf_counter(), time.process_time()
-        spans = answering_sentences(text, hits, embed)
+        spans = answering_sentences(text, hits, Meaning(asked, embed))
         times.append(1000 * (time.perf_counter() - started))
         processor.append(1000 * (time.process_time() - used))
         assert len(spans) == 10 and all(spans), text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,27 +107,22 @@ class NativeTextEmbedder:
     def embed_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
         """The vectors of the tokens of each text, each in the context of its window, and of the text, which are those of `embed`."""
         refuse_blank(texts)
-        made = []
-        for _, windows in groupby(self._windows.of(texts), key=lambda window: window.text):
-            total = np.zeros((1, self.dimension))  # summed as in `embed`
-            states, spans = [], []
-            for batch in _batches(windows):
-                tokens: list[NDArray[np.float32]] = []
-                of_windows = self._window_vectors(batch, tokens)
-                np.add.at(total, [0] * len(batch), _weighted(batch, of_windows))
-                first = len(self._windows.prefix)
-                for window, of_window in zip(batch, tokens, strict=True):
-                    states.append(of_window[first : first + len(window.spans)])
-                    spans += window.spans
-            of_tokens = np.concatenate(states)
-            made.append(
-                TokenEmbeddings(
-                    unit_rows(total)[0].astype(np.float32),
-                    unit_rows(of_tokens) if len(of_tokens) else of_tokens,
-                    np.array(spans, np.int64).reshape(-1, 2),
-                )
-            )
-        return made
+        totals = np.zeros((len(texts), self.dimension))  # summed as in `embed`
+        states: list[list[NDArray[np.float32]]] = [[] for _ in texts]
+        spans: list[list[tuple[int, int]]] = [[] for _ in texts]
+        first = len(self._windows.prefix)
+        for batch in _batches(self._windows.of(texts)):
+            tokens: list[NDArray[np.float32]] = []
+            of_windows = self._window_vectors(batch, tokens)
+            np.add.at(totals, [window.text for window in batch], _weighted(batch, of_windows))
+            for window, of_window in zip(batch, tokens, strict=True):
+                of_text = of_window[first : first + len(window.spans)]
+                states[window.text].append(unit_rows(of_text) if len(of_text) else of_text)
+                spans[window.text] += window.spans
+        return [
+            TokenEmbeddings(vector, np.concatenate(of_text), np.array(places, np.int64).reshape(-1, 2))
+            for vector, of_text, places in zip(unit_rows(totals).astype(np.float32), states, spans, strict=True)
+        ]
 
     def _window_vectors(
         self, windows: Sequence[Window], tokens: list[NDArray[np.float32]] | None = None

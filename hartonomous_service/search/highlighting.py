@@ -1,9 +1,11 @@
 """Says which sentence of a text answers a question: the one that alone holds its rare words, else the nearest one (docs/decisions/0040)."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,14 @@ from hartonomous_core.words import folded, indexed_text, question_terms, term_te
 Span = tuple[int, int]
 """Where a sentence begins and ends in its text, in characters."""
 Vectors = NDArray[np.float32]
-Embed = Callable[[Sequence[str]], Sequence[TokenEmbeddings]]
-"""What makes the vectors of texts and of their tokens."""
+
+
+class Meaning(NamedTuple):
+    """What a question means, and what makes the vectors of other texts and of their tokens."""
+
+    asked: TokenEmbeddings
+    embed: Callable[[Sequence[str]], Sequence[TokenEmbeddings]]
+
 
 EMBEDDED_BYTES = 1_200
 """Text that is embedded for one search, in passages and in sentences together: some 260 tokens of English, for which two cores take some 25 ms."""
@@ -40,6 +48,8 @@ _SHARE, _LENGTH, _BEFORE_ALONE, _SAME_AGAIN_ALONE, _NO_END_ALONE = 0.4, 0.2, 0.5
 _FULL_LENGTH = 200
 
 _WORD = re.compile(r"\w+")
+_BEGINNING = 4
+"""Characters in which forms of a word agree at least."""
 _ENDS = re.compile(r"[.!?:;\u2026\u3002\uff01\uff1f\uff0e\uff61\u0964\u06d4\u061f\u0589][\W_]*$")
 """A mark that ends a sentence or its part, in the scripts that have one, with whatever closes it."""
 
@@ -94,18 +104,18 @@ class _Passage:
         return int(np.argmax(scores))
 
 
-def answering_sentences(question: str, texts: Sequence[str], embed: Embed | None) -> list[Span | None]:
+def answering_sentences(question: str, texts: Sequence[str], meaning: Meaning | None) -> list[Span | None]:
     """Return where in each text, the best hit first, the sentence stands that answers the question; None for a text without sentences.
 
     Where words do not decide, sentences are compared by meaning, as far as EMBEDDED_BYTES allow, those of better hits first. Beyond, or without
-    `embed`, words and form have to do.
+    `meaning`, words and form have to do.
     """
     passages = [_read_passage(text, question) for text in texts]
     _count_words(question, passages)
     chosen = [passage.decided_by_words() if passage.spans else None for passage in passages]
     undecided = [place for place, passage in enumerate(passages) if passage.spans and chosen[place] is None]
-    if embed and undecided:
-        _compare_affordable(question, [passages[place] for place in undecided], embed)
+    if meaning and undecided:
+        _compare_affordable([passages[place] for place in undecided], meaning)
     for place in undecided:
         chosen[place] = passages[place].best()
     return [None if choice is None else passage.spans[choice] for passage, choice in zip(passages, chosen, strict=True)]
@@ -137,8 +147,8 @@ def _count_words(question: str, passages: Sequence[_Passage]) -> None:
     """Fill in `shares`. A word is the rarer, the fewer of these sentences have it; forms of a word count as that word."""
     words_of = [[_words(sentence) for sentence in passage.sentences] for passage in passages]
     sentences = [words for passage in words_of for words in passage]
-    vocabulary = set().union(*sentences)
-    forms = [{word for word in vocabulary if _is_form(*asked, word)} for asked in sorted(_asked(question))]
+    vocabulary = _Vocabulary(set().union(*sentences))
+    forms = [vocabulary.forms_of(*asked) for asked in sorted(_asked(question))]
     weights = [
         log((len(sentences) + 1) / (0.5 + sum(not words.isdisjoint(found) for words in sentences))) for found in forms
     ]
@@ -163,29 +173,41 @@ def _asked(question: str) -> set[tuple[str, bool]]:
     return asked
 
 
-def _is_form(word: str, goes_on: bool, other: str) -> bool:
-    """Whether two words begin alike and differ by an ending at most: erupt, eruption."""
-    if word == other or (goes_on and other.startswith(word)):
-        return True
-    longer = max(len(word), len(other))
-    return min(len(word), len(other)) >= 4 and word[: max(4, longer - 3)] == other[: max(4, longer - 3)]
+class _Vocabulary:
+    """Words, by how they begin: of two forms of a word the first four characters are the same."""
+
+    def __init__(self, words: set[str]) -> None:
+        self._words = words
+        self._by_beginning: dict[str, list[str]] = defaultdict(list)
+        for word in words:
+            if len(word) >= _BEGINNING:
+                self._by_beginning[word[:_BEGINNING]].append(word)
+
+    def forms_of(self, asked: str, goes_on: bool) -> set[str]:
+        """Return the words that begin as `asked` and differ by an ending at most: erupt, eruption."""
+        found = {word for word in self._words if word.startswith(asked)} if goes_on else {asked} & self._words
+        if len(asked) >= _BEGINNING:
+            for word in self._by_beginning.get(asked[:_BEGINNING], ()):
+                alike = max(_BEGINNING, max(len(asked), len(word)) - 3)
+                if asked[:alike] == word[:alike]:
+                    found.add(word)
+        return found
 
 
-def _compare_affordable(question: str, passages: Sequence[_Passage], embed: Embed) -> None:
+def _compare_affordable(passages: Sequence[_Passage], meaning: Meaning) -> None:
     """Compare as many passages, the first ones first, as EMBEDDED_BYTES allow: in sentences and as a whole, else in sentences."""
-    (asked,) = embed([question])
     left, compared, whole = EMBEDDED_BYTES, [], []
     for passage in passages:
         cost = sum(len(sentence.encode()) for sentence in passage.sentences)
         if cost <= left:
             left -= cost
             compared.append(passage)
-            if len(asked.tokens) and cost <= left:
+            if len(meaning.asked.tokens) and cost <= left:
                 left -= cost
                 whole.append(passage)
     texts = [passage.text for passage in whole]  # first, for they take the longest
     sentences = [sentence for passage in compared for sentence in passage.sentences]
-    vectors = iter(embed([*texts, *sentences]))
+    vectors = iter(meaning.embed([*texts, *sentences]))
     wholes = {id(passage): next(vectors) for passage in whole}
     for passage in compared:
-        passage.compare(asked, [next(vectors) for _ in passage.sentences], wholes.get(id(passage)))
+        passage.compare(meaning.asked, [next(vectors) for _ in passage.sentences], wholes.get(id(passage)))

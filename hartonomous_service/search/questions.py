@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_core.embedders.protocol import TokenEmbeddings
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
@@ -18,7 +19,12 @@ class Question(NamedTuple):
 
     model_id: int
     model: ModelIdentity
-    vector: NDArray[np.float32]
+    asked: TokenEmbeddings
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """Of unit length."""
+        return self.asked.vector
 
     @property
     def floor(self) -> float | None:
@@ -40,7 +46,7 @@ def embed_question(resources: Resources, text: str) -> Question | None:
         if found is None:
             raise Conflict(describe_difference(models, active))
         model, model_id = found
-        vector = resources.compute.embed(model, [text]).vectors[0]
-        return Question(model_id, model, vector)
+        [asked] = resources.compute.embed_tokens(model, [text])
+        return Question(model_id, model, asked)
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error

@@ -22,7 +22,7 @@ from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriP
 from hartonomous_service.search.finding import Finder, Mode
 from hartonomous_service.search.fusing import by_nearness
 from hartonomous_service.search.grouping import best_of_each_source
-from hartonomous_service.search.highlighting import answering_sentences
+from hartonomous_service.search.highlighting import Meaning, answering_sentences
 from hartonomous_service.search.hits import describe_hits, mark_sentence
 from hartonomous_service.search.neighbours import MAX_HITS, MAX_NEIGHBOURS
 from hartonomous_service.search.places import sources_of
@@ -149,7 +149,8 @@ def _mark_answers(resources: Resources, text: str, question: Question | None, hi
     if question is None:
         spans = answering_sentences(text, texts, None)
     else:
-        spans = answering_sentences(text, texts, partial(resources.compute.embed_tokens, question.model))
+        embed = partial(resources.compute.embed_tokens, question.model)
+        spans = answering_sentences(text, texts, Meaning(question.asked, embed))
     for hit, span in zip(with_text, spans, strict=True):
         if span is not None:
             mark_sentence(hit, *span)

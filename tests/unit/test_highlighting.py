@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -18,7 +18,9 @@ from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.embedders.protocol import TokenEmbeddings
 from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_service.search import highlighting
-from hartonomous_service.search.highlighting import Embed, answering_sentences
+from hartonomous_service.search.highlighting import Meaning, answering_sentences
+
+Embed = Callable[[Sequence[str]], Sequence[TokenEmbeddings]]
 
 HERE = Path(__file__).parent
 QUESTIONS = [json.loads(line) for line in (HERE / "answering_sentences.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -31,7 +33,7 @@ X, Y = np.eye(2, dtype=np.float32)
 
 
 def marked(question: str, *texts: str, embed: Embed | None = None) -> list[str | None]:
-    spans = answering_sentences(question, texts, embed)
+    spans = answering_sentences(question, texts, Meaning(embed([question])[0], embed) if embed else None)
     return [text[slice(*span)] if span else None for text, span in zip(texts, spans, strict=True)]
 
 
