@@ -16,6 +16,7 @@ Remedy = Literal[
     "list_failed_jobs",
     "list_inferences",
     "list_jobs",
+    "list_keys",
     "list_sources",
     "migrate",
     "reset_demo",

@@ -112,6 +112,10 @@ NO_HOLDERS = {
         "Method Parameters ArtifactHash ArtifactName CreatedAt",
         "frozen numbers; the landmark projection is made from no data",
     ),
+    "ApiKey": (
+        "KeyId SecretHash Scopes Name CreatedAt ExpiresAt RevokedAt LastUsedAt",
+        "says whom the HTTP server answers, by a hash of the key",
+    ),
     "Erasure": ("Salt SaltedHash ErasedAt", "a receipt: a salted hash, counts and a time"),
     "KnownTenant": ("", "numbers of tenants"),
     "QueueLease": ("Queue LeaseOwner LeaseUntil", "which process works on a queue"),

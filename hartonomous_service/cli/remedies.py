@@ -11,6 +11,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "list_failed_jobs": "`hartonomous jobs list --status Failed` shows those that did",
     "list_inferences": "`hartonomous inferences list` shows what is recorded",
     "list_jobs": "`hartonomous jobs list` shows what is there",
+    "list_keys": "`hartonomous keys list` shows what is there",
     "list_sources": "`hartonomous sources list` shows what is there",
     "migrate": "`hartonomous migrate` makes it",
     "reset_demo": "`hartonomous demo --reset` starts over",
@@ -25,11 +26,13 @@ _OPTIONS = {
     "adopt": "--adopt",
     "content_type": "--content-type",
     "context": "--context",
+    "expires": "--expires",
     "group": "--group",
     "output": "-o",
     "port": "--port",
     "received_since": "--since",
     "received_until": "--until",
+    "scopes": "--scope",
     "uri_prefix": "--uri",
 }
 """Options by the argument of a call that they set; only those whose values the commands do not check themselves."""
@@ -38,6 +41,7 @@ _OPTIONS = {
 def describe_error(error: ServiceError) -> str:
     """Return the one line that a command prints for an error."""
     said = str(error)
-    if error.argument in _OPTIONS:
-        said = f"{_OPTIONS[error.argument]}: {error.problem}"
+    argument = (error.argument or "").partition(".")[0]  # the list of the value at fault
+    if argument in _OPTIONS:
+        said = f"{_OPTIONS[argument]}: {error.problem}"
     return f"{said}; {REMEDIES[error.remedy]}" if error.remedy else said

@@ -16,9 +16,10 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.arguments import Id, Name, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Invalid
 from hartonomous_service.inferences import InferenceRecord, record_inference
+from hartonomous_service.moments import Moment
 from hartonomous_service.search.answering import is_answered
 from hartonomous_service.search.by_words import how_words_rank
-from hartonomous_service.search.filters import MediaType, Metadata, Moment, UriPrefix
+from hartonomous_service.search.filters import MediaType, Metadata, UriPrefix
 from hartonomous_service.search.finding import Finder, Mode
 from hartonomous_service.search.fusing import by_nearness
 from hartonomous_service.search.grouping import best_of_each_source

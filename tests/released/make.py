@@ -41,6 +41,8 @@ INSERT INTO HttpRequest (TenantId, KeyHash, ClaimId, ClaimedUntil, Fingerprint, 
 INSERT OR IGNORE INTO StageTotal (Stage, Runs, Seconds, Done) VALUES ('sources', 1, 0.5, 1);
 INSERT INTO Erasure (TenantId, Salt, SaltedHash, AtomsErased, AtomsKept, BytesErased, GraphNodesErased, ErasedAt)
   VALUES (0, x'00', x'FF', 3, 1, 100, 4, '2026-01-01T00:00:00.000Z');
+INSERT INTO ApiKey (KeyId, SecretHash, TenantId, Scopes, Name, CreatedAt)
+  VALUES ('0011223344556677', zeroblob(32), 0, 'read', '', '2026-01-01T00:00:00.000Z');
 """
 """What is inserted by hand, and what nothing writes yet, or not for long."""
 

@@ -38,6 +38,7 @@ from hartonomous_service.inferences import (
     show_inference,
 )
 from hartonomous_service.ingest import ingest, submit
+from hartonomous_service.keys import create_key, find_caller, list_keys, note_use, recall_caller, revoke_key, use_is_due
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.progress import count_unfinished, look_at_progress
@@ -224,6 +225,23 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     record_lines: (('{"model": "m"}',), {"text": TEXTS, "tenant": TENANT}),
     list_inferences: ((), page(model=TEXTS)),
     show_inference: (("it",), {"inference_id": TEXTS, "tenant": TENANT}),
+    create_key: (
+        (),
+        {
+            "tenant": TENANT,
+            "scopes": [
+                ("read", "give a list, not one text"),
+                (["fly"], "'read', 'write' or 'admin'"),
+                ([], "at least 1 item"),
+            ],
+            "expires": [*TEXTS[:3], *DATE, ("2026-01-01", "is over"), ("0d", "is over"), ("-1d", "no date")],
+            "name": [*TEXTS, ("x" * 101, "at most 100")],
+        },
+    ),
+    list_keys: ((), page()),
+    revoke_key: (("00",), {"key_id": TEXTS}),
+    find_caller: (("hk_",), {"presented": TEXTS}),
+    note_use: (("00",), {"key_id": TEXTS}),
     find_lineage: (
         (LineageQuery("1"),),
         {"query": [("1", "instance of LineageQuery"), (None, "instance of LineageQuery")]},
@@ -261,7 +279,10 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
         yield opened
 
 
-INTERNAL = {complete_sources, check_health, count_unfinished, embed_question, look_at_progress}
+INTERNAL = {
+    *(complete_sources, check_health, count_unfinished, embed_question, look_at_progress),
+    *(recall_caller, use_is_due),
+}
 """What no program calls, and what takes no argument but the settings."""
 
 
