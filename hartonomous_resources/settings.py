@@ -115,6 +115,13 @@ class Settings(BaseSettings):
     max_source_bytes: int = Field(default=8 * 1024**3, gt=0, description="Largest source accepted, in bytes.")
     http_host: str = Field(default="127.0.0.1", description="Address that `hartonomous serve` listens on.")
     http_port: int = Field(default=8350, ge=0, le=65535, description="Port of `hartonomous serve`; 0 picks a free one.")
+    http_rate: float = Field(
+        default=200.0, gt=0, allow_inf_nan=False, description="HTTP: requests a second that a key may make."
+    )
+    http_burst: int = Field(default=400, ge=1, description="HTTP: requests that a key that was idle may make at once.")
+    http_max_body_bytes: int = Field(
+        default=4 * 1024**2, gt=0, description="HTTP: largest body of a request that is no upload, in bytes."
+    )
     linger_seconds: float = Field(
         default=30.0,
         ge=0,

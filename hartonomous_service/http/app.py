@@ -28,8 +28,11 @@ from hartonomous_service.http import (
     stats_routes,
     upload_routes,
 )
+from hartonomous_service.http.access import RequireKey
+from hartonomous_service.http.limits import Limits
 from hartonomous_service.http.metrics import Metrics, RequestMetrics
 from hartonomous_service.http.request_ids import RequestIds
+from hartonomous_service.http.request_log import RequestLog
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
@@ -51,9 +54,10 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
             app.state.resources.close()
 
     metrics = Metrics()
-    middleware = [Middleware(RequestIds), Middleware(RequestMetrics, metrics=metrics)]
+    middleware = [Middleware(RequestIds), Middleware(RequestMetrics, metrics=metrics), Middleware(RequestLog)]
     if without_keys:  # a page elsewhere could have its name point here
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
+    middleware += [Middleware(Limits, settings=settings), Middleware(RequireKey, settings=settings)]
     app = FastAPI(
         title="Hartonomous",
         description="Say where every fragment that your AI used came from.",

@@ -95,13 +95,14 @@ def problem(
 def add_handlers(app: FastAPI) -> None:
     """Have the app answer errors of the service, of FastAPI and of Starlette, and what nobody expected."""
     for kind in (ServiceError, *OUTAGES):
-        app.add_exception_handler(kind, _of_service)
+        app.add_exception_handler(kind, problem_of_service)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_starlette)
     app.add_exception_handler(Exception, _of_ourselves)
 
 
-def _of_service(request: Request, error: Exception) -> JSONResponse:
+def problem_of_service(request: Request, error: Exception) -> JSONResponse:
+    """Build the response for an error of the service, or an outage; raises any other error again."""
     found = to_service_error(error)
     helps = REMEDIES.get(found.remedy) if found.remedy else None
     said = f"{found}; {helps}" if helps else str(found)

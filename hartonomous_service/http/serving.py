@@ -13,6 +13,14 @@ from hartonomous_service.errors import Conflict, Invalid
 
 _STOP_SECONDS = 30
 """How long requests that were accepted may take to end after SIGTERM."""
+_KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays: longer than a proxy keeps one (60 s in nginx), which would else send a request into one just closed."""
+_BACKLOG = 2048
+"""Connections that the system accepts before we do: a thousand that come at once are not refused."""
+_MOST_CONNECTIONS = 4000
+"""Slow clients are closed after seconds, so that even a thousand do not reach it; each is some 20 KB."""
+_OTHER_FILES = 256
+"""Files that the process has open besides: database, vectors, libraries."""
 _FILES = 65_536
 
 
@@ -31,16 +39,23 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
     import uvicorn
 
     from hartonomous_service.http.app import create_app
+    from hartonomous_service.http.connections import GuardedConnection
 
     if without_keys:
         LOGGER.warning("WITHOUT KEYS: whoever can open a connection on this machine is tenant 0 and may do everything")
+    GuardedConnection.most = _most_connections()
     config = uvicorn.Config(
         create_app(settings, without_keys=without_keys),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
-        h11_max_incomplete_event_size=64 * 1024,
+        log_level="error",  # what a client does wrong is its own affair, and nothing that fills a log
+        http=GuardedConnection,
+        ws="none",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        limit_concurrency=2 * GuardedConnection.most,  # never reached: GuardedConnection makes room before
+        backlog=_BACKLOG,
     )
     LOGGER.warning("serving http://%s:%d", *listener.getsockname()[:2])
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
@@ -59,6 +74,20 @@ def _allow_many_files() -> None:
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (min(most, _FILES) if most != resource.RLIM_INFINITY else _FILES, most)
         )
+
+
+def _most_connections() -> int:
+    """As many as the system lets this process have, where each may have a file open beside its socket."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return _MOST_CONNECTIONS
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        _MOST_CONNECTIONS
+        if most == resource.RLIM_INFINITY
+        else max(min(_MOST_CONNECTIONS, (most - _OTHER_FILES) // 2), 1)
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
