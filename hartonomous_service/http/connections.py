@@ -20,8 +20,8 @@ _FRAMING_BYTES, _FRAMING_A_BYTE = 128 * 1024, 8
 at a time, a body takes five."""
 _STALLED_SECONDS = 30.0
 """How long a client may read nothing of an answer that is larger than what the system holds for it."""
-_UNREAD_SECONDS = 2.0
-"""How long what is left of a body is read and forgotten after the answer, so that the client can read this."""
+_UNREAD_SECONDS, _UNREAD_BYTES = 2.0, 1024 * 1024
+"""How long, and how much of, what is left of a body is read and forgotten after the answer, so that the client can read this."""
 
 
 class GuardedConnection(HttpToolsProtocol):
@@ -36,6 +36,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._received = self._of_body = 0
+        self._unread: int | None = None
         self._is_whole = True
         self._in_head = False
         self._at_work: RequestResponseCycle | None = None
@@ -78,6 +79,8 @@ class GuardedConnection(HttpToolsProtocol):
             return
         if self in self._waiting and self._received > _HEAD_BYTES:
             self._refuse(431, f"give at most {_HEAD_BYTES:,} bytes of method, path and headers")
+        elif self._unread is not None and self._received > self._unread:
+            self.transport.close()
         elif self._received - self._of_body > _FRAMING_BYTES + _FRAMING_A_BYTE * self._of_body:
             self.transport.abort()
 
@@ -99,6 +102,7 @@ class GuardedConnection(HttpToolsProtocol):
         super().on_message_complete()
         self._is_whole = True
         self._received = self._of_body = 0
+        self._unread = None
         if self.cycle.response_complete:
             self._wait_for_head()
 
@@ -110,6 +114,7 @@ class GuardedConnection(HttpToolsProtocol):
             self._wait_for_head()
         elif not self._in_head:  # nobody reads what is left of the body
             self._set_deadline(_UNREAD_SECONDS)
+            self._unread = self._received + _UNREAD_BYTES
 
     def pause_writing(self) -> None:
         super().pause_writing()
