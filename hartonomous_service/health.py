@@ -9,7 +9,7 @@ from typing import Any
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
-from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
@@ -42,15 +42,17 @@ class _Counts:
     clock: Outcome
     messages: Sequence[str]
     oldest: Mapping[str, Waiting]
+    other_model: str | None
 
 
 def check_health(settings: Settings) -> dict[str, Any]:
     """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all."""
+    models = _TextModels.of(settings)
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
-        run_check(_database, settings, counted),
+        run_check(_database, settings, counted, models.found),
         run_check(_graph, settings, counted),
-        run_check(_text_model, settings, counted),
+        run_check(_text_model, models, counted),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         *(run_check(check, settings) for check in (_disk, _daemon)),
     ]
@@ -84,9 +86,9 @@ def run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
     }
 
 
-def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
+def _database(settings: Settings, counted: list[_Counts], models: Sequence[ModelIdentity]) -> Outcome:
     with closing(open_database(settings)) as database:
-        read = partial(_read_counts, clock=_check_clock(database, settings))
+        read = partial(_read_counts, clock=_check_clock(database, settings), models=models)
         unable: ReadOnlyDatabase | None = None
         try:
             counts, faults, state = transact(database, read)
@@ -101,7 +103,9 @@ def _database(settings: Settings, counted: list[_Counts]) -> Outcome:
     return HEALTHY, f"{database.name}: writable, {state}"
 
 
-def _read_counts(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, list[str], str]:
+def _read_counts(
+    unit_of_work: UnitOfWork, clock: Outcome, models: Sequence[ModelIdentity]
+) -> tuple[_Counts, list[str], str]:
     """Return the counts, the faults of the database, and its state in words."""
     depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
     faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
@@ -111,7 +115,10 @@ def _read_counts(unit_of_work: UnitOfWork, clock: Outcome) -> tuple[_Counts, lis
     waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
     messages = _stuck_messages(unit_of_work, depths)
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
-    counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work))
+    active, other = active_text_models(unit_of_work), None
+    if models and active and first_active(unit_of_work, models) is None:
+        other = describe_difference(models, active)
+    counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work), other)
     return counts, faults, f"schema version {migrations}, {waiting}"
 
 
@@ -150,29 +157,38 @@ def _is_to_be_written(database: Database) -> bool:
     return not waiting and bool(TableGraph(database).counts(None)[0].get("Atom"))
 
 
-def _text_model(settings: Settings, counted: list[_Counts]) -> Outcome:
-    from hartonomous_resources.compute.text_model import text_model_is_ready
+@dataclass(frozen=True, slots=True)
+class _TextModels:
+    """The text models that the settings name, as their files are; `problem` says why there are none, `detail` where they are."""
 
-    found = dict.fromkeys(
-        text_model_is_ready(
-            settings.model_dir, model=settings.text_model, precision=precision, engine=settings.text_engine
+    found: Sequence[ModelIdentity]
+    detail: str
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_TextModels":
+        """Read the digests of the files. Nothing is fetched or built."""
+        from hartonomous_resources.compute.text_model import text_model_is_ready
+
+        ready = dict.fromkeys(
+            text_model_is_ready(
+                settings.model_dir, model=settings.text_model, precision=precision, engine=settings.text_engine
+            )
+            for precision in settings.text_precisions
         )
-        for precision in settings.text_precisions
-    )
-    detail = "; ".join(detail for _, detail in found)
-    if not all(ready for ready, _ in found):
-        return DEGRADED, detail
-    with closing(open_compute(settings)) as compute:
-        try:
-            models = [model for model in compute.models() if model.modality == "text"]  # the digest of each file, too
-        except ComputeUnavailable as error:
-            return DEGRADED, str(error)
-    if counted:
-        with closing(database_of(settings)) as database:
-            active = ask(database, active_text_models)
-            if active and ask(database, partial(first_active, models=models)) is None:
-                return DEGRADED, describe_difference(models, active)
-    return HEALTHY, detail
+        detail = "; ".join(said for _, said in ready)
+        if not all(is_ready for is_ready, _ in ready):
+            return cls((), detail, detail)
+        with closing(open_compute(settings)) as compute:
+            try:
+                return cls([model for model in compute.models() if model.modality == "text"], detail)
+            except ComputeUnavailable as error:
+                return cls((), detail, str(error))
+
+
+def _text_model(models: _TextModels, counted: list[_Counts]) -> Outcome:
+    problem = models.problem or (counted[0].other_model if counted else None)
+    return (DEGRADED, problem) if problem else (HEALTHY, models.detail)
 
 
 def _queues(counted: list[_Counts]) -> Outcome:

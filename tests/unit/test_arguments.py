@@ -26,8 +26,9 @@ from hartonomous_service.dead_letters import (
     show_dead_letter,
 )
 from hartonomous_service.errors import Invalid, NotFound
+from hartonomous_service.figures import measure_home
 from hartonomous_service.graph_repair import verify_graph
-from hartonomous_service.health import check_health
+from hartonomous_service.health import check_health, require_readable
 from hartonomous_service.inference_pages import page_inferences
 from hartonomous_service.inferences import (
     InferenceRecord,
@@ -42,14 +43,33 @@ from hartonomous_service.keys import create_key, find_caller, list_keys, note_us
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.progress import count_unfinished, look_at_progress
+from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
 from hartonomous_service.search.neighbours import MAX_NEIGHBOURS
 from hartonomous_service.search.questions import embed_question
-from hartonomous_service.source_records import list_sources, reconstruct, reconstruct_file, show_source, verify_sources
+from hartonomous_service.source_pages import page_source_atoms, page_sources
+from hartonomous_service.source_records import (
+    list_sources,
+    reconstruct,
+    reconstruct_file,
+    reconstruct_range,
+    show_atomized,
+    show_source,
+    verify_sources,
+)
 from hartonomous_service.sql_console import run_sql
 from hartonomous_service.sqlserver_console import run_sql_on_server
 from hartonomous_service.statistics import collect_stats
+from hartonomous_service.submitting import find_same
+from hartonomous_service.uploads import (
+    check_upload,
+    continue_upload,
+    enqueue_uri,
+    find_upload,
+    land,
+    submit_upload,
+)
 
 HASH = "ab" * 32
 JOB = "01234567-89ab-7000-8000-000000000000"
@@ -111,6 +131,21 @@ PATHS: list[tuple[Any, str]] = [
     ([b"x"], "should be a path"),
 ]
 JOB_ID = TEXTS
+FROM: list[tuple[Any, str]] = [*INTEGERS, (-1, BELOW), (MAX_ID + 1, ABOVE)]
+SHA256: list[tuple[Any, str]] = [
+    (b"x" * 64, NO_TEXT),
+    (5, NO_TEXT),
+    *((text, "sha256") for text in ("", "xyz", HASH[:7], HASH + "g")),
+]
+
+SUBMITTED: dict[str, list[tuple[Any, str]]] = {
+    "tenant": TENANT,
+    "source_uri": [*TEXTS, ("", "empty")],
+    "source_id": [*TEXTS, ("", "empty")],
+    "content_type": TEXTS,
+    "metadata": [("x", "dictionary"), (5, "dictionary")],
+    "claim": [("x", "instance of Claim")],
+}
 
 Hostile = dict[str, list[tuple[Any, str]]]
 CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
@@ -262,6 +297,18 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "adopt": [*FLAG, (True, "SQL Server")],
         },
     ),
+    page_sources: ((), {"tenant": TENANT, "status": choice("'Landed'"), "limit": LENGTH, "below": ID}),
+    page_source_atoms: (
+        (1,),
+        {"source_id": ID, "tenant": TENANT, "limit": LENGTH, "from_ordinal": FROM},
+    ),
+    reconstruct_range: ((1,), {"source_id": ID, "first": FROM, "stop": FROM, "tenant": TENANT}),
+    show_atomized: ((1,), {"source_id": ID, "tenant": TENANT}),
+    find_upload: ((HASH,), {"sha256": SHA256, "tenant": TENANT}),
+    check_upload: ((HASH,), {"sha256": SHA256, "tenant": TENANT}),
+    continue_upload: ((HASH, 0), {"sha256": SHA256, "offset": FROM, "tenant": TENANT}),
+    submit_upload: ((HASH,), {"sha256": SHA256, **SUBMITTED}),
+    enqueue_uri: (("file:///a",), {"uri": [*TEXTS, ("", "empty")], **SUBMITTED}),
     render: (
         ({"tenant": 0, "nodes": [], "edges": []}, "json"),
         {"document": [("x", "dictionary"), (None, "dictionary")], "how": choice("'json', 'mermaid'")},
@@ -280,7 +327,16 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
 
 
 INTERNAL = {
-    *(complete_sources, check_health, count_unfinished, embed_question, look_at_progress),
+    *(
+        complete_sources,
+        check_health,
+        count_unfinished,
+        embed_question,
+        look_at_progress,
+        measure_home,
+        require_readable,
+    ),
+    *(claim_key, find_same, land),
     *(recall_caller, use_is_due),
 }
 """What no program calls, and what takes no argument but the settings."""
@@ -331,6 +387,8 @@ def test_what_is_wrong_is_refused_in_one_sentence_that_names_it(
         if kind in OPENED
     ]
     given = inspect.signature(call).bind_partial(*opened, *right)
+    if "tenant" in parameters(call):
+        given.arguments.setdefault("tenant", 0)  # some calls have no default for it
     given.arguments[name] = value
 
     with pytest.raises(Invalid, match=words) as caught:
