@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -98,15 +99,13 @@ def test_the_settings_of_the_example_exist_and_hold_no_password() -> None:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation whose parent folders a user without rights may enter."""
-    folder = tmp_path_factory.mktemp("installed")
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o111)
-    made = Installation(folder / "here", {"3000": str(free_port()), "8350": str(free_port())})
-    made.make()
-    yield made
+def installation() -> Iterator[Installation]:
+    """An installation in a folder that a user without rights may enter: pytest shuts its own again whenever another run begins."""
+    with tempfile.TemporaryDirectory(prefix="hartonomous-units-") as folder:
+        Path(folder).chmod(0o711)
+        made = Installation(Path(folder, "here"), {"3000": str(free_port()), "8350": str(free_port())})
+        made.make()
+        yield made
 
 
 def answer(port: str, path: str, body: Any = None) -> Any:
