@@ -96,6 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)  # whoever reads that we serve may connect
     except OSError as error:
         listener.close()
         raise Conflict(f"{host}:{port} cannot be listened on: {error.strerror}", argument="port") from error

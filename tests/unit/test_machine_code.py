@@ -141,6 +141,11 @@ def test_a_folder_that_cannot_be_used_leaves_the_next_one(load, tmp_path):
     assert load(shared) == [EVERY_TIME, "compiled"]
 
 
+def test_a_folder_that_is_not_needed_is_not_made(load, tmp_path):
+    load(tmp_path / "first", tmp_path / "second")
+    assert [each.name for each in tmp_path.iterdir()] == ["first"]
+
+
 def test_no_folder_is_said(load):
     assert load() == [EVERY_TIME, "compiled"]
 

@@ -49,11 +49,10 @@ def load_kernel(
     that will be so the next time. A file that is not as it was written is compiled again.
     """
     file_name = f"{name}-{_fingerprint(processor)}.code"
-    trusted = [folder for folder in folders if _is_ours(folder)]
-    for folder in trusted:
-        if (code := _read(folder / file_name)) is not None:
+    for folder in folders:
+        if _is_ours(folder) and (code := _read(folder / file_name)) is not None:
             return MachineCode(code, processor)
-    place = next((folder / file_name for folder in trusted if _can_be_written(folder)), None)
+    place = next((folder / file_name for folder in folders if _can_be_written(folder)), None)
     with _alone(place):
         if place is not None and (code := _read(place)) is not None:
             return MachineCode(code, processor)  # another process compiled it meanwhile
@@ -146,9 +145,7 @@ def _write(file: Path, code: bytes) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether it is there, or could be made, and nobody else can write there."""
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # whatever the umask
+    """Whether it is there, and nobody else can write there."""
     try:
         status = folder.stat()
     except OSError:
@@ -159,7 +156,11 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _can_be_written(folder: Path) -> bool:
+    """Whether it is ours, made now where it was not there, and takes a file."""
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # whatever the umask
+        if not _is_ours(folder):
+            return False
         tempfile.TemporaryFile(dir=folder).close()
     except OSError:
         return False
