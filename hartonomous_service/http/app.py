@@ -29,9 +29,9 @@ from hartonomous_service.http import (
     upload_routes,
 )
 from hartonomous_service.http.access import RequireKey
-from hartonomous_service.http.limits import Limits
 from hartonomous_service.http.metrics import Metrics, RequestMetrics
 from hartonomous_service.http.request_ids import RequestIds
+from hartonomous_service.http.request_limits import Limits
 from hartonomous_service.http.request_log import RequestLog
 
 _THREADS_A_CORE = 4

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from hartonomous_resources.settings import Settings
 from hartonomous_service.http import problems
-from hartonomous_service.http.limits import Limits, Pace
 from hartonomous_service.http.request_ids import RequestIds
+from hartonomous_service.http.request_limits import Limits, Pace
 from tests.http.test_problems import problem_of
 
 MOST, SOURCE = 1000, 5000
