@@ -72,7 +72,7 @@ def test_after_a_kill_the_next_one_has_the_same_port_at_once(home: Home, dev: De
     make_sure_it_ended(dev)
 
 
-def test_one_that_has_nothing_to_do_is_stopped_with_exit_code_0_and_no_word(home: Home) -> None:
+def test_one_that_has_nothing_to_do_is_stopped_with_exit_code_0_and_says_that_it_stops(home: Home) -> None:
     dev = start_dev(home)
     dev.process.send_signal(signal.SIGTERM)
 
@@ -81,4 +81,6 @@ def test_one_that_has_nothing_to_do_is_stopped_with_exit_code_0_and_no_word(home
     assert result.code == 0
     words = dev.log.read_text().splitlines()
     # Dagster's own word, where a slow machine starts its sensor anew.
-    assert [line for line in words if "Moving dangling STARTED tick" not in line] == []
+    assert [line for line in words if "Moving dangling STARTED tick" not in line] == [
+        "Hartonomous: stopping, which takes a few seconds"
+    ]

@@ -12,8 +12,10 @@ from tests.cli import CHECKOUT, Home, Result
 
 NEEDS_NO_DATABASE = {"config show", "demo"}
 """The demo is embedded whatever the settings say."""
-REPORTS_IT = {"health"}
-"""It ends with a document about what is wrong, and not with an error."""
+REPORTS_IT = {"health", "doctor"}
+"""They end with a document about what is wrong, and not with an error."""
+RUNS_ON = {"serve", "webserver", "daemon", "code-server"}
+"""They run until they are stopped, and tell whoever asks them."""
 GIVEN = {
     "ingest": [str(CHECKOUT / "README.md")],
     "inferences record": ["--file", str(CHECKOUT / "tests/end_to_end/inference.json")],
@@ -49,11 +51,11 @@ def results(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> dict[s
         "raise ImportError('libodbc.so.2: cannot open shared object file: No such file or directory')"
     )
     home = Home(folder / "home", model_dir, {"sqlserver_server": "127.0.0.1,1"}, {"PYTHONPATH": f"{folder}:{CHECKOUT}"})
-    names = [name for name in COMMANDS if name not in NEEDS_NO_DATABASE]
+    names = [name for name in COMMANDS if name not in NEEDS_NO_DATABASE | RUNS_ON]
     return dict(zip(names, home.run_all(*(arguments(name) for name in names)), strict=True))
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - NEEDS_NO_DATABASE - REPORTS_IT))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - NEEDS_NO_DATABASE - REPORTS_IT - RUNS_ON))
 def test_a_command_says_what_is_missing_in_one_sentence(results: dict[str, Result], name: str) -> None:
     result = results[name]
 

@@ -24,7 +24,7 @@ from tests.stages import ingest as ingest_messages
 
 pytestmark = pytest.mark.slow
 
-CALLS = int(os.environ.get("HARTONOMOUS_TEST_CALLS", "10000"))
+CALLS = int(os.environ.get("HARTONOMOUS_TEST_CALLS", "2000"))
 MARK = "Quokkaquillwort"
 TELLS_OF_THE_SERVER = {"/health/live", "/health/ready", "/health", "/stats", "/metrics"}
 """What says how the server is, in numbers; no row of anybody."""
