@@ -191,7 +191,8 @@ def test_the_parts_of_dagster_run_as_units_find_one_another_and_end_when_asked(i
 def test_a_second_daemon_on_a_home_is_refused(installation: Installation) -> None:
     from hartonomous_service.daemon import daemon_lock
 
-    with daemon_lock(Settings(home=installation.home)):
+    with daemon_lock(Settings(home=installation.home)) as lock:
+        Path(lock.lock_file).chmod(0o666)  # the unit's user did not make it
         process = installation.start(DAEMON)
         assert process.wait(60) == 1
     assert "has a daemon already" in installation.log(DAEMON)
