@@ -133,9 +133,6 @@ def test_a_stop_waits_for_one_call_of_the_model_and_not_for_a_batch(
     assert jobs(client) == [("Pending", 0, None)] * 6
 
 
-@pytest.mark.skip(
-    reason="NOT TESTED: how large a batch is; failed once in three runs under load, by which thread came first: make it hold"
-)
 def test_a_batch_is_as_large_as_takes_about_a_second(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +146,9 @@ def test_a_batch_is_as_large_as_takes_about_a_second(
     monkeypatch.setattr(embeddings, "_BATCH_SECONDS", 1e9)
     compute.let.release(100)
 
-    claimed += [next(steps).counts["embedded"] for _ in range(4)]
+    claimed += [
+        next(steps).counts["embedded"] for _ in range(3)
+    ]  # a fourth finds nothing left, where the thread is fast
 
     assert claimed[:1] == [10]
     assert 2 in claimed

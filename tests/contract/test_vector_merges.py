@@ -368,7 +368,7 @@ def test_a_graph_that_finds_too_few_is_gone_through_more_broadly(
 
     monkeypatch.setattr(Graph, "nearest", narrow)
 
-    assert merge(index, model_id).recall >= 0.99
+    assert merge(index, model_id).recall >= 0.995
     [file] = folder.glob("*/*.segment")
     assert read_segment(file.read_bytes()).graphs[0].breadth == 512
 
@@ -429,9 +429,6 @@ def test_whatever_comes_goes_and_is_merged_the_nearest_are_found_and_nothing_tha
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(merging, "LEAST_PART", graph_rows // 40)
-    monkeypatch.setattr(
-        merging, "LEAST_RECALL", 0.95
-    )  # of so few rows a graph, which threads build, may miss one in a hundred
     random = np.random.default_rng(seed)
     index = ExactVectors(folder, graph_rows, most_young_rows=30)
     model_id = make_model(dimension=DIMENSION)
