@@ -9,7 +9,7 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
+from hartonomous_resources.work.job_handlers import known_job_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def measure_home(resources: Resources) -> Figures:
 
 def waiting_work(unit_of_work: UnitOfWork) -> dict[str, Waiting]:
     """Return what waits for the stages, by kind; jobs of types that nothing here does are not counted."""
-    types = json.dumps([GENERATE_EMBEDDING, *handled_job_types()])
+    types = json.dumps(known_job_types())
     now = datetime.now(UTC)
     found = {INGESTION_QUEUE: Waiting(0, 0.0), PROVENANCE_QUEUE: Waiting(0, 0.0)}
     for row in unit_of_work.query("waiting_work", job_types=types):

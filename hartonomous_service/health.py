@@ -17,7 +17,7 @@ from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.resources import Resources, database_of, open_compute, open_database, open_graph
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, handled_job_types
+from hartonomous_resources.work.job_handlers import known_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
 from hartonomous_service.figures import Waiting, waiting_work
@@ -116,7 +116,7 @@ def _read_counts(
     messages = _stuck_messages(unit_of_work, depths)
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
     active, other = active_text_models(unit_of_work), None
-    if models and active and first_active(unit_of_work, models) is None:
+    if models and active and first_active(unit_of_work, models, active) is None:
         other = describe_difference(models, active)
     counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work), other)
     return counts, faults, f"schema version {migrations}, {waiting}"
@@ -226,7 +226,7 @@ def _jobs(counted: list[_Counts]) -> Outcome:
     if not counted:
         return UNHEALTHY, "not known: the database does not answer"
     [counts] = counted
-    known = {GENERATE_EMBEDDING, *handled_job_types()}
+    known = known_job_types()
     told = [
         f"{n:,} of type {name} wait for whoever does them" for name, n in counts.waiting.items() if name not in known
     ]

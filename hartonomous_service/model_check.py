@@ -29,13 +29,15 @@ def active_text_models(unit_of_work: UnitOfWork) -> list[EmbeddingModel]:
     return [row for row in active_embedding_models(unit_of_work) if row["modality"] == "text"]
 
 
-def first_active(unit_of_work: UnitOfWork, models: Iterable[ModelIdentity]) -> tuple[ModelIdentity, int] | None:
-    """Return the first of the models whose vectors are here, with its ModelId."""
-    active = {row["modelId"] for row in active_text_models(unit_of_work)}
+def first_active(
+    unit_of_work: UnitOfWork, models: Iterable[ModelIdentity], active: Iterable[EmbeddingModel]
+) -> tuple[ModelIdentity, int] | None:
+    """Return the first of the models that is one of the active ones, with its ModelId."""
+    active_ids = {row["modelId"] for row in active}
     for model in models:
         of_model = {"modality": model.modality, "artifact_hash": model.artifact_hash, "settings": model.settings}
         for row in unit_of_work.query(EMBEDDING_MODEL, **of_model):
-            if row["modelId"] in active:
+            if row["modelId"] in active_ids:
                 return model, row["modelId"]
     return None
 

@@ -46,22 +46,19 @@ class Claim:
         """Say that the work goes on; to be called often. Raises Conflict where somebody else has taken it over."""
         if self.first is not None or time.monotonic() - self._renewed_at < _RENEW_SECONDS:
             return
-        self._change("renew_http_request", claimed_until=timestamp(_CLAIM_SECONDS))
+        until = timestamp(_CLAIM_SECONDS)
+        transact(
+            self.resources.database,
+            lambda unit_of_work: self._change(unit_of_work, "renew_http_request", claimed_until=until),
+        )
         self._renewed_at = time.monotonic()
 
     def answer(self, unit_of_work: UnitOfWork, fingerprint: bytes, given: Answer) -> None:
         """Keep the answer, in the transaction that does the work. Raises Conflict where somebody else has taken the work over."""
         answer = json.dumps(given.document)
-        if not unit_of_work.execute(
-            "answer_http_request",
-            tenant_id=self.tenant,
-            key_hash=self.key_hash,
-            claim_id=self.claim_id,
-            fingerprint=fingerprint,
-            status_code=given.status,
-            answer=answer,
-        ):
-            raise Conflict("the Idempotency-Key was taken over by another request")
+        self._change(
+            unit_of_work, "answer_http_request", fingerprint=fingerprint, status_code=given.status, answer=answer
+        )
 
     def replay(self, fingerprint: bytes) -> Answer:
         """Return what was answered first. Raises Invalid where something else was asked then."""
@@ -80,13 +77,10 @@ class Claim:
                 ),
             )
 
-    def _change(self, statement: str, **parameters: object) -> None:
-        def change(unit_of_work: UnitOfWork) -> int:
-            return unit_of_work.execute(
-                statement, tenant_id=self.tenant, key_hash=self.key_hash, claim_id=self.claim_id, **parameters
-            )
-
-        if not transact(self.resources.database, change):
+    def _change(self, unit_of_work: UnitOfWork, statement: str, **parameters: object) -> None:
+        if not unit_of_work.execute(
+            statement, tenant_id=self.tenant, key_hash=self.key_hash, claim_id=self.claim_id, **parameters
+        ):
             raise Conflict("the Idempotency-Key was taken over by another request")
 
 

@@ -39,6 +39,11 @@ def handled_job_types() -> list[str]:
     return sorted(_registered())
 
 
+def known_job_types() -> list[str]:
+    """Return the types that runs can do, where the settings let them."""
+    return [GENERATE_EMBEDDING, *handled_job_types()]
+
+
 def runnable_job_types(settings: Settings) -> list[str]:
     """Return the types that a run here can do."""
     built_in = [GENERATE_EMBEDDING] if settings.embedding_enabled else []

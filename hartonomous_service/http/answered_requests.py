@@ -1,13 +1,17 @@
-"""A line of the log for each request."""
+"""Tells of each request once it is answered: to the metrics, and as a line of the log."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hartonomous_resources.logs import LOGGER
+
+Tell = Callable[[Scope, int, float], None]
+"""Takes the scope as the routes left it, the status, and the seconds from the head of the request to the end of the answer."""
 
 _LINE = (
     "request: Method=%(Method)s, Route=%(Route)s, Status=%(Status)s, Milliseconds=%(Milliseconds)s, KeyId=%(KeyId)s, "
@@ -15,14 +19,15 @@ _LINE = (
 )
 
 
-class RequestLog:
-    """ASGI middleware: a line at info with the template of the route; never a path, a query or a key, which may say what nobody is to read."""
+class AnsweredRequests:
+    """ASGI middleware that calls each of `tell`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tell: Sequence[Tell]) -> None:
         self._app = app
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not LOGGER.isEnabledFor(logging.INFO):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
@@ -37,15 +42,29 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_and_see)
         finally:
-            caller = scope.get("caller")
-            LOGGER.info(
-                _LINE,
-                {
-                    "Method": scope["method"],
-                    "Route": getattr(scope.get("route"), "path", None),
-                    "Status": status,
-                    "Milliseconds": round((time.perf_counter() - started) * 1000),
-                    "KeyId": None if caller is None else caller.key_id,
-                    "RequestId": scope.get("request_id"),
-                },
-            )
+            seconds = time.perf_counter() - started
+            for tell in self._tell:
+                tell(scope, status, seconds)
+
+
+def route_of(scope: Scope) -> str | None:
+    """Return the template of the route that was taken; None where none was."""
+    return getattr(scope.get("route"), "path", None)
+
+
+def log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Write a line at info with the template of the route; never a path, a query or a key, which may say what nobody is to read."""
+    if not LOGGER.isEnabledFor(logging.INFO):
+        return
+    caller = scope.get("caller")
+    LOGGER.info(
+        _LINE,
+        {
+            "Method": scope["method"],
+            "Route": route_of(scope),
+            "Status": status,
+            "Milliseconds": round(seconds * 1000),
+            "KeyId": None if caller is None else caller.key_id,
+            "RequestId": scope.get("request_id"),
+        },
+    )

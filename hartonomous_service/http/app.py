@@ -29,10 +29,10 @@ from hartonomous_service.http import (
     upload_routes,
 )
 from hartonomous_service.http.access import RequireKey
-from hartonomous_service.http.metrics import Metrics, RequestMetrics
+from hartonomous_service.http.answered_requests import AnsweredRequests, log_request
+from hartonomous_service.http.metrics import Metrics
 from hartonomous_service.http.request_ids import RequestIds
 from hartonomous_service.http.request_limits import Limits
-from hartonomous_service.http.request_log import RequestLog
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
@@ -54,7 +54,8 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
             app.state.resources.close()
 
     metrics = Metrics()
-    middleware = [Middleware(RequestIds), Middleware(RequestMetrics, metrics=metrics), Middleware(RequestLog)]
+    tell = (metrics.count_request, log_request)
+    middleware = [Middleware(RequestIds), Middleware(AnsweredRequests, tell=tell)]
     if without_keys:  # a page elsewhere could have its name point here
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
     middleware += [Middleware(Limits, settings=settings), Middleware(RequireKey, settings=settings)]

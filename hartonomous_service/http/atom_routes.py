@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse, Response
 
-from hartonomous_resources.graph.protocol import Direction
 from hartonomous_service.arguments import MAX_SKIP
 from hartonomous_service.atom_records import show_atom
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Atom, PlacePage
-from hartonomous_service.http.lineage_routes import (
-    ANSWERS,
-    After,
-    AsOf,
-    Depth,
-    Nodes,
-    Wanted,
-    answer_lineage,
-    choose_format,
-)
+from hartonomous_service.http.lineage_routes import ANSWERS, Options, answer_lineage
 from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, write_cursor
 from hartonomous_service.search import list_places
 
@@ -62,14 +52,7 @@ def get_atom_lineage(
     resources: OpenResources,
     caller: Reader,
     atom_hash: AtomHash,
-    how: Wanted = None,
-    direction: Direction = "both",
-    depth: Depth = 4,
-    limit: Nodes = None,
-    as_of: AsOf = None,
-    after: After = None,
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    options: Options,
 ) -> Response:
     """Show where the atom came from (upstream) and what was made from it (downstream), the nearest first."""
-    wanted = how or choose_format(accept)
-    return answer_lineage(resources, caller.tenant, f"Atom:{atom_hash}", wanted, direction, depth, limit, as_of, after)
+    return answer_lineage(resources, caller.tenant, f"Atom:{atom_hash}", options)

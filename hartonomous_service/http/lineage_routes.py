@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -45,14 +46,38 @@ NodeName = Annotated[
         description="SHA-256 of an atom (or its first 8 digits or more), id of a source, or any node, as in Run:KEY.",
     ),
 ]
-Wanted = Annotated[DocumentFormat | None, Query(alias="format", description="Goes before the header Accept.")]
-Depth = Annotated[int, Query(ge=1, le=MAX_DEPTH, description="How many edges are followed in each direction.")]
-Nodes = Annotated[
-    int | None,
-    Query(ge=1, le=_MAX_NODES, description="How many nodes at most; 100 of a picture, else 1,000, unless said."),
-]
-AsOf = Annotated[str | None, Query(alias="asOf", description="Only what existed at this ISO 8601 time; else UTC.")]
-After = Annotated[str | None, Query(description="Go on after a page: what that says as its `next`.")]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageOptions:
+    """What of a lineage is wanted, and as what."""
+
+    how: DocumentFormat
+    direction: Direction
+    depth: int
+    limit: int | None
+    as_of: str | None
+    after: str | None
+
+
+def _read_options(
+    how: Annotated[DocumentFormat | None, Query(alias="format", description="Goes before the header Accept.")] = None,
+    direction: Direction = "both",
+    depth: Annotated[int, Query(ge=1, le=MAX_DEPTH, description="How many edges are followed in each direction.")] = 4,
+    limit: Annotated[
+        int | None,
+        Query(ge=1, le=_MAX_NODES, description="How many nodes at most; 100 of a picture, else 1,000, unless said."),
+    ] = None,
+    as_of: Annotated[
+        str | None, Query(alias="asOf", description="Only what existed at this ISO 8601 time; else UTC.")
+    ] = None,
+    after: Annotated[str | None, Query(description="Go on after a page: what that says as its `next`.")] = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> LineageOptions:
+    return LineageOptions(how or _choose_format(accept), direction, depth, limit, as_of, after)
+
+
+Options = Annotated[LineageOptions, Depends(_read_options)]
 
 ANSWERS: dict[str, Any] = {
     "model": Lineage,
@@ -67,17 +92,10 @@ def lineage(
     resources: OpenResources,
     caller: Reader,
     name: NodeName,
-    how: Wanted = None,
-    direction: Direction = "both",
-    depth: Depth = 4,
-    limit: Nodes = None,
-    as_of: AsOf = None,
-    after: After = None,
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    options: Options,
 ) -> Response:
     """Show where a node came from (upstream) and what was made from it (downstream), the nearest first."""
-    wanted = how or choose_format(accept)
-    return answer_lineage(resources, caller.tenant, name, wanted, direction, depth, limit, as_of, after)
+    return answer_lineage(resources, caller.tenant, name, options)
 
 
 @router.get("/impact", responses={200: {"model": Impact}})
@@ -91,22 +109,21 @@ def impact(
     return JSONResponse(find_impact(resources, name, tenant=caller.tenant, limit=limit))
 
 
-def answer_lineage(
-    resources: Resources,
-    tenant: int,
-    name: str,
-    how: DocumentFormat,
-    direction: Direction,
-    depth: int,
-    limit: int | None,
-    as_of: str | None,
-    after: str | None,
-) -> Response:
-    """Find a lineage and write it in a format."""
+def answer_lineage(resources: Resources, tenant: int, name: str, options: LineageOptions) -> Response:
+    """Find a lineage and write it in the format that is wanted."""
+    how, limit = options.how, options.limit
     is_picture = how in _PICTURES
     if is_picture and limit is not None and limit > _MAX_NODES_OF_PICTURES:
         raise Invalid(f"a picture has {_MAX_NODES_OF_PICTURES:,} nodes at most", argument="limit")
-    query = LineageQuery(name, tenant, depth, limit or _DEFAULT_NODES[is_picture], direction, as_of, after)
+    query = LineageQuery(
+        name,
+        tenant,
+        options.depth,
+        limit or _DEFAULT_NODES[is_picture],
+        options.direction,
+        options.as_of,
+        options.after,
+    )
     found = find_lineage(resources, query)
     headers = {"Vary": "Accept", **_ALONE}
     if how == "json":
@@ -114,7 +131,7 @@ def answer_lineage(
     return Response(render(found, how), media_type=MEDIA_TYPES[how], headers=headers)
 
 
-def choose_format(accept: str | None) -> DocumentFormat:
+def _choose_format(accept: str | None) -> DocumentFormat:
     """Return the format that the header Accept asks for. Raises HTTPException 406 for one that is none of ours."""
     chosen = choose_media_type(accept, list(_FORMATS))
     if chosen is None:

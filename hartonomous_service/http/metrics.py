@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import OUTAGES
 from hartonomous_service.figures import Figures, measure_home
+from hartonomous_service.http.answered_requests import route_of
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _NO_ROUTE = "(none)"
@@ -39,6 +39,13 @@ class Metrics:
         self.searches = Histogram(
             "hartonomous_search_seconds", "What a search took.", ("mode",), buckets=_SECONDS, registry=self.registry
         )
+
+    def count_request(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and time a request by the template of its route."""
+        route = route_of(scope)
+        of_route = (_NO_ROUTE, _NO_ROUTE) if route is None else (scope["method"], route)
+        self.requests.labels(*of_route, str(status)).inc()
+        self.seconds.labels(*of_route).observe(seconds)
 
     def watch(self, resources: Resources) -> None:
         """Show the figures of the home with each scrape from now on."""
@@ -93,32 +100,3 @@ def _families(figures: Figures) -> Iterable[Metric]:
         jobs.add_metric([status], count)
     dead = GaugeMetricFamily("hartonomous_dead_letters", "Dead letters.", value=figures.dead_letters)
     return ingested, seconds, done, runs, depth, age, jobs, dead
-
-
-class RequestMetrics:
-    """ASGI middleware that counts and times requests by the template of their route."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500  # of an error that is answered outside of this
-
-        async def send_and_see(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_see)
-        finally:
-            route = getattr(scope.get("route"), "path", _NO_ROUTE)
-            method = scope["method"] if route != _NO_ROUTE else _NO_ROUTE
-            self._metrics.requests.labels(method, route, str(status)).inc()
-            self._metrics.seconds.labels(method, route).observe(time.perf_counter() - started)

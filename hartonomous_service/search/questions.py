@@ -42,7 +42,7 @@ def embed_question(resources: Resources, text: str) -> Question | None:
         return None
     try:
         models = [each for each in resources.compute.models() if each.modality == "text"]
-        found = ask(resources.database, partial(first_active, models=models))
+        found = ask(resources.database, partial(first_active, models=models, active=active))
         if found is None:
             raise Conflict(describe_difference(models, active))
         model, model_id = found
