@@ -68,14 +68,17 @@ def claim(
     *,
     tried_before: bool = True,
 ) -> list[ClaimedJob]:
-    """Claim a batch of jobs. Those that failed twice are claimed one at a time, so that one poisonous text fails no others.
+    """Claim a batch of jobs: first those that were tried once, as by a process that died, so that they do not wait behind whatever is new.
+
+    Those that failed twice are the last and are claimed one at a time, so that one poisonous text fails no others.
 
     With `model_ids`, jobs for active models that are not among them are left to runs whose settings name those. Without `tried_before`,
     those that failed twice are left for later, too: what kills its process must be the only thing in it.
     """
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedJob]:
-        for least, most, at_most in ((0, 1, batch_size), (2, _ANY_NUMBER, 1))[: 2 if tried_before else 1]:
+        ranges = ((1, 1, batch_size), (0, 0, batch_size), (2, _ANY_NUMBER, 1))
+        for least, most, at_most in ranges[: 3 if tried_before else 2]:
             claimed = unit_of_work.query(
                 CLAIM_JOBS,
                 hour=work.hour,

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from hartonomous_assets import job_claims
+from hartonomous_assets.stage import Work
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Database, Row
 from hartonomous_resources.processes import this_process
+from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.giving_up import dead_letter_job
 from hartonomous_resources.work.leases import release_dead_claims
@@ -61,10 +64,14 @@ def ids(jobs: Sequence[Row]) -> str:
     return json.dumps([job["jobId"] for job in jobs])
 
 
+def all_jobs(database: Database) -> list[Row]:
+    """Every job, in order."""
+    return query(database, "jobs", tenant_id=None, job_id=None, status=None, after=None, n=1000)[::-1]
+
+
 def states(database: Database) -> list[tuple[Any, ...]]:
     """Status, attempts and result of every job, in order."""
-    found = query(database, "jobs", tenant_id=None, job_id=None, status=None, after=None, n=1000)
-    return [(job["status"], job["attemptCount"], job["result"]) for job in reversed(found)]
+    return [(job["status"], job["attemptCount"], job["result"]) for job in all_jobs(database)]
 
 
 @pytest.fixture
@@ -132,6 +139,25 @@ def test_a_claim_takes_at_most_n_jobs_of_its_hour_with_attempts_in_its_range(dat
     assert len(claim(database, "fresh only", attempts=(0, 0))) == 3
     assert len(claim(database, "tried before only", attempts=(1, 5))) == 2
     assert len(claim(database, "other hour", hour="2026-01-01-01:00")) == 1
+
+
+def test_what_a_dead_process_held_comes_before_what_is_new_and_what_failed_twice_comes_last_alone(
+    make_home: Callable[..., Resources],
+) -> None:
+    home = make_home()
+    write(home.database, *(f"of the dead {n}" for n in range(3)))
+    held = {job["jobId"] for job in claim(home.database, "dead", lease=EXPIRED)}
+    [twice] = [job["jobId"] for job in claim(home.database, "dead", n=1, lease=EXPIRED)]
+    once = sorted(held - {twice})
+    write(home.database, *(f"new {n}" for n in range(3)), uri="file:///new")
+    work = Work(HOUR, "run", home, "me")
+
+    taken = [sorted(job["jobId"] for job in job_claims.claim(work, "GenerateEmbedding", 2)) for _ in range(4)]
+
+    new = [job["jobId"] for job in all_jobs(home.database) if job["jobId"] not in {*once, twice}]
+    assert taken[0] == once
+    assert sorted(taken[1] + taken[2]) == sorted(new)
+    assert taken[3] == [twice]
 
 
 def claim_with_others(index: int, store: Store) -> list[str]:
