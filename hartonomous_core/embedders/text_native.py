@@ -111,7 +111,7 @@ class NativeTextEmbedder:
         states: list[list[NDArray[np.float32]]] = [[] for _ in texts]
         spans: list[list[tuple[int, int]]] = [[] for _ in texts]
         first = len(self._windows.prefix)
-        for batch in _batches(self._windows.of(texts)):
+        for batch in _batches(self._windows.of(texts, with_spans=True)):
             tokens: list[NDArray[np.float32]] = []
             of_windows = self._window_vectors(batch, tokens)
             np.add.at(totals, [window.text for window in batch], _weighted(batch, of_windows))

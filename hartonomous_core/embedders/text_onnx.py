@@ -88,7 +88,7 @@ class OnnxTextEmbedder:
 
     def _embed_tokens_of(self, text: str) -> TokenEmbeddings:
         total, tokens, offsets = np.zeros(self.dimension), [], []
-        for window in self._windows.of([text]):
+        for window in self._windows.of([text], with_spans=True):
             outputs = self._run(window.tokens, self._outputs)
             total += len(window.tokens) * self._sentence_vector(outputs[0], len(window.tokens))
             if outputs[-1].ndim == 3:

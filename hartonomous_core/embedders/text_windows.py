@@ -16,7 +16,7 @@ _SLICES_AT_ONCE, _CHARACTERS_AT_ONCE = 1024, 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """text: which one it is of. tokens: special ones included. spans: where those of the text begin and end in it, in characters."""
+    """text: which one it is of. tokens: special ones included. spans: where those of the text begin and end in it, in characters, if asked for."""
 
     text: int
     tokens: list[int]
@@ -53,15 +53,17 @@ class TextWindows:
         """Return how many there are; their ids are as a rule those below it."""
         return int(self._tokenizer.get_vocab_size())
 
-    def of(self, texts: Sequence[str]) -> Iterator[Window]:
+    def of(self, texts: Sequence[str], *, with_spans: bool = False) -> Iterator[Window]:
         """Yield the windows of each text in turn, at least one; memory does not grow with the length of a text."""
+        encode = self._tokenizer.encode_batch if with_spans else self._tokenizer.encode_batch_fast
         tokens: list[int] = []
         spans: list[tuple[int, int]] = []
         for slices in _calls(texts):
-            encodings = self._tokenizer.encode_batch([piece.characters for piece in slices], add_special_tokens=False)
+            encodings = encode([piece.characters for piece in slices], add_special_tokens=False)
             for piece, encoding in zip(slices, encodings, strict=True):
                 tokens += encoding.ids
-                spans += [(piece.start + start, piece.start + stop) for start, stop in encoding.offsets]
+                if with_spans:
+                    spans += [(piece.start + start, piece.start + stop) for start, stop in encoding.offsets]
                 while len(tokens) > self._room:
                     yield self._window(piece.text, tokens[: self._room], spans[: self._room])
                     del tokens[: self._room], spans[: self._room]
