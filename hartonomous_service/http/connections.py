@@ -71,14 +71,15 @@ class GuardedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._is_whole and self._received == 0:
-            self._set_deadline(_HEAD_SECONDS)
         self._received += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self in self._waiting and self._received > _HEAD_BYTES:
-            self._refuse(431, f"give at most {_HEAD_BYTES:,} bytes of method, path and headers")
+        if self in self._waiting:
+            if self._received > _HEAD_BYTES:
+                self._refuse(431, f"give at most {_HEAD_BYTES:,} bytes of method, path and headers")
+            elif self._deadline is None and self._has_begun:
+                self._set_deadline(_HEAD_SECONDS)
         elif self._unread is not None and self._received > self._unread:
             self.transport.close()
         elif self._received - self._of_body > _FRAMING_BYTES + _FRAMING_A_BYTE * self._of_body:
@@ -110,9 +111,9 @@ class GuardedConnection(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing() or not self.cycle.response_complete:  # another request was sent with the first
             return
-        if self._is_whole:
+        if self._is_whole or self._in_head:
             self._wait_for_head()
-        elif not self._in_head:  # nobody reads what is left of the body
+        else:  # nobody reads what is left of the body
             self._set_deadline(_UNREAD_SECONDS)
             self._unread = self._received + _UNREAD_BYTES
 
@@ -129,8 +130,13 @@ class GuardedConnection(HttpToolsProtocol):
         """Answer what is no HTTP."""
         self._refuse(400, "this is no HTTP/1.1")
 
+    @property
+    def _has_begun(self) -> bool:
+        """Whether something of the next head has come, perhaps together with the request before it."""
+        return self._received > 0 or self._in_head
+
     def _wait_for_head(self) -> None:
-        self._set_deadline(None)  # until a byte comes: uvicorn closes a connection that lies idle
+        self._set_deadline(_HEAD_SECONDS if self._in_head else None)  # uvicorn closes a connection that lies idle
         self._waiting[self] = None
 
     def _set_deadline(self, seconds: float | None) -> None:
@@ -139,7 +145,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._end)
 
     def _end(self) -> None:
-        if self in self._waiting and self._received:
+        if self in self._waiting and self._has_begun:
             self._refuse(408, f"no whole head came in {_HEAD_SECONDS:g} s")
         else:
             self.transport.close()
