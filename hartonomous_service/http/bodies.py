@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import ParamSpec, TypeVar
@@ -16,9 +15,6 @@ from hartonomous_service.errors import Unavailable
 from hartonomous_service.submitting import TooLarge
 
 _BLOCK_BYTES = 256 * 1024
-SILENCE_SECONDS = 60.0
-"""A client that sends nothing for so long has gone, whatever the network says."""
-
 _SLOW_SECONDS = 15.0
 """After so long what came is handed on, however little: a claim of the request is renewed then, and an upload in pieces keeps it."""
 
@@ -34,7 +30,7 @@ async def in_thread(call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs)
 async def pour(request: Request, write: Callable[[bytes], object]) -> None:
     """Hand the body to `write`, block by block; it runs in a thread, and no more is read meanwhile.
 
-    Raises what `write` does, and HTTPException: 400 for a client that went away, 408 for one that is silent, 413 for too many bytes.
+    Raises what `write` does, and HTTPException: 400 for a client that went away, 413 for too many bytes, and what `Limits` raises.
     """
     try:
         async for block in _blocks(request):
@@ -56,26 +52,20 @@ async def read_small(request: Request, most: int) -> bytes:
 
 
 async def _blocks(request: Request) -> AsyncIterator[bytes]:
-    """Yield what comes, in blocks: fewer bytes of a slow client, and of one that vanishes, before that is raised."""
-    buffer, stream, yielded_at = bytearray(), request.stream(), time.monotonic()
+    """Yield what comes, in blocks: fewer bytes of a slow client, and of one that vanishes or is refused, before that is raised."""
+    buffer, yielded_at = bytearray(), time.monotonic()
     failed: HTTPException | None = None
-    while True:
-        try:
-            async with asyncio.timeout(SILENCE_SECONDS):
-                chunk = await anext(stream, None)
-        except TimeoutError:
-            failed = HTTPException(408, f"nothing came for {SILENCE_SECONDS:g} seconds")
-            break
-        except ClientDisconnect:
-            failed = HTTPException(400, "the client went away in the middle")
-            break
-        if chunk is None:
-            break
-        buffer += chunk
-        if len(buffer) >= _BLOCK_BYTES or (buffer and time.monotonic() - yielded_at > _SLOW_SECONDS):
-            yield bytes(buffer)
-            buffer.clear()
-            yielded_at = time.monotonic()
+    try:
+        async for chunk in request.stream():
+            buffer += chunk
+            if len(buffer) >= _BLOCK_BYTES or (buffer and time.monotonic() - yielded_at > _SLOW_SECONDS):
+                yield bytes(buffer)
+                buffer.clear()
+                yielded_at = time.monotonic()
+    except ClientDisconnect:
+        failed = HTTPException(400, "the client went away in the middle")
+    except HTTPException as refused:  # by `Limits`: silent, slow, or too large
+        failed = refused
     if buffer:
         yield bytes(buffer)
     if failed:

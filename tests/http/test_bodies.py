@@ -10,16 +10,17 @@ from starlette.exceptions import HTTPException
 from hartonomous_service.errors import Unavailable
 from hartonomous_service.http import bodies
 from hartonomous_service.http.bodies import pour, read_small
+from hartonomous_service.http.request_limits import Pace, _Body
 
 
 class Sender:
     """A client that sends these pieces; then it is silent, or vanishes. `asked` counts how many were asked for."""
 
-    def __init__(self, *pieces, more=False, vanishes=False):
+    def __init__(self, *pieces, is_silent=False, vanishes=False):
         self.messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
         if vanishes:
             self.messages.append({"type": "http.disconnect"})
-        elif self.messages and not more:
+        elif self.messages and not is_silent:
             self.messages[-1]["more_body"] = False
         self.asked = 0
 
@@ -34,8 +35,8 @@ class Sender:
         return Request({"type": "http", "headers": []}, self)
 
 
-def run(sender, write):
-    return asyncio.run(pour(sender.request, write))
+def run(receive, write):
+    return asyncio.run(pour(Request({"type": "http", "headers": []}, receive), write))
 
 
 def test_small_pieces_are_written_in_blocks():
@@ -50,11 +51,12 @@ def test_no_more_is_read_while_a_block_is_written():
     assert asked == [1, 2, 3, 4, 5]
 
 
-def test_a_silent_client_is_given_up(monkeypatch):
-    monkeypatch.setattr(bodies, "SILENCE_SECONDS", 0.05)
+def test_what_came_of_a_silent_client_stays():
+    got = []
+    limited = _Body(Sender(b"abc", is_silent=True), 100, Pace(read_seconds=0.05))
     with pytest.raises(HTTPException) as refused:
-        run(Sender(b"abc", more=True), lambda _: None)
-    assert refused.value.status_code == 408
+        run(limited.receive, got.append)
+    assert (refused.value.status_code, got) == (408, [b"abc"])
 
 
 def test_a_client_that_vanished_is_no_end():
