@@ -1,6 +1,6 @@
 """Takes in uploads: as they come, by an earlier upload that is named by its hash, or as the uri of a file that lies here already."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -84,18 +84,15 @@ def submit_upload(
         same = ask(resources.database, partial(_find_same, resources, request, uri, key))
         if same is not None:
             return same
-    uploads = PartialUploads(resources.settings.blob_dir)
-    kept = _find_kept(resources, sha256, tenant)
     with Submission(resources, tenant) as submission:
-        if kept is not None:
-            for block in reconstruct(resources, kept["sourceId"], tenant=tenant):
-                submission.write(block)
-        else:
-            _copy(uploads, tenant, sha256, submission)
+        for block in _read_known(resources, sha256, tenant):
+            if claim is not None:
+                claim.renew()
+            submission.write(block)
         if submission.finish() != sha256:
             raise Invalid(f"what was uploaded is not all of it, or has another hash: {submission.finish()}")
         answer = land(submission, request, resources, claim)
-    uploads.remove(tenant, sha256)
+    PartialUploads(resources.settings.blob_dir).remove(tenant, sha256)
     return answer
 
 
@@ -106,13 +103,19 @@ def _find_same(
     return None if known is None else _answer_with(unit_of_work, known, request.tenant_id)
 
 
-def _copy(uploads: PartialUploads, tenant: int, sha256: str, submission: Submission) -> None:
+def _read_known(resources: Resources, sha256: str, tenant: int) -> Iterator[bytes]:
+    """Yield the bytes of this hash that the tenant has, in a source or as an upload. Raises NotFound."""
+    kept = _find_kept(resources, sha256, tenant)
+    if kept is not None:
+        yield from reconstruct(resources, kept["sourceId"], tenant=tenant)
+        return
     try:
-        with uploads.open(tenant, sha256) as file:
-            while block := file.read(READ_BYTES):
-                submission.write(block)
+        file = PartialUploads(resources.settings.blob_dir).open(tenant, sha256)
     except FileNotFoundError as error:
         raise NotFound(f"nothing was uploaded as {sha256}: PATCH /uploads/{sha256} does so") from error
+    with file:
+        while block := file.read(READ_BYTES):
+            yield block
 
 
 def _find_kept(resources: Resources, sha256: str, tenant: int) -> Row | None:

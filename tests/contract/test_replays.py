@@ -1,5 +1,6 @@
 """A request with a key is done once, whoever repeats it and whenever: one works on it, its answer is kept for a day, per tenant."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hartonomous_service import replays
 from hartonomous_service.errors import Conflict, Invalid
 from hartonomous_service.replays import Answer, Claim, InProgress, claim_key, fingerprint_of
 from hartonomous_service.submitting import Submission, build_request
-from hartonomous_service.uploads import CREATED, SAME, land
+from hartonomous_service.uploads import CREATED, SAME, continue_upload, land, submit_upload
 from tests.backends import Store, rows
 from tests.builders import open_home
 from tests.processes import in_processes
@@ -81,6 +82,19 @@ def test_who_works_long_says_so(home: Resources, client: Any, monkeypatch: pytes
     assert rows(client, "SELECT ClaimedUntil AS until FROM HttpRequest")[0]["until"] < timestamp(10)
     monkeypatch.setattr(replays, "_RENEW_SECONDS", 0)
     claim.renew()
+    assert rows(client, "SELECT ClaimedUntil AS until FROM HttpRequest")[0]["until"] > timestamp(60)
+
+
+def test_who_takes_in_a_large_upload_says_so(home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = hashlib.sha256(b"abc").hexdigest()
+    with continue_upload(home, sha256, 0, tenant=0) as upload:
+        upload.write(b"abc")
+    claim = claim_key(home, 0, "k")
+    set_times(client, "ClaimedUntil", 5)
+    monkeypatch.setattr(replays, "_RENEW_SECONDS", 0)
+
+    assert submit_upload(home, sha256, tenant=0, claim=claim).status == CREATED
+
     assert rows(client, "SELECT ClaimedUntil AS until FROM HttpRequest")[0]["until"] > timestamp(60)
 
 
