@@ -61,6 +61,8 @@ def get_source(source_id: int) -> Call:
 
 
 def get_content(source_id: int, first: int, stop: int | None) -> Call:
+    if first < 0 or (stop is not None and stop <= first):  # the server takes what is no range for a wish for all
+        raise ValueError(f"from {first} to {stop} is no byte: give 0 or more, and a greater stop")
     wanted = f"bytes={first}-{'' if stop is None else stop - 1}"
     headers = {} if first == 0 and stop is None else {"Range": wanted}
     return Call("GET", f"/sources/{source_id}/content", headers=headers)

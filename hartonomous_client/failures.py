@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 
 _TRY_AGAIN = (429, 503)
+_STILL_AT_WORK = 409
+"""With Retry-After: the server works on the same call, sent before. Any other conflict stays one."""
 _LONGEST_WAIT = 60.0
 _FIRST_WAIT = 0.5
 
@@ -42,7 +44,8 @@ def wait_before_retry(failed: httpx.Response | httpx.TransportError, attempt: in
     backoff = min(_FIRST_WAIT * 2.0**attempt, _LONGEST_WAIT)
     if isinstance(failed, httpx.TransportError):
         return backoff
-    if failed.status_code not in _TRY_AGAIN:
+    is_at_work = failed.status_code == _STILL_AT_WORK and "Retry-After" in failed.headers
+    if failed.status_code not in _TRY_AGAIN and not is_at_work:
         return None
     try:
         return min(max(float(failed.headers["Retry-After"]), 0.0), _LONGEST_WAIT)

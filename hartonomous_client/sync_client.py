@@ -19,7 +19,8 @@ class Client:
     """Calls a server at `base_url`, with a key unless the server has none; to be closed, or used as a context.
 
     `timeout` are the seconds that connecting, or a pause of the server, may take. A call that may be repeated is, up to `retries` times,
-    when the server says 429 or 503 (after what Retry-After says, at most 60 s) or does not answer. Any other error is HartonomousError.
+    when the server does not answer, or says 429, 503 or, of a call that it still works on, 409 (after what Retry-After says, at most 60 s).
+    Any other error is HartonomousError.
     """
 
     def __init__(
@@ -76,7 +77,10 @@ class Client:
 
     @contextmanager
     def stream_content(self, source_id: int, first: int = 0, stop: int | None = None) -> Iterator[Iterator[bytes]]:
-        """Open the bytes of a source from an offset up to another, exclusive: `with client.stream_content(5) as blocks: …`."""
+        """Open the bytes of a source from an offset up to another, exclusive: `with client.stream_content(5) as blocks: …`.
+
+        Raises ValueError for a range without a byte.
+        """
         with self._send(calls.get_content(source_id, first, stop)) as response:
             yield response.iter_bytes()
 

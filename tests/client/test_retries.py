@@ -57,6 +57,28 @@ def test_after_the_last_retry_the_error_is_raised(answering, waited):
     assert len(sent) == 2 and waited == [7.0]
 
 
+def test_a_call_that_the_server_still_works_on_is_repeated_until_it_is_answered(answering, waited):
+    at_work = httpx.Response(409, headers={"Retry-After": "1"}, json={})
+    client, _ = answering(httpx.ReadTimeout("slow"), at_work, httpx.Response(201, json={"sourceId": 5}))
+    assert client.create_source(b"x", idempotency_key="k") == {"sourceId": 5}
+    assert waited == [0.5, 1.0]
+
+
+def test_another_conflict_is_an_error_at_once(answering, waited):
+    client, sent = answering(httpx.Response(409, json={"detail": "it is Landed"}))
+    with pytest.raises(HartonomousError, match="409: it is Landed"):
+        client.get_source(5)
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(("first", "stop"), [(5, 5), (5, 4), (0, 0), (-1, None)])
+def test_a_range_without_a_byte_is_refused_and_not_all_of_the_source_sent(answering, first, stop):
+    client, sent = answering(httpx.Response(200, content=b"all"))
+    with pytest.raises(ValueError, match="no byte"), client.stream_content(5, first, stop):
+        pass
+    assert sent == []
+
+
 @pytest.mark.parametrize(
     ("ask", "times"),
     [
