@@ -107,7 +107,9 @@ def test_the_sum_of_windows_does_not_depend_on_where_a_batch_ends(make_small, mo
     assert len(number_of) > 40
     random = np.random.default_rng(7)
     vectors = random.normal(0, 1, (len(windows), 128)) + 1e15 * random.integers(-1, 2, (len(windows), 128))
-    monkeypatch.setattr(embedder._windows, "of", lambda some, with_spans=False: (w for w in windows if texts[w.text] in some))
+    monkeypatch.setattr(
+        embedder._windows, "of", lambda some, with_spans=False: (w for w in windows if texts[w.text] in some)
+    )
 
     def of_windows(batch, tokens=None):
         if tokens is not None:
