@@ -46,7 +46,7 @@ _LONGEST = ("graph", "neo4j", "end_to_end", "faults")
 
 
 class _ByFixture(LoadScopeScheduling):
-    """Tests that share a fixture run in one process: those of a file, and all that need the one Neo4j.
+    """Tests that share a fixture run in one process: those of a file, all that need the one Neo4j, and those of commands.
 
     They are given out in the order in which they are collected here, not the file with the most tests first.
     """
@@ -57,7 +57,8 @@ class _ByFixture(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "neo4j" if {"graph", "neo4j"} & set(Path(file).parts) else file
+        folders = set(Path(file).parts)
+        return "neo4j" if {"graph", "neo4j"} & folders else "commands" if "commands" in folders else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixture:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.vectors.protocol import VectorIndex
+from hartonomous_resources.vectors.exact import ExactVectors
+from hartonomous_resources.vectors.protocol import Merge, VectorIndex
 from tests.backends import DATABASES, VECTOR_INDEXES, Store, require, rows
 from tests.builders import HOUR, open_home, write
+from tests.contract.drawn_vectors import GRAPH_ROWS, MergeNow
 
 
 @pytest.fixture(params=DATABASES)
@@ -49,6 +51,40 @@ def client(store: Store) -> Iterator[Any]:
 def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
     """Each index of vectors."""
     return VECTOR_INDEXES[request.param](tmp_path / "vectors")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the index is."""
+    return tmp_path / "vectors"
+
+
+@pytest.fixture
+def index(folder: Path) -> VectorIndex:
+    """An index that writes every row into a file before it answers."""
+    return ExactVectors(folder, GRAPH_ROWS, most_young_rows=0)
+
+
+@pytest.fixture
+def merge(database: Database) -> MergeNow:
+    """Merges the segments of a model."""
+
+    def run(index: VectorIndex, model_id: int) -> Merge:
+        with database.read() as unit_of_work:
+            return index.merge(unit_of_work, model_id)
+
+    return run
+
+
+@pytest.fixture
+def is_merged(database: Database) -> Callable[..., bool]:
+    """Asks whether a merge would change nothing."""
+
+    def look(index: VectorIndex, model_id: int) -> bool:
+        with database.read() as unit_of_work:
+            return index.is_merged(unit_of_work, model_id)
+
+    return look
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Vectors for tests of the index: drawn, asked for, and found by NumPy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.vectors.protocol import VectorIndex
+from hartonomous_resources.vectors.protocol import Merge, VectorIndex
 
 Vector = NDArray[np.float32]
+Put = Callable[..., list[int]]
+MakeModel = Callable[..., int]
+MergeNow = Callable[..., Merge]
 
 DIMENSION = 16
+GRAPH_ROWS = 1000
 
 
 def drawn(n: int, seed: int, tenant: int = 0) -> dict[str | bytes, Vector]:
@@ -37,3 +41,14 @@ def best_of(ids: list[int], vectors: Mapping[Any, Vector], query: Vector, k: int
 
 def files_of(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.glob("*/*.segment"))
+
+
+def erase(client: Any, *atom_ids: int) -> None:
+    """Delete the vectors of atoms, as a client."""
+    client.cursor().execute(f"DELETE FROM AtomEmbedding WHERE AtomId IN ({', '.join(map(str, atom_ids))})")
+    client.commit()
+
+
+def rounded(vector: Vector) -> bytes:
+    """The components of a vector as they stand in segments and graphs."""
+    return np.rint(vector / (np.abs(vector).max() / np.float32(127))).astype(np.int8).tobytes()

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,7 @@ from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.vectors.exact import ExactVectors
 from hartonomous_resources.vectors.protocol import VectorIndex
 from tests.backends import Store
-from tests.contract.drawn_vectors import DIMENSION, Vector, ask, best_of, drawn, files_of
-
-Put = Callable[..., list[int]]
-MakeModel = Callable[..., int]
-
-GRAPH_ROWS = 1000
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "vectors"
-
-
-@pytest.fixture
-def index(folder: Path) -> VectorIndex:
-    """An index that writes every row into a file before it answers."""
-    return ExactVectors(folder, GRAPH_ROWS, most_young_rows=0)
+from tests.contract.drawn_vectors import DIMENSION, GRAPH_ROWS, MakeModel, Put, Vector, ask, best_of, drawn, files_of
 
 
 def test_a_question_for_ten_finds_ten_though_nine_in_ten_nearer_ones_are_superseded(

@@ -1,45 +1,40 @@
 """The provenance graph, asked in each way: the views of each database, and a copy of them in Neo4j."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
-from hartonomous_resources.graph.protocol import Graph
-from hartonomous_resources.graph.table_graph import TableGraph
 from tests.contract.conftest import client, database, store
-from tests.graph.tables import Tables, copy_of_views
-from tests.tools.neo4j.server import open_empty_graph
+from tests.graph.asked import Answered, Asked
+from tests.graph.tables import Tables
+from tests.tools.neo4j.server import Address, open_empty_graph, required, shared_address
 
 __all__ = ["client", "database", "store"]
-
-
-@dataclass(slots=True)
-class Asked:
-    """Tables, and the graph that they make."""
-
-    database: Database
-    client: Any
-    kind: Literal["views", "neo4j"]
-    tables: Tables
-
-    def graph(self, *tenants: int) -> Graph:
-        """The graph of what the tables hold now, of these tenants or of the first one."""
-        if self.kind == "views":
-            return TableGraph(self.database)
-        return self.copied(open_empty_graph(), *(tenants or (self.tables.tenant,)))
-
-    def copied(self, copy: Neo4jGraph, *tenants: int) -> Neo4jGraph:
-        """The copy, with what the tables hold now of these tenants."""
-        for tenant in tenants:
-            copy.write(copy_of_views(self.database, self.client, tenant))
-        return copy
 
 
 @pytest.fixture(params=["views", "neo4j"])
 def asked(request: pytest.FixtureRequest, database: Database, client: Any) -> Iterator[Asked]:
     """A database to fill, and its graph of each kind."""
     return Asked(database, client, request.param, Tables(client))
+
+
+@pytest.fixture
+def answered(asked: Asked) -> Answered:
+    return Answered(asked)
+
+
+@pytest.fixture
+def address() -> Address:
+    return required(shared_address)
+
+
+@pytest.fixture
+def graph(address: Address) -> Iterator[Neo4jGraph]:
+    """An empty graph on the server."""
+    graph = open_empty_graph()
+    graph.counts(None)
+    yield graph
+    graph.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, NODE_VIEWS
 from hartonomous_resources.graph.protocol import Direction, Edge, Graph, Name, NodeId, Position
 from tests.backends import rows
-from tests.graph.conftest import Asked
+from tests.graph.asked import Asked
 from tests.graph.parts import ids
 from tests.graph.tables import NOON, ONE, TWO, Tables
 

@@ -11,14 +11,9 @@ from hartonomous_resources.graph.materialized import Gone, GraphChange, Replaced
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
 from hartonomous_resources.graph.protocol import Digest
 from tests.graph.changes import EMBEDDED, GENERATED, HOUR, INGESTED, MOMENT, edge, node
-from tests.tools.neo4j.server import Address, open_empty_graph, required, run_cypher, shared_address
+from tests.tools.neo4j.server import Address, open_empty_graph, run_cypher
 
 OTHER_HOUR = "2026-11-23-10:00"
-
-
-@pytest.fixture
-def address() -> Address:
-    return required(shared_address)
 
 
 @pytest.fixture
