@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,29 +143,23 @@ def stopped(process: "subprocess.Popen[bytes]", name: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "HARTONOMOUS_TEST_UNITS" not in os.environ,
-    reason="NOT TESTED: the units of Dagster's parts together; set HARTONOMOUS_TEST_UNITS=1. From a fresh venv in a folder that only root "
-    "can enter, the code server once did not answer within 180 s",
-)
 def test_the_parts_of_dagster_run_as_units_find_one_another_and_end_when_asked(installation: Installation) -> None:
     started = {name: installation.start(name) for name in (DAEMON, PAGE, CODE)}  # in no order, as after a crash
     try:
         server = CodeServer(installation.folder / "run" / "code.sock")
-        wait_until("the code server answers", lambda: server.answers(2.0), _BUSY_SECONDS)
         port = installation.replaced["3000"]
-
-        def ended() -> bool:
-            return any(process.poll() is not None for process in started.values())
-
-        wait_until(
-            "the page shows the assets", lambda: loaded_locations(port) == ["hartonomous"] or ended(), _BUSY_SECONDS
-        )
         identity = installation.home / "dev.process"
-        wait_until(
-            "the daemon has written down which process it is", lambda: identity.exists() or ended(), _BUSY_SECONDS
-        )
-        assert not ended(), {name: installation.log(name) for name in started}
+
+        def wait_or_end(what: str, condition: Callable[[], bool]) -> None:
+            wait_until(
+                what, lambda: condition() or any(each.poll() is not None for each in started.values()), _BUSY_SECONDS
+            )
+            ended = {name: installation.log(name) for name, each in started.items() if each.poll() is not None}
+            assert not ended, (what, ended)
+
+        wait_or_end("the code server answers", lambda: server.answers(2.0))
+        wait_or_end("the page shows the assets", lambda: loaded_locations(port) == ["hartonomous"])
+        wait_or_end("the daemon has written down which process it is", identity.exists)
         assert f"/{started[DAEMON].pid}/" in identity.read_text()
         assert {name: process.poll() for name, process in started.items()} == dict.fromkeys(started)
         if installation.user:

@@ -75,6 +75,7 @@ class Installation:
             "--inh-caps=-all,+dac_read_search",
             "--ambient-caps=-all,+dac_read_search",
             "--bounding-set=-all,+dac_read_search",
+            "--securebits=+no_setuid_fixup",  # else access(2), by which Alembic looks for its scripts, heeds none of these
         ]
         return ["setpriv", f"--reuid={self.user}", f"--regid={group}", "--clear-groups", "--no-new-privs", *rights]
 
