@@ -14,7 +14,10 @@ from hartonomous_resources.vectors.quantized import QuantizedRows, highest_score
 from hartonomous_resources.vectors.segments import Space
 
 FIRST_ROWS = 4
-"""Rows looked at first, for each hit that is wanted: rounding moves a row by a few ranks."""
+"""Rows that a graph is asked for at first, for each hit that is wanted."""
+
+_ROWS_FIRST, _ROWS_A_HIT = 10, 1.5
+"""Rows looked at first where all are compared. Of 10^5 real texts rounding puts 14 to 34 above the tenth nearest, 278 to 393 above the 200th."""
 
 _ROWS_PER_LOOK = 4096
 
@@ -46,9 +49,9 @@ def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[Qua
     highest = scores[0] if len(scores) == 1 else np.concatenate(scores)
     ends = np.cumsum([len(part) for part in parts])
     hits: list[Hit] = []
-    seen_above, count = np.inf, FIRST_ROWS * question.k
+    seen_above, count = np.inf, max(_ROWS_FIRST + question.k, int(_ROWS_A_HIT * question.k))
+    least = _reached_by(highest, count)
     while True:
-        least = _reached_by(highest, count)
         rows = np.flatnonzero(highest >= least)
         rows = rows[highest[rows] < seen_above]
         of_parts = np.split(rows, np.searchsorted(rows, ends[:-1]))
@@ -56,9 +59,11 @@ def nearest_of(unit_of_work: UnitOfWork, question: Question, parts: Sequence[Qua
         embedding_ids = np.concatenate([part.embedding_ids for part in looked_at])
         hits += score_rows(unit_of_work, question, embedding_ids, np.concatenate([part.atom_ids for part in looked_at]))
         hits = sorted(hits, key=lambda hit: (-hit.score, hit.atom_id))[: question.k]
-        if count >= len(highest) or (len(hits) == question.k and hits[-1].score >= least):
+        if least == -np.inf or (len(hits) == question.k and hits[-1].score >= least):
             return hits
-        seen_above, count = least, 4 * count
+        count *= 4
+        # With k hits, all that may be better than the last of them is looked at next.
+        seen_above, least = least, hits[-1].score if len(hits) == question.k else _reached_by(highest, count)
 
 
 def _reached_by(scores: NDArray[np.float32], count: int) -> float:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.searchable_atoms import AtomFilter
-from hartonomous_resources.vectors import filling
+from hartonomous_resources.vectors import filling, ranking
 from hartonomous_resources.vectors.protocol import VectorIndex
+from tests.contract.drawn_vectors import DIMENSION, best_of, drawn
 
 Vector = NDArray[np.float32]
 Nearest = Callable[..., list[tuple[int, float]]]
@@ -79,6 +80,38 @@ def test_blocks_make_no_difference(
 
     assert ids_of(nearest(model_id, 20)) == ids[:20]
     assert ids_of(nearest(model_id, 100)) == ids
+
+
+@pytest.mark.parametrize("one_look_is_enough", [True, False])
+def test_of_many_rows_few_more_are_read_than_are_found(
+    make_model: Callable[..., int],
+    put_vectors: Put,
+    nearest: Nearest,
+    monkeypatch: pytest.MonkeyPatch,
+    one_look_is_enough: bool,
+) -> None:
+    """Whether the first look is enough, or leaves the nearest of all to the second."""
+    model_id = make_model(dimension=DIMENSION)
+    vectors = drawn(1000, seed=5)
+    ids = put_vectors(model_id, vectors)
+    [query] = drawn(1, seed=6).values()
+    read: list[int] = []
+    by_id = ranking.read_vectors_by_id
+
+    def count(*given: Any) -> Any:
+        read.append(len(given[-1]))
+        return by_id(*given)
+
+    monkeypatch.setattr(ranking, "read_vectors_by_id", count)
+    if not one_look_is_enough:
+        monkeypatch.setattr(ranking, "_ROWS_A_HIT", 1)
+        monkeypatch.setattr(ranking, "_ROWS_FIRST", 0)
+
+    hits = nearest(model_id, 100, query)
+
+    assert ids_of(hits) == best_of(ids, vectors, query, 100)
+    assert sum(read) < 200
+    assert len(read) <= 2
 
 
 def test_the_score_is_the_cosine_and_the_best_come_first(
