@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from hartonomous_resources.processes import ProcessIdentity, this_process
 
@@ -43,6 +44,14 @@ def process_of(run: dg.DagsterRun) -> ProcessIdentity | None:
     if run_id:
         return ProcessIdentity.parse(process) if run_id == run.run_id else None
     return ProcessIdentity.parse(run.tags.get(_OLD_PROCESS_TAG, ""))
+
+
+def code_socket_of(run: dg.DagsterRun) -> str | None:
+    """Return the socket of the code server from whose definitions a run was requested; None for one that listens at a port, or none."""
+    if run.remote_job_origin is None:
+        return None
+    origin = run.remote_job_origin.repository_origin.code_location_origin
+    return origin.socket if isinstance(origin, GrpcServerCodeLocationOrigin) else None
 
 
 def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:

@@ -22,8 +22,9 @@ from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work, move_stray_work
 
-LONG_POLL_SECONDS = 20.0
-"""Waiting inside a tick, below Dagster's limit of 60 s, sees new work at once instead of at the next tick."""
+LONG_POLL_SECONDS = 19.5
+"""Waiting inside a tick, below Dagster's limit of 60 s, sees new work at once instead of at the next tick. Dagster starts ticks every five
+seconds: one that ends shortly after that leaves five in which nobody waits."""
 
 RETRY_SECONDS = 30.0
 """Pause after a failed run of an hour: what it needs may be down, and a run every second would only fill the page."""

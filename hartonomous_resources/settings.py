@@ -129,6 +129,10 @@ class Settings(BaseSettings):
         description="How long a run of the current hour that the sensor started waits for more work, model and connections warm.",
     )
     runs_per_hour: int = Field(default=1, ge=1, description="Runs of one hour that the sensor lets work side by side.")
+    prepared_runs: bool = Field(
+        default=True,
+        description="Whether runs are forked from a process that has imported Dagster, beside a code server on a socket, on Linux.",
+    )
     lease_seconds: float = Field(
         default=300.0, gt=0, le=86_400 * 30, description="How long a claim holds before another run may take it over."
     )

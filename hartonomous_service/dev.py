@@ -150,10 +150,11 @@ def _wait_for_page(page: Service) -> None:
 def _cancel_runs(instance: "dg.DagsterInstance", code_socket: Path) -> None:
     """Terminate the runs that were started through our code server, and wait until they have released their claims."""
     import dagster as dg
-    from dagster._core.storage.tags import GRPC_INFO_TAG
+
+    from hartonomous_assets.our_runs import code_socket_of
 
     unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
-    ours = [run.run_id for run in instance.get_runs(unfinished) if str(code_socket) in run.tags.get(GRPC_INFO_TAG, "")]
+    ours = [run.run_id for run in instance.get_runs(unfinished) if code_socket_of(run) == str(code_socket)]
     if not ours:
         return
     for run_id in ours:

@@ -73,7 +73,8 @@ def test_after_a_kill_the_next_one_has_the_same_port_at_once(home: Home, dev: De
 
 
 def test_one_that_has_nothing_to_do_is_stopped_with_exit_code_0_and_says_that_it_stops(home: Home) -> None:
-    dev = start_dev(home)
+    dev = start_dev(home.with_settings(prepared_runs="false"))
+    assert not any("run_starter" in command_of(process) for process in dev.family())
     dev.process.send_signal(signal.SIGTERM)
 
     result = finish(dev.process, 60)
