@@ -9,11 +9,10 @@ from fastapi.responses import JSONResponse, Response
 
 from hartonomous_service.arguments import MAX_SKIP
 from hartonomous_service.atom_records import show_atom
-from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Atom, PlacePage
 from hartonomous_service.http.lineage_routes import ANSWERS, Options, answer_lineage
-from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, write_cursor
+from hartonomous_service.http.list_pages import Cursor, Limit, read_number, write_cursor
 from hartonomous_service.search import list_places
 
 router = APIRouter(prefix="/atoms", tags=["atoms"])
@@ -38,10 +37,7 @@ def list_atom_places(
     resources: OpenResources, caller: Reader, atom_hash: AtomHash, limit: Limit = 100, cursor: Cursor = None
 ) -> JSONResponse:
     """List where the atom stands in current sources, by source and place."""
-    place = read_cursor("places", cursor) or "0"
-    if not (place.isascii() and place.isdigit() and len(place) < 9 and int(place) <= MAX_SKIP):
-        raise Invalid("it is none of this list", argument="cursor")
-    skip = int(place)
+    skip = read_number("places", cursor, MAX_SKIP) or 0
     page = list_places(resources, atom_hash, tenant=caller.tenant, limit=limit, skip=skip)
     following = skip + limit if page.pop("truncated") else None
     return JSONResponse({**page, "next": write_cursor("places", following)})

@@ -9,10 +9,9 @@ from fastapi.responses import JSONResponse
 
 from hartonomous_service import dead_letters as calls
 from hartonomous_service.arguments import MAX_ID
-from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import Admin, OpenResources, Reader
 from hartonomous_service.http.documents import DeadLetter, DeadLetterPage, Discarded, Replayed
-from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, with_cursor
+from hartonomous_service.http.list_pages import Cursor, Limit, read_number, with_cursor
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
@@ -24,12 +23,8 @@ def list_dead_letters(
     resources: OpenResources, caller: Reader, limit: Limit = 100, cursor: Cursor = None
 ) -> JSONResponse:
     """List dead letters, the latest first."""
-    place = read_cursor("dead-letters", cursor)
-    if place is not None and not (place.isascii() and place.isdigit() and int(place) <= MAX_ID):
-        raise Invalid("it is none of this list", argument="cursor")
-    page = calls.page_dead_letters(
-        resources, tenant=caller.tenant, limit=limit, after=None if place is None else int(place)
-    )
+    after = read_number("dead-letters", cursor, MAX_ID)
+    page = calls.page_dead_letters(resources, tenant=caller.tenant, limit=limit, after=after)
     return JSONResponse(with_cursor("dead-letters", page))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from fastapi import Query
 from hartonomous_service.errors import Invalid
 
 MAX_PAGE = 1000
+_NUMBER = re.compile("[0-9]{1,19}")
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many rows a page has at most.")]
 Cursor = Annotated[
@@ -32,8 +34,22 @@ def read_cursor(of: str, cursor: str | None) -> str | None:
     except ValueError:
         name = separator = place = ""
     if name != of or not separator:
-        raise Invalid("it is none of this list: give what a page of it says as its next", argument="cursor")
+        raise _foreign_cursor()
     return place
+
+
+def read_number(of: str, cursor: str | None, most: int) -> int | None:
+    """Return the number, 0 to `most`, that a cursor of the list `of` stands for. Raises Invalid for one that this list never gave."""
+    place = read_cursor(of, cursor)
+    if place is None:
+        return None
+    if not _NUMBER.fullmatch(place) or int(place) > most:
+        raise _foreign_cursor()
+    return int(place)
+
+
+def _foreign_cursor() -> Invalid:
+    return Invalid("it is none of this list: give what a page of it says as its next", argument="cursor")
 
 
 def with_cursor(of: str, page: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service import source_pages
 from hartonomous_service import source_records as calls
 from hartonomous_service.arguments import MAX_ID
-from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.byte_ranges import is_known, read_range
-from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, with_cursor
+from hartonomous_service.http.list_pages import Cursor, Limit, read_number, with_cursor
 from hartonomous_service.http.source_models import AtomPage, Source, SourcePage
 
 router = APIRouter(prefix="/sources", tags=["sources"])
@@ -41,7 +40,7 @@ def list_sources(
 ) -> JSONResponse:
     """List sources, the latest first."""
     page = source_pages.page_sources(
-        resources, tenant=caller.tenant, status=status, limit=limit, below=_read_place("sources", cursor)
+        resources, tenant=caller.tenant, status=status, limit=limit, below=read_number("sources", cursor, MAX_ID)
     )
     return JSONResponse(with_cursor("sources", page))
 
@@ -52,7 +51,7 @@ def list_source_atoms(
 ) -> JSONResponse:
     """List the atoms of a source in order, with the places of their bytes."""
     page = source_pages.page_source_atoms(
-        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=_read_place("atoms", cursor) or 0
+        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=read_number("atoms", cursor, MAX_ID) or 0
     )
     return JSONResponse(with_cursor("atoms", page))
 
@@ -95,13 +94,6 @@ def get_content(
         headers["Content-Range"] = f"bytes {first}-{stop - 1}/{length}"
     blocks = calls.reconstruct_range(resources, source_id, first, stop, tenant=caller.tenant)
     return StreamingResponse(blocks, 206 if wanted else 200, headers=headers)
-
-
-def _read_place(of: str, cursor: str | None) -> int | None:
-    place = read_cursor(of, cursor)
-    if place is not None and not (place.isascii() and place.isdigit() and len(place) < 20 and int(place) <= MAX_ID):
-        raise Invalid("it is none of this list: give what a page of it says as its next", argument="cursor")
-    return None if place is None else int(place)
 
 
 def _safe_type(content_type: str) -> str:

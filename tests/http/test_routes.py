@@ -7,6 +7,7 @@ import pytest
 
 from hartonomous_service.background_jobs import update_job_status
 from hartonomous_service.http import documents
+from hartonomous_service.http.list_pages import write_cursor
 from hartonomous_service.http.media_types import choose_media_type
 from tests.http.home import HASH, INFERENCE, SENTENCE
 from tests.http.test_problems import problem_of
@@ -192,6 +193,15 @@ def test_a_cursor_is_read_by_the_list_that_gave_it(filled, path):
     foreign = "c291cmNlczox"  # sources:1
     for cursor in ("x", "%", "\u0661", foreign, ""):
         problem_of(filled.get(path, params={"cursor": cursor}), 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "of"), [("/dead-letters", "dead-letters"), (f"/atoms/{HASH}/places", "places"), ("/sources", "sources")]
+)
+@pytest.mark.parametrize("place", ["", "-1", "x", "\u00b2", "\u0661", " 1", str(2**63)])
+def test_a_cursor_of_no_place_is_refused(filled, path, of, place):
+    said = problem_of(filled.get(path, params={"cursor": write_cursor(of, place)}), 422)["detail"]
+    assert said.startswith("cursor: it is none of this list")
 
 
 def test_lists_go_by_cursor(client):
