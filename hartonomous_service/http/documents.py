@@ -1,6 +1,6 @@
 """What the calls answer, for OpenAPI; tests hold real answers against it, so the server need not check each at run time.
 
-Fields are spelled as in the answers.
+Fields are spelled as in the answers. `source_documents.py` and `lineage_documents.py` have those about sources and the graph.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hartonomous_core.vocabulary import DeadLetterKind, EdgeType, JobStatus, Label, Modality
+from hartonomous_core.vocabulary import DeadLetterKind, JobStatus, Modality
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """What a call answers has these fields, and no others."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class _Page(_Document):
+class Page(Document):
+    """A page of a list."""
+
     next: str | None = Field(description="The `cursor` of the page after this one; null after the last.")
 
 
-class Place(_Document):
+class Place(Document):
     """Where an atom stands: which bytes of the source, as it came in."""
 
     sourceId: int
@@ -30,7 +34,7 @@ class Place(_Document):
     locator: dict[str, Any] | None = Field(description="Where what is derived comes from.")
 
 
-class PlacePage(_Page):
+class PlacePage(Page):
     """A page of the places of an atom, by source and place."""
 
     atomHash: str
@@ -39,7 +43,7 @@ class PlacePage(_Page):
     total: int
 
 
-class Atom(_Document):
+class Atom(Document):
     """An atom, and how often it stands in current sources."""
 
     atomId: int
@@ -55,7 +59,7 @@ class Atom(_Document):
     sourceCount: int
 
 
-class TextNearby(_Document):
+class TextNearby(Document):
     """A text before or after a hit."""
 
     text: str
@@ -64,7 +68,7 @@ class TextNearby(_Document):
     locator: dict[str, Any] | None
 
 
-class Context(_Document):
+class Context(Document):
     """The texts around a place, in the order of the source."""
 
     before: list[TextNearby]
@@ -79,13 +83,13 @@ class HitPlace(Place):
     context: Context | None = None
 
 
-class Highlight(_Document):
+class Highlight(Document):
     """The sentence that answers."""
 
     text: str
 
 
-class Hit(_Document):
+class Hit(Document):
     """An atom that was found."""
 
     rank: int
@@ -102,7 +106,7 @@ class Hit(_Document):
     sourceCount: int
 
 
-class Found(_Document):
+class Found(Document):
     """What a search found; `answered` says whether any of it can be an answer."""
 
     answered: bool
@@ -112,49 +116,7 @@ class Found(_Document):
     results: list[Hit]
 
 
-class GraphNode(BaseModel):
-    """A node, with the properties of its label."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str = Field(description="label:key", examples=["Source:12"])
-    label: Label
-
-
-class GraphEdge(BaseModel):
-    """An edge, from what was made to what it was made from, with the properties of its type."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-    start: str = Field(alias="from")
-    end: str = Field(alias="to")
-    type: EdgeType
-
-
-class Lineage(_Document):
-    """The nodes and edges around a node, the nearest first."""
-
-    tenant: int
-    node: str
-    start: GraphNode
-    nodes: list[GraphNode]
-    edges: list[GraphEdge]
-    truncated: bool
-    next: str | None = Field(description="The `after` of the page after this one.")
-
-
-class Impact(_Document):
-    """What depends on a node: all of it counted by label, the nearest nodes listed."""
-
-    tenant: int
-    node: str
-    counts: dict[Label, int]
-    onlyHere: int | None = Field(description="Atoms of a source that no other source holds.")
-    nodes: list[GraphNode]
-    truncated: bool
-
-
-class Recorded(_Document):
+class Recorded(Document):
     """An inference as it is recorded now."""
 
     inferenceId: str
@@ -165,21 +127,23 @@ class Recorded(_Document):
     unknownAtoms: list[str] = Field(description="Inputs that the database does not hold.")
 
 
-class Refusal(_Document):
+class Refusal(Document):
     """One of a list that was not recorded."""
 
     index: int
     error: str
 
 
-class RecordedList(_Document):
+class RecordedList(Document):
     """What was recorded of a list, and what was not."""
 
     recorded: list[Recorded]
     refused: list[Refusal]
 
 
-class _Inference(_Document):
+class ListedInference(Document):
+    """An inference in a list."""
+
     inferenceId: str
     tenantId: int
     model: str
@@ -192,17 +156,13 @@ class _Inference(_Document):
     outputAtomCount: int
 
 
-class ListedInference(_Inference):
-    """An inference in a list."""
-
-
-class InferencePage(_Page):
+class InferencePage(Page):
     """A page of inferences, the latest first."""
 
     inferences: list[ListedInference]
 
 
-class NamedAtom(_Document):
+class NamedAtom(Document):
     """An atom that an inference names."""
 
     atomHash: str
@@ -210,14 +170,14 @@ class NamedAtom(_Document):
     isHere: bool
 
 
-class Inference(_Inference):
+class Inference(ListedInference):
     """An inference with its atoms."""
 
     inputAtoms: list[NamedAtom]
     outputAtoms: list[NamedAtom]
 
 
-class Job(_Document):
+class Job(Document):
     """A background job."""
 
     jobId: str
@@ -236,20 +196,20 @@ class Job(_Document):
     completedAt: str | None
 
 
-class JobPage(_Page):
+class JobPage(Page):
     """A page of jobs, the latest first."""
 
     jobs: list[Job]
 
 
-class JobState(_Document):
+class JobState(Document):
     """A job that waits for the next run."""
 
     jobId: str
     status: Literal["Pending"]
 
 
-class DeadLetter(_Document):
+class DeadLetter(Document):
     """What was given up, as it was kept."""
 
     deadLetterId: int
@@ -270,13 +230,13 @@ class DeadLetter(_Document):
     seenCount: int
 
 
-class DeadLetterPage(_Page):
+class DeadLetterPage(Page):
     """A page of dead letters, the latest first."""
 
     deadLetters: list[DeadLetter]
 
 
-class Replayed(_Document):
+class Replayed(Document):
     """What a dead letter became."""
 
     deadLetterId: int
@@ -284,28 +244,28 @@ class Replayed(_Document):
     jobId: str | None = None
 
 
-class Discarded(_Document):
+class Discarded(Document):
     """A dead letter that is no more."""
 
     deadLetterId: int
     discarded: Literal[True]
 
 
-class NotSearchable(_Document):
+class NotSearchable(Document):
     """Current sources that are kept as bytes."""
 
     sources: int
     contentTypes: dict[str, int]
 
 
-class GraphSize(_Document):
+class GraphSize(Document):
     """How large the graph is."""
 
     nodes: int
     edges: int
 
 
-class Stats(_Document):
+class Stats(Document):
     """What the tenant has; `bytesOnDisk` and `queues` are of the whole home."""
 
     sources: int
@@ -324,7 +284,7 @@ class Stats(_Document):
     graphUnavailable: str | None
 
 
-class Check(_Document):
+class Check(Document):
     """One check of the health."""
 
     name: str
@@ -333,7 +293,7 @@ class Check(_Document):
     durationMs: float
 
 
-class Health(_Document):
+class Health(Document):
     """Every check, and the worst of them."""
 
     status: Literal["healthy", "degraded", "unhealthy"]

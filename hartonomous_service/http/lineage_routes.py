@@ -13,7 +13,7 @@ from hartonomous_resources.graph.protocol import Direction
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
-from hartonomous_service.http.documents import Impact, Lineage
+from hartonomous_service.http.lineage_documents import Impact, Lineage
 from hartonomous_service.http.media_types import choose_media_type
 from hartonomous_service.lineage.formats import DocumentFormat, render
 from hartonomous_service.lineage.queries import MAX_DEPTH, LineageQuery, find_impact, find_lineage

@@ -15,7 +15,7 @@ from hartonomous_service.arguments import MAX_ID
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.byte_ranges import is_known, read_range
 from hartonomous_service.http.list_pages import Cursor, Limit, read_number, with_cursor
-from hartonomous_service.http.source_models import AtomPage, Source, SourcePage
+from hartonomous_service.http.source_documents import AtomPage, Source, SourcePage
 
 router = APIRouter(prefix="/sources", tags=["sources"])
 

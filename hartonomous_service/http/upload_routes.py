@@ -22,7 +22,7 @@ from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader, Writer
 from hartonomous_service.http.bodies import in_thread, pour, read_small
 from hartonomous_service.http.form_parts import FormParts
-from hartonomous_service.http.source_models import FileToIngest, QueuedFile, Source
+from hartonomous_service.http.source_documents import FileToIngest, QueuedFile, Source
 from hartonomous_service.replays import Answer, Claim, InProgress, claim_key
 from hartonomous_service.submitting import Submission, build_request
 

@@ -7,7 +7,7 @@ import pytest
 
 from hartonomous_client import AsyncClient, Client, HartonomousError
 from hartonomous_client import answers as typed
-from hartonomous_service.http import documents, source_models
+from hartonomous_service.http import documents, lineage_documents, source_documents
 from tests.http.home import HASH, INFERENCE, SENTENCE
 
 
@@ -76,9 +76,12 @@ def test_both_clients_have_the_same_calls():
     assert signatures(Client) == signatures(AsyncClient)
 
 
+MODULES = (documents, source_documents, lineage_documents)
+
+
 def test_every_answer_has_the_type_that_the_server_describes():
     for name, kind in vars(typed).items():
-        model = getattr(documents, name, None) or getattr(source_models, name, None)
+        model = next((vars(each)[name] for each in MODULES if name in vars(each)), None)
         if hasattr(kind, "__required_keys__"):
             assert model is not None, name
             described = {field.alias or key for key, field in model.model_fields.items()}

@@ -6,19 +6,22 @@ import re
 import pytest
 
 from hartonomous_service.background_jobs import update_job_status
-from hartonomous_service.http import documents
+from hartonomous_service.http import documents, lineage_documents, source_documents
 from hartonomous_service.http.list_pages import write_cursor
 from hartonomous_service.http.media_types import choose_media_type
 from tests.http.home import HASH, INFERENCE, SENTENCE
 from tests.http.test_problems import problem_of
 
 ASKED = [
+    ("/sources", source_documents.SourcePage),
+    ("/sources/1", source_documents.Source),
+    ("/sources/1/atoms", source_documents.AtomPage),
     (f"/atoms/{HASH}", documents.Atom),
     (f"/atoms/{HASH}/places", documents.PlacePage),
-    (f"/atoms/{HASH}/lineage", documents.Lineage),
+    (f"/atoms/{HASH}/lineage", lineage_documents.Lineage),
     ("/search?q=tide&mode=lexical&context=1", documents.Found),
-    ("/lineage?name=1", documents.Lineage),
-    ("/impact?name=1", documents.Impact),
+    ("/lineage?name=1", lineage_documents.Lineage),
+    ("/impact?name=1", lineage_documents.Impact),
     ("/inferences", documents.InferencePage),
     (f"/inferences/{INFERENCE}", documents.Inference),
     ("/jobs", documents.JobPage),

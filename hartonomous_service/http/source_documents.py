@@ -1,4 +1,4 @@
-"""What calls about sources answer, for OpenAPI."""
+"""What the calls about sources answer, for OpenAPI, and the body that names a file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hartonomous_core.vocabulary import SourceStatus
+from hartonomous_service.http.documents import Document, Page
 
 
-class Source(BaseModel):
+class Source(Document):
     """A source: one version of what a name stands for."""
 
     sourceId: int
@@ -35,14 +36,13 @@ class Source(BaseModel):
     newBytes: int
 
 
-class SourcePage(BaseModel):
+class SourcePage(Page):
     """A page of the sources, the latest first."""
 
     sources: list[Source]
-    next: str | None = Field(description="The cursor of the next page; null after the last.")
 
 
-class AtomOfSource(BaseModel):
+class AtomOfSource(Document):
     """An atom where it stands in a source."""
 
     ordinal: int
@@ -53,14 +53,13 @@ class AtomOfSource(BaseModel):
     text: str | None = Field(description="null for what is kept as bytes.")
 
 
-class AtomPage(BaseModel):
+class AtomPage(Page):
     """A page of the atoms of a source, in order."""
 
     atoms: list[AtomOfSource]
-    next: str | None = Field(description="The cursor of the next page; null after the last.")
 
 
-class QueuedFile(BaseModel):
+class QueuedFile(Document):
     """A file that will be read when its turn comes."""
 
     messageId: str
