@@ -10,6 +10,7 @@ from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.queues import QUEUES
 from hartonomous_assets.run_history import delete_observations, delete_runs, remember_grid, trim_runs
 from hartonomous_core.clock import timestamp
+from hartonomous_core.limits import KEPT_ANSWER_SECONDS
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import transact
@@ -17,10 +18,8 @@ from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 KEEP_RUN_DAYS = 7
-JOBS_PER_TRANSACTION = 10_000
+ROWS_PER_TRANSACTION = 10_000
 ORPHAN_SECONDS = 24 * 3600.0
-KEEP_ANSWERS_SECONDS = 24 * 3600.0
-"""As long as `hartonomous_service.replays` replays them."""
 _RANGE_TAG = "dagster/asset_partition_range_start"
 
 
@@ -78,29 +77,27 @@ def sweep_blobs(
 def prune_jobs(
     context: dg.OpExecutionContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
 ) -> int:
-    before = timestamp(-settings.keep_jobs_days * 86400)
-
-    def delete_some(unit_of_work: UnitOfWork) -> int:
-        return unit_of_work.execute("prune_jobs", before=before, n=JOBS_PER_TRANSACTION)
-
-    deleted = 0
-    while some := transact(database, delete_some):
-        deleted += some
+    deleted = _delete_before(database, "prune_jobs", timestamp(-settings.keep_jobs_days * 86400))
     context.log.info(f"deleted {deleted} jobs that were done more than {settings.keep_jobs_days:g} days ago")
     return deleted
 
 
 @dg.op(description="Delete what was answered to requests over HTTP that came with an Idempotency-Key, after a day.")
 def prune_http_requests(context: dg.OpExecutionContext, database: dg.ResourceParam[Database]) -> int:
-    before = timestamp(-KEEP_ANSWERS_SECONDS)
+    deleted = _delete_before(database, "prune_http_requests", timestamp(-KEPT_ANSWER_SECONDS))
+    context.log.info(f"deleted the answers to {deleted} requests over HTTP")
+    return deleted
+
+
+def _delete_before(database: Database, statement: str, before: str) -> int:
+    """Delete the rows that a statement finds older than a time, in transactions that are short; returns how many."""
 
     def delete_some(unit_of_work: UnitOfWork) -> int:
-        return unit_of_work.execute("prune_http_requests", before=before, n=JOBS_PER_TRANSACTION)
+        return unit_of_work.execute(statement, before=before, n=ROWS_PER_TRANSACTION)
 
     deleted = 0
     while some := transact(database, delete_some):
         deleted += some
-    context.log.info(f"deleted the answers to {deleted} requests over HTTP")
     return deleted
 
 

@@ -5,3 +5,6 @@ INLINE_LIMIT = 1024 * 1024
 
 MAX_ATTEMPTS = 5
 """Failed attempts at a source, a job or a message after which it is dead-lettered."""
+
+KEPT_ANSWER_SECONDS = 24 * 3600.0
+"""For so long what was answered to a request with an Idempotency-Key is kept, and given again."""

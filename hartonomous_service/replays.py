@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
+from hartonomous_core.limits import KEPT_ANSWER_SECONDS
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Conflict, Invalid
 
-KEPT_SECONDS = 24 * 3600.0
 _CLAIM_SECONDS = 120.0
 """A claim that nobody renewed for so long is that of a process that was killed."""
 _RENEW_SECONDS = 30.0
@@ -96,7 +96,7 @@ def claim_key(resources: Resources, tenant: int, key: str) -> Claim:
             claim_id=claim_id,
             claimed_until=timestamp(_CLAIM_SECONDS),
             now=timestamp(),
-            kept_since=timestamp(-KEPT_SECONDS),
+            kept_since=timestamp(-KEPT_ANSWER_SECONDS),
         )
         return unit_of_work.query("http_request", tenant_id=tenant, key_hash=key_hash)[0]
 

@@ -86,7 +86,7 @@ def test_jobs_that_were_done_long_ago_are_deleted_in_batches_and_no_others(datab
 def test_housekeeping_keeps_jobs_that_are_done_for_as_many_days_as_are_set(
     home: Resources, monkeypatch: pytest.MonkeyPatch, days: float, left: int
 ) -> None:
-    monkeypatch.setattr(housekeeping, "JOBS_PER_TRANSACTION", 2)
+    monkeypatch.setattr(housekeeping, "ROWS_PER_TRANSACTION", 2)
     write(home.database, *(f"text {n}" for n in range(8)), hour=current_hour())
     complete(home.database, claim(home.database, 5), timestamp(-8 * 86400))
     complete(home.database, claim(home.database, 3), timestamp(-6 * 86400))
