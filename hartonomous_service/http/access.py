@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, Semaphore
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
@@ -54,6 +54,10 @@ class RequireKey:
     def _threads(self) -> CapacityLimiter:
         return CapacityLimiter(2)  # of its own: whoever has no key is told so however busy the others are
 
+    @cached_property
+    def _turn(self) -> Semaphore:
+        return Semaphore(2)  # of many that come at once, most are judged by what the first ones were
+
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
@@ -86,21 +90,27 @@ class RequireKey:
             raise _unauthorized("give a key: Authorization: Bearer KEY")
         caller = recall_caller(resources, presented)
         if caller is None:
-            address, digest = _address(scope), hashlib.sha256(presented.encode()).digest()
-            wait = self._wrong.wait(address)
-            if wait and digest not in self._known:
-                raise _too_many("too many wrong keys have come from this address", wait)
-            caller = await run_sync(find_caller, resources, presented, limiter=self._threads)
-            if caller is None:
-                self._wrong.take(address)
-                self._known.pop(digest, None)
-                raise _unauthorized("this key is not known, or no longer")
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[digest] = None
+            async with self._turn:
+                caller = await self._look_up(resources, presented, _address(scope))
         wait = self._rates.take(caller.key_id)
         if wait:
             raise _too_many("this key asks more often than HARTONOMOUS_HTTP_RATE allows", wait)
+        return caller
+
+    async def _look_up(self, resources: Resources, presented: str, address: str) -> Caller:
+        """Ask the database whose key it is. Raises as `_admit` does."""
+        digest = hashlib.sha256(presented.encode()).digest()
+        wait = self._wrong.wait(address)
+        if wait and digest not in self._known:
+            raise _too_many("too many wrong keys have come from this address", wait)
+        caller = await run_sync(find_caller, resources, presented, limiter=self._threads)
+        if caller is None:
+            self._wrong.take(address)
+            self._known.pop(digest, None)
+            raise _unauthorized("this key is not known, or no longer")
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[digest] = None
         return caller
 
 

@@ -1,11 +1,14 @@
 """Without a key only life and readiness are told; a key asks as often and as much as it may, and is said to nobody."""
 
+import asyncio
 import io
 import json
 import logging
 import re
+import time
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -113,6 +116,26 @@ def test_who_guesses_is_refused_before_the_database_is_asked(server, monkeypatch
     assert "too many wrong keys" in problem_of(refused, 429)["detail"] and int(refused.headers["retry-after"]) >= 1
     assert server.get("/sources", headers=bearer(known)).status_code == 200, "others may come from that address"
     assert server.get("/sources").status_code == 401
+
+
+def test_many_guesses_at_once_are_refused_before_the_database_is_asked(server, monkeypatch):
+    looked_up = []
+
+    def find(_, presented):
+        looked_up.append(presented)
+        time.sleep(0.002)  # as long as a database takes
+
+    async def guess():
+        transport = httpx.ASGITransport(server.app, client=("192.0.2.9", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            keys = [f"hk_{n:016x}_{0:064x}" for n in range(60)]
+            answers = await asyncio.gather(*(client.get("/sources", headers=bearer(key)) for key in keys))
+        return [answer.status_code for answer in answers]
+
+    monkeypatch.setattr(access, "find_caller", find)
+    statuses = asyncio.run(guess())
+    assert len(looked_up) <= 11, "two are asked for at a time: one more than may be wrong"
+    assert statuses.count(401) == len(looked_up) and statuses.count(429) == 60 - len(looked_up)
 
 
 @pytest.mark.parametrize(
