@@ -167,6 +167,7 @@ def find_caller(resources: Resources, presented: Text) -> Caller | None:
     parts = _KEY.fullmatch(presented)
     if parts is None:
         return None
+    asked_at = time.monotonic()
     rows = query(resources.database, API_KEY, key_id=parts[1])
     digest = _hash(presented)
     is_right = hmac.compare_digest(digest, rows[0]["secretHash"] if rows else _NOBODY)
@@ -177,7 +178,7 @@ def find_caller(resources: Resources, presented: Text) -> Caller | None:
     found = _memory(resources).found
     if len(found) >= _MOST_REMEMBERED:
         found.clear()
-    found[digest] = _Found(caller, row["expiresAt"], time.monotonic() + REMEMBERED_SECONDS)
+    found[digest] = _Found(caller, row["expiresAt"], asked_at + REMEMBERED_SECONDS)
     return caller
 
 

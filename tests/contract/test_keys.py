@@ -274,3 +274,20 @@ def test_a_use_that_is_broken_off_by_a_fault_of_ours_is_not_passed_over(
     monkeypatch.setattr(service, "transact", fail)
     with pytest.raises(ZeroDivisionError):
         note_use(home, "0" * 16)
+
+
+def test_a_database_that_answers_late_keeps_no_revoked_key_alive(
+    home: Resources, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, ask = create_key(home)["key"], service.query
+
+    def ask_late(*given: Any, **named: Any) -> Any:
+        found = ask(*given, **named)
+        clock(REMEMBERED_SECONDS - 1)
+        return found
+
+    monkeypatch.setattr(service, "query", ask_late)
+    assert find_caller(home, key) is not None
+    assert recall_caller(home, key) is not None
+    clock(1)
+    assert recall_caller(home, key) is None, "it may have been revoked right after it was read"
