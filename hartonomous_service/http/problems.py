@@ -25,6 +25,7 @@ from hartonomous_service.errors import (
     Unavailable,
     to_service_error,
 )
+from hartonomous_service.http.answered_requests import route_of
 from hartonomous_service.http.request_ids import HEADER
 from hartonomous_service.printable import plain_words, printable
 
@@ -143,6 +144,6 @@ def _allowed_methods(request: Request) -> list[str]:
 def _of_ourselves(request: Request, error: Exception) -> JSONResponse:
     """Say nothing of what went wrong inside: the log has it, under the same id."""
     identity = request.scope.get("request_id", "")
-    LOGGER.error("request %s: %s %s failed", identity, request.method, request.url.path, exc_info=error)
+    LOGGER.error("request %s: %s %s failed", identity, request.method, route_of(request.scope), exc_info=error)
     said = f"the server met an error that it does not know; its log has it as request {identity}"
     return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, said)

@@ -1,12 +1,15 @@
 """Every error is problem+json with the id of the request."""
 
+import io
+import logging
 import re
 
 import pytest
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
+from hartonomous_resources.logs import LOGGER
 from hartonomous_service.errors import Conflict, Unavailable
-from hartonomous_service.http import source_routes
+from hartonomous_service.http import inference_routes, source_routes
 
 
 def problem_of(answer, status):
@@ -56,6 +59,19 @@ def test_each_kind_of_error_has_its_status(client, monkeypatch, error, status, d
     found = problem_of(answer, status)["detail"]
     assert found.startswith(detail) and "inside" not in found and "secret" not in found
     assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_the_log_names_the_route_of_what_nobody_expected_and_not_its_path(client, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("the inside")
+
+    written = io.StringIO()
+    monkeypatch.setattr(LOGGER, "handlers", [logging.StreamHandler(written)])
+    monkeypatch.setattr(inference_routes.inferences, "show_inference", fail)
+    identity = client.get("/inferences/what-nobody-may-read").headers["x-request-id"]
+    first, *rest = written.getvalue().splitlines()
+    assert first == f"request {identity}: GET /inferences/{{inference_id:path}} failed"
+    assert "RuntimeError: the inside" in rest and "nobody" not in first
 
 
 def test_a_plain_id_of_the_client_is_kept_and_another_is_not(client):
