@@ -1,4 +1,4 @@
-"""What runs of an installation: Dagster's storage and code server, ports, units, and the seed's check of what the chain has done."""
+"""What runs of an installation: Dagster's storage and code server, ports, units, and whether what was embedded has its position."""
 
 import json
 import os
@@ -121,7 +121,7 @@ def judge_units(shown: str) -> Outcome:
 
 
 def check_positions(settings: Settings) -> Outcome:
-    """Run the seed's verification query: every embedding has a position."""
+    """Run VERIFICATION: every embedding has a position."""
     try:
         [[total, placed]] = run_sql(settings, VERIFICATION)["rows"]
     except ServiceError as error:

@@ -1,6 +1,7 @@
 """What stages have done adds up, and what waits is told with its age, on every store."""
 
 from hartonomous_resources.database.transactions import query, transact
+from hartonomous_service.background_jobs import create_job, get_job
 from hartonomous_service.figures import StageFigures, measure_home
 from hartonomous_service.ingest import submit
 
@@ -27,3 +28,11 @@ def test_what_waits_is_counted_with_its_age(home):
     waiting = measure_home(home).waiting["sources"]
     assert waiting.count == 1 and 0 <= waiting.seconds < 60
     assert query(home.database, "waiting_work", job_types="[]")
+
+
+def test_of_jobs_the_age_of_the_oldest_is_told(home):
+    ids = [create_job(home, "GenerateEmbedding", "{}", 0) for _ in range(2)]
+    [told] = [
+        row for row in query(home.database, "waiting_work", job_types='["GenerateEmbedding"]') if row["kind"] == "jobs"
+    ]
+    assert (told["n"], told["since"]) == (2, get_job(home, ids[0])["createdAt"])

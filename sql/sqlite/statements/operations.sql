@@ -13,5 +13,5 @@ SELECT Queue AS kind, COUNT(*) AS n, MIN(EnqueuedAt) AS since FROM QueueMessage 
 UNION ALL
 SELECT 'sources', COUNT(*), MIN(ReceivedAt) FROM Source WHERE Status IN ('Landed', 'Atomizing')
 UNION ALL
-SELECT 'jobs', COUNT(*), strftime('%Y-%m-%dT%H:%M:%fZ', MIN(CreatedAt) / 1000.0, 'unixepoch') FROM StoredJob
+SELECT 'jobs', COUNT(*), time_of(MIN(CreatedAt)) FROM StoredJob
 WHERE Status IN ('Pending', 'InProgress') AND JobType IN (SELECT value FROM json_each(:job_types));
