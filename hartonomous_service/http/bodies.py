@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from anyio.to_thread import run_sync
@@ -37,6 +38,13 @@ async def pour(request: Request, write: Callable[[bytes], object]) -> None:
             await in_thread(write, block)
     except TooLarge as error:
         raise HTTPException(413, str(error)) from error
+
+
+@contextmanager
+def os_errors_as_unavailable() -> Iterator[None]:
+    """Raise Unavailable where the disk does not take what came: while it comes, at its end, or as the file is closed."""
+    try:
+        yield
     except OSError as error:
         raise Unavailable(f"the server cannot store it: {error.strerror}") from error
 

@@ -20,7 +20,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service import uploads as calls
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader, Writer
-from hartonomous_service.http.bodies import in_thread, pour, read_small
+from hartonomous_service.http.bodies import in_thread, os_errors_as_unavailable, pour, read_small
 from hartonomous_service.http.form_parts import FormParts
 from hartonomous_service.http.source_documents import FileToIngest, QueuedFile, Source
 from hartonomous_service.replays import Answer, Claim, InProgress, claim_key
@@ -106,23 +106,30 @@ async def create_source(
     kind = media_type(sent or "")
     told = None if kind == _UNTOLD else sent
     named = _Named(source_uri, source_id, told, _read_metadata(metadata))
-    async with _claimed(resources, caller.tenant, idempotency_key) as claim:
-        if content_hash is not None:
-            if await read_small(request, 0):
-                raise Invalid("with contentHash there is no body")
-            answer = await in_thread(
-                calls.submit_upload,
-                resources,
-                content_hash,
-                tenant=caller.tenant,
-                claim=claim,
-                **named.arguments(),
-            )
-        elif kind == "application/json":
-            answer = await _enqueue(request, resources, caller.tenant, claim)
-        else:
-            answer = await _land(request, resources, caller.tenant, named, kind == "multipart/form-data", claim)
+    with os_errors_as_unavailable():
+        async with _claimed(resources, caller.tenant, idempotency_key) as claim:
+            answer = await _take_in(request, resources, caller.tenant, named, kind, content_hash, claim)
     return _respond(answer, claim)
+
+
+async def _take_in(
+    request: Request,
+    resources: Resources,
+    tenant: int,
+    named: _Named,
+    kind: str,
+    content_hash: str | None,
+    claim: Claim | None,
+) -> Answer:
+    if content_hash is not None:
+        if await read_small(request, 0):
+            raise Invalid("with contentHash there is no body")
+        return await in_thread(
+            calls.submit_upload, resources, content_hash, tenant=tenant, claim=claim, **named.arguments()
+        )
+    if kind == "application/json":
+        return await _enqueue(request, resources, tenant, claim)
+    return await _land(request, resources, tenant, named, kind == "multipart/form-data", claim)
 
 
 @asynccontextmanager
@@ -246,15 +253,16 @@ async def continue_upload(
 
     409 where it is to be continued elsewhere: `Upload-Offset` says where.
     """
-    try:
-        upload = await in_thread(calls.continue_upload, resources, sha256, upload_offset, tenant=caller.tenant)
-    except calls.OtherOffset as error:
-        raise HTTPException(409, str(error), headers={"Upload-Offset": str(error.offset)}) from error
-    try:
-        await pour(request, lambda block: calls.append(upload, block))
-        end = await in_thread(upload.finish)
-    finally:
-        upload.close()
-    if upload_complete == "?1":
-        await in_thread(calls.check_upload, resources, sha256, tenant=caller.tenant)
+    with os_errors_as_unavailable():
+        try:
+            upload = await in_thread(calls.continue_upload, resources, sha256, upload_offset, tenant=caller.tenant)
+        except calls.OtherOffset as error:
+            raise HTTPException(409, str(error), headers={"Upload-Offset": str(error.offset)}) from error
+        try:
+            await pour(request, lambda block: calls.append(upload, block))
+            end = await in_thread(upload.finish)
+        finally:
+            upload.close()
+        if upload_complete == "?1":
+            await in_thread(calls.check_upload, resources, sha256, tenant=caller.tenant)
     return Response(status_code=204, headers={"Upload-Offset": str(end)})

@@ -1,13 +1,11 @@
 """Bodies are read as they come: in blocks, one at a time, and not for ever."""
 
 import asyncio
-import errno
 
 import pytest
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from hartonomous_service.errors import Unavailable
 from hartonomous_service.http import bodies
 from hartonomous_service.http.bodies import pour, read_small
 from hartonomous_service.http.request_limits import Pace, _Body
@@ -71,14 +69,6 @@ def test_little_of_a_slow_client_is_handed_on_after_a_while(monkeypatch):
     got = []
     run(Sender(b"a", b"b", b"c"), got.append)
     assert got == [b"a", b"b", b"c"]
-
-
-def test_a_full_disk_is_said():
-    def fail(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(Unavailable, match="No space left"):
-        run(Sender(b"abc"), fail)
 
 
 def test_what_is_small_is_read_up_to_its_limit():

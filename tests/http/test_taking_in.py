@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 
 import pytest
 
@@ -255,3 +256,22 @@ def test_forms_uris_and_uploads_are_replayed_too(client, home, allowed):
     problem_of(client.post("/sources", headers={"Idempotency-Key": "uri"}, **ways["form"]), 422)
     run_stages_of(home)
     assert count(client) == 3
+
+
+@pytest.mark.parametrize("length", [5_000, 262_244, 700_000], ids=["at its end", "as it is closed", "as it comes"])
+def test_a_disk_that_takes_no_more_is_said_whenever_that_shows(client, home, length):
+    content = bytes(length)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(length, 262_200) - 1_000, before[1]))
+    try:
+        answers = [
+            client.post("/sources", content=content),
+            client.patch(
+                f"/uploads/{hashlib.sha256(content).hexdigest()}", content=content, headers={"Upload-Offset": "0"}
+            ),
+        ]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for answer in answers:
+        assert problem_of(answer, 503)["detail"] == "the server cannot store it: File too large"
+    assert [file for file in files(home) if "incoming" in file.parts] == [] and count(client) == 0
