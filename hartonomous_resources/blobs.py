@@ -117,17 +117,25 @@ class LocalBlobs:
         self.path(key).unlink(missing_ok=True)
 
     def list_keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
-        newest = time.time() - older_than_seconds
-        for file in self.root.glob("*/*/*"):
-            if not file.name.startswith(".") and file.stat().st_mtime <= newest:
+        for file in self._files_before(time.time() - older_than_seconds):
+            if not file.name.startswith("."):
                 yield f"{file.parent.parent.name}/{file.name}"
 
     def delete_partial(self, older_than_seconds: float) -> int:
-        oldest = time.time() - older_than_seconds
-        partial = [file for file in self.root.glob("*/*/.*") if file.stat().st_mtime <= oldest]
+        partial = [f for f in self._files_before(time.time() - older_than_seconds) if f.name.startswith(".")]
         for file in partial:
             file.unlink(missing_ok=True)
         return len(partial)
+
+    def _files_before(self, latest: float) -> Iterator[Path]:
+        """Yield the files that were written at this time or before; others may take theirs away meanwhile."""
+        for file in self.root.glob("*/*/*"):
+            try:
+                written = file.stat().st_mtime
+            except FileNotFoundError:
+                continue
+            if written <= latest:
+                yield file
 
     def close(self) -> None:
         """Nothing: every file is closed by the call that opened it."""

@@ -100,6 +100,18 @@ def test_keys_may_be_listed_by_age_and_storing_again_makes_young(blobs: LocalBlo
     assert set(blobs.list_keys()) == {old, again, young}
 
 
+def test_blobs_that_go_while_they_are_listed_are_none(blobs: LocalBlobs) -> None:
+    keys = {
+        blobs.put(0, content) for content in (bytes([n, m]) for n in range(4) for m in range(256))
+    }  # several a folder
+    listing = blobs.list_keys()
+    first = next(listing)
+    for key in keys - {first}:
+        blobs.delete(key)
+
+    assert list(listing) == []
+
+
 def test_what_a_killed_writer_left_is_no_blob(blobs: LocalBlobs) -> None:
     path = blobs.path(blobs.put(0, CONTENT))
     path.rename(path.with_name(f".{path.name}.unfinished"))
