@@ -128,6 +128,8 @@ async def _take_in(
             calls.submit_upload, resources, content_hash, tenant=tenant, claim=claim, **named.arguments()
         )
     if kind == "application/json":
+        if (named.source_uri, named.source_id, named.metadata) != (None, None, None):
+            raise Invalid("of type application/json the body names a file: give sourceUri, sourceId and metadata there")
         return await _enqueue(request, resources, tenant, claim)
     return await _land(request, resources, tenant, named, kind == "multipart/form-data", claim)
 

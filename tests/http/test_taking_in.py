@@ -275,3 +275,9 @@ def test_a_disk_that_takes_no_more_is_said_whenever_that_shows(client, home, len
     for answer in answers:
         assert problem_of(answer, 503)["detail"] == "the server cannot store it: File too large"
     assert [file for file in files(home) if "incoming" in file.parts] == [] and count(client) == 0
+
+
+@pytest.mark.parametrize("query", ["sourceUri=desk:1", "sourceId=a7", "metadata={}"])
+def test_a_name_beside_a_body_that_names_a_file_is_refused_and_not_passed_over(client, query):
+    answer = client.post(f"/sources?{query}", json={"uri": "file:///srv/in/report.txt"})
+    assert "the body names a file" in problem_of(answer, 422)["detail"]
