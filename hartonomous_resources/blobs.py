@@ -1,14 +1,12 @@
 """Bytes too large for a table row: files in a local folder, content-addressed per tenant."""
 
 import hashlib
-import io
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self
+from typing import Protocol, Self
 
 from hartonomous_core.clock import time_ordered_uuid
 
@@ -17,12 +15,12 @@ _INCOMING = "incoming"
 
 
 class TooManyBytes(Exception):
-    """A stream gives more bytes than it may."""
+    """More bytes come than may."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingBytes:
-    """The bytes of a whole stream, on the disk but not a blob yet. `keep` makes them one; calling it again changes nothing."""
+    """Bytes that came whole, on the disk but not a blob yet. `keep` makes them one; calling it again changes nothing."""
 
     key: str
     byte_length: int
@@ -35,22 +33,11 @@ class Blobs(Protocol):
     def put(self, tenant_id: int, content: bytes) -> str:
         """Store bytes durably and return their key; storing them again changes nothing."""
 
-    def put_stream(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> str:
-        """Store what a blocking stream gives until its end, durably and in bounded memory, and return its key.
-
-        Nothing is left of a stream that fails, or that gives more than `max_bytes`: then TooManyBytes is raised.
-        """
-
-    def incoming(
-        self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None
-    ) -> AbstractContextManager[IncomingBytes]:
-        """Store a stream in two steps: read all of it, then make it a blob by `keep`; without that, it goes when the context ends.
+    def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
+        """Begin to store bytes that come piece by piece, whenever their sender sends, in two steps: all of them, then a blob by `keep`.
 
         For a caller that must hold a lock while a blob appears, and cannot hold it as long as a sender sends.
         """
-
-    def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
-        """Begin to store bytes that come piece by piece, whenever their sender sends; nobody waits in between."""
 
     def get(self, key: str) -> bytes:
         """Return the bytes of a key. Raises FileNotFoundError."""
@@ -79,19 +66,11 @@ class LocalBlobs:
 
     def put(self, tenant_id: int, content: bytes) -> str:
         key = f"{int(tenant_id)}/{hashlib.sha256(content).hexdigest()}"
-        return key if self.is_there(key) else self.put_stream(tenant_id, io.BytesIO(content))
-
-    def put_stream(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> str:
-        with self.incoming(tenant_id, stream, max_bytes) as incoming:
-            incoming.keep()
-        return incoming.key
-
-    @contextmanager
-    def incoming(self, tenant_id: int, stream: BinaryIO, max_bytes: int | None = None) -> Iterator[IncomingBytes]:
-        with self.receive(tenant_id, max_bytes) as file:
-            while (block := stream.read(READ_BYTES)) != b"":  # None, of one that does not block, is no end
-                file.write(block)
-            yield file.finish()
+        if not self.is_there(key):
+            with self.receive(tenant_id) as file:
+                file.write(content)
+                file.finish().keep()
+        return key
 
     def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
         return IncomingFile(self, int(tenant_id), max_bytes)

@@ -200,8 +200,23 @@ def test_of_a_sender_that_is_killed_nothing_is_landed_and_what_it_left_is_swept(
     assert blob_files(home) == []
 
 
+class NotReady(io.RawIOBase):
+    """A stream that does not block, and has nothing now."""
+
+    def read(self, size: int = -1) -> None:
+        return None
+
+
+@pytest.mark.parametrize("stream", [NotReady(), io.StringIO("text")])
+def test_what_is_no_blocking_stream_of_bytes_is_not_taken_for_an_empty_one(home: Resources, stream: Any) -> None:
+    with pytest.raises((TypeError, Invalid)):
+        submit(home, stream)
+
+    assert all_sources(home) == [] and blob_files(home) == []
+
+
 def test_a_blob_whose_sender_died_before_the_row_is_swept_and_a_landed_one_is_not(home: Resources) -> None:
-    home.blobs.put_stream(0, io.BytesIO(b"Orphan."))
+    home.blobs.put(0, b"Orphan.")
     landed(home, b"Landed.")
 
     age_and_sweep(home)
