@@ -116,6 +116,7 @@ class Found(TypedDict):
     floor: float | None
     best: float | None
     lexicalRanking: str | None
+    note: NotRequired[str | None]
     results: list[Hit]
 
 

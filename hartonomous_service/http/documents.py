@@ -113,6 +113,7 @@ class Found(Document):
     floor: float | None
     best: float | None
     lexicalRanking: str | None
+    note: str | None = Field(default=None, description="Why only words were compared, where a meaning was asked for.")
     results: list[Hit]
 
 

@@ -40,6 +40,11 @@ def test_each_answer_is_what_openapi_says(filled):
         model.model_validate_json(answer.content, strict=True)
 
 
+def test_a_search_where_nothing_is_embedded_says_so(client):
+    found = documents.Found.model_validate_json(client.get("/search?q=tide").content, strict=True)
+    assert found.note is not None and found.note.startswith("nothing is embedded yet")
+
+
 def test_every_call_is_described(client):
     described = client.get("/openapi.json").json()
     for path, calls in described["paths"].items():
