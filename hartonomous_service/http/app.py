@@ -36,7 +36,7 @@ from hartonomous_service.http.request_limits import Limits
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
-_LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "testserver"]
+_LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:

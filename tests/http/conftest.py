@@ -10,7 +10,8 @@ from tests.http.home import fill
 @pytest.fixture
 def client(settings):
     """A client of a server without keys: tenant 0, every right."""
-    with TestClient(create_app(settings, without_keys=True), raise_server_exceptions=False) as client:
+    app = create_app(settings, without_keys=True)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 

@@ -82,5 +82,7 @@ def test_a_plain_id_of_the_client_is_kept_and_another_is_not(client):
 
 
 def test_without_keys_only_names_of_this_machine_are_answered(client):
-    assert client.get("/health/live", headers={"Host": "evil.example"}).status_code == 400
-    assert client.get("/health/live", headers={"Host": "localhost:8350"}).status_code == 200
+    for other in ("evil.example", "testserver", "localhost.evil.example", ""):
+        assert client.get("/health/live", headers={"Host": other}).status_code == 400
+    for ours in ("localhost:8350", "127.0.0.1", "[::1]:8350"):
+        assert client.get("/health/live", headers={"Host": ours}).status_code == 200
