@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 import dagster as dg
@@ -34,10 +35,10 @@ from hartonomous_assets.source_writing import (
 )
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_core.atomizers import Atom, Atomizer, atomizer_for, atomizer_version, atomizers
+from hartonomous_core.atomizers import Atom, Atomizer, Partial, atomizer_for, atomizer_version, atomizers
 from hartonomous_core.atomizers.content_type import Scan, scan
 from hartonomous_core.clock import timestamp
-from hartonomous_core.vocabulary import ROLES
+from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, ROLES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
@@ -160,11 +161,15 @@ def _atomize(
 
 
 def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: SourceEnd) -> Iterator[SourcePart]:
-    """Yield the rows of a source in batches. Raises ChangedWhileRead before the last of them where the bytes are not those of its end."""
+    """Yield the rows of a source in batches; the end is noted to be partial where the atomizer says so.
+
+    Raises ChangedWhileRead before the last of them where the bytes are not those of the end.
+    """
     written_hash = hashlib.sha256()
     ordinals = dict.fromkeys(ROLES, 0)
     offset = 0
-    batches = _batches(atoms, work.resources.settings.atom_batch_size)
+    missing: list[str] = []
+    batches = _batches(_until_partial(atoms, missing), work.resources.settings.atom_batch_size)
     batch: list[Atom] | None = next(batches, [])
     is_first = True
     while batch is not None:
@@ -179,8 +184,18 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
         batch = next(batches, None)
         if batch is None and written_hash.digest() != end.found.sha256:
             raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
+        if batch is None and missing:
+            end = replace(end, note=f"{PARTIAL if ordinals['derived'] else NOT_SEARCHABLE}{missing[0]}")
         yield SourcePart(source, rows, is_first, dict(ordinals), end if batch is None else None)
         is_first = False
+
+
+def _until_partial(atoms: Iterator[Atom], missing: list[str]) -> Iterator[Atom]:
+    """Yield the atoms that there are; add to `missing` why there are not more."""
+    try:
+        yield from atoms
+    except Partial as problem:
+        missing.append(str(problem))
 
 
 def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: str, atomizer: Atomizer) -> bool:

@@ -3,25 +3,26 @@
 from typing import BinaryIO
 
 from hartonomous_core.atomizers import atomizer_for
-from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset
+from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset, is_utf8
 from hartonomous_core.atomizers.content_type import Scan, media_type
 
 
 def kind_of(content_type: str) -> tuple[str, str | None]:
     """What of a content type decides which atoms are made: its media type and, unless the text is UTF-8, its charset."""
-    is_text = atomizer_for(content_type).needs_utf8
-    return media_type(content_type), None if is_text else charset_parameter(content_type)
+    charset = charset_parameter(content_type)
+    return media_type(content_type), None if charset is None or is_utf8(charset) else charset
 
 
 def content_type_to_use(declared: str, stream: BinaryIO, found: Scan) -> tuple[str, str | None]:
     """Return the content type that was declared or sniffed, for text with the charset that the bytes bear out, and why it is not searchable."""
     of_text = media_type(declared)
-    if not atomizer_for(of_text).needs_utf8:
+    if not atomizer_for(of_text).reads_text:
         return declared, None
     is_valid_utf8 = found.invalid_utf8_at is None
     charset = find_charset(stream, found.sample, charset_parameter(declared), is_valid_utf8=is_valid_utf8)
     if charset.name is None:
-        return (declared if atomizer_for(declared).needs_utf8 else of_text), None
+        said = charset_parameter(declared)
+        return (declared if said is None or is_utf8(said) else of_text), None
     note = _why_not_searchable(charset, found) if charset.name == UNKNOWN else None
     return f"{of_text}; charset={charset.name}", note
 

@@ -17,7 +17,7 @@ from hartonomous_assets.stage_log import log_failure
 from hartonomous_core.atomizers import NotUtf8Error
 from hartonomous_core.atomizers.content_type import Scan
 from hartonomous_core.messages import ATOMS_PER_EVENT, PROVENANCE_QUEUE, atoms_events
-from hartonomous_core.vocabulary import Role
+from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, Role
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomRow
 from hartonomous_resources.database.rows.source_rows import ClaimedSource
@@ -138,6 +138,9 @@ def _write(unit_of_work: UnitOfWork, work: Work, parts: Sequence[SourcePart]) ->
     for source, _, end in ended:
         _finish(unit_of_work, work, source, end)
         done.update({"sources": 1, "bytes": end.found.byte_length})
+        for beginning in (PARTIAL, NOT_SEARCHABLE):
+            if (end.note or "").startswith(beginning):
+                done[f"sources {beginning.rstrip(': ')}"] += 1
     if ended:
         delete_unreferenced(unit_of_work)  # of an earlier attempt that read other bytes
     events = chain.from_iterable(_events(unit_of_work, work, source, counts) for source, counts, _ in ended)

@@ -15,6 +15,11 @@ TextUnit = Literal["passage", "sentence"]
 """What text becomes: the subtype of its atoms; their content type is `text/` and this."""
 TEXT_UNITS: Final[tuple[TextUnit, ...]] = get_args(TextUnit)
 
+PARTIAL: Final = "partial: "
+"""How the note of a source begins of which some is kept as bytes only; the reason follows."""
+NOT_SEARCHABLE: Final = "not searchable: "
+"""How the note of a source begins of a kind that is searched, but of which nothing could be read; the reason follows."""
+
 GAP: Final = "gap"
 """The subtype of atoms that only separate others: they are neither embedded nor in the graph."""
 

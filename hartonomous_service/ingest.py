@@ -281,7 +281,7 @@ def _read_results(
         described.append(
             {
                 **{key: row[key] for key in _QUEUED},
-                "searchable": is_searchable(row["status"], row["contentType"]),
+                "searchable": is_searchable(row["status"], row["contentType"], row["errorMessage"]),
                 "note": row["errorMessage"] if row["status"] == "Atomized" else None,
                 **counts.get(row["sourceId"], {"atomCount": 0, **nothing_new}),
                 **(nothing_new if unchanged else {}),

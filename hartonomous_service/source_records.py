@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hartonomous_core.atomizers import atomizer_for
-from hartonomous_core.vocabulary import SourceStatus
+from hartonomous_core.vocabulary import NOT_SEARCHABLE, SourceStatus
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.rows.provenance_rows import SOURCE_RUNS
 from hartonomous_resources.database.transactions import ask
@@ -71,15 +71,18 @@ def describe_source(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
     return {
         **row,
         "metadata": json.loads(row["metadata"]),
-        "searchable": is_searchable(row["status"], row["contentType"]) and row["supersededBy"] is None,
+        "searchable": is_searchable(row["status"], row["contentType"], row["errorMessage"])
+        and row["supersededBy"] is None,
         "runIds": [each["runId"] for each in unit_of_work.query(SOURCE_RUNS, source_ids=json.dumps([row["sourceId"]]))],
         **count_atoms(unit_of_work, [row["sourceId"]])[row["sourceId"]],
     }
 
 
-def is_searchable(status: str, content_type: str | None) -> bool:
-    """Tell whether a search can find the text of a source; sources without text are kept as bytes."""
-    return status == "Atomized" and content_type is not None and atomizer_for(content_type).gives_text
+def is_searchable(status: str, content_type: str | None, note: str | None = None) -> bool:
+    """Tell whether a search can find the text of a source; sources without text are kept as bytes, and so is what could not be read."""
+    if status != "Atomized" or content_type is None or (note or "").startswith(NOT_SEARCHABLE):
+        return False
+    return atomizer_for(content_type).gives_text
 
 
 def count_not_searchable(content_types: Mapping[str, int]) -> dict[str, Any]:

@@ -134,6 +134,11 @@ def codec_of(charset: str) -> str | None:
     return None if codec.name in _NOT_FOR_TEXT else codec.name
 
 
+def is_utf8(charset: str) -> bool:
+    """Whether this charset, in lower case, is UTF-8 or a part of it, as content types name it."""
+    return charset in ("utf-8", "utf8", "us-ascii")
+
+
 def is_other_text(charset: str) -> bool:
     """Whether text is read in this charset, which is not UTF-8 nor a part of it. UTF-16 and UTF-32 say their byte order, or say nothing."""
     return codec_of(charset) not in (None, "utf-8", "utf-8-sig", "ascii", "utf-16", "utf-32")

@@ -24,7 +24,7 @@ class ChunkSizes(NamedTuple):
     most: int = MAX_CHUNK_BYTES
 
 
-_ANY = ChunkSizes()
+SIZES_OF_ANYTHING = ChunkSizes()
 SIZES_OF_TEXT = ChunkSizes(256, 1024, 4 * 1024)
 """Of the bytes of text that is not UTF-8: a row put first into a file of 100 kB changes less than a twentieth of it."""
 
@@ -33,10 +33,10 @@ class ChunkAtomizer:
     """Handles every content type: modality 'binary', subtype 'chunk', no suffix, no text."""
 
     name = "chunks"
-    needs_utf8 = False
+    reads_text = False
     gives_text = False
 
-    def __init__(self, sizes: ChunkSizes = _ANY) -> None:
+    def __init__(self, sizes: ChunkSizes = SIZES_OF_ANYTHING) -> None:
         self._sizes = sizes
 
     @cached_property

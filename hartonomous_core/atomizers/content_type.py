@@ -48,6 +48,12 @@ _MARKUP_SIGNATURES = {
 }
 """Formats that may be all text but are not to be read as such, unless the name says so: notes on PDF may begin like one."""
 
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:[^-]|-(?!->)){0,2000}-->\s*)?<(?:!doctype\s+html|html)\b",
+    re.I,
+)
+"""How a page begins whose name does not say that it is one."""
+
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
@@ -117,7 +123,7 @@ def sniff(head: bytes, name: str = "") -> str:
         if signature.match(head):
             return content_type
     if is_text:
-        return "text/plain"
+        return "text/html" if _PAGE.match(head) else "text/plain"
     if known := _binary_type(head, name) or named_text:
         return known
     return "text/plain" if _is_other_text(head) else "application/octet-stream"

@@ -17,7 +17,7 @@ class EncodedTextAtomizer:
     """
 
     name = "encoded-text"
-    needs_utf8 = False
+    reads_text = True
     gives_text = True
 
     def __init__(self, chunks: Atomizer, text: Atomizer) -> None:

@@ -46,8 +46,8 @@ class Atomizer(Protocol):
         """A text that changes whenever the same bytes may give other atoms than before."""
 
     @property
-    def needs_utf8(self) -> bool:
-        """Whether it refuses bytes that are not UTF-8; other text goes to the atomizer that handles its type with its charset."""
+    def reads_text(self) -> bool:
+        """Whether the bytes are text: its encoding is then found out first, and named in the content type unless it is UTF-8."""
 
     @property
     def gives_text(self) -> bool:
@@ -60,4 +60,6 @@ class Atomizer(Protocol):
         """Yield the atoms of a seekable stream at position 0, in order and in bounded memory.
 
         `content_type` is the one that it handles, with its parameters: where bytes can be read in several ways, it says which is meant.
+
+        Raises Partial, once all bytes are yielded, for a source of which not all can be searched.
         """

@@ -5,7 +5,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter
+from hartonomous_core.atomizers.charsets import charset_parameter, is_utf8
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
 from hartonomous_core.atomizers.passages import passages
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
@@ -27,7 +27,7 @@ class TextAtomizer:
     """Passages or sentences of UTF-8 text: modality 'text', subtype 'passage', 'sentence' or 'gap'."""
 
     name = "text"
-    needs_utf8 = True
+    reads_text = True
     gives_text = True
 
     def __init__(self, unit: TextUnit = "passage") -> None:
@@ -42,7 +42,8 @@ class TextAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for text/*, JSON, NDJSON, XML, YAML, TOML and JavaScript, and for +json and +xml types, unless of another charset."""
-        if charset_parameter(content_type) not in (None, "utf-8", "utf8", "us-ascii"):
+        charset = charset_parameter(content_type)
+        if charset is not None and not is_utf8(charset):
             return False
         media_type = content_type.partition(";")[0].strip().lower()
         return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _TEXT_TYPES

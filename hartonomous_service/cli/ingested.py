@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL
 from hartonomous_resources.source_uris import local_path
 from hartonomous_service.cli.output import cell_text, describe_kept_as_bytes, err, out, print_table, printable
 
@@ -57,9 +58,9 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         err.print(f"failed: {printable(_failure(item))}", soft_wrap=True)
     if result.get("otherModel"):
         err.print(f"not searchable by meaning: {printable(result['otherModel'])}", soft_wrap=True)
-    for row in odd:
+    for row in [*odd, *fine]:
         if row["note"]:
-            err.print(f"not searchable: {cell_text(row['path'])}: {row['note']}", soft_wrap=True)
+            err.print(_note(row), soft_wrap=True)
     shown = fine[:_LINES] if sys.stdout.isatty() else fine
     if rows:
         out.print()
@@ -73,6 +74,12 @@ def _failure(item: Mapping[str, Any]) -> str:
     path, error = local_path(item["sourceUri"]), str(item["error"]).removeprefix(f"{item['sourceUri']}: ")
     named = error.startswith((f"{path}: ", f"{os.path.relpath(path)}: "))
     return error if named else f"{path}: {error}"
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    """Return the path of a file, and why not all of it can be searched."""
+    kind = PARTIAL if row["searchable"] == "yes" else NOT_SEARCHABLE
+    return f"{kind}{cell_text(row['path'])}: {row['note'].removeprefix(kind)}"
 
 
 def _row(source: Mapping[str, Any], base: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 
 from hartonomous_assets import atoms, embeddings, projections, provenance
 from hartonomous_assets import sources as landing
-from hartonomous_core import atomizers
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.database.protocol import Row
@@ -23,17 +22,18 @@ from hartonomous_service.source_records import reconstruct, show_source, verify_
 from tests.backends import rows
 from tests.builders import dead_letters, enqueue, request
 from tests.held_graph import HeldGraph
+from tests.other_packages import installed
 from tests.stages import all_sources, run_stages_of
-from tests.toy_atomizer import CONTENT_TYPE, SqueezedTextAtomizer, squeezed
+from tests.toy_atomizer import CONTENT_TYPE, squeezed
 
 TIDES, BEES, FOG = "The sea rises twice a day.", "Bees dance to show the way.", "Fog lies low over the harbour."
 
 
 @pytest.fixture(autouse=True)
-def _with_the_atomizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line of the registry."""
-    others = atomizers.atomizers
-    monkeypatch.setattr(atomizers, "atomizers", lambda unit: (SqueezedTextAtomizer(), *others(unit)))
+def _with_the_atomizer(tmp_path: Path) -> Iterator[None]:
+    """The package that brings it is installed."""
+    with installed(tmp_path / "site", "toy", "tests.toy_atomizer:ENTRY"):
+        yield
 
 
 @pytest.fixture

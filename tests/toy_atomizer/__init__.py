@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import BinaryIO
 
-from hartonomous_core.atomizers import Atom
+from hartonomous_core.atomizers import Atom, Custom
 
 CONTENT_TYPE = "application/x-squeezed-text"
 CHUNK_BYTES = 16
@@ -21,7 +21,7 @@ class SqueezedTextAtomizer:
 
     name = "squeezed-text"
     version = "1"
-    needs_utf8 = False
+    reads_text = False
     gives_text = True
 
     def handles(self, content_type: str) -> bool:
@@ -40,3 +40,7 @@ class SqueezedTextAtomizer:
                 yield Atom(line.encode(), b"", "text", "line", "text/plain", line, "derived", {"line": number})
         if not opened.eof:
             raise ValueError("is cut off")
+
+
+ENTRY = Custom(0, lambda unit: SqueezedTextAtomizer())
+"""What the entry point of such a package names."""

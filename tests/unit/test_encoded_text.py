@@ -26,7 +26,7 @@ class ShortReads(io.BytesIO):
 class Pieces:
     """Stands in for an atomizer of text: pieces of 5,000 bytes and less, without a look at what they are."""
 
-    name, version, needs_utf8, gives_text = "pieces", "1", True, True
+    name, version, reads_text, gives_text = "pieces", "1", True, True
 
     def handles(self, content_type: str) -> bool:
         return True

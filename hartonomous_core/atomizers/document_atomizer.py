@@ -1,0 +1,155 @@
+"""Documents whose bytes are not what people read: the bytes as chunks, and beside them, derived, what an extractor reads in them.
+
+A format is one `Format` in the registry and one module with `extract(stream, content_type) -> Iterator[Section]`.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import version
+from typing import BinaryIO, Protocol, cast
+
+from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8
+from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
+from hartonomous_core.atomizers.protocol import Atom, Atomizer
+from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
+from hartonomous_core.atomizers.text import TextAtomizer
+from hartonomous_core.vocabulary import TextUnit
+
+Extract = Callable[[BinaryIO, str], Iterator[Section]]
+"""Reads what people read in a seekable stream of this content type. Raises Partial."""
+
+
+class Extraction(Protocol):
+    """How an extractor is run: in this process, or in one that may die."""
+
+    def __call__(self, format_: "Format", stream: BinaryIO, content_type: str) -> Iterator[Section]:
+        """Yield what the extractor of a format does. Raises Partial, and OSError where the stream cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of document.
+
+    name: short and stable, recorded with every source.
+    version: of the extractor; another one whenever the same bytes may give other sections.
+    content_types: media types, in lower case, that it is for.
+    extractor: `package.module:function`, an `Extract`; imported when a source of this format comes, and its libraries with it.
+    libraries: the distributions that decide what is read; their versions are recorded.
+    priority: of several that handle a type the greatest is taken; our own have 0.
+    reads_text: whether the bytes are text, so that its encoding is found out and named in the content type, unless it is UTF-8.
+    sizes: of the chunks of the bytes.
+    in_child: whether the extractor runs in a process of its own, with limits of time and memory: for parsers that are native, or may hang.
+    """
+
+    name: str
+    version: str
+    content_types: tuple[str, ...]
+    extractor: str
+    libraries: tuple[str, ...] = ()
+    priority: int = 0
+    reads_text: bool = False
+    sizes: ChunkSizes = SIZES_OF_ANYTHING
+    in_child: bool = False
+
+    def atomizer(self, unit: TextUnit) -> Atomizer:
+        """Return what atomizes documents of this format."""
+        return DocumentAtomizer(self, unit)
+
+
+def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Section]:
+    """Run the extractor of a format in this process.
+
+    Raises Partial for whatever goes wrong in it: files are damaged in more ways than a parser foresees. What the stream itself raises is
+    not the document's fault, and stays as it is.
+    """
+    module, _, name = format_.extractor.partition(":")
+    extract: Extract = getattr(import_module(module), name)
+    watched = _WatchedStream(stream)
+    try:
+        yield from extract(cast(BinaryIO, io.BufferedReader(watched)), content_type)
+    except Partial:
+        raise
+    except Exception as problem:
+        if watched.failure is not None:
+            raise watched.failure from problem
+        raise Partial(f"it is damaged, or of a kind that is not read: {describe(problem)}") from problem
+
+
+class _WatchedStream(io.RawIOBase):
+    """A stream that remembers what reading it raised: a parser may raise something else in turn."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.failure: OSError | None = None
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self._stream.read(len(buffer))
+        except OSError as problem:
+            self.failure = problem
+            raise
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+def describe(problem: Exception) -> str:
+    """Say in a line what a parser raised."""
+    what = " ".join(str(problem).split())[:200]
+    return f"{type(problem).__name__}: {what}" if what else type(problem).__name__
+
+
+class DocumentAtomizer:
+    """Documents of one format: first the chunks that are its bytes, then the passages of its sections."""
+
+    gives_text = True
+
+    def __init__(self, format_: Format, unit: TextUnit) -> None:
+        self.format = format_
+        self._unit: TextUnit = unit
+        self._chunks = ChunkAtomizer(format_.sizes)
+
+    @property
+    def name(self) -> str:
+        """The name of the format."""
+        return self.format.name
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether its bytes are text in some encoding."""
+        return self.format.reads_text
+
+    @cached_property
+    def version(self) -> str:
+        """Those of the extractor, of its libraries, and of what cuts bytes and text."""
+        own = "+".join((self.format.version, *(f"{each}-{version(each)}" for each in self.format.libraries)))
+        return f"{own} of chunks {self._chunks.version} and text {TextAtomizer(self._unit).version}"
+
+    def handles(self, content_type: str) -> bool:
+        """True for the media types of the format; where they are text, in UTF-8 or in a charset that is read."""
+        if content_type.partition(";")[0].strip().lower() not in self.format.content_types:
+            return False
+        charset = charset_parameter(content_type)
+        return not self.format.reads_text or charset is None or is_utf8(charset) or is_other_text(charset)
+
+    def atomize(
+        self, stream: BinaryIO, content_type: str = "application/octet-stream", extraction: Extraction = extract_here
+    ) -> Iterator[Atom]:
+        """Yield the chunks, and after the last of them what was read. Raises Partial, after all chunks."""
+        yield from self._chunks.atomize(stream, content_type)
+        stream.seek(0)
+        yield from derived_atoms(extraction(self.format, stream, content_type), self._unit)

@@ -1,0 +1,94 @@
+"""Which atomizer takes which content type: our own, and those that other packages bring.
+
+A package brings one by an entry point of the group `hartonomous.atomizers` that names an `Entry`: a `Format`, whose extractor reads what
+is derived, or a `Custom` one, which makes any `Atomizer`.
+"""
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import NamedTuple, Protocol
+
+from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
+from hartonomous_core.atomizers.document_atomizer import Format
+from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
+from hartonomous_core.atomizers.protocol import Atomizer
+from hartonomous_core.atomizers.text import TextAtomizer
+from hartonomous_core.vocabulary import TextUnit
+
+GROUP = "hartonomous.atomizers"
+TEXT, ANYTHING = -100, -200
+"""Priorities of what takes all text, and of what takes everything."""
+
+
+class Entry(Protocol):
+    """A line of the registry. Of several whose atomizer handles a type, that of the greatest priority takes it; our formats have 0."""
+
+    @property
+    def priority(self) -> int:
+        """Greater ones are asked first; of equals, other packages' before our own, and in the order of the names of their entry points."""
+
+    def atomizer(self, unit: TextUnit) -> Atomizer:
+        """Return the atomizer; text becomes passages or sentences."""
+
+
+class Custom(NamedTuple):
+    """An entry that is not a `Format`."""
+
+    priority: int
+    make: Callable[[TextUnit], Atomizer]
+
+    def atomizer(self, unit: TextUnit) -> Atomizer:
+        """Return the atomizer; text becomes passages or sentences."""
+        return self.make(unit)
+
+
+_EXTRACTORS = "hartonomous_core.atomizers.extractors"
+OUR_ENTRIES: tuple[Entry, ...] = (
+    Format(
+        "html",
+        "1",
+        ("text/html", "application/xhtml+xml"),
+        f"{_EXTRACTORS}.html:extract",
+        libraries=("selectolax",),
+        reads_text=True,
+        sizes=SIZES_OF_TEXT,
+    ),
+    Custom(TEXT, TextAtomizer),
+    Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
+    Custom(ANYTHING, lambda unit: ChunkAtomizer()),
+)
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return all entries, the greatest priority first. Raises what an entry point raises that does not load."""
+    return tuple(sorted((*_entries_of_others(), *OUR_ENTRIES), key=lambda entry: -entry.priority))
+
+
+def _entries_of_others() -> list[Entry]:
+    from importlib.metadata import entry_points
+
+    return [point.load() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)]
+
+
+@cache
+def atomizers(unit: TextUnit) -> tuple[Atomizer, ...]:
+    """Return one of each, in the order in which they are asked."""
+    return tuple(entry.atomizer(unit) for entry in entries())
+
+
+@lru_cache(1024)
+def atomizer_for(content_type: str, unit: TextUnit = "passage") -> Atomizer:
+    """Return the atomizer that takes `content_type` (case does not matter; of the parameters, charset does)."""
+    return next(atomizer for atomizer in atomizers(unit) if atomizer.handles(content_type))
+
+
+def atomizer_version(atomizer: Atomizer) -> str:
+    """Return what is recorded with a source (AtomizerVersion): as long as it is the same, the same bytes give the same atoms."""
+    return f"{atomizer.name} {atomizer.version}"
+
+
+def forget_entries() -> None:
+    """Look for entries anew: a package was installed since."""
+    for cached in (entries, atomizers, atomizer_for):
+        cached.cache_clear()

@@ -1,0 +1,107 @@
+"""What people read in a document, section by section, and how it becomes derived atoms: cut as text is, each with its section's place."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from hartonomous_core.atomizers.protocol import Atom
+from hartonomous_core.atomizers.text import pieces
+from hartonomous_core.atomizers.text_stream import Text
+from hartonomous_core.vocabulary import Modality, TextUnit
+
+MOST_TEXT_BYTES = 256 * 1024 * 1024
+"""Of all sections of a source together, in UTF-8: a small file may say that it holds far more than anybody wrote."""
+MOST_SECTIONS = 1_000_000
+LONGEST_WORDS = 200
+"""Characters of a text in a locator, such as a heading; the rest is cut off."""
+MOST_PARTS = 16
+"""Of a list in a locator, such as the headings above a section; the last of them are kept."""
+_MOST_LOCATOR_BYTES = 4096
+
+
+class Partial(Exception):
+    """Why not all of a source can be searched, in words that a user understands.
+
+    An extractor raises it where it cannot go on, or at its end where it left something out: what it yielded before is kept, and so are the
+    bytes.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a document in reading order, such as a page, a slide, a cell or what stands under a heading.
+
+    text: what people read there; white space around it and between its passages does not matter.
+    locator: where it is in the words of the format, such as {"page": 3}; must be JSON, and small.
+    subtype: what its atoms are called; None: `passage` or `sentence`, as text is cut.
+    modality: what kind of model embeds it: `text` or `code`.
+    byte_offset: where the source holds `text` as it is, in UTF-8, if it does: its passages then say where their bytes are.
+    """
+
+    text: str
+    locator: Mapping[str, object] | None = None
+    subtype: str | None = None
+    modality: Modality = "text"
+    byte_offset: int | None = None
+
+
+def derived_atoms(sections: Iterable[Section], unit: TextUnit) -> Iterator[Atom]:
+    """Yield the passages or sentences of each section in order: the same words in a text file are the same atoms.
+
+    Raises Partial for more text or more sections than any document has.
+    """
+    size = 0
+    for number, section in enumerate(sections, 1):
+        section = _encodable(section)
+        size += len(section.text) if section.text.isascii() else len(section.text.encode())
+        if number > MOST_SECTIONS or size > MOST_TEXT_BYTES:
+            raise Partial(f"it says more than {MOST_TEXT_BYTES:,} bytes of text or {MOST_SECTIONS:,} sections")
+        yield from _atoms_of(section, unit)
+
+
+def _atoms_of(section: Section, unit: TextUnit) -> Iterator[Atom]:
+    subtype = section.subtype or unit
+    locator = _small(section.locator) if section.locator else {}
+    offset = section.byte_offset or 0
+    for content, separator in pieces(Text(section.text), unit):
+        coded = content.encode()
+        if content:
+            place = locator
+            if section.byte_offset is not None:
+                place = {**locator, "byteOffset": offset, "byteLength": len(coded)}
+            content_type = f"{section.modality}/{subtype}"
+            yield Atom(coded, b"", section.modality, subtype, content_type, content, "derived", place or None)
+        offset += len(coded) + len(separator.encode())
+
+
+def _encodable(section: Section) -> Section:
+    """Return a section whose text has no lone surrogates, which no encoding has: U+FFFD stands for each."""
+    try:
+        section.text.encode()
+    except UnicodeEncodeError:
+        return Section(_without_surrogates(section.text), section.locator, section.subtype, section.modality)
+    return section
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _small(locator: Mapping[str, object]) -> dict[str, object]:
+    """Return a locator whose texts and lists are short. Raises ValueError for one that is long all the same."""
+    small = cast(dict[str, object], _shortened(locator))
+    if len(json.dumps(small)) > _MOST_LOCATOR_BYTES:
+        raise ValueError("a locator is longer than 4,096 bytes")
+    return small
+
+
+def _shortened(value: object) -> object:
+    if isinstance(value, str):
+        value = _without_surrogates(value)
+        return value if len(value) <= LONGEST_WORDS else f"{value[: LONGEST_WORDS - 1]}…"
+    if isinstance(value, Mapping):
+        return {key: _shortened(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shortened(part) for part in value[-MOST_PARTS:]]
+    return value
