@@ -6,6 +6,7 @@ must agree before the source becomes Atomized, so a file that changed in between
 
 import hashlib
 import json
+import time
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import replace
@@ -35,7 +36,15 @@ from hartonomous_assets.source_writing import (
 )
 from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
 from hartonomous_assets.table_schema import column_schema, store_kind
-from hartonomous_core.atomizers import Atom, Atomizer, Partial, atomizer_for, atomizer_version, atomizers
+from hartonomous_core.atomizers import (
+    Atom,
+    Atomizer,
+    DocumentAtomizer,
+    Partial,
+    atomizer_for,
+    atomizer_version,
+    atomizers,
+)
 from hartonomous_core.atomizers.content_type import Scan, scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, ROLES
@@ -68,6 +77,7 @@ def steps(work: Work) -> Generator[Progress]:
             yield IDLE
             continue
         given_up = give_up_exhausted(work)
+        give_back_at = time.monotonic() + work.resources.settings.lease_seconds / 4
         done = Counter({"dead-lettered": given_up} if given_up else {})
         claimed = deque(claim(work))
         whole: list[SourcePart] = []  # sources that were read to their end, and are not written yet
@@ -78,6 +88,9 @@ def steps(work: Work) -> Generator[Progress]:
                 if claimed and sum(len(part.rows) for part in whole) >= _ROWS_TOGETHER:
                     yield Progress(dict(done + write_whole(work, whole)))
                     done.clear()
+                if time.monotonic() > give_back_at:  # documents may take long; the others are claimed anew
+                    release_all(work, claimed)
+                    claimed.clear()
             done.update(write_whole(work, whole))
         except Exception:  # an outage: what was done before it counts
             if done:
@@ -149,7 +162,7 @@ def _atomize(
         forget_landed_copy(work, source)
         return {"unchanged": 1}
     stream.seek(0)
-    atoms = atomizer.atomize(stream, content_type)
+    atoms = _atoms(work, atomizer, stream, content_type)
     for part in _parts(work, source, atoms, SourceEnd(found, content_type, atomizer_version(atomizer), note)):
         if part.is_whole:
             whole.append(part)
@@ -158,6 +171,12 @@ def _atomize(
         if part.end is None:
             yield Progress(counts)
     return counts
+
+
+def _atoms(work: Work, atomizer: Atomizer, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    if isinstance(atomizer, DocumentAtomizer):
+        return atomizer.atomize(stream, content_type, work.resources.parsers)
+    return atomizer.atomize(stream, content_type)
 
 
 def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: SourceEnd) -> Iterator[SourcePart]:

@@ -20,6 +20,7 @@ from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
 
 if TYPE_CHECKING:
+    from hartonomous_resources.parsing.parser_processes import ParserProcesses
     from hartonomous_resources.vectors.protocol import VectorIndex
 
 
@@ -38,6 +39,13 @@ class Resources:
         """The index of vectors, opened when it is first asked for: a command that only reads rows loads no NumPy for it."""
         return open_vectors(self.settings)
 
+    @cached_property
+    def parsers(self) -> "ParserProcesses":
+        """The processes in which documents are parsed, started when such a document comes."""
+        from hartonomous_resources.parsing.parser_processes import ParserProcesses
+
+        return ParserProcesses(self.settings.parser_seconds, self.settings.parser_memory_bytes)
+
     @property
     def graph_copy(self) -> MaterializedGraph | None:
         """The graph, where it is a copy of the views that is to be written; None where it reads the views."""
@@ -48,6 +56,8 @@ class Resources:
         with ExitStack() as closing:
             for opened in (self.database, self.graph, self.compute, self.blobs):
                 closing.callback(opened.close)
+            if "parsers" in vars(self):
+                closing.callback(self.parsers.close)
 
 
 def open_database(settings: Settings) -> Database:

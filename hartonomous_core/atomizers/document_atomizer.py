@@ -18,6 +18,8 @@ from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
+TOO_MUCH_MEMORY = "reading it takes more memory than a source may"
+
 Extract = Callable[[BinaryIO, str], Iterator[Section]]
 """Reads what people read in a seekable stream of this content type. Raises Partial."""
 
@@ -62,8 +64,8 @@ class Format:
 def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Section]:
     """Run the extractor of a format in this process.
 
-    Raises Partial for whatever goes wrong in it: files are damaged in more ways than a parser foresees. What the stream itself raises is
-    not the document's fault, and stays as it is.
+    Raises ImportError where it is not there, and Partial for whatever goes wrong in it: files are damaged in more ways than a parser
+    foresees. What the stream itself raises is not the document's fault, and stays as it is.
     """
     module, _, name = format_.extractor.partition(":")
     extract: Extract = getattr(import_module(module), name)
@@ -72,6 +74,8 @@ def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterat
         yield from extract(cast(BinaryIO, io.BufferedReader(watched)), content_type)
     except Partial:
         raise
+    except MemoryError as problem:
+        raise Partial(TOO_MUCH_MEMORY) from problem
     except Exception as problem:
         if watched.failure is not None:
             raise watched.failure from problem

@@ -52,6 +52,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         libraries=("selectolax",),
         reads_text=True,
         sizes=SIZES_OF_TEXT,
+        in_child=True,  # nested deeply, a megabyte takes the parser minutes
     ),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),

@@ -49,7 +49,7 @@ class Section:
 def derived_atoms(sections: Iterable[Section], unit: TextUnit) -> Iterator[Atom]:
     """Yield the passages or sentences of each section in order: the same words in a text file are the same atoms.
 
-    Raises Partial for more text or more sections than any document has.
+    Raises Partial for more text or more sections than any document has, and for a locator that is none.
     """
     size = 0
     for number, section in enumerate(sections, 1):
@@ -89,10 +89,14 @@ def _without_surrogates(text: str) -> str:
 
 
 def _small(locator: Mapping[str, object]) -> dict[str, object]:
-    """Return a locator whose texts and lists are short. Raises ValueError for one that is long all the same."""
+    """Return a locator whose texts and lists are short. Raises Partial for one that is long all the same, or no JSON."""
     small = cast(dict[str, object], _shortened(locator))
-    if len(json.dumps(small)) > _MOST_LOCATOR_BYTES:
-        raise ValueError("a locator is longer than 4,096 bytes")
+    try:
+        is_long = len(json.dumps(small)) > _MOST_LOCATOR_BYTES
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise Partial(f"a place in it cannot be told: {problem}") from problem
+    if is_long:
+        raise Partial(f"a place in it takes more than {_MOST_LOCATOR_BYTES:,} bytes to tell")
     return small
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from rich.text import Text
 
-from hartonomous_service.cli.output import cell_text, err, out, printable
+from hartonomous_service.cli.output import err, out, printable
+from hartonomous_service.cli.places_in_words import describe_locator
 
 _MARK = "**"
 """Around the sentence that answers, where nothing can be bold."""
@@ -78,11 +79,14 @@ def _has_styles() -> bool:
 
 
 def _where(place: Any) -> str:
-    """Say where in its source an atom occurs, and where the sentence that answers; one derived from the bytes has no offset, but perhaps
-    a place in its format.
-    """
+    """Say where in its source an atom occurs, and where the sentence that answers; one derived from the bytes has a place in its format."""
+    words = describe_locator(place.get("locator") or {})
     if place["byteOffset"] is None:
-        return f"derived, {cell_text(place['locator'])}" if place["locator"] else "derived"
+        return words or "derived"
+    return f"{_bytes(place)}, {words}" if words else _bytes(place)
+
+
+def _bytes(place: Any) -> str:
     where = f"bytes {place['byteOffset']}-{place['byteOffset'] + place['byteLength']}"
     if place["highlightOffset"] is None or place["highlightLength"] == place["byteLength"]:
         return where

@@ -62,6 +62,16 @@ def test_a_summary_by_status_and_kind_comes_first_then_what_needs_attention(caps
     assert shown.err.splitlines() == [f"failed: {FAILED['error']}"]
 
 
+def test_what_cannot_be_read_is_named_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    partly = source("a.html", note="partial: page 3 is damaged")
+    show_ingested(document(partly, source("b.pdf", searchable=False, note="not searchable: it is encrypted")), FOLDER)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "not searchable: b.pdf: it is encrypted",
+        "partial: a.html: page 3 is damaged",
+    ]
+
+
 @pytest.mark.parametrize(
     ("sources", "said"),
     [

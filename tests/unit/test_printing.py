@@ -16,6 +16,7 @@ from hartonomous_service.cli.ask import show_fields
 from hartonomous_service.cli.hit_output import show_results, show_search
 from hartonomous_service.cli.lineage_commands import show_impact, show_lineage, show_path
 from hartonomous_service.cli.output import print_page, print_result, print_table
+from hartonomous_service.cli.places_in_words import describe_locator
 from hartonomous_service.cli.sql import _show as show_rows
 from hartonomous_service.lineage.node_text import node_name
 from hartonomous_service.printable import printable
@@ -345,6 +346,42 @@ def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys
     }
     show_results(answer({**hit, "sources": [{**place, "locator": {"row": 3}}, {**place, "locator": None}]}))
     assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:3]] == [
-        "source 1, derived, row 3: file:///rows.csv",
+        "source 1, row 3: file:///rows.csv",
         "source 1, derived: file:///rows.csv",
     ]
+
+
+@pytest.mark.parametrize(
+    ("locator", "words"),
+    [
+        ({"page": 3, "box": [0, 0, 10, 20]}, "page 3"),
+        ({"heading": ["Tides", "Spring tides"]}, "under Tides › Spring tides"),
+        ({"heading": ["A\nB\x1b[2J"]}, "under A B\ufffd[2J"),
+        ({"heading": "Tides", "page": 2}, "page 2, under Tides"),
+        ({"sheet": "Sales", "cells": "A1:D20"}, "sheet Sales, A1:D20"),
+        ({"slide": 2}, "slide 2"),
+        ({"cell": 4, "byteOffset": 7, "byteLength": 3}, "cell 4"),
+        ({"symbol": "pkg.Class.method", "line": 12}, "in pkg.Class.method, line 12"),
+        ({"time": ["00:01:02.000", "00:01:05.000"]}, "at 00:01:02.000–00:01:05.000"),
+        ({"part": "title"}, "its title"),
+        ({"part": "text/plain", "header": "Subject"}, "part text/plain, header Subject"),
+        ({"charset": "utf-16le", "byteOffset": 0, "byteLength": 4}, ""),
+    ],
+)
+def test_a_locator_is_said_in_words(locator: dict[str, Any], words: str) -> None:
+    assert describe_locator(locator) == words
+
+
+def test_what_stands_in_the_bytes_as_it_is_has_both_places(capsys: pytest.CaptureFixture[str]) -> None:
+    place = {"sourceId": 1, "sourceUri": "file:///a.ipynb", "byteOffset": 7, "byteLength": 3, "locator": {"cell": 4}}
+    hit = {
+        "rank": 1,
+        "score": 1.0,
+        "text": "abc",
+        "highlight": None,
+        "atomHash": "0" * 64,
+        "placeCount": 1,
+        "sourceCount": 1,
+    }
+    show_results(answer({**hit, "sources": [{**place, "highlightOffset": None, "highlightLength": None}]}))
+    assert capsys.readouterr().out.splitlines()[1].strip() == "source 1, bytes 7-10, cell 4: file:///a.ipynb"

@@ -55,8 +55,9 @@ def test_a_locator_stays_small_and_text_can_be_encoded() -> None:
     [atom] = derived_atoms([Section("lone \udfff surrogate", long)], "passage")
     assert atom.text == "lone \ufffd surrogate"
     assert atom.locator == {"heading": ["\ufffd" + "x" * 198 + "…"] * 16, "n": 1}
-    with pytest.raises(ValueError, match="locator"):
-        list(derived_atoms([Section("x", {f"key {n}": "y" * 100 for n in range(99)})], "passage"))
+    for locator in ({f"key {n}": "y" * 100 for n in range(99)}, {"page": b"3"}):
+        with pytest.raises(Partial, match="a place in it"):
+            list(derived_atoms([Section("x", locator)], "passage"))
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MOST_SECTIONS", 3), ("MOST_TEXT_BYTES", 15)])

@@ -1,0 +1,101 @@
+"""The process in which extractors run that may hang, die or eat memory: a request a line comes in, an answer a line goes out.
+
+It imports nothing of ours but the core, writes no file, and ends when nobody asks any more.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hartonomous_core.atomizers.document_atomizer import Format, extract_here
+from hartonomous_core.atomizers.sections import Partial, Section
+
+LONGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of a line: a section with its place."""
+
+
+def main() -> None:
+    """Answer requests from the standard input until it ends; the arguments are the limits, in bytes of memory and seconds of a source."""
+    memory_bytes, seconds = map(int, sys.argv[1:])
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    _limit_files_and_memory(memory_bytes)
+    answers.write(b"{}\n")
+    answers.flush()
+    for line in sys.stdin.buffer:
+        _limit_processor(seconds)
+        is_spent = False
+        for answer in _answers(json.loads(line)):
+            is_spent = "end" in answer and _size_bytes() > memory_bytes // 2
+            coded = _line({**answer, "spent": is_spent} if "end" in answer else answer)
+            if len(coded) > LONGEST_ANSWER:
+                is_spent = True
+                coded = _line({"end": "a part of it is too long to be read", "spent": True})
+            answers.write(coded)
+            answers.flush()  # what was read is kept, whatever the parser does next
+            if is_spent:
+                break
+        if is_spent:  # memory that a parser had is seldom given back
+            break
+
+
+def _answers(request: Any) -> Iterator[dict[str, Any]]:
+    """Yield the sections of a source; the last answer is its end, with the reason where it is partial, or that it could not be tried."""
+    try:
+        with Path(request["path"]).open("rb") as stream:
+            format_ = Format("", "", (), request["extractor"])
+            for section in extract_here(format_, stream, request["contentType"]):
+                yield {"section": _packed(section)}
+        yield {"end": None}
+    except Partial as problem:
+        yield {"end": str(problem)}
+    except OSError as problem:
+        yield {"end": None, "unreadable": [problem.errno, problem.strerror]}
+    except Exception as problem:  # noqa: BLE001 - the parent raises it
+        yield {"end": None, "failed": f"{type(problem).__name__}: {problem}"}
+
+
+def _line(answer: object) -> bytes:
+    """Return an answer as a line of JSON; lone surrogates are kept, for they are the parent's to judge."""
+    return json.dumps(answer, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
+
+
+def _packed(section: Section) -> list[object]:
+    return [section.text, section.locator, section.subtype, section.modality, section.byte_offset]
+
+
+def _limit_files_and_memory(memory_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows, where the parent watches
+        return
+    for what, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_AS, memory_bytes)):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _limit_processor(seconds: int) -> None:
+    """Have this process end if it still computes long after its source was given up: its parent may have died."""
+    try:
+        import resource
+    except ImportError:
+        return
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = int(usage.ru_utime + usage.ru_stime) + seconds + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _size_bytes() -> int:
+    """Return the bytes of address space in use; 0 where the system does not say so in /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Runs extractors: those that may hang, die or eat memory in a child, of which each failure costs only what is derived of its source.
+
+A child is a fresh interpreter, is used again, and never shared: neither by two sources at once, nor with a process that was forked.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from hartonomous_core.atomizers.document_atomizer import TOO_MUCH_MEMORY, Format, extract_here
+from hartonomous_core.atomizers.sections import Partial, Section
+from hartonomous_resources.parsing.parser_child import LONGEST_ANSWER
+
+_CHILD = "hartonomous_resources.parsing.parser_child"
+_LOOK_SECONDS = 0.05
+"""How often a child at work is looked at."""
+
+
+class ParserProcesses:
+    """The children of one home; an `Extraction`. `seconds` and `memory_bytes` are what one source may take."""
+
+    def __init__(self, seconds: int, memory_bytes: int) -> None:
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._idle: list[_Child] = []
+
+    def __call__(self, format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Section]:
+        """Yield what the extractor of a format reads, in a child if the format says so.
+
+        Raises Partial, also where the child takes too long or too much memory, or dies; OSError where the stream cannot be read, or no
+        child be started; RuntimeError where the extractor cannot be imported.
+        """
+        if not format_.in_child:
+            yield from extract_here(format_, stream, content_type)
+            return
+        child, has_ended = self._take(), False
+        try:
+            child.ask({"extractor": format_.extractor, "path": _path_of(stream), "contentType": content_type})
+            while "end" not in (answer := child.answer()):
+                text, *rest = answer["section"]
+                yield Section(text, *rest)
+            has_ended = not answer["spent"]
+        finally:
+            if has_ended:
+                self._idle.append(child)
+            else:
+                child.kill()
+        _raise_problem(answer)
+
+    def close(self) -> None:
+        """End the children."""
+        while self._idle:
+            self._idle.pop().kill()
+
+    def _take(self) -> "_Child":
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_usable():
+                return child
+            child.kill()
+        return _Child(self._seconds, self._memory_bytes)
+
+
+def _raise_problem(answer: Any) -> None:
+    if "unreadable" in answer:
+        raise OSError(*answer["unreadable"])
+    if "failed" in answer:
+        raise RuntimeError(answer["failed"])
+    if answer["end"] is not None:
+        raise Partial(answer["end"])
+
+
+def _path_of(stream: BinaryIO) -> str:
+    """Return a path by which a child opens the same file: on Linux the very file that is open here, whatever its name leads to by now."""
+    opened = f"/proc/{os.getpid()}/fd/{stream.fileno()}"
+    return opened if Path(opened).exists() else stream.name
+
+
+class _Child:
+    """A child, and a thread that kills it where it takes too long or too much memory."""
+
+    def __init__(self, seconds: int, memory_bytes: int) -> None:
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._owner = os.getpid()
+        self._too_much: str | None = None
+        self._waited = 0.0  # seconds for the source at hand
+        self._waits_since: float | None = None
+        self._at_work = threading.Event()
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-B", "-m", _CHILD, str(memory_bytes), str(seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        self._requests = cast(IO[bytes], self._process.stdin)
+        self._answers = cast(IO[bytes], self._process.stdout)
+        try:
+            self._at_work.set()
+            threading.Thread(target=self._watch, name="parser-watch", daemon=True).start()
+            if self._read() != b"{}\n":
+                raise RuntimeError(f"the process for parsers does not start: {self._why_it_ended()}")
+        except BaseException:
+            self.kill()
+            raise
+        self._at_work.clear()
+
+    def is_usable(self) -> bool:
+        """Whether it lives, and is of this process: after a fork there are two that would read its answers."""
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def ask(self, request: Any) -> None:
+        """Begin with a source. A child that is dead already is noticed by its answer."""
+        self._waited = 0.0
+        self._at_work.set()
+        try:
+            self._requests.write(json.dumps(request).encode() + b"\n")
+            self._requests.flush()
+        except BrokenPipeError:
+            pass
+
+    def answer(self) -> Any:
+        """Return the next answer. Raises Partial where there is none, for whatever reason."""
+        line = self._read()
+        if not line.endswith(b"\n"):
+            raise Partial(self._why_it_ended())
+        answer = json.loads(line)
+        if "end" in answer:
+            self._at_work.clear()
+        return answer
+
+    def kill(self) -> None:
+        """End it, and leave nothing of it. One that another process started is only let go of."""
+        if self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+        self._at_work.set()  # the watch sees that it ended
+        for pipe in (self._requests, self._answers):
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+    def _read(self) -> bytes:
+        self._waits_since = time.monotonic()
+        try:
+            return self._answers.readline(LONGEST_ANSWER)
+        finally:
+            self._waited += time.monotonic() - self._waits_since
+            self._waits_since = None
+
+    def _watch(self) -> None:
+        """Kill the child where it takes more than it may. Time counts while it is waited for, not while its sections are written."""
+        import psutil
+
+        while self._process.returncode is None:
+            self._at_work.wait()
+            time.sleep(_LOOK_SECONDS)
+            since = self._waits_since
+            if since is not None and self._waited + time.monotonic() - since > self._seconds:
+                self._too_much = f"reading it takes more than {self._seconds:,} seconds"
+            try:
+                if psutil.Process(self._process.pid).memory_info().rss > self._memory_bytes:
+                    self._too_much = TOO_MUCH_MEMORY
+            except psutil.NoSuchProcess:
+                return
+            if self._too_much:
+                self._process.kill()
+                return
+
+    def _why_it_ended(self) -> str:
+        self._process.kill()  # where it goes on: its answer was too long
+        code = self._process.wait()
+        if self._too_much:
+            return self._too_much
+        if os.name == "posix" and code < 0:
+            name = signal.Signals(-code).name
+            return "reading it takes too long" if name == "SIGXCPU" else f"its parser was ended by {name}"
+        return f"its parser ended with status {code}"
