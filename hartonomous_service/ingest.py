@@ -278,11 +278,12 @@ def _read_results(
     described = []
     for row in sources:
         unchanged = row["sourceUri"] in ingestion.unchanged
+        note = row["errorMessage"] if row["status"] == "Atomized" else None
         described.append(
             {
                 **{key: row[key] for key in _QUEUED},
-                "searchable": is_searchable(row["status"], row["contentType"], row["errorMessage"]),
-                "note": row["errorMessage"] if row["status"] == "Atomized" else None,
+                "searchable": is_searchable(row["status"], row["contentType"], note),
+                "note": note,
                 **counts.get(row["sourceId"], {"atomCount": 0, **nothing_new}),
                 **(nothing_new if unchanged else {}),
                 "unchanged": unchanged,

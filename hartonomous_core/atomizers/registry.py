@@ -6,6 +6,7 @@ is derived, or a `Custom` one, which makes any `Atomizer`.
 
 from collections.abc import Callable
 from functools import cache, lru_cache
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
@@ -15,6 +16,8 @@ from hartonomous_core.atomizers.protocol import Atomizer
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
+LONGEST_VERSION = 100
+"""Characters of `AtomizerVersion`; of a longer one the hash says the rest."""
 GROUP = "hartonomous.atomizers"
 TEXT, ANYTHING = -100, -200
 """Priorities of what takes all text, and of what takes everything."""
@@ -86,7 +89,12 @@ def atomizer_for(content_type: str, unit: TextUnit = "passage") -> Atomizer:
 
 def atomizer_version(atomizer: Atomizer) -> str:
     """Return what is recorded with a source (AtomizerVersion): as long as it is the same, the same bytes give the same atoms."""
-    return f"{atomizer.name} {atomizer.version}"
+    said = f"{atomizer.name} {atomizer.version}"
+    return (
+        said
+        if len(said) <= LONGEST_VERSION
+        else f"{said[: LONGEST_VERSION - 17]} {sha256(said.encode()).hexdigest()[:16]}"
+    )
 
 
 def forget_entries() -> None:

@@ -127,6 +127,14 @@ def test_versions_name_what_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert atomizer_version(atomizer_for("text/html", "sentence")) != html
 
 
+def test_a_long_version_is_told_by_its_hash() -> None:
+    libraries = ("pyfastcdc", "nupunkt", "selectolax", "numpy")
+    said = {atomizer_version(Format(each, "1", (), "", libraries).atomizer("passage")) for each in ("a", "b")}
+    said.add(atomizer_version(Format("a", "1", (), "", libraries).atomizer("sentence")))
+    assert [len(each) for each in said] == [100] * 3
+    assert all(each.startswith(("a 1+pyfastcdc-", "b 1+pyfastcdc-")) for each in said)
+
+
 def test_what_an_extractor_raises_makes_its_source_partial_and_what_the_stream_raises_does_not() -> None:
     broken = DocumentAtomizer(Format("broken", "1", (), "tests.unit.test_registry:extract_broken"), "passage")
     atoms = broken.atomize(io.BytesIO(b"bytes"), "x/y")
