@@ -66,12 +66,12 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
         yield Section(line)
 
 
-STOPPING = Format("stopping", "1", ("application/x-stopping",), "tests.contract.test_documents:extract")
+STOPPING = Format("stopping", "1", ("application/x-stopping",), "tests.contract.test_documents_by_section:extract")
 
 
 def test_a_source_of_which_a_part_cannot_be_read_says_so(home: Resources, tmp_path: Path) -> None:
     some, none = b"Fog lies low.\nTides rise.\nMist.\nHaze.\nSTOP\nNever", b"STOP\nNever"
-    with installed(tmp_path / "site", "stopping", "tests.contract.test_documents:STOPPING"):
+    with installed(tmp_path / "site", "stopping", "tests.contract.test_documents_by_section:STOPPING"):
         kind = {"contentType": "application/x-stopping"}
         enqueue(
             home.database,
