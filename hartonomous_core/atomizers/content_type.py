@@ -54,6 +54,31 @@ _PAGE = re.compile(
 )
 """How a page begins whose name does not say that it is one."""
 
+_OFFICE_TYPES = {
+    b"word": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    b"xl": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    b"ppt": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+"""Of Office Open XML, with macros or without, document or template, by the folder that its parts are in."""
+
+_OF_OFFICE = re.compile(
+    rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|_rels/\.rels|docProps/(?:app|core)\.xml)", re.DOTALL
+)
+_OFFICE_PART = re.compile(
+    rb"PK\x03\x04.{26}(word|xl|ppt)/(?:_rels/)?(?:document|workbook|presentation|theme|worksheets|styles|media|slide)",
+    re.DOTALL,
+)
+_OFFICE_EXTENSIONS = {
+    **dict.fromkeys(("docx", "docm", "dotx", "dotm"), b"word"),
+    **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), b"xl"),
+    **dict.fromkeys(("pptx", "pptm", "potx", "potm", "ppsx", "ppsm"), b"ppt"),
+}
+_OPEN_DOCUMENT = re.compile(
+    rb"PK\x03\x04.{26}mimetype(application/vnd\.oasis\.opendocument\.(?:text|spreadsheet|presentation))(?:-template)?PK",
+    re.DOTALL,
+)
+"""The first member, which is not packed, says the type."""
+
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
@@ -149,6 +174,8 @@ def _binary_type(head: bytes, name: str) -> str | None:
 
     if head[:4] == b"GGUF":
         return "application/vnd.gguf"
+    if head[:4] == b"PK\x03\x04" and (office := _office_type(head, name)):
+        return office
     if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100_000_000:
         return "application/vnd.safetensors"  # header length (at most 100 MB, by its specification), then JSON
     if head[:1] == head[188:189] == b"G":
@@ -164,3 +191,12 @@ def _binary_type(head: bytes, name: str) -> str | None:
     best = min(sure, key=lambda m: (-m.confidence, -len(m.byte_match), m.mime_type))
     content_type: str = best.mime_type.lower()
     return content_type if best.confidence == 0.9 else _SHARED_SIGNATURES.get(best.byte_match, content_type)
+
+
+def _office_type(head: bytes, name: str) -> str | None:
+    """Return what kind of document a zip is, by the members that its beginning shows, else by its name; None for any other zip."""
+    if document := _OPEN_DOCUMENT.match(head):
+        return document[1].decode()
+    part = _OFFICE_PART.search(head)
+    folder = part[1] if part and _OF_OFFICE.search(head) else _OFFICE_EXTENSIONS.get(name.rpartition(".")[2].lower())
+    return _OFFICE_TYPES.get(folder) if folder else None

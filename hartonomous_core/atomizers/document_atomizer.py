@@ -72,13 +72,13 @@ def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterat
     watched = _WatchedStream(stream)
     try:
         yield from extract(cast(BinaryIO, io.BufferedReader(watched)), content_type)
-    except Partial:
-        raise
     except MemoryError as problem:
         raise Partial(TOO_MUCH_MEMORY) from problem
     except Exception as problem:
         if watched.failure is not None:
             raise watched.failure from problem
+        if isinstance(problem, Partial):
+            raise
         raise Partial(f"it is damaged, or of a kind that is not read: {describe(problem)}") from problem
 
 

@@ -57,6 +57,24 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         sizes=SIZES_OF_TEXT,
         in_child=True,  # nested deeply, a megabyte takes the parser minutes
     ),
+    Format(
+        "docx",
+        "1",
+        ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
+        f"{_EXTRACTORS}.docx:extract",
+        in_child=True,  # a gibibyte of XML takes minutes
+    ),
+    Format(
+        "old-office",
+        "1",
+        (
+            "application/x-ole-storage",
+            "application/msword",
+            "application/vnd.ms-excel",
+            "application/vnd.ms-powerpoint",
+        ),
+        f"{_EXTRACTORS}.old_office:extract",
+    ),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
     Custom(ANYTHING, lambda unit: ChunkAtomizer()),

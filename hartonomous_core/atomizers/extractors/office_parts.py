@@ -1,0 +1,68 @@
+"""What all kinds of Office Open XML have: a title, and diagrams and charts with words in them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from hartonomous_core.atomizers.extractors.zipped_xml import END, START, TEXT, Relationship, ZippedXml
+from hartonomous_core.atomizers.sections import Section
+
+LONGEST_TEXT = 64 * 1024
+"""Characters of a title, of a diagram, of a header."""
+_OF_THE_TITLE = {"title", "subject", "description", "keywords"}
+_DRAWN = {"diagramData": "diagram", "chart": "chart"}
+
+
+def main_part(package: ZippedXml, otherwise: str) -> str:
+    """Return the member that is the document. Raises Partial where there is none."""
+    main = next((each.target for each in package.relationships("") if each.kind == "officeDocument"), otherwise)
+    if main not in package:
+        package.leave_out("it does not hold a document")
+        package.report()
+    return main
+
+
+def title(package: ZippedXml) -> Iterator[Section]:
+    """Yield what the document says of itself: title, subject, keywords and description."""
+    core = next((each.target for each in package.relationships("") if each.kind == "core-properties"), "")
+    said: list[str] = []
+    size = 0
+    inside = False
+    for kind, name, _ in package.events(core) if core in package else ():
+        if kind == TEXT and inside:
+            said.append(name)
+        elif kind != TEXT:
+            inside = kind == START and name in _OF_THE_TITLE
+            said.append("\n")
+        size += len(name) if inside else 1
+        if size > LONGEST_TEXT:
+            break
+    lines = filter(None, (line.strip() for line in "".join(said)[:LONGEST_TEXT].split("\n")))
+    if text := "\n\n".join(dict.fromkeys(lines)):
+        yield Section(text, {"part": "title"})
+
+
+def drawn(package: ZippedXml, related: Iterable[Relationship], place: Mapping[str, object]) -> Iterator[Section]:
+    """Yield the words in diagrams, and the titles and categories of charts; `place` is where the part that they belong to is."""
+    for each in related:
+        if each.kind in _DRAWN and each.target in package and (text := _words(package, each.target)):
+            yield Section(text, {**place, "part": _DRAWN[each.kind]})
+
+
+def _words(package: ZippedXml, member: str) -> str:
+    """Return each paragraph, and each category that is text, in a line of its own, once."""
+    lines: dict[str, None] = {}
+    current: list[str] = []
+    size = 0
+    in_texts = inside = False
+    for kind, name, _ in package.events(member, frozenset({"numCache", "numLit"})):
+        if kind == TEXT:
+            if inside and size < LONGEST_TEXT:
+                current.append(name)
+                size += len(name)
+        elif name in ("strCache", "strLit"):
+            in_texts = kind == START
+        elif name == "t" or (name == "v" and in_texts):
+            inside = kind == START
+        if kind == END and current and name in ("p", "v"):
+            lines["".join(current).strip()] = None
+            current.clear()
+    return "\n".join(lines).strip()

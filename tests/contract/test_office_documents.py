@@ -1,0 +1,55 @@
+"""Office files through the whole chain: each is found by words that only what is read of it has, at their place, and rebuilt."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import docx
+import pytest
+
+from hartonomous_assets import atoms, embeddings, projections, provenance
+from hartonomous_assets import sources as landing
+from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.compute.text_model import TextModelFiles
+from hartonomous_resources.resources import Resources
+from hartonomous_service.search import search
+from hartonomous_service.source_records import reconstruct, show_source, verify_sources
+from tests.builders import enqueue, request
+from tests.stages import all_sources, run_stages_of
+
+
+@pytest.fixture
+def home(make_home: Callable[..., Resources], model_dir: Path, text_model: TextModelFiles) -> Resources:
+    return make_home(model_dir=model_dir)
+
+
+def a_docx() -> bytes:
+    document = docx.Document()
+    document.add_heading("The harbour", 1)
+    document.add_paragraph("Fog lies low over the quay, and the ferry does not sail before noon.")
+    document.add_heading("Spring tides", 2)
+    document.add_paragraph("At new moon the water in the harbour reaches its highest level of the month.")
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "question", "place"),
+    [(a_docx, "harbour.docx", "when is the water high", {"heading": ["The harbour", "Spring tides"]})],
+    ids=["docx"],
+)
+def test_a_document_is_found_by_what_it_says(
+    home: Resources, make: Callable[[], bytes], name: str, question: str, place: dict[str, object]
+) -> None:
+    data = make()
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=data, sourceUri=name, contentType=None)])
+    run_stages_of(home, landing.STAGE, atoms.STAGE, embeddings.STAGE, projections.STAGE, provenance.STAGE)
+
+    found = search(home, question, mode="semantic")["results"][0]
+    assert [(each["sourceUri"], each["locator"]) for each in found["sources"]] == [(name, place)]
+    [source] = all_sources(home)
+    shown = show_source(home, source["sourceId"])
+    assert (shown["searchable"], shown["errorMessage"]) == (True, None)
+    assert b"".join(reconstruct(home, source["sourceId"])) == data
+    assert not verify_sources(home)["failed"]
