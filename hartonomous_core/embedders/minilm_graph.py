@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 LAYERS = 6
 HEADS = 12
 DIMENSION = 384
-MAX_TOKENS = 256
-"""Tokens of one window, [CLS] and [SEP] included (max_seq_length of the published model)."""
 
 GRAPH_VERSION = 2
 """Counts up with every change that alters the built files: a cached file of another version is rebuilt."""

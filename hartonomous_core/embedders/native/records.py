@@ -22,6 +22,7 @@ class Record:
 
 
 INFINITE = 0x7F800000
+"""Bits of float32 infinity; of a magnitude that is no number, they are more."""
 ROWS = 6
 """Rows that products are computed of together."""
 PRODUCTS = ("query_key_value", "attended", "widened", "narrowed")
