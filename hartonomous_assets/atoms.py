@@ -20,15 +20,18 @@ from hartonomous_assets.source_claims import (
     claim,
     give_up,
     give_up_exhausted,
+    move_to_parent_of,
     release,
     release_all,
     renew_lease,
 )
+from hartonomous_assets.source_members import FoundMembers
 from hartonomous_assets.source_types import content_type_to_use, kind_of
 from hartonomous_assets.source_writing import (
     ChangedWhileRead,
     SourceEnd,
     SourcePart,
+    close_members,
     count_failed_attempt,
     forget_landed_copy,
     write_part,
@@ -54,7 +57,7 @@ from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
-from hartonomous_resources.source_uris import UnreadableSource
+from hartonomous_resources.source_uris import UnreadableSource, is_member_uri
 
 ROW_LIMIT_BYTES = 64 * 1024
 """Bytes of longer atoms go to the blob store, but not what their text says."""
@@ -98,6 +101,7 @@ def steps(work: Work) -> Generator[Progress]:
             raise
         finally:
             release_all(work, [*(part.source for part in whole), *claimed])
+            close_members(whole)
         yield Progress(dict(done))
 
 
@@ -162,20 +166,28 @@ def _atomize(
         forget_landed_copy(work, source)
         return {"unchanged": 1}
     stream.seek(0)
-    atoms = _atoms(work, atomizer, stream, content_type)
-    for part in _parts(work, source, atoms, SourceEnd(found, content_type, atomizer_version(atomizer), note)):
-        if part.is_whole:
-            whole.append(part)
-            return {}
-        counts = write_part(work, part)
-        if part.end is None:
-            yield Progress(counts)
+    members = FoundMembers(work, source)
+    atoms = _atoms(work, atomizer, stream, content_type, members)
+    end = SourceEnd(found, content_type, atomizer_version(atomizer), note, members)
+    try:
+        for part in _parts(work, source, atoms, end):
+            if part.is_whole:
+                whole.append(part)
+                return {}
+            counts = write_part(work, part)
+            if part.end is None:
+                yield Progress(counts)
+    except BaseException:
+        members.close()
+        raise
     return counts
 
 
-def _atoms(work: Work, atomizer: Atomizer, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+def _atoms(
+    work: Work, atomizer: Atomizer, stream: BinaryIO, content_type: str, members: FoundMembers
+) -> Iterator[Atom]:
     if isinstance(atomizer, DocumentAtomizer):
-        return atomizer.atomize(stream, content_type, work.resources.parsers)
+        return atomizer.atomize(stream, content_type, work.resources.parsers, members)
     return atomizer.atomize(stream, content_type)
 
 
@@ -238,6 +250,8 @@ def _is_unchanged(work: Work, source: ClaimedSource, found: Scan, content_type: 
             return False
         renew_lease(unit_of_work, work, source)
         unit_of_work.execute("touch_source", source_id=current[0]["sourceId"], now=timestamp())
+        if is_member_uri(source["sourceUri"]):
+            move_to_parent_of(unit_of_work, work, current[0]["sourceId"], source)
         unit_of_work.execute("delete_source", source_id=source["sourceId"])
         unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
         return True

@@ -15,6 +15,7 @@ from hartonomous_resources.database.rows.source_rows import (
     CLAIM_SOURCES,
     CLAIMABLE_SOURCES,
     EXHAUSTED_SOURCES,
+    SUPERSEDE_MEMBERS,
     SUPERSEDE_OLDER_VERSIONS,
     ClaimableSource,
     ClaimedSource,
@@ -136,9 +137,10 @@ def give_up(
     _delete_half_written(unit_of_work, [source["sourceId"]])
     delete_unreferenced(unit_of_work)
     # The older ones tell the graph: the new version, which holds nothing, is not in it.
-    for older in supersede_older_versions(unit_of_work, source) if supersede else []:
-        events = atoms_events("AtomsCreated", source["tenantId"], [], older, work.run_id)
-        unit_of_work.enqueue(PROVENANCE_QUEUE, events)
+    superseded = supersede_older_versions(unit_of_work, source) if supersede else []
+    for older in superseded:
+        _tell_the_graph(unit_of_work, work, source["tenantId"], older)
+    supersede_members(unit_of_work, work, source, superseded, [])
     dead_letter_source(unit_of_work, source, reason)
     LOGGER.warning(
         "dead-lettered; `hartonomous dead-letters list` says why",
@@ -160,6 +162,27 @@ def supersede_older_versions(unit_of_work: UnitOfWork, source: UnfinishedSource)
         source_id=source["sourceId"],
     )
     return [row["sourceId"] for row in rows]
+
+
+def supersede_members(
+    unit_of_work: UnitOfWork, work: Work, source: UnfinishedSource, older: Sequence[int], uris: Sequence[str]
+) -> None:
+    """Let a version supersede what was found in older ones and is not among its own members, `uris`; all within that goes with it."""
+    if older:
+        which = {"older": json.dumps(older), "source_uris": json.dumps(uris)}
+        for row in unit_of_work.query(SUPERSEDE_MEMBERS, source_id=source["sourceId"], **which):
+            _tell_the_graph(unit_of_work, work, source["tenantId"], row["sourceId"])
+
+
+def move_to_parent_of(unit_of_work: UnitOfWork, work: Work, source_id: int, found: UnfinishedSource) -> None:
+    """Say of a member that was found unchanged that it belongs to the source in which it was found now."""
+    unit_of_work.execute("move_to_parent_of", source_id=source_id, found_id=found["sourceId"])
+    _tell_the_graph(unit_of_work, work, found["tenantId"], source_id)
+
+
+def _tell_the_graph(unit_of_work: UnitOfWork, work: Work, tenant_id: int, source_id: int) -> None:
+    """Have what points at a source, and what it points at, written anew where the graph is a copy."""
+    unit_of_work.enqueue(PROVENANCE_QUEUE, atoms_events("AtomsCreated", tenant_id, [], source_id, work.run_id))
 
 
 def delete_unreferenced(unit_of_work: UnitOfWork) -> None:

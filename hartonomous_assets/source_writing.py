@@ -1,7 +1,7 @@
 """Writes what was read of claimed sources: the atoms of a large one a part at a time, those of many small ones in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -10,8 +10,10 @@ from hartonomous_assets.source_claims import (
     delete_unreferenced,
     release,
     renew_lease,
+    supersede_members,
     supersede_older_versions,
 )
+from hartonomous_assets.source_members import FoundMembers
 from hartonomous_assets.stage import Work, is_outage
 from hartonomous_assets.stage_log import log_failure
 from hartonomous_core.atomizers import NotUtf8Error
@@ -41,6 +43,7 @@ class SourceEnd:
     content_type: str
     atomizer_version: str
     note: str | None
+    members: FoundMembers
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,20 @@ def write_whole(work: Work, parts: list[SourcePart]) -> Counter[str]:
         else:
             count_failed_attempt(work, parts[0].source, problem)
             done["failed attempts"] = 1
+            close_members(parts)
             parts.clear()
         return done
     parts.clear()
     for part in written:
         _after_commit(work, part)
     return done
+
+
+def close_members(parts: Iterable[SourcePart]) -> None:
+    """Let go of files that were found in sources that are not written."""
+    for part in parts:
+        if part.end is not None:
+            part.end.members.close()
 
 
 def count_failed_attempt(work: Work, source: ClaimedSource, problem: Exception) -> None:
@@ -136,7 +147,8 @@ def _write(unit_of_work: UnitOfWork, work: Work, parts: Sequence[SourcePart]) ->
     done["atoms"] = sum(len(part.rows) for part in parts)
     ended = [(part.source, part.counts, part.end) for part in parts if part.end is not None]
     for source, _, end in ended:
-        _finish(unit_of_work, work, source, end)
+        if found := _finish(unit_of_work, work, source, end):
+            done["files found in sources"] += found
         done.update({"sources": 1, "bytes": end.found.byte_length})
         for beginning in (PARTIAL, NOT_SEARCHABLE):
             if (end.note or "").startswith(beginning):
@@ -149,8 +161,10 @@ def _write(unit_of_work: UnitOfWork, work: Work, parts: Sequence[SourcePart]) ->
     return done
 
 
-def _finish(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, end: SourceEnd) -> None:
-    supersede_older_versions(unit_of_work, source)
+def _finish(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, end: SourceEnd) -> int:
+    """Finish a source; returns how many files were found in it."""
+    older = supersede_older_versions(unit_of_work, source)
+    supersede_members(unit_of_work, work, source, older, end.members.uris)
     unit_of_work.execute(
         "finish_source",
         source_id=source["sourceId"],
@@ -161,7 +175,9 @@ def _finish(unit_of_work: UnitOfWork, work: Work, source: ClaimedSource, end: So
         atomizer_version=end.atomizer_version,
         note=end.note,
     )
+    found = end.members.land(unit_of_work)
     unit_of_work.execute("delete_path_grant", message_id=source["messageId"])
+    return found
 
 
 def _events(
@@ -181,6 +197,7 @@ def _after_commit(work: Work, part: SourcePart) -> None:
     source, end = part.source, part.end
     if end is None:
         return
+    end.members.close()
     LOGGER.info(
         "Atomized source %(SourceId)s: %(AtomCount)s atoms created",
         {"SourceId": source["sourceId"], "AtomCount": sum(part.counts.values())},

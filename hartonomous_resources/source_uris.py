@@ -11,6 +11,8 @@ from hartonomous_core.messages import IngestionRequest
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _CLAIMED = "claimed:"
 """Prefix of a file's name that a sender gave to other bytes than that file's."""
+MEMBER = "member:"
+"""Prefix of the name of what was found in another source: behind it the name of that, `!/` and its own."""
 
 
 class UnreadableSource(Exception):
@@ -84,6 +86,11 @@ def is_file_uri(source_uri: str) -> bool:
     return source_uri.startswith("file:")
 
 
+def is_member_uri(source_uri: str) -> bool:
+    """Return whether a source was found in another one."""
+    return source_uri.startswith(MEMBER)
+
+
 def _is_of(file_uri: str, name: str) -> bool:
     try:
         return real_path(name).as_uri() == file_uri
@@ -93,4 +100,5 @@ def _is_of(file_uri: str, name: str) -> bool:
 
 def _as_claimed(name: str) -> str:
     plain = name.lstrip()
-    return _CLAIMED + name if plain[:5].lower() == "file:" or Path(plain).is_absolute() else name
+    is_ours = plain[:5].lower() == "file:" or plain[: len(MEMBER)].lower() == MEMBER or Path(plain).is_absolute()
+    return _CLAIMED + name if is_ours else name

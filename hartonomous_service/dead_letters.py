@@ -10,6 +10,7 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.queue_rows import DEAD_LETTERS, DeadLetter
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.source_uris import is_member_uri
 from hartonomous_resources.work.landing import insert_landed_source
 from hartonomous_service.arguments import Id, PageLength, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, NotFound
@@ -125,7 +126,8 @@ def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: DeadLett
         kept = json.loads(row["body"])
         blob_key = kept.get("blobKey")
         byte_length = resources.blobs.path(blob_key).stat().st_size if blob_key is not None else 0
-        is_carried = byte_length <= INLINE_LIMIT
+        is_member = is_member_uri(kept["sourceUri"])  # of no message
+        is_carried = byte_length <= INLINE_LIMIT and not is_member
         request = IngestionRequest(
             tenant_id=kept["tenantId"],
             source_uri=kept["sourceUri"],
@@ -152,6 +154,9 @@ def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: DeadLett
         message_id=message_id,
         hour=current_hour(),
     )
+    if is_member:
+        [landed] = unit_of_work.query("latest_version", tenant_id=kept["tenantId"], source_uri=kept["sourceUri"])
+        unit_of_work.execute("move_to_parent_of", source_id=landed["sourceId"], found_id=row["sourceId"])
     return message_id
 
 

@@ -13,21 +13,26 @@ from typing import BinaryIO, Protocol, cast
 
 from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
+from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
+_NO_MEMBERS = NoMembers()
 TOO_MUCH_MEMORY = "reading it takes more memory than a source may"
 
-Extract = Callable[[BinaryIO, str], Iterator[Section]]
-"""Reads what people read in a seekable stream of this content type. Raises Partial."""
+Item = Section | MemberItem
+"""What is found in a document, in order."""
+
+Extract = Callable[[BinaryIO, str], Iterator[Item]]
+"""Reads what people read in a seekable stream of this content type, and what files it holds. Raises Partial."""
 
 
 class Extraction(Protocol):
     """How an extractor is run: in this process, or in one that may die."""
 
-    def __call__(self, format_: "Format", stream: BinaryIO, content_type: str) -> Iterator[Section]:
+    def __call__(self, format_: "Format", stream: BinaryIO, content_type: str) -> Iterator[Item]:
         """Yield what the extractor of a format does. Raises Partial, and OSError where the stream cannot be read."""
 
 
@@ -43,6 +48,7 @@ class Format:
     priority: of several that handle a type the greatest is taken; our own have 0.
     reads_text: whether the bytes are text, so that its encoding is found out and named in the content type, unless it is UTF-8.
     sizes: of the chunks of the bytes.
+    has_members: whether it may hold files, which become sources of their own.
     in_child: whether the extractor runs in a process of its own, with limits of time and memory: for parsers that are native, or may hang.
     """
 
@@ -55,13 +61,14 @@ class Format:
     reads_text: bool = False
     sizes: ChunkSizes = SIZES_OF_ANYTHING
     in_child: bool = False
+    has_members: bool = False
 
     def atomizer(self, unit: TextUnit) -> Atomizer:
         """Return what atomizes documents of this format."""
         return DocumentAtomizer(self, unit)
 
 
-def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Section]:
+def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Item]:
     """Run the extractor of a format in this process.
 
     Raises ImportError where it is not there, and Partial for whatever goes wrong in it: files are damaged in more ways than a parser
@@ -151,9 +158,23 @@ class DocumentAtomizer:
         return not self.format.reads_text or charset is None or is_utf8(charset) or is_other_text(charset)
 
     def atomize(
-        self, stream: BinaryIO, content_type: str = "application/octet-stream", extraction: Extraction = extract_here
+        self,
+        stream: BinaryIO,
+        content_type: str = "application/octet-stream",
+        extraction: Extraction = extract_here,
+        members: MemberTaker = _NO_MEMBERS,
     ) -> Iterator[Atom]:
-        """Yield the chunks, and after the last of them what was read. Raises Partial, after all chunks."""
+        """Yield the chunks, and after the last of them what was read; files within go to `members`. Raises Partial, after all chunks."""
         yield from self._chunks.atomize(stream, content_type)
         stream.seek(0)
-        yield from derived_atoms(extraction(self.format, stream, content_type), self._unit)
+        items = extraction(self.format, stream, content_type)
+        yield from derived_atoms(_sections(items, members), self._unit)
+        members.finish()
+
+
+def _sections(items: Iterator[Item], members: MemberTaker) -> Iterator[Section]:
+    for item in items:
+        if isinstance(item, Section):
+            yield item
+        else:
+            members.take(item)

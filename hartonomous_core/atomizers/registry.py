@@ -75,6 +75,13 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         ),
         f"{_EXTRACTORS}.old_office:extract",
     ),
+    Format(
+        "zip",
+        "1",
+        ("application/zip", "application/x-zip-compressed"),
+        f"{_EXTRACTORS}.zip_archive:extract",
+        has_members=True,
+    ),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
     Custom(ANYTHING, lambda unit: ChunkAtomizer()),

@@ -6,11 +6,13 @@ It imports nothing of ours but the core, writes no file, and ends when nobody as
 import json
 import os
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hartonomous_core.atomizers.document_atomizer import Format, extract_here
+from hartonomous_core.atomizers.document_atomizer import Format, Item, extract_here
+from hartonomous_core.atomizers.members import Member, MemberLost
 from hartonomous_core.atomizers.sections import Partial, Section
 
 LONGEST_ANSWER = 16 * 1024 * 1024
@@ -47,8 +49,8 @@ def _answers(request: Any) -> Iterator[dict[str, Any]]:
     try:
         with Path(request["path"]).open("rb") as stream:
             format_ = Format("", "", (), request["extractor"])
-            for section in extract_here(format_, stream, request["contentType"]):
-                yield {"section": _packed(section)}
+            for item in extract_here(format_, stream, request["contentType"]):
+                yield pack(item)
         yield {"end": None}
     except Partial as problem:
         yield {"end": str(problem)}
@@ -63,8 +65,25 @@ def _line(answer: object) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
 
 
-def _packed(section: Section) -> list[object]:
-    return [section.text, section.locator, section.subtype, section.modality, section.byte_offset]
+def pack(item: Item) -> dict[str, Any]:
+    """Return what `unpack` makes the same item of."""
+    match item:
+        case Section(text, locator, subtype, modality, byte_offset):
+            return {"section": [text, locator, subtype, modality, byte_offset]}
+        case Member(name, content_type):
+            return {"member": [name, content_type]}
+        case MemberLost(reason):
+            return {"lost": reason}
+    return {"block": b64encode(item).decode()}
+
+
+def unpack(answer: Any) -> Item:
+    """Return the item of an answer that is not the end."""
+    if "section" in answer:
+        return Section(*answer["section"])
+    if "member" in answer:
+        return Member(*answer["member"])
+    return MemberLost(answer["lost"]) if "lost" in answer else b64decode(answer["block"])
 
 
 def _limit_files_and_memory(memory_bytes: int) -> None:

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from hartonomous_core.atomizers.document_atomizer import TOO_MUCH_MEMORY, Format, extract_here
-from hartonomous_core.atomizers.sections import Partial, Section
-from hartonomous_resources.parsing.parser_child import LONGEST_ANSWER
+from hartonomous_core.atomizers.document_atomizer import TOO_MUCH_MEMORY, Format, Item, extract_here
+from hartonomous_core.atomizers.sections import Partial
+from hartonomous_resources.parsing.parser_child import LONGEST_ANSWER, unpack
 
 _CHILD = "hartonomous_resources.parsing.parser_child"
 _LOOK_SECONDS = 0.05
@@ -32,7 +32,7 @@ class ParserProcesses:
         self._memory_bytes = memory_bytes
         self._idle: list[_Child] = []
 
-    def __call__(self, format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Section]:
+    def __call__(self, format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Item]:
         """Yield what the extractor of a format reads, in a child if the format says so.
 
         Raises Partial, also where the child takes too long or too much memory, or dies; OSError where the stream cannot be read, or no
@@ -45,8 +45,7 @@ class ParserProcesses:
         try:
             child.ask({"extractor": format_.extractor, "path": _path_of(stream), "contentType": content_type})
             while "end" not in (answer := child.answer()):
-                text, *rest = answer["section"]
-                yield Section(text, *rest)
+                yield unpack(answer)
             has_ended = not answer["spent"]
         finally:
             if has_ended:

@@ -19,6 +19,8 @@ import psutil
 import pytest
 
 from hartonomous_core.atomizers import DocumentAtomizer, Format, Partial, Section
+from hartonomous_core.atomizers.document_atomizer import Item
+from hartonomous_core.atomizers.members import Member, MemberLost
 from hartonomous_resources.parsing import parser_child
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
 
@@ -32,6 +34,14 @@ def format_of(name: str) -> Format:
 def words(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     for number, line in enumerate(stream, 1):
         yield Section(line.decode().strip(), {"line": number, "of": content_type}, "line", "code", 7)
+
+
+def holds_files(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    yield Section("\udc80 two")
+    yield Member("a/b", "text/plain")
+    yield bytes(range(256))
+    yield MemberLost("it is torn")
+    yield Member("c")
 
 
 def who(stream: BinaryIO, content_type: str) -> Iterator[Section]:
@@ -145,6 +155,10 @@ def test_a_child_reads_what_this_process_would_and_is_used_again(parsers: Parser
     assert list(parsers(format_of("words"), file, "x/y")) == here
     pids = {texts_of(parsers, "who", file)[0][0] for _ in range(5)}
     assert len(pids) == 1 and pids != {str(os.getpid())}
+
+
+def test_files_within_come_as_they_would_here(parsers: ParserProcesses, file: BinaryIO) -> None:
+    assert list(parsers(format_of("holds_files"), file, "x/y")) == list(holds_files(file, "x/y"))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ NO_ENTRY = None
         ("text/html; charset=unknown-8bit", ChunkAtomizer),
         ("text/plain", TextAtomizer),
         ("text/plain; charset=utf-16le", EncodedTextAtomizer),
-        ("application/zip", ChunkAtomizer),
+        ("application/zip", DocumentAtomizer),
+        ("application/x-7z-compressed", ChunkAtomizer),
     ],
 )
 def test_our_own(content_type: str, atomizer: type) -> None:

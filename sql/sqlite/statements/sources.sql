@@ -74,6 +74,31 @@ WHERE SourceId IN (
   WHERE d.TenantId = :tenant_id AND d.SourceUri IN (:source_uri, :spelled) AND d.Status = 'DeadLettered' AND d.SourceId < :source_id)
 RETURNING SourceId AS sourceId;
 
+-- name: supersede_members
+-- What was found in older versions of a source and is not found in this one, and all within that.
+WITH RECURSIVE gone (SourceId) AS (
+  SELECT m.SourceId FROM json_each(:older) AS o JOIN Source AS m ON m.ParentSourceId = o.value
+  WHERE m.SupersededBy IS NULL AND m.Status IN ('Landed', 'Atomizing', 'Atomized')
+    AND m.SourceUri NOT IN (SELECT value FROM json_each(:source_uris))
+  UNION
+  SELECT m.SourceId FROM gone AS g JOIN Source AS m ON m.ParentSourceId = g.SourceId
+  WHERE m.SupersededBy IS NULL AND m.Status IN ('Landed', 'Atomizing', 'Atomized'))
+UPDATE Source SET SupersededBy = :source_id WHERE SourceId IN (SELECT SourceId FROM gone) RETURNING SourceId AS sourceId;
+
+-- name: insert_members
+-- Lands the files that were found in a source, each as the next version of its uri.
+INSERT INTO Source (TenantId, SourceUri, ParentSourceId, Version, ContentType, ByteLength, IngestHour, MessageId, BlobKey,
+                    ReceivedAt, LastSeenAt, Metadata)
+SELECT p.TenantId, m.value ->> 'sourceUri', p.SourceId,
+       COALESCE((SELECT MAX(o.Version) FROM Source AS o WHERE o.TenantId = p.TenantId AND o.SourceUri = m.value ->> 'sourceUri'), 0) + 1,
+       m.value ->> 'contentType', m.value ->> 'byteLength', p.IngestHour, p.MessageId, m.value ->> 'blobKey', :now, :now,
+       m.value -> 'metadata'
+FROM Source AS p JOIN json_each(:members) AS m WHERE p.SourceId = :source_id;
+
+-- name: move_to_parent_of
+UPDATE Source SET ParentSourceId = (SELECT f.ParentSourceId FROM Source AS f WHERE f.SourceId = :found_id)
+WHERE SourceId = :source_id;
+
 -- name: finish_source
 -- A note, kept as ErrorMessage, says why what is kept cannot be searched.
 UPDATE Source

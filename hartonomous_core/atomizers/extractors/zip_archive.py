@@ -1,0 +1,55 @@
+"""The files in a zip archive, and their names. Its directory says how large they are; it is not believed."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hartonomous_core.atomizers.document_atomizer import Item
+from hartonomous_core.atomizers.members import Member, MemberLost, member_items
+from hartonomous_core.atomizers.sections import Partial, Section
+
+MOST_DIRECTORY_BYTES = 32 * 1024 * 1024
+"""Of the directory, which is read as a whole; it takes some 10 times as much memory."""
+_END = b"PK\x05\x06"
+_LONGEST_END = 22 + 65535
+_BLOCK_BYTES = 256 * 1024
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_ENCRYPTED = 0x1
+
+
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    """Yield the names of the files, {"part": "files"}, and then each file. Raises Partial for an archive that is damaged."""
+    _check_directory(stream)
+    try:
+        archive = zipfile.ZipFile(stream)
+    except zipfile.BadZipFile as problem:
+        raise Partial(f"it is a damaged archive: {problem}") from problem
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    if files:
+        yield Section("\n".join(info.filename for info in files), {"part": "files"})
+    for info in files:
+        if info.flag_bits & _ENCRYPTED:
+            yield from (Member(info.filename), MemberLost("it is encrypted"))
+        else:
+            yield from member_items(info.filename, _blocks(archive, info), _DAMAGE)
+
+
+def _check_directory(stream: BinaryIO) -> None:
+    """Raise Partial for a directory that takes more memory than an archive may."""
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _LONGEST_END))
+    tail = stream.read()
+    at = tail.rfind(_END)
+    said = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+    if said == 0xFFFFFFFF:  # zip64 says it elsewhere; no directory is larger than the archive
+        said = size
+    if said > MOST_DIRECTORY_BYTES:
+        raise Partial(f"the directory of this archive is larger than {MOST_DIRECTORY_BYTES:,} bytes")
+    stream.seek(0)
+
+
+def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block

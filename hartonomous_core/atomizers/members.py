@@ -1,0 +1,59 @@
+"""Files within a file, such as those of an archive or the attachments of a mail: each becomes a source of its own."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file that is found within a source; blocks of its bytes follow.
+
+    name: what the source calls it, with / between folders; only ever a name, never a path on this machine.
+    content_type: what the source says that it is; None: its bytes and its name tell.
+    """
+
+    name: str
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLost:
+    """The member at hand cannot be read to its end: it is left out, for this reason."""
+
+    reason: str
+
+
+MemberItem = Member | bytes | MemberLost
+"""A member is a `Member`, its bytes in blocks, and where it cannot be read a `MemberLost`; whatever else comes ends it."""
+
+
+class MemberTaker(Protocol):
+    """Who takes members as they come."""
+
+    def take(self, item: MemberItem) -> None:
+        """Take the next item. Raises Partial where no more are taken."""
+
+    def finish(self) -> None:
+        """No more will come. Raises Partial where some were left out."""
+
+
+class NoMembers:
+    """Leaves members where they are."""
+
+    def take(self, item: MemberItem) -> None:
+        """Pass over it."""
+
+    def finish(self) -> None:
+        """Nothing was left out that anybody wanted."""
+
+
+def member_items(
+    name: str, blocks: Iterable[bytes], damage: tuple[type[Exception], ...], content_type: str | None = None
+) -> Iterator[MemberItem]:
+    """Yield a member and its blocks; errors of the types `damage` mean that it cannot be read."""
+    yield Member(name, content_type)
+    try:
+        yield from blocks
+    except damage as problem:
+        yield MemberLost(f"{type(problem).__name__}: {problem}")

@@ -1,0 +1,56 @@
+-- Files that were found in a source, such as those of an archive: sources of their own.
+-- What was found in older versions of a source and is not found in this one, and all within that.
+CREATE PROCEDURE dbo.usp_supersede_members @source_id bigint, @older nvarchar(max), @source_uris nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @superseded TABLE (SourceId bigint NOT NULL PRIMARY KEY);
+    WITH gone (SourceId) AS
+    (
+        SELECT m.SourceId FROM OPENJSON(@older) AS o
+        INNER JOIN dbo.Source AS m ON m.ParentSourceId = CONVERT(bigint, o.value)
+        WHERE m.SupersededBy IS NULL AND m.Status IN ('Landed', 'Atomizing', 'Atomized')
+            AND NOT EXISTS (SELECT 1 FROM OPENJSON(@source_uris) AS u WHERE HASHBYTES('SHA2_256', u.value) = m.SourceUriHash)
+        UNION ALL
+        SELECT m.SourceId FROM gone AS g
+        INNER JOIN dbo.Source AS m ON m.ParentSourceId = g.SourceId
+        WHERE m.SupersededBy IS NULL AND m.Status IN ('Landed', 'Atomizing', 'Atomized')
+    )
+    INSERT INTO @superseded (SourceId)
+    SELECT DISTINCT g.SourceId FROM gone AS g;
+    UPDATE s SET s.SupersededBy = @source_id
+    FROM dbo.Source AS s
+    INNER JOIN @superseded AS u ON u.SourceId = s.SourceId;
+    SELECT u.SourceId AS sourceId FROM @superseded AS u;
+END;
+GO
+-- Lands the files that were found in a source, each as the next version of its uri.
+CREATE PROCEDURE dbo.usp_insert_members @source_id bigint, @members nvarchar(max), @now datetime2(3)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO dbo.Source (TenantId, SourceUri, ParentSourceId, Version, ContentType, ByteLength, IngestHour, MessageId, BlobKey,
+                            ReceivedAt, LastSeenAt, Metadata)
+    SELECT p.TenantId, m.sourceUri, p.SourceId,
+        COALESCE((SELECT MAX(o.Version) FROM dbo.Source AS o WITH (UPDLOCK, SERIALIZABLE)
+                  WHERE o.TenantId = p.TenantId AND o.SourceUriHash = HASHBYTES('SHA2_256', m.sourceUri)), 0) + 1,
+        m.contentType, m.byteLength, p.IngestHour, p.MessageId, m.blobKey, @now, @now, m.metadata
+    FROM dbo.Source AS p
+    CROSS JOIN OPENJSON(@members) WITH (sourceUri nvarchar(max), contentType nvarchar(255), byteLength bigint,
+                                        blobKey varchar(100), metadata nvarchar(max) AS JSON) AS m
+    WHERE p.SourceId = @source_id;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
+CREATE PROCEDURE dbo.usp_move_to_parent_of @source_id bigint, @found_id bigint
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    UPDATE dbo.Source SET ParentSourceId = (SELECT f.ParentSourceId FROM dbo.Source AS f WHERE f.SourceId = @found_id)
+    WHERE SourceId = @source_id;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO

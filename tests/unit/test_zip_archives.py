@@ -1,0 +1,75 @@
+"""What is read of a zip archive that is damaged or means harm."""
+
+import io
+import random
+import struct
+import zipfile
+
+import pytest
+
+from hartonomous_core.atomizers import Partial, Section
+from hartonomous_core.atomizers.document_atomizer import Format, Item, extract_here
+from hartonomous_core.atomizers.extractors import zip_archive
+from hartonomous_core.atomizers.members import Member, MemberLost
+from hartonomous_core.atomizers.registry import OUR_ENTRIES
+
+
+def zipped(**files: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+def items_of(data: bytes) -> list[Item]:
+    [zip_format] = [each for each in OUR_ENTRIES if isinstance(each, Format) and each.name == "zip"]
+    return list(extract_here(zip_format, io.BytesIO(data), "application/zip"))
+
+
+GOOD = zipped(fog=b"low " * 9, tides=b"high " * 9)
+
+
+def test_files_are_named_and_then_given() -> None:
+    assert items_of(GOOD) == [
+        Section("fog\ntides", {"part": "files"}),
+        Member("fog"),
+        b"low " * 9,
+        Member("tides"),
+        b"high " * 9,
+    ]
+    assert items_of(zipped()) == []
+
+
+def test_a_directory_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_archive, "MOST_DIRECTORY_BYTES", 50)
+    with pytest.raises(Partial, match="the directory of this archive is larger than 50 bytes"):
+        items_of(GOOD)
+    at = GOOD.rindex(b"PK\5\6") + 12
+    with pytest.raises(Partial, match="the directory"):
+        items_of(GOOD[:at] + b"\xff" * 4 + GOOD[at + 4 :])
+
+
+def test_a_file_in_a_way_of_compressing_that_is_not_known_is_left_out() -> None:
+    data = bytearray(GOOD)
+    for signature, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        struct.pack_into("<H", data, data.index(signature) + offset, 98)
+    _, first, lost, *rest = items_of(bytes(data))
+    assert first == Member("fog")
+    assert isinstance(lost, MemberLost) and "not supported" in lost.reason
+    assert rest == [Member("tides"), b"high " * 9]
+
+
+def test_whatever_is_damaged_nothing_but_partial_is_raised() -> None:
+    draw = random.Random(16)
+    outcomes = set()
+    for _ in range(400):
+        data = bytearray(GOOD)
+        for _ in range(draw.randrange(1, 6)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        try:
+            found = items_of(bytes(data[: draw.randrange(len(data)) if draw.random() < 0.2 else None]))
+            outcomes.add(any(isinstance(item, MemberLost) for item in found))
+        except Partial:
+            outcomes.add("partial")
+    assert outcomes == {True, False, "partial"}
