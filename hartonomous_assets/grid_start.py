@@ -1,4 +1,5 @@
-"""Finds where the grid of hours begins: in the hour in which the database was created, so that it shows no empty hours before.
+"""Finds where the grid begins, and whether it has hours or days: with the one in which the database was created, so that it shows no
+empty ones before.
 
 Loading the definitions must work, soon, whatever state the database is in, and neither make nor migrate it.
 """
@@ -6,15 +7,18 @@ Loading the definitions must work, soon, whatever state the database is in, and 
 import hashlib
 import os
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hartonomous_core.clock import HOUR_FORMAT, current_hour
+from hartonomous_core.clock import HOUR_FORMAT, Period, current_hour, hour_of
 from hartonomous_core.credentials import without_password
+from hartonomous_resources.database.period import period_so_far
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import database_of
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.pending import first_hour
 
 ANSWER_SECONDS = 1.0
 """How long the page waits for the database; an answer that comes later counts the next time."""
@@ -23,10 +27,22 @@ EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """A time before every database: the grid then shows too many hours for a while, but misses none that holds work."""
 
 
-def grid_start(settings: Settings) -> datetime:
-    """Return the hour in which the database was created: as it answers now, else as this home remembers it, else EARLIEST."""
+@dataclass(frozen=True, slots=True)
+class GridStart:
+    """The time at which the first partition begins, and how long each is."""
+
+    time: datetime
+    period: Period
+
+
+def grid_start(settings: Settings) -> GridStart:
+    """Return the hour, or day, in which the database was created: as it answers now, else as this home remembers it, else EARLIEST.
+
+    Where nothing is known of the database, the settings say how long a partition is. Each key of a day is one of an hour too.
+    """
+    period: Period = "day" if settings.partition == "day" else "hour"
     if not settings.uses_sqlserver and not settings.database_path.exists():
-        return _parsed(current_hour())
+        return _parsed(f"{current_hour(period)} {period}")
     answers: list[str] = []
     # A daemon: a name that nobody resolves or a lock that nobody releases must not keep the process from ending.
     asking = threading.Thread(target=_ask, args=(settings, answers), name="first hour", daemon=True)
@@ -36,33 +52,39 @@ def grid_start(settings: Settings) -> datetime:
         return _parsed(answers[0] if answers else _memory(settings).read_text("utf-8"))
     except (OSError, ValueError):
         LOGGER.warning("the grid of hours begins at %s until the database says when it was made", EARLIEST)
-        return EARLIEST
+        return GridStart(EARLIEST, period)
 
 
 def _ask(settings: Settings, answers: list[str]) -> None:
     try:
         database = database_of(settings)
         try:
-            hour = first_hour(database)
+            answer = ask(database, _describe_grid)
         finally:
             database.close()
-        answers.append(hour)
-        _remember(settings, hour)
+        answers.append(answer)
+        _remember(settings, answer)
     except Exception as error:  # noqa: BLE001 - whatever the database suffers from, the page has to load and show it
         LOGGER.warning("when the database was made is not known now: %s", type(error).__name__)
 
 
-def _remember(settings: Settings, hour: str) -> None:
-    _parsed(hour)
+def _describe_grid(unit_of_work: UnitOfWork) -> str:
+    """Return the first key and the period, also of a database that was not migrated yet."""
+    period = period_so_far(unit_of_work)
+    return f"{hour_of(unit_of_work.query('schema')[0]['createdAt'], period)} {period}"
+
+
+def _remember(settings: Settings, answer: str) -> None:
+    _parsed(answer)
     memory = _memory(settings)
     memory.parent.mkdir(parents=True, exist_ok=True)
     partial = memory.with_suffix(f".{os.getpid()}")
-    partial.write_text(hour, "utf-8")
+    partial.write_text(answer, "utf-8")
     partial.replace(memory)
 
 
 def _memory(settings: Settings) -> Path:
-    """Return the file in which this home remembers the hour of this database; its name is a digest of where the database lies."""
+    """Return the file in which this home remembers the grid of this database; its name is a digest of where the database lies."""
     if settings.sqlserver_dsn is not None:
         place = [without_password(settings.sqlserver_dsn.get_secret_value())]
     else:
@@ -71,5 +93,7 @@ def _memory(settings: Settings) -> Path:
     return settings.home / "first_hours" / digest[:16]
 
 
-def _parsed(hour: str) -> datetime:
-    return datetime.strptime(hour, HOUR_FORMAT).replace(tzinfo=UTC)
+def _parsed(answer: str) -> GridStart:
+    """Read "2026-11-23-00:00 day"; where no period stands, an earlier release wrote it, which had hours alone."""
+    hour, _, period = answer.partition(" ")
+    return GridStart(datetime.strptime(hour, HOUR_FORMAT).replace(tzinfo=UTC), "day" if period == "day" else "hour")

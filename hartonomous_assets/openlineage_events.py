@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import dagster as dg
 
+from hartonomous_assets.partitions import GRID_START
 from hartonomous_assets.stage import Stage
 from hartonomous_core.clock import HOUR_FORMAT, timestamp
 from hartonomous_core.credentials import without_credentials
@@ -124,7 +125,8 @@ class _Events:
 
         facets: dict[str, Any] = {
             "nominalTime": nominal_time_run.NominalTimeRunFacet(
-                _iso(self._hours[0]), _iso(self._hours[-1] + timedelta(hours=1))
+                _iso(self._hours[0]),
+                _iso(self._hours[-1] + timedelta(hours=24 if GRID_START.period == "day" else 1)),
             ),
             "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
                 version=version("dagster"), name="dagster", openlineageAdapterVersion=version("hartonomous")

@@ -16,8 +16,10 @@ from hartonomous_assets.jobs import chain_job
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.queues import observe
-from hartonomous_core.clock import current_hour
+from hartonomous_core.clock import Period, current_hour
+from hartonomous_resources.database.period import period_of
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work, move_stray_work
@@ -57,10 +59,10 @@ def _runs_by_hour(instance: dg.DagsterInstance, hours: Sequence[str], **filters:
     return Counter(run.tags["dagster/partition"] for run in runs)
 
 
-def confirmation(instance: dg.DagsterInstance) -> list[str]:
-    """Return the running hour where the last complete run is long ago; nothing in a home that has never worked."""
+def confirmation(instance: dg.DagsterInstance, running: str) -> list[str]:
+    """Return the running hour or day where the last complete run is long ago; nothing in a home that has never worked."""
     latest = instance.get_latest_materialization_event(STAGES[0].spec.key)
-    return [current_hour()] if latest and time.time() - latest.timestamp > CONFIRM_SECONDS else []
+    return [running] if latest and time.time() - latest.timestamp > CONFIRM_SECONDS else []
 
 
 @dg.sensor(
@@ -75,22 +77,26 @@ def service_broker_sensor(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult:
     release_dead_claims(database)
-    move_stray_work(database, settings, current_hour())
+    period = ask(database, period_of)
+    move_stray_work(database, settings, current_hour(period))
     observations, cursor = observe(database, context.cursor)
-    requests, reason = _look(context.instance, database, settings)
+    requests, reason = _look(context.instance, database, settings, period)
     return dg.SensorResult(
         run_requests=requests, skip_reason=None if requests else reason, asset_events=observations, cursor=cursor
     )
 
 
-def _look(instance: dg.DagsterInstance, database: Database, settings: Settings) -> tuple[list[dg.RunRequest], str]:
+def _look(
+    instance: dg.DagsterInstance, database: Database, settings: Settings, period: Period
+) -> tuple[list[dg.RunRequest], str]:
     """Wait a while for work; returns the runs to request, or why there are none."""
     deadline = time.monotonic() + LONG_POLL_SECONDS
     while True:
         token = database.change_token()
-        with_work = hours_with_work(database, settings, current_hour())
+        running = current_hour(period)
+        with_work = hours_with_work(database, settings, running)
         hours = [hour for hour in with_work if INGEST_HOUR.has_partition_key(hour)]
-        requests = run_requests(instance, hours or confirmation(instance), settings.runs_per_hour)
+        requests = run_requests(instance, hours or confirmation(instance, running), settings.runs_per_hour)
         remaining = deadline - time.monotonic()
         if requests or remaining <= 0:
             return requests, _why_nothing(hours, sorted(set(with_work) - set(hours)))

@@ -76,7 +76,7 @@ class Work:
     @property
     def is_current_hour(self) -> bool:
         """Only the running hour takes on new sources; an older one finishes what it holds."""
-        return self.hour == current_hour()
+        return self.hour == current_hour(self.resources.period)
 
     def log_fields(self, stage: str, tenant: int | None = None, source: int | None = None) -> dict[str, object]:
         """Return the fields of a structured log line."""

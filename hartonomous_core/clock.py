@@ -3,9 +3,13 @@
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 HOUR_FORMAT = "%Y-%m-%d-%H:00"
-"""Key of the hourly partition `ingest_hour`, and the value of every IngestHour column."""
+"""Key of the partition `ingest_hour`, and the value of every IngestHour column."""
+
+Period = Literal["hour", "day"]
+"""How long a partition of a database is. The key of a day is its first hour, so all keys have one form."""
 
 
 def timestamp(seconds_from_now: float = 0.0) -> str:
@@ -18,20 +22,24 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def current_hour() -> str:
-    """Return the partition key of the running hour."""
-    return datetime.now(UTC).strftime(HOUR_FORMAT)
+def current_hour(period: Period = "hour") -> str:
+    """Return the partition key of the running hour, or of the running day."""
+    return hour_of(timestamp(), period)
 
 
-def hour_of(time: str) -> str:
-    """Return the partition key of the hour in which a stored time lies."""
-    return f"{time[:10]}-{time[11:13]}:00"
+def hour_of(time: str, period: Period = "hour") -> str:
+    """Return the partition key of the hour, or of the day, in which a stored time lies."""
+    return f"{time[:10]}-{time[11:13] if period == 'hour' else '00'}:00"
 
 
-def is_hour(value: object) -> bool:
-    """Return whether a value is a partition key."""
+def is_hour(value: object, period: Period = "hour") -> bool:
+    """Return whether a value is a partition key of hours, or of days."""
     try:
-        return isinstance(value, str) and datetime.strptime(value, HOUR_FORMAT).strftime(HOUR_FORMAT) == value
+        return (
+            isinstance(value, str)
+            and datetime.strptime(value, HOUR_FORMAT).strftime(HOUR_FORMAT) == value
+            and (period == "hour" or value.endswith("-00:00"))
+        )
     except ValueError:
         return False
 

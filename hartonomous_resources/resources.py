@@ -7,12 +7,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hartonomous_core.clock import Period
 from hartonomous_resources.blobs import Blobs, LocalBlobs
 from hartonomous_resources.compute.in_process import InProcessCompute
 from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.database.period import period_of
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.graph.materialized import MaterializedGraph
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.graph.table_graph import TableGraph
@@ -45,6 +47,11 @@ class Resources:
         from hartonomous_resources.parsing.parser_processes import ParserProcesses
 
         return ParserProcesses(self.settings.parser_seconds, self.settings.parser_memory_bytes)
+
+    @cached_property
+    def period(self) -> Period:
+        """How long a partition of the database is, which never changes."""
+        return ask(self.database, period_of)
 
     @property
     def graph_copy(self) -> MaterializedGraph | None:
@@ -92,7 +99,7 @@ def database_of(settings: Settings) -> Database:
         from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
         return SqlServerDatabase(settings)
-    return SqliteDatabase(settings.database_path, connections=settings.connections)
+    return SqliteDatabase(settings.database_path, connections=settings.connections, partition=settings.partition)
 
 
 def open_graph(settings: Settings, database: Database) -> Graph:

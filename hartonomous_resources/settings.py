@@ -30,6 +30,8 @@ from hartonomous_resources.dotnet_configuration import read_configuration, setti
 _POSTGRES_DRIVER = "postgresql+psycopg2"
 """Left to itself, SQLAlchemy 2.1 takes psycopg 3, with which Dagster's statements fail."""
 
+PeriodChoice = Literal["auto", "hour", "day"]
+
 PREFIX = "HARTONOMOUS_"
 PATHS = {"home", "config", "model_dir", "text_model", "openlineage_file"}
 """Settings that are absolute paths, however they were given; the text model may be a name instead."""
@@ -121,6 +123,11 @@ class Settings(BaseSettings):
     http_burst: int = Field(default=400, ge=1, description="HTTP: requests that a key that was idle may make at once.")
     http_max_body_bytes: int = Field(
         default=4 * 1024**2, gt=0, description="HTTP: largest body of a request that is no upload, in bytes."
+    )
+    partition: PeriodChoice = Field(
+        default="auto",
+        description="How long a partition is, chosen when the database is made: hour or day. auto: as it was made, else hour. The other one "
+        "is refused later.",
     )
     linger_seconds: float = Field(
         default=30.0,

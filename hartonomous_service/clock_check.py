@@ -1,16 +1,17 @@
 """Checks the clock against the times in the database: a clock that was set back keeps work from being done, without an error."""
 
 from hartonomous_assets.source_claims import SLOWEST_BYTES_PER_SECOND
-from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.clock import timestamp
+from hartonomous_resources.database.period import running_hour
 from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.pending import first_hour, hours_to_come_with_work
 
 
 def find_clock_before_database(database: Database) -> str | None:
     """Say what is wrong where the database was created after the current hour: until then no work in it is done. None where all is well."""
-    first, now = first_hour(database), current_hour()
+    first, now = first_hour(database), ask(database, running_hour)
     if first <= now:
         return None
     return f"{database.name} was made in the hour {first} (UTC), and this machine's clock says {now}: set the clock right, or wait"
@@ -18,7 +19,7 @@ def find_clock_before_database(database: Database) -> str | None:
 
 def find_work_after_now(database: Database, settings: Settings) -> str | None:
     """Say which work waits for a later time: pending in an hour that has not begun, or claimed for longer than any claim lasts. None if none does."""
-    now_hour = current_hour()
+    now_hour = ask(database, running_hour)
     # A claim of a large source is renewed for as long as reading it may take.
     longest = settings.lease_seconds + settings.max_source_bytes / SLOWEST_BYTES_PER_SECOND
     if later := hours_to_come_with_work(database, settings, now_hour):

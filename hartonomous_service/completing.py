@@ -93,11 +93,11 @@ def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str,
     """Run the chain in this process until nothing is pending, or nothing more can be done."""
     stages: dict[str, str] = {}
     without_progress = 0
-    move_stray_work(resources.database, resources.settings, current_hour())
+    move_stray_work(resources.database, resources.settings, current_hour(resources.period))
     if may_embed(resources.database, resources.settings):
         resources.compute.warm()  # while Dagster starts, which takes longer
     while (
-        hours := hours_with_work(resources.database, resources.settings, current_hour())
+        hours := hours_with_work(resources.database, resources.settings, current_hour(resources.period))
     ) and without_progress < _RUNS_WITHOUT_PROGRESS:
         before = count_unfinished(resources, ids)
         stages = {}

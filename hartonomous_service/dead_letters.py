@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from hartonomous_core.clock import current_hour, time_ordered_uuid
+from hartonomous_core.clock import time_ordered_uuid
 from hartonomous_core.limits import INLINE_LIMIT
 from hartonomous_core.messages import IngestionRequest
+from hartonomous_resources.database.period import running_hour
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.queue_rows import DEAD_LETTERS, DeadLetter
 from hartonomous_resources.database.transactions import ask, transact
@@ -152,7 +153,7 @@ def _replay_source(unit_of_work: UnitOfWork, resources: Resources, row: DeadLett
         byte_length=byte_length,
         blob_key=blob_key,
         message_id=message_id,
-        hour=current_hour(),
+        hour=running_hour(unit_of_work),
     )
     if is_member:
         [landed] = unit_of_work.query("latest_version", tenant_id=kept["tenantId"], source_uri=kept["sourceUri"])

@@ -38,7 +38,7 @@ def migrate_schema(
             )
         if (status or dry_run) and not settings.database_path.exists():
             raise NotFound(f"there is no database at {settings.database_path} yet", remedy="migrate")
-        database = SqliteDatabase(settings.database_path)
+        database = SqliteDatabase(settings.database_path, partition=settings.partition)
     if dry_run and adopt:
         return {"ran": [], "adopted": adopted, "migrations": []}  # what would run then depends on what would be adopted
     if status:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hartonomous_assets.projections import project_pending
-from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import (
     INGESTION_QUEUE,
     PROVENANCE_QUEUE,
@@ -23,6 +23,7 @@ from hartonomous_core.messages import (
     first_problem,
 )
 from hartonomous_core.vocabulary import MODALITIES
+from hartonomous_resources.database.period import running_hour
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomRow
 from hartonomous_resources.resources import open_compute
@@ -107,7 +108,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
     if not rows:
         raise Invalid("sql: sp_IngestAtoms: there are no atoms")
     batch = str(uuid.uuid4())
-    hour = current_hour()
+    hour = running_hour(unit_of_work)
     [source] = unit_of_work.query(
         "insert_batch",
         tenant_id=tenant_id,

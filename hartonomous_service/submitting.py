@@ -9,9 +9,10 @@ from typing import Self
 from hartonomous_core.atomizers import atomizer_for, atomizer_version
 from hartonomous_core.atomizers.charsets import HEAD_BYTES, charset_parameter
 from hartonomous_core.atomizers.content_type import media_type, sniff
-from hartonomous_core.clock import current_hour, time_ordered_uuid, timestamp
+from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.messages import IngestionRequest, InvalidMessage, parse_ingestion_request
 from hartonomous_resources.blobs import IncomingBytes, TooManyBytes
+from hartonomous_resources.database.period import running_hour
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.resources import Resources
@@ -148,7 +149,7 @@ def _land(
         byte_length=incoming.byte_length,
         blob_key=incoming.key,
         message_id=message_id,
-        hour=current_hour(),
+        hour=running_hour(unit_of_work),
     )
     [row] = unit_of_work.query("latest_version", tenant_id=request.tenant_id, source_uri=uri)
     submitted = Submitted(row["sourceId"], uri, message_id)

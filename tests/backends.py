@@ -37,8 +37,10 @@ class DatabaseBackend:
 
     create: Callable[[Path], str]
     """Make a fresh store (in this folder, if it is a file), migrated or not, and return its location."""
+    create_empty: Callable[[Path], str]
+    """Make a store that was not migrated, and return its location."""
     open: Callable[..., Database]
-    """Open the store at a location, in any process; `connections` limits how many it opens."""
+    """Open the store at a location, in any process; `connections` limits how many it opens, `partition` is what the setting says."""
     connect: Callable[[str], Any]
     """Open a plain DB-API connection, as a client does that knows nothing of Hartonomous."""
     count_connections: Callable[[str], int]
@@ -114,6 +116,7 @@ def _count_sqlserver_connections(name: str) -> int:
 DATABASES: dict[str, DatabaseBackend] = {
     "sqlite": DatabaseBackend(
         create=_create_sqlite_database,
+        create_empty=lambda folder: str(folder / "hartonomous.db"),
         open=lambda location, **more: SqliteDatabase(Path(location), **more),
         connect=sqlite3.connect,
         count_connections=_count_sqlite_connections,
@@ -123,6 +126,7 @@ DATABASES: dict[str, DatabaseBackend] = {
     # HARTONOMOUS_FULL_TEXT=off on any: its index is filled some seconds after the commit.
     "sqlserver": DatabaseBackend(
         create=_create_sqlserver_database,
+        create_empty=_create_sqlserver_database,
         open=lambda location, **more: SqlServerDatabase(_sqlserver_settings(location, **more)),
         connect=lambda location: connect(_sqlserver_settings(location)),
         count_connections=_count_sqlserver_connections,
@@ -154,7 +158,7 @@ class Store:
     backend: str
     location: str
 
-    def open(self, **more: int) -> Database:
+    def open(self, **more: int | str) -> Database:
         return DATABASES[self.backend].open(self.location, **more)
 
     def connect(self) -> Any:

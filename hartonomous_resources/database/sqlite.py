@@ -16,6 +16,7 @@ from hartonomous_resources.database.connection_pool import CONNECTIONS, Connecti
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.graph_views import EdgeView, Way
 from hartonomous_resources.database.migrations import Migration, pending_migrations, read_migrations
+from hartonomous_resources.database.period import period_of, require_period
 from hartonomous_resources.database.protocol import Delivery, Row, WrittenAtoms
 from hartonomous_resources.database.queue_messages import receive_messages
 from hartonomous_resources.database.rows.atom_rows import AtomRow
@@ -29,11 +30,13 @@ from hartonomous_resources.database.sqlite_errors import (
     only_readable,
 )
 from hartonomous_resources.database.sqlite_graph_views import graph_edges, graph_ends, graph_nodes
+from hartonomous_resources.database.sqlite_migrations import run_migrations
 from hartonomous_resources.database.sqlite_rows import write_rows
 from hartonomous_resources.database.sqlite_words import FrequentWords, index_texts, match_words
 from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.project_files import project_file
+from hartonomous_resources.settings import PeriodChoice
 
 _SQL = project_file("sql") / "sqlite"
 
@@ -125,8 +128,15 @@ class SqliteDatabase:
     writer (WAL). synchronous=FULL: what is committed survives a power cut, not only a killed process.
     """
 
-    def __init__(self, path: Path, connections: int = CONNECTIONS, migrations: Path = _SQL / "migrations") -> None:
+    def __init__(
+        self,
+        path: Path,
+        connections: int = CONNECTIONS,
+        migrations: Path = _SQL / "migrations",
+        partition: PeriodChoice = "auto",
+    ) -> None:
         self.path = path
+        self._partition = partition
         self._migrations: list[Migration] = read_migrations(migrations)
         self._statements = load_statements(_SQL / "statements")
         self._pool = ConnectionPool(self.name, connections, partial(open_sqlite, path), close_sqlite)
@@ -200,19 +210,14 @@ class SqliteDatabase:
         self._writer = thread
 
     def migrate(self, to: int | None = None) -> list[str]:
-        if not self._pending(to):
-            return []
         ran = []
-        # The write lock: of two processes that start at once, one migrates.
-        with self._transaction(writes=True) as unit_of_work:
-            for migration in self._pending(to):
-                for statement in split_statements(migration.text):
-                    unit_of_work.connection.execute(statement)
-                unit_of_work.connection.execute(
-                    "INSERT INTO SchemaVersion (Version, Name, Sha256, AppliedAt) VALUES (?, ?, ?, ?)",
-                    (migration.version, migration.name, migration.sha256, timestamp()),
-                )
-                ran.append(migration.label)
+        if self._pending(to):
+            # The write lock: of two processes that start at once, one migrates.
+            choose_days = self._statements["choose_days"] if self._partition == "day" else None
+            with self._transaction(writes=True) as unit_of_work:
+                ran = run_migrations(unit_of_work.connection, self._pending(to), choose_days)
+        if to is None and self._partition != "auto":
+            require_period(self._partition, ask(self, period_of), self.name)
         return ran
 
     def pending_migrations(self, to: int | None = None) -> list[str]:
@@ -283,15 +288,3 @@ class SqliteDatabase:
             if self._watching is not None:
                 close_sqlite(self._watching)
             self._watching = None
-
-
-def split_statements(script: str) -> Iterator[str]:
-    """Statements of a script; SQLite itself says where one is complete, so a trigger's body stays whole."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-    if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):
-        raise ValueError(f"unfinished statement at the end of a migration: {statement[:80]!r}")

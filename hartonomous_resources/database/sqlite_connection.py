@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hartonomous_core.clock import is_hour, time_text
+from hartonomous_core.clock import Period, is_hour, time_text
 from hartonomous_core.words import indexed_text
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.sqlite_errors import BUSY_SECONDS
@@ -95,7 +95,7 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.create_function("time_of", 1, _time_of, deterministic=True)
     connection.create_function("indexed_text", 1, _indexed_text, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
-    connection.create_function("is_hour", 1, _is_hour, deterministic=True)
+    connection.create_function("is_hour", 2, _is_hour, deterministic=True)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -160,5 +160,5 @@ def _is_utf8(value: bytes | None) -> bool:
     return True
 
 
-def _is_hour(value: bytes | None) -> bool:
-    return is_hour((value or b"").decode(errors="replace"))
+def _is_hour(value: bytes | None, period: Period) -> bool:
+    return is_hour((value or b"").decode(errors="replace"), period)

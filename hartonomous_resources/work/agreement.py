@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from hartonomous_core.clock import is_hour
 from hartonomous_core.messages import PROVENANCE_QUEUE
 from hartonomous_resources.database.graph_views import what_it_holds
+from hartonomous_resources.database.period import period_of
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.graph_rows import GRAPH_DIGESTS
 from hartonomous_resources.database.transactions import ask, query
@@ -30,8 +31,11 @@ def database_digests(database: Database, tenant_id: int, hour: str | None) -> di
 
 
 def hours_of(database: Database, tenant_id: int) -> list[str]:
-    """Return every hour in which a tenant has sources, atoms or inferences."""
-    return [row["hour"] for row in query(database, "hours_of_tenant", tenant_id=tenant_id) if is_hour(row["hour"])]
+    """Return every hour, or day, in which a tenant has sources, atoms or inferences."""
+    period = ask(database, period_of)
+    return [
+        row["hour"] for row in query(database, "hours_of_tenant", tenant_id=tenant_id) if is_hour(row["hour"], period)
+    ]
 
 
 def tenants_of(database: Database) -> list[int]:

@@ -5,10 +5,11 @@ import json
 import re
 from functools import partial
 
-from hartonomous_core.clock import current_hour, timestamp
+from hartonomous_core.clock import timestamp
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.limits import MAX_ATTEMPTS
 from hartonomous_core.messages import INGESTION_QUEUE, tenant_of
+from hartonomous_resources.database.period import running_hour
 from hartonomous_resources.database.protocol import Database, Message, UnitOfWork
 from hartonomous_resources.database.queue_messages import remove_messages
 from hartonomous_resources.database.rows.job_rows import UnfinishedJob
@@ -72,7 +73,7 @@ def _insert_dead_letter(
         "dead_letter_message",
         sequence=message.sequence,
         tenant_id=tenant_id,
-        hour=current_hour(),
+        hour=running_hour(unit_of_work),
         reason=without_credentials(reason),
         attempt_count=attempt_count,
         now=timestamp(),

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from hartonomous_core.clock import hour_of, is_hour, timestamp
+from hartonomous_core.clock import Period, hour_of, is_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
-from hartonomous_resources.database.protocol import Database
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.period import period_of
+from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, runnable_job_types
 from hartonomous_resources.work.stray_hours import is_stray, move_strays
@@ -17,21 +18,22 @@ def hours_with_work(database: Database, settings: Settings, now_hour: str) -> li
     hours = _pending_hours(database, settings)
     if _messages_wait(database, settings):
         hours.add(now_hour)
-    first = first_hour(database)
-    return sorted(hour for hour in hours if not is_stray(hour, first) and hour <= now_hour)
+    period, first = ask(database, _grid)
+    return sorted(hour for hour in hours if not is_stray(hour, first, period) and hour <= now_hour)
 
 
 def move_stray_work(database: Database, settings: Settings, now_hour: str) -> None:
     """Move work that somebody wrote by hand into an invalid hour, or one before the grid, to the running hour."""
-    first = first_hour(database)
-    strays = {hour for hour in _pending_hours(database, settings) if is_stray(hour, first)}
+    period, first = ask(database, _grid)
+    strays = {hour for hour in _pending_hours(database, settings) if is_stray(hour, first, period)}
     if strays and first <= now_hour:  # else the clock is wrong, and nothing can be said of hours
         move_strays(database, strays, first, now_hour)
 
 
 def hours_to_come_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
     """Return hours after this one that hold work all the same, oldest first: the clock was ahead, or somebody wrote the row by hand."""
-    return sorted(hour for hour in _pending_hours(database, settings) if is_hour(hour) and hour > now_hour)
+    period = ask(database, period_of)
+    return sorted(hour for hour in _pending_hours(database, settings) if is_hour(hour, period) and hour > now_hour)
 
 
 def may_embed(database: Database, settings: Settings) -> bool:
@@ -66,5 +68,10 @@ def _messages_wait(database: Database, settings: Settings) -> bool:
 
 
 def first_hour(database: Database) -> str:
-    """Return the hour in which the database was created: the first partition."""
-    return hour_of(query(database, "schema")[0]["createdAt"])
+    """Return the hour, or the day, in which the database was created: the first partition."""
+    return ask(database, _grid)[1]
+
+
+def _grid(unit_of_work: UnitOfWork) -> tuple[Period, str]:
+    period = period_of(unit_of_work)
+    return period, hour_of(unit_of_work.query("schema")[0]["createdAt"], period)

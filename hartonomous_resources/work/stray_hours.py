@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from hartonomous_core.clock import is_hour
+from hartonomous_core.clock import Period, is_hour
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.logs import LOGGER
@@ -10,9 +10,9 @@ from hartonomous_resources.logs import LOGGER
 _STATEMENTS = ("move_stray_sources", "move_stray_atoms", "move_stray_jobs", "move_stray_embeddings")
 
 
-def is_stray(hour: object, first_hour: str) -> bool:
-    """Return whether a value of IngestHour is no hour, or one before the grid begins."""
-    return not is_hour(hour) or str(hour) < first_hour
+def is_stray(hour: object, first_hour: str, period: Period) -> bool:
+    """Return whether a value of IngestHour is the key of no partition, or one before the grid begins."""
+    return not is_hour(hour, period) or str(hour) < first_hour
 
 
 def move_strays(database: Database, hours: Collection[object], first_hour: str, now_hour: str) -> None:

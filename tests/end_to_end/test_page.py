@@ -175,12 +175,12 @@ def test_the_version_of_the_code_names_atomizers_and_model() -> None:
 def test_at_rest_the_sensor_has_it_confirmed_that_nothing_waits(
     instance: dg.DagsterInstance, resources: Resources, settings: Settings, hour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    never_worked = sensors.confirmation(instance)
+    never_worked = sensors.confirmation(instance, hour)
     run_chain(settings, instance, hour)
-    just_worked = sensors.confirmation(instance)
+    just_worked = sensors.confirmation(instance, hour)
     monkeypatch.setattr(sensors, "CONFIRM_SECONDS", -1.0)
 
-    assert (never_worked, just_worked, sensors.confirmation(instance)) == ([], [], [hour])
+    assert (never_worked, just_worked, sensors.confirmation(instance, hour)) == ([], [], [hour])
 
 
 @pytest.mark.usefixtures("resources", "text_model")

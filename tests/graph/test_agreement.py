@@ -67,7 +67,7 @@ def home(tmp_path: Path, copy: MaterializedGraph) -> Iterator[Resources]:
     assert early["unknownAtoms"] == [hash_of("Bees dance.")]
     with database.unit_of_work() as unit_of_work:
         connection = unit_of_work.connection
-        connection.execute("UPDATE Inference SET CreatedAt = ?", (f"{EARLIER[:10]}T{EARLIER[11:13]}:30:00.000Z",))
+        connection.execute("UPDATE Inference SET IngestHour = ?", (EARLIER,))
         connection.execute(
             "INSERT INTO Atom (TenantId, Modality, ContentHash, CanonicalText) VALUES (0, 'image', ?, NULL)",
             (bytes(32),),

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hartonomous_resources.database.database_errors import SchemaMismatch
 from hartonomous_resources.database.graph_views import NODE_VIEWS
+from hartonomous_resources.database.period import period_of
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources, open_database, open_resources
 from hartonomous_resources.settings import Settings
@@ -201,3 +204,14 @@ def test_a_graph_that_cannot_be_deleted_is_said_to_be_there(
     open_database(Settings()).close()
 
     assert any("holds uris of sources and cannot be deleted" in record.getMessage() for record in caplog.records)
+
+
+def test_a_database_that_holds_something_keeps_hours_whatever_is_asked_for(path: Path) -> None:
+    asking = SqliteDatabase(path, partition="day")
+    with pytest.raises(SchemaMismatch, match="made with HARTONOMOUS_PARTITION=hour"):
+        asking.migrate()
+    asking.close()
+
+    database = SqliteDatabase(path, partition="hour")
+    assert database.migrate() == [] and ask(database, period_of) == "hour"
+    database.close()

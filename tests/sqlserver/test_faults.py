@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -165,7 +165,10 @@ ANSWERS = {
     "usp_pending_work": Rows([("hour", "char(16)")], [[HOUR]]),
     "usp_queue_depths": Rows([("queue", "nvarchar(100)"), ("depth", "bigint")], []),
     "usp_queue_has_message": Rows([("waiting", "int")], []),
-    "usp_schema": Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[MOMENT, 21]]),
+    "usp_schema": Rows(
+        [("createdAt", "datetime2(3)"), ("migrations", "int"), ("hasPeriod", "bit")], [[MOMENT, 21, True]]
+    ),
+    "usp_period": Rows([("period", "varchar(4)")], [["hour"]]),
     "usp_source_lease_owners": Rows([("owner", "nvarchar(300)")], []),
     "usp_job_lease_owners": Rows([("owner", "nvarchar(300)")], []),
     "usp_await_messages": Rows([("waiting", "bit")], [[False]]),
@@ -175,7 +178,7 @@ READS: dict[str, tuple[tuple[str, ...], Callable[[SqlServerDatabase], object], o
     "wait for a change": (("usp_wait_for_change",), lambda database: database.wait_for_change(1, 0.1), True),
     "bytes on disk": (("usp_bytes_on_disk",), lambda database: database.bytes_on_disk(), 4096),
     "hours with work": (
-        ("usp_pending_work", "usp_queue_has_message", "usp_schema"),
+        ("usp_pending_work", "usp_queue_has_message", "usp_schema", "usp_period"),
         lambda database: hours_with_work(database, Settings(), HOUR),
         [HOUR],
     ),
@@ -397,6 +400,21 @@ def test_a_schema_newer_than_the_program(server: TdsServer, open_database: Open)
     sentence(caught.value)
 
 
+@pytest.mark.parametrize(("asked", "is_refused"), [("auto", False), ("hour", False), ("day", True)])
+def test_a_schema_of_hours_where_days_are_asked_for(
+    server: TdsServer, open_database: Open, asked: str, is_refused: bool
+) -> None:
+    server.answer("usp_period", ANSWERS["usp_period"])
+    server.answer("usp_queue_depths", ANSWERS["usp_queue_depths"])
+    refused = pytest.raises(
+        SchemaMismatch, match=r"was made with HARTONOMOUS_PARTITION=hour, .* unset HARTONOMOUS_PARTITION=day"
+    )
+    with refused if is_refused else nullcontext():
+        query(open_database(partition=asked), "queue_depths")
+    assert len(server.calls("usp_queue_depths")) == (not is_refused)
+    assert len(server.calls("usp_period")) == (asked != "auto")
+
+
 def test_nobody_listens(open_database: Open) -> None:
     with TdsServer() as gone:
         pass
@@ -453,7 +471,8 @@ def answer_health(server: TdsServer, *faults: tuple[str, str], dead_letters: int
     server.answer("usp_queue_depths", Rows([("queue", "varchar(64)"), ("depth", "bigint")], [["IngestionQueue", 3]]))
     columns = [("fault", "nvarchar(max)"), ("remedy", "nvarchar(max)")]
     server.answer("usp_database_faults", Rows(columns, [list(fault) for fault in faults]))
-    server.answer("usp_schema", Rows([("createdAt", "datetime2(3)"), ("migrations", "int")], [[MOMENT, 21]]))
+    server.answer("usp_schema", ANSWERS["usp_schema"])
+    server.answer("usp_period", ANSWERS["usp_period"])
     server.answer("usp_dead_letter_count", Rows([("n", "bigint")], [[dead_letters]]))
     server.answer("usp_failed_job_count", Rows([("n", "bigint")], [[0]]))
     server.answer("usp_waiting_job_types", Rows([("jobType", "nvarchar(100)"), ("n", "bigint")], []))

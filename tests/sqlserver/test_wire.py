@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable
+from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable, SchemaMismatch
 from hartonomous_resources.database.graph_views import EDGE_VIEWS
 from hartonomous_resources.database.protocol import WrittenAtoms
 from hartonomous_resources.database.sqlserver.procedures import Parameter, load_procedures, load_table_types
@@ -352,11 +352,15 @@ FACTS = Rows([("edition", "int"), ("major", "int"), ("database", "nvarchar(128)"
              [[3, 16, "atoms", 1, 1, 1, 0]])  # fmt: skip
 
 
-def with_an_empty_database(server: TdsServer, *, has_full_text: bool = False) -> None:
+def with_an_empty_database(server: TdsServer, *, has_full_text: bool = False, period: str = "hour") -> None:
     facts = Rows(FACTS.columns, [[*FACTS.rows[0][:-1], int(has_full_text)]])
 
     def batch(event: Event) -> Reply:
         assert isinstance(event, Batch)
+        if event.text.startswith("EXEC [dbo].usp_choose_days"):
+            return Reply([CHANGED])
+        if event.text.startswith("SELECT g.Period"):
+            return Reply([Rows([("period", "varchar(4)")], [[period]])])
         return Reply([facts] if "AS edition" in event.text else [])
 
     def prepared(event: Event) -> Reply:
@@ -381,6 +385,32 @@ def test_migrations_name_the_schema_of_the_settings_only(server: TdsServer, open
     assert "CREATE TABLE [own].Atom\n" in code
     assert not re.search(r"\bdbo\b", code)
     assert requests(server.log).count("commit") >= len(ran)
+
+
+def test_days_are_chosen_in_the_transaction_that_makes_their_table(server: TdsServer, open_database: Open) -> None:
+    with_an_empty_database(server, period="day")
+    assert "0031_grid" in open_database(partition="day").migrate()
+    asked = [event for event in server.log if isinstance(event, Batch | Transaction)]
+
+    def place(words: str) -> int:
+        [found] = [place for place, event in enumerate(asked) if isinstance(event, Batch) and words in event.text]
+        return found
+
+    made, chosen = place("CREATE TABLE [dbo].Grid\n"), place("EXEC [dbo].usp_choose_days")
+    assert made < chosen and not [event for event in asked[made:chosen] if isinstance(event, Transaction)]
+    assert (
+        open_database().migrate()
+        and len([text for text in server.logged(Batch) if "EXEC [dbo].usp_choose" in text.text]) == 1
+    )
+
+
+@pytest.mark.parametrize(("asked", "found"), [("day", "hour"), ("hour", "day")])
+def test_who_migrates_with_the_other_period_is_told(
+    server: TdsServer, open_database: Open, asked: str, found: str
+) -> None:
+    with_an_empty_database(server, period=found)
+    with pytest.raises(SchemaMismatch, match=f"HARTONOMOUS_PARTITION={found}, .* unset HARTONOMOUS_PARTITION={asked}"):
+        open_database(partition=asked).migrate()
 
 
 def test_what_the_server_takes_in_no_transaction_runs_outside_one(server: TdsServer, open_database: Open) -> None:

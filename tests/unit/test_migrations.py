@@ -15,8 +15,9 @@ from hartonomous_core.vocabulary import LABELS
 from hartonomous_resources.database.database_errors import SchemaMismatch
 from hartonomous_resources.database.graph_views import EDGE_VIEWS, Way
 from hartonomous_resources.database.migrations import read_migrations
-from hartonomous_resources.database.sqlite import SqliteDatabase, split_statements
+from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlite_graph_views import edge_statement, node_statement
+from hartonomous_resources.database.sqlite_migrations import split_statements
 from hartonomous_resources.database.statements import load_statements
 from hartonomous_resources.project_files import project_file
 from tests.backends import rows

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from hartonomous_assets import openlineage_events
 from hartonomous_assets.chain import STAGES
+from hartonomous_assets.grid_start import GridStart
 from hartonomous_assets.openlineage_events import OpenLineageRun, report_run
 from hartonomous_resources import openlineage as sending
 from hartonomous_resources.database.sqlite import SqliteDatabase
@@ -202,6 +205,18 @@ def test_a_subset_reads_what_the_stages_left_out_would_have_written(tmp_path: Pa
     assert list(statistics(complete)) == ["atoms"]
     nominal = complete["run"]["facets"]["nominalTime"]
     assert (nominal["nominalStartTime"], nominal["nominalEndTime"]) == ("2026-11-23T07:00:00Z", "2026-11-23T10:00:00Z")
+
+
+def test_a_day_is_told_from_its_first_hour_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "events.jsonl"
+    home = open_home(tmp_path, SqliteDatabase(tmp_path / "x.db"), openlineage_file=file)
+    monkeypatch.setattr(openlineage_events, "GRID_START", GridStart(datetime(2026, 11, 23, tzinfo=UTC), "day"))
+
+    with report_run(home, RUN_ID, ["2026-11-23-00:00"], STAGES):
+        pass
+
+    nominal = runs(lines(file))[1]["run"]["facets"]["nominalTime"]
+    assert (nominal["nominalStartTime"], nominal["nominalEndTime"]) == ("2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z")
 
 
 def test_a_run_in_which_a_stage_failed_is_told_as_failed_with_the_reason(run: Run, tmp_path: Path) -> None:

@@ -252,3 +252,8 @@ def test_hours_are_told_from_what_is_none() -> None:
         for each in ("2026-11-23-9:00", "2026-11-23-24:00", "2026-11-23 09:00", "", None, b"2026-11-23-09:00", 7)
         if is_hour(each)
     ] == []
+
+
+def test_days_are_told_from_hours() -> None:
+    assert is_hour("2026-11-23-00:00") and is_hour("2026-11-23-00:00", "day")
+    assert not is_hour("2026-11-23-09:00", "day") and not is_hour("2026-02-30-00:00", "day")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hartonomous_resources.database.database_errors import DatabaseError, DatabaseUnavailable, SchemaMismatch
 from hartonomous_resources.database.migrations import CORE, Migration, pending_migrations, read_migrations
+from hartonomous_resources.database.period import GRID, require_period
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.sqlserver.connection import connect, load_pyodbc, translate_error
 from hartonomous_resources.database.sqlserver.scripts import in_schema, runs_outside_a_transaction, split_batches
@@ -87,7 +88,7 @@ def choose_features(settings: Settings, server: Server, journal: set[str]) -> li
 def check_schema(connection: "pyodbc.Connection", settings: Settings) -> None:
     """Compare the journal with this program's migrations, with the rights of the application.
 
-    Raises SchemaMismatch when the schema is missing, older, newer, or was changed.
+    Raises SchemaMismatch when the schema is missing, older, newer, or was changed, or when its partitions are not those asked for.
     """
     cursor = connection.execute(f"{{CALL [{settings.sqlserver_schema}].usp_schema_versions}}")
     rows = [
@@ -98,6 +99,10 @@ def check_schema(connection: "pyodbc.Connection", settings: Settings) -> None:
         pending = _pending(feature, rows, settings)
         if pending:
             raise SchemaMismatch(f"{_store(settings)} lacks migration {pending[0].label}: run `hartonomous migrate`")
+    if settings.partition != "auto":
+        period = connection.execute(f"{{CALL [{settings.sqlserver_schema}].usp_period}}").fetchall()[0][0]
+        connection.rollback()
+        require_period(settings.partition, period, _store(settings))
 
 
 def _store(settings: Settings) -> str:
@@ -157,6 +162,10 @@ class Migrator:
         self._make_journal()
         for migration in pending:
             self._apply(migration)
+        if to is None and self._settings.partition != "auto":
+            require_period(
+                self._settings.partition, self.rows(self._statements["period"])[0]["period"], _store(self._settings)
+            )
         return [migration.label for migration in pending]
 
     def prepare(self) -> None:
@@ -216,6 +225,8 @@ class Migrator:
         try:
             self._connection.autocommit = runs_outside_a_transaction(migration.text)
             self._run(migration.text)
+            if migration.name == GRID and self._settings.partition == "day":
+                self._run(self._statements["choose_days"])
             self._connection.autocommit = False
             self._record(migration)
             self._connection.commit()

@@ -34,11 +34,13 @@ CREATE TABLE Inference (
   DurationMs      INTEGER,
   Metadata        TEXT    NOT NULL DEFAULT '{}' CHECK (json_valid(Metadata)),
   CreatedAt       TEXT    NOT NULL,
-  IngestHour      TEXT    GENERATED ALWAYS AS (substr(CreatedAt, 1, 10) || '-' || substr(CreatedAt, 12, 2) || ':00') VIRTUAL,
+  IngestHour      TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%d-%H:00', 'now')),
   UNIQUE (InferenceId, TenantId)
 );
-INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt)
-SELECT InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt FROM InferenceWithoutNumber
+INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt, IngestHour)
+SELECT InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt,
+       substr(CreatedAt, 1, 10) || '-' || substr(CreatedAt, 12, 2) || ':00'
+FROM InferenceWithoutNumber
 ORDER BY CreatedAt, TenantId, InferenceId;
 DROP TABLE InferenceWithoutNumber;
 CREATE INDEX Inference_Hour ON Inference (IngestHour, TenantId);

@@ -39,8 +39,16 @@ WHERE :projection AND e.ProjectionModelId IS NULL AND m.Active = 1
 ORDER BY 1;
 
 -- name: schema
--- When the database was made, and how many migrations it has.
-SELECT MIN(AppliedAt) AS createdAt, COUNT(*) AS migrations FROM SchemaVersion;
+-- When the database was made, how many migrations it has, and whether it says how long its partitions are: before, all had hours.
+SELECT MIN(AppliedAt) AS createdAt, COUNT(*) AS migrations, MAX(Name = 'grid') AS hasPeriod FROM SchemaVersion;
+
+-- name: period
+SELECT Period AS period FROM Grid;
+
+-- name: choose_days
+-- Where nothing came in before: a key of an hour is of no day.
+UPDATE Grid SET Period = 'day'
+WHERE NOT EXISTS (SELECT 1 FROM Source) AND NOT EXISTS (SELECT 1 FROM Atom) AND NOT EXISTS (SELECT 1 FROM Inference);
 
 -- name: stats_totals
 SELECT
@@ -79,19 +87,22 @@ SELECT
 
 -- Work in an hour that is none, or before the grid, is moved to the running hour: see stray_hours.py.
 
+-- part: stray
+(typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB), (SELECT Period FROM Grid)) OR IngestHour < :first)
+
 -- name: move_stray_sources
 UPDATE Source SET IngestHour = :to
-WHERE Status IN ('Landed', 'Atomizing') AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+WHERE Status IN ('Landed', 'Atomizing') AND {stray};
 
 -- name: move_stray_atoms
 UPDATE Atom SET IngestHour = :to
 WHERE AtomId IN (SELECT AtomId FROM StoredJob WHERE Status IN ('Pending', 'InProgress'))
-  AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+  AND {stray};
 
 -- name: move_stray_jobs
 UPDATE StoredJob SET IngestHour = :to
-WHERE Status IN ('Pending', 'InProgress') AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+WHERE Status IN ('Pending', 'InProgress') AND {stray};
 
 -- name: move_stray_embeddings
 UPDATE AtomEmbedding SET IngestHour = :to
-WHERE ProjectionModelId IS NULL AND (typeof(IngestHour) <> 'text' OR NOT is_hour(CAST(IngestHour AS BLOB)) OR IngestHour < :first);
+WHERE ProjectionModelId IS NULL AND {stray};

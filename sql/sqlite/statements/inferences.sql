@@ -5,8 +5,9 @@ FROM Inference WHERE TenantId = :tenant_id AND InferenceId = :inference_id;
 
 -- name: record_inference
 -- What is recorded stays; what is not yet is added.
-INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt)
-VALUES (:inference_id, :tenant_id, :model, :task, :started_at, :duration_ms, :metadata, :now)
+INSERT INTO Inference (InferenceId, TenantId, Model, Task, StartedAt, DurationMs, Metadata, CreatedAt, IngestHour)
+VALUES (:inference_id, :tenant_id, :model, :task, :started_at, :duration_ms, :metadata, :now,
+        (SELECT substr(:now, 1, 10) || '-' || iif(Period = 'day', '00', substr(:now, 12, 2)) || ':00' FROM Grid))
 ON CONFLICT (TenantId, InferenceId) DO UPDATE
 SET Task = COALESCE(Task, excluded.Task), StartedAt = COALESCE(StartedAt, excluded.StartedAt),
     DurationMs = COALESCE(DurationMs, excluded.DurationMs),

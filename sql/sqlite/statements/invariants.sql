@@ -58,7 +58,7 @@ UNION SELECT DISTINCT TenantId FROM Inference;
 SELECT atomId, fault
 FROM (SELECT a.AtomId AS atomId,
              CASE WHEN a.AtomId >= 9007199254740992 THEN 'AtomId'
-                  WHEN typeof(a.IngestHour) <> 'text' OR NOT is_hour(CAST(a.IngestHour AS BLOB)) THEN 'IngestHour'
+                  WHEN typeof(a.IngestHour) <> 'text' OR NOT is_hour(CAST(a.IngestHour AS BLOB), (SELECT Period FROM Grid)) THEN 'IngestHour'
                   WHEN typeof(a.CanonicalText) NOT IN ('text', 'null') OR NOT is_utf8(CAST(a.CanonicalText AS BLOB)) THEN 'CanonicalText'
                   WHEN has_false_hash(a.ContentHash, CAST(a.CanonicalText AS BLOB), CAST(a.AtomicValue AS BLOB), c.Content, c.BlobKey)
                     THEN 'ContentHash' END AS fault

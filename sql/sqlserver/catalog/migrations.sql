@@ -22,6 +22,12 @@ FROM dbo.SchemaVersion AS v ORDER BY v.Feature, v.Version;
 -- name: record
 INSERT INTO dbo.SchemaVersion (Feature, Version, Name, Sha256) VALUES (?, ?, ?, ?);
 
+-- name: period
+SELECT g.Period AS period FROM dbo.Grid AS g;
+
+-- name: choose_days
+EXEC dbo.usp_choose_days;
+
 -- name: lock
 DECLARE @locked int;
 EXEC @locked = sys.sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 120000;

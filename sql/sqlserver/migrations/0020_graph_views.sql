@@ -18,7 +18,9 @@ CREATE TABLE dbo.KnownTenant
 );
 GO
 ALTER TABLE dbo.Inference ADD InferenceNumber bigint IDENTITY(1, 1) NOT NULL CONSTRAINT UQ_Inference_Number UNIQUE NONCLUSTERED,
-    IngestHour AS CONVERT(char(16), STUFF(CONVERT(char(13), CreatedAt, 126), 11, 1, '-') + ':00') PERSISTED;
+    IngestHour char(16) NULL;
+GO
+UPDATE dbo.Inference SET IngestHour = STUFF(CONVERT(char(13), CreatedAt, 126), 11, 1, '-') + ':00';
 GO
 CREATE INDEX IX_Inference_Hour ON dbo.Inference (IngestHour, TenantId, InferenceNumber);
 CREATE INDEX IX_Inference_Model ON dbo.Inference (Model, TenantId);

@@ -150,6 +150,7 @@ def drawn(seed: int) -> Rows:
             "Model": draw.choice(["writer", "Writer", artifacts[0]]),
         }
         | {"Task": None, "StartedAt": None, "DurationMs": n, "Metadata": "{}", "CreatedAt": moment()}
+        | {"IngestHour": draw.choice(HOURS)}
         for n in range(1, 9)
     ]
     named = [

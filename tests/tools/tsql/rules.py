@@ -6,7 +6,8 @@ from tests.tools.tsql.checker import Finding, Script
 from tests.tools.tsql.tree import Node, object_name
 
 # A migration makes objects, changes what an earlier one made, and moves rows along; everything else is a procedure's work.
-_IN_MIGRATIONS = ("Create", "AlterTableAddTableElement", "AlterRole", "DropIndex", "DropProcedure", "DropType", "Grant")
+_IN_MIGRATIONS = ("Create", "AlterTableAddTableElement", "AlterTableDropTableElement", "AlterRole", "Grant")
+_IN_MIGRATIONS += ("DropIndex", "DropProcedure", "DropType")
 _IN_MIGRATIONS += ("InsertStatement", "UpdateStatement", "DeleteStatement")
 _OF_ROWS = ("InsertStatement", "UpdateStatement", "DeleteStatement")
 _PROCEDURES = ("CreateProcedureStatement", "CreateOrAlterProcedureStatement")

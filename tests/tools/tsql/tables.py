@@ -53,6 +53,9 @@ class Table:
         self.is_altered = True
         if statement.kind == "AlterTableAddTableElementStatement":
             yield from self._add(script, statement["Definition"])
+        elif statement.kind == "AlterTableDropTableElementStatement":
+            for element in statement.all("AlterTableDropTableElements"):
+                yield from self._drop_constraint(element["Name"]["Value"])
         else:
             yield f"{statement.kind} is not known here"
 
@@ -70,6 +73,12 @@ class Table:
                 if name.lower() in self.beside:
                     yield f"{name} is there already"
                 self.beside[name.lower()] = node.text(script.text)
+
+    def _drop_constraint(self, name: str) -> Iterator[str]:
+        """Leave out a constraint of a column or of the table; columns stay, for what holds them is not looked for."""
+        places = [column.constraints for column in self.columns.values()] + [self.beside]
+        if not any(place.pop(name.lower(), None) for place in places):
+            yield f"there is no constraint {name}"
 
     def _add_default(self, script: Script, node: Node) -> Iterator[str]:
         """DEFAULT … FOR a column stands in its definition."""

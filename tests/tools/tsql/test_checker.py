@@ -126,6 +126,7 @@ REFERENCES = [
     "CREATE OR ALTER VIEW dbo.v AS SELECT i.Name FROM dbo.Item AS i;",
     "CREATE OR ALTER PROCEDURE dbo.usp_other @m int AS SELECT @m AS name, @m AS n;",
     "ALTER TABLE dbo.Item ADD Name nvarchar(9) NULL;",
+    "ALTER TABLE dbo.Item DROP CONSTRAINT DF_Item_Nothing;",
     "DROP INDEX IX_Item ON dbo.Item;",
     "DROP TYPE dbo.ItemRows;",
 ]

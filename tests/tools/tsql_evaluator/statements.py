@@ -128,9 +128,9 @@ def _name(reference: Node) -> str:
 
 
 def _update(node: Node, scope: Scope) -> Step:
-    """UPDATE alias SET … FROM …"""
+    """UPDATE alias SET … FROM …, or UPDATE table SET …"""
     update = node["UpdateSpecification"]
-    [table_reference] = update["FromClause"].all("TableReferences")
+    [table_reference] = update["FromClause"].all("TableReferences") if update.get("FromClause") else [update["Target"]]
     rows, alias = source(table_reference, scope), _name(update["Target"]).lower()
     if update.get("WhereClause"):
         rows = filtered(rows, condition(update["WhereClause"]["SearchCondition"], scope))
