@@ -1,7 +1,8 @@
 """Measures Dagster on PostgreSQL after three years of hours: the sensor's tick, the page's partitions, the housekeeping, and bytes.
 
 The history is one real run of the chain, copied in SQL by years_history.py, and then the real housekeeping. With fewer runs than hours
-the hours that are done lie apart (`--runs 3000`): each range of them costs Dagster's page time of its own. A tick is asked in this
+the hours that are done lie apart (`--runs 3000`): each range of them costs Dagster's page time of its own. `--partition day` makes days of
+them (`--hours 1095`: three years). A tick is asked in this
 process, with work waiting, as the daemon asks it; from a file to the run it is the real `hartonomous dev`. The page is asked over HTTP
 with the query that it makes itself for the partitions of an asset. A server of its own is started: Debian's package postgresql must be
 installed. 100,000 runs take 12 GB of disk.
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from common import REPOSITORY, Figure, arguments, finish, note, temporary_home
-from years_history import bytes_of, copy_runs
+from years_history import STEPS, bytes_of, copy_runs
 
 PARTITIONS = """query PartitionHealthQuery($assetKey: AssetKeyInput!) { assetNodeOrError(assetKey: $assetKey) { ... on AssetNode { id
   partitionKeysByDimension { name type partitionKeys }
@@ -35,6 +36,7 @@ def main() -> int:
     parser = arguments(__doc__, data=False)
     parser.add_argument("--runs", type=int, default=100_000, help="runs of the history")
     parser.add_argument("--hours", type=int, default=26_000, help="hours over which they are spread")
+    parser.add_argument("--partition", choices=sorted(STEPS), default="hour", help="with day, --hours counts days")
     parser.add_argument("--rounds", type=int, default=10, help="ticks that are timed")
     options = parser.parse_args()
     sys.path.insert(0, str(REPOSITORY))
@@ -42,7 +44,9 @@ def main() -> int:
 
     with (
         running_postgres() as server,
-        temporary_home(dagster_postgres_url=server.url(), embedding_enabled="false", linger_seconds=0) as folder,
+        temporary_home(
+            dagster_postgres_url=server.url(), embedding_enabled="false", linger_seconds=0, partition=options.partition
+        ) as folder,
     ):
         make_history(folder, server.url(), options)
         figures = bytes_figures(server.url(), "before", options)
@@ -61,9 +65,10 @@ def make_history(folder: Path, url: str, options: Any) -> None:
     from hartonomous_resources.resources import open_resources
     from hartonomous_service.ingest import ingest
 
-    note(f"{options.runs:,} runs over {options.hours:,} hours")
+    note(f"{options.runs:,} runs over {options.hours:,} {options.partition}s")
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    first = hour - timedelta(hours=options.hours)
+    hour = hour.replace(hour=0) if options.partition == "day" else hour
+    first = hour - timedelta(seconds=options.hours * STEPS[options.partition])
     resources = open_resources()
     with sqlite3.connect(resources.settings.database_path) as connection:
         connection.execute("UPDATE SchemaVersion SET AppliedAt = ?", (time_text(first),))
@@ -73,7 +78,7 @@ def make_history(folder: Path, url: str, options: Any) -> None:
     assert not ingest(resources, [file], wait=True)["failed"]
     [run] = instance_of().get_runs()
     started = time.monotonic()
-    copy_runs(url, run.run_id, hour, first, options.runs, options.hours)
+    copy_runs(url, run.run_id, hour, first, options.runs, options.hours, options.partition)
     note(f"copied in {time.monotonic() - started:.0f} s")
 
 
@@ -105,7 +110,8 @@ def ticks(folder: Path, options: Any, when: str) -> list[Figure]:
     instance = instance_of()
     figures = []
     for asked in (1, 24):
-        hours = {hour_of(timestamp(-3600 * n)) for n in range(asked)}
+        period = options.partition
+        hours = {hour_of(timestamp(-STEPS[period] * n), period) for n in range(asked)}
         for hour in hours:
             write(database, f"A sentence of {hour}.", uri=f"file:///{when}/{asked}/{hour}", hour=hour)
         seconds = []
@@ -215,7 +221,7 @@ def bytes_figures(url: str, when: str, options: Any) -> list[Figure]:
     note(f"{when}: " + ", ".join(f"{table} {size / MIB:,.1f} MiB" for table, size in sizes.items()))
     return [
         Figure(f"tables {when}", total / MIB, "MiB"),
-        Figure(f"of it, for each hour, {when}", total / options.hours / 1024, "KiB"),
+        Figure(f"of it, for each {options.partition}, {when}", total / options.hours / 1024, "KiB"),
     ]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 _COPIES = """
 CREATE TEMP TABLE copy AS
-SELECT gen_random_uuid()::text AS run_id, to_char(begun, 'YYYY-MM-DD-HH24:00') AS hour, begun, extract(epoch FROM begun)::numeric(20, 3) AS epoch,
-       trunc(extract(epoch FROM date_trunc('hour', begun))) AS opens
-FROM (SELECT %(first)s::timestamp + interval '1 hour' * (floor(n::float8 * %(hours)s / %(runs)s)) + interval '7 seconds' * (n %% 400) AS begun
+SELECT gen_random_uuid()::text AS run_id, to_char(date_trunc(%(period)s, begun), 'YYYY-MM-DD-HH24:00') AS hour, begun,
+       extract(epoch FROM begun)::numeric(20, 3) AS epoch, trunc(extract(epoch FROM date_trunc(%(period)s, begun))) AS opens
+FROM (SELECT %(first)s::timestamp + make_interval(secs => %(step)s) * (floor(n::float8 * %(hours)s / %(runs)s))
+               + interval '7 seconds' * (n %% 400) AS begun
       FROM generate_series(0, %(runs)s - 1) AS n) AS times ORDER BY begun"""
 
 _TEMPLATE = """
@@ -26,7 +27,7 @@ INSERT INTO runs (run_id, snapshot_id, pipeline_name, mode, status, run_body, pa
                   start_time, end_time)
 SELECT c.run_id, r.snapshot_id, r.pipeline_name, r.mode, r.status,
        replace(replace(replace(replace(r.run_body, r.run_id, c.run_id), %(hour)s, c.hour), %(opens)s, c.opens || '.0'),
-               %(closes)s, c.opens + 3600 || '.0'),
+               %(closes)s, c.opens + %(step)s || '.0'),
        CASE WHEN r.partition IS NULL THEN NULL ELSE c.hour END, r.partition_set, c.begun, c.begun + interval '4 seconds', c.epoch, c.epoch + 4
 FROM copy AS c CROSS JOIN runs AS r WHERE r.run_id = %(run)s ORDER BY c.begun"""
 
@@ -60,6 +61,9 @@ SELECT k.asset_key, k.check_name, c.hour, c.run_id, k.execution_status,
 FROM checked AS k CROSS JOIN copy AS c
 JOIN event_logs AS m ON m.run_id = c.run_id AND m.asset_key = k.asset_key AND m.dagster_event_type = 'ASSET_MATERIALIZATION'"""
 
+STEPS = {"hour": 3600, "day": 86_400}
+"""Seconds of a partition."""
+
 TABLES = (
     "runs",
     "run_tags",
@@ -85,14 +89,17 @@ def connected(url: str) -> Iterator[Any]:
         connection.close()
 
 
-def copy_runs(url: str, run_id: str, hour: datetime, first: datetime, runs: int, hours: int) -> None:
-    """Copy the run of `hour` so many times, evenly over so many hours from `first` on, the oldest first."""
+def copy_runs(url: str, run_id: str, hour: datetime, first: datetime, runs: int, hours: int, period: str) -> None:
+    """Copy the run of `hour` so many times, evenly over so many hours, or days, from `first` on, the oldest first."""
+    step = STEPS[period]
     opens = int(hour.timestamp())
     values = {
         "run": run_id,
         "hour": hour.strftime("%Y-%m-%d-%H:00"),
         "opens": f"{opens}.0",
-        "closes": f"{opens + 3600}.0",
+        "closes": f"{opens + step}.0",
+        "period": period,
+        "step": step,
         "first": first.replace(tzinfo=None).isoformat(),
         "runs": runs,
         "hours": hours,
