@@ -43,6 +43,7 @@ def texts_of_files(data: Path, bytes_in_all: int, small_files: int) -> Iterator[
 def run_once(folder: Path, threads: int) -> None:
     """Ingest the files; leaves the passages as stored, their vectors and the seconds in `folder`. In a process of its own."""
     os.environ |= {"HARTONOMOUS_HOME": str(folder / "home"), "HARTONOMOUS_THREADS": str(threads)}
+    import hartonomous_service.garbage  # noqa: F401 - as the command does
     from hartonomous_resources.resources import open_resources
     from hartonomous_service.ingest import ingest
 

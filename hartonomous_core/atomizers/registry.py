@@ -65,6 +65,20 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         in_child=True,  # a gibibyte of XML takes minutes
     ),
     Format(
+        "xlsx",
+        "1",
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
+        f"{_EXTRACTORS}.xlsx:extract",
+        in_child=True,
+    ),
+    Format(
+        "pptx",
+        "1",
+        ("application/vnd.openxmlformats-officedocument.presentationml.presentation",),
+        f"{_EXTRACTORS}.pptx:extract",
+        in_child=True,
+    ),
+    Format(
         "old-office",
         "1",
         (

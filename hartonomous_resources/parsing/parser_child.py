@@ -3,13 +3,14 @@
 It imports nothing of ours but the core, writes no file, and ends when nobody asks any more.
 """
 
+import io
 import json
 import os
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hartonomous_core.atomizers.document_atomizer import Format, Item, extract_here
 from hartonomous_core.atomizers.members import Member, MemberLost
@@ -17,6 +18,7 @@ from hartonomous_core.atomizers.sections import Partial, Section
 
 LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of a line: a section with its place."""
+_BLOCK_BYTES = 1024 * 1024
 
 
 def main() -> None:
@@ -47,10 +49,14 @@ def main() -> None:
 def _answers(request: Any) -> Iterator[dict[str, Any]]:
     """Yield the sections of a source; the last answer is its end, with the reason where it is partial, or that it could not be tried."""
     try:
-        with Path(request["path"]).open("rb") as stream:
+        with _open(request) as stream:
             format_ = Format("", "", (), request["extractor"])
             for item in extract_here(format_, stream, request["contentType"]):
-                yield pack(item)
+                if isinstance(item, bytes):
+                    for start in range(0, len(item), _BLOCK_BYTES):
+                        yield pack(item[start : start + _BLOCK_BYTES])
+                else:
+                    yield pack(item)
         yield {"end": None}
     except Partial as problem:
         yield {"end": str(problem)}
@@ -58,6 +64,12 @@ def _answers(request: Any) -> Iterator[dict[str, Any]]:
         yield {"end": None, "unreadable": [problem.errno, problem.strerror]}
     except Exception as problem:  # noqa: BLE001 - the parent raises it
         yield {"end": None, "failed": f"{type(problem).__name__}: {problem}"}
+
+
+def _open(request: Any) -> BinaryIO:
+    if request["path"] is None:
+        return io.BytesIO(sys.stdin.buffer.read(request["size"]))
+    return Path(request["path"]).open("rb")
 
 
 def _line(answer: object) -> bytes:

@@ -5,6 +5,7 @@ A child is a fresh interpreter, is used again, and never shared: neither by two 
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class ParserProcesses:
             return
         child, has_ended = self._take(), False
         try:
-            child.ask({"extractor": format_.extractor, "path": _path_of(stream), "contentType": content_type})
+            child.ask({"extractor": format_.extractor, "contentType": content_type}, stream)
             while "end" not in (answer := child.answer()):
                 yield unpack(answer)
             has_ended = not answer["spent"]
@@ -77,10 +78,10 @@ def _raise_problem(answer: Any) -> None:
         raise Partial(answer["end"])
 
 
-def _path_of(stream: BinaryIO) -> str:
-    """Return a path by which a child opens the same file: on Linux the very file that is open here, whatever its name leads to by now."""
-    opened = f"/proc/{os.getpid()}/fd/{stream.fileno()}"
-    return opened if Path(opened).exists() else stream.name
+def path_of(stream: BinaryIO) -> str | None:
+    """Return a path by which a child opens the very file that is open here, whatever its name leads to by now; None where there is none."""
+    path = f"/proc/{os.getpid()}/fd/{stream.fileno()}"
+    return path if Path(path).exists() else None
 
 
 class _Child:
@@ -117,15 +118,23 @@ class _Child:
         """Whether it lives, and is of this process: after a fork there are two that would read its answers."""
         return self._owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, request: Any) -> None:
-        """Begin with a source. A child that is dead already is noticed by its answer."""
+    def ask(self, request: dict[str, Any], stream: BinaryIO) -> None:
+        """Begin with a source, of which the child opens the file or, without Linux, gets the bytes. One that is dead is noticed by its answer.
+
+        Raises Partial for a file that its memory does not hold, and OSError where the stream cannot be read.
+        """
+        path = path_of(stream)
+        size = stream.seek(0, os.SEEK_END) if path is None else 0
+        stream.seek(0)
+        if size > self._memory_bytes // 2:
+            raise Partial(TOO_MUCH_MEMORY)
         self._waited = 0.0
         self._at_work.set()
-        try:
-            self._requests.write(json.dumps(request).encode() + b"\n")
+        with suppress(BrokenPipeError):
+            self._requests.write(json.dumps({**request, "path": path, "size": size}).encode() + b"\n")
+            if path is None:
+                shutil.copyfileobj(stream, self._requests)
             self._requests.flush()
-        except BrokenPipeError:
-            pass
 
     def answer(self) -> Any:
         """Return the next answer. Raises Partial where there is none, for whatever reason."""

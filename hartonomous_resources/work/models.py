@@ -5,7 +5,6 @@ import json
 from collections.abc import Container, Sequence
 
 from hartonomous_core.clock import timestamp
-from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_parameters
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
@@ -74,6 +73,8 @@ def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: 
     active = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
     if active:
         return active[0]
+    from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_parameters
+
     parameters = json.dumps(landmark_parameters(dimension), sort_keys=True)
     activate_projection_model(unit_of_work, model_id, LANDMARK_METHOD, parameters, trained_on=0)
     return unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)[0]

@@ -47,6 +47,24 @@ def test_a_page_is_found_by_its_text_at_its_heading(home: Resources, charset: st
     assert not verify_sources(home)["failed"]
 
 
+def test_a_page_whose_parser_hangs_costs_only_itself(
+    make_home: Callable[..., Resources], model_dir: Path, text_model: TextModelFiles
+) -> None:
+    home = make_home(model_dir=model_dir, parser_seconds=5)
+    nested = b"<p>before</p>" + b"<div>" * 1_000_000
+    run(
+        home,
+        request(rawData=nested[:900_000], sourceUri="nested", contentType="text/html"),
+        request(rawData=PAGE.encode(), sourceUri="page", contentType="text/html"),
+    )
+
+    shown = {row["sourceUri"]: show_source(home, row["sourceId"]) for row in all_sources(home)}
+    assert shown["nested"]["errorMessage"] == "not searchable: reading it takes more than 5 seconds"
+    assert (shown["nested"]["searchable"], shown["page"]["searchable"]) == (False, True)
+    assert search(home, "high water", mode="lexical")["results"]
+    assert b"".join(reconstruct(home, shown["nested"]["sourceId"])) == nested[:900_000]
+
+
 def test_the_words_of_a_page_and_of_a_text_are_one_atom(home: Resources) -> None:
     words = "The pilot boards the ship two miles off the breakwater, and the harbour master is told by radio. " * 5
     page = f"<h1>Pilots</h1><p>{words}</p>".encode()

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docx
+import openpyxl
+import pptx
 import pytest
 
 from hartonomous_assets import atoms, embeddings, projections, provenance
@@ -34,10 +36,43 @@ def a_docx() -> bytes:
     return target.getvalue()
 
 
+def an_xlsx() -> bytes:
+    workbook = openpyxl.Workbook()
+    workbook.active.title = "Landings"
+    for row in (
+        ["Vessel", "Species", "Port", "Kilograms"],
+        ["The Pride of Lyme", "herring", "Porthleven", 1250],
+        ["Gull, which has been in the hands of the same family since 1931", "mackerel", "Newlyn", 800],
+        ["Hope", "lobster", "Brixham", 75],
+    ):
+        workbook.active.append(row)
+    target = io.BytesIO()
+    workbook.save(target)
+    return target.getvalue()
+
+
+def a_pptx() -> bytes:
+    presentation = pptx.Presentation()
+    for title, text in (
+        ("The harbour", "Ferries leave every hour from the northern quay."),
+        ("Pilots", "A pilot boards every ship of more than fifty metres two miles off the breakwater."),
+    ):
+        slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = text
+    target = io.BytesIO()
+    presentation.save(target)
+    return target.getvalue()
+
+
 @pytest.mark.parametrize(
     ("make", "name", "question", "place"),
-    [(a_docx, "harbour.docx", "when is the water high", {"heading": ["The harbour", "Spring tides"]})],
-    ids=["docx"],
+    [
+        (a_docx, "harbour.docx", "when is the water high", {"heading": ["The harbour", "Spring tides"]}),
+        (an_xlsx, "landings", "how much lobster did the Hope land", {"sheet": "Landings", "cells": "A3:D4"}),
+        (a_pptx, "talk", "where does the pilot come aboard", {"slide": 2}),
+    ],
+    ids=["docx", "xlsx", "pptx"],
 )
 def test_a_document_is_found_by_what_it_says(
     home: Resources, make: Callable[[], bytes], name: str, question: str, place: dict[str, object]

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hartonomous_core.atomizers import Partial, Section, atomizer_for
 from hartonomous_core.atomizers.extractors import html
@@ -98,7 +100,7 @@ HOSTILE: dict[str, Any] = {
     "headings": b"<h1>deep</h1>" * 50_000,
     "cells": b"<table>" + b"<tr><td>deep" * 50_000,
     "NULs": b"<p>deep" + b"\0" * 1_000_000,
-    "attributes": b"<p " + b" ".join(b"a%d=1" % n for n in range(20_000)) + b">deep",
+    "attributes": b"<p " + b" ".join(b"a%d=1" % n for n in range(5_000)) + b">deep",
 }
 
 
@@ -126,3 +128,60 @@ def test_whatever_is_cut_out_of_a_page_it_is_rebuilt_and_nothing_is_raised() -> 
         damaged = data[:start] + draw.randbytes(draw.randrange(20)) + data[stop:]
         atoms = list(atomizer_for("text/html").atomize(io.BytesIO(damaged), "text/html"))
         assert b"".join(atom.content for atom in atoms if atom.role == "content") == damaged
+
+
+TAGS = [
+    "p",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "li",
+    "ul",
+    "table",
+    "tr",
+    "td",
+    "th",
+    "a",
+    "b",
+    "pre",
+    "br",
+    "main",
+    "header",
+    "section",
+    "dl",
+    "dt",
+]
+SOUP = st.lists(
+    st.one_of(
+        st.sampled_from([f"<{tag}>" for tag in TAGS] + [f"</{tag}>" for tag in TAGS]),
+        st.sampled_from(
+            ["<nav>", "</nav>", "<!--", "-->", "<a href=/x>", "<td ", "&amp;", "&#xD83D;", "\0", "<![CDATA[", "</"]
+        ),
+        st.text(max_size=8),
+    ),
+    max_size=60,
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(SOUP)
+def test_any_soup_of_tags_is_read(soup: list[str]) -> None:
+    page = "".join(soup).encode("utf-8", "surrogatepass")
+    for section in sections_of(page):
+        assert section.text.strip()
+    atoms = list(atomizer_for("text/html").atomize(io.BytesIO(page), "text/html"))
+    assert b"".join(atom.content for atom in atoms if atom.role == "content") == page
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["p", "div", "h1", "h2", "li", "td", "b", "pre", "dd"]), st.integers(0, 10**6)),
+        max_size=40,
+    )
+)
+def test_every_word_of_the_main_part_is_read_once_and_in_order(parts: list[tuple[str, int]]) -> None:
+    page = "<main>" + " ".join(f"<{tag}>w{number}x{n}</{tag}>" for n, (tag, number) in enumerate(parts))
+    words = " ".join(texts(page)).replace("|", " ").split()
+    assert words == [f"w{number}x{n}" for n, (_, number) in enumerate(parts)]

@@ -20,8 +20,12 @@ finally:
 """.replace("HEAVY", repr(HEAVY))
 
 
-@pytest.mark.parametrize("words", [["--help"], ["stats"], ["sources", "list"], ["dead-letters", "list"]], ids=" ".join)
-def test_a_command_that_reads_rows_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [["--help"], ["stats"], ["sources", "list"], ["dead-letters", "list"], ["ingest"]], ids=" ".join
+)
+def test_a_command_that_reads_rows_or_finds_nothing_to_do_imports_nothing_heavy(
+    words: list[str], tmp_path: Path
+) -> None:
     environment = {**os.environ, "HARTONOMOUS_HOME": str(tmp_path / "home")}
 
     done = subprocess.run([sys.executable, "-c", COMMAND, *words], env=environment, capture_output=True, text=True)

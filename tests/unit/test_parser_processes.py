@@ -21,7 +21,7 @@ import pytest
 from hartonomous_core.atomizers import DocumentAtomizer, Format, Partial, Section
 from hartonomous_core.atomizers.document_atomizer import Item
 from hartonomous_core.atomizers.members import Member, MemberLost
-from hartonomous_resources.parsing import parser_child
+from hartonomous_resources.parsing import parser_child, parser_processes
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
 
 MEMORY = 512 * 1024 * 1024
@@ -42,6 +42,7 @@ def holds_files(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     yield bytes(range(256))
     yield MemberLost("it is torn")
     yield Member("c")
+    yield b"x" * 3_000_000
 
 
 def who(stream: BinaryIO, content_type: str) -> Iterator[Section]:
@@ -105,11 +106,6 @@ def writes(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     yield Section("never")
 
 
-def reads_a_folder(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    stream.read()
-    yield Section("never")
-
-
 @pytest.fixture
 def parsers() -> Iterator[ParserProcesses]:
     """They leave no process, descriptor or thread."""
@@ -158,7 +154,10 @@ def test_a_child_reads_what_this_process_would_and_is_used_again(parsers: Parser
 
 
 def test_files_within_come_as_they_would_here(parsers: ParserProcesses, file: BinaryIO) -> None:
-    assert list(parsers(format_of("holds_files"), file, "x/y")) == list(holds_files(file, "x/y"))
+    *items, one, two, three = parsers(format_of("holds_files"), file, "x/y")
+    *same, _ = holds_files(file, "x/y")
+    assert items == same
+    assert [isinstance(each, bytes) and len(each) for each in (one, two, three)] == [2**20, 2**20, 3_000_000 - 2**21]
 
 
 @pytest.mark.parametrize(
@@ -221,15 +220,23 @@ def test_an_extractor_that_is_not_there_is_no_fault_of_the_document(parsers: Par
     assert texts_of(parsers, "words", file)[1] is None
 
 
-def test_a_file_that_cannot_be_read_is_no_fault_of_the_document(parsers: ParserProcesses, tmp_path: Path) -> None:
-    class Folder(io.BytesIO):
-        name = str(tmp_path)
-
-        def fileno(self) -> int:
-            return 10**6
-
+def test_a_file_that_cannot_be_read_is_no_fault_of_the_document(
+    parsers: ParserProcesses, file: BinaryIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parser_processes, "path_of", lambda stream: str(tmp_path))
     with pytest.raises(IsADirectoryError):
-        list(parsers(format_of("reads_a_folder"), Folder(), "x/y"))
+        list(parsers(format_of("words"), file, "x/y"))
+
+
+def test_where_a_child_cannot_open_what_is_open_here_it_gets_the_bytes(
+    parsers: ParserProcesses, file: BinaryIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parser_processes, "path_of", lambda stream: None)
+    for _ in range(3):
+        assert texts_of(parsers, "words", file) == (["first", "second"], None)
+    assert texts_of(parsers, "dies", file) == (["before"], "its parser was ended by SIGSEGV")
+    large = io.BytesIO(b"x" * (MEMORY // 2 + 1))
+    assert texts_of(parsers, "words", large) == ([], "reading it takes more memory than a source may")
 
 
 def test_the_file_is_the_one_that_is_open_even_where_its_name_leads_elsewhere(

@@ -5,13 +5,12 @@ from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.extractors.office_parts import LONGEST_TEXT, drawn, main_part, title
+from hartonomous_core.atomizers.extractors.headed_text import LONGEST_SECTION, HeadedText
+from hartonomous_core.atomizers.extractors.office_parts import LONGEST_TEXT, core_properties, drawn, main_part, title
 from hartonomous_core.atomizers.extractors.word_blocks import BODY_TEXT, Block, blocks, levels_of_styles
 from hartonomous_core.atomizers.extractors.zipped_xml import Relationship, ZippedXml
 from hartonomous_core.atomizers.sections import Section
 
-LONGEST_SECTION = 64 * 1024
-"""Characters: what is longer becomes several sections, so that no more than that and a block are in memory."""
 MOST_REFERENCES = 100_000
 _NOTES = {"footnotes": "footnote", "endnotes": "endnote", "comments": "comment"}
 _MARGINS = ("header", "footer")
@@ -29,7 +28,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     document = ZippedXml(stream)
     main = main_part(document, "word/document.xml")
     related = document.relationships(main)
-    yield from title(document)
+    yield from title(document, core_properties(document))
     styles = next((each.target for each in related if each.kind == "styles"), "")
     places: Places = {}
     yield from _body(blocks(document, main, levels_of_styles(document, styles)), places)
@@ -41,59 +40,28 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     document.report()
 
 
-class _Text:
-    """The text of blocks in a row: rows of a table are lines, and anything else has a blank line around it."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._parts: list[str] = []
-        self._ends_with_row = False
-
-    def add(self, block: Block) -> None:
-        if self._parts:
-            self._parts.append("\n" if block.is_row and self._ends_with_row else "\n\n")
-        self._parts.append(block.text)
-        self._ends_with_row = block.is_row
-        self.size += len(block.text) + 2
-
-    def take(self) -> str:
-        text = "".join(self._parts).strip()
-        self._parts.clear()
-        self.size = 0
-        return text
-
-
 def _body(found: Iterator[Block], places: Places) -> Iterator[Section]:
-    path: list[tuple[int, str]] = []
-    headings: list[str] = []
-    text = _Text()
+    text = HeadedText()
     for block in found:
-        if (block.level < BODY_TEXT and block.text) or text.size > LONGEST_SECTION:
-            yield from _section(text, {"heading": headings} if headings else {})
         if block.level < BODY_TEXT and block.text:
-            path = [*(above for above in path if above[0] < block.level), (block.level, " ".join(block.text.split()))]
-            headings = [heading for _, heading in path]
+            yield from text.add_heading(block.text, block.level)
+        else:
+            yield from text.add(block.text, is_row=block.is_row)
         for reference in islice(block.references, max(0, MOST_REFERENCES - len(places))):
-            places.setdefault(reference, headings)
-        text.add(block)
-    yield from _section(text, {"heading": headings} if headings else {})
-
-
-def _section(text: _Text, locator: dict[str, object]) -> Iterator[Section]:
-    if said := text.take():
-        yield Section(said, locator or None)
+            places.setdefault(reference, text.headings)
+    yield from text.end()
 
 
 def _notes(document: ZippedXml, part: Relationship, places: Places) -> Iterator[Section]:
     """Yield each note by itself."""
     kind = _NOTES[part.kind]
-    text, note = _Text(), ""
+    text, note = HeadedText(), ""
     for block in blocks(document, part.target, {}):
         if block.note != note or text.size > LONGEST_SECTION:
-            yield from _section(text, _place_of_note(kind, note, places))
+            yield from text.end(_place_of_note(kind, note, places))
         note = block.note
-        text.add(block)
-    yield from _section(text, _place_of_note(kind, note, places))
+        yield from text.add(block.text, is_row=block.is_row)
+    yield from text.end(_place_of_note(kind, note, places))
 
 
 def _place_of_note(kind: str, note: str, places: Places) -> dict[str, object]:
@@ -105,12 +73,13 @@ def _margins(document: ZippedXml, parts: list[Relationship]) -> Iterator[Section
     """Yield each header and footer once: every page and every chapter may have the same."""
     seen: set[bytes] = set()
     for each in parts:
-        text = _Text()
+        text = HeadedText()
         for block in blocks(document, each.target, {}):
-            text.add(block)
+            list(text.add(block.text))
             if text.size > LONGEST_TEXT:
                 break
-        said = text.take()
-        if (digest := sha256(said.encode("utf-8", "replace")).digest()) not in seen and said:
-            seen.add(digest)
-            yield Section(said, {"part": each.kind})
+        for section in text.end({"part": each.kind}):
+            digest = sha256(section.text.encode("utf-8", "replace")).digest()
+            if digest not in seen:
+                seen.add(digest)
+                yield section

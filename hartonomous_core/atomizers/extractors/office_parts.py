@@ -1,4 +1,4 @@
-"""What all kinds of Office Open XML have: a title, and diagrams and charts with words in them."""
+"""What several kinds of office documents have: a title, and diagrams and charts with words in them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -7,8 +7,8 @@ from hartonomous_core.atomizers.sections import Section
 
 LONGEST_TEXT = 64 * 1024
 """Characters of a title, of a diagram, of a header."""
-_OF_THE_TITLE = {"title", "subject", "description", "keywords"}
-_DRAWN = {"diagramData": "diagram", "chart": "chart"}
+_OF_THE_TITLE = {"title", "subject", "description", "keywords", "keyword"}
+_DRAWN = {"diagramData": "diagram", "chart": "chart", "drawing": "drawing"}
 
 
 def main_part(package: ZippedXml, otherwise: str) -> str:
@@ -20,13 +20,17 @@ def main_part(package: ZippedXml, otherwise: str) -> str:
     return main
 
 
-def title(package: ZippedXml) -> Iterator[Section]:
-    """Yield what the document says of itself: title, subject, keywords and description."""
-    core = next((each.target for each in package.relationships("") if each.kind == "core-properties"), "")
+def core_properties(package: ZippedXml) -> str:
+    """Return the member that says what the document is, "" where there is none."""
+    return next((each.target for each in package.relationships("") if each.kind == "core-properties"), "")
+
+
+def title(package: ZippedXml, member: str) -> Iterator[Section]:
+    """Yield what a document says of itself in this member: title, subject, keywords and description."""
     said: list[str] = []
     size = 0
     inside = False
-    for kind, name, _ in package.events(core) if core in package else ():
+    for kind, name, _ in package.events(member) if member in package else ():
         if kind == TEXT and inside:
             said.append(name)
         elif kind != TEXT:
@@ -41,7 +45,7 @@ def title(package: ZippedXml) -> Iterator[Section]:
 
 
 def drawn(package: ZippedXml, related: Iterable[Relationship], place: Mapping[str, object]) -> Iterator[Section]:
-    """Yield the words in diagrams, and the titles and categories of charts; `place` is where the part that they belong to is."""
+    """Yield the words in diagrams and drawings, and the titles and categories of charts; `place` is where the part that they belong to is."""
     for each in related:
         if each.kind in _DRAWN and each.target in package and (text := _words(package, each.target)):
             yield Section(text, {**place, "part": _DRAWN[each.kind]})
@@ -66,3 +70,9 @@ def _words(package: ZippedXml, member: str) -> str:
             lines["".join(current).strip()] = None
             current.clear()
     return "\n".join(lines).strip()
+
+
+def join_lines(lines: list[str]) -> str:
+    """Join lines, with one blank line where there are several in a row."""
+    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    return "\n".join(kept).strip()
