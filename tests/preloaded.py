@@ -5,6 +5,7 @@ ends like any other. What the interpreter or a library reads when it starts woul
 """
 
 import array
+import atexit
 import gc
 import importlib
 import json
@@ -13,18 +14,27 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 
 _LIBRARIES = ("numpy", "psutil", "filelock", "typer", "rich.progress", "pydantic_settings")
-_LATER = ("dagster", "dagster._core.storage.event_log", "alembic.command", "sqlalchemy", "dagster._core.execution.api")
-"""Commands that start a run import them; without threads of their own, as all of these must be."""
+_OF_RUNS = (
+    *("dagster", "dagster._core.storage.event_log", "alembic.command", "sqlalchemy", "dagster._core.execution.api"),
+    *("dagster._core.storage.sqlite_storage", "dagster._core.execution.execute_in_process", "structlog", "upath"),
+    *("dagster._core.executor.in_process", "dagster._core.remote_representation.grpc_server_registry"),
+)
+_OF_THE_MODEL = ("tokenizers", "safetensors.numpy", "llvmlite.binding", "nupunkt")
+"""Commands that start a run, or embed, import them; without threads of their own, as all of these must be."""
 _AT_START = dict(os.environ)
-_PROGRAM = "import sys; from tests.preloaded import serve; serve(int(sys.argv.pop())); from hartonomous_service.cli import main; main()"
+_PROGRAM = (
+    "import sys; from tests.preloaded import end_of, serve; serve(int(sys.argv.pop()));"
+    " from hartonomous_service.cli import main; end_of(main)"
+)
 
 
 class Preloaded:
@@ -100,7 +110,7 @@ def _send(connection: int, number: int) -> None:
 
 def serve(listening: int) -> None:
     """Fork for each request; return only in the process of a command, which has its streams, arguments and environment by then."""
-    for module in _LIBRARIES + _LATER:
+    for module in _LIBRARIES + _OF_RUNS + _OF_THE_MODEL:
         importlib.import_module(module)
     assert not any(name.startswith("hartonomous_") for name in sys.modules), "our modules read the environment"
     gc.freeze()
@@ -135,3 +145,18 @@ def _start(request: int, out: int, error: int, told: int) -> bool:
     sys.argv[1:] = arguments
     time.tzset()
     return True
+
+
+def end_of(main: Callable[[], None]) -> None:
+    """Run the command and end as an interpreter does, but for taking all those modules apart, which would be a third of a short command."""
+    try:
+        main()
+    except SystemExit as ending:
+        if not isinstance(ending.code, int):
+            raise
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        gc.collect()  # what a command left open says so
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ending.code)
