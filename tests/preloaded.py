@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 
-_LIBRARIES = ("numpy", "psutil", "filelock", "typer", "rich.progress", "pydantic_settings")
+_OF_ALL = ("numpy", "psutil", "filelock", "typer", "rich.progress", "pydantic_settings")
 _OF_RUNS = (
     *("dagster", "dagster._core.storage.event_log", "alembic.command", "sqlalchemy", "dagster._core.execution.api"),
     *("dagster._core.storage.sqlite_storage", "dagster._core.execution.execute_in_process", "structlog", "upath"),
@@ -30,6 +30,7 @@ _OF_RUNS = (
 )
 _OF_THE_MODEL = ("tokenizers", "safetensors.numpy", "llvmlite.binding", "nupunkt")
 """Commands that start a run, or embed, import them; without threads of their own, as all of these must be."""
+LIBRARIES = (*_OF_ALL, *_OF_RUNS, *_OF_THE_MODEL)
 _AT_START = dict(os.environ)
 _PROGRAM = (
     "import sys; from tests.preloaded import end_of, serve; serve(int(sys.argv.pop()));"
@@ -110,7 +111,7 @@ def _send(connection: int, number: int) -> None:
 
 def serve(listening: int) -> None:
     """Fork for each request; return only in the process of a command, which has its streams, arguments and environment by then."""
-    for module in _LIBRARIES + _OF_RUNS + _OF_THE_MODEL:
+    for module in LIBRARIES:
         importlib.import_module(module)
     assert not any(name.startswith("hartonomous_") for name in sys.modules), "our modules read the environment"
     gc.freeze()
