@@ -147,6 +147,7 @@ def take_in(_index: int, store: Store, folder: Path) -> str:
         home.close()
 
 
+@pytest.mark.slow
 def test_of_several_servers_one_does_it(store: Store, tmp_path: Path, home: Resources) -> None:
     told = set(in_processes(4, take_in, store, tmp_path)) - {"in progress"}
 

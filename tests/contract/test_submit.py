@@ -189,6 +189,7 @@ def submit_half(ready: Callable[[], None], store: Store, folder: Path) -> None:
     submit(open_home(folder, store.open()), Hangs())  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_of_a_sender_that_is_killed_nothing_is_landed_and_what_it_left_is_swept(
     home: Resources, store: Store, tmp_path: Path
 ) -> None:

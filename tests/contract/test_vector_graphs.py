@@ -107,6 +107,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 def test_a_graph_is_added_to_unless_many_of_its_rows_were_deleted(
     database: Database,
     folder: Path,
