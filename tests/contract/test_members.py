@@ -17,10 +17,11 @@ from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 from hartonomous_service.dead_letters import replay_dead_letter
+from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.search import search
 from hartonomous_service.source_records import reconstruct, show_source, verify_sources
 from tests.backends import rows
-from tests.builders import enqueue, request
+from tests.builders import dead_letters, enqueue, request
 from tests.stages import all_sources, run_stages_of
 
 FOG, TIDES, BEES = "Fog lies low over the harbour.", "The sea rises twice a day.", "Bees dance to show the way."
@@ -230,3 +231,32 @@ def test_a_member_that_was_given_up_is_replayed_as_one(
 
     assert parents(client) == {"a.zip": None, "member:a.zip!/fog.txt": "a.zip"}
     assert [hit["text"] for hit in search(home, "harbour", mode="lexical")["results"]] == [FOG]
+
+
+def test_of_two_versions_that_come_at_once_only_the_members_of_the_later_are_found(
+    home: Resources, client: Any
+) -> None:
+    """The members of the first are not atomized yet when the second supersedes it."""
+    first = zipped({"fog": FOG.encode(), "bees": BEES.encode(), "in.zip": zipped({"x": b"Deep inside."})})
+    second = zipped({"fog": FOG.encode(), "tides": TIDES.encode()})
+    bodies = [request(rawData=data, sourceUri="a.zip") for data in (first, second)]
+    enqueue(home.database, INGESTION_QUEUE, bodies)
+    run_stages_of(home, landing.STAGE, atoms.STAGE, embeddings.STAGE, provenance.STAGE)
+
+    assert dead_letters(home.database) == []
+    assert_whole(home, {"a.zip": second, "member:a.zip!/fog": FOG.encode(), "member:a.zip!/tides": TIDES.encode()})
+    assert parents(client) == {"a.zip": None, "member:a.zip!/fog": "a.zip", "member:a.zip!/tides": "a.zip"}
+    assert search(home, "dance", mode="lexical")["results"] == []
+    assert search(home, "inside", mode="lexical")["results"] == []
+
+
+def test_lineage_leads_from_a_file_to_the_archives_that_it_lay_in(home: Resources) -> None:
+    run(home, zipped({"in.zip": zipped({"bees": BEES.encode()})}))
+    [hit] = search(home, "dance", mode="lexical")["results"]
+
+    found = find_lineage(home, LineageQuery(hit["atomHash"], direction="upstream"))
+
+    ids = {row["sourceUri"]: f"Source:{row['sourceId']}" for row in all_sources(home)}
+    derived = [(edge["from"], edge["to"]) for edge in found["edges"] if edge["type"] == "DERIVED_FROM"]
+    inner = "member:a.zip!/in.zip"
+    assert sorted(derived) == sorted([(ids[f"{inner}!/bees"], ids[inner]), (ids[inner], ids["a.zip"])])

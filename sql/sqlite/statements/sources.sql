@@ -86,10 +86,10 @@ WITH RECURSIVE gone (SourceId) AS (
 UPDATE Source SET SupersededBy = :source_id WHERE SourceId IN (SELECT SourceId FROM gone) RETURNING SourceId AS sourceId;
 
 -- name: insert_members
--- Lands the files that were found in a source, each as the next version of its uri.
-INSERT INTO Source (TenantId, SourceUri, ParentSourceId, Version, ContentType, ByteLength, IngestHour, MessageId, BlobKey,
+-- Lands the files that were found in a source, each as the next version of its uri. What took the place of the source took theirs.
+INSERT INTO Source (TenantId, SourceUri, ParentSourceId, SupersededBy, Version, ContentType, ByteLength, IngestHour, MessageId, BlobKey,
                     ReceivedAt, LastSeenAt, Metadata)
-SELECT p.TenantId, m.value ->> 'sourceUri', p.SourceId,
+SELECT p.TenantId, m.value ->> 'sourceUri', p.SourceId, p.SupersededBy,
        COALESCE((SELECT MAX(o.Version) FROM Source AS o WHERE o.TenantId = p.TenantId AND o.SourceUri = m.value ->> 'sourceUri'), 0) + 1,
        m.value ->> 'contentType', m.value ->> 'byteLength', p.IngestHour, p.MessageId, m.value ->> 'blobKey', :now, :now,
        m.value -> 'metadata'

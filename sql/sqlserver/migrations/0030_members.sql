@@ -25,15 +25,15 @@ BEGIN
     SELECT u.SourceId AS sourceId FROM @superseded AS u;
 END;
 GO
--- Lands the files that were found in a source, each as the next version of its uri.
+-- Lands the files that were found in a source, each as the next version of its uri. What took the place of the source took theirs.
 CREATE PROCEDURE dbo.usp_insert_members @source_id bigint, @members nvarchar(max), @now datetime2(3)
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    INSERT INTO dbo.Source (TenantId, SourceUri, ParentSourceId, Version, ContentType, ByteLength, IngestHour, MessageId, BlobKey,
+    INSERT INTO dbo.Source (TenantId, SourceUri, ParentSourceId, SupersededBy, Version, ContentType, ByteLength, IngestHour, MessageId, BlobKey,
                             ReceivedAt, LastSeenAt, Metadata)
-    SELECT p.TenantId, m.sourceUri, p.SourceId,
+    SELECT p.TenantId, m.sourceUri, p.SourceId, p.SupersededBy,
         COALESCE((SELECT MAX(o.Version) FROM dbo.Source AS o WITH (UPDLOCK, SERIALIZABLE)
                   WHERE o.TenantId = p.TenantId AND o.SourceUriHash = HASHBYTES('SHA2_256', m.sourceUri)), 0) + 1,
         m.contentType, m.byteLength, p.IngestHour, p.MessageId, m.blobKey, @now, @now, m.metadata
