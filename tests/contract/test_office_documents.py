@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docx
+import odfdo
 import openpyxl
 import pptx
 import pytest
@@ -65,14 +66,33 @@ def a_pptx() -> bytes:
     return target.getvalue()
 
 
+def an_odt() -> bytes:
+    document = odfdo.Document("text")
+    document.body.clear()
+    document.body.append(odfdo.Header(1, "Lighthouse"))
+    document.body.append(odfdo.Paragraph("The lamp was lit by gas until 1923, when electricity came to the island."))
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+def an_rtf() -> bytes:
+    return (
+        rb"{\rtf1\ansi\ansicpg1252 \pard\outlinelevel0 Salvage\par\pard The wreck was raised in the summer of 1911 by two "
+        rb"steam cranes and towed to K\'f6ln.\par}"
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "name", "question", "place"),
     [
         (a_docx, "harbour.docx", "when is the water high", {"heading": ["The harbour", "Spring tides"]}),
         (an_xlsx, "landings", "how much lobster did the Hope land", {"sheet": "Landings", "cells": "A3:D4"}),
         (a_pptx, "talk", "where does the pilot come aboard", {"slide": 2}),
+        (an_odt, "light", "when did the lamp become electric", {"heading": ["Lighthouse"]}),
+        (an_rtf, "salvage", "how was the wreck lifted", {"heading": ["Salvage"]}),
     ],
-    ids=["docx", "xlsx", "pptx"],
+    ids=["docx", "xlsx", "pptx", "odt", "rtf"],
 )
 def test_a_document_is_found_by_what_it_says(
     home: Resources, make: Callable[[], bytes], name: str, question: str, place: dict[str, object]

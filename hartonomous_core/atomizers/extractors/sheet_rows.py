@@ -14,7 +14,7 @@ LONGEST_ROW = 1024 * 1024
 """Characters; cells after that are left out."""
 LEAST_BYTES, MOST_BYTES = 100, 400
 """Of the rows of a section. It ends within these at a row that says so by itself, so that an inserted row changes the section where it is
-and not all that follow. The fewer rows, the better a question about one of them finds it (benchmarks/rows_of_sheets.py)."""
+and not all that follow. The fewer rows, the better a question about one of them finds it (benchmarks/office_files.py)."""
 _LONGEST_NAME = 60
 _ENDS_AFTER_ONE_IN = 2
 
@@ -97,10 +97,11 @@ class _Group:
         return self._bytes >= MOST_BYTES or crc32(self._lines[-1].encode("utf-8", "replace")) % _ENDS_AFTER_ONE_IN == 0
 
     def end(self) -> Iterator[Section]:
-        if self._rows:
-            columns = [cell.column for row in self._rows for cell in row.cells]
-            place = range_of(self._rows[0].number, min(columns), self._rows[-1].number, max(columns))
-            yield Section("\n".join(self._lines), {"sheet": self._sheet, "cells": place})
+        if not self._rows:
+            return
+        columns = [cell.column for row in self._rows for cell in row.cells]
+        place = range_of(self._rows[0].number, min(columns), self._rows[-1].number, max(columns))
+        yield Section("\n".join(self._lines), {"sheet": self._sheet, "cells": place})
         self._rows, self._lines, self._bytes = [], [], 0
 
 
