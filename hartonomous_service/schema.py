@@ -8,7 +8,8 @@ from hartonomous_resources.resources import delete_former_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import Version, checked
 from hartonomous_service.dagster_home import prepare_dagster_home
-from hartonomous_service.errors import Invalid, NotFound
+from hartonomous_service.errors import Invalid
+from hartonomous_service.home_database import require_database
 
 
 @checked
@@ -36,8 +37,8 @@ def migrate_schema(
                 "only SQL Server has such tables: set HARTONOMOUS_SQLSERVER_DSN or HARTONOMOUS_SQLSERVER_SERVER",
                 argument="adopt",
             )
-        if (status or dry_run) and not settings.database_path.exists():
-            raise NotFound(f"there is no database at {settings.database_path} yet", remedy="migrate")
+        if status or dry_run:
+            require_database(settings)
         database = SqliteDatabase(settings.database_path, partition=settings.partition)
     if dry_run and adopt:
         return {"ran": [], "adopted": adopted, "migrations": []}  # what would run then depends on what would be adopted

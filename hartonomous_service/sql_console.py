@@ -22,6 +22,7 @@ from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import PageLength, Seconds, TypedText, checked
 from hartonomous_service.errors import Invalid, Remedy, ServiceError, Unavailable
+from hartonomous_service.home_database import require_database
 from hartonomous_service.sql_functions import add_functions
 from hartonomous_service.sql_translation import Statement, translate_batches
 from hartonomous_service.sql_values import to_json_value
@@ -37,12 +38,14 @@ def run_sql(
     Returns {"columns", "rows", "rowsChanged", "truncated", "results"}: of the last statement its first `limit` rows, and in `results` of
     every statement that returned rows; bytes are shown in hex.
 
-    Raises Invalid with the database's own words, Unavailable when it cannot be used.
+    Raises Invalid with the database's own words, Unavailable when it cannot be used, NotFound to read where there is none.
     """
     if settings.uses_sqlserver:
         from hartonomous_service.sqlserver_console import run_sql_on_server
 
         return run_sql_on_server(settings, text, write=write, limit=limit, seconds=seconds)
+    if not write:
+        require_database(settings)
     open_database(settings).close()  # a new home has no tables yet
     location, unchanged = _choose_location(settings.database_path, write)
     complaints: list[str] = []

@@ -49,7 +49,7 @@ def inferences_record(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid(f"{file or 'stdin'}: not UTF-8 at byte {error.start}; give JSON in UTF-8") from error
-    with open_home() as resources:
+    with open_home(make=True) as resources:
         result = record_lines(resources, text, tenant=tenant)
     print_result(result, as_json, _show_recorded)
     for item in result["refused"]:

@@ -72,7 +72,7 @@ def jobs_create(
     as_json: JsonOption = False,
 ) -> None:
     """Create a job, which the next run executes. A job whose type has no handler here waits."""
-    with open_home() as resources:
+    with open_home(make=True) as resources:
         job_id = create_job(resources, job_type, parameters, tenant)
     print_result({"jobId": job_id, "status": "Pending"}, as_json, show_fields)
 

@@ -43,7 +43,7 @@ def keys_create(
     as_json: JsonOption = False,
 ) -> None:
     """Create a key and print it, this once: only its hash is kept."""
-    with open_home() as resources:
+    with open_home(make=True) as resources:
         scopes = cast("list[Scope]", scope or ["read"])  # the call refuses another word
         created = create_key(resources, tenant=tenant, scopes=scopes, expires=expires, name=name)
     print_result(created, as_json, lambda document: show_fields(_with_text(document)))

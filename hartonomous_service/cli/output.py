@@ -15,6 +15,7 @@ from rich.text import Text
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.arguments import MAX_PAGE, MAX_SKIP, MAX_TENANT
+from hartonomous_service.home_database import require_database
 from hartonomous_service.printable import printable as printable
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
@@ -100,7 +101,13 @@ def show_progress(what: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def open_home() -> Iterator[Resources]:
-    """Open the resources of the home that the settings name, and close them at the end."""
-    with closing(open_resources(Settings())) as resources:
+def open_home(*, make: bool = False) -> Iterator[Resources]:
+    """Open the resources of the home that the settings name, and close them at the end. Where there is none, `make` makes it.
+
+    Raises NotFound else, and leaves nothing there.
+    """
+    settings = Settings()
+    if not make:
+        require_database(settings)
+    with closing(open_resources(settings)) as resources:
         yield resources

@@ -13,7 +13,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "list_jobs": "`hartonomous jobs list` shows what is there",
     "list_keys": "`hartonomous keys list` shows what is there",
     "list_sources": "`hartonomous sources list` shows what is there",
-    "migrate": "`hartonomous migrate` makes it",
+    "migrate": "`hartonomous ingest` or `hartonomous migrate` makes it; HARTONOMOUS_HOME names another home",
     "reset_demo": "`hartonomous demo --reset` starts over",
     "search_by_words": "--mode lexical works without",
     "sync_events": "run `hartonomous ingest` or the daemon first, then verify again",

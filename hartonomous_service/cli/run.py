@@ -47,7 +47,7 @@ def ingest(
     from hartonomous_service.ingest import ingest as ingest_files
 
     paths = paths or []
-    with open_home() as resources, show_progress("enqueueing") as report:
+    with open_home(make=True) as resources, show_progress("enqueueing") as report:
         try:
             result = ingest_files(
                 resources,

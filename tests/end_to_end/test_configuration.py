@@ -58,6 +58,7 @@ def test_a_message_and_the_health_print_no_secret(home: Home) -> None:
 
 
 def test_the_figures_say_why_there_are_none_of_the_graph(home: Home) -> None:
+    assert home.run("migrate").code == 0
     unreachable = home.with_settings(neo4j_uri="bolt://127.0.0.1:1", neo4j_connection_seconds=0.1)
 
     shown, document = unreachable.run("stats"), unreachable.run("stats", "--json").document
@@ -127,6 +128,7 @@ def test_the_option_and_the_variable_name_the_same_file(home: Home, tmp_path: Pa
 
 
 def test_a_misspelt_variable_is_a_warning_once_and_the_command_works(home: Home) -> None:
+    assert home.run("migrate").code == 0
     result = home.with_settings(linger_second=0).run("stats", "--json")
 
     assert result.code == 0
@@ -138,6 +140,7 @@ def test_a_misspelt_variable_is_a_warning_once_and_the_command_works(home: Home)
 
 
 def test_in_json_logs_the_warning_is_json_too(home: Home) -> None:
+    assert home.run("migrate").code == 0
     result = home.with_settings(linger_second=0, log_format="json").run("stats")
 
     assert [json.loads(line)["level"] for line in result.stderr.splitlines()] == ["warning"]

@@ -58,6 +58,7 @@ def test_people_are_told_that_a_key_is_shown_this_once(home: Home) -> None:
     ],
 )
 def test_what_is_wrong_is_said(home: Home, arguments: list[str], code: int, words: str) -> None:
+    assert home.run("migrate").code == 0
     found = home.run("keys", *arguments)
     assert found.code == code
     assert words in " ".join(found.stderr.replace("│", " ").split())

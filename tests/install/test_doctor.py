@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_resources.resources import open_resources
+from hartonomous_resources.resources import open_database, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service import health
 from hartonomous_service.doctor import check_installation, machine, running
@@ -51,6 +51,7 @@ def by_name(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_a_fresh_home_lacks_only_a_model_and_an_embedding(settings: Settings) -> None:
+    open_database(settings).close()
     document = check_installation()
     found = by_name(document)
 

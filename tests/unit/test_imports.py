@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hartonomous_resources.database.sqlite import SqliteDatabase
+
 HEAVY = ["numpy", "dagster", "sqlalchemy", "onnxruntime", "tokenizers", "nupunkt", "neo4j", "requests"]
 
 COMMAND = """
@@ -27,6 +29,7 @@ def test_a_command_that_reads_rows_or_finds_nothing_to_do_imports_nothing_heavy(
     words: list[str], tmp_path: Path
 ) -> None:
     environment = {**os.environ, "HARTONOMOUS_HOME": str(tmp_path / "home")}
+    SqliteDatabase(tmp_path / "home" / "hartonomous.db").migrate()
 
     done = subprocess.run([sys.executable, "-c", COMMAND, *words], env=environment, capture_output=True, text=True)
 

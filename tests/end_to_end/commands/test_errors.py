@@ -35,6 +35,7 @@ def test_an_error_is_one_line_that_names_the_input(ingested: Ingested) -> None:
 
 
 def test_an_argument_that_is_no_text_is_named(home: Home) -> None:
+    assert home.run("migrate").code == 0
     no_text = os.fsdecode(b"a\xff")
     commands = [["jobs", "show", no_text], ["inferences", "list", "--model", no_text], ["inferences", "show", no_text]]
 
@@ -51,6 +52,7 @@ def test_debug_shows_the_traceback(ingested: Ingested) -> None:
 
 
 def test_wrong_usage_exits_2(home: Home) -> None:
+    assert home.run("migrate").code == 0
     wrong = [
         ["no-such-command"],
         ["search"],

@@ -47,6 +47,7 @@ def test_the_seeds_insert_works_as_written_and_its_selects_find_the_atom_and_its
 
 
 def test_sql_changes_nothing_unless_write_is_given(home: Home) -> None:
+    assert home.run("migrate").code == 0
     result = home.run("sql", SEED_INSERT)
 
     assert result.code == 1
@@ -86,6 +87,7 @@ def test_a_job_is_created_shown_done_by_an_installed_handler_and_marked(
 
 
 def test_a_job_that_is_not_there_is_an_error(home: Home) -> None:
+    assert home.run("migrate").code == 0
     for words in (["show"], ["set-status"], ["retry"]):
         result = home.run("jobs", *words, "no such job", *(["Failed"] if words == ["set-status"] else []))
         assert result.code == 1
