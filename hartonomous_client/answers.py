@@ -253,11 +253,11 @@ class Stats(TypedDict):
     projections: int
     notSearchable: NotSearchable
     jobs: dict[JobStatus, int]
-    queues: dict[str, int]
+    queues: dict[str, int] | None
     deadLetters: int
     bytesIn: int
     bytesStored: int
-    bytesOnDisk: int
+    bytesOnDisk: int | None
     dedupRatio: float | None
     graph: GraphSize | None
     graphUnavailable: str | None

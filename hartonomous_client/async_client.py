@@ -219,9 +219,9 @@ class AsyncClient:
 
     # ---- the server
 
-    async def get_stats(self) -> answers.Stats:
-        """Count what the tenant has."""
-        return cast(answers.Stats, await self._ask(calls.stats()))
+    async def get_stats(self, *, all_tenants: bool = False) -> answers.Stats:
+        """Count what the tenant has, or with a key that has `admin` what all have."""
+        return cast(answers.Stats, await self._ask(calls.stats(all_tenants)))
 
     async def get_health(self) -> answers.Health:
         """Run every check of the server; one that is unhealthy is an answer, too."""

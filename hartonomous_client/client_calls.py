@@ -168,8 +168,8 @@ def discard_dead_letter(dead_letter_id: int) -> Call:
     return Call("DELETE", f"/dead-letters/{dead_letter_id}", repeatable=False)
 
 
-def stats() -> Call:
-    return Call("GET", "/stats")
+def stats(all_tenants: bool) -> Call:
+    return Call("GET", "/stats", {"allTenants": all_tenants or None})
 
 
 def health() -> Call:

@@ -4,6 +4,7 @@ A running `dev` holds a lock; which process it is stands in a file, which others
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from hartonomous_resources.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-_SILENT_SECONDS = 90.0
+SILENT_SECONDS = 90.0
 """A tick of the sensor takes 20 s when there is nothing to do; a sensor without a tick for this long is taken for dead."""
 
 
@@ -39,30 +40,51 @@ def daemon_is_running(settings: Settings) -> bool:
     return identity is not None and not identity.is_gone()
 
 
-def find_daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
-    """Say why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if all is well."""
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """What Dagster has stored of our sensor: `looked_at` is when it last looked for work, in seconds since 1970, None before it ever did."""
+
+    is_off: bool
+    looked_at: float | None
+    has_failed: bool
+    """Whether it has failed since."""
+
+
+def read_sensor(instance: "dg.DagsterInstance") -> Sensor:
+    """Read what has become of our sensor, wherever its daemon runs."""
     from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 
     from hartonomous_assets.our_runs import LOCATION_NAME, SENSOR_NAME
+
+    is_off, looked_at, has_failed = False, None, False
+    for state in instance.all_instigator_state():
+        origin = state.origin.repository_origin.code_location_origin
+        if state.name != SENSOR_NAME or origin.location_name != LOCATION_NAME:
+            continue
+        is_off = is_off or state.status is InstigatorStatus.STOPPED
+        looked = [TickStatus.SUCCESS, TickStatus.SKIPPED]
+        ended = [*looked, TickStatus.FAILURE]
+        place = state.instigator_origin_id, state.selector_id
+        for tick in instance.get_ticks(*place, limit=1, statuses=ended):
+            has_failed = tick.status is TickStatus.FAILURE
+        for tick in instance.get_ticks(*place, limit=1, statuses=looked):
+            looked_at = max(looked_at or 0.0, tick.end_timestamp or tick.timestamp)
+    return Sensor(is_off, looked_at, has_failed)
+
+
+def find_daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
+    """Say why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if all is well."""
+    from hartonomous_assets.our_runs import SENSOR_NAME
 
     try:
         since = daemon_identity_file(settings).stat().st_mtime
     except FileNotFoundError:
         return None  # it ended meanwhile
-    sensors = [
-        state
-        for state in instance.all_instigator_state()
-        if state.name == SENSOR_NAME
-        and state.origin.repository_origin.code_location_origin.location_name == LOCATION_NAME
-    ]
-    for sensor in sensors:
-        if sensor.status is InstigatorStatus.STOPPED:
-            return f"{SENSOR_NAME} is switched off; switch it on on Dagster's page"
-        looked = [TickStatus.SUCCESS, TickStatus.SKIPPED]
-        for tick in instance.get_ticks(sensor.instigator_origin_id, sensor.selector_id, limit=1, statuses=looked):
-            since = max(since, tick.end_timestamp or tick.timestamp)
-    silence = time.time() - since
-    if silence <= _SILENT_SECONDS:
+    sensor = read_sensor(instance)
+    if sensor.is_off:
+        return f"{SENSOR_NAME} is switched off; switch it on on Dagster's page"
+    silence = time.time() - max(since, sensor.looked_at or 0.0)
+    if silence <= SILENT_SECONDS:
         return None
     return (
         f"{SENSOR_NAME} has not looked for work for {silence:.0f} s; see what `hartonomous dev` says, or start it again"

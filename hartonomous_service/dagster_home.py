@@ -53,6 +53,11 @@ def get_instance(settings: Settings) -> "dg.DagsterInstance":
         return dg.DagsterInstance.get()
 
 
+def has_instance(settings: Settings) -> bool:
+    """Tell whether Dagster has stored anything of this home, or stores it on a server; without importing Dagster."""
+    return settings.dagster_postgres_url is not None or (settings.dagster_home / "dagster.yaml").exists()
+
+
 def open_instance(settings: Settings) -> "dg.DagsterInstance":
     """Return the Dagster instance of the home, after marking runs whose process died as failed."""
     instance = get_instance(settings)

@@ -9,20 +9,23 @@ from typing import Any
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
-from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.graph.table_graph import TableGraph
-from hartonomous_resources.resources import Resources, database_of, open_compute, open_database, open_graph
+from hartonomous_resources.resources import Resources, database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import known_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
-from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
+from hartonomous_service.daemon import SILENT_SECONDS, daemon_is_running, find_daemon_fault, read_sensor
+from hartonomous_service.dagster_home import get_instance, has_instance
 from hartonomous_service.figures import Waiting, waiting_work
+from hartonomous_service.home_database import require_database
 from hartonomous_service.lineage.queries import WRITE_GRAPH
 from hartonomous_service.model_check import active_text_models, describe_difference, first_active
+from hartonomous_service.named_text_models import NamedTextModels, find_text_models
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
@@ -34,8 +37,12 @@ _LONG_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Counts of what needs attention in all tenants; `waiting` are Pending jobs by type, `messages` a sentence each, `oldest` by kind."""
+    """Counts of what needs attention in all tenants; `waiting` are Pending jobs by type, `messages` a sentence each, `oldest` by kind.
 
+    With a `tenant` they are for its eyes: dead letters and failed jobs are its own, of the others is only said whether something is wrong.
+    """
+
+    tenant: int | None
     dead_letters: int
     failed_jobs: int
     waiting: Mapping[str, int]
@@ -45,15 +52,19 @@ class _Counts:
     other_model: str | None
 
 
-def check_health(settings: Settings) -> dict[str, Any]:
-    """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all."""
-    models = _TextModels.of(settings)
+def check_health(settings: Settings, tenant: int | None = None) -> dict[str, Any]:
+    """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all.
+
+    With a `tenant`, counts are its own, and what all tenants share is told of without any.
+    """
+    models = find_text_models(settings)
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     checks = [
-        run_check(_database, settings, counted, models.found),
+        run_check(_database, settings, counted, models.found, tenant),
         run_check(_graph, settings, counted),
         run_check(_text_model, models, counted),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
+        run_check(_sensor, settings, counted),
         *(run_check(check, settings) for check in (_disk, _daemon)),
     ]
     return {"status": worst_of(checks), "checks": checks}
@@ -86,9 +97,12 @@ def run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
     }
 
 
-def _database(settings: Settings, counted: list[_Counts], models: Sequence[ModelIdentity]) -> Outcome:
+def _database(
+    settings: Settings, counted: list[_Counts], models: Sequence[ModelIdentity], tenant: int | None
+) -> Outcome:
+    require_database(settings)
     with closing(open_database(settings)) as database:
-        read = partial(_read_counts, clock=_check_clock(database, settings), models=models)
+        read = partial(_read_counts, clock=_check_clock(database, settings), models=models, tenant=tenant)
         unable: ReadOnlyDatabase | None = None
         try:
             counts, faults, state = transact(database, read)
@@ -104,22 +118,27 @@ def _database(settings: Settings, counted: list[_Counts], models: Sequence[Model
 
 
 def _read_counts(
-    unit_of_work: UnitOfWork, clock: Outcome, models: Sequence[ModelIdentity]
+    unit_of_work: UnitOfWork, clock: Outcome, models: Sequence[ModelIdentity], tenant: int | None
 ) -> tuple[_Counts, list[str], str]:
     """Return the counts, the faults of the database, and its state in words."""
     depths = {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}
     faults = [f"{row['fault']}: {row['remedy']}" for row in unit_of_work.query("database_faults")]
     migrations = unit_of_work.query("schema")[0]["migrations"]
-    dead_letters = unit_of_work.query("dead_letter_count", tenant_id=None, hour=None)[0]["n"]
-    failed_jobs = unit_of_work.query("failed_job_count")[0]["n"]
+    dead_letters = unit_of_work.query("dead_letter_count", tenant_id=tenant, hour=None)[0]["n"]
+    if tenant is None:
+        failed_jobs = unit_of_work.query("failed_job_count")[0]["n"]
+    else:
+        failed_jobs = unit_of_work.query("job_count", tenant_id=tenant, status="Failed")[0]["n"]
     waiting_jobs = {row["jobType"]: row["n"] for row in unit_of_work.query("waiting_job_types")}
     messages = _stuck_messages(unit_of_work, depths)
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
     active, other = active_text_models(unit_of_work), None
     if models and active and first_active(unit_of_work, models, active) is None:
         other = describe_difference(models, active)
-    counts = _Counts(dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work), other)
-    return counts, faults, f"schema version {migrations}, {waiting}"
+    counts = _Counts(
+        tenant, dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work), other
+    )
+    return counts, faults, f"schema version {migrations}" + (f", {waiting}" if tenant is None else "")
 
 
 def _stuck_messages(unit_of_work: UnitOfWork, depths: dict[str, int]) -> list[str]:
@@ -143,7 +162,7 @@ def _graph(settings: Settings, counted: list[_Counts]) -> Outcome:
         return UNHEALTHY, "not known: the database does not answer, which says whether the graph is its own"
     with closing(database_of(settings)) as database, closing(open_graph(settings, database)) as graph:
         try:
-            nodes, _ = graph.counts(None)
+            nodes, _ = graph.counts(counted[0].tenant)
         except Exception as error:  # noqa: BLE001 - without the graph the rest still works: degraded, not unhealthy
             return DEGRADED, f"{error}; events wait on ProvenanceQueue"
         if not nodes and _is_to_be_written(database):
@@ -157,36 +176,7 @@ def _is_to_be_written(database: Database) -> bool:
     return not waiting and bool(TableGraph(database).counts(None)[0].get("Atom"))
 
 
-@dataclass(frozen=True, slots=True)
-class _TextModels:
-    """The text models that the settings name, as their files are; `problem` says why there are none, `detail` where they are."""
-
-    found: Sequence[ModelIdentity]
-    detail: str
-    problem: str | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> "_TextModels":
-        """Read the digests of the files. Nothing is fetched or built."""
-        from hartonomous_resources.compute.text_model import text_model_is_ready
-
-        ready = dict.fromkeys(
-            text_model_is_ready(
-                settings.model_dir, model=settings.text_model, precision=precision, engine=settings.text_engine
-            )
-            for precision in settings.text_precisions
-        )
-        detail = "; ".join(said for _, said in ready)
-        if not all(is_ready for is_ready, _ in ready):
-            return cls((), detail, detail)
-        with closing(open_compute(settings)) as compute:
-            try:
-                return cls([model for model in compute.models() if model.modality == "text"], detail)
-            except ComputeUnavailable as error:
-                return cls((), detail, str(error))
-
-
-def _text_model(models: _TextModels, counted: list[_Counts]) -> Outcome:
+def _text_model(models: NamedTextModels, counted: list[_Counts]) -> Outcome:
     problem = models.problem or (counted[0].other_model if counted else None)
     return (DEGRADED, problem) if problem else (HEALTHY, models.detail)
 
@@ -195,18 +185,24 @@ def _queues(counted: list[_Counts]) -> Outcome:
     if not counted:
         return UNHEALTHY, "not known: the database does not answer"
     stuck = counted[0].messages
+    if stuck and counted[0].tenant is not None:
+        return DEGRADED, "messages are received in vain, or lie where nobody receives them"
     return (DEGRADED, "; ".join(stuck)) if stuck else (HEALTHY, "no message was received in vain")
 
 
 def _oldest_work(counted: list[_Counts]) -> Outcome:
     if not counted:
         return UNHEALTHY, "not known: the database does not answer"
+    is_late = any(each.seconds > _LONG_SECONDS for each in counted[0].oldest.values())
+    if counted[0].tenant is not None:
+        waited = f"work has waited for more than {_LONG_SECONDS / 60:.0f} minutes"
+        return (DEGRADED, waited) if is_late else (HEALTHY, f"no {waited}")
     told = [
         f"{kind}: {each.count:,}, the oldest for {each.seconds:,.0f} s"
         for kind, each in counted[0].oldest.items()
         if each.count
     ]
-    if any(each.seconds > _LONG_SECONDS for each in counted[0].oldest.values()):
+    if is_late:
         return (
             DEGRADED,
             f"{'; '.join(told)}: see that `hartonomous dev` or the daemon runs, or run `hartonomous ingest`",
@@ -218,7 +214,7 @@ def _dead_letters(counted: list[_Counts]) -> Outcome:
     if not counted:
         return UNHEALTHY, "not known: the database does not answer"
     if n := counted[0].dead_letters:
-        return DEGRADED, f"{n:,} dead letters: `hartonomous dead-letters list --all-tenants` says why"
+        return DEGRADED, f"{n:,} dead letters: `hartonomous dead-letters list{_whose(counted[0])}` says why"
     return HEALTHY, "none"
 
 
@@ -228,13 +224,19 @@ def _jobs(counted: list[_Counts]) -> Outcome:
     [counts] = counted
     known = known_job_types()
     told = [
-        f"{n:,} of type {name} wait for whoever does them" for name, n in counts.waiting.items() if name not in known
+        f"{n:,} of type {name} wait for whoever does them"
+        for name, n in counts.waiting.items()
+        if name not in known and counts.tenant is None
     ]
     if n := counts.failed_jobs:
         return DEGRADED, "; ".join(
-            [f"{n:,} failed: `hartonomous jobs list --status Failed --all-tenants` says why", *told]
+            [f"{n:,} failed: `hartonomous jobs list --status Failed{_whose(counts)}` says why", *told]
         )
     return HEALTHY, "; ".join(told) or "none failed"
+
+
+def _whose(counts: _Counts) -> str:
+    return " --all-tenants" if counts.tenant is None else f" --tenant {counts.tenant}"
 
 
 def _check_clock(database: Database, settings: Settings) -> Outcome:
@@ -256,10 +258,27 @@ def _disk(settings: Settings) -> Outcome:
     return HEALTHY, f"{free / 1024**3:.1f} GiB free at {settings.home}"
 
 
+def _sensor(settings: Settings, counted: list[_Counts]) -> Outcome:
+    if not has_instance(settings):
+        return HEALTHY, "none has run here: `hartonomous ingest` does the work itself"
+    with get_instance(settings) as instance:
+        sensor = read_sensor(instance)
+    if sensor.is_off:
+        return DEGRADED, "it is switched off: switch it on on Dagster's page"
+    if sensor.looked_at is None:
+        return HEALTHY, "it has not looked for work yet"
+    ago = max(0.0, time.time() - sensor.looked_at)
+    said = f"it looked for work {ago:,.0f} s ago"
+    if sensor.has_failed:
+        return DEGRADED, f"{said}, and has failed since: Dagster's page says why"
+    waits = max((each.seconds for each in counted[0].oldest.values()), default=0.0) if counted else 0.0
+    if min(ago, waits) > SILENT_SECONDS:
+        return DEGRADED, f"{said}, and work has waited for longer than a look takes: start the daemon"
+    return HEALTHY, said
+
+
 def _daemon(settings: Settings) -> Outcome:
     if daemon_is_running(settings):
-        from hartonomous_service.dagster_home import get_instance
-
         with get_instance(settings) as instance:
             fault = find_daemon_fault(settings, instance)
         if fault:

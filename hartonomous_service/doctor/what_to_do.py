@@ -16,6 +16,7 @@ REMEDIES = {
     "clock": "set the clock by NTP (timedatectl set-ntp true), or wait",
     "disk": "make room, or move the home to a larger disk",
     "daemon": "systemctl restart hartonomous-daemon, or start `hartonomous dev` again; the sensor is switched on on Dagster's page",
+    "sensor": "start `hartonomous daemon` (or `dev`); its sensor is switched on, and its errors are shown, on Dagster's page",
     "dagster_storage": "start PostgreSQL and correct HARTONOMOUS_DAGSTER_POSTGRES_URL; a folder: give the user rights there",
     "code_server": "systemctl restart hartonomous-code; HARTONOMOUS_CODE_SERVER must be the same for code-server, webserver and daemon",
     "ports": "stop the other program, or choose another port: `hartonomous webserver --port`, HARTONOMOUS_HTTP_PORT",

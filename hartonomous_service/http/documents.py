@@ -267,7 +267,7 @@ class GraphSize(Document):
 
 
 class Stats(Document):
-    """What the tenant has; `bytesOnDisk` and `queues` are of the whole home."""
+    """What the tenant has; `bytesOnDisk` and `queues` are of the whole home, null for a key without `admin`."""
 
     sources: int
     atoms: int
@@ -275,11 +275,11 @@ class Stats(Document):
     projections: int
     notSearchable: NotSearchable
     jobs: dict[JobStatus, int]
-    queues: dict[str, int]
+    queues: dict[str, int] | None
     deadLetters: int
     bytesIn: int
     bytesStored: int
-    bytesOnDisk: int
+    bytesOnDisk: int | None
     dedupRatio: float | None
     graph: GraphSize | None
     graphUnavailable: str | None

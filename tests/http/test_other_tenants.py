@@ -203,6 +203,30 @@ def test_another_tenants_key_finds_nothing_and_cannot_tell_whether_it_is_there(h
             assert 404 in said, f"{name} was never asked rightly: {said}"
 
 
+def test_a_key_that_only_reads_is_told_no_count_of_other_tenants(held):
+    client, _ = held
+    home = client.app.state.resources
+    admin = dict(client.headers)
+    reader = {"Authorization": f"Bearer {create_key(home, tenant=4242, scopes=['read'])['key']}"}
+
+    said = {path: client.get(path, headers=reader) for path in ("/health", "/stats")}
+
+    checks = {check["name"]: (check["status"], check["detail"]) for check in said["/health"].json()["checks"]}
+    assert (checks["dead_letters"], checks["jobs"]) == (("healthy", "none"), ("healthy", "none failed"))
+    assert not re.search(r"Queue|\d", "".join(checks[name][1] for name in ("queues", "jobs", "dead_letters")))
+    assert checks["oldest_work"] == ("healthy", "no work has waited for more than 15 minutes")
+    assert re.fullmatch(r".*: writable, schema version \d+", checks["database"][1])
+    stats = said["/stats"].json()
+    assert (stats["bytesOnDisk"], stats["queues"], stats["deadLetters"], stats["atoms"]) == (None, None, 0, 0)
+    assert client.get("/stats", params={"allTenants": True}, headers=reader).status_code == 403
+
+    told = client.get("/health", headers=admin).json()["checks"]
+    assert [check["detail"][:14] for check in told if check["name"] == "dead_letters"] == ["2 dead letters"]
+    everything = client.get("/stats", params={"allTenants": True}, headers=admin).json()
+    assert everything["deadLetters"] > 0 and everything["bytesOnDisk"] > 0 and everything["queues"]
+    assert client.get("/stats", headers=admin).json()["deadLetters"] == 0
+
+
 def test_what_is_made_with_another_tenants_names_does_not_tell_whether_they_are_there(held):
     client, found = held
     chance = random.Random(7)

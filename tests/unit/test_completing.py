@@ -34,7 +34,7 @@ from hartonomous_service import completing
 from hartonomous_service.daemon import daemon_identity_file, find_daemon_fault
 from hartonomous_service.dagster_home import get_instance
 from hartonomous_service.health import check_health
-from hartonomous_service.ingest import ingest
+from hartonomous_service.ingest import ingest, submit
 
 pytestmark = pytest.mark.slow
 
@@ -150,6 +150,46 @@ def test_health_is_unhealthy_when_the_daemon_runs_and_its_sensor_does_not_look(d
 
     assert status == "unhealthy"
     assert "the daemon is running, but" in detail and "has not looked for work" in detail
+
+
+@pytest.mark.parametrize(
+    ("status", "ticks", "health", "words"),
+    [
+        (InstigatorStatus.DECLARED_IN_CODE, {}, "healthy", "has not looked for work yet"),
+        (InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 5}, "healthy", "it looked for work "),
+        (InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 500}, "healthy", "it looked for work 5"),
+        (InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 50, TickStatus.FAILURE: 5}, "degraded", "has failed"),
+        (InstigatorStatus.DECLARED_IN_CODE, {TickStatus.FAILURE: 50, TickStatus.SKIPPED: 5}, "healthy", "s ago"),
+        (InstigatorStatus.STOPPED, {TickStatus.SKIPPED: 5}, "degraded", "it is switched off"),
+    ],
+)
+def test_health_says_when_the_sensor_last_looked_wherever_its_daemon_runs(
+    daemon: Resources,
+    sensor: Callable[..., None],
+    status: InstigatorStatus,
+    ticks: dict[TickStatus, float],
+    health: str,
+    words: str,
+) -> None:
+    sensor(status, ticks)
+    daemon_identity_file(daemon.settings).unlink()  # it is on another machine
+
+    found, detail = check(daemon, "sensor")
+
+    assert found == health and words in detail, detail
+
+
+def test_a_sensor_that_has_not_looked_while_work_waits_is_told_of(
+    daemon: Resources, sensor: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor(InstigatorStatus.DECLARED_IN_CODE, {TickStatus.SKIPPED: 500})
+    submit(daemon, b"A text waits.", source_uri="test:waits")
+    assert check(daemon, "sensor")[0] == "healthy", "it waits since just now"
+
+    with sqlite3.connect(daemon.settings.database_path) as connection:
+        connection.execute("UPDATE Source SET ReceivedAt = ?", (timestamp(-200),))
+
+    assert check(daemon, "sensor")[0] == "degraded"
 
 
 def test_ingest_does_not_wait_for_a_daemon_whose_sensor_does_not_look(daemon: Resources, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.models import activate_embedding_models
+from hartonomous_service import named_text_models
 from hartonomous_service.cli.ingested import show_ingested
 from hartonomous_service.errors import Conflict
 from hartonomous_service.health import check_health
@@ -71,6 +72,26 @@ def test_health_says_that_the_vectors_are_of_another_model(resources: Resources,
 
     assert status == "degraded"
     assert "set HARTONOMOUS_TEXT_ENGINE=onnxruntime" in detail
+
+
+def test_health_reads_the_files_of_the_model_anew_once_one_has_changed(
+    resources: Resources, text_model: TextModelFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(text_model.model_path.parent, tmp_path / "models" / TEXT_MODEL)
+    settings = resources.settings.model_copy(update={"model_dir": tmp_path / "models"})
+    read: list[None] = []
+    really = named_text_models._read
+    monkeypatch.setattr(named_text_models, "_read", lambda settings: read.append(None) or really(settings))
+
+    assert [text_model_check(settings)[0] for _ in range(3)] == ["healthy"] * 3
+    assert len(read) == 1
+    with (tmp_path / "models" / TEXT_MODEL / WEIGHTS).open("r+b") as file:
+        file.write(b"\xff" * 16)
+    assert text_model_check(settings)[0] == "degraded"
+    assert len(read) == 2
+    monkeypatch.setattr(named_text_models, "_LONGEST_SECONDS", -1.0)
+    text_model_check(settings)
+    assert len(read) == 3, "a disk may lose what it holds"
 
 
 @pytest.mark.parametrize("harm", ["truncated", "flipped"])
