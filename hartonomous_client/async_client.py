@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from os import PathLike
+from pathlib import Path
 from typing import Any, Self, cast
 
 import httpx
 
 from hartonomous_client import answers
 from hartonomous_client import client_calls as calls
+from hartonomous_client.asynchronous_blocks import to_asynchronous
 from hartonomous_client.client_calls import Call
 from hartonomous_client.failures import error_of, wait_before_retry
-
-_BLOCK_BYTES = 64 * 1024
+from hartonomous_client.resumed_uploads import PIECE_BYTES, FileToUpload, Progress, untold, upload_steps
 
 
 class AsyncClient:
@@ -67,6 +68,31 @@ class AsyncClient:
         """
         call = calls.create_source(content, source_uri, source_id, content_type, metadata, idempotency_key)
         return cast(answers.Source, await self._ask(call))
+
+    async def upload_file(
+        self,
+        path: str | PathLike[str],
+        *,
+        source_uri: str | None = None,
+        source_id: str | None = None,
+        content_type: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        piece_bytes: int = PIECE_BYTES,
+        progress: Progress = untold,
+    ) -> answers.Source:
+        """Make a source of a file, sent in pieces: it goes on where a connection broke off, also when it is called again later.
+
+        `progress` is told the bytes that the server has, and the file's size. Bytes that one of the tenant's sources has are not sent.
+        """
+        file = await asyncio.to_thread(FileToUpload.read, Path(path))
+        steps = upload_steps(file, piece_bytes, self._retries, progress)
+        with suppress(StopIteration):
+            wait, call = next(steps)
+            while True:
+                await asyncio.sleep(wait)
+                wait, call = steps.send(await self._answer(call))
+        named = (file.path.name, source_uri, source_id, content_type, metadata)
+        return cast(answers.Source, await self._ask(calls.create_uploaded_source(file.sha256, *named)))
 
     def list_sources(
         self, *, status: answers.SourceStatus | None = None, page_size: int = 100
@@ -227,6 +253,14 @@ class AsyncClient:
         """Run every check of the server; one that is unhealthy is an answer, too."""
         return cast(answers.Health, await self._ask(calls.health()))
 
+    async def _answer(self, call: Call) -> httpx.Response | httpx.TransportError:
+        try:
+            async with self._send(call) as response:
+                await response.aread()
+                return response
+        except httpx.TransportError as error:
+            return error
+
     async def _ask(self, call: Call) -> Any:
         async with self._send(call) as response:
             await response.aread()
@@ -255,7 +289,7 @@ class AsyncClient:
         for attempt in range(self._retries + 1):
             may_repeat = call.repeatable and attempt < self._retries
             try:
-                response = await self._http.send(self._build(call), stream=True)
+                response = await self._http.send(call.build(self._http, to_asynchronous(call.content)), stream=True)
             except httpx.TransportError as error:
                 if not may_repeat or (wait := wait_before_retry(error, attempt)) is None:
                     raise
@@ -266,26 +300,3 @@ class AsyncClient:
                 await response.aclose()
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
-
-    def _build(self, call: Call) -> httpx.Request:
-        return self._http.build_request(
-            call.method,
-            call.path,
-            params=call.sent_params(),
-            json=call.json,
-            content=_asynchronous(call.content),
-            headers=dict(call.headers),
-        )
-
-
-def _asynchronous(content: calls.Content | None) -> bytes | AsyncIterable[bytes] | None:
-    if content is None or isinstance(content, bytes | AsyncIterable):
-        return content
-    read = getattr(content, "read", None)
-    return _in_threads(iter(content) if read is None else iter(partial(read, _BLOCK_BYTES), b""))
-
-
-async def _in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield blocks whose making may wait, for a disk perhaps, without holding up others."""
-    while block := await asyncio.to_thread(next, blocks, b""):
-        yield block

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+import httpx
+
 from hartonomous_client.answers import Direction, DocumentFormat, JobStatus, Mode, SourceStatus
 
 Content = bytes | Iterable[bytes] | AsyncIterable[bytes]
@@ -31,6 +33,19 @@ class Call:
     def sent_params(self) -> dict[str, Any]:
         return {name: value for name, value in self.params.items() if value is not None}
 
+    def build(
+        self, http: httpx.Client | httpx.AsyncClient, content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None
+    ) -> httpx.Request:
+        """Return the request that this client sends, with this content."""
+        return http.build_request(
+            self.method,
+            self.path,
+            params=self.sent_params(),
+            json=self.json,
+            content=content,
+            headers=dict(self.headers),
+        )
+
     def after(self, cursor: str) -> Call:
         """Return the call for the page after one whose `next` is this."""
         return Call(self.method, self.path, {**self.params, "cursor": cursor})
@@ -50,6 +65,36 @@ def create_source(
     named = {"sourceUri": source_uri, "sourceId": source_id, "metadata": metadata and json.dumps(metadata)}
     again = idempotency_key is not None and isinstance(content, bytes)  # blocks are gone once they are sent
     return Call("POST", "/sources", named, content=content, headers=headers, repeatable=again)
+
+
+def find_upload(sha256: str) -> Call:
+    return Call("HEAD", f"/uploads/{sha256}", accepted=(404,))
+
+
+def continue_upload(sha256: str, first: int, stop: int, size: int, blocks: Iterable[bytes]) -> Call:
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(stop - first),
+        "Upload-Offset": str(first),
+        "Upload-Complete": f"?{int(stop == size)}",
+    }
+    return Call(
+        "PATCH", f"/uploads/{sha256}", content=blocks, headers=headers, repeatable=False, accepted=(409, 429, 503)
+    )
+
+
+def create_uploaded_source(
+    sha256: str,
+    file_name: str,
+    source_uri: str | None,
+    source_id: str | None,
+    content_type: str | None,
+    metadata: Mapping[str, Any] | None,
+) -> Call:
+    source_uri = source_uri or (None if source_id else file_name)
+    named = {"sourceUri": source_uri, "sourceId": source_id, "metadata": metadata and json.dumps(metadata)}
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    return Call("POST", "/sources", {"contentHash": sha256, **named}, headers=headers)
 
 
 def list_sources(status: SourceStatus | None, page_size: int) -> Call:
