@@ -24,6 +24,7 @@ from hartonomous_assets.stage import Progress, Stage, StageReport, Work, may_suc
 from hartonomous_assets.stage_log import describe_error, log_failure, log_started, log_step
 from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
 from hartonomous_assets.stage_totals import add_to_totals
+from hartonomous_assets.traced_stages import trace_hour
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database
@@ -57,6 +58,8 @@ def run_stages(
     retry_at: dict[str, float] = {}
     for stage in stages:
         log_started(work, stage, _LOOK_SECONDS)
+    tracing = ExitStack()
+    traced = tracing.enter_context(trace_hour(work.hour, work.run_id))
     quiet_since: float | None = None  # since when there has been no work after some; None: there has been none yet
     try:
         while True:
@@ -74,18 +77,21 @@ def run_stages(
                     progress = next(running[stage.name])
                 except Exception as error:  # noqa: BLE001 - kept in the report and raised after the other stages have finished
                     log_failure(work, stage.name, "stage failed", error, logging.ERROR)
+                    traced.fail(stage.name, time.monotonic() - started, error)
                     stage_report.error = error
                     del running[stage.name]
                     if may_succeed_later(error):
                         retry_at[stage.name] = time.monotonic() + work.resources.settings.retry_delay_seconds
                     continue
                 stage_report.error = None
-                stage_report.add(progress, time.monotonic() - started)
+                seconds = time.monotonic() - started
+                stage_report.add(progress, seconds)
                 waits = waits or progress.others_are_working
                 worked = worked or progress.is_unfinished
                 if progress.counts:
                     worked = True
                     log_step(work, stage, progress.counts)
+                    traced.add(stage.name, seconds, progress.counts)
                     report(stage, stage_report)
             if worked:
                 quiet_since = time.monotonic()
@@ -103,7 +109,10 @@ def run_stages(
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 break  # asked to stop while there is nothing left to do: that is a run that has done its work
     finally:
-        with ExitStack() as closing:  # each is closed, and releases its claims, even where closing another one fails
+        with (
+            tracing,
+            ExitStack() as closing,
+        ):  # each is closed, and releases its claims, even where closing another one fails
             for steps in running.values():
                 closing.callback(steps.close)
     return reports

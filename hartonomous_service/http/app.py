@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import open_resources
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.telemetry import find_telemetry
 from hartonomous_service.http import (
     atom_routes,
     dead_letter_routes,
@@ -33,6 +34,7 @@ from hartonomous_service.http.answered_requests import AnsweredRequests, log_req
 from hartonomous_service.http.metrics import Metrics
 from hartonomous_service.http.request_ids import RequestIds
 from hartonomous_service.http.request_limits import Limits
+from hartonomous_service.http.traced_requests import TracedRequests
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
@@ -52,10 +54,15 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
             yield
         finally:
             app.state.resources.close()
+            if telemetry is not None:
+                telemetry.flush()
 
     metrics = Metrics()
     tell = (metrics.count_request, log_request)
     middleware = [Middleware(RequestIds), Middleware(AnsweredRequests, tell=tell)]
+    telemetry = find_telemetry()
+    if telemetry is not None:
+        middleware.append(Middleware(TracedRequests, telemetry=telemetry))
     if without_keys:  # a page elsewhere could have its name point here
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
     middleware += [Middleware(Limits, settings=settings), Middleware(RequireKey, settings=settings)]
