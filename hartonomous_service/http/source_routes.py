@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from hartonomous_core.vocabulary import SourceStatus
+from hartonomous_resources.resources import Resources
 from hartonomous_service import source_pages
 from hartonomous_service import source_records as calls
 from hartonomous_service.arguments import MAX_ID
@@ -16,6 +17,7 @@ from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.byte_ranges import is_known, read_range
 from hartonomous_service.http.list_pages import Cursor, Limit, read_number, with_cursor
 from hartonomous_service.http.source_documents import AtomPage, Source, SourcePage
+from hartonomous_service.keys import Caller
 
 router = APIRouter(prefix="/sources", tags=["sources"])
 
@@ -75,16 +77,7 @@ def get_content(
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """Return the bytes of a source, each atom checked by its hash on the way; where one is wrong the connection breaks off."""
-    source = calls.show_atomized(resources, source_id, tenant=caller.tenant)
-    length, etag = source["byteLength"], f'"{source["contentHash"]}"'
-    headers = {
-        "ETag": etag,
-        "Accept-Ranges": "bytes",
-        "Content-Type": _safe_type(source["contentType"]),
-        "Content-Disposition": _disposition(source["sourceUri"]),
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-cache",
-    }
+    length, etag, headers = _describe_content(resources, caller, source_id)
     if is_known(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     wanted = read_range(byte_range, if_range, etag, length)
@@ -94,6 +87,49 @@ def get_content(
         headers["Content-Range"] = f"bytes {first}-{stop - 1}/{length}"
     blocks = calls.reconstruct_range(resources, source_id, first, stop, tenant=caller.tenant)
     return StreamingResponse(blocks, 206 if wanted else 200, headers=headers)
+
+
+@router.head(
+    "/{source_id}/content",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Their length, type and hash.",
+            "headers": {
+                "Content-Length": {"schema": {"type": "integer"}},
+                "ETag": {"schema": {"type": "string"}, "description": "Their SHA-256, in quotes."},
+                "Accept-Ranges": {"schema": {"type": "string"}},
+            },
+        },
+        304: {"description": "The client has them."},
+    },
+)
+def head_content(
+    resources: OpenResources,
+    caller: Reader,
+    source_id: SourceId,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
+) -> Response:
+    """Say what `get_content` would send, and read none of it."""
+    length, etag, headers = _describe_content(resources, caller, source_id)
+    if is_known(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(headers={**headers, "Content-Length": str(length)})
+
+
+def _describe_content(resources: Resources, caller: Caller, source_id: int) -> tuple[int, str, dict[str, str]]:
+    """Return length, ETag and the headers that every answer about the bytes has. Raises NotFound or Conflict."""
+    source = calls.show_atomized(resources, source_id, tenant=caller.tenant)
+    etag = f'"{source["contentHash"]}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Content-Type": _safe_type(source["contentType"]),
+        "Content-Disposition": _disposition(source["sourceUri"]),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+    }
+    return source["byteLength"], etag, headers
 
 
 def _safe_type(content_type: str) -> str:

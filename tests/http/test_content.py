@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from hartonomous_service import source_records
 from tests.http.test_problems import problem_of
 from tests.stages import run_stages_of
 
@@ -35,6 +36,22 @@ def test_all_bytes_are_given_as_a_download(client, content):
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert (answer.headers["etag"], answer.headers["accept-ranges"]) == (ETAG, "bytes")
     assert client.get(content, headers={"If-None-Match": f'"x", {ETAG}'}).status_code == 304
+
+
+def test_head_says_what_get_would_send_and_reads_no_byte(client, content, home, monkeypatch):
+    got = client.get(content)
+    monkeypatch.setattr(source_records, "reconstruct_range", None)
+    head = client.head(content, headers={"Range": "bytes=0-4"})
+    assert (head.status_code, head.content) == (200, b"")
+    told = [name for name in got.headers if name not in ("x-request-id", "date")]
+    assert "content-length" in told and {name: head.headers.get(name) for name in told} == {
+        name: got.headers[name] for name in told
+    }
+    known = client.head(content, headers={"If-None-Match": ETAG})
+    assert (known.status_code, known.headers["etag"], known.content) == (304, ETAG, b"")
+    assert client.head("/sources/999/content").status_code == 404
+    client.post("/sources?sourceUri=desk:waits", content=b"Another one.")
+    assert client.head("/sources/2/content").status_code == client.get("/sources/2/content").status_code == 409
 
 
 END = len(TEXT)
