@@ -9,7 +9,7 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_service.arguments import PageLength, Tenant, Text, checked
 from hartonomous_service.errors import Invalid
-from hartonomous_service.inferences import query_inferences, show_row
+from hartonomous_service.inferences import show_row
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
@@ -35,7 +35,8 @@ def page_inferences(
         )
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = query_inferences(unit_of_work, tenant, model=model, after_time=time or None, after_id=last, n=limit + 1)
+        place = {"after_time": time or None, "after_id": last}
+        rows = unit_of_work.query("inference_page", tenant_id=tenant, model=model, n=limit + 1, **place)
         end = rows[limit - 1] if len(rows) > limit else None
         return {
             "inferences": [show_row(row) for row in rows[:limit]],

@@ -195,18 +195,14 @@ def query_inferences(
     *,
     inference_id: str | None = None,
     model: str | None = None,
-    after_time: str | None = None,
-    after_id: str | None = None,
     n: int = 1,
 ) -> list[Row]:
-    """Read rows of inferences, the latest first: all of them, or those after a time and an id."""
+    """Read rows of inferences, the latest first."""
     return unit_of_work.query(
         "inferences",
         tenant_id=tenant,
         inference_id=inference_id,
         model=model,
-        after_time=after_time,
-        after_id=after_id,
         n=n,
     )
 

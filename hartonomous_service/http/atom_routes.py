@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse, Response
 
-from hartonomous_service.arguments import MAX_SKIP
 from hartonomous_service.atom_records import show_atom
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Atom, PlacePage
 from hartonomous_service.http.lineage_routes import ANSWERS, Options, answer_lineage
-from hartonomous_service.http.list_pages import Cursor, Limit, read_number, write_cursor
-from hartonomous_service.search import list_places
+from hartonomous_service.http.list_pages import Cursor, Limit, ask_page
+from hartonomous_service.place_pages import page_places
 
 router = APIRouter(prefix="/atoms", tags=["atoms"])
 
@@ -36,11 +36,9 @@ def get_atom(resources: OpenResources, caller: Reader, atom_hash: AtomHash) -> J
 def list_atom_places(
     resources: OpenResources, caller: Reader, atom_hash: AtomHash, limit: Limit = 100, cursor: Cursor = None
 ) -> JSONResponse:
-    """List where the atom stands in current sources, by source and place."""
-    skip = read_number("places", cursor, MAX_SKIP) or 0
-    page = list_places(resources, atom_hash, tenant=caller.tenant, limit=limit, skip=skip)
-    following = skip + limit if page.pop("truncated") else None
-    return JSONResponse({**page, "next": write_cursor("places", following)})
+    """List where the atom stands in current sources, by source and place; how often, the atom says."""
+    ask = partial(page_places, resources, atom_hash, tenant=caller.tenant, limit=limit)
+    return JSONResponse(ask_page("places", cursor, ask))
 
 
 @router.get("/{atom_hash}/lineage", responses={200: ANSWERS})

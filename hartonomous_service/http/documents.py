@@ -39,8 +39,6 @@ class PlacePage(Page):
 
     atomHash: str
     places: list[Place]
-    sourceCount: int
-    total: int
 
 
 class Atom(Document):

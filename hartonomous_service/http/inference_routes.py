@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse
 from hartonomous_service import inference_pages, inferences
 from hartonomous_service.http.access import OpenResources, Reader, Writer
 from hartonomous_service.http.documents import Inference, InferencePage, Recorded, RecordedList
-from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, with_cursor
+from hartonomous_service.http.list_pages import Cursor, Limit, ask_page
 
 router = APIRouter(prefix="/inferences", tags=["inferences"])
 
@@ -46,9 +47,8 @@ def list_inferences(
     cursor: Cursor = None,
 ) -> JSONResponse:
     """List inferences, the latest first."""
-    after = read_cursor("inferences", cursor)
-    page = inference_pages.page_inferences(resources, tenant=caller.tenant, model=model, limit=limit, after=after)
-    return JSONResponse(with_cursor("inferences", page))
+    ask = partial(inference_pages.page_inferences, resources, tenant=caller.tenant, model=model, limit=limit)
+    return JSONResponse(ask_page("inferences", cursor, ask))
 
 
 @router.get("/{inference_id:path}", responses={200: {"model": Inference}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path
@@ -12,7 +13,7 @@ from hartonomous_core.vocabulary import JobStatus
 from hartonomous_service import background_jobs as calls
 from hartonomous_service.http.access import OpenResources, Reader, Writer
 from hartonomous_service.http.documents import Job, JobPage, JobState
-from hartonomous_service.http.list_pages import Cursor, Limit, read_cursor, with_cursor
+from hartonomous_service.http.list_pages import Cursor, Limit, ask_page
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -30,9 +31,8 @@ def list_jobs(
     cursor: Cursor = None,
 ) -> JSONResponse:
     """List jobs, the latest first."""
-    after = read_cursor("jobs", cursor)
-    page = calls.page_jobs(resources, tenant=caller.tenant, status=status, limit=limit, after=after)
-    return JSONResponse(with_cursor("jobs", page))
+    ask = partial(calls.page_jobs, resources, tenant=caller.tenant, status=status, limit=limit)
+    return JSONResponse(ask_page("jobs", cursor, ask))
 
 
 @router.post("", status_code=201, responses={201: {"model": JobState, "headers": _LOCATION}})

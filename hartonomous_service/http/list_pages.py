@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -50,6 +51,16 @@ def read_number(of: str, cursor: str | None, most: int) -> int | None:
 
 def _foreign_cursor() -> Invalid:
     return Invalid("it is none of this list: give what a page of it says as its next", argument="cursor")
+
+
+def ask_page(of: str, cursor: str | None, call: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """Return the page of a call after a cursor of the list `of`. Raises Invalid for one that this list never gave."""
+    try:
+        return with_cursor(of, call(after=read_cursor(of, cursor)))
+    except Invalid as error:
+        if error.argument != "after":
+            raise
+        raise _foreign_cursor() from error
 
 
 def with_cursor(of: str, page: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.inferences import InferenceRecord, list_inferences, record_inference
+from hartonomous_service.place_pages import page_places
 from hartonomous_service.search import list_places, search
 from hartonomous_service.source_records import list_sources, verify_sources
 from hartonomous_service.statistics import collect_stats
@@ -61,6 +62,31 @@ def test_every_place_of_an_atom_can_be_paged_through(many: Resources) -> None:
     assert met == sorted(met)
     assert [page["truncated"] for page in pages] == [True, True, False, False]
     assert {(page["atomHash"], page["total"], page["sourceCount"]) for page in pages} == {(HASH, FILES + 1, FILES)}
+
+
+def test_pages_of_places_go_on_where_the_one_before_ended_whatever_comes_between(many: Resources) -> None:
+    whole = list_places(many, HASH)["places"]
+    met, after = [], None
+    for n in range(100):
+        page = page_places(many, HASH.upper(), limit=10, after=after)
+        assert page["atomHash"] == HASH
+        met += page["places"]
+        after = page["next"]
+        if after is None:
+            break
+        ingest(many, request(rawData=SENTENCE.encode(), sourceUri=f"between:{n}"))
+    assert met[: len(whole)] == whole and len(whole) == FILES + 1
+    assert len(met) > len(whole), "those that came meanwhile are the last"
+    assert page_places(many, HASH, limit=1000)["next"] is None
+    assert page_places(many, HASH, tenant=1)["places"] == list_places(many, HASH, tenant=1)["places"]
+
+
+@pytest.mark.parametrize(
+    "after", ["", "x", "1/content", "1/other/2", "-1/content/2", "1/content/\u0661", f"{10**19}/content/2"]
+)
+def test_a_place_that_no_page_of_places_said_is_refused(many: Resources, after: str) -> None:
+    with pytest.raises(Invalid, match="after: "):
+        page_places(many, HASH, after=after)
 
 
 def test_an_atom_is_named_by_the_first_digits_of_its_hash_in_either_case(many: Resources) -> None:

@@ -204,7 +204,14 @@ def test_a_cursor_is_read_by_the_list_that_gave_it(filled, path):
 
 
 @pytest.mark.parametrize(
-    ("path", "of"), [("/dead-letters", "dead-letters"), (f"/atoms/{HASH}/places", "places"), ("/sources", "sources")]
+    ("path", "of"),
+    [
+        ("/dead-letters", "dead-letters"),
+        (f"/atoms/{HASH}/places", "places"),
+        ("/sources", "sources"),
+        ("/jobs", "jobs"),
+        ("/inferences", "inferences"),
+    ],
 )
 @pytest.mark.parametrize("place", ["", "-1", "x", "\u00b2", "\u0661", " 1", str(2**63)])
 def test_a_cursor_of_no_place_is_refused(filled, path, of, place):

@@ -42,6 +42,7 @@ from hartonomous_service.ingest import ingest, submit
 from hartonomous_service.keys import create_key, find_caller, list_keys, note_use, recall_caller, revoke_key, use_is_due
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
+from hartonomous_service.place_pages import page_places
 from hartonomous_service.progress import count_unfinished, look_at_progress
 from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
@@ -187,6 +188,10 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
         {"tenant": TENANT, "status": choice("'Pending'"), "limit": LENGTH, "after": [*TEXTS, ("x", "no place")]},
     ),
     page_dead_letters: ((), {"tenant": TENANT, "limit": LENGTH, "after": ID}),
+    page_places: (
+        (HASH,),
+        {"atom_hash": HASHES, "tenant": TENANT, "limit": LENGTH, "after": [*TEXTS, ("x", "no place")]},
+    ),
     page_inferences: ((), {"tenant": TENANT, "model": TEXTS, "limit": LENGTH, "after": [*TEXTS, ("x", "no place")]}),
     record_json: ((b'{"model": "m"}',), {"text": [("x", "valid bytes"), (5, "valid bytes")], "tenant": TENANT}),
     ingest: (

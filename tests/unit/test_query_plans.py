@@ -96,6 +96,36 @@ def test_the_sources_of_a_filter_are_found_by_id_or_by_how_their_uri_begins(data
     assert "SEARCH sa USING PRIMARY KEY (SourceId=?)" in steps
 
 
+@pytest.mark.parametrize("name", ["inference_page", "places_after"])
+def test_a_page_is_read_from_its_place_on_in_the_order_of_an_index(database: SqliteDatabase, name: str) -> None:
+    steps = plan(database, name)
+    assert costly(steps) == []
+    assert any(
+        re.search(r"USING (COVERING )?INDEX (Inference_Created|SourceAtom_Atom) \(\w+=\? AND \(?\w+", step)
+        for step in steps
+    )
+
+
+def test_a_page_of_inferences_counts_what_its_own_rows_hold_alone(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "hartonomous.db")
+    database.migrate()
+    looked: list[None] = []
+    with database.unit_of_work() as unit_of_work:
+        unit_of_work.connection.execute(
+            "INSERT INTO Inference (InferenceId, TenantId, Model, CreatedAt) "
+            "SELECT 'it/' || value, 0, 'm', printf('2026-11-30T10:00:00.%03dZ', value % 1000) FROM json_each(?)",
+            (json.dumps(list(range(10_000))),),
+        )
+    with database.read() as unit_of_work:
+        unit_of_work.connection.set_progress_handler(lambda: looked.append(None), 100)
+        place = {"after_time": "2026-11-30T10:00:00.500Z", "after_id": "it/5500"}
+        page = unit_of_work.query("inference_page", tenant_id=0, model=None, n=10, **place)
+        unit_of_work.connection.set_progress_handler(None, 0)
+    database.close()
+    assert [row["inferenceId"] for row in page[:2]] == ["it/500", "it/4500"]
+    assert len(looked) < 20  # hundreds of SQLite's instructions: each of 10,000 takes some
+
+
 @pytest.mark.parametrize("number", [777, 4711])
 def test_a_job_is_found_by_its_id_without_reading_the_others(tmp_path: Path, number: int) -> None:
     database = SqliteDatabase(tmp_path / "hartonomous.db")

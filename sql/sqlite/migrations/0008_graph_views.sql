@@ -45,6 +45,7 @@ ORDER BY CreatedAt, TenantId, InferenceId;
 DROP TABLE InferenceWithoutNumber;
 CREATE INDEX Inference_Hour ON Inference (IngestHour, TenantId);
 CREATE INDEX Inference_Model ON Inference (Model, TenantId);
+CREATE INDEX Inference_Created ON Inference (TenantId, CreatedAt, InferenceId);   -- for pages, which name it
 
 -- As before, the model first. The first one ends with the id that every index ends with: vectors are read above an id, in order.
 DROP INDEX AtomEmbedding_Model;

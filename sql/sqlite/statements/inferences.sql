@@ -1,3 +1,11 @@
+-- part: shown_inference
+i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt,
+       i.DurationMs AS durationMs, i.Metadata AS metadata, i.CreatedAt AS createdAt,
+       (SELECT COUNT(*) FROM InferenceAtom AS ia
+        WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'input') AS inputAtomCount,
+       (SELECT COUNT(*) FROM InferenceAtom AS ia
+        WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'output') AS outputAtomCount
+
 -- name: inference_to_record
 -- What is recorded of an inference, before more is. Nobody else writes until the transaction ends: here that is so in any of them.
 SELECT Model AS model, Task AS task, StartedAt AS startedAt, DurationMs AS durationMs, Metadata AS metadata
@@ -36,16 +44,20 @@ SET InsertedByHand = 1,
 WHERE InsertedByHand = 0 OR (CanonicalText IS NULL AND (Modality = 'binary' OR Subtype = 'gap'));
 
 -- name: inferences
-SELECT i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i.Task AS task, i.StartedAt AS startedAt,
-       i.DurationMs AS durationMs, i.Metadata AS metadata, i.CreatedAt AS createdAt,
-       (SELECT COUNT(*) FROM InferenceAtom AS ia
-        WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'input') AS inputAtomCount,
-       (SELECT COUNT(*) FROM InferenceAtom AS ia
-        WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'output') AS outputAtomCount
-FROM Inference AS i
-WHERE (:tenant_id IS NULL OR i.TenantId = :tenant_id) AND (:inference_id IS NULL OR i.InferenceId = :inference_id)
-  AND (:model IS NULL OR i.Model = :model)
-  AND (:after_time IS NULL OR (i.CreatedAt, i.InferenceId) < (:after_time, :after_id))
+-- The rows are chosen first: what they hold is counted of these alone.
+SELECT {shown_inference}
+FROM (SELECT * FROM Inference
+      WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:inference_id IS NULL OR InferenceId = :inference_id)
+        AND (:model IS NULL OR Model = :model)
+      ORDER BY CreatedAt DESC, InferenceId DESC LIMIT :n) AS i
+ORDER BY i.CreatedAt DESC, i.InferenceId DESC;
+
+-- name: inference_page
+-- In the order of an index, from a place on: no more is read than the page holds, and what is of other models.
+SELECT {shown_inference}
+FROM Inference AS i INDEXED BY Inference_Created
+WHERE i.TenantId = :tenant_id AND (:model IS NULL OR i.Model = :model)
+  AND (i.CreatedAt, i.InferenceId) < (COALESCE(:after_time, '~'), COALESCE(:after_id, ''))
 ORDER BY i.CreatedAt DESC, i.InferenceId DESC LIMIT :n;
 
 -- name: inference_count

@@ -48,6 +48,15 @@ FROM (SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceU
 WHERE place > :skip AND place <= :skip + :n
 ORDER BY atomId, place;
 
+-- name: places_after
+-- Where an atom occurs in sources that count for search, from a place on: read in the order of an index, and no further than the page goes.
+SELECT sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.Role AS role, sa.Ordinal AS ordinal,
+       sa.ByteOffset AS byteOffset, sa.ByteLength AS byteLength, sa.Locator AS locator
+FROM SourceAtom AS sa INDEXED BY SourceAtom_Atom CROSS JOIN Source AS s ON s.SourceId = sa.SourceId
+WHERE sa.AtomId = :atom_id AND (sa.SourceId, sa.Role, sa.Ordinal) > (:source_id, :role, :ordinal)
+  AND +s.TenantId = :tenant_id AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+ORDER BY sa.SourceId, sa.Role, sa.Ordinal LIMIT :n;
+
 -- name: occurrence_counts
 -- In how many places, and in how many sources, atoms occur that count for search and that the filter wants.
 SELECT sa.AtomId AS atomId, COUNT(*) AS placeCount, COUNT(DISTINCT sa.SourceId) AS sourceCount

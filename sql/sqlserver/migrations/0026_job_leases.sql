@@ -59,22 +59,43 @@ BEGIN
     OPTION (RECOMPILE);
 END;
 GO
-CREATE OR ALTER PROCEDURE dbo.usp_inferences @tenant_id int, @inference_id nvarchar(200), @model nvarchar(500), @after_time datetime2(3),
-    @after_id nvarchar(200), @n int
+-- In the order of an index, from a place on: no more is read than the page holds, and what is of other models.
+CREATE PROCEDURE dbo.usp_inference_page @tenant_id int, @model nvarchar(500), @after_time datetime2(3), @after_id nvarchar(200), @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT TOP (@n) i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i.Task AS task,
+    SELECT i.InferenceId AS inferenceId, i.TenantId AS tenantId, i.Model AS model, i.Task AS task,
         i.StartedAt AS startedAt, i.DurationMs AS durationMs, i.Metadata AS metadata, i.CreatedAt AS createdAt,
         (SELECT COUNT_BIG(*) FROM dbo.InferenceAtom AS ia
          WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'input') AS inputAtomCount,
         (SELECT COUNT_BIG(*) FROM dbo.InferenceAtom AS ia
          WHERE ia.TenantId = i.TenantId AND ia.InferenceId = i.InferenceId AND ia.Role = 'output') AS outputAtomCount
-    FROM dbo.Inference AS i
-    WHERE (@tenant_id IS NULL OR i.TenantId = @tenant_id) AND (@inference_id IS NULL OR i.InferenceId = @inference_id)
-        AND (@model IS NULL OR i.Model = @model)
-        AND (@after_time IS NULL OR i.CreatedAt < @after_time OR (i.CreatedAt = @after_time AND i.InferenceId < @after_id))
-    ORDER BY i.CreatedAt DESC, i.InferenceId DESC;
+    FROM
+    (
+        SELECT TOP (@n) p.InferenceId, p.TenantId, p.Model, p.Task, p.StartedAt, p.DurationMs, p.Metadata, p.CreatedAt
+        FROM dbo.Inference AS p
+        WHERE p.TenantId = @tenant_id AND (@model IS NULL OR p.Model = @model)
+            AND (@after_time IS NULL OR p.CreatedAt < @after_time OR (p.CreatedAt = @after_time AND p.InferenceId < @after_id))
+        ORDER BY p.CreatedAt DESC, p.InferenceId DESC
+    ) AS i
+    ORDER BY i.CreatedAt DESC, i.InferenceId DESC
+    OPTION (RECOMPILE);
+END;
+GO
+-- Where an atom occurs in sources that count for search, from a place on: read in the order of an index, and no further than the page goes.
+CREATE PROCEDURE dbo.usp_places_after @atom_id bigint, @tenant_id int, @source_id bigint, @role varchar(8), @ordinal bigint, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (@n) sa.AtomId AS atomId, s.SourceId AS sourceId, s.SourceUri AS sourceUri, sa.Role AS role, sa.Ordinal AS ordinal,
+        sa.ByteOffset AS byteOffset, sa.ByteLength AS byteLength, sa.Locator AS locator
+    FROM dbo.SourceAtom AS sa
+    INNER JOIN dbo.Source AS s ON s.SourceId = sa.SourceId
+    WHERE sa.AtomId = @atom_id AND s.TenantId = @tenant_id AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+        AND sa.SourceId >= @source_id
+        AND (sa.SourceId > @source_id OR sa.Role > @role OR (sa.Role = @role AND sa.Ordinal > @ordinal))
+    ORDER BY sa.SourceId, sa.Role, sa.Ordinal;
 END;
 GO
