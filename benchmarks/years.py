@@ -28,6 +28,9 @@ PARTITIONS = """query PartitionHealthQuery($assetKey: AssetKeyInput!) { assetNod
   assetPartitionStatuses { ... on TimePartitionStatuses { ranges { status startTime endTime startKey endKey } } } } } }"""
 """Dagster's own, of usePartitionHealthData.tsx, without the kinds of partitions that we have not."""
 
+KNOWN = (
+    """query Known($assetKey: AssetKeyInput!) { assetNodeOrError(assetKey: $assetKey) { ... on AssetNode { id } } }"""
+)
 ASSETS = ("sources", "atoms", "atom_embeddings", "atom_projections", "provenance_graph")
 MIB = 2**20
 
@@ -150,6 +153,8 @@ def page(folder: Path, when: str) -> list[Figure]:
     dev = start_dev(home)
     try:
         figures = []
+        # The page answers before the code location has loaded.
+        wait_until("the page knows the assets", lambda: _ask(dev.address, KNOWN, ASSETS[0]), 120)
         for load in ("first", "again"):
             seconds = [_partitions(dev.address, asset) for asset in ASSETS]
             # What nobody has ever asked for takes longer, once: housekeeping asks for it every day.
@@ -182,15 +187,19 @@ def new_runs(instance: Any, known: set[str]) -> list[Any]:
     return [record for record in instance.get_run_records(limit=5) if record.dagster_run.run_id not in known]
 
 
-def _partitions(address: str, asset: str) -> float:
+def _ask(address: str, query: str, asset: str) -> Any:
     asked = urllib.request.Request(  # noqa: S310 - our own page
         f"{address}/graphql",
-        json.dumps({"query": PARTITIONS, "variables": {"assetKey": {"path": [asset]}}}).encode(),
+        json.dumps({"query": query, "variables": {"assetKey": {"path": [asset]}}}).encode(),
         {"Content-Type": "application/json"},
     )
-    started = time.perf_counter()
     with urllib.request.urlopen(asked, timeout=600) as answer:  # noqa: S310
-        found = json.load(answer)["data"]["assetNodeOrError"]
+        return json.load(answer)["data"]["assetNodeOrError"]
+
+
+def _partitions(address: str, asset: str) -> float:
+    started = time.perf_counter()
+    found = _ask(address, PARTITIONS, asset)
     seconds = time.perf_counter() - started
     note(
         f"{asset}: {len(found['partitionKeysByDimension'][0]['partitionKeys']):,} partitions, "
