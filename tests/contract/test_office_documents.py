@@ -87,7 +87,7 @@ def an_rtf() -> bytes:
     ("make", "name", "question", "place"),
     [
         (a_docx, "harbour.docx", "when is the water high", {"heading": ["The harbour", "Spring tides"]}),
-        (an_xlsx, "landings", "how much lobster did the Hope land", {"sheet": "Landings", "cells": "A3:D4"}),
+        (an_xlsx, "landings", "how much lobster did the Hope land", {"sheet": "Landings", "cells": "A4:D4"}),
         (a_pptx, "talk", "where does the pilot come aboard", {"slide": 2}),
         (an_odt, "light", "when did the lamp become electric", {"heading": ["Lighthouse"]}),
         (an_rtf, "salvage", "how was the wreck lifted", {"heading": ["Salvage"]}),

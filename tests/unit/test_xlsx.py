@@ -168,9 +168,9 @@ def test_a_row_put_in_changes_the_section_where_it_is() -> None:
     after = {
         section.text for section in sections_of_sheet("Fleet", [rows[0], *rows_of(["Tug", 1], first=2), *rows[1:]])
     }
-    assert len(set(before) - after) <= 2
+    assert len(set(before) - after) <= 4
     sizes = [len(text) for text in before[:-1]]
-    assert max(sizes) < sheet_rows.MOST_BYTES + 100 and 100 <= sum(sizes) / len(sizes) <= 200
+    assert max(sizes) < sheet_rows.MOST_BYTES + 100 and 50 <= sum(sizes) / len(sizes) <= 110
 
 
 @pytest.mark.parametrize(
