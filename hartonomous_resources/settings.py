@@ -144,7 +144,10 @@ class Settings(BaseSettings):
         default=300.0, gt=0, le=86_400 * 30, description="How long a claim holds before another run may take it over."
     )
     parser_seconds: int = Field(
-        default=60, ge=1, le=86_400, description="How long a document may be parsed; what was read until then is kept."
+        default=60,
+        ge=1,
+        le=86_400,
+        description="How long a document may be parsed, and a second more for each MiB of it; what was read until then is kept.",
     )
     parser_memory_bytes: int = Field(
         default=1024**3, ge=256 * 1024**2, description="Memory that parsing a document may take, in bytes."

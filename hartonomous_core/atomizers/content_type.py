@@ -15,11 +15,13 @@ _TEXT_TYPES = {
         "application/json": "json ipynb webmanifest",
         "application/ld+json": "jsonld",
         "application/geo+json": "geojson",
+        "application/mbox": "mbox",
         "application/toml": "toml",
         "application/x-ndjson": "jsonl ndjson",
         "application/xml": "xml xsd xsl xslt",
         "application/yaml": "yaml yml",
         "image/svg+xml": "svg",
+        "message/rfc822": "eml",
         "text/css": "css",
         "text/csv": "csv",
         "text/html": "html htm",
@@ -42,7 +44,14 @@ _TEXT_TYPES = {
 }
 """By file-name extension. Not the module `mimetypes`: it reads the machine's own tables."""
 
+_HEADERS_OF_MAIL = (
+    rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?(?:Received|Message-ID|MIME-Version|DKIM-Signature):[^\n]*\n"
+)
+"""Any headers, and one of those that no letter on paper has."""
+
 _MARKUP_SIGNATURES = {
+    re.compile(rb"From \S[^\n]*\d\d?:\d\d[^\n]*\n" + _HEADERS_OF_MAIL, re.IGNORECASE): "application/mbox",
+    re.compile(_HEADERS_OF_MAIL, re.IGNORECASE): "message/rfc822",
     re.compile(rb"%PDF-\d\.\d\s*[\r\n]"): "application/pdf",
     re.compile(rb"\{\\rtf\d*\\"): "application/rtf",
 }

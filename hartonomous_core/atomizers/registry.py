@@ -123,6 +123,15 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         f"{_EXTRACTORS}.zip_archive:extract",
         has_members=True,
     ),
+    Format(
+        "mail",
+        "1",
+        ("message/rfc822", "application/mbox"),
+        f"{_EXTRACTORS}.mail:extract",
+        libraries=("selectolax",),
+        in_child=True,  # its pages, as above
+        has_members=True,
+    ),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
     Custom(ANYTHING, lambda unit: ChunkAtomizer()),

@@ -22,17 +22,18 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 def main() -> None:
-    """Answer requests from the standard input until it ends; the arguments are the limits, in bytes of memory and seconds of a source."""
-    memory_bytes, seconds = map(int, sys.argv[1:])
+    """Answer requests from the standard input until it ends; the argument is the limit of its memory in bytes."""
+    memory_bytes = int(sys.argv[1])
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     _limit_files_and_memory(memory_bytes)
     answers.write(b"{}\n")
     answers.flush()
     for line in sys.stdin.buffer:
-        _limit_processor(seconds)
+        request = json.loads(line)
+        _limit_processor(request["seconds"])
         is_spent = False
-        for answer in _answers(json.loads(line)):
+        for answer in _answers(request):
             is_spent = "end" in answer and _size_bytes() > memory_bytes // 2
             coded = _line({**answer, "spent": is_spent} if "end" in answer else answer)
             if len(coded) > LONGEST_ANSWER:

@@ -21,12 +21,18 @@ from hartonomous_core.atomizers.sections import Partial
 from hartonomous_resources.parsing.parser_child import LONGEST_ANSWER, unpack
 
 _CHILD = "hartonomous_resources.parsing.parser_child"
+_STARTS_WITHIN_SECONDS = 60
 _LOOK_SECONDS = 0.05
 """How often a child at work is looked at."""
+_BYTES_PER_SECOND = 1024 * 1024
+"""A mailbox of years is no attack: whatever reads less of a file in a second is given up."""
 
 
 class ParserProcesses:
-    """The children of one home; an `Extraction`. `seconds` and `memory_bytes` are what one source may take."""
+    """The children of one home; an `Extraction`.
+
+    `seconds` and `memory_bytes` are what one source may take; it has a second more for each MiB of its bytes.
+    """
 
     def __init__(self, seconds: int, memory_bytes: int) -> None:
         self._seconds = seconds
@@ -44,7 +50,7 @@ class ParserProcesses:
             return
         child, has_ended = self._take(), False
         try:
-            child.ask({"extractor": format_.extractor, "contentType": content_type}, stream)
+            child.ask({"extractor": format_.extractor, "contentType": content_type}, stream, self._seconds)
             while "end" not in (answer := child.answer()):
                 yield unpack(answer)
             has_ended = not answer["spent"]
@@ -66,7 +72,7 @@ class ParserProcesses:
             if child.is_usable():
                 return child
             child.kill()
-        return _Child(self._seconds, self._memory_bytes)
+        return _Child(self._memory_bytes)
 
 
 def _raise_problem(answer: Any) -> None:
@@ -87,8 +93,8 @@ def path_of(stream: BinaryIO) -> str | None:
 class _Child:
     """A child, and a thread that kills it where it takes too long or too much memory."""
 
-    def __init__(self, seconds: int, memory_bytes: int) -> None:
-        self._seconds = seconds
+    def __init__(self, memory_bytes: int) -> None:
+        self._seconds = _STARTS_WITHIN_SECONDS
         self._memory_bytes = memory_bytes
         self._owner = os.getpid()
         self._too_much: str | None = None
@@ -96,7 +102,7 @@ class _Child:
         self._waits_since: float | None = None
         self._at_work = threading.Event()
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-B", "-m", _CHILD, str(memory_bytes), str(seconds)],
+            [sys.executable, "-P", "-B", "-m", _CHILD, str(memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -118,20 +124,23 @@ class _Child:
         """Whether it lives, and is of this process: after a fork there are two that would read its answers."""
         return self._owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, request: dict[str, Any], stream: BinaryIO) -> None:
+    def ask(self, request: dict[str, Any], stream: BinaryIO, seconds: int) -> None:
         """Begin with a source, of which the child opens the file or, without Linux, gets the bytes. One that is dead is noticed by its answer.
 
         Raises Partial for a file that its memory does not hold, and OSError where the stream cannot be read.
         """
         path = path_of(stream)
-        size = stream.seek(0, os.SEEK_END) if path is None else 0
+        whole = stream.seek(0, os.SEEK_END)
+        size = whole if path is None else 0
         stream.seek(0)
         if size > self._memory_bytes // 2:
             raise Partial(TOO_MUCH_MEMORY)
+        self._seconds = seconds + whole // _BYTES_PER_SECOND
         self._waited = 0.0
         self._at_work.set()
         with suppress(BrokenPipeError):
-            self._requests.write(json.dumps({**request, "path": path, "size": size}).encode() + b"\n")
+            asked = {**request, "path": path, "size": size, "seconds": self._seconds}
+            self._requests.write(json.dumps(asked).encode() + b"\n")
             if path is None:
                 shutil.copyfileobj(stream, self._requests)
             self._requests.flush()

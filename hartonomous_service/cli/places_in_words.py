@@ -18,7 +18,12 @@ def _time(span: Any) -> str:
 
 
 _WORDS: dict[str, Callable[[Any], str]] = {
-    "part": lambda part: f"its {part}" if part in ("title", "links") else f"part {part}",
+    "message": lambda number: f"message {number}",
+    "attached": lambda subjects: (
+        "attached " + " › ".join(map(str, subjects)) if isinstance(subjects, list) else f"attached {subjects}"
+    ),
+    "part": lambda part: f"its {part}" if part in ("attachments", "headers", "links", "title") else f"part {part}",
+    "quoted": lambda is_quoted: "quoted",
     "page": lambda page: f"page {page}",
     "slide": lambda slide: f"slide {slide}",
     "sheet": lambda sheet: f"sheet {sheet}",

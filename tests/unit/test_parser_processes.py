@@ -181,6 +181,12 @@ def test_a_parser_that_goes_wrong_costs_only_its_source(
     assert texts_of(parsers, "words", file) == (["first", "second"], None)
 
 
+def test_a_large_document_has_more_time(parsers: ParserProcesses, tmp_path: Path) -> None:
+    with (tmp_path / "large").open("w+b") as large:
+        large.truncate(2 * 1024 * 1024)
+        assert texts_of(parsers, "hangs", large) == (["before"], "reading it takes more than 4 seconds")
+
+
 def test_a_parser_that_leaves_is_noticed(parsers: ParserProcesses, file: BinaryIO) -> None:
     assert texts_of(parsers, "leaves", file) == ([], "its parser ended with status 3")
 
