@@ -1,7 +1,8 @@
 """The HTTP server under load, server and load on the same cores: cold start, searches at a fixed rate.
 
 A search is asked for when its time comes, whether or not those before it are answered, and is timed from then: a server that falls behind shows.
-The home holds vectors of real short texts, as benchmarks/search_latency.py makes it; its cache is taken.
+The home holds vectors of real short texts, as benchmarks/search_latency.py makes it; its cache is taken. A server remembers questions: with as many
+as a load asks, each is asked once.
 """
 
 import json
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="length of each load (120)")
     parser.add_argument("--hybrid-rate", type=float, default=60.0, help="searches a second (60)")
     parser.add_argument("--semantic-rate", type=float, default=150.0, help="searches a second (150)")
+    parser.add_argument("--questions", type=int, default=500, help="different ones, asked in turn (500)")
+    parser.add_argument("--no-highlight", action="store_true", help="without marking the sentence that answers")
     parser.add_argument("--documentation", type=Path, default=Path("/usr/share/doc"))
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "hartonomous-benchmark-texts"))
     parser.add_argument("--home", type=Path, help="folder of a home that is kept, and taken the next time")
@@ -50,12 +53,13 @@ def main() -> int:
             figures.append(
                 Figure("start of the process to the first answer of a search", first_answer, "s", at_most=2.5)
             )
-            before = process.memory_info().rss / MEBIBYTE
+            before = memory(process)
             for mode, rate, most in (("hybrid", options.hybrid_rate, 60), ("semantic", options.semantic_rate, 30)):
                 note(f"{options.seconds:.0f} s of {rate:.0f} {mode} searches a second")
-                figures += load(port, mode, rate, options.seconds, questions, most)
+                asked = {"mode": mode, **({"highlight": "false"} if options.no_highlight else {})}
+                figures += load(port, asked, rate, options.seconds, questions, most)
             figures.append(Figure("memory before the load", before, "MiB"))
-            figures.append(Figure("memory after it", process.memory_info().rss / MEBIBYTE, "MiB"))
+            figures.append(Figure("memory after it", memory(process), "MiB"))
     return finish(figures, options.json)
 
 
@@ -65,7 +69,7 @@ def prepare(options: Any) -> list[str]:
 
     with closing(open_resources()) as resources:
         (texts, vectors), (asked, _) = documentation(
-            resources, options.passages, 500, options.documentation, options.cache, options.passages
+            resources, options.passages, options.questions, options.documentation, options.cache, options.passages
         )
         model_id, _ = fill(resources, texts, vectors)
         with resources.database.read() as unit_of_work:
@@ -105,11 +109,18 @@ def ask(connection: HTTPConnection, path: str) -> int:
     return answer.status
 
 
-def load(port: int, mode: str, rate: float, seconds: float, questions: Sequence[str], most: float) -> list[Figure]:
+def memory(process: psutil.Process) -> float:
+    """The memory of the server and of its processes that search, in MiB; what they share counts once."""
+    return float(sum(each.memory_full_info().pss for each in (process, *process.children(recursive=True))) / MEBIBYTE)
+
+
+def load(
+    port: int, asked: Mapping[str, str], rate: float, seconds: float, questions: Sequence[str], most: float
+) -> list[Figure]:
     """Ask at the rate over a few connections."""
-    count = int(rate * seconds)
+    count, mode = int(rate * seconds), asked["mode"]
     paths = [
-        "/search?" + urllib.parse.urlencode({"q": questions[number % len(questions)], "mode": mode})
+        "/search?" + urllib.parse.urlencode({"q": questions[number % len(questions)], **asked})
         for number in range(count)
     ]
     took, failed = np.full(count, np.nan), []

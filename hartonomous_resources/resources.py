@@ -99,7 +99,9 @@ def database_of(settings: Settings) -> Database:
         from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServerDatabase
 
         return SqlServerDatabase(settings)
-    return SqliteDatabase(settings.database_path, connections=settings.connections, partition=settings.partition)
+    return SqliteDatabase(
+        settings.database_path, settings.connections, partition=settings.partition, mapped=settings.sqlite_mapped
+    )
 
 
 def open_graph(settings: Settings, database: Database) -> Graph:

@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     http_max_body_bytes: int = Field(
         default=4 * 1024**2, gt=0, description="HTTP: largest body of a request that is no upload, in bytes."
     )
+    http_search_processes: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="HTTP: processes that search, each with the text model in its memory; 0 means one per core. 1: the server searches itself.",
+    )
     partition: PeriodChoice = Field(
         default="auto",
         description="How long a partition is, chosen when the database is made: hour or day. auto: as it was made, else hour. The other one "
@@ -188,6 +194,11 @@ class Settings(BaseSettings):
         ge=2,
         le=1000,
         description="Connections to the database that a process opens at the most; on SQL Server so many to read and so many to write.",
+    )
+    sqlite_mapped: bool = Field(
+        default=False,
+        description="SQLite: read the file where it lies in the system's memory: faster, but a disk that fails ends the process. "
+        "What searches for the server does so in any case.",
     )
     sqlserver_dsn: SecretStr | None = Field(
         default=None,

@@ -134,12 +134,14 @@ class SqliteDatabase:
         connections: int = CONNECTIONS,
         migrations: Path = _SQL / "migrations",
         partition: PeriodChoice = "auto",
+        *,
+        mapped: bool = False,
     ) -> None:
         self.path = path
         self._partition = partition
         self._migrations: list[Migration] = read_migrations(migrations)
         self._statements = load_statements(_SQL / "statements")
-        self._pool = ConnectionPool(self.name, connections, partial(open_sqlite, path), close_sqlite)
+        self._pool = ConnectionPool(self.name, connections, partial(open_sqlite, path, mapped), close_sqlite)
         self._turn = threading.Lock()
         self._writer: int | None = None
         self._opening = threading.Lock()

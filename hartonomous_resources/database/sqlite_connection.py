@@ -20,6 +20,8 @@ PAGE_BYTES = 16 * 1024
 """Rows with a vector of 384 dimensions fill it but for 8%; of a page of 4 or 8 KiB they leave 18%. Writing costs the same."""
 _LOG_BYTES = 64 * 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAPPED_BYTES = 1 << 40
+"""SQLite maps as much of a file as it was built for, mostly 2 GiB, and reads the rest as ever."""
 _PROCESS_BYTES = 128 * 1024 * 1024
 """Above that, of all connections of the process together, SQLite uses pages of its caches again instead of adding some."""
 
@@ -42,8 +44,10 @@ class SqliteConnection:
             self.broken = True
 
 
-def open_sqlite(path: Path) -> SqliteConnection:
+def open_sqlite(path: Path, mapped: bool = False) -> SqliteConnection:
     """Open the file, which is made where there is none. Where nothing can be written, the connection only reads.
+
+    With `mapped` it reads pages where they lie in the system's memory: faster, but a disk that fails ends the process.
 
     Raises DatabaseUnavailable when its folder cannot be made or the file cannot be looked at, sqlite3.Error for what SQLite says.
     """
@@ -74,6 +78,8 @@ def open_sqlite(path: Path) -> SqliteConnection:
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute(f"PRAGMA soft_heap_limit = {_PROCESS_BYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
+    if mapped:
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
     # Rewritten index pages are copied back once, not per batch.
     connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // PAGE_BYTES}")
     return SqliteConnection(connection, only_reads, unchanged)

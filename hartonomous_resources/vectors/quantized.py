@@ -59,11 +59,10 @@ def highest_scores(rows: QuantizedRows, query: NDArray[np.float32]) -> NDArray[n
     import numkong  # NumPy would take twenty times as long to multiply bytes
 
     question = quantized_question(query)
-    packed = numkong.dots_pack(question.components)
     scores = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), _AT_ONCE):  # what a block needs stays in the cache
         here = slice(start, start + _AT_ONCE)
-        products = np.asarray(numkong.dots_packed(rows.components[here], packed), dtype=np.float32)[:, 0]
+        products = np.asarray(numkong.dot(question.components[0], rows.components[here]), dtype=np.float32)
         scores[here] = (
             products * (rows.scales[here] * question.scales[0])
             + rows.errors[here]

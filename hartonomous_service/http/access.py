@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import Annotated
 
@@ -140,8 +140,8 @@ def _too_many(said: str, wait: float) -> HTTPException:
     return HTTPException(429, f"{said}; try again in {seconds} s", headers={"Retry-After": str(seconds)})
 
 
-def resources_of(request: Request) -> Resources:
-    """Return the resources that the server has open."""
+async def resources_of(request: Request) -> Resources:
+    """Return the resources that the server has open; asynchronous, as FastAPI calls others in a thread, which takes longer than they do."""
     opened: Resources = request.app.state.resources
     return opened
 
@@ -149,8 +149,8 @@ def resources_of(request: Request) -> Resources:
 OpenResources = Annotated[Resources, Depends(resources_of)]
 
 
-def _caller_with(scope: Scope) -> Callable[..., Caller]:
-    def caller(request: Request, _described: Annotated[object, Depends(_BEARER)]) -> Caller:
+def _caller_with(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+    async def caller(request: Request, _described: Annotated[object, Depends(_BEARER)]) -> Caller:
         found: Caller = request.scope["caller"]  # by RequireKey: a route without it fails
         if scope not in found.scopes:
             raise HTTPException(403, f"this key may not do that: it lacks the scope {scope!r}")

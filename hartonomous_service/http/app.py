@@ -34,6 +34,7 @@ from hartonomous_service.http.answered_requests import AnsweredRequests, log_req
 from hartonomous_service.http.metrics import Metrics
 from hartonomous_service.http.request_ids import RequestIds
 from hartonomous_service.http.request_limits import Limits
+from hartonomous_service.http.search_processes import SearchProcesses
 from hartonomous_service.http.traced_requests import TracedRequests
 
 _THREADS_A_CORE = 4
@@ -41,14 +42,20 @@ _THREADS_A_CORE = 4
 _LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
-    """Return the app. Without keys everybody is tenant 0 with every right: for the loopback alone, under names that only mean it."""
+def create_app(
+    settings: Settings, *, without_keys: bool = False, search_processes: SearchProcesses | None = None
+) -> FastAPI:
+    """Return the app. Without keys everybody is tenant 0 with every right: for the loopback alone, under names that only mean it.
+
+    Without processes for it the app searches itself.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = _THREADS_A_CORE * usable_cores()
         app.state.resources = open_resources(settings)
-        app.state.resources.compute.warm()
+        if search_processes is None:
+            app.state.resources.compute.warm()
         metrics.watch(app.state.resources)
         try:
             yield
@@ -79,6 +86,7 @@ def create_app(settings: Settings, *, without_keys: bool = False) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.settings, app.state.without_keys, app.state.metrics = settings, without_keys, metrics
+    app.state.search_processes = search_processes
     problems.add_handlers(app)
     for module in (
         source_routes,

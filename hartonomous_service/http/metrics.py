@@ -37,7 +37,11 @@ class Metrics:
             registry=self.registry,
         )
         self.searches = Histogram(
-            "hartonomous_search_seconds", "What a search took.", ("mode",), buckets=_SECONDS, registry=self.registry
+            "hartonomous_search_seconds",
+            "What a search took, its wait for a process included.",
+            ("mode",),
+            buckets=_SECONDS,
+            registry=self.registry,
         )
 
     def count_request(self, scope: Scope, status: int, seconds: float) -> None:

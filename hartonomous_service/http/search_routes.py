@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
 
 from hartonomous_core.vocabulary import Modality
 from hartonomous_service import search as calls
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Found
+from hartonomous_service.http.search_processes import SearchProcesses
+from hartonomous_service.http.search_worker import as_json
 from hartonomous_service.search.searching import MAX_RESULTS
 
 router = APIRouter(tags=["search"])
@@ -20,7 +23,7 @@ _MAX_QUESTION = 10_000
 
 
 @router.get("/search", responses={200: {"model": Found}})
-def search(
+async def search(
     request: Request,
     resources: OpenResources,
     caller: Reader,
@@ -37,27 +40,31 @@ def search(
     context: Annotated[int, Query(ge=0, le=10, description="Texts before and after each result.")] = 0,
     group: Literal["source"] | None = None,
     highlight: Annotated[bool, Query(description="Mark in each result the sentence that answers.")] = True,
-) -> JSONResponse:
+) -> Response:
     """Find atoms, and the sources and byte offsets where each occurs."""
+    asked: dict[str, Any] = {
+        "text": q,
+        "tenant": caller.tenant,
+        "k": k,
+        "mode": mode,
+        "modality": modality,
+        "source_id": source_id,
+        "uri_prefix": uri,
+        "content_type": content_type,
+        "received_since": since,
+        "received_until": until,
+        "metadata": _read_metadata(metadata or []) or None,
+        "context": context,
+        "group": group,
+        "highlight": highlight,
+    }
+    processes: SearchProcesses | None = request.app.state.search_processes
     with request.app.state.metrics.searches.labels(mode).time():
-        found = calls.search(
-            resources,
-            q,
-            tenant=caller.tenant,
-            k=k,
-            mode=mode,
-            modality=modality,
-            source_id=source_id,
-            uri_prefix=uri,
-            content_type=content_type,
-            received_since=since,
-            received_until=until,
-            metadata=_read_metadata(metadata or []) or None,
-            context=context,
-            group=group,
-            highlight=highlight,
-        )
-    return JSONResponse(found)
+        if processes is not None:
+            body = await processes.search(**asked)
+        else:
+            body = as_json(await run_in_threadpool(calls.search, resources, **asked))
+    return Response(body, media_type="application/json")
 
 
 def _read_metadata(given: list[str]) -> dict[str, str]:

@@ -6,10 +6,12 @@ import ipaddress
 import socket
 from contextlib import suppress
 
+from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Conflict, Invalid
+from hartonomous_service.http.search_processes import SearchProcesses
 
 _STOP_SECONDS = 30
 """How long requests that were accepted may take to end after SIGTERM."""
@@ -36,6 +38,7 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
     _allow_many_files()
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
     listener = _listen(host, port)
+    processes = _start_search_processes(settings)  # they load what they need while the server does
     import uvicorn
 
     from hartonomous_service.http.app import create_app
@@ -45,7 +48,7 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
         LOGGER.warning("WITHOUT KEYS: whoever can open a connection on this machine is tenant 0 and may do everything")
     GuardedConnection.most = _most_connections()
     config = uvicorn.Config(
-        create_app(settings, without_keys=without_keys),
+        create_app(settings, without_keys=without_keys, search_processes=processes),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -60,7 +63,15 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
     LOGGER.warning("serving http://%s:%d", *listener.getsockname()[:2])
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         uvicorn.Server(config).run(sockets=[listener])
+    if processes is not None:
+        processes.close()
     return 0
+
+
+def _start_search_processes(settings: Settings) -> SearchProcesses | None:
+    """Start as many as the settings say; a single one would only cost memory."""
+    count = settings.http_search_processes or usable_cores()
+    return SearchProcesses(count) if count > 1 else None
 
 
 def _allow_many_files() -> None:

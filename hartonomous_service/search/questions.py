@@ -12,6 +12,7 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Conflict, Unavailable
 from hartonomous_service.model_check import active_text_models, describe_difference, first_active
+from hartonomous_service.search.remembered import remembered
 
 
 class Question(NamedTuple):
@@ -19,12 +20,10 @@ class Question(NamedTuple):
 
     model_id: int
     model: ModelIdentity
-    asked: TokenEmbeddings
-
-    @property
-    def vector(self) -> NDArray[np.float32]:
-        """Of unit length."""
-        return self.asked.vector
+    vector: NDArray[np.float32]
+    """Of unit length."""
+    asked: TokenEmbeddings | None
+    """The same with its tokens; None where the vector was remembered."""
 
     @property
     def floor(self) -> float | None:
@@ -32,8 +31,8 @@ class Question(NamedTuple):
         return self.model.answer_floor
 
 
-def embed_question(resources: Resources, text: str) -> Question | None:
-    """Embed a text by the first text model that the settings name and that is active.
+def embed_question(resources: Resources, tenant: int, text: str) -> Question | None:
+    """Embed a text of a tenant by the first text model that the settings name and that is active.
 
     None before anything was embedded. Loading a model takes seconds: no transaction is open meanwhile.
     """
@@ -46,7 +45,13 @@ def embed_question(resources: Resources, text: str) -> Question | None:
         if found is None:
             raise Conflict(describe_difference(models, active))
         model, model_id = found
-        [asked] = resources.compute.embed_tokens(model, [text])
-        return Question(model_id, model, asked)
+        embedded: list[TokenEmbeddings] = []
+
+        def embed() -> NDArray[np.float32]:
+            embedded.extend(resources.compute.embed_tokens(model, [text]))
+            return embedded[0].vector
+
+        vector = remembered(resources.compute).vector(tenant, model, text, embed)
+        return Question(model_id, model, vector, embedded[0] if embedded else None)
     except ComputeUnavailable as error:
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error

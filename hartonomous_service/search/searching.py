@@ -23,11 +23,12 @@ from hartonomous_service.search.filters import MediaType, Metadata, UriPrefix
 from hartonomous_service.search.finding import Finder, Mode
 from hartonomous_service.search.fusing import by_nearness
 from hartonomous_service.search.grouping import best_of_each_source
-from hartonomous_service.search.highlighting import Meaning, answering_sentences
+from hartonomous_service.search.highlighting import Meaning, Span, answering_sentences
 from hartonomous_service.search.hits import describe_hits, mark_sentence
 from hartonomous_service.search.neighbours import MAX_HITS, MAX_NEIGHBOURS
 from hartonomous_service.search.places import sources_of
 from hartonomous_service.search.questions import Question, embed_question
+from hartonomous_service.search.remembered import remembered
 
 Group = Literal["source"]
 
@@ -105,7 +106,7 @@ def search(
         received_until=received_until,
         metadata=metadata,
     )
-    question = None if mode == "lexical" else embed_question(resources, text)
+    question = None if mode == "lexical" else embed_question(resources, tenant, text)
     if mode != "semantic":
         resources.database.index_texts()
 
@@ -135,7 +136,7 @@ def search(
     if question is None and mode != "lexical":
         found["note"] = _NO_VECTOR
     if highlight:
-        _mark_answers(resources, text, question, found["results"])
+        _mark_answers(resources, tenant, text, question, found["results"])
     if record_for is None:
         return found
     given = [hit["atomHash"] for hit in found["results"]]
@@ -144,14 +145,21 @@ def search(
     return {**found, "inferenceId": recorded["inferenceId"]}
 
 
-def _mark_answers(resources: Resources, text: str, question: Question | None, hits: Sequence[dict[str, Any]]) -> None:
+def _mark_answers(
+    resources: Resources, tenant: int, text: str, question: Question | None, hits: Sequence[dict[str, Any]]
+) -> None:
     with_text = [hit for hit in hits if hit["text"]]
     texts = [hit["text"] for hit in with_text]
     if question is None:
         spans = answering_sentences(text, texts, None)
     else:
         embed = partial(resources.compute.embed_tokens, question.model)
-        spans = answering_sentences(text, texts, Meaning(question.asked, embed))
+
+        def choose() -> list[Span | None]:
+            [asked] = [question.asked] if question.asked is not None else embed([text])
+            return answering_sentences(text, texts, Meaning(asked, embed))
+
+        spans = remembered(resources.compute).sentences(tenant, question.model, text, texts, choose)
     for hit, span in zip(with_text, spans, strict=True):
         if span is not None:
             mark_sentence(hit, *span)

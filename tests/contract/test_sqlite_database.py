@@ -93,3 +93,23 @@ def test_job_ids_are_time_ordered_version_7_uuids(tmp_path: Path) -> None:
     assert [job["AtomId"] for job in found] == sorted(job["AtomId"] for job in found), "JobId order is insertion order"
     assert len(ids) == 220
     database.close()
+
+
+def test_a_mapped_database_sees_what_another_one_writes_and_deletes(tmp_path: Path) -> None:
+    path = tmp_path / "hartonomous.db"
+    plain, mapped = SqliteDatabase(path), SqliteDatabase(path, mapped=True)
+    plain.migrate()
+    [(size,)] = mapped.connection().execute("PRAGMA mmap_size").fetchall()
+    assert size > 2**30
+    assert plain.connection().execute("PRAGMA mmap_size").fetchall()[0][0] == 0
+    for count in (1000, 10, 2000):
+        with plain.unit_of_work() as unit_of_work:
+            unit_of_work.connection.execute("DELETE FROM QueueMessage")
+            unit_of_work.enqueue("IngestionQueue", [("", bytes(2000))] * count)
+        plain.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        plain.connection().execute("VACUUM")  # the file becomes shorter, too
+        with mapped.read() as reading:
+            [(found, length)] = reading.connection.execute("SELECT COUNT(*), SUM(LENGTH(Body)) FROM QueueMessage")
+        assert (found, length) == (count, 2000 * count)
+    plain.close()
+    mapped.close()
