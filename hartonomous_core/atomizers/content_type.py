@@ -12,12 +12,14 @@ from hartonomous_core.atomizers.text import TextAtomizer
 _TEXT_TYPES = {
     extension: content_type
     for content_type, extensions in {
-        "application/json": "json ipynb webmanifest",
+        "application/json": "json webmanifest",
         "application/ld+json": "jsonld",
         "application/geo+json": "geojson",
         "application/mbox": "mbox",
         "application/toml": "toml",
+        "application/x-ipynb+json": "ipynb",
         "application/x-ndjson": "jsonl ndjson",
+        "application/x-subrip": "srt",
         "application/xml": "xml xsd xsl xslt",
         "application/yaml": "yaml yml",
         "image/svg+xml": "svg",
@@ -29,6 +31,7 @@ _TEXT_TYPES = {
         "text/markdown": "md markdown",
         "text/plain": "txt text log ini cfg conf rst tex",
         "text/tab-separated-values": "tsv tab",
+        "text/vtt": "vtt",
         "text/x-c": "c h",
         "text/x-c++": "cc cpp cxx hh hpp",
         "text/x-csharp": "cs",
@@ -54,6 +57,8 @@ _MARKUP_SIGNATURES = {
     re.compile(_HEADERS_OF_MAIL, re.IGNORECASE): "message/rfc822",
     re.compile(rb"%PDF-\d\.\d\s*[\r\n]"): "application/pdf",
     re.compile(rb"\{\\rtf\d*\\"): "application/rtf",
+    re.compile(rb"(?:\xef\xbb\xbf)?WEBVTT[ \t\r\n]"): "text/vtt",
+    re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+\s+\d+:\d\d:\d\d,\d{1,3} --> "): "application/x-subrip",
 }
 """Formats that may be all text but are not to be read as such, unless the name says so: notes on PDF may begin like one."""
 

@@ -132,6 +132,22 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         in_child=True,  # its pages, as above
         has_members=True,
     ),
+    Format(
+        "notebook",
+        "1",
+        ("application/x-ipynb+json",),
+        f"{_EXTRACTORS}.notebooks:extract",
+        sizes=SIZES_OF_TEXT,
+        in_child=True,  # a few bytes of JSON may take 30 times as much memory
+    ),
+    Format(
+        "subtitles",
+        "1",
+        ("application/x-subrip", "text/vtt"),
+        f"{_EXTRACTORS}.subtitles:extract",
+        reads_text=True,
+        sizes=SIZES_OF_TEXT,
+    ),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
     Custom(ANYTHING, lambda unit: ChunkAtomizer()),

@@ -22,7 +22,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "attached": lambda subjects: (
         "attached " + " › ".join(map(str, subjects)) if isinstance(subjects, list) else f"attached {subjects}"
     ),
-    "part": lambda part: f"its {part}" if part in ("attachments", "headers", "links", "title") else f"part {part}",
+    "part": lambda part: (
+        f"its {part}" if part in ("attachments", "headers", "links", "output", "title") else f"part {part}"
+    ),
     "quoted": lambda is_quoted: "quoted",
     "page": lambda page: f"page {page}",
     "slide": lambda slide: f"slide {slide}",

@@ -365,6 +365,7 @@ def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys
         ({"time": ["00:01:02.000", "00:01:05.000"]}, "at 00:01:02.000–00:01:05.000"),
         ({"part": "title"}, "its title"),
         ({"message": 3, "attached": ["A", "B"], "part": "headers"}, "message 3, attached A › B, its headers"),
+        ({"cell": 2, "part": "output"}, "its output, cell 2"),
         ({"part": "text/plain", "quoted": True}, "part text/plain, quoted"),
         ({"part": "text/plain", "header": "Subject"}, "part text/plain, header Subject"),
         ({"charset": "utf-16le", "byteOffset": 0, "byteLength": 4}, ""),
