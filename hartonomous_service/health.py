@@ -261,8 +261,11 @@ def _disk(settings: Settings) -> Outcome:
 def _sensor(settings: Settings, counted: list[_Counts]) -> Outcome:
     if not has_instance(settings):
         return HEALTHY, "none has run here: `hartonomous ingest` does the work itself"
-    with get_instance(settings) as instance:
-        sensor = read_sensor(instance)
+    try:
+        with get_instance(settings) as instance:
+            sensor = read_sensor(instance)
+    except Exception as error:  # noqa: BLE001 - whoever may not write the home asks, too; what is stored there is read and searched without
+        return DEGRADED, f"not known: Dagster's storage cannot be opened: {error}"
     if sensor.is_off:
         return DEGRADED, "it is switched off: switch it on on Dagster's page"
     if sensor.looked_at is None:
