@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer, ChunkSizes
 from hartonomous_core.atomizers.document_atomizer import Format
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
+from hartonomous_core.atomizers.headed_text import HeadedTextAtomizer
+from hartonomous_core.atomizers.headings import MarkdownHeadings, RestHeadings
 from hartonomous_core.atomizers.protocol import Atomizer
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
@@ -148,6 +150,8 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         reads_text=True,
         sizes=SIZES_OF_TEXT,
     ),
+    Custom(0, lambda unit: HeadedTextAtomizer("markdown", ("text/markdown",), MarkdownHeadings, TextAtomizer(unit))),
+    Custom(0, lambda unit: HeadedTextAtomizer("rest", ("text/x-rst",), RestHeadings, TextAtomizer(unit))),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
     Custom(ANYTHING, lambda unit: ChunkAtomizer()),
