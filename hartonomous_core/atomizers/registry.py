@@ -108,6 +108,14 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         in_child=True,
     ),
     Format(
+        "pdf",
+        "1",
+        ("application/pdf", "application/x-pdf"),
+        f"{_EXTRACTORS}.pdf:extract",
+        libraries=("pypdfium2",),
+        in_child=True,  # native, and a page may draw for ever
+    ),
+    Format(
         "old-office",
         "1",
         (

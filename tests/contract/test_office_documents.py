@@ -1,4 +1,4 @@
-"""Office files through the whole chain: each is found by words that only what is read of it has, at their place, and rebuilt."""
+"""Office files and PDF through the whole chain: each is found by words that only what is read of it has, at their place, and rebuilt."""
 
 import io
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import odfdo
 import openpyxl
 import pptx
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from hartonomous_assets import atoms, embeddings, projections, provenance
 from hartonomous_assets import sources as landing
@@ -83,6 +84,24 @@ def an_rtf() -> bytes:
     )
 
 
+def a_pdf() -> bytes:
+    target = io.BytesIO()
+    canvas = Canvas(target)
+    for lines in (
+        ["The harbour office is open from nine to five, except on holidays."],
+        ["Ferries leave every hour from the northern quay."],
+        [
+            "Dredging of the channel begins in March, when the con-",
+            "tractor has brought the barges round from Plymouth.",
+        ],
+    ):
+        for number, line in enumerate(lines):
+            canvas.drawString(72, 700 - 14 * number, line)
+        canvas.showPage()
+    canvas.save()
+    return target.getvalue()
+
+
 @pytest.mark.parametrize(
     ("make", "name", "question", "place"),
     [
@@ -91,8 +110,9 @@ def an_rtf() -> bytes:
         (a_pptx, "talk", "where does the pilot come aboard", {"slide": 2}),
         (an_odt, "light", "when did the lamp become electric", {"heading": ["Lighthouse"]}),
         (an_rtf, "salvage", "how was the wreck lifted", {"heading": ["Salvage"]}),
+        (a_pdf, "works", "who brings barges for dredging", {"page": 3, "box": [72.0, 683.3, 365.5, 711.3]}),
     ],
-    ids=["docx", "xlsx", "pptx", "odt", "rtf"],
+    ids=["docx", "xlsx", "pptx", "odt", "rtf", "pdf"],
 )
 def test_a_document_is_found_by_what_it_says(
     home: Resources, make: Callable[[], bytes], name: str, question: str, place: dict[str, object]

@@ -1,0 +1,202 @@
+"""What people read in a PDF: the blocks of text of each page, in the order in which the file holds them.
+
+That order is the writer's, and nearly always the reader's: a column comes after the one before it. Left out are what is filled in forms,
+comments, attachments, and what is in pictures.
+"""
+
+import ctypes
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import BinaryIO, NamedTuple
+
+import pypdfium2 as pdfium
+from pypdfium2 import raw
+
+from hartonomous_core.atomizers.sections import Partial, Section
+
+MOST_PAGES = 50_000
+MOST_CHARACTERS = 1_000_000
+"""Of a page."""
+_NAMED_PROBLEMS = 5
+_TAIL_BYTES = 4096
+_WIDEST_GAP = 0.75
+"""Between two lines of a block, as a part of the height of a line."""
+_SIMILAR = 1.25
+"""How much higher than the other a line of the same block may be."""
+_FULL = 0.7
+"""A line of at least this part of the longest line of its block goes on in the next; a shorter one was ended by the writer."""
+_BROKEN = re.compile("[\x02\xad]\\s*(.?)")
+"""What pdfium takes for a hyphen at the end of a line, or a soft hyphen, and what follows it."""
+_LINE_ENDS = (10, 13)
+_SPACE, _HYPHEN = 32, 2
+_NO_NAMES = ("untitled", "anonymous")
+"""What programs write where nobody gave a title or an author."""
+_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_WHY_NOT = {
+    raw.FPDF_ERR_PASSWORD: "it is encrypted: it opens only with a password",
+    raw.FPDF_ERR_SECURITY: "it is encrypted in a way that is not read",
+}
+
+
+_Box = tuple[float, float, float, float]
+"""Left, bottom, right, top in points."""
+
+
+class _Line(NamedTuple):
+    """A line of a page. `height`: of its highest letter, whichever way it is turned."""
+
+    text: str
+    box: _Box
+    height: float
+
+
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
+    """Yield title and author, then the blocks of each page.
+
+    The locators: {"part": "metadata"}; {"page": n, "box": [x0, y0, x1, y1]}, pages counted from 1, in points from the lower left corner of
+    the page before it is turned. Raises Partial for what is encrypted, damaged, too large, or holds pages without text.
+    """
+    try:
+        document = pdfium.PdfDocument(stream)
+    except pdfium.PdfiumError as problem:
+        raise Partial(_WHY_NOT.get(problem.err_code, "it is damaged: no page of it can be read")) from problem
+    with document:
+        yield from _metadata(document)
+        problems: list[str] = []
+        lost = pictures = 0
+        has_text = False
+        count = len(document)
+        for number in range(1, min(count, MOST_PAGES) + 1):
+            try:
+                lines, is_cut = _lines(document, number - 1)
+            except pdfium.PdfiumError:
+                lost += 1
+                if lost <= _NAMED_PROBLEMS:
+                    problems.append(f"page {number} cannot be read")
+                continue
+            if is_cut:
+                problems.append(f"of page {number} only the first {MOST_CHARACTERS:,} characters were read")
+            pictures += not lines and _has_picture(document, number - 1)
+            for block in _blocks(lines):
+                has_text = True
+                box = [round(side, 1) for side in _around(line.box for line in block)]
+                yield Section(_text(block), {"page": number, "box": box})
+    if lost > _NAMED_PROBLEMS:
+        problems.append(f"{lost:,} of its pages cannot be read")
+    if count > MOST_PAGES:
+        problems.append(f"only its first {MOST_PAGES:,} of {count:,} pages were read")
+    if _ends_early(stream):
+        problems.append("its end is missing")
+    if pictures and has_text:
+        problems.append(f"{pictures:,} of its {count:,} pages hold pictures and no text")
+    elif not has_text and not lost:
+        problems.append("it holds pictures of pages and no text" if pictures else "no text was found in it")
+    if problems:
+        raise Partial("; ".join(problems))
+
+
+def _metadata(document: pdfium.PdfDocument) -> Iterator[Section]:
+    said = (" ".join(_readable(document.get_metadata_value(key)).split()) for key in ("Title", "Author"))
+    if text := "\n\n".join(name for name in said if name and name.lower() not in _NO_NAMES):
+        yield Section(text, {"part": "metadata"})
+
+
+def _lines(document: pdfium.PdfDocument, index: int) -> tuple[list[_Line], bool]:
+    """Return the lines of a page that say anything, and whether there would be more. Raises PdfiumError."""
+    page = document[index]
+    try:
+        text = page.get_textpage()
+        try:
+            count = text.count_chars()
+            return list(_read_lines(text.raw, min(count, MOST_CHARACTERS))), count > MOST_CHARACTERS
+        finally:
+            text.close()
+    finally:
+        page.close()
+
+
+def _read_lines(page: object, count: int) -> Iterator[_Line]:
+    unicode_of = raw.FPDFText_GetUnicode
+    codes = [unicode_of(page, at) for at in range(count)]
+    start = 0
+    for at in range(count + 1):
+        if at == count or codes[at] in _LINE_ENDS:
+            if at > start:
+                yield from _line(page, codes, start, at)
+            start = at + 1
+
+
+def _line(page: object, codes: list[int], start: int, end: int) -> Iterator[_Line]:
+    coded = "".join(map(chr, codes[start:end])).encode("utf-16-le", "surrogatepass")
+    text = " ".join(coded.decode("utf-16-le", "replace").split())
+    boxes = [*_boxes_of_ends(page, codes, start, end)]
+    if boxes and _readable(text).strip():
+        height = max(max(right - left, top - bottom) for left, bottom, right, top in boxes)
+        yield _Line(text, _around(boxes), height)
+
+
+def _boxes_of_ends(page: object, codes: list[int], start: int, end: int) -> Iterator[_Box]:
+    """Yield the boxes of the first and the last letter, also of what stands before and behind a hyphen: that is another line to the eye.
+
+    Those of all letters would take ten times as long, and say the same.
+    """
+    box = raw.FS_RECTF()
+    shown = [at for at in range(start, end) if codes[at] > _SPACE]
+    ends = {*shown[:1], *shown[-1:]}
+    for before, behind in pairwise(shown):
+        if behind > before + 1 and _HYPHEN in codes[before:behind]:
+            ends |= {before, behind}
+    for at in sorted(ends):
+        if raw.FPDFText_GetLooseCharBox(page, at, ctypes.byref(box)):
+            yield box.left, box.bottom, box.right, box.top
+
+
+def _blocks(lines: list[_Line]) -> Iterator[list[_Line]]:
+    """Yield lines of one size that stand close to one another, in order."""
+    block: list[_Line] = []
+    for line in lines:
+        if block and not _goes_on(block[-1], line):
+            yield block
+            block = []
+        block.append(line)
+    if block:
+        yield block
+
+
+def _goes_on(line: _Line, following: _Line) -> bool:
+    low, high = sorted((line.height, following.height))
+    (a0, b0, a1, b1), (c0, d0, c1, d1) = line.box, following.box
+    gap = max(c0 - a1, a0 - c1, d0 - b1, b0 - d1)
+    return high <= low * _SIMILAR and gap <= high * _WIDEST_GAP
+
+
+def _text(block: list[_Line]) -> str:
+    full = _FULL * max(len(line.text) for line in block)
+    said = [part for line in block for part in (line.text, " " if len(line.text) >= full else "\n")]
+    return _readable("".join(said[:-1]))
+
+
+def _readable(text: str) -> str:
+    """Return text with broken words joined, and without what is no character."""
+    joined = _BROKEN.sub(lambda broken: broken[1] if broken[1].islower() else f"-{broken[1]}", text)
+    return _UNREADABLE.sub("", joined)
+
+
+def _around(boxes: Iterable[_Box]) -> _Box:
+    lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+    return min(lefts), min(bottoms), max(rights), max(tops)
+
+
+def _has_picture(document: pdfium.PdfDocument, index: int) -> bool:
+    page = document[index]
+    try:
+        return any(True for _ in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3))
+    finally:
+        page.close()
+
+
+def _ends_early(stream: BinaryIO) -> bool:
+    """Whether the file does not end as a PDF does: pdfium reads what is there of it, and does not say so."""
+    stream.seek(max(0, stream.seek(0, 2) - _TAIL_BYTES))
+    return b"%%EOF" not in stream.read(_TAIL_BYTES)
