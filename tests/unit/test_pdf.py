@@ -5,6 +5,7 @@ import time
 import zlib
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -203,6 +204,45 @@ def test_a_page_that_is_never_done_costs_its_own_text_only(tmp_path: Path) -> No
         for section in processes(format_, file, PDF):
             sections.append(section)
     assert [section.text for section in sections] == ["Fog lies low."]
+
+
+def write_scans(file: BinaryIO, count: int) -> None:
+    """Write pages that each hold words and a picture of a mebibyte, which takes no room on the disk."""
+    size = 1024 * 1024
+    picture = (
+        b"<</Type/XObject/Subtype/Image/Width 1024/Height 1024/BitsPerComponent 8/ColorSpace/DeviceGray/Length %d>>"
+        % size
+    )
+    kids = b" ".join(b"%d 0 R" % (4 + 3 * page) for page in range(count))
+    objects = [CATALOG, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, count), FONT]
+    for page in range(count):
+        numbers = (4 + 3 * page + 1, 3, 4 + 3 * page + 2)
+        objects.append(
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents %d 0 R"
+            b"/Resources<</Font<</F %d 0 R>>/XObject<</X %d 0 R>>>>>>" % numbers
+        )
+        objects += [stream(WORDS + b" /X Do"), picture]
+    file.write(b"%PDF-1.7\n")
+    table = b"0000000000 65535 f \n"
+    for number, content in enumerate(objects, 1):
+        table += b"%010d 00000 n \n" % file.tell()
+        file.write(b"%d 0 obj\n%s\n" % (number, content))
+        if content is picture:
+            file.write(b"stream\n")
+            file.seek(size, 1)
+            file.write(b"\nendstream\n")
+        file.write(b"endobj\n")
+    at = file.tell()
+    file.write(b"xref\n0 %d\n%strailer\n<</Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table, at))
+
+
+def test_scanned_pages_of_more_bytes_than_its_memory_are_read(tmp_path: Path) -> None:
+    with (tmp_path / "scans.pdf").open("wb") as file:
+        write_scans(file, 600)
+    processes = ParserProcesses(seconds=60, memory_bytes=512 * 1024 * 1024)
+    [format_] = (entry for entry in OUR_ENTRIES if isinstance(entry, Format) and entry.name == "pdf")
+    with closing(processes), (tmp_path / "scans.pdf").open("rb") as opened:
+        assert [section.locator["page"] for section in processes(format_, opened, PDF)] == list(range(1, 601))
 
 
 def read_strictly(data: bytes) -> tuple[list[Section], str | None]:

@@ -18,6 +18,8 @@ from hartonomous_core.atomizers.sections import Partial, Section
 MOST_PAGES = 50_000
 MOST_CHARACTERS = 1_000_000
 """Of a page."""
+MOST_READ_BYTES = 128 * 1024 * 1024
+"""Of an open document: pdfium keeps what it read of it, pictures too, until it is closed; then it is opened anew."""
 _NAMED_PROBLEMS = 5
 _TAIL_BYTES = 4096
 _WIDEST_GAP = 0.75
@@ -57,17 +59,18 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     The locators: {"part": "metadata"}; {"page": n, "box": [x0, y0, x1, y1]}, pages counted from 1, in points from the lower left corner of
     the page before it is turned. Raises Partial for what is encrypted, damaged, too large, or holds pages without text.
     """
+    counted = _CountedStream(stream)
+    document = _opened(counted)
     try:
-        document = pdfium.PdfDocument(stream)
-    except pdfium.PdfiumError as problem:
-        raise Partial(_WHY_NOT.get(problem.err_code, "it is damaged: no page of it can be read")) from problem
-    with document:
         yield from _metadata(document)
         problems: list[str] = []
         lost = pictures = 0
         has_text = False
         count = len(document)
         for number in range(1, min(count, MOST_PAGES) + 1):
+            if counted.size > MOST_READ_BYTES:
+                document.close()
+                document = _opened(counted)
             try:
                 lines, is_cut = _lines(document, number - 1)
             except pdfium.PdfiumError:
@@ -82,6 +85,8 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
                 has_text = True
                 box = [round(side, 1) for side in _around(line.box for line in block)]
                 yield Section(_text(block), {"page": number, "box": box})
+    finally:
+        document.close()
     if lost > _NAMED_PROBLEMS:
         problems.append(f"{lost:,} of its pages cannot be read")
     if count > MOST_PAGES:
@@ -94,6 +99,31 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
         problems.append("it holds pictures of pages and no text" if pictures else "no text was found in it")
     if problems:
         raise Partial("; ".join(problems))
+
+
+class _CountedStream:
+    """A stream that says how many bytes were read of it; pdfium reads into its own memory."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.size = 0
+        self.seek, self.tell, self.read = stream.seek, stream.tell, stream.read
+        self._stream = stream
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read as the stream does."""
+        size: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+        self.size += size
+        return size
+
+
+def _opened(stream: _CountedStream) -> pdfium.PdfDocument:
+    """Open a document, and count from then on. Raises Partial."""
+    try:
+        document = pdfium.PdfDocument(stream)
+    except pdfium.PdfiumError as problem:
+        raise Partial(_WHY_NOT.get(problem.err_code, "it is damaged: no page of it can be read")) from problem
+    stream.size = 0
+    return document
 
 
 def _metadata(document: pdfium.PdfDocument) -> Iterator[Section]:
