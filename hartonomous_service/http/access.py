@@ -13,6 +13,7 @@ from anyio import CapacityLimiter, Semaphore
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -63,6 +64,10 @@ class RequireKey:
             await self._app(scope, receive, send)
             return
         if scope["app"].state.without_keys:
+            if _is_of_another_page(scope):
+                said = "a server without keys answers no page of another origin"
+                await problem(Request(scope), 403, said)(scope, receive, send)
+                return
             scope["caller"] = OPEN_CALLER
             await self._app(scope, receive, send)
             return
@@ -119,6 +124,14 @@ def _presented(scope: AsgiScope) -> str | None:
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, key = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("", "", "")
     return key.strip() if scheme.lower() == "bearer" else None
+
+
+def _is_of_another_page(scope: AsgiScope) -> bool:
+    """Whether a browser says that a page of another origin asks: it sends what needs no leave of CORS, and only hides the answer."""
+    headers = Headers(scope=scope)
+    origin, fetched = headers.get("origin"), headers.get("sec-fetch-site", "none")
+    own = {f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https")}
+    return (origin is not None and origin not in own) or fetched not in ("none", "same-origin")
 
 
 def _address(scope: AsgiScope) -> str:

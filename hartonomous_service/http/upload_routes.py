@@ -33,6 +33,8 @@ Sha256 = Annotated[str, Path(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 o
 _MOST_JSON_BYTES = 256 * 1024
 _UNTOLD = "application/x-www-form-urlencoded"
 """What curl says of any bytes, where it is not told of what type they are."""
+_UNTOLD_OF_FILE = "application/octet-stream"
+"""What curl and browsers say of the file of a form whose extension they do not know."""
 
 _BINARY = {"type": "string", "format": "binary"}
 _FORM = {
@@ -183,7 +185,7 @@ def _name_by(form: FormParts, named: _Named) -> _Named:
     return _Named(
         fields.get("sourceUri") or named.source_uri or (None if fields.get("sourceId") else form.file_name),
         fields.get("sourceId") or named.source_id,
-        form.file_type,
+        None if media_type(form.file_type or "") == _UNTOLD_OF_FILE else form.file_type,
         _read_metadata(fields["metadata"]) if "metadata" in fields else named.metadata,
     )
 

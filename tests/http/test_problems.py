@@ -86,3 +86,21 @@ def test_without_keys_only_names_of_this_machine_are_answered(client):
         assert client.get("/health/live", headers={"Host": other}).status_code == 400
     for ours in ("localhost:8350", "127.0.0.1", "[::1]:8350"):
         assert client.get("/health/live", headers={"Host": ours}).status_code == 200
+
+
+def test_without_keys_no_page_of_another_origin_is_answered(client):
+    """A browser sends such a request without asking first, and only keeps the answer from the page."""
+    for foreign in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:9"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        answer = client.post(
+            "/sources?sourceUri=mine:1", content=b"text", headers={"Content-Type": "text/plain"} | foreign
+        )
+        assert answer.status_code == 403 and "another origin" in answer.json()["detail"]
+    assert client.get("/sources").json()["sources"] == []
+    own = {"Host": "localhost:8350", "Origin": "http://localhost:8350", "Sec-Fetch-Site": "same-origin"}
+    assert client.get("/sources", headers=own).status_code == 200

@@ -80,6 +80,13 @@ def test_a_form_gives_the_bytes_their_name_and_their_type(client, home):
     assert client.get(f"/sources/{source['sourceId']}/content").content == TEXT
 
 
+def test_of_a_file_whose_type_its_sender_does_not_know_the_bytes_are_looked_at(client):
+    unknown = {"file": ("notes.md", TEXT, "application/octet-stream")}
+    assert client.post("/sources", files=unknown).json()["contentType"] == "text/markdown"
+    raw = client.post("/sources?sourceUri=raw:1", content=TEXT, headers={"Content-Type": "application/octet-stream"})
+    assert raw.json()["contentType"] == "application/octet-stream"
+
+
 BOUNDARY = "multipart/form-data; boundary=XX"
 
 
