@@ -5,8 +5,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.extractors.headed_text import LONGEST_SECTION, HeadedText
 from hartonomous_core.atomizers.extractors.office_parts import LONGEST_TEXT, core_properties, drawn, main_part, title
+from hartonomous_core.atomizers.extractors.text_under_headings import LONGEST_SECTION, HeadedText
 from hartonomous_core.atomizers.extractors.word_blocks import BODY_TEXT, Block, blocks, levels_of_styles
 from hartonomous_core.atomizers.extractors.zipped_xml import Relationship, ZippedXml
 from hartonomous_core.atomizers.sections import Section

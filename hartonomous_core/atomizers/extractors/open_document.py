@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from hartonomous_core.atomizers.extractors.headed_text import HeadedText
 from hartonomous_core.atomizers.extractors.office_parts import join_lines, title
 from hartonomous_core.atomizers.extractors.open_document_sheets import sections_of_sheets
+from hartonomous_core.atomizers.extractors.text_under_headings import HeadedText
 from hartonomous_core.atomizers.extractors.zipped_xml import START, TEXT, Event, ZippedXml, whole_number
 from hartonomous_core.atomizers.sections import Partial, Section
 

@@ -8,7 +8,7 @@ from codecs import lookup
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from hartonomous_core.atomizers.extractors.headed_text import HeadedText
+from hartonomous_core.atomizers.extractors.text_under_headings import HeadedText
 from hartonomous_core.atomizers.sections import Partial, Section
 
 LONGEST_BLOCK = 1024 * 1024
