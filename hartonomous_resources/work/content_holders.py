@@ -120,6 +120,7 @@ NO_HOLDERS = {
     "KnownTenant": ("", "numbers of tenants"),
     "QueueLease": ("Queue LeaseOwner LeaseUntil", "which process works on a queue"),
     "StageTotal": ("Stage", "what stages have done, in numbers"),
+    "Grid": ("Period", "whether partitions are hours or days"),
     "SchemaVersion": ("Name Sha256 AppliedAt Feature", "the journal of migrations"),
     "DialogPool": (
         "Queue Handle OpenedAt ChangeToken",

@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -68,6 +69,14 @@ def test_the_python_of_the_page_runs(server, capsys):
     first, count, content, error = capsys.readouterr().out.splitlines()
     assert first == "['mail:0', 'mail:1', 'mail:2']" and int(count) == 3
     assert content == repr(SENTENCE.encode()) and error.startswith("404 atom 0000")
+
+
+def test_the_python_of_the_page_of_uploads_runs(server, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("big.bin").write_bytes(bytes(1000))
+    [text] = blocks((DOCS / "uploads.md").read_text("utf-8"), "python")
+    exec(compile(text, "example", "exec"), {"SERVER": server})  # noqa: S102
+    assert capsys.readouterr().out.splitlines()[-1] == "1,000 of 1,000"
 
 
 def test_the_page_has_a_call_for_every_path(settings):

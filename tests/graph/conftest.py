@@ -7,8 +7,9 @@ import pytest
 
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.neo4j_graph import Neo4jGraph
+from hartonomous_resources.graph.protocol import NodeId
 from tests.contract.conftest import client, database, store
-from tests.graph.asked import Answered, Asked
+from tests.graph.asked import TENANT, Answered, Asked
 from tests.graph.tables import Tables
 from tests.tools.neo4j.server import Address, open_empty_graph, required, shared_address
 
@@ -24,6 +25,15 @@ def asked(request: pytest.FixtureRequest, database: Database, client: Any) -> It
 @pytest.fixture
 def answered(asked: Asked) -> Answered:
     return Answered(asked)
+
+
+@pytest.fixture
+def star(asked: Asked) -> list[NodeId]:
+    """A source of twelve atoms; each was used by an answer of its own, the last atom by the first."""
+    atoms = asked.tables.atoms(12)
+    source = asked.tables.source(*reversed(atoms))
+    answers = [asked.tables.inference([atom]) for atom in reversed(atoms)]
+    return [source, *atoms, TENANT, *answers]
 
 
 @pytest.fixture

@@ -9,16 +9,6 @@ from tests.graph.asked import EVERYTHING, TENANT, Answered, Asked
 from tests.graph.parts import ids, triples
 from tests.graph.tables import NOON, ONE, TWO
 
-
-@pytest.fixture
-def star(asked: Asked) -> list[NodeId]:
-    """A source of twelve atoms; each was used by an answer of its own, the last atom by the first."""
-    atoms = asked.tables.atoms(12)
-    source = asked.tables.source(*reversed(atoms))
-    answers = [asked.tables.inference([atom]) for atom in reversed(atoms)]
-    return [source, *atoms, TENANT, *answers]
-
-
 # ---- limits and pages
 
 
