@@ -87,6 +87,8 @@ def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterat
         if isinstance(problem, Partial):
             raise
         raise Partial(f"it is damaged, or of a kind that is not read: {describe(problem)}") from problem
+    if watched.failure is not None:  # an extractor took it for damage, and went on
+        raise watched.failure
 
 
 class _WatchedStream(io.RawIOBase):

@@ -73,3 +73,21 @@ def test_whatever_is_damaged_nothing_but_partial_is_raised() -> None:
         except Partial:
             outcomes.add("partial")
     assert outcomes == {True, False, "partial"}
+
+
+def test_a_stream_that_fails_is_not_taken_for_a_damaged_file_in_it() -> None:
+    """It failed while one file was read: that says nothing of the file."""
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if found:
+                raise OSError("the disk is gone")
+            return super().read(size)
+
+    [zip_format] = [each for each in OUR_ENTRIES if isinstance(each, Format) and each.name == "zip"]
+    found: list[Item] = []
+    data = zipped(fog=random.Random(1).randbytes(200_000), tides=b"high")
+    with pytest.raises(OSError, match="the disk is gone"):
+        for item in extract_here(zip_format, Failing(data), "application/zip"):
+            found.append(item)
+    assert found[:2] == [Section("fog\ntides", {"part": "files"}), Member("fog")]
