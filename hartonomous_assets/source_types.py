@@ -3,8 +3,8 @@
 from typing import BinaryIO
 
 from hartonomous_core.atomizers import atomizer_for
-from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset, is_utf8
-from hartonomous_core.atomizers.content_type import Scan, media_type
+from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset, is_utf8, media_type
+from hartonomous_core.atomizers.content_type import Scan
 
 
 def kind_of(content_type: str) -> tuple[str, str | None]:

@@ -118,6 +118,11 @@ class Sample:
             self._size += len(self.lines[-1]) + 1
 
 
+def media_type(content_type: str) -> str:
+    """Return a content type without its parameters, in lower case; content types are compared by it."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def charset_parameter(content_type: str) -> str | None:
     """Return the parameter charset of a content type, in lower case."""
     found = _CHARSET.search(content_type.partition(";")[2])

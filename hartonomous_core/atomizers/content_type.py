@@ -139,11 +139,6 @@ def scan(stream: BinaryIO) -> Scan:
     return Scan(digest.digest(), length, invalid_at, sample)
 
 
-def media_type(content_type: str) -> str:
-    """Return a content type without its parameters, in lower case; content types are compared by it."""
-    return content_type.partition(";")[0].strip().lower()
-
-
 def sniff(head: bytes, name: str = "") -> str:
     """Guess the content type from the first 8 KiB of a file, refined by the extension of its name. Never raises.
 

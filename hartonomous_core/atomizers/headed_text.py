@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import BinaryIO
 
+from hartonomous_core.atomizers.charsets import media_type
 from hartonomous_core.atomizers.headings import Headings
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.vocabulary import GAP
@@ -31,9 +32,7 @@ class HeadedTextAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for these types, in UTF-8."""
-        return content_type.partition(";")[0].strip().lower() in self._content_types and self._text.handles(
-            content_type
-        )
+        return media_type(content_type) in self._content_types and self._text.handles(content_type)
 
     def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
         """Yield the atoms of the text. Raises NotUtf8Error, as it does."""

@@ -1,9 +1,10 @@
 """Finds the headings of Markdown and of reStructuredText, line by line as the text comes; of each part of it, which headings it stands under."""
 
 import re
+from abc import ABC, abstractmethod
 from typing import Protocol
 
-from hartonomous_core.atomizers.sections import LONGEST_WORDS, MOST_PARTS
+from hartonomous_core.atomizers.sections import MOST_PARTS, HeadingPath, shorten, titles_of, under_heading
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _MARKS = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
@@ -19,14 +20,14 @@ class Headings(Protocol):
         """Read the next part of the text, and return the titles above what it says first, the outermost first."""
 
 
-class _Lines:
+class _Lines(ABC):
     """What both formats have in common: a path of headings, and whether a line begins or goes on."""
 
     signs: re.Pattern[str]
     """What stands somewhere in a text that holds anything but lines of no heading; most parts of a text are passed over by it."""
 
     def __init__(self) -> None:
-        self._path: list[tuple[int, str]] = []
+        self._path: HeadingPath = []
         self._before = ""  # the line before; while a line goes on, the part of it that was read
 
     def pass_over(self, text: str) -> list[str]:
@@ -51,20 +52,19 @@ class _Lines:
                 self._before = "…"
         return self._titles() if above is None else above
 
+    @abstractmethod
     def _read(self, line: str, below: str) -> bool:
         """Take a line, given the one below it; return whether it is a heading or a part of one."""
-        raise NotImplementedError
 
     def _must_read(self) -> bool:
         """Whether lines without signs mean something, too."""
         return False
 
     def _enter(self, level: int, title: str) -> None:
-        shown = title if len(title) <= LONGEST_WORDS else f"{title[: LONGEST_WORDS - 1]}…"
-        self._path = [*(above for above in self._path if above[0] < level), (level, shown)][-MOST_PARTS:]
+        self._path = under_heading(self._path, level, shorten(title))[-MOST_PARTS:]
 
     def _titles(self) -> list[str]:
-        return [title for _, title in self._path]
+        return titles_of(self._path)
 
 
 class MarkdownHeadings(_Lines):

@@ -20,6 +20,10 @@ MOST_PARTS = 16
 _MOST_LOCATOR_BYTES = 4096
 
 
+HeadingPath = list[tuple[int, str]]
+"""The levels and titles of the headings that something stands under, from the outermost to the nearest."""
+
+
 class Partial(Exception):
     """Why not all of a source can be searched, in words that a user understands.
 
@@ -46,6 +50,21 @@ class Section:
     byte_offset: int | None = None
 
 
+def under_heading(path: HeadingPath, level: int, title: str) -> HeadingPath:
+    """Return the path below a heading that comes after others; the least level is the highest."""
+    return [*(above for above in path if above[0] < level), (level, title)]
+
+
+def titles_of(path: HeadingPath) -> list[str]:
+    """Return the titles, as a locator names them."""
+    return [title for _, title in path]
+
+
+def shorten(words: str) -> str:
+    """Return words of a locator, such as a heading, cut off where they are long."""
+    return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
+
+
 def derived_atoms(sections: Iterable[Section], unit: TextUnit) -> Iterator[Atom]:
     """Yield the passages or sentences of each section in order: the same words in a text file are the same atoms.
 
@@ -53,8 +72,8 @@ def derived_atoms(sections: Iterable[Section], unit: TextUnit) -> Iterator[Atom]
     """
     size = 0
     for number, section in enumerate(sections, 1):
-        section = _encodable(section)
-        size += len(section.text) if section.text.isascii() else len(section.text.encode())
+        section, length = _encodable(section)
+        size += length
         if number > MOST_SECTIONS or size > MOST_TEXT_BYTES:
             raise Partial(f"it says more than {MOST_TEXT_BYTES:,} bytes of text or {MOST_SECTIONS:,} sections")
         yield from _atoms_of(section, unit)
@@ -75,13 +94,13 @@ def _atoms_of(section: Section, unit: TextUnit) -> Iterator[Atom]:
         offset += len(coded) + len(separator.encode())
 
 
-def _encodable(section: Section) -> Section:
-    """Return a section whose text has no lone surrogates, which no encoding has: U+FFFD stands for each."""
+def _encodable(section: Section) -> tuple[Section, int]:
+    """Return a section whose text has no lone surrogates, which no encoding has: U+FFFD stands for each; and its bytes in UTF-8."""
     try:
-        section.text.encode()
+        return section, len(section.text.encode())
     except UnicodeEncodeError:
-        return Section(_without_surrogates(section.text), section.locator, section.subtype, section.modality)
-    return section
+        text = _without_surrogates(section.text)
+        return Section(text, section.locator, section.subtype, section.modality), len(text.encode())
 
 
 def _without_surrogates(text: str) -> str:
@@ -102,8 +121,7 @@ def _small(locator: Mapping[str, object]) -> dict[str, object]:
 
 def _shortened(value: object) -> object:
     if isinstance(value, str):
-        value = _without_surrogates(value)
-        return value if len(value) <= LONGEST_WORDS else f"{value[: LONGEST_WORDS - 1]}…"
+        return shorten(_without_surrogates(value))
     if isinstance(value, Mapping):
         return {key: _shortened(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

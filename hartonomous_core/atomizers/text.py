@@ -5,7 +5,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter, is_utf8
+from hartonomous_core.atomizers.charsets import charset_parameter, is_utf8, media_type
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
 from hartonomous_core.atomizers.passages import passages
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
@@ -45,8 +45,8 @@ class TextAtomizer:
         charset = charset_parameter(content_type)
         if charset is not None and not is_utf8(charset):
             return False
-        media_type = content_type.partition(";")[0].strip().lower()
-        return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _TEXT_TYPES
+        kind = media_type(content_type)
+        return kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _TEXT_TYPES
 
     def atomize(self, stream: BinaryIO, content_type: str = "text/plain") -> Iterator[Atom]:
         """Yield passages or sentences without surrounding white space; what separates two is the suffix of the first.

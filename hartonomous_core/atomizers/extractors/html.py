@@ -11,7 +11,7 @@ from typing import BinaryIO
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from hartonomous_core.atomizers.charsets import charset_parameter, codec_of
-from hartonomous_core.atomizers.sections import Partial, Section
+from hartonomous_core.atomizers.sections import HeadingPath, Partial, Section, titles_of, under_heading
 
 MOST_BYTES = 16 * 1024 * 1024
 """Of a page; its tree takes some 20 times as much memory."""
@@ -143,7 +143,7 @@ class _Page:
         self._tree = tree
         self._leave_out_site = leave_out_site
         self._lines = _Lines()
-        self._path: list[tuple[int, str]] = []
+        self._path: HeadingPath = []
         self._inside = {"pre": 0, "cell": 0, "sectioning": 0}
         self._link: list[str] | None = None
 
@@ -163,14 +163,14 @@ class _Page:
             if level and not is_entered:
                 text = self._lines.take()
                 if text:
-                    self._path = [*(above for above in self._path if above[0] < level), (level, _one_line(text))]
+                    self._path = under_heading(self._path, level, _one_line(text))
                     self._lines.write(text, as_it_is=True)
                     self._lines.end_block()
         yield from self._end_section()
 
     def _end_section(self) -> Iterator[Section]:
         if text := self._lines.take():
-            yield Section(text, {"heading": [heading for _, heading in self._path]} if self._path else None)
+            yield Section(text, {"heading": titles_of(self._path)} if self._path else None)
 
     def _is_read(self, node: LexborNode) -> bool:
         if not node.is_element_node:

@@ -21,7 +21,7 @@ from email.policy import EmailPolicy
 from io import BytesIO
 from typing import Any, BinaryIO, TypeAlias, cast
 
-from hartonomous_core.atomizers.charsets import codec_of
+from hartonomous_core.atomizers.charsets import codec_of, media_type
 from hartonomous_core.atomizers.document_atomizer import Item, describe
 from hartonomous_core.atomizers.extractors import html
 from hartonomous_core.atomizers.extractors.quoted_text import Quotes
@@ -56,7 +56,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     of what is quoted with {"quoted": true}. Raises Partial where some of it could not be read.
     """
     reading = _Reading()
-    if content_type.partition(";")[0].strip().lower() == "application/mbox":
+    if media_type(content_type) == "application/mbox":
         for number, (data, is_whole) in enumerate(_messages(stream), 1):
             yield from reading.message(data, is_whole, {"message": number})
     else:

@@ -132,25 +132,14 @@ def _blocks(document: ZippedXml, events: Iterator[Event]) -> Iterator[_Block]:
 def _text(blocks: Iterator[_Block]) -> Iterator[Section]:
     """Yield what stands under each heading, and the notes in it after it."""
     text = HeadedText()
-    beside: list[Section] = []
     for kind, said, level in blocks:
+        if not said:
+            continue
         if kind in ("paragraph", "row"):
-            sections = (
-                text.add_heading(said, level)
-                if level and said
-                else text.add(said, is_row=kind == "row")
-                if said
-                else ()
-            )
-            for section in sections:
-                yield section
-                yield from beside
-                beside.clear()
-        elif said and kind != "shape":
-            beside.append(Section(said, {"part": kind, **text.place()}))
-            text.size += len(said)  # what waits is in memory, too
-    yield from text.end()
-    yield from beside
+            yield from text.add_heading(said, level) if level else text.add(said, is_row=kind == "row")
+        elif kind != "shape":
+            text.add_beside(said, kind)
+    yield from text.finish()
 
 
 def _slides(blocks: Iterator[_Block]) -> Iterator[Section]:

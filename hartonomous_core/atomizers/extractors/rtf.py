@@ -71,29 +71,19 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     """
     reader = _Reader()
     text = HeadedText()
-    beside: list[Section] = []
     margins: set[tuple[str, str]] = set()
     for block in reader.blocks(stream):
-        sections: Iterator[Section] | tuple[()] = ()
-        if not block.into:
-            sections = (
-                text.add_heading(block.text, block.level)
-                if block.level < _BODY_TEXT
-                else text.add(block.text, is_row=block.is_row)
-            )
+        if not block.into and block.level < _BODY_TEXT:
+            yield from text.add_heading(block.text, block.level)
+        elif not block.into:
+            yield from text.add(block.text, is_row=block.is_row)
         elif block.into in ("header", "footer", "title"):
             if (block.into, block.text) not in margins and len(margins) < 100:
                 margins.add((block.into, block.text))
                 yield Section(block.text, {"part": block.into})
         else:
-            beside.append(Section(block.text, {"part": block.into, **text.place()}))
-            text.size += len(block.text)  # what waits is in memory, too
-        for section in sections:
-            yield section
-            yield from beside
-            beside.clear()
-    yield from text.end()
-    yield from beside
+            text.add_beside(block.text, block.into)
+    yield from text.finish()
     if reader.problems:
         raise Partial("; ".join(reader.problems))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from hartonomous_core.atomizers.sections import Section
+from hartonomous_core.atomizers.sections import HeadingPath, Section, titles_of, under_heading
 
 LONGEST_SECTION = 64 * 1024
 """Characters: what is longer becomes several sections, so that no more than that and a paragraph are in memory."""
@@ -14,7 +14,8 @@ class HeadedText:
     def __init__(self) -> None:
         self.headings: list[str] = []
         self.size = 0
-        self._path: list[tuple[int, str]] = []
+        self._path: HeadingPath = []
+        self._beside: list[Section] = []
         self._parts: list[str] = []
         self._ends_with_row = False
 
@@ -31,18 +32,34 @@ class HeadedText:
     def add_heading(self, text: str, level: int) -> Iterator[Section]:
         """Begin what stands under a heading of this level, the least of which is the highest; yield what is before it."""
         yield from self.end()
-        self._path = [*(above for above in self._path if above[0] < level), (level, " ".join(text.split()))]
-        self.headings = [heading for _, heading in self._path]
+        self._path = under_heading(self._path, level, " ".join(text.split()))
+        self.headings = titles_of(self._path)
         yield from self.add(text)
 
+    def add_beside(self, text: str, part: str) -> None:
+        """Add a note that is referred to here; it comes after the section that holds what is added now."""
+        self._beside.append(Section(text, {"part": part, **self._place()}))
+        self.size += len(text)  # what waits is in memory, too
+
     def end(self, place: Mapping[str, object] | None = None) -> Iterator[Section]:
-        """Yield what was added since the last time, if it says anything; its place is the path of headings, unless another is given."""
+        """Yield what was added since the last time, if it says anything, and the notes in it; its place is the path of headings, unless
+        another is given.
+        """
         text = "".join(self._parts).strip()
         self._parts.clear()
         self.size = 0
         if text:
-            yield Section(text, place or self.place() or None)
+            yield Section(text, place or self._place() or None)
+            yield from self._notes()
 
-    def place(self) -> dict[str, object]:
-        """Return the locator of what is added now."""
+    def finish(self) -> Iterator[Section]:
+        """Yield what is left, also notes that stand under nothing."""
+        yield from self.end()
+        yield from self._notes()
+
+    def _notes(self) -> Iterator[Section]:
+        yield from self._beside
+        self._beside.clear()
+
+    def _place(self) -> dict[str, object]:
         return {"heading": self.headings} if self.headings else {}
