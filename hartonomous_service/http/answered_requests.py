@@ -1,4 +1,4 @@
-"""Tells of each request once it is answered: to the metrics, and as a line of the log."""
+"""Tells of each request once it is answered: to the metrics, as a line of the log, and to who traces."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from hartonomous_service.http import (
     upload_routes,
 )
 from hartonomous_service.http.access import RequireKey
-from hartonomous_service.http.answered_requests import AnsweredRequests, log_request
+from hartonomous_service.http.answered_requests import AnsweredRequests, Tell, log_request
 from hartonomous_service.http.metrics import Metrics
 from hartonomous_service.http.request_ids import RequestIds
 from hartonomous_service.http.request_limits import Limits
@@ -65,11 +65,11 @@ def create_app(
                 telemetry.flush()
 
     metrics = Metrics()
-    tell = (metrics.count_request, log_request)
-    middleware = [Middleware(RequestIds), Middleware(AnsweredRequests, tell=tell)]
+    tell: list[Tell] = [metrics.count_request, log_request]
     telemetry = find_telemetry()
     if telemetry is not None:
-        middleware.append(Middleware(TracedRequests, telemetry=telemetry))
+        tell.append(TracedRequests(telemetry).trace_request)
+    middleware = [Middleware(RequestIds), Middleware(AnsweredRequests, tell=tell)]
     if without_keys:  # a page elsewhere could have its name point here
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
     middleware += [Middleware(Limits, settings=settings), Middleware(RequireKey, settings=settings)]

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, Any
 
+from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.logs import LOGGER
+from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Conflict, Invalid, NotFound, ServiceError, Unavailable
 
 COMMAND = (sys.executable, "-m", "hartonomous_service.http.search_worker")
@@ -22,6 +24,16 @@ ERRORS: Mapping[str, type[ServiceError]] = {each.__name__: each for each in (Con
 _HEAD = struct.Struct("<?I")
 """Whether it was found, and the bytes of what follows: the answer as JSON, or else an error."""
 _STOP_SECONDS = 10
+
+
+def count_search_processes(settings: Settings) -> int:
+    """Return how many processes search."""
+    return settings.http_search_processes or usable_cores()
+
+
+def as_json(found: dict[str, Any]) -> bytes:
+    """Write an answer as Starlette does."""
+    return json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 class SearchFailed(Exception):

@@ -13,8 +13,7 @@ from hartonomous_service import search as calls
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Found
-from hartonomous_service.http.search_processes import SearchProcesses
-from hartonomous_service.http.search_worker import as_json
+from hartonomous_service.http.search_processes import SearchProcesses, as_json
 from hartonomous_service.search.searching import MAX_RESULTS
 
 router = APIRouter(tags=["search"])

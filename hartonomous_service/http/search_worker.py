@@ -16,7 +16,7 @@ from hartonomous_resources.logs import configure_logging
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
-from hartonomous_service.http.search_processes import receive, send
+from hartonomous_service.http.search_processes import as_json, count_search_processes, receive, send
 from hartonomous_service.search import search
 
 
@@ -39,8 +39,7 @@ def main() -> None:
 
 def share_of_cores(settings: Settings) -> int:
     """Return how many threads embed in each of the processes: all of them together keep no more cores busy than there are."""
-    cores = usable_cores()
-    return max(1, cores // (settings.http_search_processes or cores))
+    return max(1, usable_cores() // count_search_processes(settings))
 
 
 def answer(resources: Resources, asked: dict[str, Any], answers: IO[bytes]) -> None:
@@ -56,11 +55,6 @@ def answer(resources: Resources, asked: dict[str, Any], answers: IO[bytes]) -> N
         send(answers, json.dumps(said).encode(), found=False)
     else:
         send(answers, body)
-
-
-def as_json(found: dict[str, Any]) -> bytes:
-    """Write an answer as Starlette does."""
-    return json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 if __name__ == "__main__":

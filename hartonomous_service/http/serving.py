@@ -6,12 +6,11 @@ import ipaddress
 import socket
 from contextlib import suppress
 
-from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import Conflict, Invalid
-from hartonomous_service.http.search_processes import SearchProcesses
+from hartonomous_service.http.search_processes import SearchProcesses, count_search_processes
 
 _STOP_SECONDS = 30
 """How long requests that were accepted may take to end after SIGTERM."""
@@ -70,7 +69,7 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
 
 def _start_search_processes(settings: Settings) -> SearchProcesses | None:
     """Start as many as the settings say; a single one would only cost memory."""
-    count = settings.http_search_processes or usable_cores()
+    count = count_search_processes(settings)
     return SearchProcesses(count) if count > 1 else None
 
 

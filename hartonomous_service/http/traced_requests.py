@@ -4,44 +4,24 @@ from __future__ import annotations
 
 import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from hartonomous_resources.telemetry import Telemetry
 from hartonomous_service.http.answered_requests import route_of
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
 _DURATION, _TOLD = "http.server.request.duration", "From the head of a request to the end of its answer."
 
 
 class TracedRequests:
-    """ASGI middleware; a request that says by `traceparent` which trace it is of is part of that."""
+    """Is told of each request once it is answered; one that says by `traceparent` which trace it is of is part of that."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
-        self._app = app
+    def __init__(self, telemetry: Telemetry) -> None:
         self._tracer = telemetry.tracer
         self._seconds = telemetry.meter.create_histogram(_DURATION, "s", _TOLD) if telemetry.meter else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, started = time.time_ns(), time.perf_counter()
-        status = 500  # of an error that is answered outside of this
-
-        async def send_and_see(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_see)
-        finally:
-            self._tell(scope, status, began, time.perf_counter() - started)
-
-    def _tell(self, scope: Scope, status: int, began: int, seconds: float) -> None:
+    def trace_request(self, scope: Scope, status: int, seconds: float) -> None:
+        """Record a request that has just been answered."""
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"  # what clients make up is no name
         route = route_of(scope)
         said: dict[str, str | int] = {"http.request.method": method, "http.response.status_code": status}
@@ -55,14 +35,15 @@ class TracedRequests:
             from opentelemetry.propagate import extract
             from opentelemetry.trace import SpanKind, StatusCode
 
+            ended = time.time_ns()
             sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             span = self._tracer.start_span(
                 f"{method} {route}" if route else method,
                 extract({name: sent[name] for name in ("traceparent", "tracestate") if name in sent}),
                 SpanKind.SERVER,
                 {**said, "hartonomous.request_id": scope.get("request_id", "")},
-                start_time=began,
+                start_time=ended - int(seconds * 1e9),
             )
             if status >= 500:
                 span.set_status(StatusCode.ERROR)
-            span.end(began + int(seconds * 1e9))
+            span.end(ended)
