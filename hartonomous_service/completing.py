@@ -10,7 +10,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work, may_embed, move_stray_work
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
-from hartonomous_service.daemon import daemon_is_running, find_daemon_fault
+from hartonomous_service.daemon import daemon_is_running, find_daemon_fault, read_sensor
 from hartonomous_service.dagster_home import get_instance, has_killed_run, open_instance, run_chain
 from hartonomous_service.progress import count_unfinished
 
@@ -77,7 +77,7 @@ def _find_why_nothing_works(resources: Resources) -> str | None:
 
         from hartonomous_assets.our_runs import our_runs
 
-        if fault := find_daemon_fault(resources.settings, instance):
+        if fault := find_daemon_fault(resources.settings, read_sensor(instance)):
             return fault
         if next(our_runs(instance, NOT_FINISHED_STATUSES), None) is None:
             return "no run works on them; Dagster's page shows how the last one ended"

@@ -72,7 +72,7 @@ def read_sensor(instance: "dg.DagsterInstance") -> Sensor:
     return Sensor(is_off, looked_at, has_failed)
 
 
-def find_daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str | None:
+def find_daemon_fault(settings: Settings, sensor: Sensor) -> str | None:
     """Say why a running daemon starts no runs: its sensor is switched off, or has not looked for work lately. None if all is well."""
     from hartonomous_assets.our_runs import SENSOR_NAME
 
@@ -80,7 +80,6 @@ def find_daemon_fault(settings: Settings, instance: "dg.DagsterInstance") -> str
         since = daemon_identity_file(settings).stat().st_mtime
     except FileNotFoundError:
         return None  # it ended meanwhile
-    sensor = read_sensor(instance)
     if sensor.is_off:
         return f"{SENSOR_NAME} is switched off; switch it on on Dagster's page"
     silence = time.time() - max(since, sensor.looked_at or 0.0)

@@ -19,7 +19,7 @@ from hartonomous_resources.resources import Resources, database_of, open_databas
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import known_job_types
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
-from hartonomous_service.daemon import SILENT_SECONDS, daemon_is_running, find_daemon_fault, read_sensor
+from hartonomous_service.daemon import SILENT_SECONDS, Sensor, daemon_is_running, find_daemon_fault, read_sensor
 from hartonomous_service.dagster_home import get_instance, has_instance
 from hartonomous_service.figures import Waiting, waiting_work
 from hartonomous_service.home_database import require_database
@@ -59,13 +59,15 @@ def check_health(settings: Settings, tenant: int | None = None) -> dict[str, Any
     """
     models = find_text_models(settings)
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
+    sensors: list[Sensor] = []  # by _sensor: Dagster's storage is opened once
     checks = [
         run_check(_database, settings, counted, models.found, tenant),
         run_check(_graph, settings, counted),
         run_check(_text_model, models, counted),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
-        run_check(_sensor, settings, counted),
-        *(run_check(check, settings) for check in (_disk, _daemon)),
+        run_check(_sensor, settings, counted, sensors),
+        run_check(_disk, settings),
+        run_check(_daemon, settings, sensors),
     ]
     return {"status": worst_of(checks), "checks": checks}
 
@@ -258,14 +260,14 @@ def _disk(settings: Settings) -> Outcome:
     return HEALTHY, f"{free / 1024**3:.1f} GiB free at {settings.home}"
 
 
-def _sensor(settings: Settings, counted: list[_Counts]) -> Outcome:
+def _sensor(settings: Settings, counted: list[_Counts], sensors: list[Sensor]) -> Outcome:
     if not has_instance(settings):
         return HEALTHY, "none has run here: `hartonomous ingest` does the work itself"
     try:
-        with get_instance(settings) as instance:
-            sensor = read_sensor(instance)
+        sensor = _stored_sensor(settings)
     except Exception as error:  # noqa: BLE001 - whoever may not write the home asks, too; what is stored there is read and searched without
         return DEGRADED, f"not known: Dagster's storage cannot be opened: {error}"
+    sensors.append(sensor)
     if sensor.is_off:
         return DEGRADED, "it is switched off: switch it on on Dagster's page"
     if sensor.looked_at is None:
@@ -280,11 +282,14 @@ def _sensor(settings: Settings, counted: list[_Counts]) -> Outcome:
     return HEALTHY, said
 
 
-def _daemon(settings: Settings) -> Outcome:
+def _stored_sensor(settings: Settings) -> Sensor:
+    with get_instance(settings) as instance:
+        return read_sensor(instance)
+
+
+def _daemon(settings: Settings, sensors: list[Sensor]) -> Outcome:
     if daemon_is_running(settings):
-        with get_instance(settings) as instance:
-            fault = find_daemon_fault(settings, instance)
-        if fault:
+        if fault := find_daemon_fault(settings, sensors[0] if sensors else _stored_sensor(settings)):
             return UNHEALTHY, f"the daemon is running, but {fault}"
         return HEALTHY, "running"
     return (

@@ -31,7 +31,7 @@ from hartonomous_core.clock import hour_of, timestamp
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_service import completing
-from hartonomous_service.daemon import daemon_identity_file, find_daemon_fault
+from hartonomous_service.daemon import daemon_identity_file, find_daemon_fault, read_sensor
 from hartonomous_service.dagster_home import get_instance
 from hartonomous_service.health import check_health
 from hartonomous_service.ingest import ingest, submit
@@ -87,7 +87,7 @@ def sensor(daemon: Resources) -> Callable[..., None]:
 
 def fault_of(resources: Resources) -> str | None:
     with get_instance(resources.settings) as instance:
-        return find_daemon_fault(resources.settings, instance)
+        return find_daemon_fault(resources.settings, read_sensor(instance))
 
 
 def ingest_one(resources: Resources, tmp_path: Path) -> dict[str, Any]:
