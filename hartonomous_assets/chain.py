@@ -109,10 +109,8 @@ def run_stages(
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 break  # asked to stop while there is nothing left to do: that is a run that has done its work
     finally:
-        with (
-            tracing,
-            ExitStack() as closing,
-        ):  # each is closed, and releases its claims, even where closing another one fails
+        with tracing, ExitStack() as closing:
+            # Each is closed, and releases its claims, even where closing another one fails.
             for steps in running.values():
                 closing.callback(steps.close)
     return reports

@@ -9,19 +9,13 @@ _SAID_OTHERWISE = {"byteOffset", "byteLength", "charset", "box"}
 """The bytes stand before it; a box on a page says nothing to a reader, and `--json` has it."""
 
 
-def _heading(path: Any) -> str:
-    return "under " + " › ".join(map(str, path)) if isinstance(path, list) else f"under {path}"
-
-
-def _time(span: Any) -> str:
-    return "at " + "–".join(map(str, span)) if isinstance(span, list) else f"at {span}"
+def _joined(parts: Any, by: str) -> str:
+    return by.join(map(str, parts)) if isinstance(parts, list) else str(parts)
 
 
 _WORDS: dict[str, Callable[[Any], str]] = {
     "message": lambda number: f"message {number}",
-    "attached": lambda subjects: (
-        "attached " + " › ".join(map(str, subjects)) if isinstance(subjects, list) else f"attached {subjects}"
-    ),
+    "attached": lambda subjects: f"attached {_joined(subjects, ' › ')}",
     "part": lambda part: (
         f"its {part}" if part in ("attachments", "headers", "links", "output", "title") else f"part {part}"
     ),
@@ -30,11 +24,11 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "slide": lambda slide: f"slide {slide}",
     "sheet": lambda sheet: f"sheet {sheet}",
     "cells": str,
-    "heading": _heading,
+    "heading": lambda path: f"under {_joined(path, ' › ')}",
     "cell": lambda cell: f"cell {cell}",
     "symbol": lambda symbol: f"in {symbol}",
     "line": lambda line: f"line {line}",
-    "time": _time,
+    "time": lambda span: f"at {_joined(span, '–')}",
 }
 """How a key of a locator is said, in this order; others follow as they are."""
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from hartonomous_core.atomizers import Partial, atomizer_for
+from hartonomous_core.atomizers import Partial
 from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.atomizers.extractors import notebooks
+from tests.unit.changed_bytes import Cuts, cut, cuts_of, rebuilt
 
 OUTPUTS: list[dict[str, Any]] = [
     {"output_type": "stream", "name": "stdout", "text": ["10%\r20%\r\n", "\x1b[31mThe ebb\x1b[0m has begun\n"]},
@@ -124,19 +124,11 @@ def test_a_notebook_of_more_than_the_limit_is_not_read(monkeypatch: pytest.Monke
     assert read(NOTEBOOK) == ([], f"a notebook of more than {len(NOTEBOOK) - 1:,} bytes is not read")
 
 
-@given(st.lists(st.tuples(st.integers(0, len(NOTEBOOK)), st.integers(0, 40), st.binary(max_size=12)), max_size=6))
-def test_whatever_happens_to_its_bytes_only_partial_is_raised(cuts: list[tuple[int, int, bytes]]) -> None:
-    data = NOTEBOOK
-    for at, length, instead in cuts:
-        data = data[:at] + instead + data[at + length :]
+@given(cuts_of(NOTEBOOK))
+def test_whatever_happens_to_its_bytes_only_partial_is_raised(cuts: Cuts) -> None:
+    data = cut(NOTEBOOK, cuts)
     read(data)
-    atoms = []
-    try:
-        for atom in atomizer_for("application/x-ipynb+json").atomize(io.BytesIO(data), "application/x-ipynb+json"):
-            atoms.append(atom)
-    except Partial:
-        pass
-    assert b"".join(atom.content for atom in atoms if atom.role == "content") == data
+    assert rebuilt(data, "application/x-ipynb+json") == data
 
 
 def test_notebooks_are_known_by_their_names() -> None:
