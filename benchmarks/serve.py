@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--hybrid-rate", type=float, default=60.0, help="searches a second (60)")
     parser.add_argument("--semantic-rate", type=float, default=150.0, help="searches a second (150)")
     parser.add_argument("--questions", type=int, default=500, help="different ones, asked in turn (500)")
-    parser.add_argument("--no-highlight", action="store_true", help="without marking the sentence that answers")
+    parser.add_argument("--highlight", action="store_true", help="mark the sentence that answers")
     parser.add_argument("--documentation", type=Path, default=Path("/usr/share/doc"))
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "hartonomous-benchmark-texts"))
     parser.add_argument("--home", type=Path, help="folder of a home that is kept, and taken the next time")
@@ -56,7 +56,7 @@ def main() -> int:
             before = memory(process)
             for mode, rate, most in (("hybrid", options.hybrid_rate, 60), ("semantic", options.semantic_rate, 30)):
                 note(f"{options.seconds:.0f} s of {rate:.0f} {mode} searches a second")
-                asked = {"mode": mode, **({"highlight": "false"} if options.no_highlight else {})}
+                asked = {"mode": mode, **({"highlight": "true"} if options.highlight else {})}
                 figures += load(port, asked, rate, options.seconds, questions, most)
             figures.append(Figure("memory before the load", before, "MiB"))
             figures.append(Figure("memory after it", memory(process), "MiB"))

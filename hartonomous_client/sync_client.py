@@ -141,7 +141,7 @@ class Client:
         metadata: Mapping[str, str] | None = None,
         context: int = 0,
         group: str | None = None,
-        highlight: bool = True,
+        highlight: bool = False,
     ) -> answers.Found:
         """Find atoms, and the sources and byte offsets where each occurs; `uri` is what the uris of sources begin with."""
         narrowed = (modality, source_id, uri, content_type, since, until, metadata)

@@ -38,7 +38,9 @@ async def search(
     metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
     context: Annotated[int, Query(ge=0, le=10, description="Texts before and after each result.")] = 0,
     group: Literal["source"] | None = None,
-    highlight: Annotated[bool, Query(description="Mark in each result the sentence that answers.")] = True,
+    highlight: Annotated[
+        bool, Query(description="Mark in each result the sentence that answers, which takes as long as the search.")
+    ] = False,
 ) -> Response:
     """Find atoms, and the sources and byte offsets where each occurs."""
     asked: dict[str, Any] = {

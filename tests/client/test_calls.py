@@ -16,7 +16,10 @@ def test_atoms_and_search(client):
     assert [place["sourceUri"] for place in client.list_places(HASH, page_size=2)] == ["mail:0", "mail:1", "mail:2"]
     found = client.search("tide", mode="lexical", k=3, uri="mail:", context=1, metadata={"a": "b"})
     assert found["results"] == []
-    assert client.search("tide", mode="lexical", highlight=False)["results"][0]["atomHash"] == HASH
+    unmarked, marked = (
+        client.search("tide", mode="lexical", **asked)["results"][0] for asked in ({}, {"highlight": True})
+    )
+    assert unmarked["atomHash"] == HASH and unmarked["highlight"] is None and marked["highlight"]["text"] == SENTENCE
 
 
 def test_lineage(client):

@@ -25,7 +25,7 @@ from tests.stages import run_stages_of
 
 ASKED = [
     {"q": "tide"},
-    {"q": "what pulls the water", "mode": "semantic", "k": 3, "highlight": False},
+    {"q": "what pulls the water", "mode": "semantic", "k": 3, "highlight": True},
     {"q": '"the sea" \u00e9\u2028', "mode": "lexical", "group": "source", "context": 2, "metadata": "a=b"},
     {"q": "moon", "uri": "mail:1", "modality": "text", "since": "2020-01-01"},
 ]
