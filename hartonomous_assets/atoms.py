@@ -6,9 +6,8 @@ must agree before the source becomes Atomized, so a file that changed in between
 
 import hashlib
 import json
-import time
-from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -17,27 +16,24 @@ import dagster as dg
 from hartonomous_assets.source_claims import (
     SLOWEST_BYTES_PER_SECOND,
     LeaseLost,
-    claim,
     give_up,
-    give_up_exhausted,
     move_to_parent_of,
     release,
-    release_all,
     renew_lease,
 )
 from hartonomous_assets.source_members import FoundMembers
+from hartonomous_assets.source_turns import take_turns
 from hartonomous_assets.source_types import content_type_to_use, kind_of
 from hartonomous_assets.source_writing import (
     ChangedWhileRead,
     SourceEnd,
     SourcePart,
-    close_members,
     count_failed_attempt,
     forget_landed_copy,
     write_part,
     write_whole,
 )
-from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
+from hartonomous_assets.stage import Progress, Stage, Work, hour_table, is_outage, os_errors_as_outage
 from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers import (
     Atom,
@@ -54,7 +50,7 @@ from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, ROLES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
-from hartonomous_resources.database.transactions import ask, query, transact
+from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, is_member_uri
@@ -64,55 +60,10 @@ ROW_LIMIT_BYTES = 64 * 1024
 
 _BATCH_BYTES = 8 * 1024 * 1024
 
-_ROWS_TOGETHER = 512
-"""Atoms of small sources that are written at once, for a commit is a flush to the disk. By default these are two batches of the stage after
-this one, which claims the second while a thread computes the first.
-"""
-
 
 def steps(work: Work) -> Generator[Progress]:
-    """Claim sources, atomize them, claim the next.
-
-    Small ones make a step together, up to two batches of the stage after this one; a large one makes a step for each batch of atoms.
-    """
-    while True:
-        if not work.resources.settings.ingestion_enabled:
-            yield IDLE
-            continue
-        given_up = give_up_exhausted(work)
-        give_back_at = time.monotonic() + work.resources.settings.lease_seconds / 4
-        done = Counter({"dead-lettered": given_up} if given_up else {})
-        claimed = deque(claim(work))
-        whole: list[SourcePart] = []  # sources that were read to their end, and are not written yet
-        try:
-            granted = _granted(work, claimed)
-            while claimed:
-                done.update((yield from _atomize_or_give_up(work, claimed.popleft(), granted, whole)))
-                if claimed and sum(len(part.rows) for part in whole) >= _ROWS_TOGETHER:
-                    yield Progress(dict(done + write_whole(work, whole)))
-                    done.clear()
-                if time.monotonic() > give_back_at:  # documents may take long; the others are claimed anew
-                    release_all(work, claimed)
-                    claimed.clear()
-            done.update(write_whole(work, whole))
-        except Exception:  # an outage: what was done before it counts
-            if done:
-                yield Progress(dict(done))
-            raise
-        finally:
-            release_all(work, [*(part.source for part in whole), *claimed])
-            close_members(whole)
-        yield Progress(dict(done))
-
-
-def _granted(work: Work, sources: Collection[ClaimedSource]) -> dict[int, str]:
-    """Return the uri that the message of a source may read, wherever it lies, by SourceId."""
-
-    def read(unit_of_work: UnitOfWork) -> dict[int, str]:
-        rows = ((source, unit_of_work.query("path_grant", message_id=source["messageId"])) for source in sources)
-        return {source["sourceId"]: found[0]["uri"] for source, found in rows if found}
-
-    return ask(work.resources.database, read) if sources else {}
+    """Claim sources, atomize them, claim the next."""
+    return take_turns(work, _atomize_or_give_up)
 
 
 def _atomize_or_give_up(
@@ -176,7 +127,7 @@ def _atomize(
                 return {}
             counts = write_part(work, part)
             if part.end is None:
-                yield Progress(counts)
+                yield Progress(dict(Counter(counts) + write_whole(work, whole)))
     except BaseException:
         members.close()
         raise

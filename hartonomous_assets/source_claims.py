@@ -32,22 +32,29 @@ SLOWEST_BYTES_PER_SECOND = 5_000_000
 _BYTES_TOGETHER = 1024 * 1024
 """Sources up to this size together are claimed at once: they are atomized in a moment, and in one step."""
 
+_PASSED_OVER = 1000
+
 
 class LeaseLost(Exception):
     """Another run took the source over: whatever this one was about to write must not be written."""
 
 
-def claim(work: Work) -> list[ClaimedSource]:
+def claim(work: Work, most_bytes: int | None = None) -> list[ClaimedSource]:
     """Claim the next sources of the hour, and delete what an earlier attempt wrote of them; returns none when there are none.
 
     Small ones that were never tried are claimed together. Any other comes alone, so that one that kills its process takes no other
-    along.
+    along. With `most_bytes`, larger ones and those tried before are passed over, where they are among the next 1,000.
     """
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedSource]:
         now = timestamp()
         batch_size = work.resources.settings.ingestion_batch_size
-        chosen = _choose_together(unit_of_work.query(CLAIMABLE_SOURCES, hour=work.hour, now=now, n=batch_size))
+        n = batch_size if most_bytes is None else max(batch_size, _PASSED_OVER)
+        next_ones = unit_of_work.query(CLAIMABLE_SOURCES, hour=work.hour, now=now, n=n)
+        if most_bytes is not None:
+            fresh = [source for source in next_ones if source["attemptCount"] == 0]
+            next_ones = [source for source in fresh if source["byteLength"] <= most_bytes][:batch_size]
+        chosen = _choose_together(next_ones)
         if not chosen:
             return []
         rows = unit_of_work.query(

@@ -1,13 +1,14 @@
 """How the stage `atoms` takes sources: small ones together, in batches, those tried before alone and later, of the running hour."""
 
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
-from hartonomous_assets.stage import Work
-from hartonomous_core.clock import current_hour
+from hartonomous_assets.stage import Progress, Work
+from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.resources import Resources
 from tests.backends import rows
@@ -19,6 +20,7 @@ from tests.builders import (
 from tests.stages import (
     MakeHome,
     all_sources,
+    content_of,
     run_stages_of,
     states,
 )
@@ -110,3 +112,114 @@ def test_only_the_running_hour_receives_and_an_older_one_finishes_what_it_holds(
 
     assert [(source["sourceUri"], source["status"]) for source in all_sources(home)] == [("landed", "Atomized")]
     assert len(receive_all(home.database, INGESTION_QUEUE)) == 1
+
+
+def note(home: Resources, uri: str, text: bytes) -> None:
+    """Land a source of this name, and atomize none."""
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=text, sourceUri=uri)])
+    run_stages_of(home, landing.STAGE)
+
+
+def status_of(home: Resources) -> dict[str, str]:
+    return {source["sourceUri"]: source["status"] for source in all_sources(home)}
+
+
+LARGE = b"".join(b"Sentence %d of the sea.\n\n" % n for n in range(100))
+SMALL = b"The moon pulls the tide."
+
+
+@pytest.fixture
+def begun(make_home: MakeHome) -> Iterator[tuple[Resources, Generator[Progress]]]:
+    """A home that has written the first batch of a large source, and what goes on with it."""
+    home = make_home(atom_batch_size=10, text_unit="sentence")
+    note(home, "large", LARGE)
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+    assert next(steps).counts["atoms"] == 10
+    yield home, steps
+    steps.close()
+
+
+def test_a_small_source_that_comes_later_has_its_turn_between_two_batches_of_a_large_one(
+    begun: tuple[Resources, Generator[Progress]],
+) -> None:
+    home, steps = begun
+    note(home, "small", SMALL)
+
+    assert next(steps).counts["sources"] == 1
+
+    assert status_of(home) == {"large": "Atomizing", "small": "Atomized"}
+    run = [next(steps).counts for _ in range(10)]
+    assert [counts.get("atoms") for counts in run] == [10] * 9 + [None], (
+        "then the large one, and then there is nothing to do"
+    )
+    assert [content_of(home, source) for source in all_sources(home)] == [LARGE, SMALL]
+
+
+def test_one_that_is_not_much_smaller_waits_and_so_does_one_that_was_tried_before(
+    begun: tuple[Resources, Generator[Progress]], client: Any
+) -> None:
+    home, steps = begun
+    note(home, "half", LARGE[: len(LARGE) // 2])
+    note(home, "tried", SMALL)
+    client.cursor().execute("UPDATE Source SET AttemptCount = 1 WHERE SourceUri = 'tried'")
+    client.commit()
+
+    for _ in range(9):
+        next(steps)
+
+    assert status_of(home) == {"large": "Atomized", "half": "Landed", "tried": "Landed"}
+
+
+def test_a_large_source_that_was_tried_before_lets_none_in(make_home: MakeHome, client: Any) -> None:
+    home = make_home(atom_batch_size=10, text_unit="sentence")
+    note(home, "large", LARGE)
+    client.cursor().execute("UPDATE Source SET AttemptCount = 1")
+    client.commit()
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+    next(steps)
+    note(home, "small", SMALL)
+
+    next(steps)
+
+    assert status_of(home) == {"large": "Atomizing", "small": "Landed"}
+    steps.close()
+
+
+def test_a_large_source_keeps_its_lease_while_smaller_ones_have_their_turn(
+    begun: tuple[Resources, Generator[Progress]], client: Any
+) -> None:
+    home, steps = begun
+    note(home, "small", SMALL)
+    client.cursor().execute("UPDATE Source SET LeaseUntil = ? WHERE SourceUri = 'large'", (timestamp(-1),))
+    client.commit()
+
+    next(steps)
+
+    [large] = rows(client, "SELECT LeaseUntil AS until FROM Source WHERE SourceUri = 'large'")
+    assert large["until"] > timestamp()
+
+
+def test_a_stop_in_the_turn_of_a_smaller_source_gives_both_back(
+    begun: tuple[Resources, Generator[Progress]], client: Any
+) -> None:
+    home, steps = begun
+    note(home, "smaller", b" ".join(b"%d." % n for n in range(10, 50)))
+    assert next(steps).counts["atoms"] == 10
+
+    steps.close()
+
+    claims = rows(client, "SELECT Status AS status, AttemptCount AS attempts, LeaseOwner AS owner FROM Source")
+    assert claims == [{"status": "Landed", "attempts": 0, "owner": None}] * 2
+    run_stages_of(home)
+    assert next(content_of(home, source) for source in all_sources(home)) == LARGE
+
+
+def test_what_was_claimed_with_a_source_of_many_atoms_does_not_wait_for_it(make_home: MakeHome) -> None:
+    home = make_home(atom_batch_size=10, text_unit="sentence")
+    land(home, SMALL, LARGE, SMALL + b" It rises.")
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+
+    assert [next(steps).counts.get("sources") for _ in range(2)] == [1, 1]
+
+    assert status_of(home) == {"note:0": "Atomized", "note:1": "Atomizing", "note:2": "Atomized"}
+    steps.close()
