@@ -1,0 +1,1 @@
+"""Compute in a process of its own: what `hartonomous gpu-worker` speaks, serves and is asked. docs/worker.md has it byte for byte."""
