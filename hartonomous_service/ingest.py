@@ -29,7 +29,7 @@ from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
 from hartonomous_service.files_to_ingest import FilesToIngest
 from hartonomous_service.model_check import find_other_model
-from hartonomous_service.progress import Progress, Tell, look_at_progress, telling_progress
+from hartonomous_service.progress import Tell, WatchedFiles, telling_progress
 from hartonomous_service.source_records import count_atoms, count_not_searchable, is_searchable
 from hartonomous_service.submitting import Submission, build_request, is_by_todays_atomizer, says_the_same
 
@@ -75,7 +75,7 @@ def ingest(
     run, no model; unless it would have other atoms now, by another HARTONOMOUS_TEXT_UNIT or version of what finds them. A running
     daemon does the work; without one, the chain runs in this process, through Dagster. Work that an earlier,
     killed command left is finished, too. A path that cannot be ingested is reported; the others are ingested. `progress` is called
-    every ten seconds, from another thread.
+    every two seconds, from another thread.
 
     Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
@@ -91,17 +91,17 @@ def ingest(
             f"{content_type!r} is not a content type; give one such as text/plain", argument="content_type"
         ) from error
     ingestion = _Ingestion()
+    watched = WatchedFiles(resources, tenant)
     given = FilesToIngest([Path(path) for path in paths], resources.settings)
     files = iter(given)
-    look = partial(_look, resources, ingestion)
     try:
-        with telling_progress(look, progress):
+        with telling_progress(watched.look, progress):
             while batch := list(islice(files, _FILES_PER_BATCH)):
-                _enqueue(resources, batch, tenant, content_type, ingestion)
+                _enqueue(resources, batch, tenant, content_type, ingestion, watched)
                 report(f"{len(ingestion.uris):,} files enqueued or unchanged")
             found = _complete(resources, ingestion, tenant, wait, report)
     except KeyboardInterrupt as interruption:
-        reached = look()
+        reached = watched.look()
         raise KeyboardInterrupt(f"{reached.done:,} of {reached.files:,} files are done") from interruption
     unlisted = [{"sourceUri": path.absolute().as_uri(), "error": error} for path, error in given.failed.items()]
     left_out = [{"sourceUri": path.as_uri(), "reason": reason} for path, reason in given.left_out.items()]
@@ -129,10 +129,6 @@ def _count_gone(resources: Resources, folders: Sequence[Path], ingestion: _Inges
         )
         gone |= {row["sourceUri"] for row in below} - met
     return sum(not os.path.lexists(local_path(uri)) for uri in gone)
-
-
-def _look(resources: Resources, ingestion: _Ingestion) -> Progress:
-    return look_at_progress(resources, len(ingestion.uris), list(ingestion.messages.values()))
 
 
 def _require_bytes_or_stream(value: object) -> object:
@@ -194,10 +190,12 @@ def _enqueue(
     tenant: int,
     content_type: str | None,
     ingestion: _Ingestion,
+    watched: WatchedFiles,
 ) -> None:
     known = _current_versions(resources, tenant, [path.as_uri() for path in files])
     unchanged: dict[str, int] = {}
     new: list[str] = []
+    sizes: dict[str, int] = {}
     for path in files:
         uri = path.as_uri()
         version = known.get(uri)
@@ -205,6 +203,7 @@ def _enqueue(
             unchanged[uri] = version["sourceId"]
         else:
             new.append(uri)
+            sizes[uri] = _size_of(path)
     requests = [IngestionRequest(tenant_id=tenant, content_type=content_type, uri=uri).to_body() for uri in new]
 
     def enqueue(unit_of_work: UnitOfWork) -> list[str]:
@@ -217,9 +216,20 @@ def _enqueue(
         return ids
 
     ids = transact(resources.database, enqueue)
-    ingestion.messages.update(zip(new, ids, strict=True))
+    messages = dict(zip(new, ids, strict=True))
+    ingestion.messages.update(messages)
     ingestion.unchanged.update(unchanged)
-    ingestion.uris.extend(path.as_uri() for path in files)  # last: a file without a message counts as done
+    uris = [path.as_uri() for path in files]
+    ingestion.uris.extend(uris)
+    watched.add(len(uris), messages, sizes)
+
+
+def _size_of(path: Path) -> int:
+    """Return the bytes of a file, 0 where it is gone: the chain says so."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:

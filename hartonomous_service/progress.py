@@ -3,20 +3,28 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
 
+from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
 from hartonomous_resources.database.protocol import UnitOfWork
-from hartonomous_resources.database.transactions import ask
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.contents import bytes_written
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
 from hartonomous_service.errors import OUTAGES
 
-_TELL_SECONDS = 10.0
+_TELL_SECONDS = 2.0
 _PAUSES_PER_LOOK = 20
 """Counting takes longer the more is left: it may take a twentieth of the time."""
+_FILES_PER_QUESTION = 500
+_LARGE_BYTES = 16 * 1024 * 1024
+"""Of a smaller file that is being read nobody asks how far it is."""
 
 
 class Progress(NamedTuple):
@@ -24,6 +32,11 @@ class Progress(NamedTuple):
 
     done: int
     files: int
+    done_bytes: int
+    """Of files that have a message: of those that are done, and what was read of large ones."""
+    bytes: int
+    waiting_sources: int
+    """Of all tenants, with what was found in archives."""
     waiting_embeddings: int
     """Of all sources and tenants: they share the work. Those that are being computed wait, too."""
 
@@ -31,25 +44,77 @@ class Progress(NamedTuple):
 Tell = Callable[[Progress], None]
 
 
-def count_unfinished(resources: Resources, ids: str) -> int:
-    """Count the messages that are still queued and the sources of the others that are not done."""
-    return ask(resources.database, lambda unit_of_work: _count_unfinished(unit_of_work, ids))
+class _File(NamedTuple):
+    message_id: str
+    uri: str
+    byte_length: int
 
 
-def look_at_progress(resources: Resources, files: int, message_ids: Sequence[str]) -> Progress:
-    """Count what is done of so many files; those without a message are."""
+class WatchedFiles:
+    """The files of one ingest, some of which have a message; a look asks about the first of those that were not done before.
 
-    def count(unit_of_work: UnitOfWork) -> Progress:
-        left = _count_unfinished(unit_of_work, json.dumps(message_ids))
-        waiting = unit_of_work.query("waiting_work", job_types=json.dumps([GENERATE_EMBEDDING]))
-        return Progress(files - left, files, sum(row["n"] for row in waiting if row["kind"] == "jobs"))
+    Files are done roughly in the order in which they came; one that is done before many others is counted once they are, too.
+    """
 
-    return ask(resources.database, count)
+    def __init__(self, resources: Resources, tenant: int) -> None:
+        self._resources = resources
+        self._tenant = tenant
+        self._lock = threading.Lock()
+        """Files are added while another thread looks."""
+        self._left: deque[_File] = deque()
+        self._files = self._bytes = self._done_bytes = 0
+
+    def add(self, files: int, messages: Mapping[str, str], sizes: Mapping[str, int]) -> None:
+        """Take so many files, and of each that has a message, by its uri, the message's id and its bytes. The others are done."""
+        with self._lock:
+            self._left.extend(_File(message_id, uri, sizes[uri]) for uri, message_id in messages.items())
+            self._bytes += sum(sizes[uri] for uri in messages)
+            self._files += files
+
+    def look(self) -> Progress:
+        """Return how far they are."""
+        read = 0
+        while batch := self._first():
+            open_, read = ask(self._resources.database, partial(self._open_of, batch=batch))
+            with self._lock:
+                for file in batch:
+                    self._left.popleft()
+                    self._done_bytes += 0 if file in open_ else file.byte_length
+                self._left.extendleft(reversed(open_))
+            if open_:
+                break
+        rows = query(self._resources.database, "waiting_work", job_types=json.dumps([GENERATE_EMBEDDING]))
+        waiting = {row["kind"]: row["n"] for row in rows}
+        with self._lock:
+            done, done_bytes = self._files - len(self._left), self._done_bytes + read
+            return Progress(
+                done, self._files, done_bytes, self._bytes, waiting.get("sources", 0), waiting.get("jobs", 0)
+            )
+
+    def _first(self) -> list[_File]:
+        with self._lock:
+            return list(islice(self._left, _FILES_PER_QUESTION))
+
+    def _open_of(self, unit_of_work: UnitOfWork, batch: Sequence[_File]) -> tuple[list[_File], int]:
+        """Return which of these are not done, and the bytes that were read of large ones."""
+        ids = json.dumps([file.message_id for file in batch])
+        open_ids = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
+        uris = json.dumps([file.uri for file in batch])
+        rows = unit_of_work.query("sources_by_uri", tenant_id=self._tenant, source_uris=uris)
+        unfinished = [row for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES]
+        open_ids.update(row["messageId"] for row in unfinished)
+        open_ = [file for file in batch if file.message_id in open_ids]
+        ours = {file.message_id for file in open_}
+        return open_, sum(self._bytes_read(unit_of_work, row) for row in unfinished if row["messageId"] in ours)
+
+    def _bytes_read(self, unit_of_work: UnitOfWork, row: Mapping[str, Any]) -> int:
+        is_large = row["status"] == "Atomizing" and row["byteLength"] >= _LARGE_BYTES
+        return min(bytes_written(unit_of_work, row["sourceId"]), row["byteLength"]) if is_large else 0
 
 
 @contextmanager
 def telling_progress(look: Callable[[], Progress], tell: Tell | None) -> Iterator[None]:
-    """While the block runs, call `tell` every ten seconds, and less often where a look takes long; None tells nothing."""
+    """While the block runs, call `tell` every two seconds, and less often where a look takes long; None tells nothing."""
     if tell is None:
         yield
         return
@@ -74,6 +139,11 @@ def _tell_until(ended: threading.Event, look: Callable[[], Progress], tell: Tell
         pause = max(_TELL_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at))
 
 
-def _count_unfinished(unit_of_work: UnitOfWork, ids: str) -> int:
-    queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
-    return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
+def count_unfinished(resources: Resources, ids: str) -> int:
+    """Count the messages that are still queued and the sources of the others that are not done; `ids` is JSON."""
+
+    def count(unit_of_work: UnitOfWork) -> int:
+        queued = len(unit_of_work.query("queued_message_ids", message_ids=ids))
+        return queued + int(unit_of_work.query("unfinished_of_messages", message_ids=ids)[0]["n"])
+
+    return ask(resources.database, count)

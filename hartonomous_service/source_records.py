@@ -20,6 +20,7 @@ from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
 from hartonomous_service.arguments import Id, Offset, PageLength, PathArgument, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.output_files import resolve_output_file
+from hartonomous_service.wrong_bytes import find_wrong_bytes
 
 _BLOCK_BYTES = 64 * 1024
 _ROWS_PER_READ = 128
@@ -118,17 +119,27 @@ def show_atomized(resources: Resources, source_id: Id, *, tenant: Tenant | None 
 
 
 @checked
-def reconstruct(resources: Resources, source_id: Id, *, tenant: Tenant | None = 0) -> Iterator[bytes]:
+def reconstruct(
+    resources: Resources,
+    source_id: Id,
+    *,
+    tenant: Tenant | None = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[bytes]:
     """Yield the bytes of a source, piece by piece, and check their hash at the end.
+
+    `progress` is called after each piece with the bytes so far and all of them.
 
     Raises NotFound when there is no such source, Conflict when it is not Atomized; at the end, Unavailable when the bytes are not those that
     came in.
     """
     source = ask(resources.database, lambda unit_of_work: find_atomized(unit_of_work, source_id, tenant))
-    digest = hashlib.sha256()
+    digest, done = hashlib.sha256(), 0
     for piece in source_bytes(resources.database, resources.blobs, source_id):
         digest.update(piece)
         yield piece
+        done += len(piece)
+        progress(done, source["byteLength"])
     if digest.hexdigest() != source["contentHash"]:
         raise Unavailable(
             f"source {source_id}: rebuilt bytes have SHA-256 {digest.hexdigest()}, {source['contentHash']} came in",
@@ -191,9 +202,14 @@ def _verified_pieces(resources: Resources, source_id: int, first: int) -> Iterat
 
 @checked
 def reconstruct_file(
-    resources: Resources, source_id: Id, output: PathArgument, *, tenant: Tenant | None = 0
+    resources: Resources,
+    source_id: Id,
+    output: PathArgument,
+    *,
+    tenant: Tenant | None = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Write the bytes of a source to a file, which gets its name only once their hash is right.
+    """Write the bytes of a source to a file, which gets its name only once their hash is right; `progress` is as in `reconstruct`.
 
     Returns {"sourceId", "file", "byteLength"}. Raises what `reconstruct` does, and Invalid for a path where no file can be written.
     """
@@ -201,7 +217,7 @@ def reconstruct_file(
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
-            file.writelines(reconstruct(resources, source_id, tenant=tenant))
+            file.writelines(reconstruct(resources, source_id, tenant=tenant, progress=progress))
             size = file.tell()
         partial.replace(target)
     except OSError as error:
@@ -221,6 +237,8 @@ def verify_sources(
 ) -> dict[str, Any]:
     """Check the bytes and atoms of every source by hash and, without `source_id`, all invariants.
 
+    `progress` is called with the bytes that were read and those of all sources.
+
     Returns {"checked": sources checked, "failed": [{…, "error"}], "truncated"}: the first 100 rows that break each invariant.
     """
     failed: list[dict[str, Any]] = []
@@ -231,35 +249,13 @@ def verify_sources(
         return unit_of_work.query("sources", tenant_id=tenant, source_id=None, source_uri=None, status="Atomized", n=-1)
 
     sources = ask(resources.database, choose)
-    for done, source in enumerate(sources):
-        progress(done, len(sources))
-        error = _find_wrong_bytes(resources, source)
+    for source, error in find_wrong_bytes(resources, sources, progress):
         if error:
             failed.append({"sourceId": source["sourceId"], "error": error})
     if source_id is None:
         failed += _find_broken_invariants(resources, tenant)
     broken = Counter(item["invariant"] for item in failed if "invariant" in item)
     return {"checked": len(sources), "failed": failed, "truncated": MOST_ROWS in broken.values()}
-
-
-def _find_wrong_bytes(resources: Resources, source: Row) -> str | None:
-    if source["status"] != "Atomized":
-        return f"its status is {source['status']}: {source['errorMessage']}"
-    digest = hashlib.sha256()
-    try:
-        for row, content in source_contents(resources.database, resources.blobs, source["sourceId"]):
-            if hashlib.sha256(content).digest() != row["contentHash"]:
-                return f"the atom at byte {row['byteOffset']} does not have the hash that names it"
-            digest.update(content)
-            digest.update(row["suffix"] or b"")
-        for row, content in source_contents(resources.database, resources.blobs, source["sourceId"], "derived"):
-            if hashlib.sha256(content).digest() != row["contentHash"]:
-                return f"derived atom {row['ordinal']} does not have the hash that names it"
-    except FileNotFoundError as error:
-        return f"a blob is missing: {error.filename}"
-    if digest.hexdigest() != source["contentHash"]:
-        return f"its atoms rebuild SHA-256 {digest.hexdigest()}, {source['contentHash']} came in"
-    return None
 
 
 def _find_broken_invariants(resources: Resources, tenant: int | None) -> list[dict[str, Any]]:

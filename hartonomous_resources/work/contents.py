@@ -53,21 +53,30 @@ def source_contents(
 
 def ordinal_at(database: Database, source_id: int, byte_offset: int) -> int:
     """Return the ordinal of the atom in which a byte of a source lies, or behind which as its suffix: some forty rows are read of a million."""
+    return ask(database, lambda unit_of_work: _last_content(unit_of_work, source_id, byte_offset)[0])
 
-    def search(unit_of_work: UnitOfWork) -> int:
-        def begins_later(ordinal: int) -> bool:
-            rows = unit_of_work.query(SOURCE_CONTENTS, source_id=source_id, role="content", from_ordinal=ordinal, n=1)
-            return not rows or (rows[0]["byteOffset"] or 0) > byte_offset
 
-        low, high = 0, 1
-        while not begins_later(high):
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if begins_later(middle) else (middle, high)
-        return low
+def bytes_written(unit_of_work: UnitOfWork, source_id: int) -> int:
+    """Return the bytes before the last atom that a source has, which may be in the middle of being read; as few rows are read."""
+    return _last_content(unit_of_work, source_id, None)[1]
 
-    return ask(database, search)
+
+def _last_content(unit_of_work: UnitOfWork, source_id: int, most_offset: int | None) -> tuple[int, int]:
+    """Return ordinal and byte offset of the last content atom, or of the last that begins at or before an offset; 0 and 0 without one."""
+    offsets = {0: 0}
+
+    def is_behind(ordinal: int) -> bool:
+        rows = unit_of_work.query(SOURCE_CONTENTS, source_id=source_id, role="content", from_ordinal=ordinal, n=1)
+        offsets[ordinal] = (rows[0]["byteOffset"] or 0) if rows else 0
+        return not rows or (most_offset is not None and offsets[ordinal] > most_offset)
+
+    low, high = 0, 1
+    while not is_behind(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_behind(middle) else (middle, high)
+    return low, offsets[low]
 
 
 def source_bytes(database: Database, blobs: Blobs, source_id: int) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from hartonomous_service.cli.output import (
     print_result,
     printable,
 )
+from hartonomous_service.cli.progress_line import show_progress
 from hartonomous_service.errors import Invalid
 
 SourceArgument = Annotated[
@@ -240,13 +241,13 @@ def reconstruct(
 
     if as_json and output == "-":
         raise Invalid("-o - and --json both want stdout; choose a file for one of them")
-    with open_home() as resources:
+    with open_home() as resources, show_progress("rebuilding") as line:
         if output == "-":
-            for piece in rebuild(resources, source_id, tenant=tenant):
+            for piece in rebuild(resources, source_id, tenant=tenant, progress=line.show_bytes):
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return
-        result = reconstruct_file(resources, source_id, output, tenant=tenant)
+        result = reconstruct_file(resources, source_id, output, tenant=tenant, progress=line.show_bytes)
     print_result(result, as_json, _show_rebuilt)
 
 
@@ -278,8 +279,6 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check that every source rebuilds to its hash and that the invariants hold."""
-    from rich.progress import Progress
-
     from hartonomous_service.graph_repair import verify_graph
     from hartonomous_service.source_records import verify_sources
 
@@ -289,17 +288,14 @@ def verify(
         raise typer.BadParameter("--everything says how much is repaired: give --repair, too")
     if graph and source_id is not None:
         raise typer.BadParameter("--graph compares whole hours: give no source id")
-    with open_home() as resources, Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("verifying")
-
-        def update_bar(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
+    with open_home() as resources, show_progress("verifying") as line:
         whose = choose_tenant(tenant, all_tenants)
         if graph:
-            result = verify_graph(resources, tenant=whose, repair=repair, everything=everything, progress=update_bar)
+            result = verify_graph(
+                resources, tenant=whose, repair=repair, everything=everything, progress=line.show_hours
+            )
         else:
-            result = verify_sources(resources, source_id, tenant=whose, progress=update_bar)
+            result = verify_sources(resources, source_id, tenant=whose, progress=line.show_bytes)
     print_result(result, as_json, _show_verified)
     if result["failed"]:
         raise typer.Exit(1)

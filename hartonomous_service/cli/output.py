@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.text import Text
 
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
@@ -91,13 +90,6 @@ def cell_text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{printable(str(key))} {cell_text(held)}" for key, held in value.items()) or "-"
     return "-" if value is None else printable(str(value))
-
-
-@contextmanager
-def show_progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what the command is doing; yields the function that changes this text."""
-    with err.status(Text(what)) as status:
-        yield lambda message: status.update(Text(printable(message)))
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Commands that start work: ingest, demo, dev."""
 
+import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -13,8 +15,9 @@ from hartonomous_service.cli.output import (
     open_home,
     print_result,
     printable,
-    show_progress,
 )
+from hartonomous_service.cli.pace import Pace, describe_bytes, describe_waiting
+from hartonomous_service.cli.progress_line import show_progress
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.progress import Progress
 
@@ -47,7 +50,8 @@ def ingest(
     from hartonomous_service.ingest import ingest as ingest_files
 
     paths = paths or []
-    with open_home(make=True) as resources, show_progress("enqueueing") as report:
+    described = DescribedProgress()
+    with open_home(make=True) as resources, show_progress("enqueueing") as line:
         try:
             result = ingest_files(
                 resources,
@@ -55,8 +59,8 @@ def ingest(
                 tenant=tenant,
                 content_type=content_type,
                 wait=not no_wait,
-                report=report,
-                progress=None if err.is_terminal else _print_progress,
+                report=line.say,
+                progress=lambda reached: line.show(described.describe(reached)),
             )
         except KeyboardInterrupt as interruption:
             reached = (
@@ -72,11 +76,25 @@ def ingest(
         raise typer.Exit(1)
 
 
-def _print_progress(progress: Progress) -> None:
-    if not (progress.files or progress.waiting_embeddings):
-        return  # it is still looking for files
-    files = f"{progress.done:,} of {progress.files:,} files done, " if progress.files else ""
-    err.print(f"{files}{progress.waiting_embeddings:,} embeddings wait", soft_wrap=True)
+class DescribedProgress:
+    """Says how far an ingest is, how fast it goes on, and how long what is known to be left will take."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reading, self._unpacking, self._embedding = Pace(clock), Pace(clock), Pace(clock)
+
+    def describe(self, progress: Progress) -> str:
+        """Return it in words. While files are read, it is not known how many embeddings will be wanted."""
+        said = [f"{progress.done:,} of {progress.files:,} files done"] if progress.files else []
+        is_read = progress.done == progress.files
+        if not is_read:
+            said.append(describe_bytes(progress.done_bytes, progress.bytes, self._reading.look(progress.done_bytes)))
+        elif progress.waiting_sources:
+            what = f"{progress.waiting_sources:,} files found in archives, or of others, wait"
+            said.append(describe_waiting(what, progress.waiting_sources, self._unpacking))
+        if progress.waiting_embeddings:
+            what = f"{progress.waiting_embeddings:,} embeddings wait"
+            said.append(describe_waiting(what, progress.waiting_embeddings, self._embedding) if is_read else what)
+        return "; ".join(said)
 
 
 def demo(
@@ -89,8 +107,8 @@ def demo(
 
     with show_downloads() as progress:
         settings, model_seconds = prepare_demo(reset=reset, progress=progress)
-    with show_progress("ingesting") as report:
-        result = run_demo(settings, model_seconds, report)
+    with show_progress("ingesting") as line:
+        result = run_demo(settings, model_seconds, line.say)
     print_result(result, as_json, show_demo)
 
 

@@ -43,7 +43,7 @@ from hartonomous_service.keys import create_key, find_caller, list_keys, note_us
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.place_pages import page_places
-from hartonomous_service.progress import count_unfinished, look_at_progress
+from hartonomous_service.progress import count_unfinished
 from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
@@ -71,6 +71,7 @@ from hartonomous_service.uploads import (
     land,
     submit_upload,
 )
+from hartonomous_service.wrong_bytes import find_wrong_bytes
 
 HASH = "ab" * 32
 JOB = "01234567-89ab-7000-8000-000000000000"
@@ -223,13 +224,14 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     ),
     list_sources: ((), page(status=choice("'Landed'"))),
     show_source: ((1,), {"source_id": ID, "tenant": TENANT}),
-    reconstruct: ((1,), {"source_id": ID, "tenant": TENANT}),
+    reconstruct: ((1,), {"source_id": ID, "tenant": TENANT, "progress": TOLD}),
     reconstruct_file: (
         (1, "file"),
         {
             "source_id": ID,
             "output": [("", "empty"), (b"x", "path"), (None, "path"), ("/nowhere/file", "not a place")],
             "tenant": TENANT,
+            "progress": TOLD,
         },
     ),
     verify_sources: ((), {"source_id": ID, "tenant": TENANT, "progress": TOLD}),
@@ -337,7 +339,7 @@ INTERNAL = {
         check_health,
         count_unfinished,
         embed_question,
-        look_at_progress,
+        find_wrong_bytes,
         measure_home,
         require_readable,
     ),

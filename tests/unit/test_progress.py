@@ -1,12 +1,13 @@
 """An ingest tells now and then how far it is, and when it is interrupted."""
 
-import sys
+import io
 import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_resources.database.transactions import ask
@@ -14,11 +15,19 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service import ingest as ingest_module
 from hartonomous_service import progress
-from hartonomous_service.cli import run
+from hartonomous_service.cli import progress_line, run
 from hartonomous_service.cli.ingested import show_ingested
+from hartonomous_service.cli.output import err
+from hartonomous_service.cli.pace import describe_number
+from hartonomous_service.cli.progress_line import ProgressLine
+from hartonomous_service.cli.run import DescribedProgress
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.ingest import ingest
-from hartonomous_service.progress import Progress, look_at_progress, telling_progress
+from hartonomous_service.progress import Progress, WatchedFiles, telling_progress
+from tests.builders import HOUR, atom
+from tests.builders import insert_source as insert_source_by_statement
+
+DONE = Progress(2, 2, 20, 20, 0, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -35,19 +44,19 @@ def test_progress_is_told_until_the_work_ends() -> None:
         if len(told) == 2:
             twice.set()
 
-    with telling_progress(lambda: Progress(1, 3, 7), tell):
+    with telling_progress(lambda: Progress(1, 3, 10, 30, 2, 7), tell):
         assert twice.wait(30)
 
-    assert set(told) == {(1, 3, 7)}
+    assert set(told) == {(1, 3, 10, 30, 2, 7)}
     assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_an_outage_is_logged_and_the_next_look_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    looks = iter([DatabaseUnavailable("the server restarts"), Progress(2, 2, 0)])
+    looks = iter([DatabaseUnavailable("the server restarts"), DONE])
     told = threading.Event()
 
     def look() -> Progress:
-        found = next(looks, Progress(2, 2, 0))
+        found = next(looks, DONE)
         if isinstance(found, Exception):
             raise found
         return found
@@ -80,7 +89,7 @@ def test_what_waits_is_counted_and_an_interruption_says_how_many_files_are_done(
     with pytest.raises(KeyboardInterrupt, match=r"^0 of 2 files are done$"):
         ingest(resources, [tmp_path / "a.txt", tmp_path / "b.txt"], progress=tell)
 
-    assert told[-1] == (0, 2, 0)
+    assert told[-1] == (0, 2, 0, 34, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +102,7 @@ def test_what_waits_is_counted_and_an_interruption_says_how_many_files_are_done(
 def test_an_interrupted_command_says_what_is_known(
     settings: Settings, interruption: KeyboardInterrupt, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object, progress: object, **__: object) -> None:
-        assert progress is run._print_progress, "stderr is no terminal here"
+    def stop(*_: object, **__: object) -> None:
         raise interruption
 
     monkeypatch.setattr(ingest_module, "ingest", stop)
@@ -109,14 +117,84 @@ def test_an_embedding_that_is_computed_waits_too(resources: Resources) -> None:
         client.execute("INSERT INTO StoredJob (TenantId, AtomId, Status) VALUES (0, NULL, ?)", (status,))
     client.commit()
 
-    assert look_at_progress(resources, 3, []) == (3, 3, 2)
+    watched = WatchedFiles(resources, 0)
+    watched.add(3, {}, {})
+
+    assert watched.look() == (3, 3, 0, 0, 0, 2)
 
 
-def test_without_files_none_are_said_to_be_done(capsys: pytest.CaptureFixture[str]) -> None:
-    run._print_progress(Progress(0, 0, 0))
-    run._print_progress(Progress(0, 0, 7))
+def test_files_are_done_once_nothing_of_their_message_is_left(resources: Resources) -> None:
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    watched = WatchedFiles(resources, 0)
+    uris = [f"file:///{n}" for n in range(1200)]
+    watched.add(1201, {uri: f"m{n}" for n, uri in enumerate(uris)}, dict.fromkeys(uris, 10))
+    insert_source(client, uris[700], "m700", "Landed")
+    insert_source(client, uris[701], "m701", "DeadLettered")
+    insert_source(client, uris[1100], "m1100", "Atomizing")
+    client.commit()
 
-    assert capsys.readouterr().err == "7 embeddings wait\n"
+    assert watched.look() == (
+        1201 - 201,
+        1201,
+        9990,
+        12_000,
+        2,
+        0,
+    )  # those behind the first that waits are not asked for
+
+    client.execute("UPDATE Source SET Status = 'Atomized'")
+    client.commit()
+    assert watched.look() == watched.look() == (1201, 1201, 12_000, 12_000, 0, 0)
+
+
+def test_of_a_large_file_what_was_read_counts(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_LARGE_BYTES", 30)
+    atoms = [atom(f"Sentence {n:02}.", n, byte_offset=12 * n) for n in range(45)]
+    with resources.database.unit_of_work() as unit_of_work:
+        source_id = insert_source_by_statement(unit_of_work, uri="file:///large")
+        unit_of_work.write_atoms(0, HOUR, {source_id: atoms})
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    client.execute("UPDATE Source SET Status = 'Atomizing', ByteLength = 1000")
+    client.commit()
+    watched = WatchedFiles(resources, 0)
+    watched.add(1, {"file:///large": "message"}, {"file:///large": 1000})
+
+    assert watched.look()[:4] == (0, 1, 12 * 44, 1000)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_left_of_an_ingest_is_said_with_its_rate_and_time() -> None:
+    clock = Clock()
+    described = DescribedProgress(clock)
+    said = []
+    for seconds, reached in (
+        (0, Progress(0, 0, 0, 0, 0, 7)),
+        (2, Progress(0, 3, 0, 300_000_000, 3, 7)),
+        (10, Progress(1, 3, 100_000_000, 300_000_000, 2, 900)),
+        (20, Progress(3, 3, 300_000_000, 300_000_000, 5000, 3000)),
+        (10, Progress(3, 3, 300_000_000, 300_000_000, 0, 1000)),
+        (10, DONE),
+    ):
+        clock.now += seconds
+        said.append(described.describe(reached))
+
+    assert said == [
+        "7 embeddings wait",
+        "0 of 3 files done; 0 bytes of 300.0 MB; 7 embeddings wait",
+        "1 of 3 files done; 100.0 MB of 300.0 MB, 10.0 MB/s, 20 s left; 900 embeddings wait",
+        "3 of 3 files done; 5,000 files found in archives, or of others, wait; 3,000 embeddings wait",
+        "3 of 3 files done; 1,000 embeddings wait, 200/s, 5 s left",
+        "2 of 2 files done",
+    ]
 
 
 def test_files_that_are_no_longer_in_the_folder_are_counted(
@@ -166,9 +244,58 @@ def test_a_row_of_another_command_is_not_taken_for_the_finished_source(resources
     assert [status_of("ours"), status_of("theirs")] == ["Atomized", "Landed"]
 
 
-def test_a_line_of_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    assert not sys.stderr.isatty()
+def test_without_a_terminal_there_is_a_line_after_two_seconds_and_then_every_ten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    with err.status("") as status:
+        line = ProgressLine("verifying", status, clock)
+        for _ in range(100):
+            done = (clock.now - 100) * 1_000_000
+            line.show_bytes(round(done), 60_000_000)
+            clock.now += 0.25
 
-    run._print_progress(Progress(1, 1265, 3400))
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.splitlines() == [
+        f"verifying: {done} of 60.0 MB, 1.0 MB/s, {left} s left"
+        for done, left in (("2.0 MB", 58), ("12.0 MB", 48), ("22.0 MB", 38))
+    ]
 
-    assert capsys.readouterr() == ("", "1 of 1,265 files done, 3,400 embeddings wait\n")
+
+def test_what_takes_less_than_two_seconds_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    with err.status("") as status:
+        line = ProgressLine("rebuilding", status, clock)
+        for _ in range(19):
+            line.show_bytes(1, 2)
+            line.show("some")
+            clock.now += 0.1
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_terminal_one_line_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(progress_line, "err", console)
+    with progress_line.show_progress("verifying") as line:
+        line = ProgressLine("verifying", line._status, clock)
+        for done in (0, 5, 10):
+            clock.now += 5
+            line.show_hours(done, 20)
+            console.file.write("|")
+            line._status._live.refresh()
+
+    assert "verifying: 5 of 20 hours, 1.0/s, 15 s left" in screen.getvalue()
+    assert "verifying: 10 of 20 hours, 1.0/s, 10 s left" in screen.getvalue()
+    assert screen.getvalue().count("\n") <= 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "0 s"), (99.4, "99 s"), (100, "2 min"), (3599, "60 min"), (5970, "2 h"), (360_000, "100 h")],
+)
+def test_time_that_is_left_has_the_unit_that_fits(seconds: float, said: str) -> None:
+    assert describe_number("some", seconds, 1.0) == f"some, 1.0/s, {said} left"
