@@ -8,8 +8,13 @@ with Client("http://127.0.0.1:8350", key="…") as client:
         print(hit["text"], hit["sources"])
 """
 
+from importlib.util import find_spec
+
+if find_spec("httpx") is None:
+    raise ModuleNotFoundError("hartonomous_client needs httpx: pip install 'hartonomous[client]'", name="httpx")
+
 from hartonomous_client.async_client import AsyncClient
-from hartonomous_client.failures import HartonomousError
+from hartonomous_client.failures import ConnectionFailed, HartonomousError
 from hartonomous_client.sync_client import Client
 
-__all__ = ["AsyncClient", "Client", "HartonomousError"]
+__all__ = ["AsyncClient", "Client", "ConnectionFailed", "HartonomousError"]

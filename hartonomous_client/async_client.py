@@ -15,7 +15,7 @@ from hartonomous_client import answers
 from hartonomous_client import client_calls as calls
 from hartonomous_client.asynchronous_blocks import to_asynchronous
 from hartonomous_client.client_calls import Call
-from hartonomous_client.failures import error_of, wait_before_retry
+from hartonomous_client.failures import ConnectionFailed, error_of, naming_the_server, wait_before_retry
 from hartonomous_client.resumed_uploads import PIECE_BYTES, FileToUpload, Progress, untold, upload_steps
 
 
@@ -24,7 +24,7 @@ class AsyncClient:
 
     `timeout` are the seconds that connecting, or a pause of the server, may take. A call that may be repeated is, up to `retries` times,
     when the server does not answer, or says 429, 503 or, of a call that it still works on, 409 (after what Retry-After says, at most 60 s).
-    Any other error is HartonomousError.
+    Any other error is HartonomousError, of which ConnectionFailed says that no answer came.
     """
 
     def __init__(
@@ -253,12 +253,12 @@ class AsyncClient:
         """Run every check of the server; one that is unhealthy is an answer, too."""
         return cast(answers.Health, await self._ask(calls.health()))
 
-    async def _answer(self, call: Call) -> httpx.Response | httpx.TransportError:
+    async def _answer(self, call: Call) -> httpx.Response | ConnectionFailed:
         try:
             async with self._send(call) as response:
                 await response.aread()
                 return response
-        except httpx.TransportError as error:
+        except ConnectionFailed as error:
             return error
 
     async def _ask(self, call: Call) -> Any:
@@ -276,14 +276,15 @@ class AsyncClient:
 
     @asynccontextmanager
     async def _send(self, call: Call) -> AsyncIterator[httpx.Response]:
-        response = await self._try(call)
-        try:
-            if response.is_error and response.status_code not in call.accepted:
-                await response.aread()
-                raise error_of(response)
-            yield response
-        finally:
-            await response.aclose()
+        with naming_the_server(self._http):
+            response = await self._try(call)
+            try:
+                if response.is_error and response.status_code not in call.accepted:
+                    await response.aread()
+                    raise error_of(response)
+                yield response
+            finally:
+                await response.aclose()
 
     async def _try(self, call: Call) -> httpx.Response:
         for attempt in range(self._retries + 1):

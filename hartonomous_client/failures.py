@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -15,10 +17,11 @@ _FIRST_WAIT = 0.5
 
 
 class HartonomousError(Exception):
-    """The server answered with an error; `problem` is its document (RFC 9457), with `detail` and `requestId`."""
+    """The server answered with an error; `problem` is its document (RFC 9457), with `detail` and `requestId`. See `ConnectionFailed`, too."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(f"{status}: {problem.get('detail') or problem.get('title') or 'no reason given'}")
+        said = problem.get("detail") or problem.get("title") or "no reason given"
+        super().__init__(f"{status}: {said}" if status else said)
         self.status = status
         self.problem = problem
 
@@ -26,6 +29,25 @@ class HartonomousError(Exception):
     def request_id(self) -> str | None:
         """The id under which the server's log has the request."""
         return self.problem.get("requestId")
+
+
+class ConnectionFailed(HartonomousError):
+    """No answer came, or not all of it: refused, broken off or too late. `status` is 0, the cause is the error of httpx."""
+
+    def __init__(self, server: str, error: httpx.TransportError) -> None:
+        kinds = {httpx.TimeoutException: "did not answer in time", httpx.ConnectError: "cannot be reached"}
+        what = next((said for kind, said in kinds.items() if isinstance(error, kind)), "broke the connection off")
+        super().__init__(0, {"title": f"{server} {what}{f': {error}' if str(error) else ''}"})
+
+
+@contextmanager
+def naming_the_server(http: httpx.Client | httpx.AsyncClient) -> Iterator[None]:
+    """Raise what goes wrong with a connection as ConnectionFailed."""
+    try:
+        yield
+    except httpx.TransportError as error:
+        server = http.base_url
+        raise ConnectionFailed(f"{server.scheme}://{server.netloc.decode()}", error) from error
 
 
 def error_of(response: httpx.Response) -> HartonomousError:
@@ -39,10 +61,10 @@ def error_of(response: httpx.Response) -> HartonomousError:
     return HartonomousError(response.status_code, problem)
 
 
-def wait_before_retry(failed: httpx.Response | httpx.TransportError, attempt: int) -> float | None:
+def wait_before_retry(failed: httpx.Response | httpx.TransportError | ConnectionFailed, attempt: int) -> float | None:
     """Return the seconds to wait before a call is tried again, None where that would not help; `attempt` counts from 0."""
     backoff = min(_FIRST_WAIT * 2.0**attempt, _LONGEST_WAIT)
-    if isinstance(failed, httpx.TransportError):
+    if not isinstance(failed, httpx.Response):
         return backoff
     is_at_work = failed.status_code == _STILL_AT_WORK and "Retry-After" in failed.headers
     if failed.status_code not in _TRY_AGAIN and not is_at_work:

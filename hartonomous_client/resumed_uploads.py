@@ -11,7 +11,7 @@ import httpx
 
 from hartonomous_client import client_calls as calls
 from hartonomous_client.client_calls import Call
-from hartonomous_client.failures import error_of, wait_before_retry
+from hartonomous_client.failures import ConnectionFailed, error_of, wait_before_retry
 
 PIECE_BYTES = 16 * 1024 * 1024
 _BLOCK_BYTES = 256 * 1024
@@ -21,7 +21,7 @@ Progress = Callable[[int, int], object]
 """Is told how many bytes the server has, and how many there are."""
 Step = tuple[float, Call]
 """The seconds to wait, and then the call to make."""
-Answered = httpx.Response | httpx.TransportError
+Answered = httpx.Response | ConnectionFailed
 
 
 def untold(done: int, total: int) -> None:
@@ -62,7 +62,7 @@ def upload_steps(
     wait, failures, most = 0.0, 0, -1
     while True:
         found = yield wait, calls.find_upload(file.sha256)
-        if isinstance(found, httpx.TransportError):
+        if isinstance(found, ConnectionFailed):
             raise found
         if found.headers.get("Upload-Complete") == "?1":  # it has these bytes in a source
             progress(file.size, file.size)
@@ -74,7 +74,7 @@ def upload_steps(
             progress(here, file.size)
             stop = min(here + piece_bytes, file.size)
             answer = yield 0.0, calls.continue_upload(file.sha256, here, stop, file.size, file.blocks(here, stop))
-            if isinstance(answer, httpx.TransportError) or answer.status_code != _STORED:
+            if isinstance(answer, ConnectionFailed) or answer.status_code != _STORED:
                 break
             here = most = stop
             failures = 0

@@ -14,7 +14,7 @@ import httpx
 from hartonomous_client import answers
 from hartonomous_client import client_calls as calls
 from hartonomous_client.client_calls import Call
-from hartonomous_client.failures import error_of, wait_before_retry
+from hartonomous_client.failures import ConnectionFailed, error_of, naming_the_server, wait_before_retry
 from hartonomous_client.resumed_uploads import PIECE_BYTES, FileToUpload, Progress, untold, upload_steps
 
 
@@ -23,7 +23,7 @@ class Client:
 
     `timeout` are the seconds that connecting, or a pause of the server, may take. A call that may be repeated is, up to `retries` times,
     when the server does not answer, or says 429, 503 or, of a call that it still works on, 409 (after what Retry-After says, at most 60 s).
-    Any other error is HartonomousError.
+    Any other error is HartonomousError, of which ConnectionFailed says that no answer came.
     """
 
     def __init__(
@@ -246,12 +246,12 @@ class Client:
         """Run every check of the server; one that is unhealthy is an answer, too."""
         return cast(answers.Health, self._ask(calls.health()))
 
-    def _answer(self, call: Call) -> httpx.Response | httpx.TransportError:
+    def _answer(self, call: Call) -> httpx.Response | ConnectionFailed:
         try:
             with self._send(call) as response:
                 response.read()
                 return response
-        except httpx.TransportError as error:
+        except ConnectionFailed as error:
             return error
 
     def _ask(self, call: Call) -> Any:
@@ -268,14 +268,15 @@ class Client:
 
     @contextmanager
     def _send(self, call: Call) -> Iterator[httpx.Response]:
-        response = self._try(call)
-        try:
-            if response.is_error and response.status_code not in call.accepted:
-                response.read()
-                raise error_of(response)
-            yield response
-        finally:
-            response.close()
+        with naming_the_server(self._http):
+            response = self._try(call)
+            try:
+                if response.is_error and response.status_code not in call.accepted:
+                    response.read()
+                    raise error_of(response)
+                yield response
+            finally:
+                response.close()
 
     def _try(self, call: Call) -> httpx.Response:
         for attempt in range(self._retries + 1):

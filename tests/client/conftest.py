@@ -35,8 +35,10 @@ class Awaited:
         blocks = self._loop.run_until_complete(made.__aenter__())
         try:
             yield iter(self._loop.run_until_complete(_collect(blocks)))
-        finally:
-            self._loop.run_until_complete(made.__aexit__(None, None, None))
+        except Exception as error:
+            self._loop.run_until_complete(made.__aexit__(type(error), error, error.__traceback__))
+            raise
+        self._loop.run_until_complete(made.__aexit__(None, None, None))
 
     def close(self):
         self._loop.run_until_complete(self._client.close())

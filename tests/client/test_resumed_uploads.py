@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 import httpx
 import pytest
 
-from hartonomous_client import Client, HartonomousError
+from hartonomous_client import Client, ConnectionFailed, HartonomousError
 
 MIB = 1024 * 1024
 
@@ -110,7 +110,7 @@ def test_an_upload_goes_on_where_its_connection_was_cut(make_client, proxy, url,
 
 def test_a_call_that_was_given_up_is_gone_on_with_by_the_next_one(make_client, proxy, url, big):
     cutting = proxy(after=3 * MIB, cuts=1000)
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(ConnectionFailed):
         make_client(cutting.url, retries=0).upload_file(big, piece_bytes=64 * MIB)
     whole, (progress, noted) = proxy(after=0, cuts=0), told()
 

@@ -1,12 +1,15 @@
 """What is tried again, when, and how often; the server here is a function."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 import time
 
 import httpx
 import pytest
 
-from hartonomous_client import HartonomousError
+from hartonomous_client import ConnectionFailed, HartonomousError
 
 BUSY = httpx.Response(503, headers={"Retry-After": "7"}, json={"detail": "the database is down", "requestId": "r"})
 
@@ -98,10 +101,59 @@ def test_what_would_be_done_twice_is_sent_once(answering, waited, ask, times):
     assert len(sent) == times
 
 
-def test_an_error_of_the_connection_comes_as_it_is(answering, waited):
-    client, _ = answering(httpx.ConnectError("refused"))
-    with pytest.raises(httpx.ConnectError):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (httpx.ConnectError("refused"), "http://127.0.0.1:8350 cannot be reached: refused"),
+        (httpx.ConnectTimeout(""), "http://127.0.0.1:8350 did not answer in time"),
+        (httpx.ReadTimeout("slow"), "http://127.0.0.1:8350 did not answer in time: slow"),
+        (httpx.ReadError("reset"), "http://127.0.0.1:8350 broke the connection off: reset"),
+    ],
+)
+def test_a_connection_that_fails_is_an_error_of_the_clients_own(answering, waited, error, said):
+    client, _ = answering(error)
+    with pytest.raises(HartonomousError) as caught:
         client.create_job("SendReport")
+    assert isinstance(caught.value, ConnectionFailed) and str(caught.value) == said
+    assert (caught.value.status, caught.value.request_id) == (0, None) and caught.value.__cause__ is error
+
+
+class Breaking(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """An answer that breaks off after its first block."""
+
+    def __iter__(self):
+        yield b"all "
+        raise httpx.ReadError("reset")
+
+    async def __aiter__(self):
+        for block in self:
+            yield block
+
+
+def test_an_answer_that_breaks_off_is_such_an_error_too(make_client):
+    def handle(request):
+        return httpx.Response(200, stream=Breaking())
+
+    client = make_client(transport=httpx.MockTransport(handle))
+    with pytest.raises(ConnectionFailed, match="reset"), client.stream_content(5) as blocks:
+        list(blocks)
+
+
+def test_a_server_that_is_not_there_is_named(make_client):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ConnectionFailed, match=f"{url} cannot be reached"):
+            make_client(url, retries=0).get_stats()
+
+
+def test_without_httpx_the_extra_is_named():
+    program = "import sys; sys.modules['httpx'] = None; import hartonomous_client"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (
+        ended.stderr.splitlines()[-1]
+        == "ModuleNotFoundError: hartonomous_client needs httpx: pip install 'hartonomous[client]'"
+    )
 
 
 def test_an_error_of_a_proxy_has_its_text(answering, waited):
