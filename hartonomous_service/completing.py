@@ -112,7 +112,12 @@ def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str,
 
 
 def _run_hour(resources: Resources, instance: "dg.DagsterInstance", hour: str) -> dict[str, str]:
-    result = run_chain(resources.settings, instance, hour, resources)
+    import dagster as dg
+
+    try:
+        result = run_chain(resources.settings, instance, hour, resources)
+    except dg.DagsterExecutionInterruptedError as interruption:  # between two steps
+        raise KeyboardInterrupt from interruption
     if result.success:
         return {}
     errors: dict[str, str] = {}

@@ -4,12 +4,10 @@ import errno
 import io
 import logging
 import os
-import signal
 import sqlite3
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -25,6 +23,7 @@ from hartonomous_service.cli import ask, operate, parts, run, sql
 from hartonomous_service.cli import inference_commands as inferences
 from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli import key_commands as keys
+from hartonomous_service.cli.interruptions import raise_interruptions
 from hartonomous_service.cli.output import err, out, printable
 from hartonomous_service.cli.remedies import describe_error
 from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
@@ -89,8 +88,7 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 usage."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)  # a shell's background job starts with it ignored, and its children would too
+    raise_interruptions()
     logging.captureWarnings(True)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text
@@ -144,10 +142,6 @@ def describe_dagster_storage_error(error: "SQLAlchemyError", place: Path) -> str
     if {"?", "%"} & set(str(place)):
         remedy = "choose a HARTONOMOUS_HOME without ? and %"
     return f"Dagster's storage in {place} cannot be used: {cause}; {remedy}"
-
-
-def _stop(signum: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt  # SIGTERM ends a command as Ctrl-C does: claims are released, nothing is half done
 
 
 def _fail(message: str, error: BaseException) -> NoReturn:
