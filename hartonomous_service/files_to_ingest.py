@@ -16,8 +16,8 @@ _OF_A_HOME = re.compile(
 class FilesToIngest:
     """Iterates over the regular files below the paths: resolved, each once, those of a folder in the order of their names.
 
-    After the iteration, `failed` says why a path could not be ingested, `left_out` which paths are the program's own files, and `folders`
-    which folders were given.
+    After the iteration, `failed` says why a path could not be ingested, `left_out` which paths were passed over and why (the program's own
+    files, and in folders what is no file), and `folders` which folders were given.
     """
 
     def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
@@ -55,8 +55,10 @@ class FilesToIngest:
                 to_do += reversed(self._list(path, root))
             elif kind == stat.S_IFREG:
                 yield path
-            else:
-                self._fail(path if path != root else given, "is not a regular file")
+            elif path == root:
+                self._fail(given, "is not a regular file")
+            else:  # opening a pipe or a device may wait for ever, or do something
+                self.left_out[path] = "is not a regular file"
 
     def _list(self, folder: Path, root: Path) -> list[tuple[Path, int]]:
         """List what to visit in a folder, with its kind, in the order of the names. Not recursive: a folder may lie deeper than Python's stack."""

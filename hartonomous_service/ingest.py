@@ -81,8 +81,9 @@ def ingest(
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
     "notSearchable": {"sources", "contentTypes"}, "gone": n, "otherModel": sentence or None}. A source that is `unchanged` brought nothing
-    new. `leftOut` are the program's own files, `notSearchable` counts files kept as bytes, `gone` files that were taken in from these
-    folders and are no longer there. `otherModel`: nothing was new, and the vectors here are of another text model than the settings name.
+    new. `leftOut` are the program's own files and what is no file, `notSearchable` counts files kept as bytes, `gone` files that were taken
+    in from these folders and are no longer there. `otherModel`: nothing was new, and the vectors here are of another text model than the
+    settings name.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")

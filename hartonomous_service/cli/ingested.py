@@ -23,6 +23,7 @@ _SUMMARY = {
     "atomCount": "atoms",
     "newAtomCount": "new",
 }
+_WITHOUT_SOURCE = {"failed": "failed", "leftOut": "left out"}
 _FILE = {
     "sourceId": "source",
     **{key: heading for key, heading in _SUMMARY.items() if key != "files"},
@@ -43,7 +44,7 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
     odd = [row for row in rows if row["searchable"] == "no"]
     fine = [row for row in rows if row["searchable"] == "yes"]
     odd.sort(key=lambda row: row["status"] == "Atomized")
-    print_table("ingested", _summary(result["failed"], [*odd, *fine]), _SUMMARY)
+    print_table("ingested", _summary(result, [*odd, *fine]), _SUMMARY)
     if unchanged := sum(row["unchanged"] for row in rows):
         other = f", {len(rows) - unchanged:,} new or changed" if unchanged < len(rows) else ""
         out.print(f"{len(rows):,} file{'s' * (len(rows) != 1)}: {unchanged:,} unchanged{other}")
@@ -88,12 +89,12 @@ def _row(source: Mapping[str, Any], base: Path) -> dict[str, Any]:
     return {**source, "searchable": "yes" if source["searchable"] else "no", "path": shown}
 
 
-def _summary(failed: Sequence[object], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _summary(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[row["status"], row["contentType"], row["searchable"]].append(row)
     return [
-        *([{"status": "failed", "files": len(failed)}] if failed else []),
+        *({"status": said, "files": len(result[key])} for key, said in _WITHOUT_SOURCE.items() if result[key]),
         *(
             {
                 **{key: alike[0][key] for key in ("status", "contentType", "searchable")},

@@ -42,16 +42,23 @@ FAILED = {"sourceUri": (FOLDER / "bad").as_uri(), "error": f"{FOLDER}/bad: canno
 def test_a_summary_by_status_and_kind_comes_first_then_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
     kept = {"sources": 1, "contentTypes": {"application/pdf": 1}}
 
-    show_ingested(document(source("a.txt"), source("b.txt"), PDF, QUEUED, failed=[FAILED], notSearchable=kept), FOLDER)
+    left_out = [{"sourceUri": (FOLDER / "pipe").as_uri(), "reason": "is not a regular file"}]
+    given = document(
+        source("a.txt"), source("b.txt"), PDF, QUEUED, failed=[FAILED], leftOut=left_out, notSearchable=kept
+    )
+
+    show_ingested(given, FOLDER)
 
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [
         "status\ttype\tsearchable\tfiles\tbytes\tatoms\tnew",
         "failed\t-\t-\t1\t-\t-\t-",
+        "left out\t-\t-\t1\t-\t-\t-",
         "Queued\t-\tno\t1\t0\t0\t1",
         "Atomized\tapplication/pdf\tno\t1\t10\t1\t1",
         "Atomized\ttext/plain\tyes\t2\t20\t4\t2",
         "kept as bytes, not searchable: 1 file of 1 type",
+        f"left out: {(FOLDER / 'pipe').as_uri()}: is not a regular file",
         "",
         "source\tstatus\ttype\tsearchable\tbytes\tatoms\tnew\tpath",
         "-\tQueued\t-\tno\t-\t0\t1\tlater.txt",
