@@ -57,5 +57,7 @@ def _our_error(error: sqlite3.Error, path: Path) -> DatabaseError | None:
             f"cannot open {path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"
         )
     if code in _DAMAGED:
-        return DatabaseUnavailable(f"{path}: {error}; restore it from a backup")
+        return DatabaseUnavailable(
+            f"{path}: {error}: stop what uses it, keep a copy of it, and restore it from a backup"
+        )
     return None

@@ -4,7 +4,7 @@ from typing import Any
 
 from hartonomous_resources.settings_problems import usable_settings
 from hartonomous_service.doctor import machine, running
-from hartonomous_service.doctor.what_to_do import REMEDIES
+from hartonomous_service.doctor.what_to_do import remedy_of
 from hartonomous_service.health import HEALTHY, UNHEALTHY, check_health, run_check, worst_of
 
 
@@ -28,7 +28,7 @@ def check_installation() -> dict[str, Any]:
         inside = [*check_health(settings)["checks"], *(run_check(check, settings) for check in of_home)]
     last = [run_check(running.check_ports, settings), run_check(running.check_units)]
     checks = [
-        {**check, "remedy": None if check["status"] == HEALTHY else REMEDIES[check["name"]]}
+        {**check, "remedy": None if check["status"] == HEALTHY else remedy_of(check["name"], settings)}
         for check in [*first, *inside, *last]
     ]
     return {"status": worst_of(checks), "checks": checks}

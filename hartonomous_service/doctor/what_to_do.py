@@ -1,5 +1,7 @@
 """What to do about a check of the doctor that is not healthy, by its name; the check's detail says what it found."""
 
+from hartonomous_resources.settings import Settings
+
 REMEDIES = {
     "python": "install a 64-bit Python of that range, make the virtual environment anew with it, and install hartonomous there",
     "packages": "in this environment: pip install --upgrade -c constraints.txt hartonomous; then `pip check`",
@@ -23,3 +25,14 @@ REMEDIES = {
     "units": "journalctl -u 'hartonomous-*' says why; then systemctl restart hartonomous.target",
     "positions": "`hartonomous ingest FILE`, or wait for the daemon, then look again; on SQL Server with a login that may read tables",
 }
+
+DATABASE_FILE = (
+    "give the user rights to HARTONOMOUS_HOME, and room there. A hartonomous.db that is damaged: stop what uses it, keep a copy, and restore it "
+    "from a backup; without one, sqlite3 hartonomous.db .recover | sqlite3 new.db saves what can be read (docs/operations.md, Backup)"
+)
+"""What to do about the database where no server has it."""
+
+
+def remedy_of(check: str, settings: Settings) -> str:
+    """Return what to do about a check that is not healthy."""
+    return DATABASE_FILE if check == "database" and not settings.uses_sqlserver else REMEDIES[check]

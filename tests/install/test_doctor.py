@@ -19,7 +19,7 @@ from hartonomous_service import health
 from hartonomous_service.doctor import check_installation, machine, running
 from hartonomous_service.doctor.machine import check_rights, find_unfit
 from hartonomous_service.doctor.running import UNITS, VERIFICATION, check_ports, check_positions, judge_units
-from hartonomous_service.doctor.what_to_do import REMEDIES
+from hartonomous_service.doctor.what_to_do import DATABASE_FILE, REMEDIES
 from hartonomous_service.health import DEGRADED, HEALTHY, UNHEALTHY
 from tests.cli import Home
 from tests.install.units import SERVICES
@@ -222,3 +222,13 @@ def test_health_and_doctor_say_the_same_of_what_both_check(settings: Settings) -
     document = by_name(check_installation())
     for check in health.check_health(settings)["checks"]:
         assert document[check["name"]]["detail"] == check["detail"] or check["name"] == "disk"
+
+
+def test_a_database_file_that_is_damaged_gets_advice_about_files(settings: Settings) -> None:
+    settings.database_path.write_bytes(b"damaged " * 4096)
+
+    check = by_name(check_installation())["database"]
+
+    assert check["status"] == UNHEALTHY
+    assert "hartonomous.db: file is not a database: stop what uses it, keep a copy" in check["detail"]
+    assert check["remedy"] == DATABASE_FILE and "server" not in DATABASE_FILE
