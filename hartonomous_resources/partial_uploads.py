@@ -6,7 +6,6 @@ Beside the blobs, as a file that is half written: one that nobody continues for 
 import os
 import time
 from contextlib import suppress
-from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +19,7 @@ class WrongOffset(Exception):
     """Bytes are to be appended elsewhere than at the end. `offset` is the end."""
 
     def __init__(self, offset: int) -> None:
-        super().__init__(f"{offset:,} bytes are there: continue at Upload-Offset: {offset}")
+        super().__init__(f"{offset:,} bytes are there: go on at byte {offset}")
         self.offset = offset
 
 
@@ -37,7 +36,7 @@ class PartialUploads:
     def offset(self, tenant_id: int, sha256: str) -> int | None:
         """Return how many bytes have come; None where none have, or the last ones too long ago."""
         try:
-            status = self._path(tenant_id, sha256).stat()
+            status = self.path(tenant_id, sha256).stat()
         except FileNotFoundError:
             return None
         return None if status.st_mtime < time.time() - KEPT_SECONDS else status.st_size
@@ -49,36 +48,35 @@ class PartialUploads:
 
         Raises WrongOffset, and TooManyUploads for one more than a tenant may have.
         """
-        path = self._path(tenant_id, sha256)
+        path = self.path(tenant_id, sha256)
         there = self.offset(tenant_id, sha256)
         if offset != (there or 0):
             raise WrongOffset(there or 0)
         if there is None:
-            self._make_room(path)
-        return Appending(path, offset, max_bytes)
+            self._delete_old(path.parent)
+        appending = Appending(path, offset, max_bytes)
+        if there is None and sum(1 for _ in path.parent.iterdir()) > MOST_OF_A_TENANT:
+            # It is counted, too: of two that come at once for the last place, perhaps both are refused, and never both let in.
+            appending.close()
+            self.remove(tenant_id, sha256)
+            raise TooManyUploads(f"{MOST_OF_A_TENANT} uploads are unfinished: finish some, or wait a day")
+        return appending
 
-    def _make_room(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        oldest, young = time.time() - KEPT_SECONDS, 0
-        for other in path.parent.iterdir():
+    def _delete_old(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        oldest = time.time() - KEPT_SECONDS
+        for other in folder.iterdir():
             with suppress(FileNotFoundError):
                 if other.stat().st_mtime < oldest:
                     other.unlink()
-                else:
-                    young += 1
-        if young >= MOST_OF_A_TENANT:
-            raise TooManyUploads(f"{young} uploads are unfinished: finish some, or wait a day")
-
-    def open(self, tenant_id: int, sha256: str) -> BufferedReader:
-        """Open what has come for reading. Raises FileNotFoundError."""
-        return self._path(tenant_id, sha256).open("rb")
 
     def remove(self, tenant_id: int, sha256: str) -> None:
         """Delete what has come."""
         with suppress(PermissionError):  # Windows, while somebody has it open: it goes after a day
-            self._path(tenant_id, sha256).unlink(missing_ok=True)
+            self.path(tenant_id, sha256).unlink(missing_ok=True)
 
-    def _path(self, tenant_id: int, sha256: str) -> Path:
+    def path(self, tenant_id: int, sha256: str) -> Path:
+        """Return the path of what has come."""
         if len(sha256) != 64 or not all(c in "0123456789abcdef" for c in sha256):
             raise ValueError(f"{sha256!r} is not a SHA-256 in hex")
         return self._root / str(int(tenant_id)) / "uploads" / f".{sha256}"

@@ -22,6 +22,7 @@ Remedy = Literal[
     "reset_demo",
     "search_by_words",
     "sync_events",
+    "upload",
     "verify",
     "write",
     "write_to_stdout",

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.limits import KEPT_ANSWER_SECONDS
@@ -19,16 +19,28 @@ _CLAIM_SECONDS = 120.0
 _RENEW_SECONDS = 30.0
 
 
+Outcome = Literal["same", "created", "queued"]
+"""What became of what was sent in: a source that was there already, a new one, or a message that waits for its turn."""
+
+_STATUSES: Mapping[Outcome, int] = {"same": 200, "created": 201, "queued": 202}
+"""Of HTTP, as they are kept."""
+
+
 class InProgress(Conflict):
     """Somebody works on the same request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered: an HTTP status, and a document."""
+    """What was answered: what became of what was sent in, and a document."""
 
-    status: int
+    outcome: Outcome
     document: dict[str, Any]
+
+    @property
+    def status(self) -> int:
+        """The status of HTTP that says so."""
+        return _STATUSES[self.outcome]
 
 
 @dataclass
@@ -65,7 +77,8 @@ class Claim:
         assert self.first is not None  # noqa: S101 - what the caller looks at
         if bytes(self.first["fingerprint"]) != fingerprint:
             raise Invalid("the Idempotency-Key was used for other bytes, or another name: give this request its own")
-        return Answer(self.first["statusCode"], json.loads(self.first["answer"]))
+        [outcome] = [each for each, status in _STATUSES.items() if status == self.first["statusCode"]]
+        return Answer(outcome, json.loads(self.first["answer"]))
 
     def release(self) -> None:
         """Let others work on it; nothing changes after `answer`."""

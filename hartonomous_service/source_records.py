@@ -15,7 +15,7 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import REPAIR, disagreements, hours_of, tenants_of
-from hartonomous_resources.work.contents import ordinal_at, source_bytes, source_contents
+from hartonomous_resources.work.contents import ordinal_at, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
 from hartonomous_service.arguments import Id, Offset, PageLength, PathArgument, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
@@ -122,39 +122,16 @@ def show_atomized(resources: Resources, source_id: Id, *, tenant: Tenant | None 
 def reconstruct(
     resources: Resources,
     source_id: Id,
+    first: Offset = 0,
+    stop: Offset | None = None,
     *,
     tenant: Tenant | None = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[bytes]:
-    """Yield the bytes of a source, piece by piece, and check their hash at the end.
-
-    `progress` is called after each piece with the bytes so far and all of them.
-
-    Raises NotFound when there is no such source, Conflict when it is not Atomized; at the end, Unavailable when the bytes are not those that
-    came in.
-    """
-    source = ask(resources.database, lambda unit_of_work: find_atomized(unit_of_work, source_id, tenant))
-    digest, done = hashlib.sha256(), 0
-    for piece in source_bytes(resources.database, resources.blobs, source_id):
-        digest.update(piece)
-        yield piece
-        done += len(piece)
-        progress(done, source["byteLength"])
-    if digest.hexdigest() != source["contentHash"]:
-        raise Unavailable(
-            f"source {source_id}: rebuilt bytes have SHA-256 {digest.hexdigest()}, {source['contentHash']} came in",
-            remedy="verify",
-        )
-
-
-@checked
-def reconstruct_range(
-    resources: Resources, source_id: Id, first: Offset = 0, stop: Offset | None = None, *, tenant: Tenant | None = 0
-) -> Iterator[bytes]:
     """Yield the bytes of a source from offset `first` up to `stop`, exclusive, in blocks of some 64 KiB.
 
     Every atom is checked by its hash before its bytes are given, and the whole, where all is asked for, before its last block is: who has
-    all bytes has the right ones.
+    all bytes has the right ones. `progress` is called after each block with the bytes so far and all that are asked for.
 
     Raises NotFound, Conflict, Invalid for a range that the source does not have, and Unavailable for bytes that are not those that came in.
     """
@@ -174,10 +151,12 @@ def reconstruct_range(
         if len(block) >= _BLOCK_BYTES:
             yield bytes(block)
             block.clear()
+            progress(position - first, stop - first)
     is_whole = first == 0 and stop == length
     if position != stop or (is_whole and digest.hexdigest() != source["contentHash"]):
         raise Unavailable(f"source {source_id}: its atoms do not give the bytes that came in", remedy="verify")
     yield bytes(block)
+    progress(stop - first, stop - first)
 
 
 def _verified_pieces(resources: Resources, source_id: int, first: int) -> Iterator[bytes]:

@@ -1,27 +1,24 @@
-"""Takes in uploads: as they come, by an earlier upload that is named by its hash, or as the uri of a file that lies here already."""
+"""Takes in uploads: as they come, or by an earlier upload that is named by its hash."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
 
 from pydantic import InstanceOf
 
-from hartonomous_core.messages import INGESTION_QUEUE, AtomHash, IngestionRequest
+from hartonomous_core.messages import AtomHash, IngestionRequest
 from hartonomous_resources.blobs import READ_BYTES, TooManyBytes
 from hartonomous_resources.database.protocol import Row, UnitOfWork
-from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.partial_uploads import Appending, PartialUploads, TooManyUploads, WrongOffset
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.source_uris import UnreadableSource, is_file_uri, real_path, source_uri_of
+from hartonomous_resources.source_uris import source_uri_of
 from hartonomous_service.arguments import Name, Offset, Tenant, Text, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound
 from hartonomous_service.replays import Answer, Claim, fingerprint_of
 from hartonomous_service.source_records import describe_source, find_source, reconstruct
 from hartonomous_service.submitting import Submission, Submitted, TooLarge, build_request, find_same
-
-CREATED, SAME, QUEUED = 201, 200, 202
 
 
 class OtherOffset(Conflict):
@@ -33,7 +30,7 @@ class OtherOffset(Conflict):
 
 
 def land(submission: Submission, request: IngestionRequest, resources: Resources, claim: Claim | None) -> Answer:
-    """Make a source of bytes that are all there, and return it as it is told of: 201, or 200 for one that was there already.
+    """Make a source of bytes that are all there, and return it as it is told of: created, or the same where it was there already.
 
     With a claim, what is answered is kept in the same transaction; or the first answer is returned, where there is one.
     """
@@ -57,7 +54,7 @@ def _fingerprint(request: IngestionRequest, sha256: str) -> bytes:
 
 def _answer_with(unit_of_work: UnitOfWork, submitted: Submitted, tenant: int) -> Answer:
     document = describe_source(unit_of_work, find_source(unit_of_work, submitted.source_id, tenant))
-    return Answer(SAME if submitted.message_id is None else CREATED, document)
+    return Answer("same" if submitted.message_id is None else "created", document)
 
 
 @checked
@@ -72,7 +69,7 @@ def submit_upload(
     metadata: Mapping[str, object] | None = None,
     claim: InstanceOf[Claim] | None = None,
 ) -> Answer:
-    """Make a source of bytes that the tenant has uploaded before, or that one of its Atomized sources has; returns what `land` does.
+    """Make a source of bytes that the tenant has uploaded before, or that one of its sources has; returns what `land` does.
 
     Raises NotFound where there are none, Invalid where what was uploaded has another hash: more is to come, or it is to be sent again.
     """
@@ -105,15 +102,23 @@ def _find_same(
 
 def _read_known(resources: Resources, sha256: str, tenant: int) -> Iterator[bytes]:
     """Yield the bytes of this hash that the tenant has, in a source or as an upload. Raises NotFound."""
+    try:
+        yield from _read_file(resources.blobs.path(f"{tenant}/{sha256}"))
+        return
+    except FileNotFoundError:
+        pass  # of a source that is atomized, the landed copy is gone
     kept = _find_kept(resources, sha256, tenant)
     if kept is not None:
         yield from reconstruct(resources, kept["sourceId"], tenant=tenant)
         return
     try:
-        file = PartialUploads(resources.settings.blob_dir).open(tenant, sha256)
+        yield from _read_file(PartialUploads(resources.settings.blob_dir).path(tenant, sha256))
     except FileNotFoundError as error:
-        raise NotFound(f"nothing was uploaded as {sha256}: PATCH /uploads/{sha256} does so") from error
-    with file:
+        raise _nothing_uploaded(sha256) from error
+
+
+def _read_file(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
         while block := file.read(READ_BYTES):
             yield block
 
@@ -128,16 +133,36 @@ def _find_kept(resources: Resources, sha256: str, tenant: int) -> Row | None:
     return ask(resources.database, find)
 
 
+def _landed_length(resources: Resources, sha256: str, tenant: int) -> int | None:
+    """Return the length of the landed copy of these bytes, which a source of the tenant has until it is atomized; None where there is none."""
+    key = f"{tenant}/{sha256}"
+    if not query(resources.database, "blob_is_referenced", blob_key=key):
+        return None
+    try:
+        return resources.blobs.path(key).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 @checked
 def find_upload(resources: Resources, sha256: AtomHash, *, tenant: Tenant) -> tuple[int, bool]:
     """Return how many bytes the tenant has of those with this hash, and whether it is known that these are all. Raises NotFound."""
+    landed = _landed_length(
+        resources, sha256, tenant
+    )  # the first: it may be atomized meanwhile, and is found below then
+    if landed is not None:
+        return landed, True
     kept = _find_kept(resources, sha256, tenant)
     if kept is not None:
         return kept["byteLength"], True
     offset = PartialUploads(resources.settings.blob_dir).offset(tenant, sha256)
     if offset is None:
-        raise NotFound(f"nothing was uploaded as {sha256}")
+        raise _nothing_uploaded(sha256)
     return offset, False
+
+
+def _nothing_uploaded(sha256: str) -> NotFound:
+    return NotFound(f"nothing was uploaded as {sha256}", remedy="upload")
 
 
 @checked
@@ -165,56 +190,8 @@ def append(upload: Appending, block: bytes) -> None:
 def check_upload(resources: Resources, sha256: AtomHash, *, tenant: Tenant) -> None:
     """Check the hash of an upload of which all should be there. Raises Invalid and deletes it where it has another."""
     uploads = PartialUploads(resources.settings.blob_dir)
-    with uploads.open(tenant, sha256) as file:
+    with uploads.path(tenant, sha256).open("rb") as file:
         found = file_digest(file, "sha256").hexdigest()
     if found != sha256:
         uploads.remove(tenant, sha256)
         raise Invalid(f"the bytes have the hash {found}, and are deleted; send them again", argument="sha256")
-
-
-@checked
-def enqueue_uri(
-    resources: Resources,
-    uri: Name,
-    *,
-    tenant: Tenant,
-    source_uri: Name | None = None,
-    source_id: Name | None = None,
-    content_type: Text | None = None,
-    metadata: Mapping[str, object] | None = None,
-    claim: InstanceOf[Claim] | None = None,
-) -> Answer:
-    """Enqueue a file that lies in one of HARTONOMOUS_ALLOWED_ROOTS, to be read there when its turn comes: 202. Nothing is fetched.
-
-    Raises Invalid for any other place. Whether the file is there is not said: its dead letter does.
-    """
-    named = build_request(tenant, source_uri, source_id, content_type, metadata)
-    request = named.model_copy(update={"raw_data": None, "uri": uri})
-    path = _require_allowed(resources, uri)
-    name = source_uri_of(request, path=path)
-    fingerprint = fingerprint_of(request.model_dump(mode="json"))
-    if claim is not None and claim.first is not None:
-        return claim.replay(fingerprint)
-
-    def enqueue(unit_of_work: UnitOfWork) -> Answer:
-        [message_id] = unit_of_work.enqueue(INGESTION_QUEUE, [(path.as_uri(), request.to_body())])
-        document: dict[str, Any] = {"messageId": message_id, "sourceUri": name, "status": "Queued"}
-        if claim is not None:
-            claim.answer(unit_of_work, fingerprint, Answer(QUEUED, document))
-        return Answer(QUEUED, document)
-
-    return transact(resources.database, enqueue)
-
-
-def _require_allowed(resources: Resources, uri: str) -> Path:
-    """Return where the file really lies, links followed; it is judged once more when it is opened."""
-    refused = Invalid("give the file: uri of a file in a folder of HARTONOMOUS_ALLOWED_ROOTS", argument="uri")
-    if not is_file_uri(uri.lower()) or len(uri) > 16384 or "\0" in uri:
-        raise refused
-    try:
-        path = real_path(uri)
-    except UnreadableSource as error:
-        raise refused from error
-    if not any(path.is_relative_to(root.resolve()) for root in resources.settings.allowed_roots):
-        raise refused
-    return path

@@ -17,6 +17,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "reset_demo": "`hartonomous demo --reset` starts over",
     "search_by_words": "--mode lexical works without",
     "sync_events": "run `hartonomous ingest` or the daemon first, then verify again",
+    "upload": "`hartonomous ingest` takes files in",
     "verify": "`hartonomous verify` names the atoms at fault",
     "write": "give --write to change data",
     "write_to_stdout": "- is stdout",

@@ -46,6 +46,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "list_jobs": "GET /jobs shows what is there",
     "list_sources": "GET /sources shows what is there",
     "search_by_words": "mode=lexical works without",
+    "upload": "PATCH /uploads/SHA256 sends them",
 }
 """What helps against an error, in calls of HTTP; the others are for who runs the server."""
 

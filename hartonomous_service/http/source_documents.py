@@ -19,7 +19,9 @@ class Source(Document):
     version: int
     supersededBy: int | None = Field(description="The version that replaced it.")
     contentType: str
-    contentHash: str | None = Field(description="SHA-256 of its bytes; null until it is atomized.")
+    contentHash: str | None = Field(
+        description="SHA-256 of its bytes; of a file that is read in place null until it is."
+    )
     byteLength: int
     ingestHour: str
     status: SourceStatus

@@ -18,6 +18,7 @@ from hartonomous_core.json_objects import UnreadableJson, read_object
 from hartonomous_core.messages import first_problem
 from hartonomous_resources.resources import Resources
 from hartonomous_service import uploads as calls
+from hartonomous_service.allowed_files import enqueue_uri
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader, Writer
 from hartonomous_service.http.bodies import in_thread, os_errors_as_unavailable, pour, read_small
@@ -199,7 +200,7 @@ async def _enqueue(request: Request, resources: Resources, tenant: int, claim: C
     except ValidationError as error:
         raise Invalid(first_problem(error)) from error
     return await in_thread(
-        calls.enqueue_uri,
+        enqueue_uri,
         resources,
         given.uri,
         tenant=tenant,

@@ -12,7 +12,7 @@ from hartonomous_resources.work.contents import ordinal_at
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.ingest import submit
 from hartonomous_service.source_pages import page_source_atoms, page_sources
-from hartonomous_service.source_records import reconstruct_range
+from hartonomous_service.source_records import reconstruct
 from tests.stages import run_stages_of
 
 TEXT = "".join(f"Sentence {n} of the sea, ä€, stands here.\r\n\r\n" for n in range(1500)).encode()
@@ -38,12 +38,12 @@ def test_every_range_has_its_bytes(home: Resources, kind: str) -> None:
     drawn = [sorted((draw.randint(0, end), draw.randint(0, end))) for _ in range(60)]
     near = [(start, min(end, start + draw.randint(0, 9))) for start in (draw.randint(0, end) for _ in range(60))]
     for first, stop in [(0, end), (0, 0), (end, end), (end - 1, end), (0, 1), *drawn, *near]:
-        assert b"".join(reconstruct_range(home, source_id, first, stop)) == content[first:stop], (first, stop)
-    assert b"".join(reconstruct_range(home, source_id)) == content
+        assert b"".join(reconstruct(home, source_id, first, stop)) == content[first:stop], (first, stop)
+    assert b"".join(reconstruct(home, source_id)) == content
 
 
 def test_blocks_are_neither_tiny_nor_huge(home: Resources) -> None:
-    sizes = [len(block) for block in reconstruct_range(home, source_of(home, TEXT * 3), 100)]
+    sizes = [len(block) for block in reconstruct(home, source_of(home, TEXT * 3), 100)]
     assert len(sizes) > 2 and all(65_536 <= size < 140_000 for size in sizes[:-1])
 
 
@@ -59,15 +59,15 @@ def test_a_place_is_found_without_reading_all_before_it(home: Resources) -> None
 def test_a_range_that_is_not_there_is_refused(home: Resources, first: int, stop: int | None) -> None:
     source_id = source_of(home, b"x")
     with pytest.raises(Invalid):
-        list(reconstruct_range(home, source_id, first, stop))
+        list(reconstruct(home, source_id, first, stop))
 
 
 def test_only_the_tenants_own_atomized_sources_are_read(home: Resources) -> None:
     [source] = submit(home, b"x", tenant=7)["sources"]
     with pytest.raises(Conflict):
-        list(reconstruct_range(home, source["sourceId"], tenant=7))
+        list(reconstruct(home, source["sourceId"], tenant=7))
     run_stages_of(home)
-    for call in (reconstruct_range, page_source_atoms):
+    for call in (reconstruct, page_source_atoms):
         with pytest.raises(NotFound):
             list(call(home, source["sourceId"]))  # type: ignore[operator]
 
@@ -92,7 +92,7 @@ def test_wrong_bytes_are_never_all_given(home: Resources, client: Any, damage: s
     client.commit()
     given = b""
     with pytest.raises(Unavailable):
-        for block in reconstruct_range(home, source_id, 0 if whole else 1):
+        for block in reconstruct(home, source_id, 0 if whole else 1):
             given += block
     assert len(given) < len(TEXT) - 1 and TEXT[0 if whole else 1 :].startswith(given)
 
@@ -106,7 +106,7 @@ def test_suffixes_count_where_all_is_asked_for(home: Resources, client: Any) -> 
     assert cursor.rowcount > 0
     client.commit()
     with pytest.raises(Unavailable, match="do not give the bytes that came in"):
-        list(reconstruct_range(home, source_id))
+        list(reconstruct(home, source_id))
 
 
 def test_pages_of_sources_go_on_below_the_last_one(home: Resources) -> None:

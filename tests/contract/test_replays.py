@@ -17,13 +17,13 @@ from hartonomous_service import replays
 from hartonomous_service.errors import Conflict, Invalid
 from hartonomous_service.replays import Answer, Claim, InProgress, claim_key, fingerprint_of
 from hartonomous_service.submitting import Submission, build_request
-from hartonomous_service.uploads import CREATED, SAME, continue_upload, land, submit_upload
+from hartonomous_service.uploads import continue_upload, land, submit_upload
 from tests.backends import Store, rows
 from tests.builders import open_home
 from tests.processes import in_processes
 from tests.stages import all_sources
 
-ANSWER = Answer(201, {"sourceId": 5, "sourceUri": "Zürich"})
+ANSWER = Answer("created", {"sourceId": 5, "sourceUri": "Zürich"})
 ASKED = fingerprint_of({"uri": "a:1"})
 
 
@@ -94,7 +94,7 @@ def test_who_takes_in_a_large_upload_says_so(home: Resources, client: Any, monke
     set_times(client, "ClaimedUntil", 5)
     monkeypatch.setattr(replays, "_RENEW_SECONDS", 0)
 
-    assert submit_upload(home, sha256, tenant=0, claim=claim).status == CREATED
+    assert submit_upload(home, sha256, tenant=0, claim=claim).outcome == "created"
 
     assert rows(client, "SELECT ClaimedUntil AS until FROM HttpRequest")[0]["until"] > timestamp(60)
 
@@ -128,10 +128,10 @@ def test_a_source_and_its_answer_come_in_one_transaction(home: Resources, monkey
     with Submission(home, 0) as submission:
         submission.write(b"abc")
         given = land(submission, build_request(0, "a:1"), home, claim)
-    assert given.status == CREATED and claim_key(home, 0, "k").first is not None
+    assert given.outcome == "created" and claim_key(home, 0, "k").first is not None
     with Submission(home, 0) as submission:
         submission.write(b"abc")
-        assert land(submission, build_request(0, "a:1"), home, None).status == SAME
+        assert land(submission, build_request(0, "a:1"), home, None).outcome == "same"
 
 
 def take_in(_index: int, store: Store, folder: Path) -> str:

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hartonomous_resources.partial_uploads import KEPT_SECONDS, MOST_OF_A_TENANT
+from hartonomous_resources.partial_uploads import KEPT_SECONDS, MOST_OF_A_TENANT, PartialUploads, TooManyUploads
 from hartonomous_service.http import access
 from hartonomous_service.http.access import OPEN_CALLER
 from hartonomous_service.keys import Caller
@@ -76,12 +78,14 @@ def test_bytes_of_another_hash_are_refused_with_the_last_piece(client, home):
 
 def test_bytes_that_the_tenant_has_need_no_upload(client, home):
     problem_of(client.post(f"/sources?contentHash={HASH}"), 404)
-    client.post("/sources?sourceUri=a:1", content=BYTES)
-    run_stages_of(home)
+    landed = client.post("/sources?sourceUri=a:1", content=BYTES).json()
+    assert (landed["status"], landed["contentHash"]) == ("Landed", HASH)
 
-    told = client.head(UPLOAD)
-    assert (told.headers["upload-offset"], told.headers["upload-complete"]) == (str(len(BYTES)), "?1")
-    assert client.post(f"/sources?contentHash={HASH}&sourceUri=a:1").status_code == 200
+    for work in (lambda: None, lambda: run_stages_of(home)):  # of a landed copy, and of atoms
+        work()
+        told = client.head(UPLOAD)
+        assert (told.headers["upload-offset"], told.headers["upload-complete"]) == (str(len(BYTES)), "?1")
+        assert client.post(f"/sources?contentHash={HASH}&sourceUri=a:1").status_code == 200
     assert client.post(f"/sources?contentHash={HASH}&sourceUri=a:2").status_code == 201
     run_stages_of(home)
     assert {row["contentHash"] for row in client.get("/sources").json()["sources"]} == {HASH}
@@ -115,6 +119,32 @@ def test_a_tenant_has_so_many_unfinished_uploads_until_they_are_old(client, home
 
     assert append(client, b"x", 0, upload=names[-1]).status_code == 204
     assert len(files(home)) == 2
+
+
+def test_of_landed_bytes_a_source_of_another_name_is_made(client, home):
+    client.post("/sources?sourceUri=a:1", content=BYTES)
+    assert client.post(f"/sources?contentHash={HASH}&sourceUri=a:2").status_code == 201
+    run_stages_of(home)
+    assert client.get("/sources/2/content").content == BYTES
+
+
+def test_uploads_that_begin_at_once_are_no_more_than_a_tenant_may_have(home):
+    uploads = PartialUploads(home.settings.blob_dir)
+    names = [hashlib.sha256(bytes([n])).hexdigest() for n in range(3 * MOST_OF_A_TENANT)]
+    together = threading.Barrier(8)
+
+    def begin(name):
+        together.wait()
+        try:
+            uploads.append(0, name, 0, 10).close()
+        except TooManyUploads:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as threads:
+        begun = sum(threads.map(begin, names))
+
+    assert MOST_OF_A_TENANT - 8 < begun == len(files(home)) <= MOST_OF_A_TENANT
 
 
 def test_an_upload_that_is_too_old_begins_anew(client, home):

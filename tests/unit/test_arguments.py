@@ -14,6 +14,7 @@ import pytest
 import hartonomous_service
 from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
+from hartonomous_service.allowed_files import enqueue_uri
 from hartonomous_service.arguments import MAX_ID, MAX_PAGE, MAX_SKIP, MAX_TENANT
 from hartonomous_service.atom_records import show_atom
 from hartonomous_service.background_jobs import create_job, get_job, list_jobs, page_jobs, retry_job, update_job_status
@@ -54,7 +55,6 @@ from hartonomous_service.source_records import (
     list_sources,
     reconstruct,
     reconstruct_file,
-    reconstruct_range,
     show_atomized,
     show_source,
     verify_sources,
@@ -66,7 +66,6 @@ from hartonomous_service.submitting import find_same
 from hartonomous_service.uploads import (
     check_upload,
     continue_upload,
-    enqueue_uri,
     find_upload,
     land,
     submit_upload,
@@ -224,7 +223,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     ),
     list_sources: ((), page(status=choice("'Landed'"))),
     show_source: ((1,), {"source_id": ID, "tenant": TENANT}),
-    reconstruct: ((1,), {"source_id": ID, "tenant": TENANT, "progress": TOLD}),
+    reconstruct: ((1,), {"source_id": ID, "first": FROM, "stop": FROM, "tenant": TENANT, "progress": TOLD}),
     reconstruct_file: (
         (1, "file"),
         {
@@ -309,7 +308,6 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
         (1,),
         {"source_id": ID, "tenant": TENANT, "limit": LENGTH, "from_ordinal": FROM},
     ),
-    reconstruct_range: ((1,), {"source_id": ID, "first": FROM, "stop": FROM, "tenant": TENANT}),
     show_atomized: ((1,), {"source_id": ID, "tenant": TENANT}),
     find_upload: ((HASH,), {"sha256": SHA256, "tenant": TENANT}),
     check_upload: ((HASH,), {"sha256": SHA256, "tenant": TENANT}),

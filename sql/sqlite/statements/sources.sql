@@ -130,9 +130,13 @@ SELECT DISTINCT LeaseOwner AS owner FROM Source WHERE Status = 'Atomizing' AND L
 -- name: expire_source_leases
 UPDATE Source SET LeaseUntil = '' WHERE Status = 'Atomizing' AND LeaseOwner = :owner;
 
+-- part: bytes_hash
+-- Until a source is atomized, that of its landed copy, where it has one, whose key ends with it.
+COALESCE(NULLIF(lower(hex(ContentHash)), ''), substr(BlobKey, -64))
+
 -- name: sources
 SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
-       ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       ContentType AS contentType, {bytes_hash} AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
        Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
        LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata
 FROM Source
@@ -143,7 +147,7 @@ ORDER BY SourceId DESC LIMIT :n;
 -- name: sources_below
 -- A page of the sources, the latest first: those below an id; NULL: from the latest on.
 SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
-       ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       ContentType AS contentType, {bytes_hash} AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
        Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
        LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata
 FROM Source

@@ -1,4 +1,4 @@
--- Requests over HTTP that came with an Idempotency-Key: who works on one, and what was answered, for a day.
+-- Requests over HTTP that came with an Idempotency-Key: who works on one, and what was answered, for a day. Then what the server asks of sources.
 CREATE TABLE dbo.HttpRequest
 (
     TenantId int NOT NULL,
@@ -92,6 +92,27 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+-- Until a source is atomized its hash is that of its landed copy, where it has one, whose key ends with it.
+CREATE OR ALTER PROCEDURE dbo.usp_sources @tenant_id int, @source_id bigint, @source_uri nvarchar(max), @status varchar(16), @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (CASE WHEN @n < 0 THEN CONVERT(bigint, 9223372036854775807) ELSE @n END)
+        s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
+        s.SupersededBy AS supersededBy, s.ContentType AS contentType,
+        COALESCE(LOWER(CONVERT(char(64), s.ContentHash, 2)), RIGHT(s.BlobKey, 64)) AS contentHash,
+        s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.Status AS status, s.AtomizerVersion AS atomizerVersion,
+        s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
+        s.ErrorMessage AS errorMessage, s.Metadata AS metadata
+    FROM dbo.Source AS s
+    WHERE (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND (@source_id IS NULL OR s.SourceId = @source_id)
+        AND (@source_uri IS NULL OR s.SourceUriHash = HASHBYTES('SHA2_256', @source_uri))
+        AND (@status IS NULL OR s.Status = @status)
+    ORDER BY s.SourceId DESC
+    OPTION (RECOMPILE);
+END;
+GO
 -- A page of the sources, the latest first: those below an id; NULL: from the latest on.
 CREATE PROCEDURE dbo.usp_sources_below @tenant_id int, @status varchar(16), @below bigint, @n int
 WITH EXECUTE AS OWNER
@@ -99,7 +120,8 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SELECT TOP (@n) s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
-        s.SupersededBy AS supersededBy, s.ContentType AS contentType, LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash,
+        s.SupersededBy AS supersededBy, s.ContentType AS contentType,
+        COALESCE(LOWER(CONVERT(char(64), s.ContentHash, 2)), RIGHT(s.BlobKey, 64)) AS contentHash,
         s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.Status AS status, s.AtomizerVersion AS atomizerVersion,
         s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
         s.ErrorMessage AS errorMessage, s.Metadata AS metadata
