@@ -5,10 +5,8 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
+from hartonomous_assets.code_location import LOCATION_NAME
 from hartonomous_resources.processes import ProcessIdentity, this_process
-
-LOCATION_NAME = "hartonomous"
-"""Our code location, as workspace.yaml names it."""
 
 SENSOR_NAME = "service_broker_sensor"
 SENSOR_TAG = "dagster/sensor_name"

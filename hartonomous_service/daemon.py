@@ -4,14 +4,18 @@ A running `dev` holds a lock; which process it is stands in a file, which others
 """
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from hartonomous_resources.processes import ProcessIdentity
+from hartonomous_resources.processes import ProcessIdentity, this_process
 from hartonomous_resources.settings import Settings
+from hartonomous_service.dagster_home import get_instance
+from hartonomous_service.errors import Conflict
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -19,11 +23,29 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 90.0
 """A tick of the sensor takes 20 s when there is nothing to do; a sensor without a tick for this long is taken for dead."""
 
+NO_DAEMON = "no daemon runs on this home: what is sent in waits until `hartonomous daemon` or `hartonomous dev` does"
+
 
 def daemon_lock(settings: Settings) -> FileLock:
     """Return the lock that a running daemon holds."""
     settings.home.mkdir(parents=True, exist_ok=True)
     return FileLock(settings.home / "dev.lock")
+
+
+@contextmanager
+def sole_daemon(settings: Settings) -> Iterator[Callable[[], object]]:
+    """Be the one daemon of a home; yields what tells others so, to be called once it works. Raises Conflict where the home has one."""
+    identity = daemon_identity_file(settings)
+    try:
+        with daemon_lock(settings).acquire(timeout=0):
+            try:
+                yield lambda: identity.write_text(str(this_process()))
+            finally:
+                identity.unlink(missing_ok=True)
+    except Timeout as error:
+        raise Conflict(
+            f"{settings.home} has a daemon already, `hartonomous dev` or `hartonomous daemon`: stop it, or set HARTONOMOUS_HOME"
+        ) from error
 
 
 def daemon_identity_file(settings: Settings) -> Path:
@@ -49,12 +71,18 @@ class Sensor:
     has_failed: bool
     """Whether it has failed since."""
 
+    @property
+    def looked_lately(self) -> bool:
+        """Whether somebody's daemon looks for work now."""
+        return self.looked_at is not None and time.time() - self.looked_at <= SILENT_SECONDS
+
 
 def read_sensor(instance: "dg.DagsterInstance") -> Sensor:
     """Read what has become of our sensor, wherever its daemon runs."""
     from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 
-    from hartonomous_assets.our_runs import LOCATION_NAME, SENSOR_NAME
+    from hartonomous_assets.code_location import LOCATION_NAME
+    from hartonomous_assets.our_runs import SENSOR_NAME
 
     is_off, looked_at, has_failed = False, None, False
     for state in instance.all_instigator_state():
@@ -70,6 +98,12 @@ def read_sensor(instance: "dg.DagsterInstance") -> Sensor:
         for tick in instance.get_ticks(*place, limit=1, statuses=looked):
             looked_at = max(looked_at or 0.0, tick.end_timestamp or tick.timestamp)
     return Sensor(is_off, looked_at, has_failed)
+
+
+def read_stored_sensor(settings: Settings) -> Sensor:
+    """Read our sensor in the Dagster storage of a home."""
+    with get_instance(settings) as instance:
+        return read_sensor(instance)
 
 
 def find_daemon_fault(settings: Settings, sensor: Sensor) -> str | None:

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hartonomous_assets.code_location import LOCATION_NAME
 from hartonomous_resources.settings import Settings, variable_of
-
-LOCATION_NAME = "hartonomous"
-"""That of `our_runs.py`, which imports Dagster."""
 
 _PYTHON = (sys.executable, "-m")
 _LOOPBACK = "localhost,127.0.0.1,::1"

@@ -8,12 +8,9 @@ import subprocess
 import sys
 import time
 
-from filelock import Timeout
-
 from hartonomous_resources.logs import LOGGER
-from hartonomous_resources.processes import this_process
 from hartonomous_resources.settings import Settings
-from hartonomous_service.daemon import daemon_identity_file, daemon_lock
+from hartonomous_service.daemon import sole_daemon
 from hartonomous_service.dagster_commands import (
     CodeServer,
     code_server_command,
@@ -55,21 +52,13 @@ def run_daemon(settings: Settings) -> int:
     It is the home's daemon, as `hartonomous dev` is: `ingest` leaves the work to it. Raises Conflict when the home has one.
     """
     server = CodeServer.parse(settings.code_server)
-    try:
-        with daemon_lock(settings).acquire(timeout=0):
-            get_instance(settings).dispose()
-            _wait_for(server)
-            workspace = settings.dagster_home / "workspace.yaml"
-            server.write_workspace(workspace)
-            try:
-                daemon_identity_file(settings).write_text(str(this_process()))
-                return _run_here(settings, server, daemon_command(workspace))
-            finally:
-                daemon_identity_file(settings).unlink(missing_ok=True)
-    except Timeout as error:
-        raise Conflict(
-            f"{settings.home} has a daemon already, `hartonomous dev` or `hartonomous daemon`: stop it"
-        ) from error
+    with sole_daemon(settings) as tell:
+        get_instance(settings).dispose()
+        _wait_for(server)
+        workspace = settings.dagster_home / "workspace.yaml"
+        server.write_workspace(workspace)
+        tell()
+        return _run_here(settings, server, daemon_command(workspace))
 
 
 def _wait_for(server: CodeServer) -> None:

@@ -6,18 +6,17 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-from filelock import Timeout
 
 from hartonomous_resources.database.transactions import query
-from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
-from hartonomous_service.daemon import daemon_identity_file, daemon_lock
+from hartonomous_service.daemon import sole_daemon
 from hartonomous_service.dagster_commands import (
     CodeServer,
     code_server_command,
@@ -41,22 +40,14 @@ _CHILD_MARK = "HARTONOMOUS_DEV_OF_HOME"
 def run_dev(host: str, port: int) -> int:
     """Run the three processes until Ctrl-C or SIGTERM; returns the exit code.
 
-    Raises Conflict when another `dev` runs on this home or the port is taken, Unavailable when the page does not start.
+    Raises Conflict when the home has a daemon or the port is taken, Unavailable when the page does not start.
     """
     settings = Settings()
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
-    try:
-        with daemon_lock(settings).acquire(timeout=0):
-            try:
-                # An earlier dev was killed: what it started would run beside what we start, and holds its port.
-                left = _end_children(settings)
-                return _serve(settings, host, _free_port(host, port, _KILL_SECONDS if left else 0.0))
-            finally:
-                daemon_identity_file(settings).unlink(missing_ok=True)
-    except Timeout as error:
-        raise Conflict(
-            f"`hartonomous dev` already runs on {settings.home}; stop it, or set HARTONOMOUS_HOME"
-        ) from error
+    with sole_daemon(settings) as tell:
+        # An earlier dev was killed: what it started would run beside what we start, and holds its port.
+        left = _end_children(settings)
+        return _serve(settings, host, _free_port(host, port, _KILL_SECONDS if left else 0.0), tell)
 
 
 def _free_port(host: str, wanted: int, patience: float) -> int:
@@ -76,7 +67,7 @@ def _free_port(host: str, wanted: int, patience: float) -> int:
         time.sleep(0.1)
 
 
-def _serve(settings: Settings, host: str, port: int) -> int:
+def _serve(settings: Settings, host: str, port: int, tell: Callable[[], object]) -> int:
     from hartonomous_service.dagster_home import open_instance
 
     # A database that does not answer is said here, once, and not by every tick of the sensor.
@@ -97,7 +88,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
             daemon.start()
             stopping.callback(daemon.stop, _STOP_SECONDS)  # the first to be stopped: it would start further runs
             _wait_for_page(page)
-            daemon_identity_file(settings).write_text(str(this_process()))
+            tell()
             print(  # noqa: T201
                 f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True
             )

@@ -3,10 +3,9 @@
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     ConfigDict,
@@ -42,6 +41,8 @@ MAX_ANSWER_BYTES = 64 * 1024
 _STARTED = ("started_at", "startedAt")
 MOST_AT_ONCE = 1000
 _JSON_SPACE = " \t\r\n"
+
+T = TypeVar("T")
 
 
 class InferenceRecord(InferenceEvent):
@@ -113,8 +114,7 @@ def record_lines(resources: Resources, text: Text, *, tenant: Tenant = 0) -> dic
 
     Returns {"recorded": [as record_inference], "refused": [{"line", "error"}]}: one that is refused does not stop the others.
     """
-    lines = _split_objects(text)
-    return _record_each(resources, "line", tenant, [(n, partial(_read_json, line)) for n, line in lines])
+    return _record_each(resources, "line", _split_objects(text), lambda line: _read(_read_json(line), tenant))
 
 
 @checked
@@ -135,21 +135,17 @@ def record_json(
         return record_inference(resources, _read(given, tenant))
     if not isinstance(given, list) or not 0 < len(given) <= MOST_AT_ONCE:
         raise Invalid(f"give one JSON object, or a list of 1 to {MOST_AT_ONCE:,}")
-    return _record_each(resources, "index", tenant, [(n, partial(_same, one)) for n, one in enumerate(given)])
-
-
-def _same(document: object) -> object:
-    return document
+    return _record_each(resources, "index", enumerate(given), lambda one: _read(one, tenant))
 
 
 def _record_each(
-    resources: Resources, number: str, tenant: int, documents: Sequence[tuple[int, Callable[[], object]]]
+    resources: Resources, number: str, documents: Iterable[tuple[int, T]], read: Callable[[T], InferenceRecord]
 ) -> dict[str, Any]:
     refused: list[dict[str, Any]] = []
     recordings: list[tuple[int, InferenceRecord]] = []
-    for n, read in documents:
+    for n, document in documents:
         try:
-            recordings.append((n, _read(read(), tenant)))
+            recordings.append((n, read(document)))
         except ServiceError as error:
             refused.append({number: n, "error": str(error)})
 

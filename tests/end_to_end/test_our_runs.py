@@ -10,9 +10,10 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from hartonomous_assets import dead_runs, housekeeping
+from hartonomous_assets.code_location import LOCATION_NAME
 from hartonomous_assets.dead_runs import fail_dead_runs
 from hartonomous_assets.definitions import defs
-from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, PROCESS_TAG, process_tags
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, PROCESS_TAG, process_tags
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings

@@ -26,7 +26,8 @@ from dagster._core.scheduler.instigation import (
 from dagster._utils.error import SerializableErrorInfo
 
 from hartonomous_assets import checks
-from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NAME
+from hartonomous_assets.code_location import LOCATION_NAME
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME
 from hartonomous_core.clock import hour_of, timestamp
 from hartonomous_resources.processes import this_process
 from hartonomous_resources.resources import Resources

@@ -7,9 +7,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from hartonomous_assets import our_runs
 from hartonomous_resources.settings import Settings
-from hartonomous_service.dagster_commands import LOCATION_NAME, CodeServer, code_server_command, dagster_environment
+from hartonomous_service.dagster_commands import CodeServer, code_server_command, dagster_environment
 
 
 @pytest.mark.parametrize(
@@ -46,10 +45,6 @@ def test_an_address_is_what_grpc_and_the_workspace_need(
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValidationError):
         Settings(code_server=address)
-
-
-def test_the_location_is_the_one_that_runs_are_known_by() -> None:
-    assert LOCATION_NAME == our_runs.LOCATION_NAME
 
 
 def test_nothing_of_ours_is_reached_through_a_proxy(tmp_path: Path) -> None:

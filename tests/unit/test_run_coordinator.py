@@ -10,7 +10,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.test_utils import MockedRunLauncher
 
-from hartonomous_assets.our_runs import CHAIN_JOB_NAME, LOCATION_NAME, SENSOR_NAME, SENSOR_TAG
+from hartonomous_assets.code_location import LOCATION_NAME
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME, SENSOR_TAG
 
 OF_THE_SENSOR = {SENSOR_TAG: SENSOR_NAME}
 
