@@ -5,7 +5,7 @@ import uuid
 from functools import partial
 from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.json_objects import UnreadableJson, read_object, refuse_what_no_store_holds
@@ -17,11 +17,13 @@ from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.giving_up import dead_letter_job
 from hartonomous_service.arguments import PageLength, Skip, Tenant, Text, checked
-from hartonomous_service.errors import Conflict, NotFound
+from hartonomous_service.errors import Conflict, Invalid, NotFound
 
 _LONGEST_TYPE = 64
 """Length of SQL Server's column for the type: it would silently cut off what is longer."""
-_POSITION = re.compile(r"[0-9]{1,18}|[0-9: .-]{23}/[0-9A-Fa-f-]{36}", re.ASCII)
+_POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
+_POSITION_ON_SERVER = re.compile(r"[0-9: .-]{23}/[0-9A-Fa-f-]{36}", re.ASCII)
+"""On SQL Server, where jobs have no number."""
 
 
 def _require_storable_type(job_type: object) -> object:
@@ -40,12 +42,6 @@ def _require_json_object(parameters: object) -> str:
     except UnreadableJson as error:
         raise ValueError(f'not a JSON object such as {{"AtomId": 5}}: {error}') from error
     return parameters
-
-
-def _require_position(after: str) -> str:
-    if not _POSITION.fullmatch(after):
-        raise ValueError("it is no place in a list of jobs: give what the page before this one says as its next")
-    return after
 
 
 @checked
@@ -157,9 +153,17 @@ def page_jobs(
     tenant: Tenant = 0,
     status: JobStatus | None = None,
     limit: PageLength = 100,
-    after: Annotated[Text, AfterValidator(_require_position)] | None = None,
+    after: Text | None = None,
 ) -> dict[str, Any]:
-    """Return a page of the jobs, the latest first; `next` is the `after` of the page after it, None after the last."""
+    """Return a page of the jobs, the latest first; `next` is the `after` of the page after it, None after the last.
+
+    Raises Invalid for an `after` that no page of this store said.
+    """
+    positions = _POSITION_ON_SERVER if resources.settings.uses_sqlserver else _POSITION
+    if after is not None and not positions.fullmatch(after):
+        raise Invalid(
+            "it is no place in a list of jobs: give what the page before this one says as its next", argument="after"
+        )
 
     def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = _read_page(unit_of_work, tenant, status, after, limit + 1)

@@ -18,9 +18,9 @@ from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.resources import Resources, database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import known_job_types
+from hartonomous_service import daemon
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
-from hartonomous_service.daemon import SILENT_SECONDS, Sensor, daemon_is_running, find_daemon_fault, read_sensor
-from hartonomous_service.dagster_home import get_instance, has_instance
+from hartonomous_service.dagster_home import has_instance
 from hartonomous_service.figures import Waiting, waiting_work
 from hartonomous_service.home_database import require_database
 from hartonomous_service.lineage.queries import WRITE_GRAPH
@@ -52,14 +52,15 @@ class _Counts:
     other_model: str | None
 
 
-def check_health(settings: Settings, tenant: int | None = None) -> dict[str, Any]:
+def check_health(settings: Settings, tenant: int | None = None, *, needs_daemon: bool = False) -> dict[str, Any]:
     """Run every check; returns {"status", "checks": [{"name", "status", "detail", "durationMs"}]}, the status the worst of all.
 
     With a `tenant`, counts are its own, and what all tenants share is told of without any.
+    Who takes in work that it does not do itself, as the server does, needs a daemon: without one the home is degraded.
     """
     models = find_text_models(settings)
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
-    sensors: list[Sensor] = []  # by _sensor: Dagster's storage is opened once
+    sensors: list[daemon.Sensor] = []  # by _sensor: Dagster's storage is opened once
     checks = [
         run_check(_database, settings, counted, models.found, tenant),
         run_check(_graph, settings, counted),
@@ -67,7 +68,7 @@ def check_health(settings: Settings, tenant: int | None = None) -> dict[str, Any
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         run_check(_sensor, settings, counted, sensors),
         run_check(_disk, settings),
-        run_check(_daemon, settings, sensors),
+        run_check(_daemon, settings, sensors, needs_daemon),
     ]
     return {"status": worst_of(checks), "checks": checks}
 
@@ -260,11 +261,11 @@ def _disk(settings: Settings) -> Outcome:
     return HEALTHY, f"{free / 1024**3:.1f} GiB free at {settings.home}"
 
 
-def _sensor(settings: Settings, counted: list[_Counts], sensors: list[Sensor]) -> Outcome:
+def _sensor(settings: Settings, counted: list[_Counts], sensors: list[daemon.Sensor]) -> Outcome:
     if not has_instance(settings):
         return HEALTHY, "none has run here: `hartonomous ingest` does the work itself"
     try:
-        sensor = _stored_sensor(settings)
+        sensor = daemon.read_stored_sensor(settings)
     except Exception as error:  # noqa: BLE001 - whoever may not write the home asks, too; what is stored there is read and searched without
         return DEGRADED, f"not known: Dagster's storage cannot be opened: {error}"
     sensors.append(sensor)
@@ -277,21 +278,20 @@ def _sensor(settings: Settings, counted: list[_Counts], sensors: list[Sensor]) -
     if sensor.has_failed:
         return DEGRADED, f"{said}, and has failed since: Dagster's page says why"
     waits = max((each.seconds for each in counted[0].oldest.values()), default=0.0) if counted else 0.0
-    if min(ago, waits) > SILENT_SECONDS:
+    if min(ago, waits) > daemon.SILENT_SECONDS:
         return DEGRADED, f"{said}, and work has waited for longer than a look takes: start the daemon"
     return HEALTHY, said
 
 
-def _stored_sensor(settings: Settings) -> Sensor:
-    with get_instance(settings) as instance:
-        return read_sensor(instance)
-
-
-def _daemon(settings: Settings, sensors: list[Sensor]) -> Outcome:
-    if daemon_is_running(settings):
-        if fault := find_daemon_fault(settings, sensors[0] if sensors else _stored_sensor(settings)):
+def _daemon(settings: Settings, sensors: list[daemon.Sensor], needs_daemon: bool) -> Outcome:
+    if daemon.daemon_is_running(settings):
+        if fault := daemon.find_daemon_fault(settings, sensors[0] if sensors else daemon.read_stored_sensor(settings)):
             return UNHEALTHY, f"the daemon is running, but {fault}"
         return HEALTHY, "running"
+    if needs_daemon and not any(
+        sensor.looked_lately for sensor in sensors
+    ):  # one elsewhere, of the same storage, looks, too
+        return DEGRADED, daemon.NO_DAEMON
     return (
         HEALTHY,
         "not running: `hartonomous ingest` does the work itself; `hartonomous dev` starts the page and the sensor",

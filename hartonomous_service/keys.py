@@ -25,6 +25,7 @@ from hartonomous_service.moments import Moment, read_moment
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""Each includes those before it."""
 
 REMEMBERED_SECONDS = 5.0
 """How long a key that was found is not looked up again: a revocation counts in every process after so many seconds at the latest."""
@@ -40,7 +41,7 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key stands for."""
+    """Who a key stands for, with all that its scopes include."""
 
     key_id: str
     tenant: int
@@ -87,7 +88,7 @@ def create_key(
     expires: Expiry | None = None,
     name: Annotated[Text, Field(max_length=100)] = "",
 ) -> dict[str, Any]:
-    """Make a key for a tenant. A scope includes no other one; without `expires` the key holds until it is revoked.
+    """Make a key for a tenant. `write` includes `read`, and `admin` both; without `expires` the key holds until it is revoked.
 
     Returns the fields that `list_keys` has, and `key` before them, which nobody can read again.
     """
@@ -174,12 +175,16 @@ def find_caller(resources: Resources, presented: Text) -> Caller | None:
     if not rows or not is_right or rows[0]["revokedAt"] is not None or _is_over(rows[0]["expiresAt"]):
         return None
     row = rows[0]
-    caller = Caller(parts[1], row["tenantId"], frozenset(cast("list[Scope]", row["scopes"].split())))
+    caller = Caller(parts[1], row["tenantId"], _included(cast("list[Scope]", row["scopes"].split())))
     found = _memory(resources).found
     if len(found) >= _MOST_REMEMBERED:
         found.clear()
     found[digest] = _Found(caller, row["expiresAt"], asked_at + REMEMBERED_SECONDS)
     return caller
+
+
+def _included(scopes: Sequence[Scope]) -> frozenset[Scope]:
+    return frozenset(SCOPES[: 1 + max(map(SCOPES.index, scopes))])
 
 
 def recall_caller(resources: Resources, presented: str) -> Caller | None:

@@ -33,7 +33,9 @@ def keys_create(
     tenant: TenantOption = 0,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="|".join(SCOPES), help="What it may do; repeatable. Without any: read."),
+        typer.Option(
+            metavar="|".join(SCOPES), help="What it may do: write includes read, and admin both. Without any: read."
+        ),
     ] = None,
     expires: Annotated[
         str | None,

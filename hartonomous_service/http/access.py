@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
+import re
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import Annotated
@@ -37,6 +38,8 @@ _WRONG_KEYS, _SECONDS_A_WRONG_KEY = 10, 6.0
 """Wrong keys that a client's address may present at once, and after how many seconds one more."""
 _MOST_KNOWN = 10_000
 
+_LOOPBACK_NAME = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+
 
 class RequireKey:
     """ASGI middleware: `scope["caller"]`, from the key that a request presents; without one, no route is reached and no body is read.
@@ -60,10 +63,20 @@ class RequireKey:
         return Semaphore(2)  # of many that come at once, most are judged by what the first ones were
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["app"].state.without_keys:
+        without_keys = scope["app"].state.without_keys
+        if without_keys and not _names_this_machine(scope):
+            said = (
+                "a server without keys answers to localhost, 127.0.0.1 and [::1] alone: ask it under one of these names"
+            )
+            await problem(Request(scope), 400, said)(scope, receive, send)
+            return
+        if scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        if without_keys:
             if _is_of_another_page(scope):
                 said = "a server without keys answers no page of another origin"
                 await problem(Request(scope), 403, said)(scope, receive, send)
@@ -124,6 +137,11 @@ def _presented(scope: AsgiScope) -> str | None:
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, key = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("", "", "")
     return key.strip() if scheme.lower() == "bearer" else None
+
+
+def _names_this_machine(scope: AsgiScope) -> bool:
+    """Whether a request asks for a name that only means this machine: a page elsewhere could have its own name point here."""
+    return all(_LOOPBACK_NAME.fullmatch(name) for name in Headers(scope=scope).getlist("host") or [""])
 
 
 def _is_of_another_page(scope: AsgiScope) -> bool:

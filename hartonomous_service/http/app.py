@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import open_resources
@@ -36,10 +35,10 @@ from hartonomous_service.http.request_ids import RequestIds
 from hartonomous_service.http.request_limits import Limits
 from hartonomous_service.http.search_processes import SearchProcesses
 from hartonomous_service.http.traced_requests import TracedRequests
+from hartonomous_service.http.unknown_parameters import refuse_unknown
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
-_LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def create_app(
@@ -54,6 +53,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = _THREADS_A_CORE * usable_cores()
         app.state.resources = open_resources(settings)
+        app.openapi()  # made once: each request is held against it
         if search_processes is None:
             app.state.resources.compute.warm()
         metrics.watch(app.state.resources)
@@ -69,16 +69,19 @@ def create_app(
     telemetry = find_telemetry()
     if telemetry is not None:
         tell.append(TracedRequests(telemetry).trace_request)
-    middleware = [Middleware(RequestIds), Middleware(AnsweredRequests, tell=tell)]
-    if without_keys:  # a page elsewhere could have its name point here
-        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False))
-    middleware += [Middleware(Limits, settings=settings), Middleware(RequireKey, settings=settings)]
+    middleware = [
+        Middleware(RequestIds),
+        Middleware(AnsweredRequests, tell=tell),
+        Middleware(Limits, settings=settings),
+        Middleware(RequireKey, settings=settings),
+    ]
     app = FastAPI(
         title="Hartonomous",
         description="Say where every fragment that your AI used came from.",
         version=version("hartonomous"),
         lifespan=lifespan,
         middleware=middleware,
+        dependencies=[Depends(refuse_unknown)],
         docs_url=None,  # the pages of it come from other servers
         redoc_url=None,
         redirect_slashes=False,
@@ -86,7 +89,7 @@ def create_app(
         responses=problems.RESPONSES,
     )
     app.state.settings, app.state.without_keys, app.state.metrics = settings, without_keys, metrics
-    app.state.search_processes = search_processes
+    app.state.search_processes, app.state.readiness = search_processes, health_routes.Readiness()
     problems.add_handlers(app)
     for module in (
         source_routes,

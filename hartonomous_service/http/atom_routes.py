@@ -38,7 +38,7 @@ def list_atom_places(
 ) -> JSONResponse:
     """List where the atom stands in current sources, by source and place; how often, the atom says."""
     ask = partial(page_places, resources, atom_hash, tenant=caller.tenant, limit=limit)
-    return JSONResponse(ask_page("places", cursor, ask))
+    return JSONResponse(ask_page(f"places/{atom_hash[:8].lower()}", cursor, ask))  # of any spelling of the atom
 
 
 @router.get("/{atom_hash}/lineage", responses={200: ANSWERS})

@@ -9,6 +9,7 @@ from contextlib import suppress
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.resources import open_database
 from hartonomous_resources.settings import Settings
+from hartonomous_service.daemon import NO_DAEMON, daemon_is_running
 from hartonomous_service.errors import Conflict, Invalid
 from hartonomous_service.http.search_processes import SearchProcesses, count_search_processes
 
@@ -60,6 +61,8 @@ def serve(settings: Settings, host: str, port: int, *, without_keys: bool = Fals
         backlog=_BACKLOG,
     )
     LOGGER.warning("serving http://%s:%d", *listener.getsockname()[:2])
+    if not daemon_is_running(settings):
+        LOGGER.warning("%s", NO_DAEMON)
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         uvicorn.Server(config).run(sockets=[listener])
     if processes is not None:

@@ -52,10 +52,11 @@ def list_source_atoms(
     resources: OpenResources, caller: Reader, source_id: SourceId, limit: Limit = 100, cursor: Cursor = None
 ) -> JSONResponse:
     """List the atoms of a source in order, with the places of their bytes."""
+    of = f"atoms/{source_id}"
     page = source_pages.page_source_atoms(
-        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=read_number("atoms", cursor, MAX_ID) or 0
+        resources, source_id, tenant=caller.tenant, limit=limit, from_ordinal=read_number(of, cursor, MAX_ID) or 0
     )
-    return JSONResponse(with_cursor("atoms", page))
+    return JSONResponse(with_cursor(of, page))
 
 
 @router.get(
@@ -85,7 +86,7 @@ def get_content(
     headers["Content-Length"] = str(stop - first)
     if wanted:
         headers["Content-Range"] = f"bytes {first}-{stop - 1}/{length}"
-    blocks = calls.reconstruct_range(resources, source_id, first, stop, tenant=caller.tenant)
+    blocks = calls.reconstruct(resources, source_id, first, stop, tenant=caller.tenant)
     return StreamingResponse(blocks, 206 if wanted else 200, headers=headers)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -77,6 +78,12 @@ def test_a_place_that_no_page_said_is_refused(home: Resources, after: str) -> No
     for ask in (page_jobs, page_inferences):
         with pytest.raises(Invalid, match="after: "):
             ask(home, after=after)
+
+
+def test_a_place_among_the_jobs_of_another_kind_of_store_is_refused(home: Resources) -> None:
+    foreign = "5" if home.settings.uses_sqlserver else f"2026-11-30 10:00:00.000/{UUID(int=7)}"
+    with pytest.raises(Invalid, match="after: it is no place in a list of jobs"):
+        page_jobs(home, after=foreign)
 
 
 def test_pages_hold_only_what_was_asked_for(home: Resources) -> None:

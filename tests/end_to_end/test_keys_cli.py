@@ -25,7 +25,7 @@ def test_a_key_is_printed_once_listed_without_it_and_revoked(home: Home) -> None
     scopes = ("--scope", "write", "--scope", "admin")
     made = home.json("keys", "create", "--tenant", "3", *scopes, "--expires", "90d", "--name", "the crawler")
     key, key_id = made.pop("key"), made["keyId"]
-    assert caller(home, key) == Caller(key_id, 3, frozenset({"write", "admin"}))
+    assert caller(home, key) == Caller(key_id, 3, frozenset({"read", "write", "admin"}))
 
     listed = home.run("keys", "list")
     assert home.json("keys", "list") == {"keys": [made], "total": 1, "truncated": False}

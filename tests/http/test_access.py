@@ -79,11 +79,21 @@ def test_what_is_no_key_is_refused(server, headers, said):
 
 
 def test_a_key_asks_for_its_tenant_and_within_its_scopes(server):
-    reader, admin = key_for(server, tenant=7), key_for(server, tenant=7, scopes=["admin"])
-    assert server.get("/sources", headers=bearer(reader["key"])).json()["sources"] == []
-    assert "'read'" in problem_of(server.get("/sources", headers=bearer(admin["key"])), 403)["detail"]
-    assert "'admin'" in problem_of(server.get("/metrics", headers=bearer(reader["key"])), 403)["detail"]
-    assert server.get("/metrics", headers=bearer(admin["key"])).status_code == 200
+    reader, writer, admin = (bearer(key_for(server, tenant=7, scopes=[scope])["key"]) for scope in service.SCOPES)
+    asked = {"read": ("get", "/sources"), "write": ("post", "/sources?sourceUri=a:1"), "admin": ("get", "/metrics")}
+    statuses = {
+        (scope, kind): server.request(*call, headers=headers).status_code
+        for scope, call in asked.items()
+        for kind, headers in (("reader", reader), ("writer", writer), ("admin", admin))
+    }
+    refused = [("write", "reader"), ("admin", "reader"), ("admin", "writer")]
+    assert [each for each, status in statuses.items() if status == 403] == refused, (
+        "each scope includes those before it"
+    )
+    assert set(statuses.values()) <= {200, 201, 403}
+    assert "'write'" in problem_of(server.post("/sources", headers=reader), 403)["detail"]
+    assert server.get("/health", headers=admin).status_code in (200, 503)
+    assert [row["tenantId"] for row in server.get("/sources", headers=reader).json()["sources"]] == [7]
 
 
 def test_a_revoked_key_is_refused(server, monkeypatch):
@@ -213,14 +223,14 @@ def test_each_request_is_a_line_of_the_log_that_tells_no_secret(server, monkeypa
     monkeypatch.setattr(LOGGER, "level", logging.INFO)
     LOGGER._cache.clear()
 
-    server.get("/sources/5", params={"q": "what nobody may read"}, headers=bearer(made["key"]))
+    server.get("/inferences", params={"model": "what nobody may read"}, headers=bearer(made["key"]))
     server.get("/made-up/path", headers=bearer(wrong))
     server.get("/health/live", headers={"X-Request-Id": "run-7"})
 
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     fields = [(line["Method"], line["Route"], line["Status"], line["KeyId"]) for line in lines]
     assert fields == [
-        ("GET", "/sources/{source_id}", 404, made["keyId"]),
+        ("GET", "/inferences", 200, made["keyId"]),
         ("GET", None, 401, None),
         ("GET", "/health/live", 200, None),
     ]

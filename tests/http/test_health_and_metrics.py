@@ -1,11 +1,15 @@
 """Health in three depths, and what Prometheus scrapes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hartonomous_resources.database.database_errors import DatabaseUnavailable
 from hartonomous_service import figures, health
-from hartonomous_service.http import search_routes
+from hartonomous_service.daemon import sole_daemon
+from hartonomous_service.health import check_health
+from hartonomous_service.http import health_routes, search_routes
 from hartonomous_service.ingest import ingest, submit
 
 
@@ -40,6 +44,34 @@ def test_a_database_that_is_down_leaves_it_alive_and_not_ready(client, monkeypat
     assert client.get("/health/ready").status_code == 503
     found = client.get("/health")
     assert found.status_code == 503 and found.json()["status"] == "unhealthy"
+
+
+def test_however_often_readiness_is_asked_the_database_is_asked_once_a_second(client, monkeypatch):
+    asked = []
+    monkeypatch.setattr(health_routes, "require_readable", asked.append)
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda _: client.get("/health/ready").status_code, range(60)))
+    assert answers == [200] * 60 and len(asked) <= 3
+
+    monkeypatch.setattr(health_routes, "_READY_SECONDS", 0.0)
+    client.app.state.readiness = health_routes.Readiness()
+    for _ in range(2):
+        assert client.get("/health/ready").status_code == 200
+    assert len(asked) >= 3
+
+
+def test_a_server_whose_home_has_no_daemon_says_that_what_is_sent_in_waits(client):
+    def daemon():
+        return {check["name"]: check for check in client.get("/health").json()["checks"]}["daemon"]
+
+    assert daemon()["status"] == "degraded" and "what is sent in waits" in daemon()["detail"]
+    with sole_daemon(client.app.state.settings) as tell:
+        tell()
+        assert (daemon()["status"], daemon()["detail"]) == ("healthy", "running")
+    assert daemon()["status"] == "degraded"
+    assert check_health(client.app.state.settings)["checks"][-1]["status"] == "healthy", (
+        "a command does the work itself"
+    )
 
 
 def test_metrics_show_what_was_done_and_what_waits(client, tmp_path):

@@ -83,7 +83,7 @@ def test_a_plain_id_of_the_client_is_kept_and_another_is_not(client):
 
 def test_without_keys_only_names_of_this_machine_are_answered(client):
     for other in ("evil.example", "testserver", "localhost.evil.example", ""):
-        assert client.get("/health/live", headers={"Host": other}).status_code == 400
+        assert "localhost" in problem_of(client.get("/health/live", headers={"Host": other}), 400)["detail"]
     for ours in ("localhost:8350", "127.0.0.1", "[::1]:8350"):
         assert client.get("/health/live", headers={"Host": ours}).status_code == 200
 
@@ -104,3 +104,16 @@ def test_without_keys_no_page_of_another_origin_is_answered(client):
     assert client.get("/sources").json()["sources"] == []
     own = {"Host": "localhost:8350", "Origin": "http://localhost:8350", "Sec-Fetch-Site": "same-origin"}
     assert client.get("/sources", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/search?q=x&sourceid=5", "sourceid: no such parameter; there are q, k, mode,"),
+        ("/sources?limit=5&offset=3&page=2", "offset, page: no such parameter; there are status, limit, cursor"),
+        ("/sources/1?full=1", "full: no such parameter; this call has none"),
+        ("/health/live?x", "x: no such parameter"),
+    ],
+)
+def test_a_parameter_that_a_call_does_not_have_is_named(client, path, said):
+    assert problem_of(client.get(path), 422)["detail"].startswith(said)

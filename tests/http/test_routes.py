@@ -207,7 +207,8 @@ def test_a_cursor_is_read_by_the_list_that_gave_it(filled, path):
     ("path", "of"),
     [
         ("/dead-letters", "dead-letters"),
-        (f"/atoms/{HASH}/places", "places"),
+        (f"/atoms/{HASH}/places", f"places/{HASH[:8]}"),
+        ("/sources/1/atoms", "atoms/1"),
         ("/sources", "sources"),
         ("/jobs", "jobs"),
         ("/inferences", "inferences"),
@@ -232,3 +233,16 @@ def test_lists_go_by_cursor(client):
         params["cursor"] = page["next"]
         assert re.fullmatch(r"[A-Za-z0-9_-]+", page["next"])
     assert met == [f"it/{n}" for n in (4, 3, 2, 1, 0)]
+
+
+def test_a_cursor_of_what_one_source_or_atom_holds_is_none_of_another_ones(filled):
+    [answer] = filled.post("/inferences", json={"model": "a", "outputTexts": ["The sun."]}).json()["outputAtoms"]
+    of_atom = write_cursor(f"places/{HASH[:8]}", "1/content/0")
+    for path, cursor, status in (
+        ("/sources/1/atoms", write_cursor("atoms/1", 0), 200),
+        ("/sources/2/atoms", write_cursor("atoms/1", 0), 422),
+        (f"/atoms/{HASH}/places", of_atom, 200),
+        (f"/atoms/{HASH[:9].upper()}/places", of_atom, 200),
+        (f"/atoms/{answer}/places", of_atom, 422),
+    ):
+        assert filled.get(path, params={"cursor": cursor}).status_code == status, path
