@@ -11,7 +11,7 @@ from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
-from hartonomous_resources.work.contents import source_bytes
+from hartonomous_service.source_records import reconstruct
 from tests.builders import enqueue, sources
 
 ALL_RULES = ("broken_reference_counts", "broken_coverage", "broken_tenancy", "duplicate_atoms")
@@ -49,7 +49,7 @@ def states(home: Resources) -> list[tuple[str, int, int | None]]:
 
 
 def content_of(home: Resources, source: Row) -> bytes:
-    return b"".join(source_bytes(home.database, home.blobs, source["sourceId"]))
+    return b"".join(reconstruct(home, source["sourceId"], tenant=None))
 
 
 def put_file(home: Resources, name: str, content: bytes) -> Path:

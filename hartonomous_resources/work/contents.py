@@ -77,11 +77,3 @@ def _last_content(unit_of_work: UnitOfWork, source_id: int, most_offset: int | N
         middle = (low + high) // 2
         low, high = (low, middle) if is_behind(middle) else (middle, high)
     return low, offsets[low]
-
-
-def source_bytes(database: Database, blobs: Blobs, source_id: int) -> Iterator[bytes]:
-    """Yield the bytes of a source, piece by piece."""
-    for row, content in source_contents(database, blobs, source_id):
-        yield content
-        if row["suffix"]:
-            yield row["suffix"]
