@@ -182,6 +182,8 @@ def _binary_type(head: bytes, name: str) -> str | None:
     """Return the type by signature; None where there is none, or only one so short that it may be chance."""
     from puremagic import PureError, magic_string
 
+    if head[:4] == b"PAR1":
+        return "application/vnd.apache.parquet"
     if head[:4] == b"GGUF":
         return "application/vnd.gguf"
     if head[:4] == b"PK\x03\x04" and (office := _office_type(head, name)):

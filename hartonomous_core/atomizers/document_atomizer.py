@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import BinaryIO, Protocol, cast
 
 from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8, media_type
@@ -149,7 +149,7 @@ class DocumentAtomizer:
     @cached_property
     def version(self) -> str:
         """Those of the extractor, of its libraries, and of what cuts bytes and text."""
-        own = "+".join((self.format.version, *(f"{each}-{version(each)}" for each in self.format.libraries)))
+        own = "+".join((self.format.version, *(f"{each}-{_installed(each)}" for each in self.format.libraries)))
         return f"{own} of chunks {self._chunks.version} and text {TextAtomizer(self._unit).version}"
 
     def handles(self, content_type: str) -> bool:
@@ -172,6 +172,14 @@ class DocumentAtomizer:
         items = extraction(self.format, stream, content_type)
         yield from derived_atoms(_sections(items, members), self._unit)
         members.finish()
+
+
+def _installed(library: str) -> str:
+    """Return the version of a distribution; where an extra was not installed, the file is read once it is."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _sections(items: Iterator[Item], members: MemberTaker) -> Iterator[Section]:

@@ -15,6 +15,7 @@ from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
 from hartonomous_core.atomizers.headed_text import HeadedTextAtomizer
 from hartonomous_core.atomizers.headings import MarkdownHeadings, RestHeadings
 from hartonomous_core.atomizers.protocol import Atomizer
+from hartonomous_core.atomizers.row_atomizer import RowAtomizer
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
@@ -48,6 +49,13 @@ class Custom(NamedTuple):
 
 
 _EXTRACTORS = "hartonomous_core.atomizers.extractors"
+
+
+def _table(name: str, opener: str, *content_types: str) -> Custom:
+    """Return the entry of a kind of tables, which `opener` tells from other text."""
+    return Custom(0, lambda unit: RowAtomizer(name, content_types, f"hartonomous_core.atomizers.rows.{opener}", unit))
+
+
 _SIZES_OF_OFFICE = ChunkSizes(1024, 4 * 1024, 16 * 1024)
 """Of zips that are saved again and again: with another paragraph, a document of 4 MB with pictures has 3% new bytes, not 12; cutting at the
 members, too, hardly changes that (benchmarks/office_files.py).
@@ -157,6 +165,23 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         f"{_EXTRACTORS}.subtitles:extract",
         reads_text=True,
         sizes=SIZES_OF_TEXT,
+    ),
+    Format(
+        "parquet",
+        "1",
+        ("application/vnd.apache.parquet", "application/x-parquet"),
+        f"{_EXTRACTORS}.parquet:extract",
+        libraries=("pyarrow",),
+        in_child=True,  # native
+    ),
+    _table("csv", "delimited_rows:open_delimited", "text/csv", "application/csv", "text/tab-separated-values"),
+    _table("json", "json_documents:open_json", "application/json", "application/geo+json", "application/ld+json"),
+    _table(
+        "json-lines",
+        "json_rows:open_json_lines",
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
     ),
     Custom(0, lambda unit: HeadedTextAtomizer("markdown", ("text/markdown",), MarkdownHeadings, TextAtomizer(unit))),
     Custom(0, lambda unit: HeadedTextAtomizer("rest", ("text/x-rst",), RestHeadings, TextAtomizer(unit))),

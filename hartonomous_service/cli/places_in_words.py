@@ -5,8 +5,8 @@ from typing import Any
 
 from hartonomous_service.cli.output import cell_text
 
-_SAID_OTHERWISE = {"byteOffset", "byteLength", "charset", "box"}
-"""The bytes stand before it; a box on a page says nothing to a reader, and `--json` has it."""
+_SAID_OTHERWISE = {"byteOffset", "byteLength", "charset", "box", "columns"}
+"""The bytes stand before it, columns beside their values; a box on a page says nothing to a reader, and `--json` has it."""
 
 
 def _joined(parts: Any, by: str) -> str:
@@ -24,6 +24,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "slide": lambda slide: f"slide {slide}",
     "sheet": lambda sheet: f"sheet {sheet}",
     "cells": str,
+    "pointer": lambda pointer: f"at {pointer}",
+    "rows": lambda span: f"rows {_joined(span, '–')}",
+    "row": lambda row: f"row {row}",
     "heading": lambda path: f"under {_joined(path, ' › ')}",
     "cell": lambda cell: f"cell {cell}",
     "symbol": lambda symbol: f"in {symbol}",

@@ -13,6 +13,8 @@ from hartonomous_service.search.neighbours import read_neighbours
 from hartonomous_service.search.places import count_places, read_places, show_place
 
 _PLACES_SHOWN = 20
+_IN_OTHER_WORDS = {"row", "pointer"}
+"""Keys of the locators of rows, whose bytes hold the values without their names."""
 
 
 def describe_hits(
@@ -41,11 +43,19 @@ def describe_hits(
 
 
 def mark_sentence(hit: dict[str, Any], start: int, stop: int) -> None:
-    """Name a sentence of a hit, given by its characters, and where it stands in each source that has the text as it is."""
+    """Name a sentence of a hit, given by its characters, and where it stands in each source that has the text as it is.
+
+    Of several rows of a table, a paragraph each, its `locator` then says in which row.
+    """
     before, sentence = hit["text"][:start], hit["text"][start:stop]
     hit["highlight"] = {"text": sentence}
     for place in hit["sources"]:
-        if place["byteOffset"] is not None and place["byteLength"] == _size(place, hit["text"]):
+        locator = place["locator"] or {}
+        if "rows" in locator:
+            place["locator"] = {**locator, "row": locator["rows"][0] + before.count("\n\n")}
+        elif _IN_OTHER_WORDS.intersection(locator):
+            continue
+        elif place["byteOffset"] is not None and place["byteLength"] == _size(place, hit["text"]):
             place["highlightOffset"] = place["byteOffset"] + _size(place, before)
             place["highlightLength"] = _size(place, sentence)
 

@@ -58,6 +58,7 @@ def zip_bytes() -> bytes:
         (b"\x7fELF\x02\x01\x01" + b"\0" * 50, "", "application/x-executable"),
         (b"SQLite format 3\0" + b"\0" * 100, "", "application/x-sqlite3"),
         (b"GGUF\x03\0\0\0" + b"\0" * 20, "", "application/vnd.gguf"),
+        (b"PAR1\x15\x04\x15\xff" + b"\0" * 20, "", "application/vnd.apache.parquet"),
         (struct.pack("<Q", 100) + b'{"a":{"dtype":"F32"}}', "", "application/vnd.safetensors"),
         (b"\0" * 8192, "", "application/octet-stream"),
         (LATIN_1, "", "application/octet-stream"),
@@ -162,7 +163,7 @@ def test_text_in_another_encoding_is_text_without_a_name_of_text_too(encoding: s
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain; charset=utf-8", 'text/csv;charset="UTF-8"', "text/plain; format=flowed; charset=us-ascii"],
+    ["text/plain; charset=utf-8", 'text/css;charset="UTF-8"', "text/plain; format=flowed; charset=us-ascii"],
 )
 def test_text_that_says_that_it_is_utf8_goes_to_the_text_atomizer(content_type: str) -> None:
     assert atomizer_for(content_type).name == "text"

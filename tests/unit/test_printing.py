@@ -355,6 +355,8 @@ def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys
     ("locator", "words"),
     [
         ({"page": 3, "box": [0, 0, 10, 20]}, "page 3"),
+        ({"rows": [17, 19], "columns": ["city"], "byteOffset": 5, "row": 18}, "rows 17–19, row 18"),
+        ({"pointer": "/boats", "row": 3}, "at /boats, row 3"),
         ({"heading": ["Tides", "Spring tides"]}, "under Tides › Spring tides"),
         ({"heading": ["A\nB\x1b[2J"]}, "under A B\ufffd[2J"),
         ({"heading": "Tides", "page": 2}, "page 2, under Tides"),

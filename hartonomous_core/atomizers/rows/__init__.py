@@ -1,0 +1,1 @@
+"""Tables of rows: where rows end, what each says, and how both become atoms. Imported when the first table comes."""
