@@ -6,15 +6,17 @@ source gives each archive within it a share of what it may hold itself. So a who
 
 import json
 from collections import Counter
-from dataclasses import dataclass
-from urllib.parse import quote
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote
 
 from hartonomous_assets.stage import Work
 from hartonomous_core.atomizers import Partial, atomizer_for
 from hartonomous_core.atomizers.charsets import HEAD_BYTES
 from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.atomizers.document_atomizer import DocumentAtomizer
-from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost
+from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost, most_unpacked_bytes
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.blobs import IncomingBytes, IncomingFile, TooManyBytes
 from hartonomous_resources.database.protocol import UnitOfWork
@@ -25,9 +27,6 @@ MOST_DEPTH = 4
 """Archives within one another."""
 MOST_MEMBERS = 10_000
 """Of a source and all within it."""
-MOST_RATIO = 200
-"""Bytes of all members to one of the source, beyond `BYTES_OF_ANY`."""
-BYTES_OF_ANY = 64 * 1024 * 1024
 LONGEST_NAME = 1000
 _SHARE = "share"
 _NAMED = 3
@@ -60,7 +59,7 @@ class FoundMembers:
         self._work = work
         self._source = source
         self._share = _share_of(work, source)
-        self._bytes_left = min(self._share.bytes, max(BYTES_OF_ANY, MOST_RATIO * source["byteLength"]))
+        self._bytes_left = min(self._share.bytes, most_unpacked_bytes(source["byteLength"]))
         self._found: list[FoundMember] = []
         self._files: list[IncomingFile] = []
         self._lost: list[str] = []
@@ -100,16 +99,14 @@ class FoundMembers:
             return 0
         unit_of_work.query("lock_blobs")
         metadata = {key: value for key, value in json.loads(self._source["metadata"]).items() if key != _SHARE}
-        with_more = max(1, sum(member.may_hold_more for member in self._found))
-        left = self._share.members - len(self._found), max(0, self._bytes_left)
-        share = {"depth": self._share.depth - 1, "members": left[0] // with_more, "bytes": left[1] // with_more}
+        shares = self._shares()
         rows = [
             {
                 "sourceUri": member.uri,
                 "contentType": member.content_type,
                 "byteLength": member.incoming.byte_length,
                 "blobKey": member.incoming.key,
-                "metadata": {**metadata, _SHARE: share} if member.may_hold_more else metadata,
+                "metadata": {**metadata, _SHARE: asdict(next(shares))} if member.may_hold_more else metadata,
             }
             for member in self._found
         ]
@@ -126,11 +123,25 @@ class FoundMembers:
             file.close()
         self._files.clear()
 
+    def _shares(self) -> Iterator[Share]:
+        """Yield what each member that may hold files may hold: one file, as far as these go, and by their lengths what is left besides."""
+        lengths = [member.incoming.byte_length for member in self._found if member.may_hold_more]
+        files = self._share.members - len(self._found)
+        one_each = min(files, len(lengths))
+        shares = (
+            _divided(one_each, [1] * len(lengths)),
+            _divided(files - one_each, lengths),
+            _divided(max(0, self._bytes_left), lengths),
+        )
+        for one, more, size in zip(*shares, strict=True):
+            yield Share(self._share.depth - 1, one + more, size)
+
     def _begin(self, member: Member) -> None:
         if self._share.depth < 1:
             raise Partial(f"files more than {MOST_DEPTH} archives deep are not taken in")
         if len(self._found) >= self._share.members:
             raise Partial(f"only the first {len(self._found):,} files in it were taken in")
+        member = replace(member, name=member.name or self._own_name())
         file = self._work.resources.blobs.receive(self._source["tenantId"], self._bytes_left)
         self._files.append(file)
         self._open, self._head = (member, file), b""
@@ -166,6 +177,10 @@ class FoundMembers:
         content_type = member.content_type or sniff(self._head, member.name)
         self._found.append(FoundMember(uri, content_type, incoming, _may_hold_more(content_type)))
 
+    def _own_name(self) -> str:
+        """Return the name of the source without its last extension."""
+        return PurePosixPath(unquote(self._source["sourceUri"].rpartition("!/")[2])).stem or "file"
+
     def _uri_of(self, name: str) -> str:
         """Return the uri of a member; of several of one name the second is that with `;2`."""
         parent = self._source["sourceUri"].removeprefix(MEMBER)
@@ -185,3 +200,11 @@ def _share_of(work: Work, source: ClaimedSource) -> Share:
         return Share(MOST_DEPTH, MOST_MEMBERS, work.resources.settings.max_source_bytes)
     given = json.loads(source["metadata"]).get(_SHARE)
     return Share(**given) if given else Share(0, 0, 0)
+
+
+def _divided(amount: int, weights: Sequence[int]) -> Iterator[int]:
+    """Yield a share of an amount for each weight; together they are the amount."""
+    total, before = sum(weights) or 1, 0
+    for weight in weights:
+        yield amount * (before + weight) // total - amount * before // total
+        before += weight

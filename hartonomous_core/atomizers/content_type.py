@@ -94,6 +94,19 @@ _OPEN_DOCUMENT = re.compile(
 )
 """The first member, which is not packed, says the type."""
 
+_ARCHIVES = {
+    re.compile(rb"\x1f\x8b\x08"): "application/x-gzip",
+    re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): "application/x-bzip2",
+    re.compile(rb"\xfd7zXZ\0"): "application/x-xz",
+    re.compile(rb"\x28\xb5\x2f\xfd"): "application/zstd",
+    re.compile(rb"7z\xbc\xaf'\x1c"): "application/x-7z-compressed",
+    re.compile(rb"Rar!\x1a\x07"): "application/vnd.rar",
+}
+"""Whatever the name says: that of a packed picture (.svgz) may be the picture's."""
+
+TAR_BLOCK_BYTES = 512
+_SUM_IN_TAR = slice(148, 156)
+
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
@@ -188,6 +201,10 @@ def _binary_type(head: bytes, name: str) -> str | None:
         return "application/vnd.gguf"
     if head[:4] == b"PK\x03\x04" and (office := _office_type(head, name)):
         return office
+    if packed := next((name for signature, name in _ARCHIVES.items() if signature.match(head)), None):
+        return packed
+    if is_tar_header(head[:TAR_BLOCK_BYTES]):
+        return "application/x-tar"
     if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100_000_000:
         return "application/vnd.safetensors"  # header length (at most 100 MB, by its specification), then JSON
     if head[:1] == head[188:189] == b"G":
@@ -212,3 +229,13 @@ def _office_type(head: bytes, name: str) -> str | None:
     part = _OFFICE_PART.search(head)
     folder = part[1] if part and _OF_OFFICE.search(head) else _OFFICE_EXTENSIONS.get(name.rpartition(".")[2].lower())
     return _OFFICE_TYPES.get(folder) if folder else None
+
+
+def is_tar_header(block: bytes) -> bool:
+    """Tell whether a block of `TAR_BLOCK_BYTES` is the header of a file in a tar archive: the sum of its bytes stands in it, in octal digits."""
+    said = block[_SUM_IN_TAR].strip(b" \0")
+    if len(block) < TAR_BLOCK_BYTES or not re.fullmatch(rb"[0-7]+", said):
+        return False
+    summed = block[: _SUM_IN_TAR.start] + b" " * 8 + block[_SUM_IN_TAR.stop :]
+    signed = sum(summed) - 256 * sum(byte > 127 for byte in summed)  # as some old programs count
+    return int(said, 8) in (sum(summed), signed)

@@ -4,12 +4,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+MOST_RATIO = 200
+"""Bytes of all members to one of the source, beyond `BYTES_OF_ANY`."""
+BYTES_OF_ANY = 64 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """A file that is found within a source; blocks of its bytes follow.
 
-    name: what the source calls it, with / between folders; only ever a name, never a path on this machine.
+    name: what the source calls it, with / between folders; only ever a name, never a path on this machine. Empty: the name of the source
+    without its last extension.
     content_type: what the source says that it is; None: its bytes and its name tell.
     """
 
@@ -46,6 +51,11 @@ class NoMembers:
 
     def finish(self) -> None:
         """Nothing was left out that anybody wanted."""
+
+
+def most_unpacked_bytes(packed_bytes: int) -> int:
+    """Return how many bytes may come out of a source of so many."""
+    return max(BYTES_OF_ANY, MOST_RATIO * packed_bytes)
 
 
 def member_items(

@@ -142,6 +142,31 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         has_members=True,
     ),
     Format(
+        "tar",
+        "1",
+        ("application/x-tar", "application/tar"),
+        f"{_EXTRACTORS}.tar_archive:extract",
+        has_members=True,
+    ),
+    Format(
+        "packed",
+        "1",
+        (
+            *("application/gzip", "application/x-gzip", "application/x-compressed-tar"),
+            *("application/bzip2", "application/x-bzip2", "application/x-bzip-compressed-tar"),
+            *("application/x-xz", "application/x-xz-compressed-tar"),
+            *("application/zstd", "application/x-zstd", "application/x-zstd-compressed-tar"),
+        ),
+        f"{_EXTRACTORS}.packed_file:extract",
+        has_members=True,
+    ),
+    Format(
+        "unopened-archive",
+        "1",
+        ("application/x-7z-compressed", "application/vnd.rar", "application/x-rar-compressed"),
+        f"{_EXTRACTORS}.unopened_archive:extract",
+    ),
+    Format(
         "mail",
         "1",
         ("message/rfc822", "application/mbox"),

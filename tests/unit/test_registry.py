@@ -48,7 +48,8 @@ NO_ENTRY = None
         ("text/plain", TextAtomizer),
         ("text/plain; charset=utf-16le", EncodedTextAtomizer),
         ("application/zip", DocumentAtomizer),
-        ("application/x-7z-compressed", ChunkAtomizer),
+        ("application/x-7z-compressed", DocumentAtomizer),
+        ("application/x-sqlite3", ChunkAtomizer),
     ],
 )
 def test_our_own(content_type: str, atomizer: type) -> None:
