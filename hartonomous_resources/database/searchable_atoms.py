@@ -23,9 +23,10 @@ class AtomFilter:
     All but `modality` say of which sources an atom is to be; one that was inserted by hand and is of no source is then not wanted, unless they
     say only of which it is not (`other_than`, ids of sources).
 
-    `media_type` is in lower case and without parameters: "text/csv", or "text/" for all that begin so. The times are as the tables
-    store them: received at or after `received_since`, before `received_until`. `metadata` are keys and values that a source's metadata
-    hold: texts, or numbers, true or false as JSON writes them.
+    `uri_prefix` is how the uri of a source begins, or that of one in which it was found. `media_type` is in lower case and without
+    parameters: "text/csv", or "text/" for all that begin so. The times are as the tables store them: received at or after
+    `received_since`, before `received_until`. `metadata` are keys and values that a source's metadata hold: texts, or
+    numbers, true or false as JSON writes them.
     """
 
     modality: Modality | None = None

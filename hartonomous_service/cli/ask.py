@@ -59,7 +59,10 @@ def search(
         int | None, typer.Option(max=2**63 - 1, help="Find only what stands in this source, given by its id.")
     ] = None,
     uri: Annotated[
-        str | None, typer.Option(metavar="PREFIX", help="Find only what stands in sources whose uri begins so.")
+        str | None,
+        typer.Option(
+            metavar="PREFIX", help="Find only what stands in sources whose uri begins so, or in files within them."
+        ),
     ] = None,
     content_type: Annotated[
         str | None, typer.Option(help="Find only what stands in sources of this type, such as text/csv or text/*.")

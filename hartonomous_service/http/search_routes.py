@@ -31,7 +31,9 @@ async def search(
     mode: Literal["hybrid", "semantic", "lexical"] = "hybrid",
     modality: Modality | None = None,
     source_id: Annotated[int | None, Query(alias="sourceId")] = None,
-    uri: Annotated[str | None, Query(description="Only in sources whose uri begins so.")] = None,
+    uri: Annotated[
+        str | None, Query(description="Only in sources whose uri begins so, or in files within them.")
+    ] = None,
     content_type: Annotated[str | None, Query(alias="contentType", examples=["text/*"])] = None,
     since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
     until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,

@@ -78,9 +78,9 @@ def search(
     (None where the text has no place of its own there); `highlight=False` spares the 10 to 30 ms that it takes. `context` adds to each place so many
     texts before and after it. `group="source"` gives one hit a source, the best of each; its ranks are those in sources that had no hit before it.
 
-    Those of a source, by its id; of sources whose uri begins so; of a content type ("text/csv", or "text/*" for every type of text); received
-    at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown only where it stands in such
-    sources.
+    Those of a source, by its id; of sources whose uri begins so, and of files within them; of a content type ("text/csv", or "text/*" for
+    every type of text); received at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown
+    only where it stands in such sources.
 
     `note` is there only where nothing has a vector yet, and says that nothing was compared by meaning.
 

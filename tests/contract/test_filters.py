@@ -108,6 +108,30 @@ def test_sources_are_chosen_by_what_they_are(
         assert found(**narrowed) == sorted(texts)
 
 
+def test_files_within_a_source_are_chosen_by_its_uri(
+    database: Database, make_source: Make, found: Callable[..., list[str]]
+) -> None:
+    make_source("tide one", uri="file:///docs/a.zip")
+    make_source("tide two", uri="member:file:///docs/a.zip!/b_%.zip")
+    make_source("tide three", uri="member:file:///docs/a.zip!/b_%.zip!/c.txt")
+    make_source("tide four", uri="member:file:///other/a.zip!/c.txt")
+    make_source("tide of another tenant", uri="member:file:///docs/a.zip!/c.txt", tenant=7)
+
+    for prefix, texts in {
+        "file:///docs/a.zip": ["tide one", "tide three", "tide two"],
+        "file:///docs/a.zip!": ["tide three", "tide two"],
+        "member:file:///docs/a.zip!/b_%.zip": ["tide three", "tide two"],
+        "file:///docs/a.zip ": [],
+        "FILE:///docs/a.zip": [],
+        "file:///other/": ["tide four"],
+        "mem": ["tide four", "tide three", "tide two"],
+    }.items():
+        assert found(uri_prefix=prefix) == texts
+        with database.read() as unit_of_work:
+            wanted = few_wanted_ids(unit_of_work, 0, AtomFilter(uri_prefix=prefix))
+            assert wanted is not None and len(wanted) == len(texts)
+
+
 def test_a_source_is_chosen_by_its_id_and_only_by_its_tenant(
     make_source: Make, found: Callable[..., list[str]]
 ) -> None:

@@ -1,10 +1,12 @@
--- What a search may show. A filter is parameters, of which NULL narrows nothing: AtomFilter says what they are.
+-- What a search may show. A filter is parameters, of which NULL narrows nothing: AtomFilter says what they are. Files within a source have its uri
+-- behind member:.
 
 -- part: wanted_source
 s.Status = 'Atomized' AND s.SupersededBy IS NULL
   AND (:source_id IS NULL OR s.SourceId = :source_id)
   AND (:other_than IS NULL OR s.SourceId NOT IN (SELECT value FROM json_each(:other_than)))
-  AND (:uri_prefix IS NULL OR substr(s.SourceUri, 1, length(:uri_prefix)) = :uri_prefix)
+  AND (:uri_prefix IS NULL OR substr(s.SourceUri, 1, length(:uri_prefix)) = :uri_prefix
+       OR substr(s.SourceUri, 1, length('member:' || :uri_prefix)) = 'member:' || :uri_prefix)
   AND (:media_type IS NULL OR CASE WHEN substr(:media_type, -1) = '/'
         THEN substr(lower(trim(s.ContentType)), 1, length(:media_type)) = :media_type
         ELSE lower(trim(substr(s.ContentType, 1, instr(s.ContentType || ';', ';') - 1))) = :media_type END)
@@ -34,7 +36,11 @@ SELECT atomId FROM (
   UNION ALL
   SELECT sa.AtomId FROM Source AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId
   WHERE :source_id IS NULL AND s.TenantId = :tenant_id AND s.SourceUri >= COALESCE(:uri_prefix, '')
-    AND s.SourceUri <= COALESCE(:uri_prefix, '') || char(1114111, 1114111, 1114111, 1114111) AND {wanted_source})
+    AND s.SourceUri <= COALESCE(:uri_prefix, '') || char(1114111, 1114111, 1114111, 1114111) AND {wanted_source}
+  UNION ALL
+  SELECT sa.AtomId FROM Source AS s JOIN SourceAtom AS sa ON sa.SourceId = s.SourceId
+  WHERE :source_id IS NULL AND s.TenantId = :tenant_id AND s.SourceUri >= 'member:' || :uri_prefix
+    AND s.SourceUri <= 'member:' || :uri_prefix || char(1114111, 1114111, 1114111, 1114111) AND {wanted_source})
 LIMIT :n;
 
 -- name: occurrences

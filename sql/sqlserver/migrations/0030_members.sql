@@ -54,3 +54,34 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+-- Current sources that a filter wants, as before; files within a source have its uri behind member:.
+CREATE OR ALTER FUNCTION dbo.fn_WantedSources
+    (@TenantId int, @SourceId bigint, @OtherThan nvarchar(max), @UriPrefix nvarchar(max), @MediaType nvarchar(255), @ReceivedSince datetime2(3),
+    @ReceivedUntil datetime2(3), @Metadata nvarchar(max))
+RETURNS TABLE
+WITH SCHEMABINDING
+AS
+RETURN
+    SELECT s.SourceId, s.SourceUri
+    FROM dbo.Source AS s
+    WHERE s.TenantId = @TenantId AND s.Status = 'Atomized' AND s.SupersededBy IS NULL
+        AND (@SourceId IS NULL OR s.SourceId = @SourceId)
+        AND (@OtherThan IS NULL OR s.SourceId NOT IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@OtherThan) AS j))
+        AND (@UriPrefix IS NULL OR DATALENGTH(s.SourceUri) >= DATALENGTH(@UriPrefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(@UriPrefix) / 2) = @UriPrefix COLLATE Latin1_General_100_BIN2
+            OR DATALENGTH(s.SourceUri) >= DATALENGTH(N'member:') + DATALENGTH(@UriPrefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(N'member:') / 2 + DATALENGTH(@UriPrefix) / 2)
+                = CONCAT(N'member:', @UriPrefix) COLLATE Latin1_General_100_BIN2)
+        AND (@MediaType IS NULL
+            OR RIGHT(@MediaType, 1) = N'/' AND LEFT(LTRIM(LOWER(s.ContentType)), LEN(@MediaType)) = @MediaType
+            OR TRIM(LOWER(LEFT(s.ContentType, CHARINDEX(N';', s.ContentType + N';') - 1))) = @MediaType)
+        AND (@ReceivedSince IS NULL OR s.ReceivedAt >= @ReceivedSince)
+        AND (@ReceivedUntil IS NULL OR s.ReceivedAt < @ReceivedUntil)
+        AND (@Metadata IS NULL OR NOT EXISTS (
+            SELECT 1 FROM OPENJSON(@Metadata) AS wanted
+            WHERE NOT EXISTS (
+                SELECT 1 FROM OPENJSON(s.Metadata) AS held
+                WHERE held.[type] IN (1, 2, 3)
+                    AND held.[key] = wanted.[key] COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.[key]) = DATALENGTH(wanted.[key])
+                    AND held.value = wanted.value COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.value) = DATALENGTH(wanted.value))));
+GO
