@@ -7,7 +7,6 @@ comments, attachments, and what is in pictures.
 import ctypes
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 import pypdfium2 as pdfium
@@ -30,8 +29,12 @@ _FULL = 0.7
 """A line of at least this part of the longest line of its block goes on in the next; a shorter one was ended by the writer."""
 _BROKEN = re.compile("[\x02\xad]\\s*(.?)")
 """What pdfium takes for a hyphen at the end of a line, or a soft hyphen, and what follows it."""
-_LINE_ENDS = (10, 13)
-_SPACE, _HYPHEN = 32, 2
+_LINE = re.compile("[^\n\r]+")
+_NOT_SHOWN = "".join(map(chr, range(33)))
+_HYPHEN = "\x02"
+_AROUND_HYPHEN = re.compile("[^\x00- ][\x00- ]*\x02[\x00- ]*(?=[^\x00- ])[^\x00- ]")
+"""A letter, what pdfium takes for a hyphen, and the next letter."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_NAMES = ("untitled", "anonymous")
 """What programs write where nobody gave a title or an author."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -147,38 +150,44 @@ def _lines(document: pdfium.PdfDocument, index: int) -> tuple[list[_Line], bool]
 
 
 def _read_lines(page: object, count: int) -> Iterator[_Line]:
-    unicode_of = raw.FPDFText_GetUnicode
-    codes = [unicode_of(page, at) for at in range(count)]
-    start = 0
-    for at in range(count + 1):
-        if at == count or codes[at] in _LINE_ENDS:
-            if at > start:
-                yield from _line(page, codes, start, at)
-            start = at + 1
+    characters = _characters(page, count)
+    for found in _LINE.finditer(characters):
+        line = found[0]
+        shown = line.strip(_NOT_SHOWN)
+        if not shown:
+            continue
+        start = found.start() + line.index(shown[0])
+        text = shown.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        boxes = [*_boxes_of_ends(page, shown, start)]
+        if boxes and _readable(text).strip():
+            height = max(max(right - left, top - bottom) for left, bottom, right, top in boxes)
+            yield _Line(" ".join(text.split()), _around(boxes), height)
 
 
-def _line(page: object, codes: list[int], start: int, end: int) -> Iterator[_Line]:
-    coded = "".join(map(chr, codes[start:end])).encode("utf-16-le", "surrogatepass")
-    text = " ".join(coded.decode("utf-16-le", "replace").split())
-    boxes = [*_boxes_of_ends(page, codes, start, end)]
-    if boxes and _readable(text).strip():
-        height = max(max(right - left, top - bottom) for left, bottom, right, top in boxes)
-        yield _Line(text, _around(boxes), height)
+def _characters(page: object, count: int) -> str:
+    """Return the first characters of a page, each at its number: as U+FFFE it gives a hyphen at once, and as 2 by itself.
+
+    pdfium gives all of them at once, but leaves some out: where that is so, each is asked for, which takes three times as long.
+    """
+    units = (ctypes.c_ushort * (count + 1))()
+    got = raw.FPDFText_GetText(page, 0, count, units)
+    characters = bytes(units).decode("utf-16-le", "surrogatepass")[:count].replace("\ufffe", _HYPHEN)
+    if got == count + 1 and len(characters) == count and not _SURROGATE.search(characters):
+        return characters
+    return "".join(chr(raw.FPDFText_GetUnicode(page, at)) for at in range(count))
 
 
-def _boxes_of_ends(page: object, codes: list[int], start: int, end: int) -> Iterator[_Box]:
+def _boxes_of_ends(page: object, shown: str, start: int) -> Iterator[_Box]:
     """Yield the boxes of the first and the last letter, also of what stands before and behind a hyphen: that is another line to the eye.
 
     Those of all letters would take ten times as long, and say the same.
     """
     box = raw.FS_RECTF()
-    shown = [at for at in range(start, end) if codes[at] > _SPACE]
-    ends = {*shown[:1], *shown[-1:]}
-    for before, behind in pairwise(shown):
-        if behind > before + 1 and _HYPHEN in codes[before:behind]:
-            ends |= {before, behind}
+    ends = {0, len(shown) - 1}
+    for hyphen in _AROUND_HYPHEN.finditer(shown) if _HYPHEN in shown else ():
+        ends |= {hyphen.start(), hyphen.end() - 1}
     for at in sorted(ends):
-        if raw.FPDFText_GetLooseCharBox(page, at, ctypes.byref(box)):
+        if raw.FPDFText_GetLooseCharBox(page, start + at, ctypes.byref(box)):
             yield box.left, box.bottom, box.right, box.top
 
 
