@@ -183,6 +183,9 @@ class SmallCompute:
     ) -> NDArray[np.float64]:
         return vectors.astype(np.float64)
 
+    def device(self) -> str:
+        return "none"
+
 
 def request(**fields: object) -> bytes:
     """Build the body of an IngestionRequest, of tenant 0 unless the fields say otherwise; bytes become base64."""

@@ -41,6 +41,14 @@ class TokenEmbeddings:
     offsets: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowVectors:
+    """vectors: float64 (windows, dimension), unit length. states: float32 (tokens, dimension) as the model gives them; None without."""
+
+    vectors: NDArray[np.float64]
+    states: NDArray[np.float32] | None = None
+
+
 class Embedder(Protocol):
     """A loaded model. Any threads may call it."""
 
@@ -53,6 +61,15 @@ class Embedder(Protocol):
 
     def embed_tokens(self, texts: Sequence[str], /) -> Sequence[TokenEmbeddings]:
         """Embed texts and their tokens. Raises as `embed` does, and ValueError where the model takes no texts."""
+
+    def embed_windows(
+        self, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool = False
+    ) -> WindowVectors:
+        """Embed windows of token ids, (tokens,), laid end to end; `lengths` has the tokens of each, special ones included.
+
+        The vector of a window never depends on its neighbours, bit for bit. Raises ValueError for a window that is empty or longer
+        than the model's and where the model takes no texts, EmbeddingError as `embed` does and for a token that the model does not have.
+        """
 
 
 def first_of_another_kind(items: Items, kind: ItemKind) -> int | None:

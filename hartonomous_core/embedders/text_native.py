@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,14 @@ from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_core.embedders.native.bert_files import BertConfig
 from hartonomous_core.embedders.native.packing import aligned
 from hartonomous_core.embedders.native.records import INFINITE, JOB, ROWS, SCRATCH
-from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings, TokenEmbeddings
-from hartonomous_core.embedders.text_windows import TextWindows, Window, refuse_blank
+from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings, TokenEmbeddings, WindowVectors
+from hartonomous_core.embedders.text_windows import TextWindows
 from hartonomous_core.embedders.unit_vectors import unit_rows
+from hartonomous_core.embedders.window_vectors import (
+    embed_texts,
+    embed_texts_and_tokens,
+    refuse_windows,
+)
 
 if TYPE_CHECKING:  # llvmlite is imported where a model is loaded
     from hartonomous_core.embedders.native.processor import Processor
@@ -28,8 +32,6 @@ ARITHMETIC = "int8-2"
 
 _CHUNK_TOKENS = 180
 """Tokens that one core works on at a time: their activations stay in its cache."""
-_BATCH_TOKENS = 1 << 15
-_TEXTS_AT_ONCE = 4096
 
 
 class NativeTextEmbedder:
@@ -86,62 +88,33 @@ class NativeTextEmbedder:
         nothing (control characters only) gets the vector of an empty sentence.
         Raises ValueError for a text that is empty or white space, EmbeddingError where the model returns none.
         """
-        refuse_blank(texts)
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        window_counts = np.zeros(len(texts), np.int64)
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            some = texts[start : start + _TEXTS_AT_ONCE]
-            totals = np.zeros((len(some), self.dimension))
-            for windows in _batches(self._windows.of(some)):
-                of_windows = self._window_vectors(windows)
-                numbers = [window.text for window in windows]
-                weighted = _weighted(windows, of_windows)
-                if len(windows) == numbers[-1] - numbers[0] + 1:  # a window for each text
-                    totals[numbers[0] : numbers[-1] + 1] += weighted
-                else:
-                    np.add.at(totals, numbers, weighted)  # in turn, wherever a batch ends
-                np.add.at(window_counts[start:], numbers, 1)
-            vectors[start : start + len(some)] = unit_rows(totals)
-        return Embeddings(vectors, window_counts)
+        return embed_texts(texts, self._windows, self.dimension, self.embed_windows)
 
     def embed_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
         """The vectors of the tokens of each text, each in the context of its window, and of the text, which are those of `embed`."""
-        refuse_blank(texts)
-        totals = np.zeros((len(texts), self.dimension))  # summed as in `embed`
-        states: list[list[NDArray[np.float32]]] = [[] for _ in texts]
-        spans: list[list[tuple[int, int]]] = [[] for _ in texts]
-        first = len(self._windows.prefix)
-        for batch in _batches(self._windows.of(texts, with_spans=True)):
-            tokens: list[NDArray[np.float32]] = []
-            of_windows = self._window_vectors(batch, tokens)
-            np.add.at(totals, [window.text for window in batch], _weighted(batch, of_windows))
-            for window, of_window in zip(batch, tokens, strict=True):
-                of_text = of_window[first : first + len(window.spans)]
-                states[window.text].append(unit_rows(of_text) if len(of_text) else of_text)
-                spans[window.text] += window.spans
-        return [
-            TokenEmbeddings(vector, np.concatenate(of_text), np.array(places, np.int64).reshape(-1, 2))
-            for vector, of_text, places in zip(unit_rows(totals).astype(np.float32), states, spans, strict=True)
-        ]
+        return embed_texts_and_tokens(texts, self._windows, self.dimension, self.embed_windows)
 
-    def _window_vectors(
-        self, windows: Sequence[Window], tokens: list[NDArray[np.float32]] | None = None
-    ) -> NDArray[np.float64]:
-        """Return the unit vector of each window, (windows, dimension); leaves the states of its tokens in `tokens`, where given."""
-        lengths = np.array([len(window.tokens) for window in windows])
+    def embed_windows(
+        self, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool = False
+    ) -> WindowVectors:
+        """The vectors of windows, as `Embedder.embed_windows` says."""
+        refuse_windows(ids, lengths, self._config.window_tokens)  # the machine code looks no further than this
+        vectors = np.empty((len(lengths), self.dimension))
+        states = np.empty((len(ids), self.dimension), np.float32) if with_states else None
+        if not len(lengths):
+            return WindowVectors(vectors, states)
         longest_first = np.argsort(-lengths, kind="stable")  # no core is left with much when the others are done
-        starts = np.zeros(len(windows) + 1, np.int64)
+        starts = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths[longest_first], out=starts[1:])
-        ids = np.fromiter(chain.from_iterable(windows[at].tokens for at in longest_first), np.int64, starts[-1])
-        pooled = np.empty((len(windows), self.dimension), np.float32)
-        states = None if tokens is None else np.empty((len(ids), self.dimension), np.float32)
-        self._encode(ids, starts, pooled, states)
-        vectors = np.empty((len(windows), self.dimension))
+        firsts = np.cumsum(lengths, dtype=np.int64) - lengths
+        places = np.repeat(firsts[longest_first] - starts[:-1], lengths[longest_first]) + np.arange(starts[-1])
+        pooled = np.empty((len(lengths), self.dimension), np.float32)
+        of_tokens = None if states is None else np.empty_like(states)
+        self._encode(ids[places].astype(np.int64), starts, pooled, of_tokens)
         vectors[longest_first] = unit_rows(pooled.astype(np.float64))  # a mean's divisor falls out here
-        if tokens is not None and states is not None:
-            of_windows = np.split(states, starts[1:-1])
-            tokens += [of_windows[at] for at in np.argsort(longest_first)]
-        return vectors
+        if states is not None and of_tokens is not None:
+            states[places] = of_tokens
+        return WindowVectors(vectors, states)
 
     def _encode(
         self,
@@ -217,24 +190,5 @@ class _Scratch:
         )
 
 
-def _weighted(windows: Sequence[Window], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each window's vector times its tokens, (windows, dimension)."""
-    return np.array([len(window.tokens) for window in windows])[:, None] * vectors
-
-
 def _ignore(reason: str) -> None:
     """Nobody asked why something is compiled."""
-
-
-def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:
-    """Gather windows until there are enough to share out."""
-    gathered: list[Window] = []
-    tokens = 0
-    for window in windows:
-        gathered.append(window)
-        tokens += len(window.tokens)
-        if tokens >= _BATCH_TOKENS:
-            yield gathered
-            gathered, tokens = [], 0
-    if gathered:
-        yield gathered

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.cores import usable_cores
-from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings, TokenEmbeddings
+from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings, TokenEmbeddings, WindowVectors
 from hartonomous_core.embedders.text_windows import TextWindows, refuse_blank
 from hartonomous_core.embedders.unit_vectors import unit_rows
+from hartonomous_core.embedders.window_vectors import refuse_windows
 
 _KNOWN_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 
@@ -42,7 +43,7 @@ class OnnxTextEmbedder:
         Raises ValueError for a model with other inputs or a window without room, EmbeddingError for a model
         whose output has another shape, and what onnxruntime and tokenizers raise for unreadable files.
         """
-        self._windows = TextWindows(tokenizer_path, window_tokens)
+        self._windows, self._window_tokens = TextWindows(tokenizer_path, window_tokens), window_tokens
         self._session = _single_threaded_session(onnx_path)
         inputs = self._session.get_inputs()
         if unknown := {tensor.name for tensor in inputs} - _KNOWN_INPUTS:
@@ -75,6 +76,22 @@ class OnnxTextEmbedder:
         refuse_blank(texts)
         with self._pool(len(texts)) as pool:
             return list(pool.map(self._embed_tokens_of, texts))
+
+    def embed_windows(
+        self, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool = False
+    ) -> WindowVectors:
+        """The vectors of windows, as `Embedder.embed_windows` says; a token that the model does not have is whatever onnxruntime raises."""
+        refuse_windows(ids, lengths, self._window_tokens)
+        stops = np.cumsum(lengths, dtype=np.int64)
+        windows = [ids[stop - length : stop].tolist() for stop, length in zip(stops, lengths, strict=True)]
+        outputs = self._outputs if with_states else [self._output]
+        vectors, states = np.empty((len(windows), self.dimension)), []
+        with self._pool(len(windows)) as pool:
+            for row, of_window in enumerate(pool.map(lambda tokens: self._run(tokens, outputs), windows)):
+                vectors[row] = self._sentence_vector(of_window[0], len(windows[row]))
+                if with_states and of_window[-1].ndim == 3:
+                    states.append(of_window[-1][0])
+        return WindowVectors(vectors, np.concatenate(states) if states else None)
 
     def _pool(self, text_count: int) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max(1, min(self._threads, text_count)))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
     import numpy as np
     from numpy.typing import NDArray
 
-    from hartonomous_core.embedders.protocol import Embedder, Embeddings, Items, TokenEmbeddings
+    from hartonomous_core.embedders.protocol import Embedder, Embeddings, Items, TokenEmbeddings, WindowVectors
     from hartonomous_resources.compute.spaces import Space
     from hartonomous_resources.settings import Settings
 
@@ -61,6 +61,23 @@ class InProcessCompute:
             return embedder.embed_tokens(texts)
         except EmbeddingError as error:
             raise ValueError(str(error)) from error
+
+    def embed_windows(
+        self, model: ModelIdentity, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool = False
+    ) -> WindowVectors:
+        """Embed windows of token ids as `Embedder.embed_windows` does. Raises ComputeUnavailable when the model cannot be loaded."""
+        self._wait_for_warming()
+        with self._lock:
+            embedder = self._load(model)
+        return embedder.embed_windows(ids, lengths, with_states=with_states)
+
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a model is in memory."""
+        return bool(self._loaded)
 
     def project(
         self, vectors: NDArray[np.float32], axes: NDArray[np.float64], mean: NDArray[np.float64], scale: float

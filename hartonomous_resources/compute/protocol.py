@@ -64,5 +64,8 @@ class Compute(Protocol):
     ) -> NDArray[np.float64]:
         """Return coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
 
+    def device(self) -> str:
+        """Return what embeds, in words: `cpu`, or the device of a worker. Loads nothing."""
+
     def close(self) -> None:
         """Give back the models and what they run on, once they are loaded. The next use loads them again."""

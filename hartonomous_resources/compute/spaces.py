@@ -8,6 +8,7 @@ from functools import partial
 from hartonomous_core.embedders import ANSWER_FLOOR, TEXT_MODEL
 from hartonomous_core.embedders.protocol import Embedder
 from hartonomous_core.embedders.text_native import ARITHMETIC, NativeTextEmbedder
+from hartonomous_core.embedders.text_windows import TextWindows
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
 from hartonomous_resources.compute.text_model_download import sha256
@@ -17,10 +18,11 @@ from hartonomous_resources.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A model whose files are there, and what loads it."""
+    """A model whose files are there, what loads it, and what loads its tokenizer alone, where it has one."""
 
     model: ModelIdentity
     load: Callable[[], Embedder]
+    load_windows: Callable[[], TextWindows] | None = None
 
 
 def _text_spaces(settings: Settings) -> Iterator[Space]:
@@ -45,7 +47,7 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
             identity_settings,
             answer_floor=_answer_floor(settings, files),
         )
-        yield Space(model, partial(_load_text_model, files, settings))
+        yield Space(model, partial(_load_text_model, files, settings), partial(_load_windows, files))
 
 
 def _answer_floor(settings: Settings, files: TextModelFiles) -> float | None:
@@ -83,6 +85,13 @@ def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
         )
     except Exception as error:  # tokenizers and onnxruntime raise bare Exception
         raise ComputeUnavailable(f"the text model in {files.model_path.parent} does not load: {error}") from error
+
+
+def _load_windows(files: TextModelFiles) -> TextWindows:
+    try:
+        return TextWindows(files.tokenizer_path, files.window_tokens)
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ComputeUnavailable(f"{files.tokenizer_path} does not load: {error}") from error
 
 
 SPACES: Sequence[Callable[[Settings], Iterator[Space]]] = (_text_spaces,)

@@ -1,4 +1,4 @@
-"""The commands webserver, daemon and code-server: the parts of `hartonomous dev`, each as a service of its own."""
+"""The commands webserver, daemon and code-server, the parts of `hartonomous dev`, and gpu-worker: each as a service of its own."""
 
 from typing import Annotated
 
@@ -12,6 +12,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(webserver)
     app.command()(daemon)
     app.command()(code_server)
+    app.command()(gpu_worker)
 
 
 def webserver(
@@ -36,3 +37,10 @@ def code_server() -> None:
     from hartonomous_service.dagster_parts import run_code_server
 
     raise typer.Exit(run_code_server(Settings()))
+
+
+def gpu_worker() -> None:
+    """Embed for all processes of this home, and for clients in other languages, in one process; docs/worker.md has the protocol."""
+    from hartonomous_service.gpu_worker import run_gpu_worker
+
+    run_gpu_worker(Settings())

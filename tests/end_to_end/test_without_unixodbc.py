@@ -14,7 +14,7 @@ NEEDS_NO_DATABASE = {"config show", "demo"}
 """The demo is embedded whatever the settings say."""
 REPORTS_IT = {"health", "doctor"}
 """They end with a document about what is wrong, and not with an error."""
-RUNS_ON = {"serve", "webserver", "daemon", "code-server"}
+RUNS_ON = {"serve", "webserver", "daemon", "code-server", "gpu-worker"}
 """They run until they are stopped, and tell whoever asks them."""
 GIVEN = {
     "ingest": [str(CHECKOUT / "README.md")],

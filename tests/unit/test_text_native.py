@@ -10,12 +10,13 @@ from llvmlite import ir
 from safetensors.numpy import load_file
 from scipy.stats import spearmanr
 
-from hartonomous_core.embedders import text_native
 from hartonomous_core.embedders.native.bert_files import MINILM
 from hartonomous_core.embedders.native.ir_values import Value
 from hartonomous_core.embedders.native.processor import KERNELS, Processor, this_processor
+from hartonomous_core.embedders.protocol import WindowVectors
 from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_core.embedders.unit_vectors import unit_rows
+from hartonomous_core.embedders.window_vectors import embed_texts, embed_texts_and_tokens
 from tests.unit.int8_reference import Int8Bert
 from tests.unit.native_fixtures import TEXTS
 from tests.unit.small_bert import SMALL, small_tensors
@@ -98,32 +99,31 @@ def test_a_vector_is_the_same_alone_and_in_any_company(of_kernel, sts_pairs):
     np.testing.assert_array_equal([of_kernel.embed([text]).vectors[0] for text in texts], together)
 
 
-def test_the_sum_of_windows_does_not_depend_on_where_a_batch_ends(make_small, monkeypatch):
+def test_the_sum_of_windows_does_not_depend_on_where_a_batch_ends(make_small):
     """Large numbers that cancel each other out: a sum in another order is another one."""
-    embedder = make_small()
+    windows = make_small()._windows
     texts = ["word " * words for words in (1, 700, 3, 2000)]
-    windows = list(embedder._windows.of(texts))
-    number_of = {id(window): at for at, window in enumerate(windows)}
-    assert len(number_of) > 40
+    count = len(list(windows.of(texts)))
+    assert count > 40
     random = np.random.default_rng(7)
-    vectors = random.normal(0, 1, (len(windows), 128)) + 1e15 * random.integers(-1, 2, (len(windows), 128))
-    monkeypatch.setattr(
-        embedder._windows, "of", lambda some, with_spans=False: (w for w in windows if texts[w.text] in some)
-    )
+    vectors = random.normal(0, 1, (count, 128)) + 1e15 * random.integers(-1, 2, (count, 128))
 
-    def of_windows(batch, tokens=None):
-        if tokens is not None:
-            tokens += [np.ones((len(window.tokens), 128), np.float32) for window in batch]
-        return vectors[[number_of[id(window)] for window in batch]]
+    def in_turn():
+        left = iter(vectors)
 
-    monkeypatch.setattr(embedder, "_window_vectors", of_windows)
-    found = embedder.embed(texts)
+        def embed_windows(ids, lengths, *, with_states=False):
+            states = np.ones((len(ids), 128), np.float32) if with_states else None
+            return WindowVectors(np.array([next(left) for _ in lengths]), states)
+
+        return embed_windows
+
+    found = embed_texts(texts, windows, 128, in_turn())
     for tokens in (1, 150, 777):
-        monkeypatch.setattr(text_native, "_BATCH_TOKENS", tokens)
-        again = embedder.embed(texts)
+        again = embed_texts(texts, windows, 128, in_turn(), tokens)
+        with_tokens = embed_texts_and_tokens(texts, windows, 128, in_turn(), tokens)
         np.testing.assert_array_equal(again.vectors, found.vectors)
         np.testing.assert_array_equal(again.window_counts, found.window_counts)
-        np.testing.assert_array_equal([each.vector for each in embedder.embed_tokens(texts)], found.vectors)
+        np.testing.assert_array_equal([each.vector for each in with_tokens], found.vectors)
 
 
 def test_the_arithmetic_is_near_that_of_float32(reference, ids_of, embedder_fp32, sts_pairs):

@@ -1,7 +1,5 @@
 """The worker's messages and its handshake: as docs/worker.md has them, byte for byte, and whatever bytes come instead."""
 
-import hmac
-import json
 import os
 import re
 import socket
@@ -11,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -40,6 +38,7 @@ from hartonomous_resources.compute.worker.worker_messages import (
     Answer,
     DotProduct,
     Embed,
+    ErrorCode,
     Failure,
     Hello,
     Message,
@@ -48,6 +47,7 @@ from hartonomous_resources.compute.worker.worker_messages import (
     TopK,
     Welcome,
 )
+from tests.unit.raw_worker_client import raw_frame, raw_message, raw_proof
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "worker.md").read_text("utf-8")
 VECTORS = {
@@ -61,11 +61,28 @@ ON_THE_PAGE: dict[str, tuple[Message, list[Any]]] = {
     "proof": (Proof(version=1, challenge=OF_CLIENT, proof=proof_of(KEY, "client", OF_WORKER, OF_CLIENT)), []),
     "welcome": (Welcome(proof=proof_of(KEY, "worker", OF_WORKER, OF_CLIENT)), []),
     "dot_product": (DotProduct(), ROWS),
+    "embed": (
+        Embed(model="0123456789abcdef"),
+        [np.array([101, 2154, 102, 101, 102], dtype=np.int32), np.array([3, 2], dtype=np.int32)],
+    ),
+    "top_k": (
+        TopK(path="vectors/matrix", offset=64, rows=1000, dtype="int8", k=10),
+        [np.array([[1, -1]], dtype=np.float32)],
+    ),
     "dot_product_answer": (Answer(), [np.array([17, 53], dtype=np.float32)]),
 }
 
 
 # ---- messages
+
+
+def test_every_block_of_the_page_is_held_against_the_code() -> None:
+    assert set(VECTORS) == {"key", "unknown", "unknown_answer", *ON_THE_PAGE}
+
+
+def test_every_kind_and_every_error_is_on_the_page() -> None:
+    kinds = {kind.__name__ for kind in Message.__subclasses__()}
+    assert {name for name in (*kinds, *get_args(ErrorCode)) if f"`{name}`" not in PAGE} == set()
 
 
 @pytest.mark.parametrize("name", ON_THE_PAGE)
@@ -211,36 +228,16 @@ def greeted(key: bytes = KEY) -> Iterator[tuple[socket.socket, list[BaseExceptio
     assert not thread.is_alive()
 
 
-def raw_message(there: socket.socket) -> dict[str, Any]:
-    """Read a message as the page says, with nothing of ours."""
-    (length,) = struct.unpack(">i", there.recv(4, socket.MSG_WAITALL))
-    message = there.recv(length, socket.MSG_WAITALL)
-    (header,) = struct.unpack("<I", message[:4])
-    assert len(message) == length == 4 + header
-    return dict(json.loads(message[4:]))
-
-
-def raw_frame(**header: object) -> bytes:
-    """Write one without arrays as the page says, with nothing of ours."""
-    written = json.dumps(header).encode()
-    return struct.pack(">i", 4 + len(written)) + struct.pack("<I", len(written)) + written
-
-
-def raw_proof(side: str, of_worker: str, of_client: str) -> str:
-    text = f"hartonomous-worker/1 {side} {of_worker} {of_client}".encode()
-    return hmac.new(KEY, text, "sha256").hexdigest()
-
-
 def test_the_page_is_enough_for_the_handshake() -> None:
     with greeted() as (there, raised):
-        hello = raw_message(there)
+        hello = raw_message(there)[0]
         mine = os.urandom(32).hex()
-        proof = raw_proof("client", hello["challenge"], mine)
+        proof = raw_proof(KEY, "client", hello["challenge"], mine)
         there.sendall(raw_frame(kind="Proof", version=1, challenge=mine, proof=proof))
-        welcome = raw_message(there)
+        welcome = raw_message(there)[0]
 
     assert (hello["kind"], hello["version"]) == ("Hello", 1)
-    assert welcome == {"kind": "Welcome", "proof": raw_proof("worker", hello["challenge"], mine)}
+    assert welcome == {"kind": "Welcome", "proof": raw_proof(KEY, "worker", hello["challenge"], mine)}
     assert raised == []
 
 
@@ -256,10 +253,10 @@ def test_the_page_is_enough_for_the_handshake() -> None:
 )
 def test_a_wrong_proof_is_told_why_and_hung_up_on(changed: dict[str, object], code: str) -> None:
     with greeted() as (there, raised):
-        proof = raw_proof("client", raw_message(there)["challenge"], OF_CLIENT)
+        proof = raw_proof(KEY, "client", raw_message(there)[0]["challenge"], OF_CLIENT)
         header = {"kind": "Proof", "version": 1, "challenge": OF_CLIENT, "proof": proof}
         there.sendall(raw_frame(**(header | changed)))
-        answer = raw_message(there)
+        answer = raw_message(there)[0]
         assert there.recv(1) == b""
 
     assert (answer["kind"], answer["code"]) == ("Failure", code)
@@ -271,7 +268,7 @@ def test_the_proof_of_another_greeting_is_of_no_use() -> None:
         raw_message(there)
         there.sendall(VECTORS["proof"])
 
-        assert raw_message(there)["code"] == "key"
+        assert raw_message(there)[0]["code"] == "key"
 
 
 def test_what_is_large_is_not_read_before_the_proof() -> None:
@@ -279,7 +276,7 @@ def test_what_is_large_is_not_read_before_the_proof() -> None:
         raw_message(there)
         there.sendall(struct.pack(">i", 4097))
 
-        assert raw_message(there)["code"] == "malformed"
+        assert raw_message(there)[0]["code"] == "malformed"
 
 
 def test_both_sides_know_each_other_by_the_key_alone() -> None:

@@ -12,7 +12,7 @@ Offset = Annotated[int, Meta(ge=0, le=2**53)]
 """JSON of any language holds it."""
 Hex32 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 """32 bytes."""
-ErrorCode = Literal["version", "key", "malformed", "too_large", "refused", "failed", "busy", "stopping"]
+ErrorCode = Literal["version", "key", "malformed", "too_large", "refused", "unavailable", "failed", "busy"]
 
 
 class Buffer(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,131 @@
+"""What the worker answers: each request by itself, and an error in words for what it cannot do."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from numpy.typing import NDArray
+
+from hartonomous_core.embedders.protocol import EmbeddingError
+from hartonomous_resources.compute.in_process import InProcessCompute
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.worker.frames import FRAME_BYTES, HEADER_BYTES, FrameError, decode, encode
+from hartonomous_resources.compute.worker.numeric_requests import dot_product, require_arrays, top_k
+from hartonomous_resources.compute.worker.window_batches import WindowBatches
+from hartonomous_resources.compute.worker.worker_messages import (
+    Answer,
+    DotProduct,
+    Embed,
+    ErrorCode,
+    Failure,
+    Health,
+    HealthAnswer,
+    Message,
+    Models,
+    ModelsAnswer,
+    Project,
+    Request,
+    TopK,
+    WorkerModel,
+)
+from hartonomous_resources.logs import LOGGER
+
+Arrays = Sequence[NDArray[Any]]
+
+
+class Answers:
+    """Answers the requests of all clients. Any threads may call it."""
+
+    def __init__(self, compute: InProcessCompute, home: Path, clients: Callable[[], int]) -> None:
+        self._compute, self._home, self._clients = compute, home, clients
+        self._batches = WindowBatches(compute, clients)
+        self._since = time.monotonic()
+        self._lock = threading.Lock()
+        self._requests = 0
+
+    def answer(self, frame: bytes) -> bytes:
+        """Return the answer to a message, whatever that holds."""
+        with self._lock:
+            self._requests += 1
+        try:
+            header, arrays = decode(frame, Request)
+        except FrameError as error:
+            return _failure("malformed", error)
+        try:
+            return encode(*self._do(header, arrays))
+        except (ValueError, OSError) as error:
+            return _failure("refused", error)
+        except ComputeUnavailable as error:
+            return _failure("unavailable", error)
+        except EmbeddingError as error:
+            return _failure("failed", error)
+        except Exception as error:  # noqa: BLE001 - of any library that computes: an error of this client, not of the others
+            LOGGER.error("a %s failed", type(header).__name__, exc_info=error)
+            return _failure("failed", error)
+
+    def close(self) -> None:
+        """End once everything is answered; nobody asks any more."""
+        self._batches.close()
+
+    def _do(self, header: Message, arrays: Arrays) -> tuple[Message, Arrays]:
+        match header:
+            case DotProduct():
+                return Answer(), [dot_product(arrays)]
+            case Embed():
+                return Answer(), self._embed(header, arrays)
+            case Project():
+                require_arrays(arrays, ("float32", 2), ("float64", 2), ("float64", 1))
+                vectors, axes, mean = arrays
+                return Answer(), [self._compute.project(vectors, axes, mean, header.scale)]
+            case TopK():
+                return Answer(), top_k(self._home, header, arrays)
+            case Models():
+                return ModelsAnswer(models=tuple(map(describe, self._compute.models()))), ()
+            case Health():
+                return self._health(), ()
+        raise AssertionError(f"{type(header).__name__} is no request")
+
+    def _embed(self, header: Embed, arrays: Arrays) -> Arrays:
+        require_arrays(arrays, ("int32", 1), ("int32", 1))
+        ids, lengths = arrays
+        model = next((each for each in self._compute.models() if describe(each).id == header.model), None)
+        if model is None:
+            raise ValueError(f"the worker has no model {header.model}: ask it for its models")
+        room = FRAME_BYTES - HEADER_BYTES
+        if model.dimension * (8 * len(lengths) + 4 * len(ids) * header.states) > room:
+            raise ValueError(f"the vectors of {len(lengths)} windows are more than {room} bytes: ask for fewer at once")
+        made = self._batches.embed(model, ids, lengths, with_states=header.states)
+        if not header.states:
+            return [made.vectors]
+        return [made.vectors, made.vectors[:0].astype("float32") if made.states is None else made.states]
+
+    def _health(self) -> HealthAnswer:
+        return HealthAnswer(
+            device=self._compute.device(),
+            pid=os.getpid(),
+            seconds=round(time.monotonic() - self._since, 3),
+            connections=self._clients(),
+            requests=self._requests,
+            batches=self._batches.done,
+            loaded=self._compute.is_loaded,
+        )
+
+
+def describe(model: ModelIdentity) -> WorkerModel:
+    """Return how the worker tells of a model; its id is the same wherever the vectors are."""
+    identity = (model.modality, model.name, model.artifact_hash, model.precision, model.settings)
+    digest = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:16]
+    return WorkerModel(
+        digest, model.modality, model.name, model.dimension, model.artifact_hash, model.precision, model.settings
+    )
+
+
+def _failure(code: ErrorCode, error: Exception) -> bytes:
+    return encode(Failure(code=code, message=str(error)[:2000]))
