@@ -19,6 +19,7 @@ Remedy = Literal[
     "list_keys",
     "list_sources",
     "migrate",
+    "reconstruct",
     "reset_demo",
     "search_by_words",
     "sync_events",

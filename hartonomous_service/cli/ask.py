@@ -1,11 +1,10 @@
-"""Commands that read: search, places, lineage, sources, reconstruct, verify."""
+"""Commands that read: search, places, lineage, reconstruct, verify."""
 
 import sys
 from typing import Annotated, Any, Literal
 
 import typer
 
-from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service.cli.hit_output import show_search
 from hartonomous_service.cli.lineage_commands import lineage
 from hartonomous_service.cli.lineage_commands import show_lineage as show_lineage
@@ -34,10 +33,6 @@ SourceArgument = Annotated[
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the app."""
-    sources = typer.Typer(help="List and show sources.", no_args_is_help=True)
-    sources.command("list")(sources_list)
-    sources.command("show")(sources_show)
-    app.add_typer(sources, name="sources")
     app.command()(search)
     app.command()(places)
     app.command()(lineage)
@@ -169,60 +164,6 @@ def places(
         "sourceUri": "uri",
     }
     print_result(result, as_json, lambda document: print_page("places", document, "places", columns))
-
-
-def sources_list(
-    status: Annotated[
-        SourceStatus | None,
-        typer.Option(help="List only sources of this status."),
-    ] = None,
-    limit: LimitOption = 100,
-    skip: SkipOption = 0,
-    tenant: TenantOption = 0,
-    all_tenants: AllTenantsOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List sources, the latest first."""
-    from hartonomous_service.source_records import list_sources
-
-    with open_home() as resources:
-        result = list_sources(
-            resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip
-        )
-    columns = {
-        "sourceId": "source",
-        "version": "version",
-        "status": "status",
-        "contentType": "type",
-        "searchable": "searchable",
-        "byteLength": "bytes",
-        "atomCount": "atoms",
-        "newAtomCount": "new",
-        "supersededBy": "superseded by",
-        "sourceUri": "uri",
-    }
-    print_result(
-        result, as_json, lambda document: print_page("sources", _searchable_as_words(document), "sources", columns)
-    )
-
-
-def _searchable_as_words(document: Any) -> Any:
-    words = {True: "yes", False: "no"}
-    return {**document, "sources": [{**row, "searchable": words[row["searchable"]]} for row in document["sources"]]}
-
-
-def sources_show(
-    source_id: SourceArgument,
-    tenant: TenantOption = 0,
-    all_tenants: AllTenantsOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Show one source."""
-    from hartonomous_service.source_records import show_source
-
-    with open_home() as resources:
-        result = show_source(resources, source_id, tenant=choose_tenant(tenant, all_tenants))
-    print_result(result, as_json, show_fields)
 
 
 def show_fields(document: Any) -> None:

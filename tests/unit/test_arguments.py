@@ -70,6 +70,7 @@ from hartonomous_service.uploads import (
     land,
     submit_upload,
 )
+from hartonomous_service.viewed_sources import open_source
 from hartonomous_service.wrong_bytes import find_wrong_bytes
 
 HASH = "ab" * 32
@@ -224,6 +225,10 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     list_sources: ((), page(status=choice("'Landed'"))),
     show_source: ((1,), {"source_id": ID, "tenant": TENANT}),
     reconstruct: ((1,), {"source_id": ID, "first": FROM, "stop": FROM, "tenant": TENANT, "progress": TOLD}),
+    open_source: (
+        (1,),
+        {"source_id": ID, "page": [*INTEGERS, (0, BELOW), (MAX_ID + 1, ABOVE)], "atom": TEXTS, "tenant": TENANT},
+    ),
     reconstruct_file: (
         (1, "file"),
         {
