@@ -57,7 +57,7 @@ _MARKUP_SIGNATURES = {
     re.compile(rb"From \S[^\n]*\d\d?:\d\d[^\n]*\n" + _HEADERS_OF_MAIL, re.IGNORECASE): "application/mbox",
     re.compile(_HEADERS_OF_MAIL, re.IGNORECASE): "message/rfc822",
     re.compile(rb"%PDF-\d\.\d\s*[\r\n]"): "application/pdf",
-    re.compile(rb"\{\\rtf\d*\\"): "application/rtf",
+    re.compile(rb"\{\\rtf\d+[\\\s{}]|\{\\rtf\\"): "application/rtf",
     re.compile(rb"(?:\xef\xbb\xbf)?WEBVTT[ \t\r\n]"): "text/vtt",
     re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+\s+\d+:\d\d:\d\d,\d{1,3} --> "): "application/x-subrip",
 }

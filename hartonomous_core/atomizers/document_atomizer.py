@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol, cast
 from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8, media_type
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
 from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers
+from hartonomous_core.atomizers.members import describe as describe
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
 from hartonomous_core.atomizers.text import TextAtomizer
@@ -118,12 +119,6 @@ class _WatchedStream(io.RawIOBase):
 
     def tell(self) -> int:
         return self._stream.tell()
-
-
-def describe(problem: Exception) -> str:
-    """Say in a line what a parser raised."""
-    what = " ".join(str(problem).split())[:200]
-    return f"{type(problem).__name__}: {what}" if what else type(problem).__name__
 
 
 class DocumentAtomizer:

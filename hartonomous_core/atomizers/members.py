@@ -29,6 +29,9 @@ class MemberLost:
     reason: str
 
 
+_SAY_WHAT_IS_WRONG = ("zipfile", "zlib", "xml.parsers.expat")
+"""Modules whose exceptions need no name: `BadZipFile`, `error`, `ExpatError`."""
+
 MemberItem = Member | bytes | MemberLost
 """A member is a `Member`, its bytes in blocks, and where it cannot be read a `MemberLost`; whatever else comes ends it."""
 
@@ -66,4 +69,12 @@ def member_items(
     try:
         yield from blocks
     except damage as problem:
-        yield MemberLost(f"{type(problem).__name__}: {problem}")
+        yield MemberLost(describe(problem))
+
+
+def describe(problem: Exception) -> str:
+    """Say in a line what a parser raised: in its words alone, where these tell of the file and not of the parser."""
+    kind, words = type(problem), " ".join(str(problem).split())[:200]
+    if not words:
+        return "it ends early" if kind is EOFError else f"its parser failed ({kind.__name__})"
+    return words if kind.__module__ in _SAY_WHAT_IS_WRONG else f"{kind.__name__}: {words}"

@@ -131,6 +131,8 @@ OUR_ENTRIES: tuple[Entry, ...] = (
             "application/msword",
             "application/vnd.ms-excel",
             "application/vnd.ms-powerpoint",
+            "application/excel",  # as their names say, where the bytes agree
+            "application/mspowerpoint",
         ),
         f"{_EXTRACTORS}.old_office:extract",
     ),

@@ -46,6 +46,7 @@ def zip_bytes() -> bytes:
         (b"%PDF-1.4\nall of it ASCII", "a.pdf", "application/pdf"),
         (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a.txt", "application/pdf"),
         (b"{\\rtf1\\ansi all of it ASCII}", "letter", "application/rtf"),
+        (b"{\\rtf1 all of it ASCII}", "letter.rtf", "application/rtf"),
         (gzip.compress(b"abc", mtime=0), "", "application/x-gzip"),
         (bz2.compress(b"abc"), "", "application/x-bzip2"),
         (lzma.compress(b"abc"), "", "application/x-xz"),

@@ -32,7 +32,13 @@ def storage(*names: str, directory_sector: int = 1) -> bytes:
     ],
 )
 @pytest.mark.parametrize(
-    "content_type", [OLE, "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"]
+    "content_type",
+    [
+        OLE,
+        "application/vnd.ms-excel",
+        "application/vnd.ms-powerpoint",
+        *(sniff(HEADER, f"a.{e}") for e in ("doc", "xls", "ppt")),
+    ],
 )
 def test_what_is_not_read_says_why(data: bytes, reason: str, content_type: str) -> None:
     found, problem = read(data, content_type)

@@ -104,7 +104,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         {k: v for k, v in members("").items() if k[4:] != "slides/s.xml"},
         "s.xml is read in part: it is not there",
     ),
-    "slide damaged": (members(shape("kept") + "<"), "s.xml is read in part: ExpatError"),
+    "slide damaged": (members(shape("kept") + "<"), "s.xml is read in part: "),
     "notes damaged": (members(shape("kept"), notesSlide="&x;"), "ppt/notesSlide.xml is read in part"),
     "a slide is its notes": (
         {

@@ -56,7 +56,15 @@ def test_a_file_in_a_way_of_compressing_that_is_not_known_is_left_out() -> None:
         struct.pack_into("<H", data, data.index(signature) + offset, 98)
     _, first, lost, *rest = items_of(bytes(data))
     assert first == Member("fog")
-    assert isinstance(lost, MemberLost) and "not supported" in lost.reason
+    assert isinstance(lost, MemberLost) and lost.reason == "it is packed in a way that is not read"
+    assert rest == [Member("tides"), b"high " * 9]
+
+
+def test_a_file_that_lies_outside_of_the_archive_is_left_out() -> None:
+    data = bytearray(GOOD)
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 42, 0x7FFFFFFF)
+    _, first, lost, *rest = items_of(bytes(data))
+    assert (first, lost) == (Member("fog"), MemberLost("the directory says that it lies where nothing is"))
     assert rest == [Member("tides"), b"high " * 9]
 
 

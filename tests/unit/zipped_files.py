@@ -85,6 +85,12 @@ def with_declared_size(data: bytes, member: str, size: int) -> bytes:
     return data[: at + 24] + struct.pack("<I", size) + data[at + 28 :]
 
 
+def with_declared_offset(data: bytes, member: str, offset: int) -> bytes:
+    """Say in the list of members that one begins elsewhere than it does."""
+    at = data.rindex(member.encode()) - 46
+    return data[: at + 42] + struct.pack("<I", offset) + data[at + 46 :]
+
+
 def with_flag(data: bytes, member: str, flag: int) -> bytes:
     """Set a general purpose flag of a member in the list of members."""
     at = data.rindex(member.encode()) - 46

@@ -6,6 +6,7 @@ Left out is what tracked changes deleted.
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from hartonomous_core.atomizers.extractors.office_parts import join_lines, title
@@ -58,14 +59,15 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     yield from title(document, "meta.xml")
     events = document.events("content.xml", _SKIP)
     inside_body = False
-    for kind, name, _ in events:
+    for event in events:
+        kind, name, _ = event
         if kind == START and inside_body:
             if name == "spreadsheet":
                 yield from sections_of_sheets(document, events)
             elif name == "presentation":
                 yield from _slides(_blocks(document, events))
             else:
-                yield from _text(_blocks(document, events))
+                yield from _text(_blocks(document, chain([event], events)))  # it may be what is written itself
             break
         inside_body = inside_body or (kind == START and name == "body")
     yield from _margins(document)

@@ -15,12 +15,13 @@ _END = b"PK\x05\x06"
 _LONGEST_END = 22 + 65535
 _BLOCK_BYTES = 256 * 1024
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _ENCRYPTED = 0x1
 
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     """Yield the names of the files, {"part": "files"}, and then each file. Raises Partial for an archive that is damaged."""
-    _check_directory(stream)
+    size = _check_directory(stream)
     try:
         archive = zipfile.ZipFile(stream)
     except zipfile.BadZipFile as problem:
@@ -31,12 +32,16 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     for info in files:
         if info.flag_bits & _ENCRYPTED:
             yield from (Member(info.filename), MemberLost("it is encrypted"))
+        elif info.compress_type not in _PACKED:
+            yield from (Member(info.filename), MemberLost("it is packed in a way that is not read"))
+        elif not 0 <= info.header_offset < size:
+            yield from (Member(info.filename), MemberLost("the directory says that it lies where nothing is"))
         else:
             yield from member_items(info.filename, _blocks(archive, info), _DAMAGE)
 
 
-def _check_directory(stream: BinaryIO) -> None:
-    """Raise Partial for a directory that takes more memory than an archive may."""
+def _check_directory(stream: BinaryIO) -> int:
+    """Return the bytes of the archive. Raises Partial for a directory that takes more memory than an archive may."""
     size = stream.seek(0, 2)
     stream.seek(max(0, size - _LONGEST_END))
     tail = stream.read()
@@ -47,6 +52,7 @@ def _check_directory(stream: BinaryIO) -> None:
     if said > MOST_DIRECTORY_BYTES:
         raise Partial(f"the directory of this archive is larger than {MOST_DIRECTORY_BYTES:,} bytes")
     stream.seek(0)
+    return size
 
 
 def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -27,7 +27,8 @@ LONGEST_TAG = 1024 * 1024
 MOST_RELATIONSHIPS = 100_000
 _READ_BYTES = 16 * 1024
 """Of what is damaged at its end, so much is lost: it is checked as a block is read."""
-_DAMAGE = (BadZipFile, zlib.error, EOFError, ExpatError, Partial)
+_DAMAGE = (BadZipFile, zlib.error, EOFError, ExpatError, LookupError, Partial)
+"""LookupError: an encoding that Python does not know."""
 _IS_ENCRYPTED = 0x1
 
 START, END, TEXT = "start", "end", "text"
@@ -154,6 +155,8 @@ def _refuse(info: ZipInfo) -> None:
         raise Partial("it is encrypted")
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise Partial("it is packed in a way that such files do not use")
+    if info.header_offset < 0:
+        raise Partial("the list of members says that it lies where nothing is")
 
 
 class _LimitedStream:
@@ -195,7 +198,7 @@ class _EventReader:
         self._names = _LocalNames()
         self._events: list[Event] = []
         self._depth = self._skipped_depth = self._bytes = 0
-        self.problem: Partial | ExpatError | None = None
+        self.problem: Partial | ExpatError | LookupError | None = None
 
     def read(self, block: bytes, *, is_last: bool = False) -> list[Event]:
         """Return the events of the next bytes, and set `problem` where nothing can be read after them."""
@@ -207,7 +210,7 @@ class _EventReader:
                 raise Partial(f"a tag is longer than {LONGEST_TAG:,} bytes")
             if len(self._names) > MOST_NAMES:
                 raise Partial(f"it has more than {MOST_NAMES:,} kinds of elements and attributes")
-        except (Partial, ExpatError) as problem:
+        except (Partial, ExpatError, LookupError) as problem:
             self.problem = problem
         return events
 

@@ -1,0 +1,1 @@
+"""Files that are damaged or mean harm, of every format, through the real stages."""
