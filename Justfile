@@ -29,6 +29,10 @@ ci:
 soak rounds='20' files='200':
     python -m tests.faults.soak --rounds {{ rounds }} --files {{ files }}
 
+# One parser with atheris for so many seconds; `python -m tests.fuzz.run -h` names them.
+fuzz name seconds='60':
+    pip install --quiet atheris && python -m tests.fuzz.run {{ name }} {{ seconds }}
+
 demo:
     hartonomous demo
 

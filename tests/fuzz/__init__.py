@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of our parsers, by hand: `just fuzz NAME SECONDS`."""
