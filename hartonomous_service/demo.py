@@ -26,9 +26,10 @@ QUESTIONS = (
     "How do I treat a scald?",
     "How do creatures of the shore cope when the water is gone?",
     "Why should a loaf not go into the fridge?",
+    "What do I turn when the pendulum clock gains time?",
     "How do I renew a passport?",
 )
-"""Nothing in the corpus answers the last one."""
+"""A page of a PDF answers the one before the last, and nothing in the corpus the last."""
 
 
 def demo_home() -> Path:
