@@ -38,6 +38,7 @@ from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers import (
     Atom,
     Atomizer,
+    CodeAtomizer,
     DocumentAtomizer,
     Partial,
     atomizer_for,
@@ -139,6 +140,8 @@ def _atoms(
 ) -> Iterator[Atom]:
     if isinstance(atomizer, DocumentAtomizer):
         return atomizer.atomize(stream, content_type, work.resources.parsers, members)
+    if isinstance(atomizer, CodeAtomizer):
+        return atomizer.atomize(stream, content_type, work.resources.parsers)
     return atomizer.atomize(stream, content_type)
 
 
@@ -153,12 +156,14 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
     missing: list[str] = []
     batches = _batches(_until_partial(atoms, missing), work.resources.settings.atom_batch_size)
     batch: list[Atom] | None = next(batches, [])
+    has_text = False
     is_first = True
     while batch is not None:
         rows = []
         for atom in batch:
             rows.append(_row(work, source, atom, ordinals[atom.role], offset))
             ordinals[atom.role] += 1
+            has_text = has_text or atom.text is not None
             if atom.role == "content":
                 written_hash.update(atom.content)
                 written_hash.update(atom.suffix)
@@ -167,7 +172,7 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
         if batch is None and written_hash.digest() != end.found.sha256:
             raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
         if batch is None and missing:
-            end = replace(end, note=f"{PARTIAL if ordinals['derived'] else NOT_SEARCHABLE}{missing[0]}")
+            end = replace(end, note=f"{PARTIAL if has_text else NOT_SEARCHABLE}{missing[0]}")
         yield SourcePart(source, rows, is_first, dict(ordinals), end if batch is None else None)
         is_first = False
 

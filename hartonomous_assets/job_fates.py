@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hartonomous_core.json_objects import UnreadableJson, read_object, with_canonical_keys
+from hartonomous_core.vocabulary import EMBEDDED_AS
 from hartonomous_resources.compute.protocol import ModelIdentity
 from hartonomous_resources.database.rows.embedding_rows import AtomToEmbed
 from hartonomous_resources.database.rows.job_rows import ClaimedJob
@@ -52,11 +53,11 @@ def sort_jobs(
 
 
 def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
-    """Return the model that the job names, or every model of the atom's modality."""
+    """Return the model that the job names, or every model that embeds the modality of the atom."""
     return [
         model_id
         for model_id, model in models.items()
-        if job["modelId"] in (None, model_id) and model.modality == atom["modality"]
+        if job["modelId"] in (None, model_id) and model.modality == EMBEDDED_AS.get(atom["modality"], atom["modality"])
     ]
 
 

@@ -11,6 +11,9 @@ MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 EMBEDDED_MODALITIES: Final[tuple[Modality, ...]] = ("text", "image", "audio", "video", "code")
 """Every atom of these needs an embedding, unless its subtype is `gap`."""
 
+EMBEDDED_AS: Final[dict[str, Modality]] = {"code": "text"}
+"""Whose models embed atoms of a modality that has none of its own: so one search ranks code and text, in one space."""
+
 TextUnit = Literal["passage", "sentence"]
 """What text becomes: the subtype of its atoms; their content type is `text/` and this."""
 TEXT_UNITS: Final[tuple[TextUnit, ...]] = get_args(TextUnit)

@@ -4,6 +4,7 @@ A new kind of file is one module and one entry of `registry.py`.
 """
 
 from hartonomous_core.atomizers.chunks import ChunkAtomizer
+from hartonomous_core.atomizers.code_atomizer import CodeAtomizer
 from hartonomous_core.atomizers.document_atomizer import DocumentAtomizer, Format
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
@@ -16,6 +17,7 @@ __all__ = [
     "Atom",
     "Atomizer",
     "ChunkAtomizer",
+    "CodeAtomizer",
     "Custom",
     "DocumentAtomizer",
     "EncodedTextAtomizer",

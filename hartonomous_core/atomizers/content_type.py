@@ -27,13 +27,13 @@ _TEXT_TYPES = {
         "text/css": "css",
         "text/csv": "csv",
         "text/html": "html htm",
-        "text/javascript": "js mjs cjs",
+        "text/javascript": "js mjs cjs jsx",
         "text/markdown": "md markdown",
         "text/plain": "txt text log ini cfg conf tex",
         "text/tab-separated-values": "tsv tab",
         "text/vtt": "vtt",
         "text/x-c": "c h",
-        "text/x-c++": "cc cpp cxx hh hpp",
+        "text/x-c++": "cc cpp cxx hh hpp hxx",
         "text/x-csharp": "cs",
         "text/x-go": "go",
         "text/x-java": "java",
@@ -42,7 +42,8 @@ _TEXT_TYPES = {
         "text/x-rust": "rs",
         "text/x-shellscript": "sh bash",
         "text/x-sql": "sql",
-        "text/x-typescript": "ts tsx",
+        "text/x-tsx": "tsx",
+        "text/x-typescript": "ts mts cts",
     }.items()
     for extension in extensions.split()
 }

@@ -21,6 +21,8 @@ from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
 _NO_MEMBERS = NoMembers()
+NOT_INSTALLED = "none"
+"""Stands for the version of a library that is not there."""
 TOO_MUCH_MEMORY = "reading it takes more memory than a source may"
 
 Item = Section | MemberItem
@@ -144,7 +146,7 @@ class DocumentAtomizer:
     @cached_property
     def version(self) -> str:
         """Those of the extractor, of its libraries, and of what cuts bytes and text."""
-        own = "+".join((self.format.version, *(f"{each}-{_installed(each)}" for each in self.format.libraries)))
+        own = "+".join((self.format.version, *(f"{each}-{installed_version(each)}" for each in self.format.libraries)))
         return f"{own} of chunks {self._chunks.version} and text {TextAtomizer(self._unit).version}"
 
     def handles(self, content_type: str) -> bool:
@@ -169,12 +171,12 @@ class DocumentAtomizer:
         members.finish()
 
 
-def _installed(library: str) -> str:
+def installed_version(library: str) -> str:
     """Return the version of a distribution; where an extra was not installed, the file is read once it is."""
     try:
         return version(library)
     except PackageNotFoundError:
-        return "none"
+        return NOT_INSTALLED
 
 
 def _sections(items: Iterator[Item], members: MemberTaker) -> Iterator[Section]:

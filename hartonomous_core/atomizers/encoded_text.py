@@ -13,7 +13,7 @@ from hartonomous_core.vocabulary import GAP
 class EncodedTextAtomizer:
     """Text in the charset that its content type names: what `chunks` and `text` make of its bytes, and of them as UTF-8.
 
-    The locator of a text is {"charset", "byteOffset", "byteLength"}: these bytes of the source, decoded, are the text.
+    The locator of a text is {"charset", "byteOffset", "byteLength"}, beside what it has in UTF-8: these bytes of the source, decoded, are the text.
     """
 
     name = "encoded-text"
@@ -49,7 +49,7 @@ class EncodedTextAtomizer:
             length = decoded.byte_offset - offset
             decoded.pass_over(atom.suffix.decode())
             if atom.subtype != GAP:
-                locator = {"charset": charset, "byteOffset": offset, "byteLength": length}
+                locator = {**(atom.locator or {}), "charset": charset, "byteOffset": offset, "byteLength": length}
                 yield Atom(
                     atom.content, b"", atom.modality, atom.subtype, atom.content_type, atom.text, "derived", locator
                 )

@@ -10,10 +10,12 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer, ChunkSizes
+from hartonomous_core.atomizers.code_atomizer import CodeAtomizer
 from hartonomous_core.atomizers.document_atomizer import Format
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
 from hartonomous_core.atomizers.headed_text import HeadedTextAtomizer
 from hartonomous_core.atomizers.headings import MarkdownHeadings, RestHeadings
+from hartonomous_core.atomizers.languages import LANGUAGES, Language
 from hartonomous_core.atomizers.protocol import Atomizer
 from hartonomous_core.atomizers.row_atomizer import RowAtomizer
 from hartonomous_core.atomizers.text import TextAtomizer
@@ -46,6 +48,10 @@ class Custom(NamedTuple):
     def atomizer(self, unit: TextUnit) -> Atomizer:
         """Return the atomizer; text becomes passages or sentences."""
         return self.make(unit)
+
+
+def _code(language: Language) -> Custom:
+    return Custom(0, lambda unit: CodeAtomizer(language))
 
 
 _EXTRACTORS = "hartonomous_core.atomizers.extractors"
@@ -179,7 +185,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
     ),
     Format(
         "notebook",
-        "1",
+        "2",
         ("application/x-ipynb+json",),
         f"{_EXTRACTORS}.notebooks:extract",
         sizes=SIZES_OF_TEXT,
@@ -212,6 +218,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
     ),
     Custom(0, lambda unit: HeadedTextAtomizer("markdown", ("text/markdown",), MarkdownHeadings, TextAtomizer(unit))),
     Custom(0, lambda unit: HeadedTextAtomizer("rest", ("text/x-rst",), RestHeadings, TextAtomizer(unit))),
+    *map(_code, LANGUAGES),
     Custom(TEXT, TextAtomizer),
     Custom(TEXT, lambda unit: EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), TextAtomizer(unit))),
     Custom(ANYTHING, lambda unit: ChunkAtomizer()),

@@ -61,9 +61,13 @@ class TextAtomizer:
                 coded = content.encode()
                 yield Atom(coded, b"" if is_gap else suffix, "text", self._unit, self._content_type, content)
             if is_gap:
-                for start in range(0, len(separator), LONGEST_SPACE):
-                    gap = separator[start : start + LONGEST_SPACE].encode()
-                    yield Atom(gap, b"", "text", GAP, "text/plain", None)
+                yield from gaps(separator)
+
+
+def gaps(separator: str) -> Iterator[Atom]:
+    """Yield what separates others and is longer than a suffix, or before all of them, as atoms that nobody looks for."""
+    for start in range(0, len(separator), LONGEST_SPACE):
+        yield Atom(separator[start : start + LONGEST_SPACE].encode(), b"", "text", GAP, "text/plain", None)
 
 
 def pieces(text: Text, unit: TextUnit) -> Iterator[Piece]:

@@ -92,6 +92,11 @@ class DecodedStream(Text):
         self.position = 0
 
 
+def read_all(stream: BinaryIO) -> bytes:
+    """Read a stream to its end: it may return less than it was asked for."""
+    return b"".join(iter(lambda: stream.read(READ_BYTES), b""))
+
+
 def _read_fully(stream: BinaryIO, size: int) -> bytes:
     """Read `size` bytes, fewer only at the end: a stream may return less than it was asked for."""
     parts = []

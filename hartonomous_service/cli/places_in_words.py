@@ -29,8 +29,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "row": lambda row: f"row {row}",
     "heading": lambda path: f"under {_joined(path, ' › ')}",
     "cell": lambda cell: f"cell {cell}",
-    "symbol": lambda symbol: f"in {symbol}",
+    "symbol": lambda path: f"in {_joined(path, '.')}",
     "line": lambda line: f"line {line}",
+    "lines": lambda lines: f"lines {_joined(lines, '–')}",
     "time": lambda span: f"at {_joined(span, '–')}",
 }
 """How a key of a locator is said, in this order; others follow as they are."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.backends import Store, rows
 from tests.builders import SmallCompute, broken_invariants, request, small_model, write
 from tests.stages import ingest
 
-A, B, CODE = small_model("a"), small_model("b"), small_model("c", "code")
+A, B, PICTURES = small_model("a"), small_model("b"), small_model("c", "image")
 
 
 @pytest.fixture
@@ -93,13 +94,39 @@ def test_an_atom_gets_one_job_where_its_modality_needs_an_embedding(client: Any,
 def test_the_job_of_an_atom_is_for_every_active_model_of_its_modality(
     home_of: Callable[..., Resources], client: Any
 ) -> None:
-    home = home_of(A, B, CODE)
+    home = home_of(A, B, PICTURES)
     write(home.database, "one", "two", hour=current_hour())
 
     assert run(home) == {"embedded": 4, "projected": 4}
     assert embedded(client) == [("one", "a", True), ("one", "b", True), ("two", "a", True), ("two", "b", True)]
     assert jobs(client) == [(None, "Completed", None)] * 2
     assert active(home.database) == ["a", "b", "c"]
+
+
+def test_code_inserted_by_hand_is_embedded_by_the_models_of_text(
+    home_of: Callable[..., Resources], client: Any
+) -> None:
+    home = home_of(A, PICTURES)
+    insert = "INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText) VALUES (0, 'code', 'function', ?, ?)"
+    for text in ("def tide(): ...", "def ebb(): ..."):
+        client.cursor().execute(insert, (sha256(text.encode()).digest(), text))
+        client.commit()
+        assert run(home) == {"embedded": 1, "projected": 1}  # the first makes the model active
+    write(home.database, "one", hour=current_hour())
+    run(home)
+    code = [("def ebb(): ...", "a"), ("def tide(): ...", "a")]
+    assert [found[:2] for found in embedded(client)] == [*code, ("one", "a")]
+
+    run(home_of(A, B))  # which gets what is there
+    write(home.database, "two", uri="file:///other", hour=current_hour())
+    run(home_of(A, B))
+    assert [found[0] for found in embedded(client) if found[1] == "b"] == [
+        "def ebb(): ...",
+        "def tide(): ...",
+        "one",
+        "two",
+    ]
+    assert {hit["modality"] for hit in search(home, "tide", modality="code")["results"]} == {"code"}
 
 
 def test_a_model_that_becomes_active_gets_the_atoms_that_lack_it_and_only_those(

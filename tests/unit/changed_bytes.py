@@ -28,4 +28,4 @@ def rebuilt(data: bytes, content_type: str) -> bytes:
             atoms.append(atom)
     except Partial:
         pass
-    return b"".join(atom.content for atom in atoms if atom.role == "content")
+    return b"".join(atom.content + atom.suffix for atom in atoms if atom.role == "content")

@@ -22,6 +22,7 @@ from hartonomous_core.atomizers import (
     atomizer_for,
     atomizer_version,
 )
+from hartonomous_core.atomizers.languages import LANGUAGES
 from hartonomous_core.atomizers.registry import OUR_ENTRIES, atomizers
 from tests.other_packages import installed
 
@@ -70,16 +71,9 @@ def test_a_package_brings_a_format_of_a_greater_priority(tmp_path: Path) -> None
 def test_of_equals_that_of_another_package_is_asked_before_ours_and_what_has_less_after(tmp_path: Path) -> None:
     with installed(tmp_path, "two", "tests.unit.test_registry:EVERY_TEXT", "tests.unit.test_registry:FIRST"):
         formats = [entry.name for entry in OUR_ENTRIES if isinstance(entry, Format)]
-        assert [atomizer.name for atomizer in atomizers("passage")][: len(formats) + 7] == [
-            "chunks",
-            *formats,
-            "csv",
-            "json",
-            "json-lines",
-            "markdown",
-            "rest",
-            "text",
-        ]
+        languages = [f"code-{language.query.lower()}" for language in LANGUAGES]
+        expected = ["chunks", *formats, "csv", "json", "json-lines", "markdown", "rest", *languages, "text"]
+        assert [atomizer.name for atomizer in atomizers("passage")][: len(expected)] == expected
         assert len(atomizers("passage")) == len(OUR_ENTRIES) + 2
 
 

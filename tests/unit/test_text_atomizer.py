@@ -281,13 +281,12 @@ def test_the_version_names_the_unit_its_limits_and_the_library_that_finds_senten
     "content_type",
     [
         "text/plain",
-        "text/x-python; charset=utf-8",
+        "text/x-lua; charset=utf-8",
         "Application/TOML",
         "application/vnd.api+json",
         "image/svg+xml",
         "application/xml",
         "application/yaml",
-        "application/javascript",
         "application/toml;v=1",
     ],
 )

@@ -60,7 +60,8 @@ def _cells_before_damage(text: str) -> Iterator[Any]:
 
 def _sections(cell: dict[str, Any], locator: dict[str, object]) -> Iterator[Section]:
     if text := _text(cell.get("source") or cell.get("input")):
-        yield Section(text, locator)
+        is_code = cell.get("cell_type") == "code"
+        yield Section(text, locator, modality="code" if is_code else "text")
     for output in _dicts_at(cell, "outputs"):
         if text := _COLOURS.sub("", _shown(_output(output))):
             yield Section(text, {**locator, "part": "output"})
