@@ -104,6 +104,10 @@ class AsyncClient:
         """Return one source with its counts."""
         return cast(answers.Source, await self._ask(calls.get_source(source_id)))
 
+    async def withdraw_source(self, source_id: int) -> answers.Source:
+        """Withdraw a source that is not atomized yet: it becomes a dead letter."""
+        return cast(answers.Source, await self._ask(calls.withdraw_source(source_id)))
+
     @asynccontextmanager
     async def stream_content(
         self, source_id: int, first: int = 0, stop: int | None = None

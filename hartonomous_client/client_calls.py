@@ -105,6 +105,10 @@ def get_source(source_id: int) -> Call:
     return Call("GET", f"/sources/{source_id}")
 
 
+def withdraw_source(source_id: int) -> Call:
+    return Call("POST", f"/sources/{source_id}/withdraw", repeatable=False)
+
+
 def get_content(source_id: int, first: int, stop: int | None) -> Call:
     if first < 0 or (stop is not None and stop <= first):  # the server takes what is no range for a wish for all
         raise ValueError(f"from {first} to {stop} is no byte: give 0 or more, and a greater stop")

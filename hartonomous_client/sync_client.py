@@ -103,6 +103,10 @@ class Client:
         """Return one source with its counts."""
         return cast(answers.Source, self._ask(calls.get_source(source_id)))
 
+    def withdraw_source(self, source_id: int) -> answers.Source:
+        """Withdraw a source that is not atomized yet: it becomes a dead letter."""
+        return cast(answers.Source, self._ask(calls.withdraw_source(source_id)))
+
     @contextmanager
     def stream_content(self, source_id: int, first: int = 0, stop: int | None = None) -> Iterator[Iterator[bytes]]:
         """Open the bytes of a source from an offset up to another, exclusive: `with client.stream_content(5) as blocks: …`.

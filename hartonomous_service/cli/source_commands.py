@@ -24,10 +24,11 @@ from hartonomous_service.cli.places_in_words import describe_locator
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the app."""
-    sources = typer.Typer(help="List, show and open sources.", no_args_is_help=True)
+    sources = typer.Typer(help="List, show, open and withdraw sources.", no_args_is_help=True)
     sources.command("list")(sources_list)
     sources.command("show")(sources_show)
     sources.command("open")(sources_open)
+    sources.command("withdraw")(sources_withdraw)
     app.add_typer(sources, name="sources")
 
 
@@ -114,3 +115,12 @@ def _show_opened(result: Any) -> None:
     place = describe_locator(result["locator"] or {}) or (f"page {result['page']}" if result["page"] else "")
     if place and (result["note"] or result["openedWith"] is None or result["page"] is None):
         out.print(f"go to {place}")
+
+
+def sources_withdraw(source_id: SourceArgument, tenant: TenantOption = 0, as_json: JsonOption = False) -> None:
+    """Withdraw a source that is not atomized yet: it becomes a dead letter, which can be replayed or discarded."""
+    from hartonomous_service.withdrawals import withdraw_source
+
+    with open_home() as resources:
+        result = withdraw_source(resources, source_id, tenant=tenant)
+    print_result(result, as_json, show_fields)

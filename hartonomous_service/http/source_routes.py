@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_resources.resources import Resources
-from hartonomous_service import source_pages
+from hartonomous_service import source_pages, withdrawals
 from hartonomous_service import source_records as calls
 from hartonomous_service.arguments import MAX_ID
-from hartonomous_service.http.access import OpenResources, Reader
+from hartonomous_service.http.access import OpenResources, Reader, Writer
 from hartonomous_service.http.byte_ranges import is_known, read_range
 from hartonomous_service.http.list_pages import Cursor, Limit, read_number, with_cursor
 from hartonomous_service.http.source_documents import AtomPage, Source, SourcePage
@@ -45,6 +45,12 @@ def list_sources(
         resources, tenant=caller.tenant, status=status, limit=limit, below=read_number("sources", cursor, MAX_ID)
     )
     return JSONResponse(with_cursor("sources", page))
+
+
+@router.post("/{source_id}/withdraw", responses={200: {"model": Source}})
+def withdraw_source(resources: OpenResources, caller: Writer, source_id: SourceId) -> JSONResponse:
+    """Withdraw a source that is not atomized yet, also while somebody works on it: it becomes a dead letter; 409 for any other."""
+    return JSONResponse(withdrawals.withdraw_source(resources, source_id, tenant=caller.tenant))
 
 
 @router.get("/{source_id}/atoms", responses={200: {"model": AtomPage}})

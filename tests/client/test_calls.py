@@ -47,6 +47,15 @@ def test_jobs(client):
     assert caught.value.status == 409
 
 
+def test_a_source_that_waits_is_withdrawn(client):
+    made = client.create_source(b"Not after all.", source_uri="mail:withdrawn")
+    assert client.withdraw_source(made["sourceId"])["status"] == "DeadLettered"
+    with pytest.raises(HartonomousError, match="409"):
+        client.withdraw_source(made["sourceId"])
+    [letter] = [each for each in client.list_dead_letters() if each["sourceId"] == made["sourceId"]]
+    client.discard_dead_letter(letter["deadLetterId"])
+
+
 def test_dead_letters(client):
     letters = list(client.list_dead_letters(page_size=1))
     if letters:  # the other client's test came first

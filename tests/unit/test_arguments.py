@@ -71,6 +71,7 @@ from hartonomous_service.uploads import (
     submit_upload,
 )
 from hartonomous_service.viewed_sources import open_source
+from hartonomous_service.withdrawals import withdraw_source
 from hartonomous_service.wrong_bytes import find_wrong_bytes
 
 HASH = "ab" * 32
@@ -224,6 +225,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     ),
     list_sources: ((), page(status=choice("'Landed'"))),
     show_source: ((1,), {"source_id": ID, "tenant": TENANT}),
+    withdraw_source: ((1,), {"source_id": ID, "tenant": TENANT}),
     reconstruct: ((1,), {"source_id": ID, "first": FROM, "stop": FROM, "tenant": TENANT, "progress": TOLD}),
     open_source: (
         (1,),

@@ -15,7 +15,7 @@ def test_what_belongs_to_another_tenant_reads_as_what_does_not_exist(ingested: I
     nobodys = {"source": "999999", "atom": "0" * 64, "job": "00000000-0000-7000-8000-000000000000"}
     out = tmp_path / "out"
     commands = {
-        "source": [["sources", "show"], ["lineage"], ["reconstruct", "-o", out]],
+        "source": [["sources", "show"], ["sources", "withdraw"], ["lineage"], ["reconstruct", "-o", out]],
         "atom": [["lineage"]],
         "job": [["jobs", "show"]],
     }
