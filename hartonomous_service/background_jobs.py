@@ -135,13 +135,15 @@ def list_jobs(
     status: JobStatus | None = None,
     limit: PageLength = 50,
     skip: Skip = 0,
+    count: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of the jobs, the latest first; `tenant=None` lists those of all tenants."""
+    """Return a page of the jobs, the latest first; `tenant=None` lists those of all tenants. `total` is None unless they are to be counted."""
 
     def read_page(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = _read_page(unit_of_work, tenant, status, None, skip + limit)[skip:]
-        total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"]
-        return {"jobs": [_to_job(row) for row in rows], "total": total, "truncated": skip + len(rows) < total}
+        rows = _read_page(unit_of_work, tenant, status, None, skip + limit + 1)
+        total = unit_of_work.query("job_count", tenant_id=tenant, status=status)[0]["n"] if count else None
+        jobs = [_to_job(row) for row in rows[skip : skip + limit]]
+        return {"jobs": jobs, "total": total, "truncated": len(rows) > skip + limit}
 
     return ask(resources.database, read_page)
 

@@ -170,17 +170,15 @@ def list_inferences(
     model: Text | None = None,
     limit: PageLength = 100,
     skip: Skip = 0,
+    count: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of the inferences, the latest first; `tenant=None` lists those of all tenants."""
+    """Return a page of the inferences, the latest first; `tenant=None` lists those of all tenants. `total` is None unless they are to be counted."""
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = query_inferences(unit_of_work, tenant, model=model, n=skip + limit)[skip:]
-        total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"]
-        return {
-            "inferences": [show_row(row) for row in rows],
-            "total": total,
-            "truncated": skip + len(rows) < total,
-        }
+        rows = query_inferences(unit_of_work, tenant, model=model, n=skip + limit + 1)
+        total = unit_of_work.query("inference_count", tenant_id=tenant, model=model)[0]["n"] if count else None
+        shown = [show_row(row) for row in rows[skip : skip + limit]]
+        return {"inferences": shown, "total": total, "truncated": len(rows) > skip + limit}
 
     return ask(resources.database, read)
 

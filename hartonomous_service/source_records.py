@@ -35,16 +35,17 @@ def list_sources(
     status: SourceStatus | None = None,
     limit: PageLength = 100,
     skip: Skip = 0,
+    count: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of the sources, the latest first; `tenant=None` lists those of all tenants."""
+    """Return a page of the sources, the latest first; `tenant=None` lists those of all tenants. `total` is None unless they are to be counted."""
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
         rows = unit_of_work.query(
-            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit
-        )[skip:]
-        total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"]
-        described = [describe_source(unit_of_work, row) for row in rows]
-        return {"sources": described, "total": total, "truncated": skip + len(rows) < total}
+            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit + 1
+        )
+        total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"] if count else None
+        described = [describe_source(unit_of_work, row) for row in rows[skip : skip + limit]]
+        return {"sources": described, "total": total, "truncated": len(rows) > skip + limit}
 
     return ask(resources.database, read)
 

@@ -8,6 +8,7 @@ import typer
 
 from hartonomous_service.cli.output import (
     AllTenantsOption,
+    CountOption,
     JsonOption,
     LimitOption,
     SkipOption,
@@ -73,6 +74,7 @@ def inferences_list(
     model: Annotated[str | None, typer.Option(help="List only inferences of this model.")] = None,
     limit: LimitOption = 100,
     skip: SkipOption = 0,
+    count: CountOption = False,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
@@ -82,7 +84,7 @@ def inferences_list(
 
     with open_home() as resources:
         result = list_inferences(
-            resources, tenant=choose_tenant(tenant, all_tenants), model=model, limit=limit, skip=skip
+            resources, tenant=choose_tenant(tenant, all_tenants), model=model, limit=limit, skip=skip, count=count
         )
     columns = {
         "inferenceId": "inference",

@@ -9,6 +9,7 @@ from hartonomous_service.background_jobs import create_job, get_job, list_jobs, 
 from hartonomous_service.cli.ask import show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,
+    CountOption,
     JsonOption,
     LimitOption,
     SkipOption,
@@ -37,13 +38,16 @@ def jobs_list(
     status: Annotated[JobStatus | None, typer.Option(help="List only jobs of this status.")] = None,
     limit: LimitOption = 50,
     skip: SkipOption = 0,
+    count: CountOption = False,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, the latest first."""
     with open_home() as resources:
-        result = list_jobs(resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip)
+        result = list_jobs(
+            resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip, count=count
+        )
     columns = {
         "jobId": "job",
         "jobType": "type",

@@ -33,6 +33,10 @@ SkipOption = Annotated[
     int, typer.Option("--skip", min=0, max=MAX_SKIP, help="Skip so many rows: the page begins after them.")
 ]
 
+CountOption = Annotated[
+    bool, typer.Option("--count", help="Count how many there are in all, which takes a while of many.")
+]
+
 out = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, markup=False)
 
@@ -73,10 +77,12 @@ def print_table(what: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[s
 
 
 def print_page(what: str, document: Mapping[str, Any], key: str, columns: Mapping[str, str]) -> None:
-    """Print a page of a list as a table; where there are more rows, print on stderr how many in all."""
+    """Print a page of a list as a table; where there are more rows, print on stderr that there are, and how many where they were counted."""
     print_table(what, document[key], columns)
     if document["truncated"]:
-        err.print(f"{document['total']:,} in all: --skip and --limit show the others")
+        total = document["total"]
+        said = "there are more" if total is None else f"{total:,} in all"
+        err.print(f"{said}: --skip and --limit show the others{', --count says how many' if total is None else ''}")
 
 
 def describe_kept_as_bytes(not_searchable: Mapping[str, Any]) -> str:

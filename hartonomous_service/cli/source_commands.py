@@ -8,6 +8,7 @@ from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service.cli.ask import SourceArgument, show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,
+    CountOption,
     JsonOption,
     LimitOption,
     SkipOption,
@@ -39,6 +40,7 @@ def sources_list(
     ] = None,
     limit: LimitOption = 100,
     skip: SkipOption = 0,
+    count: CountOption = False,
     tenant: TenantOption = 0,
     all_tenants: AllTenantsOption = False,
     as_json: JsonOption = False,
@@ -48,7 +50,7 @@ def sources_list(
 
     with open_home() as resources:
         result = list_sources(
-            resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip
+            resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip, count=count
         )
     columns = {
         "sourceId": "source",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -109,10 +110,10 @@ def test_an_atom_that_the_tenant_does_not_have_is_not_found(many: Resources) -> 
 @pytest.mark.parametrize(
     ("ask", "key", "total"),
     [
-        (list_sources, "sources", FILES),
-        (list_jobs, "jobs", FILES),
+        (partial(list_sources, count=True), "sources", FILES),
+        (partial(list_jobs, count=True), "jobs", FILES),
         (list_dead_letters, "deadLetters", 3),
-        (list_inferences, "inferences", 3),
+        (partial(list_inferences, count=True), "inferences", 3),
     ],
 )
 def test_a_list_says_how_long_it_is_and_can_be_paged_through(
@@ -129,10 +130,31 @@ def test_a_list_says_how_long_it_is_and_can_be_paged_through(
     assert ask(many, limit=1, tenant=None)["total"] == total + 1
 
 
+@pytest.mark.parametrize("ask", [list_sources, list_jobs, list_inferences])
+def test_a_long_list_is_counted_for_who_asks_alone(
+    many: Resources, ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    with many.database.read() as unit_of_work:
+        kind = type(unit_of_work)
+    query = kind.query
+
+    def note(self: Any, statement: Any, **parameters: object) -> Any:
+        asked.append(str(statement))
+        return query(self, statement, **parameters)
+
+    monkeypatch.setattr(kind, "query", note)
+
+    page = ask(many, limit=2)
+
+    assert (page["total"], page["truncated"]) == (None, True)
+    assert asked and not [statement for statement in asked if statement.endswith("_count")]
+
+
 def test_a_list_of_one_status_or_model_counts_that_alone(many: Resources) -> None:
-    assert list_sources(many, status="Landed")["total"] == 0
-    assert list_jobs(many, status="Failed")["total"] == 0
-    assert list_inferences(many, model="another")["total"] == 0
+    assert list_sources(many, status="Landed", count=True)["total"] == 0
+    assert list_jobs(many, status="Failed", count=True)["total"] == 0
+    assert list_inferences(many, model="another", count=True)["total"] == 0
 
 
 def test_stats_say_what_is_kept_and_cannot_be_searched(many: Resources) -> None:

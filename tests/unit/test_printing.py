@@ -258,6 +258,9 @@ def test_a_page_of_a_list_says_on_stderr_how_long_the_list_is(capsys: pytest.Cap
     assert shown.out == "job\na\n"
     assert shown.err == "1,234 in all: --skip and --limit show the others\n"
 
+    print_page("jobs", {"jobs": [{"jobId": "a"}], "total": None, "truncated": True}, "jobs", {"jobId": "job"})
+    assert capsys.readouterr().err == "there are more: --skip and --limit show the others, --count says how many\n"
+
 
 def test_rows_that_sql_cuts_off_are_mentioned(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {"columns": ["a"], "rows": [[1]], "truncated": True}
