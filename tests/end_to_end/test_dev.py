@@ -166,7 +166,7 @@ def test_a_second_one_on_the_same_home_is_refused_in_a_clear_sentence(dev: Dev) 
     result = dev.home.run("dev")
 
     assert result.code == 1
-    assert "already runs" in result.error and str(dev.home.path) in result.error
+    assert "has a daemon already" in result.error and str(dev.home.path) in result.error
 
 
 def test_what_one_that_was_killed_had_started_is_ended_and_nobody_else(
