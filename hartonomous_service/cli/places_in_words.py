@@ -13,6 +13,11 @@ def _joined(parts: Any, by: str) -> str:
     return by.join(map(str, parts)) if isinstance(parts, list) else str(parts)
 
 
+def _lines(span: Any) -> str:
+    is_one = isinstance(span, list) and len(set(span)) == 1
+    return f"line {span[0]}" if is_one else f"lines {_joined(span, '–')}"
+
+
 _WORDS: dict[str, Callable[[Any], str]] = {
     "message": lambda number: f"message {number}",
     "attached": lambda subjects: f"attached {_joined(subjects, ' › ')}",
@@ -31,7 +36,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "cell": lambda cell: f"cell {cell}",
     "symbol": lambda path: f"in {_joined(path, '.')}",
     "line": lambda line: f"line {line}",
-    "lines": lambda lines: f"lines {_joined(lines, '–')}",
+    "lines": _lines,
     "time": lambda span: f"at {_joined(span, '–')}",
 }
 """How a key of a locator is said, in this order; others follow as they are."""

@@ -44,6 +44,9 @@ def test_each_language_is_found_at_its_symbol_beside_text(
             at = place["byteOffset"]
             assert sample.text.encode()[at : at + place["byteLength"]] == hit["text"].encode()
 
+    for identifier in ("fathoms_to_metres", "fetchWeather", "OpenSluice"):
+        [hit] = search(home, identifier, mode="lexical")["results"]
+        assert identifier in hit["text"]
     both = search(home, "harbour master tide table")["results"]
     assert {hit["modality"] for hit in both} == {"code", "text"}
     assert all(hit["score"] is not None for hit in both)  # one space

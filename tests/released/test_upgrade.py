@@ -143,6 +143,26 @@ def test_what_was_upgraded_does_its_work_and_is_sound(home: Resources) -> None:
     assert {"Atom", "Source", "Run", "Model", "Inference"} <= set(counts)
 
 
+@pytest.mark.parametrize("release", RELEASES)
+def test_code_that_no_model_embedded_is_queued_again(release: str, tmp_path: Path) -> None:
+    make.restore(FOLDER / f"database_{release}.sql", tmp_path / DATABASE)
+    insert = (
+        "INSERT INTO Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText) VALUES (0, ?, 'part', ?, 'fog')"
+    )
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as client, client:
+        for modality in ("code", "image"):
+            atom_id = client.execute(insert, (modality, modality.encode().ljust(32))).lastrowid
+            failed = (f"no embedding model is active for modality {modality!r}", atom_id)
+            client.execute(
+                "UPDATE StoredJob SET Status = 'Failed', AttemptCount = 1, Result = ? WHERE AtomId = ?", failed
+            )
+    migrate(tmp_path / DATABASE)
+
+    jobs = "SELECT a.Modality, j.Status, j.AttemptCount FROM StoredJob AS j JOIN Atom AS a USING (AtomId) WHERE a.Subtype = 'part'"
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as client:
+        assert sorted(client.execute(jobs)) == [("code", "Pending", 0), ("image", "Failed", 1)]
+
+
 # ---- the graph of 0.1.0, a file of its own
 
 

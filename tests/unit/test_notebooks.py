@@ -63,6 +63,11 @@ def test_cells_and_what_came_out_are_read_in_turn_without_pictures() -> None:
     )
 
 
+def test_cells_of_code_are_code() -> None:
+    sections = notebooks.extract(io.BytesIO(NOTEBOOK), "application/x-ipynb+json")
+    assert [section.text for section in sections if section.modality == "code"] == ["print(height('Lyme'))"]
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
 def test_sheets_of_version_3_are_read_and_any_encoding_of_json(charset: str) -> None:
     assert read(OLD.decode().encode(charset)) == (

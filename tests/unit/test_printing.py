@@ -367,6 +367,8 @@ def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys
         ({"slide": 2}, "slide 2"),
         ({"cell": 4, "byteOffset": 7, "byteLength": 3}, "cell 4"),
         ({"symbol": "pkg.Class.method", "line": 12}, "in pkg.Class.method, line 12"),
+        ({"symbol": ["Class", "method"], "lines": [12, 30]}, "in Class.method, lines 12–30"),
+        ({"lines": [7, 7]}, "line 7"),
         ({"time": ["00:01:02.000", "00:01:05.000"]}, "at 00:01:02.000–00:01:05.000"),
         ({"part": "title"}, "its title"),
         ({"message": 3, "attached": ["A", "B"], "part": "headers"}, "message 3, attached A › B, its headers"),

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import BinaryIO
 
@@ -73,13 +74,11 @@ class _Found:
     @classmethod
     def parse(cls, data: bytes, language: Language) -> "_Found":
         """Parse the text of a language."""
-        module, _, function = language.grammar.partition(":")
-        grammar = Grammar(getattr(import_module(module), function)())
+        grammar, query = _grammar_and_query(language)
         found = cls(data)
         root = Parser(grammar).parse(data).root_node
         if root.type == "ERROR":
             found.errors = len(data)
-        query = Query(grammar, getattr(symbol_queries, language.query))
         errors_end = 0
         for _, nodes in QueryCursor(query).matches(root):
             if "name" in nodes:
@@ -103,6 +102,14 @@ class _Found:
     def _names(self, node: Node) -> list[str]:
         text = self._data[node.start_byte : node.end_byte].decode(errors="replace").strip("*& ()")
         return [shorten(name) for name in _NAMES.split(text) if name]
+
+
+@cache
+def _grammar_and_query(language: Language) -> tuple[Grammar, Query]:
+    """Make what a child asks again and again: of a large grammar, a query takes 50 ms to be compiled, more than most files to be read."""
+    module, _, function = language.grammar.partition(":")
+    grammar = Grammar(getattr(import_module(module), function)())
+    return grammar, Query(grammar, getattr(symbol_queries, language.query))
 
 
 def _starts(data: bytes, found: _Found) -> Iterator[Section]:
