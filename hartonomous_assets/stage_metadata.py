@@ -55,6 +55,8 @@ def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.M
     done = report.counts.get(stage.main_count, 0)
     if done and report.seconds:
         metadata["per second"] = dg.MetadataValue.float(round(done / report.seconds, 1))
+    if report.counts.get("embedded"):
+        metadata["device"] = dg.MetadataValue.text(work.resources.compute.device())
     return metadata
 
 

@@ -127,7 +127,17 @@ def open_compute(settings: Settings) -> Compute:
     return COMPUTES[settings.compute](settings)
 
 
-COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": InProcessCompute}
+def _worker_compute(settings: Settings) -> Compute:
+    from hartonomous_resources.compute.worker.worker_compute import WorkerCompute  # with NumPy
+
+    return WorkerCompute(settings)
+
+
+COMPUTES: dict[str, Callable[[Settings], Compute]] = {
+    "in_process": InProcessCompute,
+    "worker": _worker_compute,
+    "auto": _worker_compute,
+}
 """Backends of compute by the value of HARTONOMOUS_COMPUTE, which `Settings.compute` lists too."""
 
 

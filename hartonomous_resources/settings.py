@@ -90,9 +90,14 @@ class Settings(BaseSettings):
         description="What computes the text model. native: our own int8 kernels, and ONNX Runtime for fp32 and .onnx files; "
         "onnxruntime: ONNX Runtime for all. Part of the model's identity.",
     )
-    compute: Literal["in_process"] = Field(
+    compute: Literal["in_process", "worker", "auto"] = Field(
         default="in_process",
-        description="Where atoms are embedded and projected. in_process: in the process of the run, on its processors.",
+        description="Where texts are embedded. in_process: in each process that needs it, on its processors; worker: in "
+        "`hartonomous gpu-worker` of this home; auto: there where one answers, else in process.",
+    )
+    compute_fallback: Literal["none", "in_process"] = Field(
+        default="none",
+        description="With compute=worker, what embeds while no worker answers. none: jobs wait for one, and search by meaning fails.",
     )
     text_precision: str = Field(
         default="int8",

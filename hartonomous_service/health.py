@@ -9,7 +9,7 @@ from typing import Any
 
 from hartonomous_core.credentials import without_credentials
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
-from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query, transact
@@ -65,6 +65,7 @@ def check_health(settings: Settings, tenant: int | None = None, *, needs_daemon:
         run_check(_database, settings, counted, models.found, tenant),
         run_check(_graph, settings, counted),
         run_check(_text_model, models, counted),
+        run_check(_compute, settings),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         run_check(_sensor, settings, counted, sensors),
         run_check(_disk, settings),
@@ -182,6 +183,24 @@ def _is_to_be_written(database: Database) -> bool:
 def _text_model(models: NamedTextModels, counted: list[_Counts]) -> Outcome:
     problem = models.problem or (counted[0].other_model if counted else None)
     return (DEGRADED, problem) if problem else (HEALTHY, models.detail)
+
+
+def _compute(settings: Settings) -> Outcome:
+    if settings.compute == "in_process":
+        return HEALTHY, "each process embeds itself"
+    from hartonomous_resources.compute.worker.worker_client import WorkerClient
+
+    with closing(WorkerClient(settings.home, wait_seconds=0)) as worker:
+        try:
+            found = worker.health()
+        except ComputeUnavailable:
+            if settings.compute == "auto":
+                return HEALTHY, "no worker answers: each process embeds itself"
+            said = "no worker answers: start `hartonomous gpu-worker`"
+            if settings.compute_fallback == "in_process":
+                return DEGRADED, f"{said}; meanwhile each process embeds itself"
+            return DEGRADED, f"{said}; meanwhile nothing is embedded, and search by meaning fails"
+    return HEALTHY, f"a worker embeds ({found.device}), for {found.seconds:,.0f} s now"
 
 
 def _queues(counted: list[_Counts]) -> Outcome:

@@ -6,10 +6,11 @@ A further backend is one more entry in `DATABASES`, `COMPUTES` or `VECTOR_INDEXE
 import os
 import re
 import sqlite3
+import sys
 import tempfile
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic import SecretStr
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.compute.in_process import InProcessCompute
 from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.compute.worker.worker_compute import WorkerCompute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.sqlserver.connection import connect
@@ -29,6 +31,7 @@ from hartonomous_resources.database.sqlserver.sqlserver_database import SqlServe
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.vectors.exact import ExactVectors
 from hartonomous_resources.vectors.protocol import VectorIndex
+from tests.running_worker import working
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,18 @@ VECTOR_INDEXES: dict[str, Callable[[Path], VectorIndex]] = {
 """By folder: one finds the few rows of a test in the database, the other writes each of them into a file first."""
 
 
-COMPUTES: dict[str, Callable[[Settings], Compute]] = {"in_process": InProcessCompute}
+@contextmanager
+def _compute_in_a_worker(settings: Settings) -> Iterator[Compute]:
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = settings.model_copy(update={"home": Path(folder) / "home", "compute": "worker"})
+        with working(chosen, Path(folder)), closing(WorkerCompute(chosen)) as opened:
+            yield opened
+
+
+COMPUTES: dict[str, Callable[[Settings], AbstractContextManager[Compute]]] = {
+    "in_process": lambda settings: closing(InProcessCompute(settings)),
+    **({} if sys.platform == "win32" else {"worker": _compute_in_a_worker}),
+}
 
 
 def require(name: str, variable: str | None) -> None:

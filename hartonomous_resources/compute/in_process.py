@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
     from numpy.typing import NDArray
 
     from hartonomous_core.embedders.protocol import Embedder, Embeddings, Items, TokenEmbeddings, WindowVectors
+    from hartonomous_core.embedders.text_windows import TextWindows
     from hartonomous_resources.compute.spaces import Space
     from hartonomous_resources.settings import Settings
 
@@ -70,6 +71,13 @@ class InProcessCompute:
         with self._lock:
             embedder = self._load(model)
         return embedder.embed_windows(ids, lengths, with_states=with_states)
+
+    def load_windows(self, model: ModelIdentity) -> TextWindows | None:
+        """Load what cuts texts into windows of a model, without the model; None for one that takes no texts. Raises as `embed` does."""
+        self._wait_for_warming()
+        with self._lock:
+            load = self._space_of(model).load_windows
+        return load and load()
 
     def device(self) -> str:
         return "cpu"
@@ -133,13 +141,16 @@ class InProcessCompute:
 
     def _load(self, model: ModelIdentity) -> Embedder:
         if model not in self._loaded:
-            space = self._find_spaces().get(model)
-            if space is None:
-                raise ValueError(
-                    f"the settings name no model {model.name} ({model.precision}) of SHA-256 {model.artifact_hash}"
-                )
-            self._loaded[model] = space.load()
+            self._loaded[model] = self._space_of(model).load()
         return self._loaded[model]
+
+    def _space_of(self, model: ModelIdentity) -> Space:
+        space = self._find_spaces().get(model)
+        if space is None:
+            raise ValueError(
+                f"the settings name no model {model.name} ({model.precision}) of SHA-256 {model.artifact_hash}"
+            )
+        return space
 
 
 def refuse_other_items(model: ModelIdentity, items: Items) -> None:

@@ -11,6 +11,7 @@ REMEDIES = {
     "database": "start the server and correct its settings; `hartonomous migrate` brings the schema up to date",
     "graph": "start Neo4j and correct HARTONOMOUS_NEO4J_…; `hartonomous verify --graph --repair --all-tenants` writes it",
     "text_model": "let this machine reach the hub once, or put the files into HARTONOMOUS_MODEL_DIR (docs/operations.md, Install)",
+    "compute": "start `hartonomous gpu-worker` as the user of the services, or set HARTONOMOUS_COMPUTE=in_process",
     "queues": "mend what the detail names; a message that is received in vain five times becomes a dead letter",
     "oldest_work": "start `hartonomous daemon` (or `dev`), or give it more runs; its journal says what it is at",
     "dead_letters": "`hartonomous dead-letters list --all-tenants`, mend the cause, then `hartonomous dead-letters replay ID`",

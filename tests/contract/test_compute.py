@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hartonomous_core.embedders.protocol import Items
 from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
+from hartonomous_resources.compute.in_process import InProcessCompute
 from hartonomous_resources.compute.protocol import Compute, ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.settings import Settings
@@ -26,9 +27,8 @@ ITEMS: dict[str, Items] = {
 @pytest.fixture(scope="module", params=COMPUTES)
 def compute(request: pytest.FixtureRequest, model_dir: Path) -> Iterator[Compute]:
     """A backend with two models of one modality."""
-    opened = COMPUTES[request.param](Settings(model_dir=model_dir, text_precision="int8,fp32"))
-    yield opened
-    opened.close()
+    with COMPUTES[request.param](Settings(model_dir=model_dir, text_precision="int8,fp32")) as opened:
+        yield opened
 
 
 def items_for(model: ModelIdentity) -> Items:
@@ -147,6 +147,26 @@ def test_threads_share_it(compute: Compute) -> None:
         assert np.array_equal(of_thread, vectors(compute, model))
 
 
+def test_the_vectors_are_the_same_wherever_they_are_computed(compute: Compute, model_dir: Path) -> None:
+    here = InProcessCompute(Settings(model_dir=model_dir, text_precision="int8,fp32"))
+    long = ["The lighthouse was lit at dusk. " * 1500, "\x01", *TEXTS * 20]
+    assert here.models() == compute.models()
+    for model in compute.models():
+        texts = long if model.precision == "int8" else long[1:40]
+        expected, found = here.embed(model, texts), compute.embed(model, texts)
+        assert np.array_equal(found.vectors, expected.vectors)
+        assert np.array_equal(found.window_counts, expected.window_counts)
+        of_tokens = zip(here.embed_tokens(model, TEXTS), compute.embed_tokens(model, TEXTS), strict=True)
+        for token_by_token, there in of_tokens:
+            assert np.array_equal(token_by_token.tokens, there.tokens)
+            assert np.array_equal(token_by_token.offsets, there.offsets)
+    here.close()
+
+
+def test_it_says_what_embeds(compute: Compute) -> None:
+    assert compute.device().split()[0] == "cpu"
+
+
 def test_coordinates_are_those_of_the_projection(compute: Compute) -> None:
     drawn = np.random.default_rng(7).normal(size=(20, 8))
     points = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
@@ -160,9 +180,9 @@ def test_coordinates_are_those_of_the_projection(compute: Compute) -> None:
 
 @pytest.mark.parametrize("backend", COMPUTES)
 def test_a_model_that_cannot_be_had_is_unavailable(backend: str, tmp_path: Path) -> None:
-    opened = COMPUTES[backend](Settings(model_dir=tmp_path, text_model=str(tmp_path / "none.onnx")))
+    settings = Settings(model_dir=tmp_path, text_model=str(tmp_path / "none.onnx"))
 
-    with pytest.raises(ComputeUnavailable, match=r"none\.onnx"):
+    with COMPUTES[backend](settings) as opened, pytest.raises(ComputeUnavailable, match=r"none\.onnx"):
         opened.models()
 
 
@@ -171,21 +191,19 @@ def test_a_model_that_cannot_be_had_is_unavailable(backend: str, tmp_path: Path)
 
 @pytest.mark.parametrize("backend", COMPUTES)
 def test_warmed_it_gives_the_same_vectors(backend: str, model_dir: Path, compute: Compute) -> None:
-    opened = COMPUTES[backend](Settings(model_dir=model_dir, text_precision="int8,fp32"))
-    opened.warm()
-    opened.warm()
+    with COMPUTES[backend](Settings(model_dir=model_dir, text_precision="int8,fp32")) as opened:
+        opened.warm()
+        opened.warm()
 
-    assert opened.models() == compute.models()
-    for model in opened.models():
-        assert np.array_equal(vectors(opened, model), vectors(compute, model))
-    opened.close()
+        assert opened.models() == compute.models()
+        for model in opened.models():
+            assert np.array_equal(vectors(opened, model), vectors(compute, model))
 
 
 @pytest.mark.parametrize("backend", COMPUTES)
 def test_warming_fetches_nothing(backend: str, tmp_path: Path) -> None:
-    opened = COMPUTES[backend](Settings(model_dir=tmp_path))
-    opened.warm()
-    opened.close()
+    with COMPUTES[backend](Settings(model_dir=tmp_path)) as opened:
+        opened.warm()
 
     assert not list(tmp_path.iterdir())
 
@@ -197,12 +215,11 @@ def test_what_warming_met_is_raised_where_the_model_is_used_and_then_it_is_tried
     files = [text_model.model_path, text_model.tokenizer_path]
     for file in files:
         (tmp_path / file.name).write_text("neither")
-    opened = COMPUTES[backend](Settings(model_dir=tmp_path, text_model=str(tmp_path)))
-    opened.warm()
+    with COMPUTES[backend](Settings(model_dir=tmp_path, text_model=str(tmp_path))) as opened:
+        opened.warm()
 
-    with pytest.raises(ComputeUnavailable, match=text_model.model_path.name):
-        opened.models()
-    for file in files:
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    assert [model.dimension for model in opened.models()] == [text_model.dimension]
-    opened.close()
+        with pytest.raises(ComputeUnavailable, match=text_model.model_path.name):
+            opened.models()
+        for file in files:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        assert [model.dimension for model in opened.models()] == [text_model.dimension]

@@ -1,6 +1,6 @@
 """What Dagster's page asks a store about an hour."""
 
-from hartonomous_assets import atoms
+from hartonomous_assets import atoms, embeddings
 from hartonomous_assets.stage import StageReport, Work
 from hartonomous_assets.stage_metadata import metadata_of, seconds_since
 from hartonomous_core.clock import timestamp
@@ -65,3 +65,13 @@ def test_how_fast_a_stage_is_counts_what_it_is_there_for_and_nothing_else(home: 
 
     assert busy["per second"].value == 4.0
     assert "per second" not in idle
+
+
+def test_the_page_names_the_device_where_something_was_embedded(home: Resources) -> None:
+    work = Work(HOUR, "run", home)
+
+    busy = metadata_of(embeddings.STAGE, work, StageReport({"embedded": 8}, seconds=2.0))
+    idle = metadata_of(embeddings.STAGE, work, StageReport({"already embedded": 3}, seconds=2.0))
+
+    assert busy["device"].value == "cpu"
+    assert "device" not in idle

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ from hartonomous_resources.compute.worker.listening import (
     refuse_long_address,
 )
 from hartonomous_resources.compute.worker.window_batches import WindowBatches
-from hartonomous_resources.compute.worker.worker_server import MOST_CLIENTS, serve
+from hartonomous_resources.compute.worker.worker_server import MOST_CLIENTS
 from hartonomous_resources.settings import Settings
 from tests.builders import small_model
+from tests.running_worker import working
 from tests.unit.raw_worker_client import RawClient, raw_frame
 from tests.unit.test_worker_frames import VECTORS
 
@@ -45,32 +46,14 @@ FRAME_SECONDS = 1.0
 IDLE_SECONDS = 4.0
 
 
-@contextmanager
-def working(home: Path, model_dir: Path, temporary: Path) -> Iterator[threading.Event]:
-    """A worker in a thread, until what this gives is set."""
-    stop = threading.Event()
-    settings = Settings(home=home, model_dir=model_dir)
-    limits = {"frame_seconds": FRAME_SECONDS, "idle_seconds": IDLE_SECONDS}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tempfile, "tempdir", str(temporary))
-        thread = threading.Thread(target=serve, args=(settings, stop), kwargs=limits)
-        thread.start()
-        until = time.monotonic() + 30
-        while thread.is_alive() and not (temporary / dotnet_address().name).exists() and time.monotonic() < until:
-            time.sleep(0.01)
-        try:
-            yield stop
-        finally:
-            stop.set()
-            thread.join(60)
-    assert not thread.is_alive()
+LIMITS = {"frame_seconds": FRAME_SECONDS, "idle_seconds": IDLE_SECONDS}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Path]:
     """The home of a running worker."""
     temporary = tmp_path_factory.mktemp("t")
-    with working(temporary / "home", model_dir, temporary):
+    with working(Settings(home=temporary / "home", model_dir=model_dir), temporary, **LIMITS):
         yield temporary / "home"
 
 
@@ -217,7 +200,7 @@ def test_it_says_how_it_is_and_what_it_has(client: RawClient, text_model: TextMo
         ("DotProduct", [rows(2).astype(np.float64)] * 2, {}, "arrays are to be"),
         ("Project", [rows(2), np.zeros((2, 8)), np.zeros(3)], {"scale": 1.0}, "do not agree"),
         ("Project", [rows(2) * np.float32(np.nan), np.zeros((3, 8)), np.zeros(3)], {"scale": 1.0}, "NaN"),
-        ("Embed", [np.zeros(2, np.int32), np.ones(2, np.int32)], {"model": "none"}, "no model none"),
+        ("Embed", [np.zeros(2, np.int64), np.ones(2, np.int32)], {"model": "none"}, "arrays are to be"),
     ],
 )
 def test_a_request_that_is_wrong_is_refused_and_the_next_one_answered(
@@ -228,6 +211,13 @@ def test_a_request_that_is_wrong_is_refused_and_the_next_one_answered(
     assert (answer["kind"], answer["code"]) == ("Failure", "refused")
     assert words in answer["message"]
     assert works(client)
+
+
+def test_a_model_that_the_worker_has_not_is_told_apart_from_a_wrong_request(client: RawClient) -> None:
+    answer, _ = client.ask("Embed", np.zeros(2, np.int32), np.ones(2, np.int32), model="none")
+
+    assert answer["code"] == "unavailable"
+    assert "no model none" in answer["message"]
 
 
 @pytest.mark.parametrize(
@@ -345,7 +335,8 @@ def test_too_many_are_told_so(home: Path) -> None:
 def test_a_stop_answers_what_was_accepted(tmp_path: Path, model_dir: Path, windows: TextWindows) -> None:
     home = tmp_path / "home"
     ids, lengths = tokens_of(windows, *["The lighthouse was lit at dusk. " * 30] * 20)
-    with working(home, model_dir, tmp_path) as stop, RawClient(home) as client, RawClient(home) as idle:
+    settings = Settings(home=home, model_dir=model_dir)
+    with working(settings, tmp_path, **LIMITS) as stop, RawClient(home) as client, RawClient(home) as idle:
         name = model_id(client)
         expected = client.ask("Embed", ids, lengths, model=name)[1][0]
         client.socket.sendall(raw_frame(ids, lengths, kind="Embed", model=name))

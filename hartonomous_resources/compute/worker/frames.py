@@ -72,8 +72,13 @@ def decode(frame: bytes, kind: Any) -> tuple[Any, list[NDArray[Any]]]:
     return header, arrays
 
 
-def receive(connection: Connection[Any, Any], most_bytes: int = FRAME_BYTES) -> bytes:
-    """Wait for a message. Raises FrameTooLarge, EOFError where the connection ended before it, OSError where it ended within."""
+def receive(connection: Connection[Any, Any], most_bytes: int = FRAME_BYTES, seconds: float | None = None) -> bytes:
+    """Wait for a message, at most so many seconds for its beginning.
+
+    Raises FrameTooLarge, TimeoutError, EOFError where the connection ended before the message, OSError where it ended within.
+    """
+    if seconds is not None and not connection.poll(seconds):
+        raise TimeoutError(f"nothing within {seconds:g} s")
     try:
         return connection.recv_bytes(most_bytes)
     except OSError as error:

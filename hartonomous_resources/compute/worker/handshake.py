@@ -47,18 +47,20 @@ def greet(connection: Connection[Any, Any], key: bytes) -> None:
     connection.send_bytes(encode(Welcome(proof=proof_of(key, "worker", mine, client.challenge))))
 
 
-def introduce(connection: Connection[Any, Any], key: bytes) -> None:
-    """Do the client's part. Raises HandshakeError, OSError or EOFError."""
+def introduce(connection: Connection[Any, Any], key: bytes, seconds: float | None = None) -> None:
+    """Do the client's part; the worker may take so many seconds for each word. Raises HandshakeError, OSError or EOFError."""
     mine = secrets.token_hex(32)
     try:
-        hello: Hello = _require(decode(receive(connection, HANDSHAKE_BYTES), Hello | Failure)[0], Hello)
+        hello: Hello = _require(decode(receive(connection, HANDSHAKE_BYTES, seconds), Hello | Failure)[0], Hello)
         if hello.version != VERSION:
             raise HandshakeError(
                 f"the worker speaks version {hello.version}, not {VERSION}: update the older of the two"
             )
         proof = proof_of(key, "client", hello.challenge, mine)
         connection.send_bytes(encode(Proof(version=VERSION, challenge=mine, proof=proof)))
-        welcome: Welcome = _require(decode(receive(connection, HANDSHAKE_BYTES), Welcome | Failure)[0], Welcome)
+        welcome: Welcome = _require(
+            decode(receive(connection, HANDSHAKE_BYTES, seconds), Welcome | Failure)[0], Welcome
+        )
     except FrameError as error:
         raise HandshakeError(f"what answers is no worker: {error}") from error
     if not hmac.compare_digest(welcome.proof, proof_of(key, "worker", hello.challenge, mine)):

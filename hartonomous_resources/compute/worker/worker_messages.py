@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
+
+from hartonomous_resources.compute.protocol import ModelIdentity
 
 Dtype = Literal["float16", "float32", "float64", "int8", "int32", "int64"]
 Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -120,6 +124,13 @@ class WorkerModel(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tru
     artifact_hash: str
     precision: str
     settings: str
+
+    @classmethod
+    def of(cls, model: ModelIdentity) -> WorkerModel:
+        """Describe a model; its id is the same wherever the vectors are."""
+        identity = (model.modality, model.name, model.artifact_hash, model.precision, model.settings)
+        digest = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:16]
+        return cls(digest, model.modality, model.name, model.dimension, *identity[2:])
 
 
 class ModelsAnswer(Message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -10,12 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.protocol import EmbeddingError
 from hartonomous_resources.compute.in_process import InProcessCompute
-from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.compute.worker.frames import FRAME_BYTES, HEADER_BYTES, FrameError, decode, encode
 from hartonomous_resources.compute.worker.numeric_requests import dot_product, require_arrays, top_k
 from hartonomous_resources.compute.worker.window_batches import WindowBatches
@@ -87,7 +85,7 @@ class Answers:
             case TopK():
                 return Answer(), top_k(self._home, header, arrays)
             case Models():
-                return ModelsAnswer(models=tuple(map(describe, self._compute.models()))), ()
+                return ModelsAnswer(models=tuple(map(WorkerModel.of, self._compute.models()))), ()
             case Health():
                 return self._health(), ()
         raise AssertionError(f"{type(header).__name__} is no request")
@@ -95,9 +93,11 @@ class Answers:
     def _embed(self, header: Embed, arrays: Arrays) -> Arrays:
         require_arrays(arrays, ("int32", 1), ("int32", 1))
         ids, lengths = arrays
-        model = next((each for each in self._compute.models() if describe(each).id == header.model), None)
+        model = next((each for each in self._compute.models() if WorkerModel.of(each).id == header.model), None)
         if model is None:
-            raise ValueError(f"the worker has no model {header.model}: ask it for its models")
+            raise ComputeUnavailable(
+                f"it has no model {header.model}: where settings or files of models have changed, start it again"
+            )
         room = FRAME_BYTES - HEADER_BYTES
         if model.dimension * (8 * len(lengths) + 4 * len(ids) * header.states) > room:
             raise ValueError(f"the vectors of {len(lengths)} windows are more than {room} bytes: ask for fewer at once")
@@ -116,15 +116,6 @@ class Answers:
             batches=self._batches.done,
             loaded=self._compute.is_loaded,
         )
-
-
-def describe(model: ModelIdentity) -> WorkerModel:
-    """Return how the worker tells of a model; its id is the same wherever the vectors are."""
-    identity = (model.modality, model.name, model.artifact_hash, model.precision, model.settings)
-    digest = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:16]
-    return WorkerModel(
-        digest, model.modality, model.name, model.dimension, model.artifact_hash, model.precision, model.settings
-    )
 
 
 def _failure(code: ErrorCode, error: Exception) -> bytes:
