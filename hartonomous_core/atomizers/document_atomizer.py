@@ -23,6 +23,8 @@ from hartonomous_core.vocabulary import TextUnit
 _NO_MEMBERS = NoMembers()
 NOT_INSTALLED = "none"
 """Stands for the version of a library that is not there."""
+_MOST_AT_ONCE = 1024 * 1024
+"""Bytes: a parser that asks for a picture of a gibibyte has it in memory, and should not have it twice."""
 TOO_MUCH_MEMORY = "reading it takes more memory than a source may"
 
 Item = Section | MemberItem
@@ -109,7 +111,7 @@ class _WatchedStream(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
-            data = self._stream.read(len(buffer))
+            data = self._stream.read(min(len(buffer), _MOST_AT_ONCE))
         except OSError as problem:
             self.failure = problem
             raise

@@ -69,7 +69,7 @@ members, too, hardly changes that (benchmarks/office_files.py).
 OUR_ENTRIES: tuple[Entry, ...] = (
     Format(
         "html",
-        "1",
+        "2",
         ("text/html", "application/xhtml+xml"),
         f"{_EXTRACTORS}.html:extract",
         libraries=("selectolax",),

@@ -199,5 +199,7 @@ class _Child:
             return self._too_much
         if os.name == "posix" and code < 0:
             name = signal.Signals(-code).name
-            return "reading it takes too long" if name == "SIGXCPU" else f"its parser was ended by {name}"
+            if name == "SIGXCPU":
+                return "reading it takes too long"
+            return f"its parser failed ({name}): it is damaged, or {TOO_MUCH_MEMORY}"
         return f"its parser ended with status {code}"

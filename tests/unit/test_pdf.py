@@ -3,7 +3,7 @@
 import io
 import time
 import zlib
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -206,12 +206,12 @@ def test_a_page_that_is_never_done_costs_its_own_text_only(tmp_path: Path) -> No
     assert [section.text for section in sections] == ["Fog lies low."]
 
 
-def write_scans(file: BinaryIO, count: int) -> None:
-    """Write pages that each hold words and a picture of a mebibyte, which takes no room on the disk."""
-    size = 1024 * 1024
+def write_scans(file: BinaryIO, count: int, height: int = 1024) -> None:
+    """Write pages that each hold words and a picture of so many KiB, which takes no room on the disk."""
+    size = 1024 * height
     picture = (
-        b"<</Type/XObject/Subtype/Image/Width 1024/Height 1024/BitsPerComponent 8/ColorSpace/DeviceGray/Length %d>>"
-        % size
+        b"<</Type/XObject/Subtype/Image/Width 1024/Height %d/BitsPerComponent 8/ColorSpace/DeviceGray/Length %d>>"
+        % (height, size)
     )
     kids = b" ".join(b"%d 0 R" % (4 + 3 * page) for page in range(count))
     objects = [CATALOG, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, count), FONT]
@@ -243,6 +243,27 @@ def test_scanned_pages_of_more_bytes_than_its_memory_are_read(tmp_path: Path) ->
     [format_] = (entry for entry in OUR_ENTRIES if isinstance(entry, Format) and entry.name == "pdf")
     with closing(processes), (tmp_path / "scans.pdf").open("rb") as opened:
         assert [section.locator["page"] for section in processes(format_, opened, PDF)] == list(range(1, 601))
+
+
+@pytest.mark.parametrize(
+    ("mebibytes", "pages", "reason"), [(400, [1, 2], None), (900, [], r"failed \(SIGABRT\): .*more memory than")]
+)
+def test_a_large_picture_is_in_memory_once_and_one_that_is_too_large_says_so(
+    tmp_path: Path, mebibytes: int, pages: list[int], reason: str | None
+) -> None:
+    with (tmp_path / "scans.pdf").open("wb") as file:
+        write_scans(file, 2, height=mebibytes * 1024)
+    processes = ParserProcesses(seconds=60, memory_bytes=700 * 1024 * 1024)
+    [format_] = (entry for entry in OUR_ENTRIES if isinstance(entry, Format) and entry.name == "pdf")
+    found = []
+    with (
+        closing(processes),
+        (tmp_path / "scans.pdf").open("rb") as opened,
+        pytest.raises(Partial, match=reason) if reason else nullcontext(),
+    ):
+        for section in processes(format_, opened, PDF):
+            found.append(section.locator["page"])
+    assert found == pages
 
 
 def read_strictly(data: bytes) -> tuple[list[Section], str | None]:

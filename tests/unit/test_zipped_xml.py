@@ -69,6 +69,10 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "bytes changed": (damaged_in_the_middle(), "word/document.xml is read in part"),
     "not in its encoding": (with_main(b"<?xml version='1.0' encoding='utf-8'?><w>\xff\xfe</w>"), "not well-formed"),
     "unknown encoding": (with_main("<?xml version='1.0' encoding='none'?><w/>"), "unknown encoding"),
+    "encoding of several bytes": (
+        with_main(b"<?xml version='1.0' encoding='gb18030'?><w/>"),
+        "word/document.xml is read in part: it is in an encoding that is not read: multi-byte",
+    ),
     "entities": (
         with_main(
             '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><w:d xmlns:w="w"><w:p><w:r><w:t>&b;</w:t></w:r></w:p></w:d>'

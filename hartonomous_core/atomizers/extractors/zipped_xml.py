@@ -27,8 +27,7 @@ LONGEST_TAG = 1024 * 1024
 MOST_RELATIONSHIPS = 100_000
 _READ_BYTES = 16 * 1024
 """Of what is damaged at its end, so much is lost: it is checked as a block is read."""
-_DAMAGE = (BadZipFile, zlib.error, EOFError, ExpatError, LookupError, Partial)
-"""LookupError: an encoding that Python does not know."""
+_DAMAGE = (BadZipFile, zlib.error, EOFError, ExpatError, Partial)
 _IS_ENCRYPTED = 0x1
 
 START, END, TEXT = "start", "end", "text"
@@ -198,7 +197,7 @@ class _EventReader:
         self._names = _LocalNames()
         self._events: list[Event] = []
         self._depth = self._skipped_depth = self._bytes = 0
-        self.problem: Partial | ExpatError | LookupError | None = None
+        self.problem: Partial | ExpatError | None = None
 
     def read(self, block: bytes, *, is_last: bool = False) -> list[Event]:
         """Return the events of the next bytes, and set `problem` where nothing can be read after them."""
@@ -210,8 +209,13 @@ class _EventReader:
                 raise Partial(f"a tag is longer than {LONGEST_TAG:,} bytes")
             if len(self._names) > MOST_NAMES:
                 raise Partial(f"it has more than {MOST_NAMES:,} kinds of elements and attributes")
-        except (Partial, ExpatError, LookupError) as problem:
+        except (Partial, ExpatError) as problem:
             self.problem = problem
+        except (
+            LookupError,
+            ValueError,
+        ) as problem:  # what Expat raises of an encoding that Python does not know, or not byte by byte
+            self.problem = Partial(f"it is in an encoding that is not read: {problem}")
         return events
 
     def _refuse_document_type(self, *declared: object) -> None:
