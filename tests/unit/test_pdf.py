@@ -159,6 +159,9 @@ HOSTILE: dict[str, bytes] = {
     ),
     "count-is-negative": by_hand(CATALOG, b"<</Type/Pages/Kids[3 0 R]/Count -7>>", PAGE, stream(WORDS), FONT),
     "page-is-a-number": by_hand(CATALOG, PAGES, b"7"),
+    "page-is-the-words-of-another": by_hand(
+        CATALOG, b"<</Type/Pages/Kids[4 0 R 3 0 R]/Coun 2>>", PAGE, stream(WORDS), FONT
+    ),
     "page-without-size": with_content(WORDS, page=PAGE.replace(b"[0 0 600 800]", b"[0 0 0 0]")),
     "page-of-endless-size": with_content(WORDS, page=PAGE.replace(b"600", b"9" * 60)),
     "arrays-nested-deeply": by_hand(CATALOG, PAGES, PAGE.replace(b"/Contents", b"/Deep " + DEEP + b"/Contents")),

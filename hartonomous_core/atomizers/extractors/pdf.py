@@ -76,6 +76,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
                 document = _opened(counted)
             try:
                 lines, is_cut = _lines(document, number - 1)
+                pictures += not lines and _has_picture(document, number - 1)
             except pdfium.PdfiumError:
                 lost += 1
                 if lost <= _NAMED_PROBLEMS:
@@ -83,7 +84,6 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
                 continue
             if is_cut:
                 problems.append(f"of page {number} only the first {MOST_CHARACTERS:,} characters were read")
-            pictures += not lines and _has_picture(document, number - 1)
             for block in _blocks(lines):
                 has_text = True
                 box = [round(side, 1) for side in _around(line.box for line in block)]
