@@ -56,6 +56,7 @@ class CodeAtomizer:
 
     def __init__(self, language: Language) -> None:
         self._language = language
+        self._chunks = ChunkAtomizer(SIZES_OF_TEXT)
         self._format = Format(
             "code",
             "1",
@@ -71,8 +72,9 @@ class CodeAtomizer:
 
     @cached_property
     def version(self) -> str:
-        """Own version, and those of the parser and of the grammar."""
-        return "+".join(("1", *(f"{name}-{found}" for name, found in self._libraries.items())))
+        """Own version, those of the parser and of the grammar, and that of what cuts bytes in another encoding."""
+        own = "+".join(("1", *(f"{name}-{found}" for name, found in self._libraries.items())))
+        return f"{own} of chunks {self._chunks.version}"
 
     @cached_property
     def _libraries(self) -> dict[str, str]:
@@ -96,7 +98,7 @@ class CodeAtomizer:
         if charset is None or is_utf8(charset):
             yield from text.atomize(stream, content_type)
         else:
-            yield from EncodedTextAtomizer(ChunkAtomizer(SIZES_OF_TEXT), text).atomize(stream, content_type)
+            yield from EncodedTextAtomizer(self._chunks, text).atomize(stream, content_type)
         if reason:
             raise Partial(reason)
 

@@ -14,6 +14,7 @@ from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.resources import Resources
 from hartonomous_service.search import search
 from hartonomous_service.source_records import reconstruct, show_source, verify_sources
+from hartonomous_service.sql_console import run_sql
 from tests.backends import rows
 from tests.builders import enqueue, request
 from tests.stages import all_sources, run_stages_of
@@ -56,6 +57,25 @@ def test_each_language_is_found_at_its_symbol_beside_text(
     for source in all_sources(home):
         shown = show_source(home, source["sourceId"])
         assert (shown["searchable"], shown["errorMessage"]) == (True, None)
+    assert not verify_sources(home)["failed"]
+
+
+def test_code_inserted_in_the_words_of_sql_server_is_found_by_what_it_means(
+    make_home: Callable[..., Resources], model_dir: Path, text_model: TextModelFiles
+) -> None:
+    home = make_home(model_dir=model_dir)
+    take_in(home, {"notes.txt": (TEXT.encode(), "text/plain")})
+    code = "def warn_of_gale(force): return force > 8"
+    run_sql(
+        home.settings,
+        "INSERT INTO dbo.Atom (TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, CreatedAt)"
+        f" VALUES (0, 'code', 'function', HASHBYTES('SHA2_256', '{code}'), '{code}', CAST('{code}' AS VARBINARY(64)), GETUTCDATE())",
+        write=True,
+    )
+    run_stages_of(home, embeddings.STAGE, projections.STAGE)
+
+    found = search(home, "is a storm coming", mode="semantic")["results"]
+    assert [(hit["text"], hit["modality"]) for hit in found] == [(code, "code"), (TEXT, "text")]
     assert not verify_sources(home)["failed"]
 
 

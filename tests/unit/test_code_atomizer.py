@@ -146,7 +146,7 @@ def test_without_the_extra_code_is_cut_by_lines_and_one_sentence_says_what_to_in
         for atom in atomizer.atomize(io.BytesIO(b"package fog\n"), "text/x-go"):
             atoms.append(atom)
     assert [(atom.content, atom.subtype, atom.suffix) for atom in atoms] == [(b"package fog", "lines", b"\n")]
-    assert atomizer.version == "1+tree-sitter-none+tree-sitter-go-none"
+    assert atomizer.version.startswith("1+tree-sitter-none+tree-sitter-go-none of chunks ")
 
 
 def test_only_text_of_a_charset_that_is_read_is_code() -> None:

@@ -17,6 +17,7 @@ from hartonomous_core.vocabulary import (
     DEAD_LETTER_KINDS,
     EDGE_KINDS,
     EDGE_TYPES,
+    EMBEDDED_AS,
     EMBEDDED_MODALITIES,
     GAP,
     INFERENCE_ROLES,
@@ -138,6 +139,20 @@ def test_who_needs_an_embedding_is_the_same_wherever_sql_says_it(sqlite_schema: 
         for name in saying
         if f"Subtype IS NOT '{GAP}'" not in texts[name] and f"Subtype <> '{GAP}'" not in texts[name]
     ] == []
+
+
+def test_both_databases_name_the_same_models_for_what_has_none_of_its_own(sqlite_schema: Mapping[str, str]) -> None:
+    for view in (sqlite_schema["AtomToEmbed"], SQLSERVER["AtomToEmbed"]):
+        assert re.findall(r"a\.Modality = '(\w+)' THEN '(\w+)'", view) == list(EMBEDDED_AS.items())
+    statements = {f"usp_{name}": text for name, text in SQLITE_STATEMENTS.items()}
+    for database in (SQLSERVER, statements):
+        asked = {
+            name: text
+            for name, text in database.items()
+            if re.search(r"Modality = m\.Modality|m\.Modality = \w+\.Modality", text)
+        }
+        assert set(asked) == {"usp_queue_atoms_for_model", "usp_unexplained_missing_embeddings"}
+        assert all("AtomToEmbed" in text for text in asked.values())
 
 
 def test_unfinished_work_is_the_same_wherever_sql_says_it(sqlite_schema: Mapping[str, str]) -> None:
