@@ -68,6 +68,13 @@ def test_a_file_that_lies_outside_of_the_archive_is_left_out() -> None:
     assert rest == [Member("tides"), b"high " * 9]
 
 
+def test_an_archive_of_another_age_is_damaged() -> None:
+    data = bytearray(GOOD)
+    data[data.index(b"PK\1\2") + 6] = 88
+    with pytest.raises(Partial, match=r"^it is a damaged archive: zip file version 8\.8$"):
+        list(zip_archive.extract(io.BytesIO(bytes(data)), "application/zip"))
+
+
 def test_whatever_is_damaged_nothing_but_partial_is_raised() -> None:
     draw = random.Random(16)
     outcomes = set()

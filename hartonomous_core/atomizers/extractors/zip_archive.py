@@ -1,5 +1,6 @@
 """The files in a zip archive, and their names. Its directory says how large they are; it is not believed."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from hartonomous_core.atomizers.sections import Partial, Section
 
 MOST_DIRECTORY_BYTES = 32 * 1024 * 1024
 """Of the directory, which is read as a whole; it takes some 10 times as much memory."""
+DAMAGED_DIRECTORY = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error)
+"""What Python's zipfile raises as it reads a directory."""
 _END = b"PK\x05\x06"
 _LONGEST_END = 22 + 65535
 _BLOCK_BYTES = 256 * 1024
@@ -24,7 +27,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     size = _check_directory(stream)
     try:
         archive = zipfile.ZipFile(stream)
-    except zipfile.BadZipFile as problem:
+    except DAMAGED_DIRECTORY as problem:
         raise Partial(f"it is a damaged archive: {problem}") from problem
     files = [info for info in archive.infolist() if not info.is_dir()]
     if files:

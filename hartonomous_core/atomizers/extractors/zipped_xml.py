@@ -11,6 +11,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from hartonomous_core.atomizers.document_atomizer import describe
+from hartonomous_core.atomizers.extractors.zip_archive import DAMAGED_DIRECTORY
 from hartonomous_core.atomizers.sections import Partial
 
 MOST_BYTES = 1024 * 1024 * 1024
@@ -59,7 +60,7 @@ class ZippedXml:
     def __init__(self, stream: BinaryIO) -> None:
         try:
             self._zip = ZipFile(cast(BinaryIO, _LimitedStream(stream)))
-        except BadZipFile as problem:
+        except DAMAGED_DIRECTORY as problem:
             raise Partial(
                 f"the list of its members, at its end, is missing or damaged, so none is read: {describe(problem)}"
             ) from problem
