@@ -37,8 +37,10 @@ def withdraw_source(resources: Resources, source_id: Id, *, tenant: Tenant | Non
         if (
             found["status"] not in UNFINISHED_SOURCE_STATUSES or found["atomizerVersion"] is not None
         ):  # finished just before
-            raise Conflict(f"source {source_id} is not unfinished any more, and only such a one can be withdrawn")
-        work = Work(source["ingestHour"], "", resources, owner)
+            raise Conflict(
+                f"source {source_id} is finished or given up: only one that waits or is at work can be withdrawn"
+            )
+        work = Work(source["ingestHour"], "by hand", resources, owner)
         give_up(unit_of_work, work, source, f"{source['sourceUri']}: withdrawn", supersede=False)
         return describe_source(unit_of_work, find_source(unit_of_work, source_id, tenant))
 

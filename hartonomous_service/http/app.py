@@ -67,8 +67,9 @@ def create_app(
     metrics = Metrics()
     tell: list[Tell] = [metrics.count_request, log_request]
     telemetry = find_telemetry()
-    if telemetry is not None:
-        tell.append(TracedRequests(telemetry).trace_request)
+    traced = TracedRequests(telemetry) if telemetry is not None else None
+    if traced is not None:
+        tell.append(traced.trace_request)
     middleware = [
         Middleware(RequestIds),
         Middleware(AnsweredRequests, tell=tell),
@@ -89,6 +90,7 @@ def create_app(
         responses=problems.RESPONSES,
     )
     app.state.settings, app.state.without_keys, app.state.metrics = settings, without_keys, metrics
+    app.state.traced = traced
     app.state.search_processes, app.state.readiness = search_processes, health_routes.Readiness()
     problems.add_handlers(app)
     for module in (

@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -72,9 +73,12 @@ class SearchProcesses:
         self._count = count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="search")
 
-    async def search(self, **asked: object) -> bytes:
-        """Return what `search` does of these arguments, as JSON. Raises what it raises, and Unavailable where processes end that should answer."""
-        request = json.dumps(asked).encode()
+    async def search(self, trace: Mapping[str, str] | None = None, /, **asked: object) -> bytes:
+        """Return what `search` does of these arguments, as JSON. Raises what it raises, and Unavailable where processes end that should answer.
+
+        `trace` is what `TracedRequests.begin` said, for the span of the search.
+        """
+        request = json.dumps({"trace": trace or {}, "asked": asked}).encode()
         found, body = await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, request)
         if found:
             return body
@@ -86,8 +90,12 @@ class SearchProcesses:
     def close(self) -> None:
         """Let what is asked be answered, and end the processes."""
         self._threads.shutdown()
-        for _ in range(self._count):
-            self._idle.get().end()
+        processes = [self._idle.get() for _ in range(self._count)]
+        for process in processes:
+            process.stop()
+        deadline = time.monotonic() + _STOP_SECONDS  # of all together: each may have spans to send that nobody takes
+        for process in processes:
+            process.end(max(0.0, deadline - time.monotonic()))
 
     def _ask(self, request: bytes) -> tuple[bool, bytes]:
         """Ask an idle process; where it has ended, such as for want of memory, a new one once more, for a search changes nothing."""
@@ -119,13 +127,18 @@ class _SearchProcess:
         send(self._process.stdin, request)
         return receive(self._process.stdout)
 
-    def end(self) -> None:
-        """End it; one that does not hear of it is killed."""
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101 - they are pipes
+    def stop(self) -> None:
+        """Let it end."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with suppress(OSError):  # it has ended
             self._process.stdin.close()
+
+    def end(self, seconds: float = _STOP_SECONDS) -> None:
+        """End it; one that does not hear of it in so many seconds is killed."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        self.stop()
         try:
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

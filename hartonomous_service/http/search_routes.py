@@ -9,11 +9,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from hartonomous_core.vocabulary import Modality
+from hartonomous_resources.resources import Resources
 from hartonomous_service import search as calls
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Found
 from hartonomous_service.http.search_processes import SearchProcesses, as_json
+from hartonomous_service.http.traced_requests import TracedRequests, traced_search
 from hartonomous_service.search.searching import MAX_RESULTS
 
 router = APIRouter(tags=["search"])
@@ -61,13 +63,20 @@ async def search(
         "group": group,
         "highlight": highlight,
     }
+    traced: TracedRequests | None = request.app.state.traced
+    trace = traced.begin(request.scope) if traced is not None else {}
     processes: SearchProcesses | None = request.app.state.search_processes
     with request.app.state.metrics.searches.labels(mode).time():
         if processes is not None:
-            body = await processes.search(**asked)
+            body = await processes.search(trace, **asked)
         else:
-            body = as_json(await run_in_threadpool(calls.search, resources, **asked))
+            body = as_json(await run_in_threadpool(_search, resources, trace, asked))
     return Response(body, media_type="application/json")
+
+
+def _search(resources: Resources, trace: dict[str, str], asked: dict[str, Any]) -> dict[str, Any]:
+    with traced_search(trace):
+        return calls.search(resources, **asked)
 
 
 def _read_metadata(given: list[str]) -> dict[str, str]:

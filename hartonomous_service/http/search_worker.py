@@ -17,6 +17,7 @@ from hartonomous_resources.resources import Resources, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
 from hartonomous_service.http.search_processes import as_json, count_search_processes, receive, send
+from hartonomous_service.http.traced_requests import traced_search
 from hartonomous_service.search import search
 
 
@@ -34,7 +35,9 @@ def main() -> None:
         resources.compute.warm()
         while True:
             _, request = receive(asked)
-            answer(resources, json.loads(request), answers)
+            received = json.loads(request)
+            with traced_search(received["trace"]):
+                answer(resources, received["asked"], answers)
 
 
 def share_of_cores(settings: Settings) -> int:

@@ -80,7 +80,7 @@ def test_one_that_is_finished_or_given_up_is_not_withdrawn(
     before(home)
     was = states(home)
 
-    with pytest.raises(Conflict, match="source 1 is not unfinished any more"):
+    with pytest.raises(Conflict, match="source 1 is finished or given up"):
         withdraw_source(home, 1)
 
     assert states(home) == was

@@ -94,11 +94,16 @@ def test_a_server_sends_a_span_and_a_measurement_of_each_request(tmp_path, model
     assert spans.keys() == {
         "POST /sources",
         "GET /search",
+        "search",
         "GET /sources/{source_id}",
         "GET",
         "GET /health/live",
         "_OTHER /health/live",
     }
+    of_request, (search, _, of_search) = spans["GET /search"][0], spans["search"]
+    assert (search.trace_id, search.parent_span_id) == (of_request.trace_id, of_request.span_id)
+    assert of_request.start_time_unix_nano <= search.start_time_unix_nano < search.end_time_unix_nano
+    assert of_search["service.name"] == "the-sea", "by whichever process it was done"
     span, said, of = spans["GET /sources/{source_id}"]
     assert said == {
         "http.request.method": "GET",

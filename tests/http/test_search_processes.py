@@ -15,7 +15,7 @@ from benchmarks.upload import serving
 from hartonomous_assets import embeddings
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.settings import Settings
-from hartonomous_service.http import search_worker
+from hartonomous_service.http import search_processes, search_worker
 from hartonomous_service.http.app import create_app
 from hartonomous_service.http.search_processes import SearchProcesses
 from tests.http.home import fill
@@ -205,3 +205,13 @@ def test_of_a_server_that_is_killed_no_process_is_left(home_settings, alone):
         server.process.kill()
         _, alive = psutil.wait_procs(searchers, timeout=20)
         assert alive == []
+
+
+def test_processes_that_do_not_end_by_themselves_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_processes, "_STOP_SECONDS", 1.0)
+    processes = SearchProcesses(5, (sys.executable, "-c", "import time; time.sleep(60)"))
+    started = time.monotonic()
+
+    processes.close()
+
+    assert time.monotonic() - started < 4
