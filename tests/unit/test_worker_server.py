@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.protocol import WindowVectors
@@ -274,6 +276,21 @@ def test_what_is_too_large_is_not_read(client: RawClient, home: Path) -> None:
     assert works(client)
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_bytes_come_are_answered_and_harm_no_other(client: RawClient, home: Path, data: st.DataObject) -> None:
+    valid = VECTORS[data.draw(st.sampled_from(["dot_product", "embed", "top_k", "unknown"]))][4:]
+    message = bytearray(data.draw(st.sampled_from([valid, b""])) or data.draw(st.binary(max_size=200)))
+    for place in data.draw(st.lists(st.integers(0, max(0, len(message) - 1)), max_size=4)):
+        message[place : place + 1] = data.draw(st.binary(max_size=2))
+    with RawClient(home) as wrong:
+        wrong.socket.sendall(struct.pack(">i", len(message)) + message)
+
+        assert wrong.answer()[0]["kind"] in ("Answer", "Failure", "HealthAnswer", "ModelsAnswer")
+        assert works(wrong)
+    assert works(client)
+
+
 def test_who_begins_and_does_not_go_on_is_hung_up_on(home: Path) -> None:
     with RawClient(home) as half, socket.socket(socket.AF_UNIX) as silent, RawClient(home) as other:
         half.socket.sendall(VECTORS["dot_product"][:-1])
@@ -335,8 +352,8 @@ def test_too_many_are_told_so(home: Path) -> None:
 def test_a_stop_answers_what_was_accepted(tmp_path: Path, model_dir: Path, windows: TextWindows) -> None:
     home = tmp_path / "home"
     ids, lengths = tokens_of(windows, *["The lighthouse was lit at dusk. " * 30] * 20)
-    settings = Settings(home=home, model_dir=model_dir)
-    with working(settings, tmp_path, **LIMITS) as stop, RawClient(home) as client, RawClient(home) as idle:
+    chosen = Settings(home=home, model_dir=model_dir)
+    with working(chosen, tmp_path, **LIMITS) as stop, RawClient(home) as client, RawClient(home) as idle:
         name = model_id(client)
         expected = client.ask("Embed", ids, lengths, model=name)[1][0]
         client.socket.sendall(raw_frame(ids, lengths, kind="Embed", model=name))
