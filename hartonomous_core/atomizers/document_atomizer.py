@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, cast
 
 from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8, media_type
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
-from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers
+from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, lost_within
 from hartonomous_core.atomizers.members import describe as describe
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
@@ -82,16 +82,21 @@ def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterat
     module, _, name = format_.extractor.partition(":")
     extract: Extract = getattr(import_module(module), name)
     watched = _WatchedStream(stream)
+    item: Item | None = None
     try:
-        yield from extract(cast(BinaryIO, io.BufferedReader(watched)), content_type)
+        for item in extract(cast(BinaryIO, io.BufferedReader(watched)), content_type):
+            yield item
     except MemoryError as problem:
+        yield from lost_within(item, TOO_MUCH_MEMORY)
         raise Partial(TOO_MUCH_MEMORY) from problem
     except Exception as problem:
         if watched.failure is not None:
             raise watched.failure from problem
         if isinstance(problem, Partial):
             raise
-        raise Partial(f"it is damaged, or of a kind that is not read: {describe(problem)}") from problem
+        reason = f"it is damaged, or of a kind that is not read: {describe(problem)}"
+        yield from lost_within(item, reason)
+        raise Partial(reason) from problem
     if watched.failure is not None:  # an extractor took it for damage, and went on
         raise watched.failure
 

@@ -72,6 +72,12 @@ def member_items(
         yield MemberLost(describe(problem))
 
 
+def lost_within(last: object, reason: str) -> Iterator[MemberLost]:
+    """Yield that a member is lost, where nothing comes after its last item: what there is of it is no file."""
+    if isinstance(last, Member | bytes):
+        yield MemberLost(reason)
+
+
 def describe(problem: Exception) -> str:
     """Say in a line what a parser raised: in its words alone, where these tell of the file and not of the parser."""
     kind, words = type(problem), " ".join(str(problem).split())[:200]

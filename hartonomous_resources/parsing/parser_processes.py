@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from hartonomous_core.atomizers.document_atomizer import TOO_MUCH_MEMORY, Format, Item, extract_here
+from hartonomous_core.atomizers.members import lost_within
 from hartonomous_core.atomizers.sections import Partial
 from hartonomous_resources.parsing.parser_child import LONGEST_ANSWER, unpack
 
@@ -49,11 +50,15 @@ class ParserProcesses:
             yield from extract_here(format_, stream, content_type)
             return
         child, has_ended = self._take(), False
+        item: Item | None = None
         try:
             child.ask({"extractor": format_.extractor, "contentType": content_type}, stream, self._seconds)
             while "end" not in (answer := child.answer()):
-                yield unpack(answer)
+                yield (item := unpack(answer))
             has_ended = not answer["spent"]
+        except Partial as problem:
+            yield from lost_within(item, str(problem))
+            raise
         finally:
             if has_ended:
                 self._idle.append(child)

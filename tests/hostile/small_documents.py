@@ -12,6 +12,7 @@ import openpyxl
 import pptx
 from PIL import Image
 
+from tests.unit.packed_files import PACKERS, tarred
 from tests.unit.pdf_files import paged
 
 
@@ -105,6 +106,10 @@ def a_zip(word: str) -> bytes:
     return target.getvalue()
 
 
+def a_tar(word: str) -> bytes:
+    return tarred({"log/noon.txt": sentence(word).encode(), "log/night.md": b"# Night\n\nNothing.\n"})
+
+
 def a_picture(kind: str) -> bytes:
     target = io.BytesIO()
     Image.linear_gradient("L").save(target, kind)
@@ -129,6 +134,9 @@ DOCUMENTS: dict[str, Callable[[str], bytes]] = {
     ),
     "vtt": lambda word: f"WEBVTT\n\n00:01.000 --> 00:04.000\n{sentence(word)}\n".encode(),
     "zip": a_zip,
+    "tar": a_tar,
+    "tgz": lambda word: PACKERS["gz"](a_tar(word)),
+    **{kind: lambda word, pack=pack: pack(sentence(word).encode()) for kind, pack in PACKERS.items()},
     "md": lambda word: f"# Log\n\n## Noon\n\n{sentence(word)}\n".encode(),
     "rst": lambda word: f"Log\n===\n\n{sentence(word)}\n".encode(),
     "txt": lambda word: f"{sentence(word)}\n\nNothing at night.\n".encode("utf-16"),

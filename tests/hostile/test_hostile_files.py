@@ -49,6 +49,8 @@ SAYS = {
     "zip with a password.zip": "encrypted",
     "zip packed in an unknown way.zip": "left out",
     "zip with a directory of four gibibytes.zip": "directory",
+    "tgz cut in half.tgz": "its end is missing",
+    "xz without its end.xz": "its end is missing",
     "zip with a name, long.zip": "name is too long",
     "mail with a thousand attachments.eml": "only the first",
     "json nested deeply.json": "",

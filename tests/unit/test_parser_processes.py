@@ -79,6 +79,18 @@ def dies(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def dies_within(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    yield Member("a")
+    yield b"half of it"
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def fails_within(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    yield Member("a")
+    yield b"half of it"
+    raise KeyError("and no more")
+
+
 def leaves(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     os._exit(3)
     yield Section("never")
@@ -246,6 +258,15 @@ def test_where_a_child_cannot_open_what_is_open_here_it_gets_the_bytes(
     )
     large = io.BytesIO(b"x" * (MEMORY // 2 + 1))
     assert texts_of(parsers, "words", large) == ([], "reading it takes more memory than a source may")
+
+
+@pytest.mark.parametrize("name", ["dies_within", "fails_within"])
+def test_a_file_of_which_half_came_is_lost(name: str, parsers: ParserProcesses, file: BinaryIO) -> None:
+    found: list[Item] = []
+    with pytest.raises(Partial) as problem:
+        for item in parsers(format_of(name), file, "x/y"):
+            found.append(item)
+    assert found == [Member("a"), b"half of it", MemberLost(str(problem.value))]
 
 
 def test_the_file_is_the_one_that_is_open_even_where_its_name_leads_elsewhere(

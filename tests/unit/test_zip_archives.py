@@ -75,6 +75,24 @@ def test_an_archive_of_another_age_is_damaged() -> None:
         list(zip_archive.extract(io.BytesIO(bytes(data)), "application/zip"))
 
 
+def test_a_file_packed_by_lzma_is_read_unless_its_window_is_too_large() -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("fog", b"low " * 9)
+        archive.writestr("tides", b"high " * 9)
+    data = bytearray(target.getvalue())
+    assert items_of(bytes(data))[1:] == [Member("fog"), b"low " * 9, Member("tides"), b"high " * 9]
+    properties = data.index(b"fog") + 3 + 4
+    assert data[properties - 2 : properties] == b"\5\0"
+    struct.pack_into("<I", data, properties + 1, 2**31)
+    assert items_of(bytes(data))[1:] == [
+        Member("fog"),
+        MemberLost("it takes too much memory to unpack"),
+        Member("tides"),
+        b"high " * 9,
+    ]
+
+
 def test_whatever_is_damaged_nothing_but_partial_is_raised() -> None:
     draw = random.Random(16)
     outcomes = set()

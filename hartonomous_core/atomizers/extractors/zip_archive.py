@@ -20,6 +20,8 @@ _BLOCK_BYTES = 256 * 1024
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _ENCRYPTED = 0x1
+MOST_LZMA_BYTES = 128 * 1024 * 1024
+"""Of the window that a file packed by LZMA asks for, which may be 4 GiB; the other ways need 1 MiB or so."""
 
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
@@ -39,6 +41,8 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
             yield from (Member(info.filename), MemberLost("it is packed in a way that is not read"))
         elif not 0 <= info.header_offset < size:
             yield from (Member(info.filename), MemberLost("the directory says that it lies where nothing is"))
+        elif info.compress_type == zipfile.ZIP_LZMA and _lzma_bytes(stream, info) > MOST_LZMA_BYTES:
+            yield from (Member(info.filename), MemberLost("it takes too much memory to unpack"))
         else:
             yield from member_items(info.filename, _blocks(archive, info), _DAMAGE)
 
@@ -56,6 +60,14 @@ def _check_directory(stream: BinaryIO) -> int:
         raise Partial(f"the directory of this archive is larger than {MOST_DIRECTORY_BYTES:,} bytes")
     stream.seek(0)
     return size
+
+
+def _lzma_bytes(stream: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Return how large a window a file asks for (APPNOTE.TXT 4.3.7, 5.8.8)."""
+    stream.seek(info.header_offset + 26)
+    lengths = stream.read(4)  # of its name, and of what else is said of it
+    stream.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little") + 5, 1)
+    return int.from_bytes(stream.read(4), "little")
 
 
 def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
