@@ -17,7 +17,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.agreement import REPAIR, disagreements, hours_of, tenants_of
 from hartonomous_resources.work.contents import ordinal_at, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
-from hartonomous_service.arguments import Id, Offset, PageLength, PathArgument, Skip, Tenant, checked
+from hartonomous_service.arguments import Id, Name, Offset, PageLength, PathArgument, Skip, Tenant, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.output_files import resolve_output_file
 from hartonomous_service.wrong_bytes import find_wrong_bytes
@@ -33,17 +33,26 @@ def list_sources(
     *,
     tenant: Tenant | None = 0,
     status: SourceStatus | None = None,
+    uri_prefix: Name | None = None,
     limit: PageLength = 100,
     skip: Skip = 0,
     count: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of the sources, the latest first; `tenant=None` lists those of all tenants. `total` is None unless they are to be counted."""
+    """Return a page of the sources, the latest first; `tenant=None` lists those of all tenants. `total` is None unless they are to be counted.
+
+    With `uri_prefix` only those whose uri begins so, and what was found in them, such as the files of an archive.
+    """
 
     def read(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        rows = unit_of_work.query(
-            "sources", tenant_id=tenant, source_id=None, source_uri=None, status=status, n=skip + limit + 1
-        )
-        total = unit_of_work.query("source_count", tenant_id=tenant, status=status)[0]["n"] if count else None
+        chosen = {"tenant_id": tenant, "status": status}
+        up_to = skip + limit + 1
+        if uri_prefix is None:
+            rows = unit_of_work.query("sources", **chosen, source_id=None, source_uri=None, n=up_to)
+            total = unit_of_work.query("source_count", **chosen)[0]["n"] if count else None
+        else:
+            counted = unit_of_work.query("sources_of_uri", **chosen, uri_prefix=uri_prefix, n=up_to)
+            total = (counted[0]["total"] if counted else 0) if count else None
+            rows = [{key: value for key, value in row.items() if key != "total"} for row in counted]
         described = [describe_source(unit_of_work, row) for row in rows[skip : skip + limit]]
         return {"sources": described, "total": total, "truncated": len(rows) > skip + limit}
 

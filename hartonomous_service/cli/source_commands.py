@@ -38,6 +38,10 @@ def sources_list(
         SourceStatus | None,
         typer.Option(help="List only sources of this status."),
     ] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(metavar="PREFIX", help="List only sources whose uri begins so, and what was found in them."),
+    ] = None,
     limit: LimitOption = 100,
     skip: SkipOption = 0,
     count: CountOption = False,
@@ -49,8 +53,9 @@ def sources_list(
     from hartonomous_service.source_records import list_sources
 
     with open_home() as resources:
+        whose = choose_tenant(tenant, all_tenants)
         result = list_sources(
-            resources, tenant=choose_tenant(tenant, all_tenants), status=status, limit=limit, skip=skip, count=count
+            resources, tenant=whose, status=status, uri_prefix=uri, limit=limit, skip=skip, count=count
         )
     columns = {
         "sourceId": "source",

@@ -20,7 +20,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.dead_letters import replay_dead_letter
 from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.search import search
-from hartonomous_service.source_records import reconstruct, show_source, verify_sources
+from hartonomous_service.source_records import list_sources, reconstruct, show_source, verify_sources
 from tests.backends import rows
 from tests.builders import dead_letters, enqueue, request
 from tests.stages import all_sources, run_stages_of
@@ -97,6 +97,27 @@ def test_files_in_an_archive_are_found_and_rebuilt_and_so_are_those_in_an_archiv
     [listed] = search(home, "notes/fog.txt", mode="lexical")["results"]
     assert listed["sources"][0]["locator"] == {"part": "files"}
     assert show_source(home, current(home)[bees]["sourceId"])["metadata"] == {"project": "sea"}
+
+
+def test_what_is_in_an_archive_is_listed_with_it(home: Resources) -> None:
+    run(home, zipped({"in.zip": zipped({"bees": BEES.encode()}), "fog": b"\xff\xfe\0"}))
+    run(home, zipped({"fog": FOG.encode()}), uri="b.zip")
+
+    def listed(**options: Any) -> list[str]:
+        return [row["sourceUri"] for row in list_sources(home, **options)["sources"]]
+
+    bees = "member:a.zip!/in.zip!/bees"
+    inside = {"member:a.zip!/in.zip", "member:a.zip!/fog", bees}
+    assert set(listed(uri_prefix="a.zip")) == {"a.zip", *inside}
+    assert set(listed(uri_prefix="a.zip!/")) == inside
+    assert listed(uri_prefix="a.zip!/in.zip!") == [bees]
+    assert listed(uri_prefix="a.zip", limit=1) == [bees]
+    page = list_sources(home, uri_prefix="a.zip", limit=2, skip=1, tenant=None, count=True)
+    assert (len(page["sources"]), page["total"], page["truncated"]) == (2, 4, True)
+    assert "total" not in page["sources"][0]
+    for nothing in ({"status": "Landed"}, {"tenant": 7}, {"uri_prefix": "A.zip"}, {"uri_prefix": "a.zip "}):
+        found = list_sources(home, **{"uri_prefix": "a.zip", "count": True, **nothing})
+        assert found == {"sources": [], "total": 0, "truncated": False}
 
 
 def test_a_new_version_has_its_own_members_and_what_is_gone_is_not_found_any_more(home: Resources, client: Any) -> None:

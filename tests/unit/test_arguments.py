@@ -223,7 +223,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "report": TOLD,
         },
     ),
-    list_sources: ((), page(status=choice("'Landed'"), count=FLAG)),
+    list_sources: ((), page(status=choice("'Landed'"), count=FLAG, uri_prefix=[*TEXTS, ("", "empty")])),
     show_source: ((1,), {"source_id": ID, "tenant": TENANT}),
     withdraw_source: ((1,), {"source_id": ID, "tenant": TENANT}),
     reconstruct: ((1,), {"source_id": ID, "first": FROM, "stop": FROM, "tenant": TENANT, "progress": TOLD}),

@@ -97,6 +97,13 @@ def test_the_sources_of_a_filter_are_found_by_id_or_by_how_their_uri_begins(data
     assert "SEARCH sa USING PRIMARY KEY (SourceId=?)" in steps
 
 
+def test_the_sources_of_a_uri_are_found_by_an_index(database: SqliteDatabase) -> None:
+    steps = plan(database, "sources_of_uri")
+    by_uri = [step for step in steps if "(TenantId=? AND SourceUri>? AND SourceUri<?)" in step]
+    assert len(by_uri) == 2  # of sources, and of what was found in them
+    assert any(re.match(r"SEARCH Source USING INTEGER PRIMARY KEY", step) for step in steps)
+
+
 @pytest.mark.parametrize("name", ["inference_page", "places_after"])
 def test_a_page_is_read_from_its_place_on_in_the_order_of_an_index(database: SqliteDatabase, name: str) -> None:
     steps = plan(database, name)

@@ -144,6 +144,23 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:source_id IS NULL OR S
   AND (:source_uri IS NULL OR SourceUri = :source_uri) AND (:status IS NULL OR Status = :status)
 ORDER BY SourceId DESC LIMIT :n;
 
+-- name: sources_of_uri
+-- The sources whose uri begins so, and what was found in them, the latest first; each with their number.
+SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
+       ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
+       LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata, COUNT(*) OVER () AS total
+FROM Source
+WHERE SourceId IN (
+    SELECT s.SourceId FROM KnownTenant AS t CROSS JOIN Source AS s
+    WHERE s.TenantId = t.TenantId AND s.SourceUri >= :uri_prefix AND s.SourceUri <= :uri_prefix || char(1114111, 1114111, 1114111, 1114111)
+    UNION
+    SELECT s.SourceId FROM KnownTenant AS t CROSS JOIN Source AS s
+    WHERE s.TenantId = t.TenantId AND s.SourceUri >= 'member:' || :uri_prefix
+      AND s.SourceUri <= 'member:' || :uri_prefix || char(1114111, 1114111, 1114111, 1114111))
+  AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status)
+ORDER BY SourceId DESC LIMIT :n;
+
 -- name: sources_below
 -- A page of the sources, the latest first: those below an id; NULL: from the latest on.
 SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,

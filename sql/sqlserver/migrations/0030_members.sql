@@ -85,3 +85,26 @@ RETURN
                     AND held.[key] = wanted.[key] COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.[key]) = DATALENGTH(wanted.[key])
                     AND held.value = wanted.value COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.value) = DATALENGTH(wanted.value))));
 GO
+-- The sources whose uri begins so, and what was found in them, the latest first; each with their number.
+CREATE PROCEDURE dbo.usp_sources_of_uri @tenant_id int, @uri_prefix nvarchar(max), @status varchar(16), @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT TOP (CASE WHEN @n < 0 THEN CONVERT(bigint, 9223372036854775807) ELSE @n END)
+        s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
+        s.SupersededBy AS supersededBy, s.ContentType AS contentType, LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash,
+        s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.Status AS status, s.AtomizerVersion AS atomizerVersion,
+        s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
+        s.ErrorMessage AS errorMessage, s.Metadata AS metadata, COUNT_BIG(*) OVER () AS total
+    FROM dbo.Source AS s
+    WHERE (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND (@status IS NULL OR s.Status = @status)
+        AND (DATALENGTH(s.SourceUri) >= DATALENGTH(@uri_prefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(@uri_prefix) / 2) = @uri_prefix COLLATE Latin1_General_100_BIN2
+            OR DATALENGTH(s.SourceUri) >= DATALENGTH(N'member:') + DATALENGTH(@uri_prefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(N'member:') / 2 + DATALENGTH(@uri_prefix) / 2)
+                = CONCAT(N'member:', @uri_prefix) COLLATE Latin1_General_100_BIN2)
+    ORDER BY s.SourceId DESC
+    OPTION (RECOMPILE);
+END;
+GO
