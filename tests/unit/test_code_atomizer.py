@@ -126,6 +126,21 @@ def test_what_closes_a_symbol_belongs_to_it_and_brackets_are_no_atoms() -> None:
     assert texts[3] == "int last() { return 1; } // end"
 
 
+@pytest.mark.parametrize(
+    ("content_type", "text", "path"),
+    [
+        ("text/x-c++", "Buoy::~Buoy() { sink(); }", "Buoy.~Buoy"),
+        ("text/x-c++", "T Buoy<T>::get() { return it; }", "Buoy<T>::get"),
+        ("text/x-rust", "impl Sum<a::B> for Log<a::B> { fn f() {} }", "Log<a::B>"),
+        ("text/x-go", "func (b *Buoy[T]) Get() T { return b.t }", "Buoy[T].Get"),
+        ("text/x-sql", "CREATE TABLE port.ship (id INT);", "port.ship"),
+        ("text/javascript", "ship.prototype.sail = function () {};", "sail"),
+    ],
+)
+def test_the_name_of_a_symbol_may_be_a_path(content_type: str, text: str, path: str) -> None:
+    assert symbols(text, content_type)[0][1] == path
+
+
 def test_a_header_of_c_may_be_c_plus_plus() -> None:
     assert symbols("class Quay {\n public:\n  int n;\n};\n", "text/x-c") == [("class", "Quay")]
 

@@ -26,7 +26,9 @@ _LONGEST_REST = 500
 _NEWLINE = 0x0A
 _CPP = re.compile(rb"^[ \t]*(?:class|namespace|template)\b", re.MULTILINE)
 """What C hardly has at the beginning of a line, and takes for something else where it does."""
-_NAMES = re.compile(r"::|\.")
+_NAMES = re.compile(r"~?\w+(?:(?:::|\.)~?\w+)+")
+"""Several in one, as `Buoy::flash_pattern`; others are no path, as `[Symbol.iterator]`."""
+_BETWEEN_NAMES = re.compile(r"::|\.")
 _BETWEEN_IMPORTS = re.compile(rb"(?:\s|;|(?:#|//|--)[^\n]*(?:\n|$))*")
 """White space and comments."""
 
@@ -101,7 +103,8 @@ class _Found:
 
     def _names(self, node: Node) -> list[str]:
         text = self._data[node.start_byte : node.end_byte].decode(errors="replace").strip("*& ()")
-        return [shorten(name) for name in _NAMES.split(text) if name]
+        names = _BETWEEN_NAMES.split(text) if _NAMES.fullmatch(text) else [text]
+        return [shorten(name) for name in names if name]
 
 
 @cache
