@@ -100,8 +100,8 @@ class RowAtomizer:
                 yield Atom(batch, b"", "binary", "rows", content_type, None)
         for text, locator in groups.finish():
             yield from self._passages(text, locator)
-        if reader.problem:
-            raise Partial(reader.problem)
+        if reader.broken.count:
+            raise Partial(str(reader.broken))
 
     def _passages(self, text: str, locator: dict[str, object]) -> Iterator[Atom]:
         try:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hartonomous_core.atomizers import NotUtf8Error, Partial, atomizer_for
 from hartonomous_core.atomizers.rows.json_documents import JsonDocument, Structure
-from hartonomous_core.atomizers.rows.json_rows import NOT_JSON, TOO_LONG, JsonLines, read_value
+from hartonomous_core.atomizers.rows.json_rows import JsonLines, read_value
 from hartonomous_core.atomizers.rows.named_values import named_parts
+from hartonomous_core.atomizers.rows.row_blocks import NOT_JSON, TOO_LONG
 from tests.unit.changed_bytes import Cuts, cut, cuts_of
 
 BOATS = [
@@ -122,7 +123,7 @@ def test_a_document_is_cut_alike_however_it_is_read(
     assert ends == [int(end) for end in Structure(level).ends(data)]
     reader = JsonDocument(level)
     texts = [text for block in reader.blocks(io.BytesIO(data)) for text in reader.texts(block)]
-    assert reader.problem is None
+    assert reader.broken.count == 0
     assert [text.offset for text in texts] == sorted(text.offset for text in texts)
     if level == 1:
         rows = [text for text in texts if text.row]

@@ -24,7 +24,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     try:
         import pyarrow
         from pyarrow.parquet import ParquetFile
-    except ImportError as problem:
+    except ModuleNotFoundError as problem:
         raise Partial(NOT_INSTALLED) from problem
     pyarrow.set_memory_pool(
         pyarrow.system_memory_pool()

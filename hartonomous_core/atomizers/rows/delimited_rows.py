@@ -9,7 +9,15 @@ from typing import BinaryIO
 
 from hartonomous_core.atomizers.charsets import media_type
 from hartonomous_core.atomizers.rows.named_values import LONGEST_NAME, joined, names_in_locator, shorten_name
-from hartonomous_core.atomizers.rows.row_blocks import LONGEST_ROW, RowBlock, RowText, blocks_of_lines, piece_end
+from hartonomous_core.atomizers.rows.row_blocks import (
+    LONGEST_ROW,
+    TOO_LONG,
+    Broken,
+    RowBlock,
+    RowText,
+    blocks_of_lines,
+    piece_end,
+)
 
 LONGEST_PARSED = 64 * 1024
 """Characters of a row that is taken apart: the module csv takes no value of more than 131,072."""
@@ -19,6 +27,7 @@ _LEAST_SHARE = 0.7
 """Of these rows have as many values as most do; lines of prose differ more."""
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)")
 _CR = 13
+_NOT_CLOSED = f"has a quotation mark that is not closed within {LONGEST_ROW:,} bytes"
 
 
 def open_delimited(head: bytes, is_whole: bool, content_type: str) -> "DelimitedRows | None":
@@ -63,7 +72,7 @@ class DelimitedRows:
     """Rows with this delimiter, as a `RowReader`. `names` are those of the columns, which stand in the row `names_row` (from 1 on)."""
 
     def __init__(self, delimiter: str, names: Sequence[str] = (), names_row: int = 0) -> None:
-        self.problem: str | None = None
+        self.broken = Broken()
         self._delimiter = delimiter
         self._pattern = _row_pattern(delimiter)
         self._names_row = names_row
@@ -92,6 +101,8 @@ class DelimitedRows:
             text = row.strip() if number in plain else self._text(row, values[number])
             length_of_end = len(row) - len(row.rstrip("\r\n"))
             place = self._place if self._row > self._names_row else {}
+            if number in block.plain:
+                self.broken.add(f"row {self._row}", TOO_LONG if end - start > LONGEST_ROW - 4 else _NOT_CLOSED)
             yield RowText(text, self._offset + start, end - start - length_of_end, self._row, place)
             self._row += length_of_end > 0  # not behind a piece of a long row
         self._offset += len(block.data)
@@ -124,20 +135,19 @@ class DelimitedRows:
                 if not at_end and size - start <= LONGEST_ROW:
                     break  # it may go on
                 if end < size or end - start > LONGEST_ROW:
-                    end = self._end_of_text(data, start)
+                    end = _end_of_text(data, start)
                     plain.add(len(ends))
             ends.append(end)
             start = end
         return ends, plain
 
-    def _end_of_text(self, data: bytes, start: int) -> int:
-        """Return where to end what cannot be a row: with its line, if that is not too long."""
-        line = _LINE.match(data, start, start + LONGEST_ROW)
-        if line is not None or len(data) - start <= LONGEST_ROW:
-            self.problem = self.problem or "a quotation mark in it is never closed: the line is read as plain text"
-            return line.end() if line is not None else len(data)
-        self.problem = self.problem or f"a row of it is longer than {LONGEST_ROW:,} bytes: it is read as plain text"
-        return piece_end(data, start)
+
+def _end_of_text(data: bytes, start: int) -> int:
+    """Return where to end what cannot be a row: with its line, if that is not too long."""
+    line = _LINE.match(data, start, start + LONGEST_ROW)
+    if line is not None:
+        return line.end()
+    return len(data) if len(data) - start <= LONGEST_ROW else piece_end(data, start)
 
 
 def _decoded(block: RowBlock) -> list[str]:

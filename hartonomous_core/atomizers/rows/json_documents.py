@@ -7,10 +7,18 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_core.atomizers.rows.json_rows import NOT_JSON, TOO_LONG, JsonLines, columns, read_value
+from hartonomous_core.atomizers.rows.json_rows import JsonLines, columns, read_value
 from hartonomous_core.atomizers.rows.named_values import joined, named_parts, shorten_name
 from hartonomous_core.atomizers.rows.row_batches import MOST_BYTES
-from hartonomous_core.atomizers.rows.row_blocks import LONGEST_ROW, RowBlock, RowText, piece_end
+from hartonomous_core.atomizers.rows.row_blocks import (
+    LONGEST_ROW,
+    NOT_JSON,
+    TOO_LONG,
+    Broken,
+    RowBlock,
+    RowText,
+    piece_end,
+)
 from hartonomous_core.atomizers.text_stream import READ_BYTES
 
 _DEEPEST = 8
@@ -100,11 +108,12 @@ class JsonDocument:
     """A document that is cut at this level of brackets, as a `RowReader`."""
 
     def __init__(self, level: int) -> None:
-        self.problem: str | None = None
+        self.broken = Broken()
         self._level = level
         self._open: list[_Container] = []
         self._offset = 0
         self._is_piece = False
+        self._at = ""
 
     def blocks(self, stream: BinaryIO) -> Iterator[RowBlock]:
         """Yield all bytes of a stream of UTF-8, as blocks of rows."""
@@ -120,12 +129,13 @@ class JsonDocument:
         if rest:
             yield RowBlock(rest, [len(rest)], {0})
         if self._open:
-            self.problem = self.problem or "its end is missing"
+            self.broken.add("its end", "is missing")
 
     def texts(self, block: RowBlock) -> Iterator[RowText]:
         """Yield what each element or member of the next block says; what is not JSON is text."""
         for number, (start, end) in enumerate(block.rows()):
             raw = block.data[start:end]
+            self._at = f"what begins at byte {self._offset + start:,}"
             text, row, place = self._read(raw, number in block.plain)
             start += len(raw) - len(raw.lstrip(_WHITE))
             yield RowText(text, self._offset + start, max(0, end - 1 - start), row, place)
@@ -139,14 +149,15 @@ class JsonDocument:
         said: tuple[str, int, Mapping[str, object]] = (text, 0, {})
         try:
             if self._is_piece or is_plain:
-                self.problem = self.problem or (TOO_LONG if len(raw) > LONGEST_ROW - 4 else NOT_JSON if text else None)
+                if text:
+                    self.broken.add(self._at, TOO_LONG if len(raw) > LONGEST_ROW - 4 else NOT_JSON)
             elif mark in b"[{":
                 said = ("", 0, {})
                 self._open.append(_opened(within, text, mark == b"["))
             elif text:
                 said = _value(within, text)
         except (ValueError, RecursionError):
-            self.problem = self.problem or NOT_JSON
+            self.broken.add(self._at, NOT_JSON)
             if mark in b"[{":
                 self._open.append(_Container("", "", mark == b"["))
         self._is_piece = is_plain
@@ -156,7 +167,7 @@ class JsonDocument:
             if within:
                 self._open.pop()
             else:
-                self.problem = self.problem or NOT_JSON
+                self.broken.add(self._at, NOT_JSON)
         return said
 
 

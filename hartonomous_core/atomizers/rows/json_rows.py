@@ -4,13 +4,20 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.rows.named_values import joined, named_parts, names_in_locator
-from hartonomous_core.atomizers.rows.row_blocks import LONGEST_ROW, RowBlock, RowText, blocks_of_lines, piece_end
+from hartonomous_core.atomizers.rows.named_values import MOST_NAMES, joined, named_parts, names_in_locator
+from hartonomous_core.atomizers.rows.row_blocks import (
+    LONGEST_ROW,
+    NOT_JSON,
+    TOO_LONG,
+    Broken,
+    RowBlock,
+    RowText,
+    blocks_of_lines,
+    piece_end,
+)
 
 _DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_float=str, parse_int=str, parse_constant=str, strict=False)
 """Keeps numbers as they were written, of any length, and members of equal names."""
-NOT_JSON = "some of it is not JSON, and is read as plain text"
-TOO_LONG = f"a part of it is longer than {LONGEST_ROW:,} bytes, and is read as plain text"
 
 
 def read_value(text: str) -> object:
@@ -27,7 +34,7 @@ class JsonLines:
     """A value of JSON in each line, as a `RowReader`."""
 
     def __init__(self) -> None:
-        self.problem: str | None = None
+        self.broken = Broken()
         self._row = 1
         self._offset = 0
 
@@ -46,13 +53,15 @@ class JsonLines:
         self._offset += len(block.data)
 
     def _read(self, raw: str, is_plain: bool) -> tuple[str, Mapping[str, object]]:
+        if is_plain:
+            self.broken.add(f"line {self._row}", TOO_LONG)
         if is_plain or not raw or raw.isspace():
             return raw.strip(), {}
         try:
             value = read_value(raw)
             text = joined(list(named_parts(value)), "; ", raw)
         except (ValueError, RecursionError):
-            self.problem = self.problem or NOT_JSON
+            self.broken.add(f"line {self._row}", NOT_JSON)
             return raw.strip(), {}
         return text, columns(value)
 
@@ -66,7 +75,6 @@ class JsonLines:
                 if size - start > LONGEST_ROW:
                     end = piece_end(data, start)
                     plain.add(len(ends))
-                    self.problem = self.problem or TOO_LONG
                 elif at_end:
                     end = size
                 else:
@@ -78,4 +86,8 @@ class JsonLines:
 
 def columns(value: object) -> Mapping[str, object]:
     """Return the names of the members of an object, as a locator has them."""
-    return {"columns": names_in_locator(tuple(name for name, _ in value))} if isinstance(value, tuple) else {}
+    return (
+        {"columns": names_in_locator(tuple(name for name, _ in value[: MOST_NAMES + 1]))}
+        if isinstance(value, tuple)
+        else {}
+    )

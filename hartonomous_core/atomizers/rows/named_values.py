@@ -19,7 +19,7 @@ def shorten_name(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-@lru_cache(1000)
+@lru_cache(100)
 def names_in_locator(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the first names, as many as a locator holds."""
     kept: list[str] = []

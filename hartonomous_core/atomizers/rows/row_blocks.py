@@ -1,12 +1,15 @@
 """Reads a table as blocks of whole rows, in bounded memory; where a row ends depends on its bytes, never on how they were read."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, Protocol
 
 from hartonomous_core.atomizers.text_stream import READ_BYTES
 
 LONGEST_ROW = 1024 * 1024
 """Bytes. What is longer is cut, and read as plain text."""
+TOO_LONG = f"is longer than {LONGEST_ROW:,} bytes"
+NOT_JSON = "is not JSON"
 
 
 class RowBlock(NamedTuple):
@@ -34,11 +37,27 @@ class RowText(NamedTuple):
     place: Mapping[str, object]
 
 
+@dataclass(slots=True)
+class Broken:
+    """What could not be read as rows: the first of it, and how much."""
+
+    first: str = ""
+    count: int = 0
+
+    def add(self, where: str, what: str) -> None:
+        """Note something that is read as plain text."""
+        self.first = self.first or f"{where} {what}: read as plain text"
+        self.count += 1
+
+    def __str__(self) -> str:
+        return self.first if self.count == 1 else f"{self.first}; so are {self.count - 1:,} more"
+
+
 class RowReader(Protocol):
     """How the rows of a table are told apart, and what they say."""
 
-    problem: str | None
-    """Why not all of it was read as rows; final once all texts are."""
+    broken: Broken
+    """What was not; all of it is known once all texts are read."""
 
     def blocks(self, stream: BinaryIO) -> Iterator[RowBlock]:
         """Yield all bytes of a stream of UTF-8, as blocks of rows."""

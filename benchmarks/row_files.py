@@ -1,0 +1,260 @@
+"""Tables: how questions about a row find it, what a second export stores anew, and the speed and memory of reading them, on one core."""
+
+import csv
+import io
+import json
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+from common import Figure, arguments, finish, sentences
+from office_files import _status, _tables
+from pyarrow import parquet
+
+from hartonomous_core.atomizers import Atom, Partial, TextAtomizer, atomizer_for
+from hartonomous_core.atomizers.rows.delimited_rows import open_delimited
+from hartonomous_core.atomizers.rows.json_documents import open_json
+from hartonomous_core.atomizers.rows.json_rows import JsonLines
+from hartonomous_core.atomizers.rows.row_batches import RowBatches
+from hartonomous_core.atomizers.rows.row_blocks import RowReader
+
+NAMES = ["id", "customer", "city", "amount", "due", "remark"]
+TYPES = {
+    "csv": "text/csv",
+    "jsonl": "application/x-ndjson",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--megabytes", type=int, default=20, help="of the tables that are timed")
+    parser.add_argument("--large", type=int, default=0, help="MB of files whose peak memory is measured; 0: none")
+    parser.add_argument("--no-questions", action="store_true", help="embed nothing")
+    options = parser.parse_args()
+    rows = list(_rows(options.data, options.megabytes * 10_000))
+    figures = [*speeds(rows), *second_exports(rows)]
+    if options.large:
+        figures += large_files(rows, options.large)
+    if not options.no_questions:
+        figures += questions()
+    return finish(figures, options.json)
+
+
+def _rows(data: Path, count: int) -> Iterator[list[str]]:
+    """Rows of some 100 bytes."""
+    draw = random.Random(1)
+    words = sentences(data, seed=7, words=8)
+    for number in range(count):
+        name, _, remark = next(words).rstrip(".").partition(" ")
+        day = f"2026-{draw.randrange(1, 13):02}-{draw.randrange(1, 29):02}"
+        yield [
+            str(number),
+            f"{name} {draw.randrange(10**6)}",
+            draw.choice(["Leeds", "York", "Lyme"]),
+            f"{draw.random():.4f}",
+            day,
+            remark,
+        ]
+
+
+def _written(kind: str, rows: list[list[str]]) -> bytes:
+    if kind == "csv":
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerows([NAMES, *rows])
+        return text.getvalue().encode()
+    objects = [dict(zip(NAMES, row, strict=True)) for row in rows]
+    if kind == "jsonl":
+        return "".join(json.dumps(each) + "\n" for each in objects).encode()
+    if kind == "json":
+        return json.dumps(objects, indent=1).encode()
+    target = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(objects), target, use_content_defined_chunking="cdc" in kind)
+    return target.getvalue()
+
+
+def _atoms(data: bytes, content_type: str) -> list[Atom]:
+    return list(atomizer_for(content_type).atomize(io.BytesIO(data), content_type))
+
+
+def _batches(data: bytes, reader: RowReader) -> int:
+    batches, count = RowBatches(), 0
+    for block in reader.blocks(io.BytesIO(data)):
+        count += sum(1 for _ in batches.add(block.data, block.ends))
+    return count + sum(1 for _ in batches.finish())
+
+
+def speeds(rows: list[list[str]]) -> list[Figure]:
+    """By the processor's time; what the peers do is less: they make values, no text, and no bytes that come back."""
+    peers: dict[str, tuple[str, Callable[[bytes], object]]] = {
+        "csv": ("csv.DictReader", lambda data: sum(1 for _ in csv.DictReader(io.StringIO(data.decode(), newline="")))),
+        "jsonl": ("json.loads of each line", lambda data: [json.loads(line) for line in data.splitlines()] and None),
+        "json": ("json.loads", lambda data: json.loads(data) and None),
+    }
+    figures = []
+    for kind, (peer, parse) in peers.items():
+        data = _written(kind, rows)
+        readers = {"csv": open_delimited(data[:65536], False, TYPES[kind]), "jsonl": JsonLines()}
+        reader = readers.get(kind) or open_json(data[:65536], False, TYPES[kind])
+        assert reader is not None
+        searchable = _speed(data, lambda data, kind=kind: _atoms(data, TYPES[kind]))
+        alone = _speed(data, lambda data, reader=reader: _batches(data, reader))
+        parsed = _speed(data, parse)
+        few = data[: 2 << 20]
+        as_text = _speed(few, lambda few: list(TextAtomizer().atomize(io.BytesIO(few))))
+        target = {"at_least": 8.0} if kind != "json" else {}
+        figures += [
+            Figure(f"{kind}, {len(data) // len(rows)} bytes a row: searchable", searchable, "MB/s", **target),
+            Figure(f"{kind}: batches of rows alone", alone, "MB/s", **({"at_least": 40.0} if target else {})),
+            Figure(f"{kind}: searchable against {peer}", searchable / parsed, "x"),
+            Figure(f"{kind}: searchable against passages of the text", searchable / as_text, "x"),
+        ]
+    return figures
+
+
+def _speed(data: bytes, do: Callable[[bytes], object]) -> float:
+    started = time.process_time()
+    do(data)
+    return len(data) / (time.process_time() - started) / 1e6
+
+
+def second_exports(rows: list[list[str]]) -> list[Figure]:
+    """New bytes of a second export in hundredths of those stored for the first: atoms of the bytes and of the text, without vectors."""
+    draw = random.Random(3)
+    count = len(rows) // 100
+    run = range(len(rows) // 2, len(rows) // 2 + count)
+    scattered = set(draw.sample(range(len(rows)), count))
+    figures = []
+    for kind in ("csv", "jsonl", "json", "parquet", "parquet cdc"):
+        stored = _stored(kind, rows)
+        first = sum(stored.values())
+        for how, changed, target in (("a run of 1%", run, {"at_most": 2.0}), ("1% scattered", scattered, {})):
+            other = [
+                [*row[:3], f"{draw.random():.4f}", *row[4:]] if n in changed else row for n, row in enumerate(rows)
+            ]
+            new = sum(size for key, size in _stored(kind, other).items() if key not in stored)
+            figures.append(
+                Figure(
+                    f"{kind}: stored anew, {how} changed",
+                    100 * new / first,
+                    "%",
+                    **({} if "parquet" in kind else target),
+                )
+            )
+        other = rows[: run.start] + [["new", *row[1:]] for row in rows[:count]] + rows[run.start :]
+        new = sum(size for key, size in _stored(kind, other).items() if key not in stored)
+        figures.append(Figure(f"{kind}: stored anew, a run of 1% put in", 100 * new / first, "%"))
+    return figures
+
+
+def _stored(kind: str, rows: list[list[str]]) -> dict[bytes, int]:
+    atoms = _atoms(_written(kind, rows), TYPES[kind.partition(" ")[0]])
+    return {sha256(atom.content).digest(): len(atom.content) for atom in atoms}
+
+
+def large_files(rows: list[list[str]], megabytes: int) -> list[Figure]:
+    """Peak memory of the process above what it has before it reads; of Parquet that of its child."""
+    figures = []
+    for kind in TYPES:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, kind)
+            _write_large(kind, path, rows, megabytes * 1_000_000)
+            size = path.stat().st_size
+            with get_context("spawn").Pool(1) as fresh:
+                seconds, above, read = fresh.apply(_read_large, (kind, str(path)))
+        what = f"{kind} of {size / 1e6:,.0f} MB"
+        figures.append(Figure(f"{what}: peak memory above that before", above / 1024, "MiB", at_most=256))
+        figures.append(Figure(f"{what}: searchable, {read:,} passages", size / seconds / 1e6, "MB/s"))
+    return figures
+
+
+def _write_large(kind: str, path: Path, rows: list[list[str]], size: int) -> None:
+    """The rows again and again, each time with other numbers."""
+    if kind == "parquet":
+        table = pyarrow.Table.from_pylist([dict(zip(NAMES, row, strict=True)) for row in rows])
+        with parquet.ParquetWriter(path, table.schema, compression="none") as writer:
+            while not path.exists() or path.stat().st_size < size:
+                writer.write_table(table)
+        return
+    with path.open("wb") as file:
+        file.write(b"[" if kind == "json" else b"")
+        turn = 0
+        while file.tell() < size:
+            some = [[f"{turn}-{row[0]}", *row[1:]] for row in rows]
+            data = _written(kind, some)
+            file.write(data.strip()[1:-1] + b"," if kind == "json" else data)
+            turn += 1
+        file.write(b"{}]" if kind == "json" else b"")
+
+
+def _read_large(kind: str, path: str) -> tuple[float, int, int]:
+    """Return seconds of the processor, KiB of memory above what the process has before it reads, and passages."""
+    from hartonomous_core.atomizers.extractors import parquet as extractor
+
+    before = _status("VmHWM")
+    count = 0
+    started = time.process_time()
+    with Path(path).open("rb") as file:
+        if kind == "parquet":
+            for _ in extractor.extract(file, TYPES[kind]):
+                count += 1
+        else:
+            try:
+                for atom in atomizer_for(TYPES[kind]).atomize(file, TYPES[kind]):
+                    count += atom.role == "derived"
+            except Partial as problem:
+                raise AssertionError(str(problem)) from problem
+    return time.process_time() - started, _status("VmHWM") - before, count
+
+
+def questions() -> list[Figure]:
+    """Of 720 questions about the rows of three tables, how many find first a passage of the row that answers."""
+    from hartonomous_core.embedders.text_native import NativeTextEmbedder
+    from hartonomous_resources.compute.text_model import ensure_text_model
+
+    model = ensure_text_model(Path(os.environ["HARTONOMOUS_MODEL_DIR"]))
+    assert model.bert is not None
+    embedder = NativeTextEmbedder(
+        model.model_path, model.tokenizer_path, model.bert, compiled=[model.model_path.parent / "compiled"]
+    )
+    tables = _tables()
+    asked = [(sheet, question) for sheet, (_, rows, ask) in tables.items() for row in rows for question in ask(row)]
+    vectors = np.asarray(embedder.embed([question for _, question in asked]).vectors, dtype=np.float32)
+    figures = []
+    for what in ("rows in words, as built", "rows as they are", "passages of the text"):
+        texts, holds = [], []
+        for sheet, (names, rows, _) in tables.items():
+            lines = [",".join(row) for row in [names, *rows]]
+            if what.startswith("rows in words"):
+                atoms = _atoms("\n".join(lines).encode(), TYPES["csv"])
+                passages = [atom.text for atom in atoms if atom.role == "derived"]
+            elif what == "rows as they are":
+                passages = lines
+            else:
+                passages = [
+                    atom.text for atom in TextAtomizer().atomize(io.BytesIO("\n".join(lines).encode())) if atom.text
+                ]
+            for passage in passages:
+                texts.append(passage)
+                holds.append({(sheet, n) for n, row in enumerate(rows) if all(value in passage for value in row)})
+        answers = [
+            {(sheet, n) for n, row in enumerate(tables[sheet][1]) if question in tables[sheet][2](row)}
+            for sheet, question in asked
+        ]
+        scores = vectors @ np.asarray(embedder.embed(texts).vectors, dtype=np.float32).T
+        right = sum(bool(holds[best] & answer) for best, answer in zip(scores.argmax(1), answers, strict=True))
+        figures.append(Figure(f"{what} ({len(texts)}): right one first", 100 * right / len(asked), "%"))
+    return figures
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
