@@ -33,6 +33,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     file = ParquetFile(
         stream,
         buffer_size=_BUFFER_BYTES,
+        pre_buffer=False,  # which would read all columns of a group of rows at once, and keep them
         thrift_string_size_limit=_MOST_BYTES_OF_SCHEMA,
         thrift_container_size_limit=_MOST_BYTES_OF_SCHEMA,
     )
