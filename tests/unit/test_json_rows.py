@@ -204,6 +204,12 @@ def test_damaged_lines_are_text_and_the_others_rows(name: str) -> None:
     assert any(said in text for text, _ in found)
 
 
+def test_the_first_that_is_broken_is_named_and_the_others_are_counted() -> None:
+    assert read(b"one\n" + LINES + b"two\nthree\n", "application/x-ndjson")[1] == (
+        "line 1 is not JSON: read as plain text, and 2 more"
+    )
+
+
 @given(cuts_of(json.dumps(BOATS).encode()), st.booleans())
 def test_whatever_happens_to_its_bytes_only_partial_is_raised(cuts: Cuts, of_lines: bool) -> None:
     data = cut(LINES if of_lines else json.dumps(BOATS).encode(), cuts)

@@ -50,7 +50,7 @@ class Broken:
         self.count += 1
 
     def __str__(self) -> str:
-        return self.first if self.count == 1 else f"{self.first}; so are {self.count - 1:,} more"
+        return self.first if self.count == 1 else f"{self.first}, and {self.count - 1:,} more"
 
 
 class RowReader(Protocol):
