@@ -93,6 +93,18 @@ def test_a_file_packed_by_lzma_is_read_unless_its_window_is_too_large() -> None:
     ]
 
 
+def test_a_file_without_a_name_is_given_like_any_other() -> None:
+    data = bytearray(zipped(f=b"fog"))
+    data[26:28] = b"\0\0"
+    del data[30]
+    entry, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    data[entry + 28 : entry + 30] = b"\0\0"
+    del data[entry + 46]
+    size, offset = struct.unpack_from("<LL", data, end - 1 + 12)
+    struct.pack_into("<LL", data, end - 1 + 12, size - 1, offset - 1)
+    assert items_of(bytes(data))[1:] == [Member(""), b"fog"]
+
+
 def test_whatever_is_damaged_nothing_but_partial_is_raised() -> None:
     draw = random.Random(16)
     outcomes = set()

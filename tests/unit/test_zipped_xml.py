@@ -86,6 +86,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "long tag": (with_main(inside(f"<w:x a='{'xy' * 3_000_000}'/>")), "unpacks to more than|a tag is longer"),
     "many names": (with_main(inside("".join(f"<w:x{n}/>" for n in range(60_000)))), "50,000 kinds"),
     "encrypted": (with_flag(zipped(GOOD), MAIN, 1), "it is encrypted"),
+    "patched": (with_flag(zipped(GOOD), MAIN, 0x20), "word/document.xml is read in part: .*patched"),
     "other packing": (zipped(GOOD, zipfile.ZIP_LZMA), "does not hold a document|packed in a way"),
     "before the beginning": (lying_before_the_beginning(), "lies where nothing is"),
     "declared too short": (with_declared_size(zipped(GOOD), MAIN, 100), "word/document.xml is read in part"),

@@ -17,7 +17,7 @@ from hartonomous_core.atomizers.sections import Partial, Section
 MOST_PAGES = 50_000
 MOST_CHARACTERS = 1_000_000
 """Of a page."""
-MOST_READ_BYTES = 128 * 1024 * 1024
+MOST_READ_BYTES = 32 * 1024 * 1024
 """Of an open document: pdfium keeps what it read of it, pictures too, until it is closed; then it is opened anew."""
 _NAMED_PROBLEMS = 5
 _TAIL_BYTES = 4096

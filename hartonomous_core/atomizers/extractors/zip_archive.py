@@ -31,7 +31,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
         archive = zipfile.ZipFile(stream)
     except DAMAGED_DIRECTORY as problem:
         raise Partial(f"it is a damaged archive: {problem}") from problem
-    files = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if files:
         yield Section("\n".join(info.filename for info in files), {"part": "files"})
     for info in files:
