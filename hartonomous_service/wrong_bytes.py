@@ -14,7 +14,8 @@ from hartonomous_resources.database.rows.atom_rows import AtomContent
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.contents import source_contents
 
-_MOST_AT_ONCE = 8
+_MOST_AT_ONCE = 4
+"""More would wait for one another: only what is longer than 2 KiB is hashed beside other threads, and passages are shorter."""
 _BLOCK_BYTES = 1024 * 1024
 _ROWS_PER_READ = 128
 """Some may have 64 KiB each, and each source that is read has so many in memory."""
