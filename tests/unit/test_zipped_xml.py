@@ -48,6 +48,14 @@ def lying_before_the_beginning() -> bytes:
     ]  # as much is missing as the list of members says there is
 
 
+def with_a_name_that_is_no_utf8() -> bytes:
+    data = bytearray(zipped(GOOD))
+    name = data.index(MAIN.encode())
+    data[name - 24 : name - 22] = (0x800).to_bytes(2, "little")  # where it lies, not in the list of members
+    data[name + 1] = 0xB5
+    return bytes(data)
+
+
 def inside(text: str) -> str:
     return DOCUMENT.replace("</w:body>", f"{text}</w:body>")
 
@@ -86,6 +94,10 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "long tag": (with_main(inside(f"<w:x a='{'xy' * 3_000_000}'/>")), "unpacks to more than|a tag is longer"),
     "many names": (with_main(inside("".join(f"<w:x{n}/>" for n in range(60_000)))), "50,000 kinds"),
     "encrypted": (with_flag(zipped(GOOD), MAIN, 1), "it is encrypted"),
+    "a name that is no UTF-8": (
+        with_a_name_that_is_no_utf8(),
+        "word/document.xml is read in part: .*decode",
+    ),
     "patched": (with_flag(zipped(GOOD), MAIN, 0x20), "word/document.xml is read in part: .*patched"),
     "other packing": (zipped(GOOD, zipfile.ZIP_LZMA), "does not hold a document|packed in a way"),
     "before the beginning": (lying_before_the_beginning(), "lies where nothing is"),

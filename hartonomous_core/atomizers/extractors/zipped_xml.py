@@ -28,7 +28,7 @@ LONGEST_TAG = 1024 * 1024
 MOST_RELATIONSHIPS = 100_000
 _READ_BYTES = 16 * 1024
 """Of what is damaged at its end, so much is lost: it is checked as a block is read."""
-_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ExpatError, Partial)
+_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, ExpatError, Partial)
 _IS_ENCRYPTED = 0x1
 
 START, END, TEXT = "start", "end", "text"
