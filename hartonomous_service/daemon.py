@@ -1,6 +1,6 @@
-"""Tells whether `hartonomous dev` runs on a home, and whether it works.
+"""The one daemon of a home, `hartonomous dev` or `hartonomous daemon`: how to be it, whether there is one, and whether that works.
 
-A running `dev` holds a lock; which process it is stands in a file, which others read without touching the lock.
+A running daemon holds a lock; which process it is stands in a file, which others read without touching the lock.
 """
 
 import time

@@ -73,7 +73,7 @@ class CodeAtomizer:
     @cached_property
     def version(self) -> str:
         """Own version, those of the parser and of the grammar, and that of what cuts bytes in another encoding."""
-        own = "+".join(("1", *(f"{name}-{found}" for name, found in self._libraries.items())))
+        own = "+".join((self._format.version, *(f"{name}-{found}" for name, found in self._libraries.items())))
         return f"{own} of chunks {self._chunks.version}"
 
     @cached_property

@@ -13,8 +13,7 @@ from typing import BinaryIO, Protocol, cast
 
 from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8, media_type
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
-from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, lost_within
-from hartonomous_core.atomizers.members import describe as describe
+from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, describe, lost_within
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
 from hartonomous_core.atomizers.text import TextAtomizer

@@ -53,7 +53,7 @@ SAYS = {
     "xz without its end.xz": "its end is missing",
     "zip with a name, long.zip": "name is too long",
     "mail with a thousand attachments.eml": "only the first",
-    "json nested deeply.json": "",
+    "json nested deeply.json": "is not JSON",
     "ipynb nested deeply.ipynb": "no JSON",
     "ipynb that is a list.ipynb": "no notebook",
     "srt without times.srt": "times are broken",

@@ -22,10 +22,10 @@ from io import BytesIO
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from hartonomous_core.atomizers.charsets import codec_of, media_type
-from hartonomous_core.atomizers.document_atomizer import Item, describe
+from hartonomous_core.atomizers.document_atomizer import Item
 from hartonomous_core.atomizers.extractors import html
 from hartonomous_core.atomizers.extractors.quoted_text import Quotes
-from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost
+from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost, describe
 from hartonomous_core.atomizers.sections import Partial, Section
 
 MOST_MESSAGE_BYTES = 32 * 1024 * 1024

@@ -10,8 +10,8 @@ from typing import BinaryIO, NamedTuple, cast
 from xml.parsers.expat import ExpatError, ParserCreate
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from hartonomous_core.atomizers.document_atomizer import describe
 from hartonomous_core.atomizers.extractors.zip_archive import DAMAGED_DIRECTORY
+from hartonomous_core.atomizers.members import describe
 from hartonomous_core.atomizers.sections import Partial
 
 MOST_BYTES = 1024 * 1024 * 1024
