@@ -118,6 +118,9 @@ def test_what_is_in_an_archive_is_listed_with_it(home: Resources) -> None:
     for nothing in ({"status": "Landed"}, {"tenant": 7}, {"uri_prefix": "A.zip"}, {"uri_prefix": "a.zip "}):
         found = list_sources(home, **{"uri_prefix": "a.zip", "count": True, **nothing})
         assert found == {"sources": [], "total": 0, "truncated": False}
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=TIDES.encode(), sourceUri="waits")])
+    run_stages_of(home, landing.STAGE)
+    assert list_sources(home, uri_prefix="waits") == list_sources(home, status="Landed")
 
 
 def test_a_new_version_has_its_own_members_and_what_is_gone_is_not_found_any_more(home: Resources, client: Any) -> None:

@@ -147,7 +147,7 @@ ORDER BY SourceId DESC LIMIT :n;
 -- name: sources_of_uri
 -- The sources whose uri begins so, and what was found in them, the latest first; each with their number.
 SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
-       ContentType AS contentType, lower(hex(ContentHash)) AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       ContentType AS contentType, {bytes_hash} AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
        Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
        LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata, COUNT(*) OVER () AS total
 FROM Source

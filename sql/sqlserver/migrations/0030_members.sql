@@ -93,7 +93,8 @@ BEGIN
     SET NOCOUNT ON;
     SELECT TOP (CASE WHEN @n < 0 THEN CONVERT(bigint, 9223372036854775807) ELSE @n END)
         s.SourceId AS sourceId, s.TenantId AS tenantId, s.SourceUri AS sourceUri, s.Version AS version,
-        s.SupersededBy AS supersededBy, s.ContentType AS contentType, LOWER(CONVERT(char(64), s.ContentHash, 2)) AS contentHash,
+        s.SupersededBy AS supersededBy, s.ContentType AS contentType,
+        COALESCE(LOWER(CONVERT(char(64), s.ContentHash, 2)), RIGHT(s.BlobKey, 64)) AS contentHash,
         s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.Status AS status, s.AtomizerVersion AS atomizerVersion,
         s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
         s.ErrorMessage AS errorMessage, s.Metadata AS metadata, COUNT_BIG(*) OVER () AS total
