@@ -5,7 +5,10 @@ What is sent are names of routes and stages, hours, statuses, counts and times: 
 
 from __future__ import annotations
 
+import atexit
 import os
+import threading
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +17,8 @@ from typing import TYPE_CHECKING
 from hartonomous_resources.logs import LOGGER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.resources import Resource
@@ -24,7 +29,8 @@ _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _EXPORTER = "OTEL_{}_EXPORTER"
 _ENDPOINT_OF = "OTEL_EXPORTER_OTLP_{}_ENDPOINT"
 _PROTOCOLS = ("", "http/protobuf")
-_FLUSH_MILLISECONDS = 5000
+_MOST_SECONDS_TO_SEND = 5.0
+"""A receiver that is down would hold a process up for 10 s with its traces, and for as long again with its metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,7 @@ class Telemetry:
 
     def flush(self) -> None:
         """Send what waits: before a process ends that nobody lets end by itself, as Dagster's runs."""
-        if self._traces is not None:
-            self._traces.force_flush(_FLUSH_MILLISECONDS)
-        if self._metrics is not None:
-            self._metrics.force_flush(_FLUSH_MILLISECONDS)
+        _call_at_once([provider.force_flush for provider in (self._traces, self._metrics) if provider])
 
 
 @cache
@@ -59,12 +62,23 @@ def find_telemetry() -> Telemetry | None:
     resource = Resource.create({} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: "hartonomous"})
     tracing = _trace(resource) if traces else None
     measuring = _measure(resource) if metrics else None
+    atexit.register(_call_at_once, [provider.shutdown for provider in (tracing, measuring) if provider])
     return Telemetry(
         tracing.get_tracer("hartonomous") if tracing else None,
         measuring.get_meter("hartonomous") if measuring else None,
         tracing,
         measuring,
     )
+
+
+def _call_at_once(send: Sequence[Callable[[], object]]) -> None:
+    """Call all of these, and wait no longer for them than a receiver that answers needs."""
+    threads = [threading.Thread(target=each, daemon=True) for each in send]
+    deadline = time.monotonic() + _MOST_SECONDS_TO_SEND
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _is_asked_for(kind: str) -> bool:
@@ -102,7 +116,7 @@ def _trace(resource: Resource) -> TracerProvider:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
 
@@ -112,4 +126,5 @@ def _measure(resource: Resource) -> MeterProvider:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    return MeterProvider(resource=resource, metric_readers=[PeriodicExportingMetricReader(OTLPMetricExporter())])
+    readers = [PeriodicExportingMetricReader(OTLPMetricExporter())]
+    return MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False)

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -194,4 +195,8 @@ def test_a_receiver_that_is_down_holds_nothing_up(tmp_path, model_dir):
     with serving(tmp_path / "home", variables) as server:
         assert httpx.get(f"{server.url}/health/ready", timeout=5).status_code == 200
         server.process.terminate()
+        asked_at = time.monotonic()
         assert server.process.wait(30) is not None
+        assert (
+            time.monotonic() - asked_at < 20
+        )  # its processes that search 5 s, then the server 5 s; the SDK alone would take 20 s and more
