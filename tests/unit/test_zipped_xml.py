@@ -96,7 +96,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "encrypted": (with_flag(zipped(GOOD), MAIN, 1), "it is encrypted"),
     "a name that is no UTF-8": (
         with_a_name_that_is_no_utf8(),
-        "word/document.xml is read in part: .*decode",
+        "word/document.xml is read in part: its name, where it lies, is not in the encoding",
     ),
     "patched": (with_flag(zipped(GOOD), MAIN, 0x20), "word/document.xml is read in part: .*patched"),
     "other packing": (zipped(GOOD, zipfile.ZIP_LZMA), "does not hold a document|packed in a way"),

@@ -28,7 +28,7 @@ LONGEST_TAG = 1024 * 1024
 MOST_RELATIONSHIPS = 100_000
 _READ_BYTES = 16 * 1024
 """Of what is damaged at its end, so much is lost: it is checked as a block is read."""
-_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, ExpatError, Partial)
+_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ExpatError, Partial)
 _IS_ENCRYPTED = 0x1
 
 START, END, TEXT = "start", "end", "text"
@@ -129,7 +129,11 @@ class ZippedXml:
             raise Partial("it is not there")
         _refuse(info)
         size = 0
-        with self._zip.open(info) as opened:
+        try:
+            opened = self._zip.open(info)
+        except UnicodeDecodeError as problem:
+            raise Partial("its name, where it lies, is not in the encoding that it is said to be in") from problem
+        with opened:
             while block := opened.read(_READ_BYTES):
                 size += len(block)
                 self._bytes_left -= len(block)
