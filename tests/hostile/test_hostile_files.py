@@ -27,7 +27,8 @@ from tests.hostile.small_documents import DOCUMENTS
 from tests.stages import all_sources, content_of, run_stages_of
 
 LEAST = 200
-MOST_PROCESSOR_SECONDS = 60
+MOST_PROCESSOR_SECONDS = 200
+"""Some 50 are taken; ten parsers that run into their limit of 20 s are noticed on a machine of any speed."""
 MOST_SECONDS = 600
 """Of a machine that has much else to do."""
 
