@@ -275,7 +275,9 @@ STAGE = Stage(
         kinds={"llvm", "python"},
         owners=["team:hartonomous"],
         metadata=column_schema("AtomEmbedding"),
-        code_version=f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision} {_SETTINGS.text_engine}",
+        code_version=f"{_SETTINGS.api_model} api"
+        if _SETTINGS.compute == "api"
+        else f"{Path(_SETTINGS.text_model).name} {_SETTINGS.text_precision} {_SETTINGS.text_engine}",
         description="A unit vector of each active model for every atom that needs one, from the GenerateEmbedding jobs that a database trigger "
         "writes on every insert into Atom. Each text is embedded by itself: no vector depends on its neighbours.",
     ),

@@ -133,10 +133,17 @@ def _worker_compute(settings: Settings) -> Compute:
     return WorkerCompute(settings)
 
 
+def _api_compute(settings: Settings) -> Compute:
+    from hartonomous_resources.compute.api.api_compute import ApiCompute  # with NumPy
+
+    return ApiCompute(settings)
+
+
 COMPUTES: dict[str, Callable[[Settings], Compute]] = {
     "in_process": InProcessCompute,
     "worker": _worker_compute,
     "auto": _worker_compute,
+    "api": _api_compute,
 }
 """Backends of compute by the value of HARTONOMOUS_COMPUTE, which `Settings.compute` lists too."""
 

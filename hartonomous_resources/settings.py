@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -90,14 +92,36 @@ class Settings(BaseSettings):
         description="What computes the text model. native: our own int8 kernels, and ONNX Runtime for fp32 and .onnx files; "
         "onnxruntime: ONNX Runtime for all. Part of the model's identity.",
     )
-    compute: Literal["in_process", "worker", "auto"] = Field(
+    compute: Literal["in_process", "worker", "auto", "api"] = Field(
         default="in_process",
         description="Where texts are embedded. in_process: in each process that needs it, on its processors; worker: in "
-        "`hartonomous gpu-worker` of this home; auto: there where one answers, else in process.",
+        "`hartonomous gpu-worker` of this home; auto: there where one answers, else in process; api: by the server of API_URL.",
     )
     compute_fallback: Literal["none", "in_process"] = Field(
         default="none",
         description="With compute=worker, what embeds while no worker answers. none: jobs wait for one, and search by meaning fails.",
+    )
+    api_url: str | None = Field(
+        default=None,
+        description="With compute=api, the server that embeds, by OpenAI's protocol: https://HOST or https://HOST/v1; http on this machine alone.",
+    )
+    api_model: str | None = Field(
+        default=None, min_length=1, max_length=200, description="With compute=api, the name of the model there."
+    )
+    api_key: SecretStr | None = Field(default=None, description="With compute=api, the bearer token for the server.")
+    api_batch_tokens: int = Field(
+        default=8000,
+        ge=1,
+        description="With compute=api, tokens of one request, for each of which 4 bytes of text are taken; a longer text goes alone.",
+    )
+    api_price: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="With compute=api, what a million tokens cost."
+    )
+    api_budget: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="With compute=api, what all tokens of this home may cost; nothing more is embedded then. Needs API_PRICE.",
     )
     text_precision: str = Field(
         default="int8",
@@ -339,6 +363,39 @@ class Settings(BaseSettings):
             raise ValueError("int8 or fp32 is expected, or both: int8,fp32")
         return value
 
+    @field_validator("api_url")
+    @classmethod
+    def _check_api_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            place = urlsplit(value)
+            is_whole = bool(place.hostname) and place.port != 0 and not re.search(r"[\s\\@?#]", value)
+            is_safe = place.scheme == "https" or (place.scheme == "http" and _is_loopback(place.hostname or ""))
+        except ValueError:
+            is_whole = is_safe = False
+        if not is_whole or not is_safe:
+            raise ValueError(
+                "expected is https://HOST or https://HOST/v1, without a user or a query; http only where HOST is this machine, as localhost"
+            )
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_api_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError(
+                "a key has no blanks, line ends or letters beyond ASCII"
+            )  # such a header would be quoted in an error
+        return value
+
+    @field_validator("api_budget")
+    @classmethod
+    def _require_price(cls, value: float | None, others: ValidationInfo) -> float | None:
+        if value is not None and not others.data.get("api_price"):
+            raise ValueError("of no use without HARTONOMOUS_API_PRICE: set what a million tokens cost, or unset this")
+        return value
+
     @field_validator("config")
     @classmethod
     def _check_config(cls, value: Path | None) -> Path | None:
@@ -417,6 +474,13 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of every command."""
         return self.home / "dagster"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def variable_of(field: str) -> str:

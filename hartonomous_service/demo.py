@@ -103,6 +103,8 @@ def _measure_seconds(action: Any) -> float:
 
 
 def _get_model(settings: Settings, progress: Progress) -> None:
+    if settings.compute == "api":
+        return  # there are no files
     try:
         for precision in settings.text_precisions:
             ensure_text_model(

@@ -188,6 +188,8 @@ def _text_model(models: NamedTextModels, counted: list[_Counts]) -> Outcome:
 def _compute(settings: Settings) -> Outcome:
     if settings.compute == "in_process":
         return HEALTHY, "each process embeds itself"
+    if settings.compute == "api":
+        return _api(settings)
     from hartonomous_resources.compute.worker.worker_client import WorkerClient
 
     with closing(WorkerClient(settings.home, wait_seconds=0)) as worker:
@@ -201,6 +203,19 @@ def _compute(settings: Settings) -> Outcome:
                 return DEGRADED, f"{said}; meanwhile each process embeds itself"
             return DEGRADED, f"{said}; meanwhile nothing is embedded, and search by meaning fails"
     return HEALTHY, f"a worker embeds ({found.device}), for {found.seconds:,.0f} s now"
+
+
+def _api(settings: Settings) -> Outcome:
+    from hartonomous_resources.compute.api.api_compute import ApiCompute
+
+    with closing(ApiCompute(settings)) as compute:
+        try:
+            problem = compute.budget_problem()
+        except ComputeUnavailable as error:
+            problem = str(error)
+        if problem:
+            return DEGRADED, f"{problem}; meanwhile nothing is embedded, and search by meaning fails"
+        return HEALTHY, f"embeds {compute.device()}"
 
 
 def _queues(counted: list[_Counts]) -> Outcome:

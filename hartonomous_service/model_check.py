@@ -12,6 +12,9 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.models import active_embedding_models
 
+_API = "api"
+"""The precision of a model of which nothing else is known."""
+
 
 class _Kind(NamedTuple):
     """What of a model the settings choose."""
@@ -21,6 +24,8 @@ class _Kind(NamedTuple):
     engine: str
 
     def __str__(self) -> str:
+        if self.engine == _API:
+            return f"{self.name} of an API"
         return f"{self.name} ({self.precision}, engine {self.engine})"
 
 
@@ -50,22 +55,32 @@ def describe_difference(models: Sequence[ModelIdentity], active: Sequence[Embedd
 def find_other_model(database: Database, settings: Settings) -> str | None:
     """Say so where the settings, without a look at any file, name another model than that of the vectors. None where none can be told."""
     active = ask(database, active_text_models)
-    if settings.text_model != TEXT_MODEL or not active:
+    wanted = _wanted(settings)
+    if not active or not wanted:
         return None
-    native = settings.text_engine == "native"
-    wanted = [
-        _Kind(TEXT_MODEL, precision, "native" if native and precision == "int8" else "onnxruntime")
-        for precision in settings.text_precisions
-    ]
     if any(_kind(row["name"], row["precision"], row["artifactHash"]) in wanted for row in active):
         return None
     return _describe(wanted, active)
+
+
+def _wanted(settings: Settings) -> list[_Kind]:
+    if settings.compute == "api":
+        return [_Kind(str(settings.api_model), _API, _API)]
+    if settings.text_model != TEXT_MODEL:
+        return []
+    native = settings.text_engine == "native"
+    return [
+        _Kind(TEXT_MODEL, precision, "native" if native and precision == "int8" else "onnxruntime")
+        for precision in settings.text_precisions
+    ]
 
 
 def _describe(wanted: Sequence[_Kind], active: Sequence[EmbeddingModel]) -> str:
     ours, here = wanted[0], _kind(active[0]["name"], active[0]["precision"], active[0]["artifactHash"])
     if ours == here:
         how = "computed otherwise, by another release or from another file: ingest a new file to embed all anew"
+        if ours.engine == _API:
+            how = "of another server, or of another dimension: ingest a new file to embed all anew"
         return f"the settings name the text model {ours}, the embeddings here are by one of that name, {how}"
     variables = [
         f"HARTONOMOUS_TEXT_{field.upper()}={value}"
@@ -74,6 +89,10 @@ def _describe(wanted: Sequence[_Kind], active: Sequence[EmbeddingModel]) -> str:
     ]
     if here.name != ours.name and here.name != TEXT_MODEL:
         variables[0] = "HARTONOMOUS_TEXT_MODEL to its folder"
+    if here.engine == _API:
+        variables = [f"HARTONOMOUS_API_MODEL={here.name}"]
+    if _API in (here.engine, ours.engine) and here.engine != ours.engine:
+        variables.insert(0, f"HARTONOMOUS_COMPUTE={'api' if here.engine == _API else 'in_process'}")
     return (
         f"the settings name the text model {ours}, the embeddings here are by {here}: "
         f"set {' and '.join(variables)}, or ingest a new file to embed all anew"
@@ -82,5 +101,7 @@ def _describe(wanted: Sequence[_Kind], active: Sequence[EmbeddingModel]) -> str:
 
 def _kind(name: str, precision: str, artifact_hash: str) -> _Kind:
     """Our own kernels read the weights as they were published, of another encoder in int8; ONNX Runtime reads a file of its own."""
+    if precision == _API:
+        return _Kind(name, _API, _API)
     native = artifact_hash == PINNED[WEIGHTS].sha256 if name == TEXT_MODEL else precision != "own"
     return _Kind(name, precision, "native" if native else "onnxruntime")

@@ -15,6 +15,8 @@ from hartonomous_resources.settings import Settings
 _LONGEST_SECONDS = 600.0
 """Files are read anew after so long, changed or not: a disk may lose what it holds."""
 
+_API_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class NamedTextModels:
@@ -31,17 +33,23 @@ _kept: tuple[object, float, NamedTextModels] | None = None
 
 
 def find_text_models(settings: Settings) -> NamedTextModels:
-    """Read the digests of the files: anew where one has changed since they were, and after ten minutes. Nothing is fetched or built."""
+    """Read the digests of the files: anew where one has changed since they were, and after ten minutes. Nothing is fetched or built.
+
+    An API is asked once, for a word; after ten minutes, and where it did not answer, anew.
+    """
     global _kept
     key = _read_from(settings)
     with _reading:
-        if _kept is None or _kept[0] != key or _kept[1] + _LONGEST_SECONDS < time.monotonic():
+        is_kept = _kept is not None and _kept[0] == key and _kept[1] + _LONGEST_SECONDS >= time.monotonic()
+        if _kept is None or not is_kept or (settings.compute == "api" and _kept[2].problem):
             _kept = key, time.monotonic(), _read(settings)
         return _kept[2]
 
 
 def _read_from(settings: Settings) -> object:
     """What the models come from: the settings that choose them, and which files lie in their folders, each by inode, time and size."""
+    if settings.compute == "api":
+        return settings.api_url, settings.api_model, settings.answer_floor
     named = Path(settings.text_model).expanduser()
     folders = [settings.model_dir.expanduser().absolute() / TEXT_MODEL]
     if settings.text_model != TEXT_MODEL:
@@ -58,6 +66,8 @@ def _read_from(settings: Settings) -> object:
 
 
 def _read(settings: Settings) -> NamedTextModels:
+    if settings.compute == "api":
+        return _ask(settings)
     from hartonomous_resources.compute.text_model import text_model_is_ready
 
     ready = dict.fromkeys(
@@ -74,3 +84,15 @@ def _read(settings: Settings) -> NamedTextModels:
             return NamedTextModels([model for model in compute.models() if model.modality == "text"], detail)
         except ComputeUnavailable as error:
             return NamedTextModels((), detail, str(error))
+
+
+def _ask(settings: Settings) -> NamedTextModels:
+    from hartonomous_resources.compute.api.api_compute import ApiCompute
+    from hartonomous_resources.compute.api.patience import Patience
+
+    with closing(ApiCompute(settings, Patience(tries=1, try_seconds=_API_SECONDS))) as compute:
+        try:
+            [model] = compute.models()
+        except ComputeUnavailable as error:
+            return NamedTextModels((), "", str(error))
+        return NamedTextModels([model], f"{model.name} answers, with {model.dimension} numbers a text")

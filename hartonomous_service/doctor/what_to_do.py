@@ -34,6 +34,15 @@ DATABASE_FILE = (
 """What to do about the database where no server has it."""
 
 
+API = (
+    "let this machine reach the server, and correct HARTONOMOUS_API_URL, HARTONOMOUS_API_MODEL and HARTONOMOUS_API_KEY, or raise "
+    "HARTONOMOUS_API_BUDGET, as the detail says"
+)
+"""What to do about the model, and about what embeds, where that is an API."""
+
+
 def remedy_of(check: str, settings: Settings) -> str:
     """Return what to do about a check that is not healthy."""
+    if settings.compute == "api" and check in ("text_model", "compute"):
+        return API
     return DATABASE_FILE if check == "database" and not settings.uses_sqlserver else REMEDIES[check]

@@ -20,11 +20,13 @@ from hartonomous_service.cli.ingested import show_ingested
 from hartonomous_service.errors import Conflict
 from hartonomous_service.health import check_health
 from hartonomous_service.ingest import ingest
+from hartonomous_service.model_check import find_other_model
 from hartonomous_service.search import search
 from tests.builders import SmallCompute
 
 NATIVE = ModelIdentity("text", TEXT_MODEL, 3, PINNED[WEIGHTS].sha256, "int8", '{"arithmetic": "int8-9"}')
 ONNX = replace(NATIVE, artifact_hash="ab" * 32, settings="{}")
+API = ModelIdentity("text", "small", 3, "cd" * 32, "api", '{"origin": "https://host"}')
 
 
 def with_vectors_of(resources: Resources, model: ModelIdentity) -> Resources:
@@ -42,12 +44,43 @@ def with_vectors_of(resources: Resources, model: ModelIdentity) -> Resources:
         ),
         (replace(ONNX, name="mine", precision="own"), "set HARTONOMOUS_TEXT_MODEL to its folder"),
         (replace(NATIVE, settings='{"arithmetic": "int8-1"}'), "by another release or from another file: ingest a new"),
+        (API, "are by small of an API: set HARTONOMOUS_COMPUTE=api and HARTONOMOUS_API_MODEL=small, or ingest"),
     ],
-    ids=["engine", "precision", "encoder", "arithmetic"],
+    ids=["engine", "precision", "encoder", "arithmetic", "api"],
 )
 def test_search_says_what_differs_and_what_helps(resources: Resources, here: ModelIdentity, helps: str) -> None:
     with pytest.raises(Conflict, match=helps):
         search(with_vectors_of(resources, here), "What makes the sea rise?")
+
+
+@pytest.mark.parametrize(
+    ("here", "helps"),
+    [
+        (
+            replace(API, name="other", artifact_hash="ef" * 32),
+            "are by other of an API: set HARTONOMOUS_API_MODEL=other, or ingest a new",
+        ),
+        (replace(API, artifact_hash="ef" * 32), "of another server, or of another dimension: ingest a new file"),
+        (
+            NATIVE,
+            f"set HARTONOMOUS_COMPUTE=in_process and HARTONOMOUS_TEXT_MODEL={TEXT_MODEL} and HARTONOMOUS_TEXT_PRECISION=int8 "
+            "and HARTONOMOUS_TEXT_ENGINE=native, or ingest",
+        ),
+    ],
+    ids=["model", "server", "in process"],
+)
+def test_search_by_an_api_says_what_differs(resources: Resources, here: ModelIdentity, helps: str) -> None:
+    with pytest.raises(Conflict, match=helps):
+        search(replace(with_vectors_of(resources, here), compute=SmallCompute(API)), "What makes the sea rise?")
+
+
+def test_an_ingest_by_an_api_says_that_the_vectors_are_of_another_model(resources: Resources) -> None:
+    chosen = resources.settings.model_copy(update={"compute": "api", "api_model": "small"})
+    with_vectors_of(resources, NATIVE)
+
+    assert "the settings name the text model small of an API" in str(find_other_model(resources.database, chosen))
+    with_vectors_of(resources, API)
+    assert find_other_model(resources.database, chosen) is None
 
 
 def test_an_ingest_that_embeds_nothing_says_it(resources: Resources, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,7 +129,7 @@ def test_the_backends_of_compute_are_those_that_the_setting_takes(monkeypatch: p
 
     _, problems = usable_settings()
 
-    assert problems == {"compute": "Input should be 'in_process', 'worker' or 'auto'"}
+    assert problems == {"compute": "Input should be 'in_process', 'worker', 'auto' or 'api'"}
 
 
 @pytest.mark.parametrize(("given", "precisions"), [("fp32", ["fp32"]), ("int8,fp32", ["int8", "fp32"])])
