@@ -14,7 +14,7 @@ _COMPONENT_BYTES = 40
 """Of a component as text: 17 digits and an exponent, a comma, and a line and an indentation of its own."""
 _ROOM_BYTES = 1 << 16
 _MOST_BYTES = 6 << 20
-"""Of one answer, for more than one text: the worst that JSON of this size can be takes some 150 MB."""
+"""Of one answer, for more than one text: the worst that JSON of this size can be takes some 190 MiB."""
 _MOST_TEXTS = 2048
 
 
