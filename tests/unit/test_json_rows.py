@@ -3,6 +3,7 @@
 import io
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -217,3 +218,29 @@ def test_whatever_happens_to_its_bytes_only_partial_is_raised(cuts: Cuts, of_lin
         read(data, "application/x-ndjson" if of_lines else "application/json")
     except NotUtf8Error:  # of text; the stage finds out first how it is encoded
         assert not of_lines
+
+
+HEAD = b"[" + b'{"a": "a word"}, ' * 5000
+UNBALANCED = {
+    "lists closed before they open": b"]" * 40_000 + b"[" * 40_000,
+    "objects closed before they open": b"}" * 40_000 + b'{"a":' * 40_000,
+    "closed by and by": b"]]," * 20_000 + b"[[[" * 20_000,
+    "closed behind each": b"[]]" * 20_000 + b"[" * 40_000,
+    "lists that stay open": b"[" * 80_000,
+    "objects that stay open": b'{"a":' * 40_000,
+}
+
+
+@pytest.mark.parametrize("name", UNBALANCED)
+def test_memory_does_not_grow_with_brackets_that_do_not_match(name: str) -> None:
+    """80 KB behind a sound beginning; of lists within lists each has a longer pointer, so that their memory would grow with the square."""
+    data = HEAD + UNBALANCED[name]
+    tracemalloc.start()
+    try:
+        for _ in atomizer_for("application/json").atomize(io.BytesIO(data), "application/json"):
+            pass
+    except Partial:
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 1024 * 1024

@@ -80,6 +80,7 @@ class Structure:
         self._in_string = int(in_string[-1]) if len(at) else self._in_string
         at, kinds = at[outside], kinds[outside]
         depths = np.cumsum(_STEPS[kinds]) + self._depth
+        depths -= np.minimum(np.minimum.accumulate(depths), 0)  # what closes nothing opens no deeper level
         self._depth = int(depths[-1]) if len(at) else self._depth
         ends: NDArray[np.int64] = at[depths + (kinds == _CLOSE) <= self._level] + 1
         return ends
