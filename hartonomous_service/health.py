@@ -65,7 +65,7 @@ def check_health(settings: Settings, tenant: int | None = None, *, needs_daemon:
         run_check(_database, settings, counted, models.found, tenant),
         run_check(_graph, settings, counted),
         run_check(_text_model, models, counted),
-        run_check(_compute, settings),
+        run_check(_compute, settings, tenant),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         run_check(_sensor, settings, counted, sensors),
         run_check(_disk, settings),
@@ -185,11 +185,11 @@ def _text_model(models: NamedTextModels, counted: list[_Counts]) -> Outcome:
     return (DEGRADED, problem) if problem else (HEALTHY, models.detail)
 
 
-def _compute(settings: Settings) -> Outcome:
+def _compute(settings: Settings, tenant: int | None) -> Outcome:
     if settings.compute == "in_process":
         return HEALTHY, "each process embeds itself"
     if settings.compute == "api":
-        return _api(settings)
+        return _api(settings, tenant)
     from hartonomous_resources.compute.worker.worker_client import WorkerClient
 
     with closing(WorkerClient(settings.home, wait_seconds=0)) as worker:
@@ -205,7 +205,7 @@ def _compute(settings: Settings) -> Outcome:
     return HEALTHY, f"a worker embeds ({found.device}), for {found.seconds:,.0f} s now"
 
 
-def _api(settings: Settings) -> Outcome:
+def _api(settings: Settings, tenant: int | None) -> Outcome:
     from hartonomous_resources.compute.api.api_compute import ApiCompute
 
     with closing(ApiCompute(settings)) as compute:
@@ -215,7 +215,7 @@ def _api(settings: Settings) -> Outcome:
             problem = str(error)
         if problem:
             return DEGRADED, f"{problem}; meanwhile nothing is embedded, and search by meaning fails"
-        return HEALTHY, f"embeds {compute.device()}"
+        return HEALTHY, "an API embeds" if tenant is not None else f"embeds {compute.device()}"
 
 
 def _queues(counted: list[_Counts]) -> Outcome:

@@ -75,13 +75,15 @@ def test_it_embeds_and_finds_and_says_what_that_cost(asking: Resources, tmp_path
     assert detail.startswith("embeds small at http://127.0.0.1:")
     assert " tokens in " in detail
     assert " spent" in detail
+    of_a_tenant = check_health(asking.settings, tenant=0)["checks"]
+    assert [each["detail"] for each in of_a_tenant if each["name"] == "compute"] == ["an API embeds"]
     assert check(asking, "text_model") == ("healthy", "small answers, with 8 numbers a text")
 
 
 def test_a_budget_that_is_spent_lets_jobs_wait(asking: Resources, tmp_path: Path, server: EmbeddingServer) -> None:
     little = within(asking, 5.0)
     without = ingest(little, [write_to(tmp_path)])
-    assert "raise HARTONOMOUS_API_BUDGET" in str(without["stages"])
+    assert "HARTONOMOUS_API_BUDGET=5 leaves too little" in str(without["stages"])
     assert count_embeddings(asking) == 0
     status, detail = check(within(asking, 1.0), "compute")
     assert status == "degraded"

@@ -22,7 +22,6 @@ from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIden
 if TYPE_CHECKING:
     from hartonomous_resources.compute.api.embedding_requests import EmbeddingRequests
     from hartonomous_resources.compute.api.patience import Patience
-    from hartonomous_resources.compute.api.posting import Poster
     from hartonomous_resources.settings import Settings
 
 _PROBE = "probe"
@@ -38,7 +37,7 @@ class ApiCompute:
         self._settings, self._patience = settings, patience
         self._budget = TokenBudget(settings.home, settings.api_price, settings.api_budget)
         self._lock = threading.Lock()
-        self._opened: tuple[Poster, EmbeddingRequests] | None = None
+        self._opened: EmbeddingRequests | None = None
         self._model: ModelIdentity | None = None
         self._most_texts = sys.maxsize
         """Texts of a request: fewer once the server has refused as many."""
@@ -101,7 +100,7 @@ class ApiCompute:
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
-            opened[0].close()
+            opened.close()
 
     def _end_of_batch(self, texts: Sequence[str], start: int, dimension: int) -> int:
         most = min(self._most_texts, most_texts(dimension))
@@ -163,11 +162,8 @@ class ApiCompute:
                     ) from error
                 key = settings.api_key.get_secret_value() if settings.api_key else None
                 poster = Poster(_address(settings.api_url), key)
-                self._opened = (
-                    poster,
-                    EmbeddingRequests(poster, settings.api_model, self._budget, key, self._patience),
-                )
-            return self._opened[1]
+                self._opened = EmbeddingRequests(poster, settings.api_model, self._budget, key, self._patience)
+            return self._opened
 
     def _origin(self) -> str:
         url = urlsplit(self._settings.api_url or "")

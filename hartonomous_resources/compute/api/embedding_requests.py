@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import threading
 import time
 from collections.abc import Sequence
 
@@ -42,6 +43,7 @@ class EmbeddingRequests:
         self._poster, self._model, self._budget, self._key = poster, model, budget, key
         self._patience = patience or Patience()
         self._not_before = 0.0
+        self._closed = threading.Event()
 
     def ask(self, texts: Sequence[str], dimension: int | None) -> Answer:
         """Return the vectors of texts. Raises Refused, and ComputeUnavailable for everything that may be otherwise later."""
@@ -65,7 +67,13 @@ class EmbeddingRequests:
                 pause = min(max(pause, error.seconds or 0), patience.longest_pause_seconds)
                 if tried >= patience.tries or time.monotonic() + pause >= until:
                     raise ComputeUnavailable(f"{error}; asked {tried} times") from None
-                time.sleep(pause)
+                if self._closed.wait(pause):
+                    raise ComputeUnavailable("the API was closed while it was asked") from None
+
+    def close(self) -> None:
+        """Hang up, also on who waits. Nothing more may be asked."""
+        self._closed.set()
+        self._poster.close()
 
     def _try(self, body: bytes, texts: Sequence[str], dimension: int | None, seconds: float) -> Answer:
         estimated = sum(map(estimate_tokens, texts))

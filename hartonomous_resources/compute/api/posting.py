@@ -36,7 +36,7 @@ class Reply:
 
 
 class Poster:
-    """Keeps connections between posts. Any threads may call it.
+    """Keeps connections between posts. Any threads may call it, until it is closed.
 
     An event loop in a thread does it, for a deadline that holds whatever drips in: httpx limits each read alone.
     """
@@ -67,7 +67,7 @@ class Poster:
             reply.cancel()  # where this thread was interrupted
 
     def close(self) -> None:
-        """Hang up, also on who waits. The next post connects again."""
+        """Hang up, also on who waits."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:

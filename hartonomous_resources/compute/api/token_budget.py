@@ -59,13 +59,10 @@ class TokenBudget:
 
     def problem(self, tokens: int = 1) -> str | None:
         """Say why so many tokens more may not be asked for; None where they may. Raises as `usage` does."""
-        spent, cost = self.usage().spent, tokens * self._price
-        if self._budget is None or spent + cost <= self._budget:
+        if self._budget is None or self.usage().spent + tokens * self._price <= self._budget:
             return None
-        return (
-            f"{spent:.4f} of HARTONOMOUS_API_BUDGET={self._budget:g} are spent, and the next request costs some {cost:.4f}: "
-            "raise HARTONOMOUS_API_BUDGET to go on"
-        )
+        # No more figures: a tenant may read it, and they are of all.
+        return f"HARTONOMOUS_API_BUDGET={self._budget:g} leaves too little for another request: raise it to go on"
 
     def __str__(self) -> str:
         try:

@@ -105,6 +105,18 @@ def test_a_closed_one_waits_for_nothing(compute: ApiCompute, server: EmbeddingSe
     assert isinstance(error, ComputeUnavailable)
 
 
+def test_a_closed_one_does_not_sit_out_a_pause(settings: Settings, server: EmbeddingServer) -> None:
+    with closing(ApiCompute(settings, Patience(pause_seconds=15))) as compute, ThreadPoolExecutor(1) as pool:
+        compute.models()
+        server.always = busy_for("15")
+        asked = pool.submit(embed, compute)
+        while not server.batches:
+            time.sleep(0.01)
+        compute.close()
+
+        assert isinstance(asked.exception(timeout=5), ComputeUnavailable)
+
+
 # ---- what it costs
 
 
@@ -143,11 +155,13 @@ def test_a_budget_that_is_reached_stops_and_says_what_to_raise(settings: Setting
     with closing(ApiCompute(costing(settings, api_budget=100.0), QUICK)) as compute:
         [model] = compute.models()
         compute.embed(model, ["x" * 100])
-        with pytest.raises(ComputeUnavailable, match=r"80\.0000 of HARTONOMOUS_API_BUDGET=100 .*raise HARTONOMOUS_API"):
+        with pytest.raises(
+            ComputeUnavailable, match="HARTONOMOUS_API_BUDGET=100 leaves too little for another request: raise it"
+        ):
             compute.embed(model, ["x" * 100])
         assert compute.budget_problem() is None, "20 are left"
         compute.embed(model, ["x" * 80])
-        assert "raise HARTONOMOUS_API_BUDGET" in str(compute.budget_problem())
+        assert "raise it to go on" in str(compute.budget_problem())
 
     assert len(server.requests) == 3
     with closing(ApiCompute(costing(settings, api_budget=200.0), QUICK)) as compute:
