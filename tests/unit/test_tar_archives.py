@@ -5,6 +5,7 @@ import itertools
 import subprocess
 import tarfile
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -178,11 +179,24 @@ def test_headers_without_end_are_not_read(monkeypatch: pytest.MonkeyPatch) -> No
     assert read(folders)[2] == "it is damaged, and what follows is not read: it has more than 10 headers"
 
 
-@pytest.mark.parametrize("first", [header(b"S", octal(0), b"S"), header(b"x", octal(60_000_000), b"Z")])
-def test_memory_does_not_grow_with_what_is_passed_over(first: bytes) -> None:
-    """A map of a sparse file that never ends, and a thing of a kind that nobody knows."""
-    first = with_sum(first[:482] + b"\1" + first[483:])
-    archive = tar_archive.Blocks(itertools.chain([first], itertools.repeat(b"\1" * 65536, 400)))
+def without_end(first: bytes) -> Iterator[bytes]:
+    """Blocks behind a header."""
+    return itertools.chain([with_sum(first[:482] + b"\1" + first[483:])], itertools.repeat(b"\1" * 65536, 400))
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        without_end(header(b"S", octal(0), b"S")),
+        without_end(header(b"x", octal(60_000_000), b"Z")),
+        (pax({f"GNU.sparse.{n}.{k}": str(k) for k in range(2000)}) for n in range(40)),
+        (pax({"path": f"{n}" * 9000, "GNU.sparse.name": f"{n}" * 9000}) for n in range(400)),
+    ],
+    ids=["a map of a sparse file", "a kind that nobody knows", "pax: other keys of sparse files", "pax: other names"],
+)
+def test_memory_does_not_grow_with_what_is_passed_over(blocks: Iterator[bytes]) -> None:
+    """All of it without end."""
+    archive = tar_archive.Blocks(blocks)
     tracemalloc.start()
     problem = ""
     try:

@@ -25,6 +25,8 @@ _WITHOUT_DATA = {b"1", b"2", b"3", b"4", b"5", b"6"}
 """Links, devices, folders, pipes."""
 _FOLDER, _LONG_NAME, _LONG_LINK, _SPARSE = b"5", b"L", b"K", b"S"
 _PAX, _PAX_OF_ALL = {b"x", b"X"}, b"g"
+_KEYS_OF_SPARSE = "GNU.sparse."
+"""How the keys begin that say that a file is sparse, and where it has data."""
 
 
 class DamagedArchive(Exception):
@@ -182,7 +184,7 @@ def _completed(header: _Header, said: dict[str, str]) -> _Header:
     """Return a header with what was said of the same file before it."""
     size = said.get("size", "")
     return _Header(
-        _SPARSE if any(key.startswith("GNU.sparse.") for key in said) else header.kind,
+        _SPARSE if any(key.startswith(_KEYS_OF_SPARSE) for key in said) else header.kind,
         said.get("GNU.sparse.name") or said.get("path") or header.name,
         int(size) if size.isascii() and size.isdecimal() and len(size) < 20 else header.size,
     )
@@ -195,7 +197,10 @@ def _extension(archive: Blocks, header: _Header) -> bytes:
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield those keys and values that are used. Each record begins with its length in bytes, all of it counted."""
+    """Yield those keys and values that are used: of where a sparse file has data, only that it was said, however often it was.
+
+    Each record begins with its length in bytes, all of it counted.
+    """
     at = 0
     while at < len(data):
         digits = data[at : at + 8].partition(b" ")[0]
@@ -203,8 +208,10 @@ def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
         key, equals, value = data[at + len(digits) + 1 : max(0, end - 1)].partition(b"=")
         if not equals or end > len(data):
             raise DamagedArchive("what is said of a file is no list of keys and values")
-        if key in (b"path", b"size") or key.startswith(b"GNU.sparse."):
-            yield key.decode("utf-8", "replace"), _text(value)
+        if key in (b"path", b"size", b"GNU.sparse.name"):
+            yield key.decode(), _text(value)
+        elif key.startswith(_KEYS_OF_SPARSE.encode()):
+            yield _KEYS_OF_SPARSE, ""
         at = end
 
 
