@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 
 PYTHONS = ("3.11", "3.12", "3.13")
+EXTRAS = ("code", "parquet")
+"""Those that the README has everybody install."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -33,7 +35,9 @@ def main() -> int:
             "manylinux1_x86_64",
         ]
         command += ["--constraint", str(ROOT / "constraints.txt")]
-        wanted = [*project["dependencies"], *project["optional-dependencies"]["code"]]
+        wanted = project["dependencies"] + [
+            each for extra in EXTRAS for each in project["optional-dependencies"][extra]
+        ]
         result = subprocess.run([*command, *wanted], capture_output=True, text=True, check=False)  # noqa: S603
         print(f"Python {python}: {'all wheels found' if result.returncode == 0 else result.stderr.strip()[-600:]}")  # noqa: T201
         failed += result.returncode != 0

@@ -58,7 +58,7 @@ install_() {
     install -d -m 700 "$etc/secrets"
     [ -e "$etc/hartonomous.env" ] || install -m 640 -g "$(id -g "$user")" deploy/systemd/hartonomous.env.example "$etc/hartonomous.env"
     "$python" -m venv "$release"
-    "$release/bin/pip" install --quiet -c constraints.txt "${wheel}[sqlserver,code]"
+    "$release/bin/pip" install --quiet -c constraints.txt "${wheel}[sqlserver,code,parquet]"
     ln -sfn "$release" "$prefix/next"
     echo "$release"
 }

@@ -28,7 +28,7 @@ NO_DAEMON = "no daemon runs on this home: what is sent in waits until `hartonomo
 
 def daemon_lock(settings: Settings) -> FileLock:
     """Return the lock that a running daemon holds."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return FileLock(settings.home / "dev.lock")
 
 

@@ -25,6 +25,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
     Raises Conflict when the settings contradict a dagster.yaml of the user's own.
     """
     folder = settings.dagster_home
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     place_dagster_yaml(settings)
     if settings.dagster_postgres_url is not None:

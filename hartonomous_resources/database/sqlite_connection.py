@@ -58,7 +58,7 @@ def open_sqlite(path: Path, mapped: bool = False) -> SqliteConnection:
             name, unchanged = way_to_read(path)
         else:
             name = str(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a home is its user's alone
     except OSError as error:
         raise DatabaseUnavailable(
             f"cannot open {path}: {error}; check HARTONOMOUS_HOME, its rights and the free space"

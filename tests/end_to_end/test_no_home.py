@@ -1,5 +1,7 @@
 """Commands that only read make no home where none is: they say so, and what to do."""
 
+import stat
+
 import pytest
 
 from tests.cli import Home
@@ -49,6 +51,11 @@ def test_sql_reads_no_home_into_being_and_makes_one_to_write(home: Home) -> None
 
     assert home.run("sql", "--write", "DELETE FROM Atom").code == 0
     assert home.run("sql", "SELECT 1").code == 0
+
+
+def test_a_home_is_made_for_its_user_alone(home: Home) -> None:
+    assert home.run("migrate").code == 0
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
 
 
 def test_health_says_it_too(home: Home) -> None:

@@ -58,7 +58,7 @@ def only_worker_of(home: Path) -> Iterator[None]:
     """Be the only worker of a home, until this process ends however it does. Raises CannotListen where one runs."""
     from filelock import FileLock, Timeout
 
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(home / "gpu-worker.lock")
     try:
         lock.acquire(timeout=0)
