@@ -27,9 +27,16 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:
 def _interrupt_again(met: "sys.UnraisableHookArgs") -> None:
     """Send the signal once more where it arrived as an object was collected, such as a connection of SQLAlchemy's: there it stops nothing."""
     if isinstance(met.exc_value, KeyboardInterrupt):
-        threading.Timer(_SOON_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(_SOON_SECONDS, _send_interruption).start()
     else:
         sys.__unraisablehook__(met)
+
+
+def _send_interruption() -> None:
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGINT)  # os.kill would end the process at once
+    else:
+        os.kill(os.getpid(), signal.SIGINT)  # raised here, in this thread, it would not wake the main one
 
 
 def _is_no_interruption(record: logging.LogRecord) -> bool:

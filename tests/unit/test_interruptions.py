@@ -53,6 +53,20 @@ def test_an_interruption_stops_the_command_and_nothing_else_is_said(way: str) ->
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, "", "")
 
 
+def test_on_windows_an_interruption_is_no_end_at_once() -> None:
+    program = (
+        "import os, signal, sys, time\n"
+        "from hartonomous_service.cli.interruptions import raise_interruptions\nraise_interruptions()\n"
+        "sys.platform = 'win32'\nos.kill = lambda _, number: os._exit(number)  # as Windows has it\n"
+        "class Held:\n    def __del__(self):\n        signal.raise_signal(signal.SIGINT)\n        time.sleep(0.01)\n"
+        "try:\n    Held()\n    [time.sleep(0.01) for _ in range(1000)]\nexcept KeyboardInterrupt:\n    sys.exit(3)\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "", "")
+
+
 def test_what_else_goes_wrong_there_is_still_said() -> None:
     program = (
         f"{BEGIN}\nimport logging\nclass Held:\n    def __del__(self):\n        raise ValueError('of the object')\nHeld()\n"
