@@ -37,15 +37,16 @@ def sole_daemon(settings: Settings) -> Iterator[Callable[[], object]]:
     """Be the one daemon of a home; yields what tells others so, to be called once it works. Raises Conflict where the home has one."""
     identity = daemon_identity_file(settings)
     try:
-        with daemon_lock(settings).acquire(timeout=0):
-            try:
-                yield lambda: identity.write_text(str(this_process()))
-            finally:
-                identity.unlink(missing_ok=True)
+        held = daemon_lock(settings).acquire(timeout=0)
     except Timeout as error:
         raise Conflict(
             f"{settings.home} has a daemon already, `hartonomous dev` or `hartonomous daemon`: stop it, or set HARTONOMOUS_HOME"
         ) from error
+    with held:
+        try:
+            yield lambda: identity.write_text(str(this_process()))
+        finally:
+            identity.unlink(missing_ok=True)
 
 
 def daemon_identity_file(settings: Settings) -> Path:
