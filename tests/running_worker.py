@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ def working(settings: Settings, temporary: Path, **limits: float) -> Iterator[th
     """A worker in a thread, until what this gives is set; `temporary` is where .NET would look for it."""
     stop = threading.Event()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tempfile, "tempdir", str(temporary))
+        patched.setenv("TMPDIR", str(temporary))
         thread = threading.Thread(target=serve, args=(settings, stop), kwargs=limits)
         thread.start()
         try:

@@ -8,9 +8,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from multiprocessing.connection import Connection, Listener
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from hartonomous_core.embedders.protocol import WindowVectors
 from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_core.embedders.text_windows import TextWindows
 from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
+from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.compute.worker import listening
 from hartonomous_resources.compute.worker.listening import (
@@ -34,7 +37,7 @@ from hartonomous_resources.compute.worker.listening import (
     refuse_long_address,
 )
 from hartonomous_resources.compute.worker.window_batches import WindowBatches
-from hartonomous_resources.compute.worker.worker_server import MOST_CLIENTS
+from hartonomous_resources.compute.worker.worker_server import MOST_CLIENTS, _Sessions, accept_from
 from hartonomous_resources.settings import Settings
 from tests.builders import small_model
 from tests.running_worker import working
@@ -77,6 +80,10 @@ def model_id(client: RawClient) -> str:
 def tokens_of(windows: TextWindows, *texts: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     each = [window.tokens for window in windows.of(texts)]
     return np.concatenate(each).astype(np.int32), np.array([len(tokens) for tokens in each], np.int32)
+
+
+NO_WIDTH = np.empty((1 << 20, 0), np.float32)
+"""Rows that take no bytes."""
 
 
 def rows(count: int) -> NDArray[np.float32]:
@@ -203,6 +210,21 @@ def test_it_says_how_it_is_and_what_it_has(client: RawClient, text_model: TextMo
         ("Project", [rows(2), np.zeros((2, 8)), np.zeros(3)], {"scale": 1.0}, "do not agree"),
         ("Project", [rows(2) * np.float32(np.nan), np.zeros((3, 8)), np.zeros(3)], {"scale": 1.0}, "NaN"),
         ("Embed", [np.zeros(2, np.int64), np.ones(2, np.int32)], {"model": "none"}, "arrays are to be"),
+        ("DotProduct", [NO_WIDTH, NO_WIDTH], {}, "no width"),
+        ("Project", [NO_WIDTH, np.zeros((3, 0)), np.zeros(3)], {"scale": 1.0}, "no width"),
+        ("TopK", [NO_WIDTH], {"path": "a", "offset": 0, "rows": 1, "dtype": "int8", "k": 1}, "no width"),
+        (
+            "Project",
+            [np.zeros((1_400_000, 1), np.float32), np.zeros((3, 1)), np.zeros(3)],
+            {"scale": 1.0},
+            "more than an answer holds",
+        ),
+        (
+            "TopK",
+            [rows(300)],
+            {"path": "a", "offset": 0, "rows": 10_000, "dtype": "int8", "k": 10_000},
+            "more than an answer holds",
+        ),
     ],
 )
 def test_a_request_that_is_wrong_is_refused_and_the_next_one_answered(
@@ -418,13 +440,136 @@ def test_who_asks_meanwhile_shares_a_call_and_an_error_stays_with_who_caused_it(
     assert compute.calls[:2] == [1, sum(range(2, 16))]
 
 
+class Failing:
+    """Each window has the vector (1,). It raises what it is told to, once, where its clients are counted or as it embeds."""
+
+    def __init__(self, **met: BaseException) -> None:
+        self.met = met
+
+    def count(self) -> int:
+        self._fail_at("counting")
+        return 1
+
+    def embed_windows(self, _model: object, _ids: object, lengths: NDArray[np.int32], **_: object) -> WindowVectors:
+        self._fail_at("embedding")
+        return WindowVectors(np.ones((len(lengths), 1)), None)
+
+    def _fail_at(self, place: str) -> None:
+        if place in self.met:
+            raise self.met.pop(place)
+
+
+ONE = np.ones(1, np.int32)
+A_NUMBER = np.array(1, np.int32)
+"""Which is no array that can be put together with others."""
+
+
+def asked_meanwhile(batches: WindowBatches, lengths: NDArray[np.int32]) -> "Future[WindowVectors]":
+    """Ask in a thread that a test that fails does not wait for."""
+    found: Future[WindowVectors] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(batches.embed(small_model("small"), ONE, lengths, with_states=False))
+        except BaseException as error:  # noqa: BLE001 - raised where it is looked at
+            found.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("met", "lengths", "raised"),
+    [
+        ({}, A_NUMBER, ValueError),
+        ({"counting": MemoryError()}, ONE, MemoryError),
+        ({"embedding": SystemExit("the library gives up")}, ONE, SystemExit),
+    ],
+)
+def test_nothing_ends_the_thread_that_embeds(
+    met: dict[str, BaseException], lengths: NDArray[np.int32], raised: type[BaseException]
+) -> None:
+    compute = Failing(**met)
+    batches = WindowBatches(compute, compute.count)  # type: ignore[arg-type]
+    with pytest.raises(raised):
+        asked_meanwhile(batches, lengths).result(20)
+
+    assert asked_meanwhile(batches, ONE).result(20).vectors.tolist() == [[1.0]]
+    batches.close()
+
+
+def test_who_waits_is_told_where_that_thread_is_gone() -> None:
+    compute = Failing()
+    batches = WindowBatches(compute, compute.count)  # type: ignore[arg-type]
+    batches.close()
+
+    with pytest.raises(ComputeUnavailable, match="start the worker again"):
+        asked_meanwhile(batches, ONE).result(20)
+
+
+# ---- accepting in a thread, as on Windows
+
+
+class Faulty(Listener):
+    """Its first `accept` fails as it is told."""
+
+    def __init__(self, path: Path, met: Exception) -> None:
+        super().__init__(str(path), "AF_UNIX")
+        self.met: Exception | None = met
+
+    def accept(self) -> "Connection[Any, Any]":
+        met, self.met = self.met, None
+        if met is not None:
+            raise met
+        return super().accept()
+
+
+def test_a_client_that_could_not_be_accepted_keeps_no_other_away(tmp_path: Path) -> None:
+    stop, sessions = threading.Event(), _Sessions(bytes(32), 20, 20)
+    with Faulty(tmp_path / "socket", OSError("no more handles")) as listener, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(accept_from, listener, sessions, SimpleNamespace(answer=bytes), stop)  # type: ignore[arg-type]
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(20)
+                client.connect(str(tmp_path / "socket"))
+
+                assert b"Hello" in client.recv(4096)
+        finally:
+            stop.set()
+            running.result(20)
+            sessions.finish()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_nobody_can_reach_any_more_ends_and_says_so(tmp_path: Path) -> None:
+    stop, sessions = threading.Event(), _Sessions(bytes(32), 20, 20)
+    with Faulty(tmp_path / "socket", RuntimeError("no more threads")) as listener:
+        threading.Timer(20, stop.set).start()
+        with pytest.raises(CannotListen, match="any more: start the worker again"):
+            accept_from(listener, sessions, None, stop)  # type: ignore[arg-type]
+
+
 # ---- addresses
 
 
 def test_the_names_of_addresses() -> None:
     assert address_of(Path("/home/h"), "linux") == str(Path("/home/h/gpu-worker.sock"))
     assert address_of(Path("h"), "win32") == r"\\.\pipe\hartonomous-gpu-pipe"
-    assert dotnet_address("/var/tmp") == Path("/var/tmp/CoreFxPipe_hartonomous-gpu-pipe")
+
+
+@pytest.mark.parametrize(("tmpdir", "folder"), [("/var/tmp", "/var/tmp"), ("", "/tmp"), (None, "/tmp")])
+def test_the_pipe_of_dotnet_lies_in_tmpdir_and_nowhere_else(
+    tmpdir: str | None, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TEMP", "TMP"):
+        monkeypatch.setenv(name, str(tmp_path))
+    if tmpdir is None:
+        monkeypatch.delenv("TMPDIR", raising=False)
+    else:
+        monkeypatch.setenv("TMPDIR", tmpdir)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # what it remembers
+
+    assert dotnet_address() == Path(folder, "CoreFxPipe_hartonomous-gpu-pipe")
 
 
 def test_a_path_that_is_too_long_says_what_to_do(tmp_path: Path) -> None:
@@ -474,7 +619,7 @@ def test_a_worker_whose_pipe_is_taken_serves_its_home(
     home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tempfile, "tempdir", str(home.parent))
+        patched.setenv("TMPDIR", str(home.parent))
         with listening.listening(tmp_path) as listeners:
             assert [each.getsockname() for each in listeners] == [str(tmp_path / "gpu-worker.sock")]
     assert "do not find this worker" in caplog.text

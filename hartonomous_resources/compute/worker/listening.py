@@ -9,7 +9,6 @@ import os
 import socket
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -34,9 +33,9 @@ def key_path_of(home: Path) -> Path:
     return home / "gpu-worker.key"
 
 
-def dotnet_address(temporary: str | None = None) -> Path:
-    """Return where .NET has its named pipes on Linux and macOS: in TMPDIR, else /tmp."""
-    return Path(temporary or tempfile.gettempdir()) / f"CoreFxPipe_{PIPE}"
+def dotnet_address() -> Path:
+    """Return where .NET has its named pipes on Linux and macOS: in TMPDIR, else /tmp; `tempfile` would look further."""
+    return Path(os.environ.get("TMPDIR") or "/tmp") / f"CoreFxPipe_{PIPE}"  # noqa: S108
 
 
 def most_bytes_of_address(platform: str = sys.platform) -> int:

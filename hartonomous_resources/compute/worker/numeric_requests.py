@@ -11,25 +11,34 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hartonomous_resources.compute.worker.frames import FRAME_BYTES
+from hartonomous_resources.compute.worker.frames import FRAME_BYTES, HEADER_BYTES
 from hartonomous_resources.compute.worker.worker_messages import TopK
 
+ANSWER_BYTES = FRAME_BYTES - HEADER_BYTES
+"""What the arrays of an answer may come to."""
 _BLOCK_NUMBERS = 1 << 20
 """Of a matrix, and of its products with the queries, at once."""
 _MOST_QUERIES = 4096
 
 
-def require_arrays(arrays: Sequence[NDArray[Any]], *wanted: tuple[str, int]) -> None:
-    """Raises ValueError unless the arrays are of these dtypes and numbers of dimensions."""
+def require_arrays(arrays: Sequence[NDArray[Any]], *wanted: tuple[str, int], row_bytes: int) -> None:
+    """Raises ValueError unless the arrays are of these dtypes and numbers of dimensions, and an answer to them fits a message.
+
+    It has `row_bytes` for each row of the first array. Rows without numbers are refused: they are as many as somebody says, and take no bytes.
+    """
     there = [(array.dtype.name, array.ndim) for array in arrays]
     if there != list(wanted):
         told = [", ".join(f"{dtype} of {ndim} dimensions" for dtype, ndim in each) for each in (wanted, there)]
         raise ValueError(f"the arrays are to be {told[0]}, not {told[1] or 'none'}")
+    if any(0 in array.shape[1:] for array in arrays):
+        raise ValueError("there are rows of no width")
+    if len(arrays[0]) * row_bytes > ANSWER_BYTES:
+        raise ValueError(f"{len(arrays[0])} rows are more than an answer holds: at most {ANSWER_BYTES // row_bytes}")
 
 
 def dot_product(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
     """Return the dot product of each row of one array with that of the other, summed in float64. Raises ValueError for other arrays."""
-    require_arrays(arrays, ("float32", 2), ("float32", 2))
+    require_arrays(arrays, ("float32", 2), ("float32", 2), row_bytes=4)
     a, b = arrays
     if a.shape != b.shape:
         raise ValueError(f"shapes do not agree: {a.shape} and {b.shape}")
@@ -44,9 +53,9 @@ def top_k(home: Path, asked: TopK, arrays: Sequence[NDArray[Any]]) -> tuple[NDAr
     The file is read, not mapped: one that is cut short under a mapping ends the process. Raises ValueError for a file outside the home
     or too short, for no finite queries, and for what would be a larger answer than a message may be; OSError for a file that cannot be read.
     """
-    require_arrays(arrays, ("float32", 2))
+    require_arrays(arrays, ("float32", 2), row_bytes=12 * asked.k)
     [queries] = arrays
-    if not np.isfinite(queries).all() or not queries.shape[1] or not 0 < len(queries) <= _MOST_QUERIES:
+    if not np.isfinite(queries).all() or not 0 < len(queries) <= _MOST_QUERIES:
         raise ValueError(f"the queries are 1 to {_MOST_QUERIES} rows of finite numbers")
     if asked.k > asked.rows or len(queries) * asked.k * 12 > FRAME_BYTES // 2:
         raise ValueError(f"{asked.k} of {asked.rows} rows for {len(queries)} queries are too many")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from hartonomous_core.embedders.protocol import WindowVectors
 from hartonomous_resources.compute.in_process import InProcessCompute
-from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 
 BATCH_TOKENS = 1 << 13
 _WAIT_SECONDS = 0.002
+_LOOK_SECONDS = 1.0
+"""How often who waits looks whether there is still somebody to answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,12 +46,20 @@ class WindowBatches:
     def embed(
         self, model: ModelIdentity, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool
     ) -> WindowVectors:
-        """Do as `InProcessCompute.embed_windows` does; what others ask for changes neither the vectors nor what is raised."""
+        """Do as `InProcessCompute.embed_windows` does; what others ask for changes neither the vectors nor what is raised.
+
+        Raises also ComputeUnavailable where nothing computes any more.
+        """
         asked = _Asked(model, with_states, ids, lengths)
         with self._changed:
             self._waiting.append(asked)
             self._changed.notify()
-        return asked.answer.result()
+        while True:
+            is_alive = self._thread.is_alive()
+            if wait([asked.answer], _LOOK_SECONDS).done:
+                return asked.answer.result()
+            if not is_alive:
+                raise ComputeUnavailable("the thread that embeds has ended: start the worker again")
 
     def close(self) -> None:
         """End once all that was asked for is answered; nobody asks any more."""
@@ -59,8 +69,20 @@ class WindowBatches:
         self._thread.join()
 
     def _work(self) -> None:
-        while batch := self._next():
-            self._embed(batch)
+        batch: list[_Asked] = []
+        is_over = False
+        while not is_over:
+            try:
+                batch = self._next()
+                is_over = not batch
+                if batch:
+                    self._embed(batch)
+            except BaseException as error:  # noqa: BLE001 - without this thread all wait for ever
+                with self._changed:
+                    waiting, self._waiting = [*batch, *self._waiting], []
+                for asked in waiting:
+                    if not asked.answer.done():
+                        asked.answer.set_exception(error)
 
     def _next(self) -> list[_Asked]:
         """Wait for a batch; an empty one is the end."""
@@ -83,12 +105,12 @@ class WindowBatches:
         return self._is_closed or len(self._waiting) >= self._clients() or tokens >= BATCH_TOKENS
 
     def _embed(self, batch: Sequence[_Asked]) -> None:
-        ids = np.concatenate([asked.ids for asked in batch])
-        lengths = np.concatenate([asked.lengths for asked in batch])
         self.done += 1
         try:
+            ids = np.concatenate([asked.ids for asked in batch])  # may find no memory
+            lengths = np.concatenate([asked.lengths for asked in batch])
             made = self._compute.embed_windows(batch[0].model, ids, lengths, with_states=batch[0].with_states)
-        except Exception as error:  # noqa: BLE001 - raised where it was asked for
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
             if len(batch) == 1:
                 batch[0].answer.set_exception(error)
                 return

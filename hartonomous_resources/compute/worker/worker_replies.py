@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hartonomous_core.embedders.protocol import EmbeddingError
 from hartonomous_resources.compute.in_process import InProcessCompute
 from hartonomous_resources.compute.protocol import ComputeUnavailable
-from hartonomous_resources.compute.worker.frames import FRAME_BYTES, HEADER_BYTES, FrameError, decode, encode
-from hartonomous_resources.compute.worker.numeric_requests import dot_product, require_arrays, top_k
+from hartonomous_resources.compute.worker.frames import FrameError, decode, encode
+from hartonomous_resources.compute.worker.numeric_requests import ANSWER_BYTES, dot_product, require_arrays, top_k
 from hartonomous_resources.compute.worker.window_batches import WindowBatches
 from hartonomous_resources.compute.worker.worker_messages import (
     Answer,
@@ -79,7 +79,7 @@ class Answers:
             case Embed():
                 return Answer(), self._embed(header, arrays)
             case Project():
-                require_arrays(arrays, ("float32", 2), ("float64", 2), ("float64", 1))
+                require_arrays(arrays, ("float32", 2), ("float64", 2), ("float64", 1), row_bytes=24)
                 vectors, axes, mean = arrays
                 return Answer(), [self._compute.project(vectors, axes, mean, header.scale)]
             case TopK():
@@ -91,16 +91,17 @@ class Answers:
         raise AssertionError(f"{type(header).__name__} is no request")
 
     def _embed(self, header: Embed, arrays: Arrays) -> Arrays:
-        require_arrays(arrays, ("int32", 1), ("int32", 1))
+        require_arrays(arrays, ("int32", 1), ("int32", 1), row_bytes=0)
         ids, lengths = arrays
         model = next((each for each in self._compute.models() if WorkerModel.of(each).id == header.model), None)
         if model is None:
             raise ComputeUnavailable(
                 f"it has no model {header.model}: where settings or files of models have changed, start it again"
             )
-        room = FRAME_BYTES - HEADER_BYTES
-        if model.dimension * (8 * len(lengths) + 4 * len(ids) * header.states) > room:
-            raise ValueError(f"the vectors of {len(lengths)} windows are more than {room} bytes: ask for fewer at once")
+        if model.dimension * (8 * len(lengths) + 4 * len(ids) * header.states) > ANSWER_BYTES:
+            raise ValueError(
+                f"the vectors of {len(lengths)} windows are more than {ANSWER_BYTES} bytes: ask for fewer at once"
+            )
         made = self._batches.embed(model, ids, lengths, with_states=header.states)
         if not header.states:
             return [made.vectors]

@@ -80,19 +80,34 @@ def _accept(listeners: Sequence[socket.socket], sessions: _Sessions, answers: An
 
 
 def _accept_on_pipe(address: str, sessions: _Sessions, answers: Answers, stop: threading.Event) -> None:
-    """Accept on a named pipe of Windows, in a thread that ends with the process: nothing else wakes it."""
+    """Accept on a named pipe of Windows. Raises CannotListen where another worker has it, and as `accept_from` does."""
     try:
         listener = Listener(address, "AF_PIPE")
     except PermissionError as error:
         raise CannotListen(f"another worker listens at {address}") from error
 
-    def accept() -> None:
-        while True:
-            sessions.begin(_Session(listener.accept()), answers)
+    accept_from(listener, sessions, answers, stop)
 
-    threading.Thread(target=accept, name="pipe", daemon=True).start()
-    LOGGER.warning("the worker listens at %s", address)
+
+def accept_from(listener: Listener, sessions: _Sessions, answers: Answers, stop: threading.Event) -> None:
+    """Accept in a thread that ends with the process, as nothing else wakes it. Raises CannotListen where it ends before: nobody would be heard."""
+
+    def accept() -> None:
+        while not stop.is_set():
+            try:
+                client = listener.accept()
+            except OSError as error:  # as above
+                LOGGER.warning("a client could not be accepted: %s", error)
+                stop.wait(_LOOK_SECONDS)
+                continue
+            sessions.begin(_Session(client), answers)
+
+    accepting = threading.Thread(target=accept, name="pipe", daemon=True)
+    accepting.start()
+    LOGGER.warning("the worker listens at %s", listener.address)
     while not stop.wait(_LOOK_SECONDS):
+        if not accepting.is_alive():
+            raise CannotListen(f"nothing accepts clients at {listener.address} any more: start the worker again")
         sessions.cut_late()
 
 
