@@ -14,7 +14,7 @@ def _joined(parts: Any, by: str) -> str:
 
 
 def _lines(span: Any) -> str:
-    is_one = isinstance(span, list) and len(set(span)) == 1
+    is_one = isinstance(span, list) and bool(span) and span.count(span[0]) == len(span)
     return f"line {span[0]}" if is_one else f"lines {_joined(span, '–')}"
 
 

@@ -13,8 +13,6 @@ from hartonomous_service.search.neighbours import read_neighbours
 from hartonomous_service.search.places import count_places, read_places, show_place
 
 _PLACES_SHOWN = 20
-_IN_OTHER_WORDS = {"row", "pointer"}
-"""Keys of the locators of rows, whose bytes hold the values without their names."""
 
 
 def describe_hits(
@@ -51,13 +49,26 @@ def mark_sentence(hit: dict[str, Any], start: int, stop: int) -> None:
     hit["highlight"] = {"text": sentence}
     for place in hit["sources"]:
         locator = place["locator"] or {}
-        if "rows" in locator:
-            place["locator"] = {**locator, "row": locator["rows"][0] + before.count("\n\n")}
-        elif _IN_OTHER_WORDS.intersection(locator):
+        if (first := _first_row(locator)) is not None:
+            place["locator"] = {**locator, "row": first + before.count("\n\n")}
+        elif _is_row(locator):
             continue
         elif place["byteOffset"] is not None and place["byteLength"] == _size(place, hit["text"]):
             place["highlightOffset"] = place["byteOffset"] + _size(place, before)
             place["highlightLength"] = _size(place, sentence)
+
+
+def _first_row(locator: Mapping[str, Any]) -> int | None:
+    """Return the first of several rows that a locator names; None for any other, whatever words a package uses in it."""
+    match locator.get("rows"):
+        case [int(first), int()]:
+            return first
+    return None
+
+
+def _is_row(locator: Mapping[str, Any]) -> bool:
+    """Tell whether a locator is that of a row or of a member of an object, whose bytes hold the values without their names."""
+    return isinstance(locator.get("row"), int) or isinstance(locator.get("pointer"), str)
 
 
 def _size(place: Mapping[str, Any], text: str) -> int:

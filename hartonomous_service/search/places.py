@@ -126,4 +126,7 @@ def show_bytes(place: Occurrence | TextAround) -> dict[str, Any]:
     """Say which bytes of the source, as it came in, a text stands for; of derived text, those that its locator names, if any."""
     locator = json.loads(place["locator"]) if place["locator"] else None
     named: Mapping[str, Any] = place if place["byteOffset"] is not None else locator or {}
-    return {"byteOffset": named.get("byteOffset"), "byteLength": named.get("byteLength"), "locator": locator}
+    match named.get("byteOffset"), named.get("byteLength"):
+        case int(offset), int(length):
+            return {"byteOffset": offset, "byteLength": length, "locator": locator}
+    return {"byteOffset": None, "byteLength": None, "locator": locator}

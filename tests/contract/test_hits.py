@@ -1,5 +1,6 @@
 """What a search shows of a hit: the sentence that answers, its neighbours, one hit a source."""
 
+import json
 from typing import Any
 
 import pytest
@@ -56,6 +57,38 @@ def test_a_text_that_was_made_of_the_bytes_has_no_place_of_its_own(
     (place,) = hit["sources"]
     assert hit["highlight"] == {"text": "Every tide there is weak."}
     assert (place["byteOffset"], place["highlightOffset"], place["highlightLength"]) == (None, None, None)
+
+
+OTHERS_WORDS: list[dict[str, Any]] = [
+    *({"rows": rows} for rows in ("A-D", [], {}, 7, None, [1], ["A", "D"], [1, 2, 3])),
+    {"row": "A"},
+    {"row": {"from": "A"}, "pointer": 7},
+    {"pointer": ["a"]},
+    {"byteOffset": "0x2a", "byteLength": len(PASSAGE.encode())},
+]
+
+
+def test_a_package_may_use_our_words_of_a_place_for_its_own(
+    database: Database, home: Resources, client: Any, make_source: Make
+) -> None:
+    """Nothing is added to them, and the sentence is marked where the bytes are named."""
+    bytes_of_it = {"byteOffset": 2, "byteLength": len(PASSAGE.encode())}
+    locators = [{**bytes_of_it, **words} for words in OTHERS_WORDS]
+    for number, locator in enumerate(locators):
+        with database.unit_of_work() as unit_of_work:
+            source_id = insert_source(unit_of_work, uri=f"package:{number}")
+            rows = [atom(PASSAGE, 0, role="derived", byte_offset=None, locator=json.dumps(locator))]
+            unit_of_work.write_atoms(0, HOUR, {source_id: rows})
+    client.cursor().execute("UPDATE Source SET Status = 'Atomized'")
+    client.commit()
+
+    (hit,) = found(home)
+
+    assert hit["highlight"] == {"text": "Every tide there is weak."}
+    assert [place["locator"] for place in hit["sources"]] == locators
+    at = 2 + len("Ærø lies in the Baltic. ".encode())
+    offsets = [place["highlightOffset"] for place in hit["sources"]]
+    assert offsets == [at] * (len(locators) - 1) + [None]
 
 
 def test_nothing_is_marked_where_that_is_not_wanted(home: Resources, make_source: Make) -> None:

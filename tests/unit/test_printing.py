@@ -376,6 +376,8 @@ def test_a_place_of_what_was_derived_from_the_bytes_is_that_of_its_format(capsys
         ({"part": "text/plain", "quoted": True}, "part text/plain, quoted"),
         ({"part": "text/plain", "header": "Subject"}, "part text/plain, header Subject"),
         ({"charset": "utf-16le", "byteOffset": 0, "byteLength": 4}, ""),
+        ({"lines": [], "rows": "A-D"}, "rows A-D, lines "),
+        ({"lines": [[1, 2], [3, 4]]}, "lines [1, 2]–[3, 4]"),
     ],
 )
 def test_a_locator_is_said_in_words(locator: dict[str, Any], words: str) -> None:
