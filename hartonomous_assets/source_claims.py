@@ -43,8 +43,13 @@ def claim(work: Work, most_bytes: int | None = None) -> list[ClaimedSource]:
     """Claim the next sources of the hour, and delete what an earlier attempt wrote of them; returns none when there are none.
 
     Small ones that were never tried are claimed together. Any other comes alone, so that one that kills its process takes no other
-    along. With `most_bytes`, larger ones and those tried before are passed over, where they are among the next 1,000.
+    along. With `most_bytes`, larger ones and those tried before are passed over, where they are among the next 1,000; where nothing else is,
+    nothing is written, nor locked.
     """
+    if most_bytes is not None:
+        smaller = {"hour": work.hour, "most_bytes": most_bytes, "n": _PASSED_OVER}
+        if not query(work.resources.database, "has_smaller_sources", **smaller):
+            return []
 
     def take(unit_of_work: UnitOfWork) -> list[ClaimedSource]:
         now = timestamp()

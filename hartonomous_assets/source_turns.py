@@ -23,28 +23,36 @@ this one, which claims the second while a thread computes the first.
 """
 
 _MUCH_SMALLER = 16
-"""A source of this part of the size of another has its turn between two batches of that: of a gigabyte 64 MiB, between whose batches 4 MiB."""
+"""A source of this part of the size of another has its turn between two batches of that: of a gigabyte 64 MiB."""
 
 
 def take_turns(work: Work, read: Read) -> Generator[Progress]:
     """Claim sources, read and write them, claim the next.
 
-    Small ones make a step together, up to two batches of the stage after this one; a large one makes a step for each batch of atoms.
+    Small ones make a step together, up to two batches of the stage after this one; a large one makes a step for each batch of atoms. A step
+    in which nothing was done says that nothing waits.
     """
     while True:
         if not work.resources.settings.ingestion_enabled:
             yield IDLE
             continue
         given_up = give_up_exhausted(work)
+        done = Counter({"dead-lettered": given_up} if given_up else {})
         claimed = claim(work)
-        yield from _read_claimed(work, claimed, read, Counter({"dead-lettered": given_up} if given_up else {}))
-        if len(claimed) == 1:
+        if not claimed:
+            yield Progress(dict(done))
+            continue
+        yield from _read_claimed(work, claimed, read, done, lets_others_in=True)
+        if (
+            len(claimed) == 1
+        ):  # it may be of a single batch, as may the thousand after it: then this is the only place for smaller ones
             yield from _let_smaller_ones_in(work, claimed[0], read)
 
 
 def _read_claimed(
-    work: Work, sources: Collection[ClaimedSource], read: Read, done: Counter[str]
+    work: Work, sources: Collection[ClaimedSource], read: Read, done: Counter[str], *, lets_others_in: bool
 ) -> Generator[Progress]:
+    """Read sources and write them, those that were not given back meanwhile; a step in which nothing was done is left out."""
     give_back_at = time.monotonic() + work.resources.settings.lease_seconds / 4
     claimed = deque(sources)
     whole: list[SourcePart] = []  # sources that were read to their end, and are not written yet
@@ -53,7 +61,7 @@ def _read_claimed(
         while claimed:
             source = claimed.popleft()
             with closing(read(work, source, granted, whole)) as reading:
-                done.update((yield from _in_turn(work, source, reading, claimed, read)))
+                done.update((yield from _in_turn(work, source, reading, claimed, read if lets_others_in else None)))
             if claimed and sum(len(part.rows) for part in whole) >= _ROWS_TOGETHER:
                 yield Progress(dict(done + write_whole(work, whole)))
                 done.clear()
@@ -67,9 +75,7 @@ def _read_claimed(
     finally:
         release_all(work, [*(part.source for part in whole), *claimed])
         close_members(whole)
-    if (
-        done or not sources
-    ):  # of those that were given back nothing is done yet: who finds nothing done may think that nothing waits
+    if done:
         yield Progress(dict(done))
 
 
@@ -78,9 +84,12 @@ def _in_turn(
     source: ClaimedSource,
     reading: Generator[Progress, None, dict[str, int]],
     others: deque[ClaimedSource],
-    read: Read,
+    read_smaller: Read | None,
 ) -> Generator[Progress, None, dict[str, int]]:
-    """Read a source; what was claimed with one that takes more than a batch is claimed anew, by who comes first."""
+    """Read a source; what was claimed with one that takes more than a batch is claimed anew, by who comes first.
+
+    `read_smaller` reads those that have their turn between its batches; None: none has.
+    """
     while True:
         try:
             progress = next(reading)
@@ -89,15 +98,20 @@ def _in_turn(
             return done
         yield progress
         _give_back(work, others)
-        yield from _let_smaller_ones_in(work, source, read)
+        if read_smaller is not None:
+            yield from _let_smaller_ones_in(work, source, read_smaller)
 
 
 def _let_smaller_ones_in(work: Work, source: ClaimedSource, read: Read) -> Generator[Progress]:
     """Claim sources that are much smaller than one that is at work, if there are any, and do them; that one keeps its lease meanwhile.
 
-    One that was tried before lets none in, nor is let in: what kills its process must be the only thing in it.
+    One that was tried before lets none in, nor is let in: what kills its process must be the only thing in it. While a document has a parser
+    at work none is let in either, for theirs would be another, of as much memory; and within a turn there is none, so two sources at the
+    most are in hand.
     """
-    smaller = claim(work, most_bytes=source["byteLength"] // _MUCH_SMALLER) if source["attemptCount"] == 1 else []
+    if source["attemptCount"] > 1 or work.resources.parsers.are_at_work:
+        return
+    smaller = claim(work, most_bytes=source["byteLength"] // _MUCH_SMALLER)
     if not smaller:
         return
 
@@ -105,7 +119,7 @@ def _let_smaller_ones_in(work: Work, source: ClaimedSource, read: Read) -> Gener
         with suppress(LeaseLost):  # its next batch meets it, too, and is not written
             renew_lease(unit_of_work, work, source)
 
-    with closing(_read_claimed(work, smaller, read, Counter())) as reading:
+    with closing(_read_claimed(work, smaller, read, Counter(), lets_others_in=False)) as reading:
         for progress in reading:
             transact(work.resources.database, keep)
             yield progress

@@ -6,7 +6,6 @@ from typing import Any
 from hartonomous_assets.source_claims import give_up
 from hartonomous_assets.stage import Work
 from hartonomous_core.clock import timestamp
-from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.source_rows import CLAIM_SOURCES
 from hartonomous_resources.database.transactions import transact
@@ -27,19 +26,16 @@ def withdraw_source(resources: Resources, source_id: Id, *, tenant: Tenant | Non
     owner = str(this_process())
 
     def withdraw(unit_of_work: UnitOfWork) -> dict[str, Any]:
-        found = find_source(unit_of_work, source_id, tenant)
-        if found["status"] in UNFINISHED_SOURCE_STATUSES:
-            lease_until = timestamp(resources.settings.lease_seconds)
-            [source] = unit_of_work.query(
-                CLAIM_SOURCES, source_ids=json.dumps([source_id]), owner=owner, lease_until=lease_until
-            )
-            found = find_source(unit_of_work, source_id, tenant)
-        if (
-            found["status"] not in UNFINISHED_SOURCE_STATUSES or found["atomizerVersion"] is not None
-        ):  # finished just before
+        find_source(unit_of_work, source_id, tenant)
+        lease_until = timestamp(resources.settings.lease_seconds)
+        claimed = unit_of_work.query(
+            CLAIM_SOURCES, source_ids=json.dumps([source_id]), owner=owner, lease_until=lease_until
+        )
+        if not claimed:
             raise Conflict(
                 f"source {source_id} is finished or given up: only one that waits or is at work can be withdrawn"
             )
+        [source] = claimed
         work = Work(source["ingestHour"], "by hand", resources, owner)
         give_up(unit_of_work, work, source, f"{source['sourceUri']}: withdrawn", supersede=False)
         return describe_source(unit_of_work, find_source(unit_of_work, source_id, tenant))

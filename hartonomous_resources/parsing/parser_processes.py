@@ -39,6 +39,12 @@ class ParserProcesses:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         self._idle: list[_Child] = []
+        self._at_work = 0
+
+    @property
+    def are_at_work(self) -> bool:
+        """Whether a child is at work on a source: asked, and not yet at its end."""
+        return self._at_work > 0
 
     def __call__(self, format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Item]:
         """Yield what the extractor of a format reads, in a child if the format says so.
@@ -50,6 +56,7 @@ class ParserProcesses:
             yield from extract_here(format_, stream, content_type)
             return
         child, has_ended = self._take(), False
+        self._at_work += 1
         item: Item | None = None
         try:
             child.ask({"extractor": format_.extractor, "contentType": content_type}, stream, self._seconds)
@@ -60,6 +67,7 @@ class ParserProcesses:
             yield from lost_within(item, str(problem))
             raise
         finally:
+            self._at_work -= 1
             if has_ended:
                 self._idle.append(child)
             else:

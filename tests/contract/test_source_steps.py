@@ -7,6 +7,7 @@ import pytest
 
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
+from hartonomous_assets.source_claims import claim
 from hartonomous_assets.stage import Progress, Work
 from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE
@@ -125,6 +126,7 @@ def status_of(home: Resources) -> dict[str, str]:
 
 
 LARGE = b"".join(b"Sentence %d of the sea.\n\n" % n for n in range(100))
+SMALLER = b"".join(b"%d\n\n" % n for n in range(10, 45))
 SMALL = b"The moon pulls the tide."
 
 
@@ -153,6 +155,54 @@ def test_a_small_source_that_comes_later_has_its_turn_between_two_batches_of_a_l
         "then the large one, and then there is nothing to do"
     )
     assert [content_of(home, source) for source in all_sources(home)] == [LARGE, SMALL]
+
+
+def test_within_the_turn_of_a_smaller_source_no_other_has_one(
+    begun: tuple[Resources, Generator[Progress]],
+) -> None:
+    home, steps = begun
+    note(home, "smaller", SMALLER)
+    next(steps)
+    note(home, "smallest", b"Fog.")
+
+    run = [next(steps).counts["atoms"] for _ in range(5)]
+
+    assert run == [10, 10, 5, 10, 1], "the smaller one to its end, a batch of the large one, and then the smallest"
+    assert status_of(home) == {"large": "Atomizing", "smaller": "Atomized", "smallest": "Atomized"}
+
+
+def test_where_nothing_smaller_waits_nothing_is_written_between_two_batches(
+    begun: tuple[Resources, Generator[Progress]],
+) -> None:
+    home, _ = begun
+    note(home, "half", LARGE[: len(LARGE) // 2])
+    with home.database.unit_of_work():  # whoever would write waits for it, and fails
+        assert claim(Work(current_hour(), "run", home, "other"), most_bytes=len(SMALL)) == []
+
+
+def test_a_document_with_a_parser_at_work_lets_none_in(make_home: MakeHome) -> None:
+    home = make_home(atom_batch_size=10)
+    mailbox = b"".join(
+        b"From a@b Mon Nov 30 10:00:00 2026\nSubject: Tide %d\n\nIt rises %d.\n\n" % (n, n) for n in range(60)
+    )
+    enqueue(
+        home.database,
+        INGESTION_QUEUE,
+        [request(rawData=mailbox, sourceUri="mailbox", contentType="application/mbox")],
+    )
+    run_stages_of(home, landing.STAGE)
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+    while not home.parsers.are_at_work:
+        next(steps)
+    note(home, "small", SMALL)
+
+    while home.parsers.are_at_work:
+        assert status_of(home)["small"] == "Landed"
+        next(steps)
+    next(steps)
+
+    assert status_of(home)["small"] == "Atomized"
+    steps.close()
 
 
 def test_one_that_is_not_much_smaller_waits_and_so_does_one_that_was_tried_before(
@@ -203,8 +253,9 @@ def test_a_stop_in_the_turn_of_a_smaller_source_gives_both_back(
     begun: tuple[Resources, Generator[Progress]], client: Any
 ) -> None:
     home, steps = begun
-    note(home, "smaller", b" ".join(b"%d." % n for n in range(10, 50)))
+    note(home, "smaller", SMALLER)
     assert next(steps).counts["atoms"] == 10
+    assert status_of(home) == {"large": "Atomizing", "smaller": "Atomizing"}
 
     steps.close()
 

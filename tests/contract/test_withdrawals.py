@@ -7,8 +7,9 @@ import pytest
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
 from hartonomous_assets.stage import Work
-from hartonomous_core.clock import current_hour
+from hartonomous_core.clock import current_hour, timestamp
 from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.database.rows.source_rows import CLAIM_SOURCES
 from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters, replay_dead_letter
@@ -84,6 +85,20 @@ def test_one_that_is_finished_or_given_up_is_not_withdrawn(
         withdraw_source(home, 1)
 
     assert states(home) == was
+
+
+@pytest.mark.parametrize("before", [atomize, withdraw])
+def test_one_that_was_finished_or_given_up_meanwhile_is_not_claimed(
+    home: Resources, before: Callable[[Resources], None]
+) -> None:
+    land(home, TEXT)
+    before(home)
+    was = states(home)
+
+    with home.database.unit_of_work() as unit_of_work:
+        claimed = unit_of_work.query(CLAIM_SOURCES, source_ids="[1]", owner="late", lease_until=timestamp(60))
+
+    assert (claimed, states(home)) == ([], was)
 
 
 def test_only_the_tenants_own_is_withdrawn(home: Resources) -> None:

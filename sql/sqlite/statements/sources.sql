@@ -16,10 +16,22 @@ WHERE s.IngestHour = :hour AND s.Status IN ('Landed', 'Atomizing') AND (s.Status
                     AND e.Status IN ('Landed', 'Atomizing'))
 ORDER BY s.AttemptCount, s.SourceId LIMIT :n;
 
+-- name: has_smaller_sources
+-- Whether among the next :n of those that were never tried one may be claimed that has no more than :most_bytes.
+SELECT 1 AS found
+FROM (SELECT s.ByteLength FROM Source AS s
+      WHERE s.IngestHour = :hour AND s.Status = 'Landed' AND s.AttemptCount = 0
+        AND NOT EXISTS (SELECT 1 FROM Source AS e
+                        WHERE e.TenantId = s.TenantId AND e.SourceUri = s.SourceUri AND e.Version < s.Version
+                          AND e.Status IN ('Landed', 'Atomizing'))
+      ORDER BY s.SourceId LIMIT :n) AS next
+WHERE next.ByteLength <= :most_bytes LIMIT 1;
+
 -- name: claim_sources
+-- Those that are finished or given up by now are left as they are.
 UPDATE Source
 SET Status = 'Atomizing', LeaseOwner = :owner, LeaseUntil = :lease_until, AttemptCount = AttemptCount + 1
-WHERE SourceId IN (SELECT value FROM json_each(:source_ids))
+WHERE SourceId IN (SELECT value FROM json_each(:source_ids)) AND Status IN ('Landed', 'Atomizing')
 RETURNING SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, ContentType AS contentType,
           ByteLength AS byteLength, IngestHour AS ingestHour, MessageId AS messageId, ReadUri AS readUri, BlobKey AS blobKey,
           AttemptCount AS attemptCount, ReceivedAt AS receivedAt, Metadata AS metadata;
