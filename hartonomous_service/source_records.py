@@ -50,9 +50,10 @@ def list_sources(
             rows = unit_of_work.query("sources", **chosen, source_id=None, source_uri=None, n=up_to)
             total = unit_of_work.query("source_count", **chosen)[0]["n"] if count else None
         else:
-            counted = unit_of_work.query("sources_of_uri", **chosen, uri_prefix=uri_prefix, n=up_to)
-            total = (counted[0]["total"] if counted else 0) if count else None
-            rows = [{key: value for key, value in row.items() if key != "total"} for row in counted]
+            rows = unit_of_work.query("sources_of_uri", **chosen, uri_prefix=uri_prefix, n=up_to)
+            total = (
+                unit_of_work.query("source_count_of_uri", **chosen, uri_prefix=uri_prefix)[0]["n"] if count else None
+            )
         described = [describe_source(unit_of_work, row) for row in rows[skip : skip + limit]]
         return {"sources": described, "total": total, "truncated": len(rows) > skip + limit}
 

@@ -98,11 +98,16 @@ def test_the_sources_of_a_filter_are_found_by_id_or_by_how_their_uri_begins(data
     assert "SEARCH sa USING PRIMARY KEY (SourceId=?)" in steps
 
 
-def test_the_sources_of_a_uri_are_found_by_an_index(database: SqliteDatabase) -> None:
-    steps = plan(database, "sources_of_uri")
+@pytest.mark.parametrize("name", ["sources_of_uri", "source_count_of_uri"])
+def test_the_sources_of_a_uri_are_found_by_an_index(database: SqliteDatabase, name: str) -> None:
+    steps = plan(database, name)
     by_uri = [step for step in steps if "(TenantId=? AND SourceUri>? AND SourceUri<?)" in step]
     assert len(by_uri) == 2  # of sources, and of what was found in them
     assert any(re.match(r"SEARCH Source USING INTEGER PRIMARY KEY", step) for step in steps)
+
+
+def test_a_page_of_the_sources_of_a_uri_counts_none_of_the_others() -> None:
+    assert "COUNT(" not in _STATEMENTS["sources_of_uri"]
 
 
 @pytest.mark.parametrize("name", ["inference_page", "places_after"])

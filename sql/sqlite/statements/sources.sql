@@ -156,20 +156,26 @@ WHERE (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:source_id IS NULL OR S
   AND (:source_uri IS NULL OR SourceUri = :source_uri) AND (:status IS NULL OR Status = :status)
 ORDER BY SourceId DESC LIMIT :n;
 
--- name: sources_of_uri
--- The sources whose uri begins so, and what was found in them, the latest first; each with their number.
-SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
-       ContentType AS contentType, {bytes_hash} AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
-       Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
-       LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata, COUNT(*) OVER () AS total
-FROM Source
-WHERE SourceId IN (
+-- part: ids_of_uri
     SELECT s.SourceId FROM KnownTenant AS t CROSS JOIN Source AS s
     WHERE s.TenantId = t.TenantId AND s.SourceUri >= :uri_prefix AND s.SourceUri <= :uri_prefix || char(1114111, 1114111, 1114111, 1114111)
     UNION
     SELECT s.SourceId FROM KnownTenant AS t CROSS JOIN Source AS s
     WHERE s.TenantId = t.TenantId AND s.SourceUri >= 'member:' || :uri_prefix
-      AND s.SourceUri <= 'member:' || :uri_prefix || char(1114111, 1114111, 1114111, 1114111))
+      AND s.SourceUri <= 'member:' || :uri_prefix || char(1114111, 1114111, 1114111, 1114111)
+
+-- name: source_count_of_uri
+SELECT COUNT(*) AS n FROM Source
+WHERE SourceId IN ({ids_of_uri}) AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status);
+
+-- name: sources_of_uri
+-- The sources whose uri begins so, and what was found in them, the latest first.
+SELECT SourceId AS sourceId, TenantId AS tenantId, SourceUri AS sourceUri, Version AS version, SupersededBy AS supersededBy,
+       ContentType AS contentType, {bytes_hash} AS contentHash, ByteLength AS byteLength, IngestHour AS ingestHour,
+       Status AS status, AtomizerVersion AS atomizerVersion, MessageId AS messageId, ReceivedAt AS receivedAt,
+       LastSeenAt AS lastSeenAt, ErrorMessage AS errorMessage, Metadata AS metadata
+FROM Source
+WHERE SourceId IN ({ids_of_uri})
   AND (:tenant_id IS NULL OR TenantId = :tenant_id) AND (:status IS NULL OR Status = :status)
 ORDER BY SourceId DESC LIMIT :n;
 

@@ -85,7 +85,7 @@ RETURN
                     AND held.[key] = wanted.[key] COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.[key]) = DATALENGTH(wanted.[key])
                     AND held.value = wanted.value COLLATE Latin1_General_100_BIN2 AND DATALENGTH(held.value) = DATALENGTH(wanted.value))));
 GO
--- The sources whose uri begins so, and what was found in them, the latest first; each with their number.
+-- The sources whose uri begins so, and what was found in them, the latest first.
 CREATE PROCEDURE dbo.usp_sources_of_uri @tenant_id int, @uri_prefix nvarchar(max), @status varchar(16), @n int
 WITH EXECUTE AS OWNER
 AS
@@ -97,7 +97,7 @@ BEGIN
         COALESCE(LOWER(CONVERT(char(64), s.ContentHash, 2)), RIGHT(s.BlobKey, 64)) AS contentHash,
         s.ByteLength AS byteLength, s.IngestHour AS ingestHour, s.Status AS status, s.AtomizerVersion AS atomizerVersion,
         s.MessageId AS messageId, s.ReceivedAt AS receivedAt, s.LastSeenAt AS lastSeenAt,
-        s.ErrorMessage AS errorMessage, s.Metadata AS metadata, COUNT_BIG(*) OVER () AS total
+        s.ErrorMessage AS errorMessage, s.Metadata AS metadata
     FROM dbo.Source AS s
     WHERE (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND (@status IS NULL OR s.Status = @status)
         AND (DATALENGTH(s.SourceUri) >= DATALENGTH(@uri_prefix)
@@ -106,6 +106,22 @@ BEGIN
             AND SUBSTRING(s.SourceUri, 1, DATALENGTH(N'member:') / 2 + DATALENGTH(@uri_prefix) / 2)
                 = CONCAT(N'member:', @uri_prefix) COLLATE Latin1_General_100_BIN2)
     ORDER BY s.SourceId DESC
+    OPTION (RECOMPILE);
+END;
+GO
+CREATE PROCEDURE dbo.usp_source_count_of_uri @tenant_id int, @uri_prefix nvarchar(max), @status varchar(16)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT COUNT_BIG(*) AS n
+    FROM dbo.Source AS s
+    WHERE (@tenant_id IS NULL OR s.TenantId = @tenant_id) AND (@status IS NULL OR s.Status = @status)
+        AND (DATALENGTH(s.SourceUri) >= DATALENGTH(@uri_prefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(@uri_prefix) / 2) = @uri_prefix COLLATE Latin1_General_100_BIN2
+            OR DATALENGTH(s.SourceUri) >= DATALENGTH(N'member:') + DATALENGTH(@uri_prefix)
+            AND SUBSTRING(s.SourceUri, 1, DATALENGTH(N'member:') / 2 + DATALENGTH(@uri_prefix) / 2)
+                = CONCAT(N'member:', @uri_prefix) COLLATE Latin1_General_100_BIN2)
     OPTION (RECOMPILE);
 END;
 GO
