@@ -16,10 +16,16 @@ def kind_of(content_type: str) -> tuple[str, str | None]:
 def content_type_to_use(declared: str, stream: BinaryIO, found: Scan) -> tuple[str, str | None]:
     """Return the content type that was declared or sniffed, for text with the charset that the bytes bear out, and why it is not searchable."""
     of_text = media_type(declared)
-    if not atomizer_for(of_text).reads_text:
+    reader = atomizer_for(of_text)
+    if not reader.reads_text:
         return declared, None
-    is_valid_utf8 = found.invalid_utf8_at is None
-    charset = find_charset(stream, found.sample, charset_parameter(declared), is_valid_utf8=is_valid_utf8)
+    charset = find_charset(
+        stream,
+        found.sample,
+        charset_parameter(declared),
+        is_valid_utf8=found.invalid_utf8_at is None,
+        is_table=reader.name == "csv",
+    )
     if charset.name is None:
         said = charset_parameter(declared)
         return (declared if said is None or is_utf8(said) else of_text), None

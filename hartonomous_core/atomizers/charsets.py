@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 HEAD_BYTES = 8 * 1024
 SAMPLE_BYTES = 64 * 1024
@@ -27,6 +27,10 @@ MIN_SCORE = 0.08
 MIN_LEAD = 0.006
 """How much worse the next encoding must look in which the bytes are another text. Of 5,124 texts of 50 to 2,000 characters
 (manual pages and the Declaration of Human Rights) in 34 encodings, 93% are read with both, and 4 wrongly."""
+MIN_SCORE_OF_CELLS = 0.03
+"""How much like its language the letters of a table must look. Names and places score less than prose. Only windows-1252 is
+told by it: of 2,427 tables of 1 to 200 rows in 34 encodings that are not told as prose is, 826 are read, none wrongly. The others
+of Windows would be 2% wrong."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32le"),  # it begins with that of UTF-16
@@ -69,6 +73,8 @@ _SHIFT = re.compile(rb"\x1b\$[@AB()]")
 """How ISO-2022, which is all ASCII, shifts to other characters."""
 _OTHER_SCRIPT = re.compile("[\u0370-\u06ff\u0e00-\u0e7f]")
 """Greek, Cyrillic, Armenian, Hebrew, Arabic and Thai: no word mixes them with Latin."""
+_NO_LETTERS = re.compile(rb"[\0-\x3f]+")
+"""Delimiters, digits and line ends. Not what is ASCII from @ on: the second byte of a character of Chinese or Japanese may be."""
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _CONTROLS = re.compile(rb"[\0-\x07\x0e-\x19\x1c-\x1f\x7f]")
 _QUOTE = re.compile(
@@ -90,6 +96,14 @@ class Charset:
     name: str | None
     seems: str | None = None
     broken_at: int | None = None
+
+
+class _Likeliest(NamedTuple):
+    """The likeliest encoding, its score (0 to 1), and by how much the next is lower in which the bytes are another text."""
+
+    charset: str
+    score: float
+    lead: float
 
 
 @dataclass(slots=True)
@@ -166,8 +180,12 @@ def wide_charset(head: bytes) -> str | None:
     return None
 
 
-def find_charset(stream: BinaryIO, sample: Sample, declared: str | None, *, is_valid_utf8: bool) -> Charset:
+def find_charset(
+    stream: BinaryIO, sample: Sample, declared: str | None, *, is_valid_utf8: bool, is_table: bool = False
+) -> Charset:
     """Say how the text of a stream is encoded, of which `sample` was taken; `declared` is the charset that its sender names.
+
+    `is_table` says that it holds values between delimiters.
 
     The bytes come first: their mark, or that they are UTF-8. Then what the sender says, then what the text says of itself (as
     XML and HTML do), and then what it looks like. Reads the stream once more for each that it tries.
@@ -183,27 +201,39 @@ def find_charset(stream: BinaryIO, sample: Sample, declared: str | None, *, is_v
     for charset in chain.from_iterable(map(_names_to_try, said)):
         if _is_in(stream, sample, charset):
             return Charset(charset)
-    seems = detect(sample.lines)
+    seems = detect(sample.lines, is_table=is_table)
     if seems is None:
         return Charset(UNKNOWN)
     broken_at = _broken_at(stream, seems)
     return Charset(seems) if broken_at is None else Charset(UNKNOWN, seems, broken_at)
 
 
-def detect(lines: list[bytes]) -> str | None:
+def detect(lines: list[bytes], *, is_table: bool = False) -> str | None:
     """Tell the encoding of lines, each of which holds other bytes than ASCII; None unless one of the encodings is clearly the likeliest.
 
-    Lines that are UTF-8 among others, bytes that are no text, and text too short to tell, are not told.
+    Lines that are UTF-8 among others, bytes that are no text, and text too short to tell, are not told. Of a table the letters are
+    judged, too, without the delimiters and digits that no language has between its words.
     """
     sample = b"\n".join(lines)
     if not lines or _CONTROLS.search(sample) or 5 * sum(map(_is_utf8_line, lines)) >= len(lines):
         return None
     if not sample.translate(None, _MARKS) and _QUOTE.search(sample):
         return "windows-1252"
+    if (found := _likeliest(sample, sample)) and found.score >= MIN_SCORE and found.lead >= MIN_LEAD:
+        return found.charset
+    if is_table and (found := _likeliest(_NO_LETTERS.sub(b" ", sample), sample)):
+        is_clear = found.lead >= min(MIN_LEAD, found.score / 10)
+        if found.charset == "windows-1252" and found.score >= MIN_SCORE_OF_CELLS and is_clear:
+            return found.charset
+    return None
+
+
+def _likeliest(judged: bytes, sample: bytes) -> _Likeliest | None:
+    """Score `judged`, which is of `sample`, in the encodings in which the sample is text; None where there is none."""
     from chardet import detect_all
 
     answers = detect_all(
-        sample,
+        judged,
         ignore_threshold=True,
         compat_names=False,
         include_encodings=(*_CANDIDATES, "utf-8"),
@@ -224,9 +254,7 @@ def detect(lines: list[bytes]) -> str | None:
             break
         if rival:
             break
-    if best is None or best[2] < MIN_SCORE or best[2] - rival < MIN_LEAD:
-        return None
-    return best[0]
+    return best and _Likeliest(best[0], best[2], best[2] - rival)
 
 
 def _names_to_try(charset: str) -> Iterator[str]:

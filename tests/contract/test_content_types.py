@@ -98,6 +98,19 @@ def test_text_whose_encoding_cannot_be_told_is_kept_byte_for_byte_and_says_why_i
     assert verify_sources(home)["failed"] == []
 
 
+@pytest.mark.parametrize("content_type", ["text/csv", "application/csv", "text/csv; charset=utf-8"])
+def test_a_table_as_excel_saves_it_is_found_row_by_row(home: Resources, content_type: str) -> None:
+    data = "Kunde;Straße;Betrag\r\nMüller;Hauptstraße 5;12,50\r\n".encode("cp1252")
+
+    ingest(home, request(rawData=data, sourceUri="mail:a.csv", contentType=content_type))
+
+    source = version(home)
+    assert source["contentType"] == f"{content_type.partition(';')[0]}; charset=windows-1252"
+    [hit] = search(home, "Hauptstraße", mode="lexical")["results"]
+    assert "Kunde: Müller; Straße: Hauptstraße 5; Betrag: 12,50" in hit["text"]
+    assert b"".join(reconstruct(home, source["sourceId"])) == data
+
+
 def test_text_whose_encoding_cannot_be_told_is_found_once_it_is_said(home: Resources) -> None:
     data = "harbour = 5 é".encode("latin-1")
     said = ["text/plain", "text/plain; charset=iso-8859-1", "text/plain; charset=koi8-r", "Text/plain;Charset=KOI8-R"]

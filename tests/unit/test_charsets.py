@@ -3,6 +3,8 @@
 import codecs
 import io
 import random
+from collections import Counter
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -25,9 +27,10 @@ from tests.unit.encoded_texts import ENCODINGS, TEXTS
 GERMAN, GREEK, JAPANESE, RUSSIAN = (TEXTS[language] for language in ("German", "Greek", "Japanese", "Russian"))
 
 
-def charset_of(data: bytes, declared: str | None = None) -> Charset:
+def charset_of(data: bytes, declared: str | None = None, *, is_table: bool = False) -> Charset:
     found = scan(io.BytesIO(data))
-    return find_charset(io.BytesIO(data), found.sample, declared, is_valid_utf8=found.invalid_utf8_at is None)
+    is_valid_utf8 = found.invalid_utf8_at is None
+    return find_charset(io.BytesIO(data), found.sample, declared, is_valid_utf8=is_valid_utf8, is_table=is_table)
 
 
 def texts_of(length: int | None) -> list[tuple[str, str, str]]:
@@ -140,6 +143,7 @@ def test_shifted_japanese_is_told_from_ascii_with_colours() -> None:
     assert charset_of(b"\x1b[31mred\x1b[0m \x1b$ and all") == Charset(None)
 
 
+@pytest.mark.parametrize("is_table", [False, True])
 @pytest.mark.parametrize(
     "data",
     [
@@ -156,8 +160,8 @@ def test_shifted_japanese_is_told_from_ascii_with_colours() -> None:
         f"{GERMAN}\n".encode() * 20 + "Tür\n".encode("cp1252"),
     ],
 )
-def test_what_cannot_be_told_is_not_guessed(data: bytes) -> None:
-    assert charset_of(data) == Charset(UNKNOWN)
+def test_what_cannot_be_told_is_not_guessed(data: bytes, is_table: bool) -> None:
+    assert charset_of(data, is_table=is_table) == Charset(UNKNOWN)
 
 
 @pytest.mark.parametrize("beyond", [1, READ_BYTES - 1, READ_BYTES, 3 * READ_BYTES + 5])
@@ -225,3 +229,47 @@ def test_english_with_few_other_characters_is_read(text: str) -> None:
 
 def test_lines_of_ascii_are_no_evidence() -> None:
     assert detect([]) is None
+
+
+CUSTOMERS = "Kunde;Straße;Betrag\nMüller;Hauptstraße 5;12,50\n"
+TABLES = {
+    "three rows": CUSTOMERS + "Schröder;Bahnhofstraße 12;99,00\n",
+    "German": CUSTOMERS + "Schröder;Bahnhofstraße 12;99,00\r\nGrün;Königsallee 3;7,80\r\n" * 150,
+    "French": "Nom,Prénom,Ville\nLefèvre,Hélène,Besançon\nDupré,Gaëtan,Orléans\n",
+    "Euros": "date;libellé;montant\n01/02/2026;Chèque n° 12;-45,00 €\n02/02/2026;Prélèvement électricité;-80,12 €\n",
+    "Swedish": "Kund\tOrt\tBelopp\nÅsa Sjöberg\tMalmö\t120,00\nBjörn Lindström\tVästerås\t7,50\n",
+    "Portuguese": '"Cliente";"Município";"Preço"\n"João Gonçalves";"São Luís";"12,00"\n"Conceição";"Goiás";"7,50"\n',
+}
+
+
+@pytest.mark.parametrize("text", [CUSTOMERS, *TABLES.values()], ids=["two rows", *TABLES])
+def test_a_table_in_a_western_encoding_is_read_where_its_cells_are_short(text: str) -> None:
+    assert charset_of(text.encode("cp1252"), is_table=True) == Charset("windows-1252")
+
+
+def table_of(language: str, rows: int, number: int) -> str:
+    """A number, two words and a price in each row."""
+    chance = random.Random(f"{language}{rows}{number}")
+    words = [word.strip(".,;:()") for word in TEXTS[language].split()]
+    made = [
+        f"{chance.randrange(9999)};{';'.join(chance.choices(words, k=2))};{chance.random():.2f}" for _ in range(rows)
+    ]
+    return "\r\n".join(made)
+
+
+@pytest.mark.parametrize(("rows", "least"), [(3, 0.4), (10, 0.6), (100, 0.7)])
+def test_tables_of_many_languages_are_read_rightly_or_not_at_all(rows: int, least: float) -> None:
+    wrong: list[tuple[str, str, str]] = []
+    western: Counter[bool] = Counter()
+    for language, encodings in ENCODINGS.items():
+        for text, encoding in product((table_of(language, rows, number) for number in range(4)), encodings.split()):
+            data = text.encode(encoding)
+            if data.isascii():
+                continue
+            charset = charset_of(data, is_table=True).name or "utf-8"
+            if charset not in (UNKNOWN, charset_of(data).name) and data.decode(charset) != text:
+                wrong.append((language, encoding, charset))
+            if encoding == "cp1252":
+                western[charset == "windows-1252"] += 1
+    assert wrong == []
+    assert western.total() > 30 and western[True] >= least * western.total(), western
