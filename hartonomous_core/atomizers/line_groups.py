@@ -1,14 +1,18 @@
 """Cuts code at the ends of lines into pieces that are not too long, so that an edit changes the pieces around it and no others."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from hartonomous_core.atomizers.cutting import Limits, cuts, weight
 from hartonomous_core.atomizers.text_stream import Text
 
 LONGEST_LINE = 64 * 1024
 """Characters of a line that are looked at together; what follows counts as another one."""
+
+_Rank = tuple[bool, bytes]
+"""Of a cut behind a line: whether the line says something, and the SHA-256 of it with the one before it. The least is the best."""
 
 
 def lines_of_text(text: Text) -> Iterator[str]:
@@ -28,31 +32,35 @@ def line_groups(lines: Iterable[str], limits: Limits) -> Iterator[str]:
     two lines have the least SHA-256.
     """
     group: list[str] = []
+    weights: list[int] = []
+    ranks: list[_Rank] = []
     size = 0
     for line in lines:
         length = weight(line)
         while group and size + length > limits.most:
-            count = _count_of_first(group, limits.least)
+            ranks += (_rank(group[max(0, at - 1) : at + 1]) for at in range(len(ranks), len(group)))
+            count = _count_of_first(weights, ranks, limits.least)
             yield "".join(group[:count])
-            del group[:count]
-            size = sum(map(weight, group))
+            size -= sum(weights[:count])
+            del group[:count], weights[:count], ranks[:count]
+            ranks[:1] = map(_rank, [group[:1]] if group else [])  # what was before it is gone
         if length > limits.most:
             ends = cuts(line, 0, len(line.rstrip()), limits)
             yield from (line[start:stop] for start, stop in pairwise([0, *ends, len(line)]))
         else:
             group.append(line)
+            weights.append(length)
             size += length
     if group:
         yield "".join(group)
 
 
-def _count_of_first(group: list[str], least: int) -> int:
+def _rank(last_two: list[str]) -> _Rank:
+    """Return what is least where a cut after these lines is the best."""
+    return not last_two[-1].isspace(), sha256("".join(last_two).encode()).digest()
+
+
+def _count_of_first(weights: list[int], ranks: list[_Rank], least: int) -> int:
     """Return after how many lines to cut."""
-    size = 0
-    places = []
-    for count, line in enumerate(group, 1):
-        size += weight(line)
-        if size >= least:
-            last_two = "".join(group[max(0, count - 2) : count])
-            places.append((not line.isspace(), sha256(last_two.encode()).digest(), count))
-    return min(places)[2] if places else len(group)
+    first = bisect_left(list(accumulate(weights)), least)
+    return min(range(first, len(ranks)), key=ranks.__getitem__, default=len(ranks) - 1) + 1
