@@ -175,7 +175,7 @@ class FoundMembers:
         incoming = file.finish()
         uri = self._uri_of(member.name)
         content_type = member.content_type or sniff(self._head, member.name)
-        self._found.append(FoundMember(uri, content_type, incoming, _may_hold_more(content_type)))
+        self._found.append(FoundMember(uri, content_type, incoming, may_hold_more(content_type)))
 
     def _own_name(self) -> str:
         """Return the name of the source without its last extension."""
@@ -189,7 +189,8 @@ class FoundMembers:
         return uri if self._names[uri] == 1 else f"{uri};{self._names[uri]}"
 
 
-def _may_hold_more(content_type: str) -> bool:
+def may_hold_more(content_type: str) -> bool:
+    """Tell whether a source of this type may hold files, which become sources of their own: an archive, a mail."""
     atomizer = atomizer_for(content_type)
     return isinstance(atomizer, DocumentAtomizer) and atomizer.format.has_members
 

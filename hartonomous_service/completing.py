@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hartonomous_core.clock import current_hour
+from hartonomous_resources.database.transactions import query
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work, may_embed, move_stray_work
@@ -26,6 +27,8 @@ _PATIENCE_SECONDS = 60.0
 """After so long without a finished source, the wait checks whether anything works on them; a large source may take hours."""
 
 _RUNS_WITHOUT_PROGRESS = 3
+_LOOKS_WITHOUT_CLAIM = 3
+"""Between two claims of another process, what is left may seem to be nobody's for a moment."""
 
 Report = Callable[[str], None]
 
@@ -58,7 +61,7 @@ def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | No
         left = count_unfinished(resources, ids)
         if not left or not daemon_is_running(resources.settings):
             return None
-        pause = max(_LOOK_SECONDS, min(_LONGEST_PAUSE_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at)))
+        pause = _pause_after(looked_at)
         report(f"waiting for the running daemon: {left:,} sources left")
         if left != left_before:
             left_before, since = left, time.monotonic()
@@ -90,25 +93,42 @@ def _find_clock_problem(resources: Resources) -> str | None:
 
 
 def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str, str]:
-    """Run the chain in this process until nothing is pending, or nothing more can be done."""
+    """Run the chain in this process until nothing is pending, or nothing more can be done.
+
+    What another process has claimed is waited for: until it is done, or the claim ends because its process died or its lease ran out.
+    """
     stages: dict[str, str] = {}
-    without_progress = 0
+    without_progress = without_claim = 0
     move_stray_work(resources.database, resources.settings, current_hour(resources.period))
     if may_embed(resources.database, resources.settings):
         resources.compute.warm()  # while Dagster starts, which takes longer
-    while (
-        hours := hours_with_work(resources.database, resources.settings, current_hour(resources.period))
-    ) and without_progress < _RUNS_WITHOUT_PROGRESS:
+    while True:
+        looked_at = time.monotonic()
+        is_claimed = bool(query(resources.database, "source_lease_owners"))
         before = count_unfinished(resources, ids)
-        stages = {}
-        with open_instance(resources.settings) as instance:
-            for hour in hours:
-                report(f"running the chain of {hour} ({before:,} sources to do)")
-                stages.update(_run_hour(resources, instance, hour))
-        if stages:
-            break  # what a stage needs is down: a further run would meet the same
-        without_progress = without_progress + 1 if count_unfinished(resources, ids) >= before else 0
-    return stages
+        hours = hours_with_work(resources.database, resources.settings, current_hour(resources.period))
+        if hours and without_progress < _RUNS_WITHOUT_PROGRESS:
+            stages = {}
+            with open_instance(resources.settings) as instance:
+                for hour in hours:
+                    report(f"running the chain of {hour} ({before:,} sources to do)")
+                    stages.update(_run_hour(resources, instance, hour))
+            if stages:
+                return stages  # what a stage needs is down: a further run would meet the same
+            without_progress = without_progress + 1 if count_unfinished(resources, ids) >= before else 0
+            continue
+        without_claim = 0 if is_claimed else without_claim + 1
+        if not before or without_claim > _LOOKS_WITHOUT_CLAIM or _find_clock_problem(resources):
+            return stages
+        report(f"waiting for another process, which reads them: {before:,} sources left")
+        time.sleep(_pause_after(looked_at))
+        release_dead_claims(resources.database)
+        without_progress = 0 if is_claimed else without_progress
+
+
+def _pause_after(looked_at: float) -> float:
+    """Return how many seconds to wait after a look that began at that time."""
+    return max(_LOOK_SECONDS, min(_LONGEST_PAUSE_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at)))
 
 
 def _run_hour(resources: Resources, instance: "dg.DagsterInstance", hour: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Any, BinaryIO
 
 from pydantic import PlainValidator, ValidationError
 
+from hartonomous_assets.source_members import may_hold_more
 from hartonomous_core.atomizers.content_type import scan
 from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import INGESTION_QUEUE, IngestionRequest
@@ -28,34 +28,13 @@ from hartonomous_service.arguments import Id, Name, PathArgument, Tenant, Text, 
 from hartonomous_service.completing import Report, complete_sources
 from hartonomous_service.errors import Invalid
 from hartonomous_service.files_to_ingest import FilesToIngest
+from hartonomous_service.ingest_results import Ingestion, describe_unfinished, read_results
 from hartonomous_service.model_check import find_other_model
 from hartonomous_service.progress import Tell, WatchedFiles, telling_progress
-from hartonomous_service.source_records import count_atoms, count_not_searchable, is_searchable
+from hartonomous_service.source_records import count_not_searchable
 from hartonomous_service.submitting import Submission, build_request, is_by_todays_atomizer, says_the_same
 
 _FILES_PER_BATCH = 500
-
-_QUEUED: dict[str, Any] = {
-    "sourceId": None,
-    "sourceUri": None,
-    "contentType": None,
-    "byteLength": None,
-    "contentHash": None,
-    "status": "Queued",
-}
-"""Result of a file whose message no run has received yet."""
-
-_NOWHERE = "it is not in the store, and no longer on its way; `hartonomous dead-letters list` shows what was refused"
-
-
-@dataclass
-class _Ingestion:
-    """The files of one call and their messages."""
-
-    uris: list[str] = field(default_factory=list)
-    messages: dict[str, str] = field(default_factory=dict)
-    """Id of the message by uri; an unchanged file has none."""
-    unchanged: set[str] = field(default_factory=set)
 
 
 @checked
@@ -83,7 +62,7 @@ def ingest(
     "notSearchable": {"sources", "contentTypes"}, "gone": n, "otherModel": sentence or None}. A source that is `unchanged` brought nothing
     new. `leftOut` are the program's own files and what is no file, `notSearchable` counts files kept as bytes, `gone` files that were taken
     in from these folders and are no longer there. `otherModel`: nothing was new, and the vectors here are of another text model than the
-    settings name.
+    settings name. With `wait`, what another process reads is waited for; files that are not done all the same are named in `stages`.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -91,7 +70,7 @@ def ingest(
         raise Invalid(
             f"{content_type!r} is not a content type; give one such as text/plain", argument="content_type"
         ) from error
-    ingestion = _Ingestion()
+    ingestion = Ingestion()
     watched = WatchedFiles(resources, tenant)
     given = FilesToIngest([Path(path) for path in paths], resources.settings)
     files = iter(given)
@@ -116,7 +95,7 @@ def ingest(
     }
 
 
-def _count_gone(resources: Resources, folders: Sequence[Path], ingestion: _Ingestion, tenant: int) -> int:
+def _count_gone(resources: Resources, folders: Sequence[Path], ingestion: Ingestion, tenant: int) -> int:
     """Count the current sources below these folders that were not met and whose files are no longer there: they stay searchable."""
     met, gone = set(ingestion.uris), set()
     for folder in folders:
@@ -167,13 +146,20 @@ def submit(
             submission.write(block)
         found = submission.land(request)
     uri = found.source_uri
-    ingestion = _Ingestion([uri], {uri: found.message_id}, set()) if found.message_id else _Ingestion([uri], {}, {uri})
+    ingestion = Ingestion([uri])
+    if found.message_id:
+        ingestion.messages[uri] = found.message_id
+    else:
+        ingestion.unchanged.add(uri)
+        _current_versions(resources, tenant, [uri], ingestion)
     return _complete(resources, ingestion, tenant, wait, report)
 
 
-def _complete(resources: Resources, ingestion: _Ingestion, tenant: int, wait: bool, report: Report) -> dict[str, Any]:
-    stages = complete_sources(resources, list(ingestion.messages.values()), report) if wait else {}
-    sources, failed = ask(resources.database, partial(_read_results, ingestion=ingestion, tenant=tenant))
+def _complete(resources: Resources, ingestion: Ingestion, tenant: int, wait: bool, report: Report) -> dict[str, Any]:
+    stages = complete_sources(resources, ingestion.awaited, report) if wait else {}
+    sources, failed = ask(resources.database, partial(read_results, ingestion=ingestion, tenant=tenant))
+    if wait and not stages and (unfinished := describe_unfinished(sources)):
+        stages = {"atoms": unfinished}
     return {
         "sources": sources,
         "failed": failed,
@@ -190,10 +176,10 @@ def _enqueue(
     files: Sequence[Path],
     tenant: int,
     content_type: str | None,
-    ingestion: _Ingestion,
+    ingestion: Ingestion,
     watched: WatchedFiles,
 ) -> None:
-    known = _current_versions(resources, tenant, [path.as_uri() for path in files])
+    known = _current_versions(resources, tenant, [path.as_uri() for path in files], ingestion)
     unchanged: dict[str, int] = {}
     new: list[str] = []
     sizes: dict[str, int] = {}
@@ -202,6 +188,8 @@ def _enqueue(
         version = known.get(uri)
         if version and _is_unchanged(resources, path, uri, version, content_type):
             unchanged[uri] = version["sourceId"]
+            if may_hold_more(version["contentType"]):
+                ingestion.earlier.add(version["messageId"])
         else:
             new.append(uri)
             sizes[uri] = _size_of(path)
@@ -233,10 +221,11 @@ def _size_of(path: Path) -> int:
         return 0
 
 
-def _current_versions(resources: Resources, tenant: int, uris: list[str]) -> dict[str, Any]:
-    """Return the current version by uri; none where a newer one is not finished, for it may have other bytes."""
+def _current_versions(resources: Resources, tenant: int, uris: list[str], ingestion: Ingestion) -> dict[str, Any]:
+    """Return the current version by uri; none where a newer one is not finished, for it may have other bytes, and is waited for."""
     rows = query(resources.database, "sources_by_uri", tenant_id=tenant, source_uris=json.dumps(uris))
-    unfinished = {row["sourceUri"] for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES}
+    unfinished = {row["sourceUri"]: row["messageId"] for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES}
+    ingestion.earlier.update(unfinished.values())
     return {row["sourceUri"]: row for row in rows if row["status"] == "Atomized" and row["sourceUri"] not in unfinished}
 
 
@@ -254,50 +243,3 @@ def _is_unchanged(
             return scan(stream).sha256.hex() == str(version["contentHash"])
     except (OSError, UnreadableSource):
         return False  # enqueued as any other: the chain says what is wrong with it
-
-
-def _read_results(
-    unit_of_work: UnitOfWork, ingestion: _Ingestion, tenant: int
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Return the sources of the files, and the files that were refused: each file is in one of the two lists."""
-    failed: list[dict[str, str]] = []
-    sources: list[dict[str, Any]] = []
-    ids = json.dumps(list(ingestion.messages.values()))
-    for row in unit_of_work.query("dead_letters_of_messages", message_ids=ids, tenant_id=tenant):
-        failed.append({"sourceUri": row["orderingKey"], "error": row["reason"]})
-    refused = {item["sourceUri"] for item in failed}
-    queued = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
-    rows = unit_of_work.query("sources_by_uri", tenant_id=tenant, source_uris=json.dumps(ingestion.uris))
-    current = {row["sourceUri"]: row for row in rows if row["status"] == "Atomized"}
-    for row in rows:  # one of another command, of the same bytes, goes away again
-        if row["status"] in UNFINISHED_SOURCE_STATUSES and (
-            row["messageId"] == ingestion.messages.get(row["sourceUri"]) or row["sourceUri"] not in current
-        ):
-            current[row["sourceUri"]] = row
-    given_up = {row["sourceUri"]: row["errorMessage"] for row in rows if row["status"] == "DeadLettered"}
-    for uri in dict.fromkeys(ingestion.uris):
-        if uri in refused:
-            continue
-        if ingestion.messages.get(uri) in queued:
-            sources.append({**_QUEUED, "sourceUri": uri})
-        elif uri in current:
-            sources.append(dict(current[uri]))
-        else:  # its dead letter is that of a later message by now, or discarded
-            failed.append({"sourceUri": uri, "error": given_up.get(uri) or _NOWHERE})
-    counts = count_atoms(unit_of_work, [row["sourceId"] for row in sources if row["sourceId"] is not None])
-    nothing_new = {"newAtomCount": 0, "newBytes": 0}
-    described = []
-    for row in sources:
-        unchanged = row["sourceUri"] in ingestion.unchanged
-        note = row["errorMessage"] if row["status"] == "Atomized" else None
-        described.append(
-            {
-                **{key: row[key] for key in _QUEUED},
-                "searchable": is_searchable(row["status"], row["contentType"], note),
-                "note": note,
-                **counts.get(row["sourceId"], {"atomCount": 0, **nothing_new}),
-                **(nothing_new if unchanged else {}),
-                "unchanged": unchanged,
-            }
-        )
-    return described, failed

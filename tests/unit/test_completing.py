@@ -36,6 +36,7 @@ from hartonomous_service.daemon import daemon_identity_file, find_daemon_fault, 
 from hartonomous_service.dagster_home import get_instance
 from hartonomous_service.health import check_health
 from hartonomous_service.ingest import ingest, submit
+from hartonomous_service.ingest_results import describe_unfinished
 
 pytestmark = pytest.mark.slow
 
@@ -243,6 +244,72 @@ def test_a_run_that_fails_outside_of_its_stages_says_why(
     monkeypatch.setattr(checks, "ask", fail)
 
     assert ingest_one(resources, tmp_path)["stages"] == {"chain": "OSError: nothing can be counted"}
+
+
+# ---- another process
+
+
+def claim(resources: Resources, path: Path, seconds: float) -> None:
+    """Let a process that lives hold the source of a file for so long, as if it were reading it."""
+    with sqlite3.connect(resources.settings.database_path) as connection:
+        connection.execute(
+            "INSERT INTO Source (TenantId, SourceUri, Version, ContentType, ByteLength, MessageId, IngestHour, Status, ReceivedAt, LastSeenAt,"
+            " LeaseOwner, LeaseUntil, ReadUri)"
+            " VALUES (0, ?, 1, 'text/plain', 1, 'of the other', ?, 'Atomizing', ?, ?, ?, ?, ?)",
+            (
+                path.as_uri(),
+                hour_of(timestamp()),
+                *[timestamp()] * 2,
+                str(this_process()),
+                timestamp(seconds),
+                path.as_uri(),
+            ),
+        )
+
+
+def test_ingest_waits_until_another_process_lets_go_of_its_files(resources: Resources, tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "file.txt"
+    claim(resources, path, 4)
+    said: list[str] = []
+    path.write_text("Two commands read this sentence.")
+
+    result = ingest(resources, [path], report=said.append)
+
+    assert [source["status"] for source in result["sources"]] == ["Atomized"]
+    assert result["stages"] == {}
+    assert "waiting for another process, which reads them: 2 sources left" in said
+
+
+def test_submit_waits_for_the_bytes_that_an_earlier_call_brought(resources: Resources) -> None:
+    first = submit(resources, b"Somebody sends this twice.", source_uri="test:twice")
+    with sqlite3.connect(resources.settings.database_path) as connection:
+        connection.execute(
+            "UPDATE Source SET Status = 'Atomizing', LeaseOwner = ?, LeaseUntil = ?",
+            (str(this_process()), timestamp(4)),
+        )
+
+    again = submit(resources, b"Somebody sends this twice.", source_uri="test:twice", wait=True)
+
+    assert [(source["sourceId"], source["status"]) for source in again["sources"]] == [
+        (first["sources"][0]["sourceId"], "Atomized")
+    ]
+
+
+def test_files_that_nothing_works_on_are_named(resources: Resources, tmp_path: Path) -> None:
+    resources.settings.ingestion_enabled = False
+
+    result = ingest_one(resources, tmp_path)
+
+    assert result["stages"]["atoms"].startswith(
+        f"{tmp_path.resolve() / 'file.txt'} is not done, and nothing works on it"
+    )
+
+
+@pytest.mark.parametrize(("n", "said"), [(2, "a 0, a 1 are not done"), (5, "a 0, a 1, a 2 and 2 more are not done")])
+def test_of_many_files_that_are_not_done_the_first_are_named(n: int, said: str) -> None:
+    rows = [{"sourceUri": f"a {number}", "status": "Landed"} for number in range(n)]
+
+    assert str(describe_unfinished([*rows, {"sourceUri": "b", "status": "Atomized"}])).startswith(said)
 
 
 # ---- the clock

@@ -23,6 +23,7 @@ from hartonomous_service.cli.progress_line import ProgressLine
 from hartonomous_service.cli.run import DescribedProgress
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.ingest import ingest
+from hartonomous_service.ingest_results import Ingestion, read_results
 from hartonomous_service.progress import Progress, WatchedFiles, telling_progress
 from tests.builders import HOUR, atom
 from tests.builders import insert_source as insert_source_by_statement
@@ -237,8 +238,8 @@ def test_a_row_of_another_command_is_not_taken_for_the_finished_source(resources
     client.commit()
 
     def status_of(message: str) -> str:
-        ingestion = ingest_module._Ingestion(["file:///f"], {"file:///f": message})
-        [found], _ = ask(resources.database, partial(ingest_module._read_results, ingestion=ingestion, tenant=0))
+        ingestion = Ingestion(["file:///f"], {"file:///f": message})
+        [found], _ = ask(resources.database, partial(read_results, ingestion=ingestion, tenant=0))
         return str(found["status"])
 
     assert [status_of("ours"), status_of("theirs")] == ["Atomized", "Landed"]
