@@ -4,6 +4,7 @@ Beside the blobs, as a file that is half written: one that nobody continues for 
 """
 
 import os
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -53,14 +54,17 @@ class PartialUploads:
         if offset != (there or 0):
             raise WrongOffset(there or 0)
         if there is None:
-            self._delete_old(path.parent)
-        appending = Appending(path, offset, max_bytes)
-        if there is None and sum(1 for _ in path.parent.iterdir()) > MOST_OF_A_TENANT:
-            # It is counted, too: of two that come at once for the last place, perhaps both are refused, and never both let in.
-            appending.close()
-            self.remove(tenant_id, sha256)
-            raise TooManyUploads(f"{MOST_OF_A_TENANT} uploads are unfinished: finish some, or wait a day")
-        return appending
+            return self._begin(path, max_bytes)
+        return Appending(path, offset, max_bytes)
+
+    def _begin(self, path: Path, max_bytes: int) -> "Appending":
+        self._delete_old(path.parent)
+        # A file holds its place, and is counted: of two that come at once for the last one, perhaps both are refused, and never both let in.
+        # It is no upload, so who is refused deletes nothing that another of the same hash has begun.
+        with tempfile.NamedTemporaryFile(prefix=".", dir=path.parent):
+            if sum(1 for _ in path.parent.iterdir()) > MOST_OF_A_TENANT:
+                raise TooManyUploads(f"{MOST_OF_A_TENANT} uploads are unfinished: finish some, or wait a day")
+            return Appending(path, 0, max_bytes)
 
     def _delete_old(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -147,6 +147,26 @@ def test_uploads_that_begin_at_once_are_no_more_than_a_tenant_may_have(home):
     assert MOST_OF_A_TENANT - 8 < begun == len(files(home)) <= MOST_OF_A_TENANT
 
 
+def test_one_that_is_refused_takes_no_upload_away_that_another_has_begun(home):
+    uploads = PartialUploads(home.settings.blob_dir)
+    for n in range(MOST_OF_A_TENANT):
+        uploads.append(0, hashlib.sha256(bytes([n])).hexdigest(), 0, 10).close()
+    together = threading.Barrier(8)
+
+    def begin(_):
+        together.wait()
+        try:
+            uploads.append(0, HASH, 0, 10).close()
+        except TooManyUploads:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as threads:
+        begun = sum(threads.map(begin, range(400)))
+
+    assert begun == 0, "whoever is let in keeps what it writes; here there is no place"
+
+
 def test_an_upload_that_is_too_old_begins_anew(client, home):
     append(client, BYTES[:HALF], 0)
     [file] = files(home)
