@@ -63,6 +63,7 @@ _OF_TEXT = (
 )
 """What no desktop runs; text of any other name is shown as .txt."""
 _LONGEST_NAME = 100
+"""Bytes in UTF-8. A file system takes 255, also of the name before it is whole, which is longer."""
 
 
 @checked
@@ -76,8 +77,8 @@ def open_source(
 ) -> dict[str, Any]:
     """Show a source in the user's viewer, a PDF at a page: `page`, or that where `atom` (a hash) stands.
 
-    Returns {"sourceId", "file", "isCopy", "page", "locator": where the atom stands, "openedWith": a program, None where there is none, "note":
-    why not, or why not at the page}.
+    A copy that nothing opens is deleted. Returns {"sourceId", "file": None where that was so, "isCopy", "page", "locator": where the atom
+    stands, "openedWith": a program, None where there is none, "note": why not, or why not at the page}.
 
     Raises NotFound, Conflict for a source that is not Atomized, Invalid for a type that a desktop may run, and for a page of what is no PDF.
     """
@@ -97,8 +98,12 @@ def open_source(
     is_copy = file is None
     if file is None:
         file = _copy(resources, source, name, tenant)
-    shown = {"sourceId": source_id, "file": str(file), "isCopy": is_copy, "page": page, "locator": locator}
-    return {**shown, **_show(file, page)}
+    opened = _show(file, page)
+    is_deleted = is_copy and opened["openedWith"] is None
+    if is_deleted:
+        _delete_copy(file)
+    shown = {"sourceId": source_id, "file": None if is_deleted else str(file), "isCopy": is_copy}
+    return {**shown, "page": page, "locator": locator, **opened}
 
 
 def _place(unit_of_work: UnitOfWork, source_id: int, atom: str | None, tenant: int) -> dict[str, Any] | None:
@@ -137,7 +142,7 @@ def _shown_name(source: Row) -> str:
     if PurePosixPath(plain).suffix.lower() not in extensions:
         plain += extensions[0]
     stem, suffix = PurePosixPath(plain).stem, PurePosixPath(plain).suffix
-    return f"{source['sourceId']} {stem[:_LONGEST_NAME]}{suffix}"
+    return f"{source['sourceId']} {stem.encode()[:_LONGEST_NAME].decode(errors='ignore')}{suffix}"
 
 
 def _extensions(kind: str) -> tuple[str, ...]:
@@ -174,3 +179,8 @@ def _copy(resources: Resources, source: Row, name: str, tenant: int) -> Path:
         raise
     (folder / name).chmod(0o400)
     return folder / name
+
+
+def _delete_copy(file: Path) -> None:
+    file.chmod(0o600)  # Windows deletes nothing that is not to be written to
+    shutil.rmtree(file.parent)

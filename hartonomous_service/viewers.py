@@ -34,14 +34,28 @@ def show_file(path: Path) -> str:
 def show_page(path: Path, page: int) -> str:
     """Show a page of a PDF, from 1, in a browser: that of BROWSER, else one that is found; returns its name. Raises NoViewer."""
     _require_display()
-    given = [shlex.split(each) for each in os.environ.get("BROWSER", "").split(os.pathsep) if each]
-    browser = next((words for words in [*given, *([name] for name in _BROWSERS)] if shutil.which(words[0])), None)
+    try:
+        given = [split_command(each) for each in os.environ.get("BROWSER", "").split(os.pathsep)]
+    except ValueError as problem:
+        raise NoViewer(f"BROWSER: {problem}") from problem
+    choices = [*filter(None, given), *([name] for name in _BROWSERS)]
+    browser = next((words for words in choices if shutil.which(words[0])), None)
     if browser is None:
         raise NoViewer("no browser is found")
     uri = f"{path.as_uri()}#page={page}"
     takes_it_within = any("%s" in word for word in browser)
     _start([word.replace("%s", uri) for word in browser] if takes_it_within else [*browser, uri])
     return browser[0]
+
+
+def split_command(command: str, platform: str = sys.platform) -> list[str]:
+    """Return the words of a command, as a shell would; on Windows a backslash is one of a path. Raises ValueError for a quote that does not end."""
+    words = shlex.shlex(command, posix=True)
+    words.whitespace_split = True
+    words.commenters = ""
+    if platform == "win32":
+        words.escape = ""
+    return list(words)
 
 
 def _require_display() -> None:

@@ -117,8 +117,11 @@ def _show_opened(result: Any) -> None:
     what = "a copy of it" if result["isCopy"] else "its file"
     opened = f"opened by {result['openedWith']}" if result["openedWith"] else "not opened"
     note = f" ({result['note']})" if result["note"] else ""
-    out.print(f"source {result['sourceId']}, {what}: {printable(result['file'])}")
+    if result["file"]:
+        out.print(f"source {result['sourceId']}, {what}: {printable(result['file'])}")
     out.print(printable(f"{opened}{note}"))
+    if not result["file"]:
+        out.print(f"`hartonomous reconstruct {result['sourceId']} -o FILE` writes its bytes")
     place = describe_locator(result["locator"] or {}) or (f"page {result['page']}" if result["page"] else "")
     if place and (result["note"] or result["openedWith"] is None or result["page"] is None):
         out.print(f"go to {place}")

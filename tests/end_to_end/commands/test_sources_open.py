@@ -47,6 +47,7 @@ class Desktop:
         self.files.mkdir()
         self.home = Home(tmp_path / "home", model_dir)
         (self.files / "tides of the year.pdf").write_bytes(paged(*PAGES))
+        (self.files / f"{'潮' * 80}.txt").write_text("The tide, in a name of 244 bytes.")
         (self.files / "notes.md").write_text("# Fog\n\nFog lies low over the harbour.\n")
         (self.files / "run.sh").write_bytes(SCRIPT)
         (self.files / "run.sh").chmod(0o755)
@@ -189,6 +190,24 @@ def test_without_a_display_it_says_where_the_file_lies(desktop: Desktop) -> None
     home = Home(desktop.home.path, desktop.home.model_dir, variables=desktop.variables | {"DISPLAY": ""})
     said = home.run("sources", "open", str(desktop.ids["tides%20of%20the%20year.pdf"]), "--page", "2").stdout.decode()
     assert "tides of the year.pdf" in said and "not opened (there is no display)" in said and "go to page 2" in said
+
+
+def test_a_copy_that_nothing_opens_does_not_stay(desktop: Desktop) -> None:
+    was = set(desktop.temporary.iterdir())
+    opened = desktop.open("marked.txt", DISPLAY="")
+    assert (opened["file"], opened["isCopy"], opened["openedWith"]) == (None, True, None)
+    home = Home(desktop.home.path, desktop.home.model_dir, variables=desktop.variables | {"DISPLAY": ""})
+    said = home.run("sources", "open", str(desktop.ids["marked.txt"])).stdout.decode()
+    assert "not opened (there is no display)" in said and "hartonomous reconstruct" in said
+    assert set(desktop.temporary.iterdir()) == was
+
+
+def test_a_long_name_is_cut_to_what_a_file_system_takes(desktop: Desktop) -> None:
+    path = desktop.files / f"{'潮' * 80}.txt"
+    path.chmod(0o755)
+    copy = Path(desktop.open(path.as_uri().rpartition("/")[2])["file"])
+    assert copy.read_bytes() == path.read_bytes()
+    assert copy.stem.endswith("潮" * 33) and len(copy.name.encode()) < 130
 
 
 def test_a_viewer_that_fails_or_is_not_there_is_said(desktop: Desktop) -> None:
