@@ -46,7 +46,7 @@ class RowAtomizer:
     @cached_property
     def version(self) -> str:
         """Own version, and those of what cuts bytes and text."""
-        return f"1 of {self._chunks.name} {self._chunks.version} and {self._text.name} {self._text.version}"
+        return f"2 of {self._chunks.name} {self._chunks.version} and {self._text.name} {self._text.version}"
 
     def handles(self, content_type: str) -> bool:
         """True for these types, in UTF-8 or in a charset that is read."""

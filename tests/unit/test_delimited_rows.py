@@ -109,6 +109,34 @@ def test_names_are_only_what_looks_like_names(data: bytes, texts: list[str]) -> 
     assert [line for text, _ in found for line in text.split("\n\n")] == texts
 
 
+@pytest.mark.parametrize("delimiter", [*",;\t| ", *"^]\\-.~:"])
+@pytest.mark.parametrize("first", ["sep={}\n", "SEP={}\r\n", '"sep={}"\r', "\ufeffsep={}\r\n"])
+def test_the_first_line_may_name_the_delimiter_and_is_counted(first: str, delimiter: str) -> None:
+    line_end = first.partition("}")[2].removeprefix('"')
+    lines = [f"name{delimiter}sum", f"Ada{delimiter}4,5;5", f"Bob{delimiter}7"]
+    found, problem = read((first.format(delimiter) + line_end.join(lines)).encode())
+    amount = {",": "4; 5;5", ";": "4,5; 5"}.get(delimiter, "4,5;5")
+    assert problem is None
+    assert [(text, place.get("rows") or place["row"]) for text, place in found] == [
+        ("name | sum", 2),
+        (f"name: Ada; sum: {amount}\n\nname: Bob; sum: 7", [3, 4]),
+    ]
+
+
+def test_a_delimiter_that_is_named_is_believed_of_rows_of_any_length() -> None:
+    found, _ = read(b"sep=;\na;b\n1;2;3\n4;5;6;7\n8\n")
+    assert [line for text, _ in found for line in text.split("\n\n")] == [
+        *("a | b", "a: 1; b: 2; 3", "a: 4; b: 5; 6; 7", "a: 8")
+    ]
+    found, _ = read(b"sep=;\n1,5;2,5\n3,5;4,5\n")
+    assert [line for text, _ in found for line in text.split("\n\n")] == ["1,5 | 2,5", "3,5 | 4,5"]
+
+
+@pytest.mark.parametrize("data", [b"sep=;", b"sep=;\n", b"sep=;\nword\n", b'sep="\na\n', b"sep=\na\n", b"sep=ab\nc\n"])
+def test_a_first_line_that_names_what_delimits_nothing_is_text(data: bytes) -> None:
+    assert read(data) == ([], None)
+
+
 def test_what_nothing_delimits_is_text() -> None:
     prose = (
         b"The tide turned at five, as it does. The pilot waited.\nNobody came\nthat day, or the next, or ever.\n" * 9

@@ -25,6 +25,8 @@ _DELIMITERS = ",;\t|"
 _ROWS_LOOKED_AT = 200
 _LEAST_SHARE = 0.7
 """Of these rows have as many values as most do; lines of prose differ more."""
+_NAMED = re.compile(rb'(?:\xef\xbb\xbf)?("?)sep=([\t !#-/:-@[-`{-~])\1(?:[\r\n]|\Z)', re.IGNORECASE)
+"""The first line, by which Excel is told the delimiter; some programs put it in quotation marks."""
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)")
 _CR = 13
 _NOT_CLOSED = f"has a quotation mark that is not closed within {LONGEST_ROW:,} bytes"
@@ -33,19 +35,23 @@ _NOT_CLOSED = f"has a quotation mark that is not closed within {LONGEST_ROW:,} b
 def open_delimited(head: bytes, is_whole: bool, content_type: str) -> "DelimitedRows | None":
     """Find out from the beginning of a file what delimits its values, and the names of its columns; None where nothing does: it is text."""
     found: list[tuple[float, int, str, list[list[str]]]] = []
-    for delimiter in "\t" if media_type(content_type) == "text/tab-separated-values" else _DELIMITERS:
+    named = _NAMED.match(head)
+    usual = "\t" if media_type(content_type) == "text/tab-separated-values" else _DELIMITERS
+    for delimiter in named[2].decode() if named else usual:
         rows = DelimitedRows(delimiter).sample(head, is_whole)
+        if named:
+            rows[0] = []
         widths = Counter(len(row) for row in rows if row)
         count, width = max(((count, width) for width, count in widths.items()), default=(0, 0))
-        if width > 1 and count >= _LEAST_SHARE * widths.total():
+        if width > 1 and (named or count >= _LEAST_SHARE * widths.total()):
             found.append((count / widths.total(), width, delimiter, rows))
     if not found:
         return None
     _, _, delimiter, rows = max(found)
     first = next(number for number, row in enumerate(rows) if len(row) > 1)
     if not _is_of_names(rows[first], rows[first + 1 :]):
-        return DelimitedRows(delimiter)
-    return DelimitedRows(delimiter, rows[first], first + 1)
+        return DelimitedRows(delimiter, is_named=named is not None)
+    return DelimitedRows(delimiter, rows[first], first + 1, is_named=named is not None)
 
 
 def _is_of_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
@@ -69,13 +75,19 @@ def _row_pattern(delimiter: str) -> re.Pattern[bytes]:
 
 
 class DelimitedRows:
-    """Rows with this delimiter, as a `RowReader`. `names` are those of the columns, which stand in the row `names_row` (from 1 on)."""
+    """Rows with this delimiter, as a `RowReader`. `names` are those of the columns, which stand in the row `names_row` (from 1 on).
 
-    def __init__(self, delimiter: str, names: Sequence[str] = (), names_row: int = 0) -> None:
+    `is_named` says that the first row only names the delimiter: it says nothing, but it is counted.
+    """
+
+    def __init__(
+        self, delimiter: str, names: Sequence[str] = (), names_row: int = 0, *, is_named: bool = False
+    ) -> None:
         self.broken = Broken()
         self._delimiter = delimiter
         self._pattern = _row_pattern(delimiter)
         self._names_row = names_row
+        self._silent_row = 1 if is_named else 0
         self._prefixes = [f"{name}: " if name else "" for name in map(shorten_name, names)]
         self._place = {"columns": names_in_locator(tuple(names))} if names else {}
         self._row = 1
@@ -108,6 +120,8 @@ class DelimitedRows:
         self._offset += len(block.data)
 
     def _text(self, row: str, values: list[str]) -> str:
+        if self._row == self._silent_row:
+            return ""
         if self._row <= self._names_row or not self._prefixes:
             return joined([value for value in values if value and not value.isspace()], " | ", row)
         prefixes = self._prefixes
