@@ -43,16 +43,15 @@ def take_turns(work: Work, read: Read) -> Generator[Progress]:
             yield Progress(dict(done))
             continue
         yield from _read_claimed(work, claimed, read, done, lets_others_in=True)
-        if (
-            len(claimed) == 1
-        ):  # it may be of a single batch, as may the thousand after it: then this is the only place for smaller ones
+        if len(claimed) == 1:
+            # A source of a single batch has no place between two of them: smaller ones would wait for all such sources before them.
             yield from _let_smaller_ones_in(work, claimed[0], read)
 
 
 def _read_claimed(
     work: Work, sources: Collection[ClaimedSource], read: Read, done: Counter[str], *, lets_others_in: bool
 ) -> Generator[Progress]:
-    """Read sources and write them, those that were not given back meanwhile; a step in which nothing was done is left out."""
+    """Read sources and write them, but those that are given back meanwhile. Makes no step in which nothing was done."""
     give_back_at = time.monotonic() + work.resources.settings.lease_seconds / 4
     claimed = deque(sources)
     whole: list[SourcePart] = []  # sources that were read to their end, and are not written yet

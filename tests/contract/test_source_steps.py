@@ -157,6 +157,17 @@ def test_a_small_source_that_comes_later_has_its_turn_between_two_batches_of_a_l
     assert [content_of(home, source) for source in all_sources(home)] == [LARGE, SMALL]
 
 
+def test_between_large_sources_of_a_single_batch_smaller_ones_have_their_turn(home: Resources) -> None:
+    land(home, *(bytes([n]) * 700_000 for n in range(3)), SMALL)
+    steps = atoms.STAGE.steps(Work(current_hour(), "run", home, "test"))
+
+    for _ in range(2):
+        next(steps)
+
+    assert [status for status, _, _ in states(home)] == ["Atomized", "Landed", "Landed", "Atomized"]
+    steps.close()
+
+
 def test_within_the_turn_of_a_smaller_source_no_other_has_one(
     begun: tuple[Resources, Generator[Progress]],
 ) -> None:
