@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -11,11 +12,17 @@ from hartonomous_core.atomizers.charsets import HEAD_BYTES, find_charset
 from hartonomous_core.atomizers.content_type import scan, sniff
 from hartonomous_core.atomizers.document_atomizer import Format, extract_here
 from hartonomous_core.atomizers.extractors.quoted_text import Quotes
+from hartonomous_core.atomizers.languages import LANGUAGES
 from hartonomous_core.atomizers.members import Member, MemberLost
 from hartonomous_core.atomizers.registry import OUR_ENTRIES
 from hartonomous_core.atomizers.sections import Section, derived_atoms
 from hartonomous_core.atomizers.text_stream import NotUtf8Error
 from tests.hostile.small_documents import DOCUMENTS
+from tests.unit.code_samples import SAMPLES
+from tests.unit.packed_files import PACKERS
+from tests.unit.test_json_rows import LINES
+from tests.unit.test_old_office import storage
+from tests.unit.test_parquet import BOATS
 from tests.unit.zipped_files import relationships, zipped
 
 _MAINS = {"docx": "word/document.xml", "xlsx": "xl/worksheets/sheet1.xml", "pptx": "ppt/slides/slide1.xml"}
@@ -36,14 +43,14 @@ _OTHERS = {
 
 
 def extract(format_: Format, content_type: str, data: bytes) -> None:
-    """Read with an extractor. What it yields must be what is taken, and of those that have seeds nothing but Partial may be raised."""
+    """Read with an extractor. What it yields must be what is taken, and nothing but Partial may be raised, but for what others' parsers raise."""
     module, _, name = format_.extractor.partition(":")
     sections = []
     try:
-        if format_.name in _SEEDS:
-            items = getattr(import_module(module), name)(io.BytesIO(data), content_type)
-        else:  # it may raise what its library raises, which becomes Partial
+        if format_.name in _OF_OTHERS:
             items = extract_here(format_, io.BytesIO(data), content_type)
+        else:
+            items = getattr(import_module(module), name)(io.BytesIO(data), content_type)
         for item in items:
             assert isinstance(item, Section | Member | MemberLost | bytes), item
             if isinstance(item, Section):
@@ -66,11 +73,15 @@ def extract_content(format_: Format, kind: str, data: bytes) -> None:
 
 
 def atomize(content_type: str, data: bytes) -> None:
-    """Cut text: the bytes of the content atoms and their suffixes are those that came."""
+    """Cut text: the bytes of the content atoms and their suffixes are those that came, whether all of it could be read or not."""
+    atoms = []
     try:
-        atoms = list(atomizer_for(content_type).atomize(io.BytesIO(data), content_type))
+        for atom in atomizer_for(content_type).atomize(io.BytesIO(data), content_type):
+            atoms.append(atom)
     except NotUtf8Error:
         return  # what is not UTF-8 never comes here
+    except Partial as problem:
+        assert str(problem)
     assert b"".join(atom.content + atom.suffix for atom in atoms if atom.role == "content") == data
 
 
@@ -91,7 +102,7 @@ def split_quotes(data: bytes) -> None:
 
 
 def targets() -> dict[str, Callable[[bytes], object]]:
-    """Return all of them by name: each of our formats, the inside of those that are zips, text, and what tells kinds and encodings."""
+    """Return all of them by name: each of our formats, the inside of those that are zips, text, tables, code, and what tells kinds and encodings."""
     formats = {entry.name: entry for entry in OUR_ENTRIES if isinstance(entry, Format)}
     return {
         **{name: partial(extract, each, each.content_types[0]) for name, each in formats.items()},
@@ -101,20 +112,41 @@ def targets() -> dict[str, Callable[[bytes], object]]:
             f"open-document-{kind}": partial(extract_content, formats["open-document"], kind)
             for kind in ("text", "spreadsheet", "presentation")
         },
-        "markdown": partial(atomize, "text/markdown"),
-        "rest": partial(atomize, "text/x-rst"),
-        "text": partial(atomize, "text/plain"),
+        **{name: partial(atomize, content_type) for name, content_type in _TEXTS.items()},
+        **{f"code-{each.name}": partial(atomize, each.content_types[0]) for each in LANGUAGES},
         "encoding": find_encoding,
         "quotes": split_quotes,
     }
 
 
+_OF_OTHERS = {"parquet"}
+"""Formats whose parser raises errors of its own, which become Partial."""
+_TEXTS = {
+    "markdown": "text/markdown",
+    "rest": "text/x-rst",
+    "text": "text/plain",
+    "csv": "text/csv",
+    "json": "application/json",
+    "json-lines": "application/x-ndjson",
+}
 _SEEDS = {
     "html": ("html",), "docx": ("docx",), "xlsx": ("xlsx",), "pptx": ("pptx",), "open-document": ("odt", "ods", "odp"), "rtf": ("rtf",),
-    "pdf": ("pdf",), "zip": ("zip",), "mail": ("eml",), "mbox": ("mbox",), "notebook": ("ipynb",), "subtitles": ("srt", "vtt"),
-    "quotes": ("eml",),
+    "pdf": ("pdf",), "old-office": ("doc", "encrypted"), "zip": ("zip",), "tar": ("tar",), "packed": ("tgz", *PACKERS),
+    "unopened-archive": ("7z",), "mail": ("eml",), "mbox": ("mbox",), "notebook": ("ipynb",), "subtitles": ("srt", "vtt"),
+    "parquet": ("parquet",), "csv": ("csv",), "json": ("json", "rows", "nested"), "json-lines": ("jsonl",), "markdown": ("md",), "rest": ("rst",),
+    "text": ("md", "py"), "encoding": ("txt", "md", "rst", "py"), "quotes": ("eml",),
 }  # fmt: skip
-"""By target, kinds of `DOCUMENTS`; a further format joins with a line here and one there."""
+"""By target, kinds of `DOCUMENTS` or `_FURTHER`; a further format joins with a line here and one there."""
+_FURTHER: dict[str, Callable[[str], bytes]] = {
+    "doc": lambda word: storage("WordDocument"),
+    "encrypted": lambda word: storage("EncryptedPackage"),
+    "7z": lambda word: b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(bytes(20)).to_bytes(4, "little") + bytes(20),
+    "parquet": lambda word: BOATS,
+    "jsonl": lambda word: LINES,
+    "rows": lambda word: b"[" + b",\n".join(LINES.splitlines()) + b"]",
+    "nested": lambda word: b'{"fleet": {"boats": [' + b",".join(LINES.splitlines() * 300) + b"]}}",
+}
+"""Documents of kinds that `DOCUMENTS` has not."""
 _PARTS = {
     **{f"{kind}-part": (kind, main) for kind, main in _MAINS.items()},
     "open-document-text": ("odt", "content.xml"),
@@ -129,4 +161,6 @@ def seeds_of(name: str) -> list[bytes]:
         kind, member = _PARTS[name]
         with zipfile.ZipFile(io.BytesIO(DOCUMENTS[kind]("fuzz"))) as archive:
             return [archive.read(member)]
-    return [DOCUMENTS[kind]("fuzz") for kind in _SEEDS.get(name, ("txt", "md", "rst", "py"))]
+    if name.startswith("code-"):
+        return [sample.text.encode() for sample in SAMPLES if sample.content_type == targets()[name].args[0]]
+    return [(DOCUMENTS | _FURTHER)[kind]("fuzz") for kind in _SEEDS[name]]
