@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from hartonomous_core.atomizers import DocumentAtomizer, Format, Partial, atomizer_for
-from hartonomous_core.atomizers.extractors.parquet import NOT_INSTALLED, extract
+from hartonomous_core.atomizers.extractors.parquet import INSTALL_PYARROW, extract
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
 from tests.unit.changed_bytes import Cuts, cut, cuts_of
 
@@ -105,7 +105,7 @@ def test_where_pyarrow_is_missing_one_sentence_says_so_and_the_file_is_read_once
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(Partial, match=r"pip install 'hartonomous\[parquet\]'") as raised:
         list(extract(io.BytesIO(BOATS), KIND))
-    assert str(raised.value) == NOT_INSTALLED
+    assert str(raised.value) == INSTALL_PYARROW
     missing = Format("parquet", "1", (), "", libraries=("no-such-distribution",)).atomizer("passage")
     assert missing.version.startswith("1+no-such-distribution-none ")
 

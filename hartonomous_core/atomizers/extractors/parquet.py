@@ -11,7 +11,7 @@ from hartonomous_core.atomizers.sections import Partial, Section
 _ROWS_TOGETHER = 256
 _MOST_BYTES_OF_SCHEMA = 16 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
-NOT_INSTALLED = (
+INSTALL_PYARROW = (
     "Parquet is read by pyarrow, which is not installed: pip install 'hartonomous[parquet]', then ingest it again"
 )
 
@@ -25,7 +25,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
         import pyarrow
         from pyarrow.parquet import ParquetFile
     except ModuleNotFoundError as problem:
-        raise Partial(NOT_INSTALLED) from problem
+        raise Partial(INSTALL_PYARROW) from problem
     pyarrow.set_memory_pool(
         pyarrow.system_memory_pool()
     )  # its own reserve address space, of which the child has little
