@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.status import Status
 from rich.text import Text
 
+from hartonomous_resources.settings import Settings
 from hartonomous_service.cli.output import err, printable
 from hartonomous_service.cli.pace import Pace, describe_bytes, describe_number
 
@@ -57,7 +58,7 @@ class ProgressLine:
             return
         if err.is_terminal:
             self._status.update(Text(printable(f"{self._what}: {reached}")))
-        else:
+        elif Settings().log_format == "text":  # else each line of stderr is a JSON object
             err.print(f"{printable(self._what)}: {reached}", soft_wrap=True)
             self._show_at = now + _SECONDS_BETWEEN_LINES
 

@@ -109,7 +109,10 @@ def test_commands_are_quiet_by_default(home: Home, tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("Another single sentence.")
     quiet = Home(home.path, home.model_dir, {"linger_seconds": 0})
 
-    assert quiet.run("ingest", tmp_path / "two.txt").stderr == ""
+    said = quiet.run("ingest", tmp_path / "two.txt").stderr.splitlines()
+    assert [
+        line for line in said if " of 1 files done" not in line
+    ] == []  # a machine that takes longer than 2 s says how far it is
 
 
 def test_a_stage_that_fails_says_what_where_and_why(home: Home, tmp_path: Path) -> None:
