@@ -1,5 +1,6 @@
 """Walks the paths given to `ingest` and finds the files. A path that cannot be ingested is kept with the reason; the walk goes on."""
 
+import errno
 import os
 import re
 import stat
@@ -17,7 +18,7 @@ class FilesToIngest:
     """Iterates over the regular files below the paths: resolved, each once, those of a folder in the order of their names.
 
     After the iteration, `failed` says why a path could not be ingested, `left_out` which paths were passed over and why (the program's own
-    files, and in folders what is no file), and `folders` which folders were given.
+    files, and in folders what is no file, and links that lead out of them or nowhere), and `folders` which folders were given.
     """
 
     def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
@@ -84,15 +85,24 @@ class FilesToIngest:
                     )
                 else:
                     found.append((target, kind))
-            except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+            except OSError as error:
                 self._fail(path, error)
         return found
 
     def _follow(self, link: Path, root: Path) -> Path | None:
         """Return where a link leads; None for a target that is not to be visited through it."""
-        target = link.resolve(strict=True)
+        try:
+            target = link.resolve(strict=True)
+        except (FileNotFoundError, NotADirectoryError):
+            self.left_out[link] = "a symbolic link to what is not there"
+            return None
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno != errno.ELOOP:
+                raise
+            self.left_out[link] = "a symbolic link that leads to itself"  # before Python 3.13 a RuntimeError
+            return None
         if not target.is_relative_to(root):
-            self._fail(link, f"a symbolic link that leads out of {root}; give its target itself to ingest it")
+            self.left_out[link] = f"a symbolic link that leads out of {root}; give its target itself to ingest it"
             return None
         # The files of a folder are met under their own names.
         return None if target.is_dir() or self._is_ours(target, *target.parents) else target

@@ -37,6 +37,10 @@ class Fed:
         [item] = [item for item in self.result.document["failed"] if item["sourceUri"] == path.as_uri()]
         return str(item["error"])
 
+    def left_out(self) -> dict[str, str]:
+        """What the command passed over, and why."""
+        return {item["sourceUri"]: item["reason"] for item in self.result.document["leftOut"]}
+
     def source_of(self, path: Path) -> Any:
         """What the command made of a file."""
         [source] = [item for item in self.result.document["sources"] if item["sourceUri"] == path.as_uri()]
@@ -128,14 +132,15 @@ def test_names_with_a_line_end_or_a_face_are_taken_in(fed: Fed) -> None:
         assert source["atomCount"] == 1
 
 
-def test_a_link_that_leads_out_of_the_folder_is_refused_and_not_read(fed: Fed) -> None:
-    assert "leads out of" in fed.error_of(fed.folder / "way out.txt")
+def test_a_link_that_leads_out_of_the_folder_is_passed_over_and_not_read(fed: Fed) -> None:
+    assert "leads out of" in fed.left_out()[(fed.folder / "way out.txt").as_uri()]
     assert fed.home.rows("SELECT 1 FROM Atom WHERE CanonicalText = ?", FORBIDDEN) == []
 
 
 def test_a_pipe_is_passed_over_without_waiting_for_its_writer(fed: Fed) -> None:
-    left_out = {"sourceUri": (fed.folder / "pipe.txt").as_uri(), "reason": "is not a regular file"}
-    assert fed.result.document["leftOut"] == [left_out]
+    left_out = fed.left_out()
+    assert left_out[(fed.folder / "pipe.txt").as_uri()] == "is not a regular file"
+    assert len(left_out) == 2
 
 
 def test_a_folder_that_does_not_exist_is_named(fed: Fed) -> None:
@@ -191,17 +196,18 @@ def test_a_file_whose_name_is_not_utf8_is_taken_in_with_the_others(home: Home, t
     assert home.json("verify")["checked"] == 2
 
 
-def test_a_link_that_leads_to_itself_is_named_and_the_other_files_are_enqueued(home: Home, tmp_path: Path) -> None:
+def test_links_that_lead_nowhere_are_named_and_make_no_folder_fail(home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "given"
     folder.mkdir()
     (folder / "good.txt").write_text(GOOD)
     (folder / "loop.txt").symlink_to(folder / "loop.txt")
+    (folder / "gone.txt").symlink_to("nowhere")
 
     result = home.run("ingest", "--no-wait", folder, "--json")
 
     assert "Traceback" not in result.stderr, result.stderr[-300:]
-    assert result.code == 1
-    assert [Path(item["sourceUri"]).name for item in result.document["failed"]] == ["loop.txt"]
+    assert result.code == 0 and result.document["failed"] == []
+    assert [Path(item["sourceUri"]).name for item in result.document["leftOut"]] == ["gone.txt", "loop.txt"]
     assert [Path(item["sourceUri"]).name for item in result.document["sources"]] == ["good.txt"]
 
 

@@ -172,7 +172,7 @@ def test_what_is_no_regular_file_is_named_without_being_opened(folder: Path) -> 
     assert given.failed == {Path("/dev/null"): "/dev/null: is not a regular file"}, "what was given itself is an error"
 
 
-def test_a_link_is_followed_within_the_folder_only(folder: Path, tmp_path: Path) -> None:
+def test_a_link_is_followed_within_the_folder_only_and_left_out_with_the_reason(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "outside.txt").write_text("Outside.")
     (folder / "below").mkdir()
     for name, target in {
@@ -182,14 +182,32 @@ def test_a_link_is_followed_within_the_folder_only(folder: Path, tmp_path: Path)
         "d": "../outside.txt",
         "e": "nowhere",
         "f": "f",
+        "g": "good.txt/below a file",
     }.items():
         (folder / name).symlink_to(target)
 
     given = walk(folder)
 
     assert names(given, folder) == ["good.txt"]
-    assert [path.name for path in given.failed] == ["c", "d", "e", "f"]
-    assert "leads out of" in given.failed[folder / "c"] and "leads out of" in given.failed[folder / "d"]
+    assert given.failed == {}
+    outside = f"a symbolic link that leads out of {folder}; give its target itself to ingest it"
+    nothing = "a symbolic link to what is not there"
+    assert given.left_out == {
+        folder / "c": outside,
+        folder / "d": outside,
+        folder / "e": nothing,
+        folder / "f": "a symbolic link that leads to itself",
+        folder / "g": nothing,
+    }
+
+
+def test_a_link_that_is_given_itself_and_leads_nowhere_is_an_error(folder: Path) -> None:
+    (folder / "link").symlink_to("nowhere")
+
+    given = walk(folder / "link")
+
+    assert list(given) == [] and given.left_out == {}
+    assert given.failed == {folder / "link": f"{folder / 'link'}: no such file or folder"}
 
 
 def test_names_that_are_no_text_or_have_a_line_end_are_met(folder: Path) -> None:
