@@ -59,10 +59,12 @@ def ingest(
     Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes"}, "gone": n, "otherModel": sentence or None}. A source that is `unchanged` brought nothing
-    new. `leftOut` are the program's own files and what is no file, `notSearchable` counts files kept as bytes, `gone` files that were taken
-    in from these folders and are no longer there. `otherModel`: nothing was new, and the vectors here are of another text model than the
-    settings name. With `wait`, what another process reads is waited for; files that are not done all the same are named in `stages`.
+    "notSearchable": {"sources", "contentTypes", "unread"}, "members": what `count_members` does, "gone": n, "otherModel": sentence or None}.
+    A source that is `unchanged` brought nothing new. `leftOut` are the program's own files and what is no file. `notSearchable` counts files
+    of types that are kept as bytes and, as `unread`, those of other types of which nothing could be read; `members` what was found in
+    archives and mails, `gone` files that were taken in from these folders and are no longer there. `otherModel`: nothing was new, and the
+    vectors here are of another text model than the settings name. With `wait`, what another process reads is waited for; files that are not
+    done all the same are named in `stages`.
     """
     try:
         IngestionRequest(tenant_id=tenant, content_type=content_type, uri="/")
@@ -157,18 +159,23 @@ def submit(
 
 def _complete(resources: Resources, ingestion: Ingestion, tenant: int, wait: bool, report: Report) -> dict[str, Any]:
     stages = complete_sources(resources, ingestion.awaited, report) if wait else {}
-    sources, failed = ask(resources.database, partial(read_results, ingestion=ingestion, tenant=tenant))
+    sources, failed, members = ask(resources.database, partial(read_results, ingestion=ingestion, tenant=tenant))
     if wait and not stages and (unfinished := describe_unfinished(sources)):
         stages = {"atoms": unfinished}
     return {
         "sources": sources,
         "failed": failed,
-        "notSearchable": count_not_searchable(
-            Counter(row["contentType"] for row in sources if row["status"] == "Atomized")
-        ),
+        "members": members,
+        "notSearchable": _count_not_searchable(sources),
         "leftOut": [],
         "stages": stages,
     }
+
+
+def _count_not_searchable(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    atomized = [row for row in sources if row["status"] == "Atomized"]
+    kept = count_not_searchable(Counter(row["contentType"] for row in atomized))
+    return {**kept, "unread": sum(not row["searchable"] for row in atomized) - kept["sources"]}
 
 
 def _enqueue(

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hartonomous_assets.source_members import may_hold_more
 from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.source_uris import is_file_uri, local_path
+from hartonomous_service.member_counts import count_members
 from hartonomous_service.source_records import count_atoms, is_searchable
 
 _QUEUED: dict[str, Any] = {
@@ -57,8 +59,8 @@ def describe_unfinished(sources: Sequence[Mapping[str, Any]]) -> str | None:
 
 def read_results(
     unit_of_work: UnitOfWork, ingestion: Ingestion, tenant: int
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Return the sources of the files, and the files that were refused: each file is in one of the two lists."""
+) -> tuple[list[dict[str, Any]], list[dict[str, str]], dict[str, Any]]:
+    """Return the sources of the files, and the files that were refused: each file is in one of the two lists; and how many were found in them."""
     failed: list[dict[str, str]] = []
     sources: list[dict[str, Any]] = []
     ids = json.dumps(list(ingestion.messages.values()))
@@ -99,4 +101,5 @@ def read_results(
                 "unchanged": unchanged,
             }
         )
-    return described, failed
+    holders = [row["sourceId"] for row in described if row["contentType"] and may_hold_more(row["contentType"])]
+    return described, failed, count_members(unit_of_work, holders)

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL
-from hartonomous_resources.source_uris import local_path
+from hartonomous_resources.source_uris import MEMBER, local_path
 from hartonomous_service.cli.output import cell_text, describe_kept_as_bytes, err, out, print_table, printable
 
 _LINES = 50
 """Searchable files listed on a terminal; files that need attention are all listed."""
+
+_REASONS = 10
+"""Why files within others cannot be searched: so many reasons are listed."""
+_EXPLAINED = ("notSearchable", "partial", "failed")
+_MEMBERS = {"notSearchable": "not searchable", "partial": "partial", "failed": "failed", "unfinished": "not done yet"}
 
 _SUMMARY = {
     "status": "status",
@@ -48,8 +53,9 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
     if unchanged := sum(row["unchanged"] for row in rows):
         other = f", {len(rows) - unchanged:,} new or changed" if unchanged < len(rows) else ""
         out.print(f"{len(rows):,} file{'s' * (len(rows) != 1)}: {unchanged:,} unchanged{other}")
-    if result["notSearchable"]["sources"]:
-        out.print(f"kept as bytes, not searchable: {describe_kept_as_bytes(result['notSearchable'])}")
+    if said := _describe_not_searchable(result["notSearchable"]):
+        out.print(f"not searchable: {said}")
+    _show_members(result["members"])
     if gone := result.get("gone"):
         were, they = ("file that was", "it stays") if gone == 1 else ("files that were", "they stay")
         out.print(f"{gone:,} {were} here {'is' if gone == 1 else 'are'} no longer there: {they} searchable")
@@ -68,6 +74,31 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         print_table("files", [*odd, *shown], _FILE)
     if len(shown) < len(fine):
         out.print(f"… and {len(fine) - len(shown):,} more as they should be; `hartonomous sources list` shows them")
+
+
+def _describe_not_searchable(counts: Mapping[str, Any]) -> str:
+    """Say how many of the files that were given cannot be searched: all that the table has as such and are Atomized."""
+    said = [f"{describe_kept_as_bytes(counts)}, kept as bytes"] if counts["sources"] else []
+    if unread := counts["unread"]:
+        said.append(f"{unread:,} file{'s' * (unread != 1)} of which nothing could be read")
+    return "; ".join(said)
+
+
+def _show_members(counts: Mapping[str, Any]) -> None:
+    """Say how many files within the given ones cannot be searched, and why: the most frequent reasons, each with one of the files."""
+    odd = {_MEMBERS[key]: counts[key] for key in _MEMBERS if counts[key]}
+    if not odd:
+        return
+    said = ", ".join(f"{n:,} {what}" for what, n in odd.items())
+    out.print(f"in archives and mails: {counts['sources']:,} file{'s' * (counts['sources'] != 1)}, {said}")
+    shown = counts["reasons"][:_REASONS]
+    for item in shown:
+        name = item["sourceUri"].removeprefix(MEMBER)
+        more = f" and {item['sources'] - 1:,} more" if item["sources"] > 1 else ""
+        words = f"{name} (source {item['sourceId']}){more}: {item['reason']}"
+        err.print(f"{_MEMBERS[item['kind']]}: {printable(words)}", soft_wrap=True)
+    if rest := sum(counts[key] for key in _EXPLAINED) - sum(item["sources"] for item in shown):
+        err.print(f"… and {rest:,} more; `hartonomous sources list --uri` of an archive lists what is in it")
 
 
 def _failure(item: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
 
     def show(document: Any) -> None:
         why = document.pop("graphUnavailable")
-        not_searchable = f"{describe_kept_as_bytes(document['notSearchable'])}, kept as bytes"
+        not_searchable = f"{describe_kept_as_bytes(document['notSearchable'])}, kept as bytes; of other types, what could not be read is not counted"
         show_fields({**document, "notSearchable": not_searchable, "graph": document["graph"] or f"not known: {why}"})
 
     print_result(result, as_json, show)

@@ -18,6 +18,7 @@ from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 from hartonomous_service.dead_letters import replay_dead_letter
+from hartonomous_service.ingest import submit
 from hartonomous_service.lineage.queries import LineageQuery, find_lineage
 from hartonomous_service.search import search
 from hartonomous_service.source_records import list_sources, reconstruct, show_source, verify_sources
@@ -285,3 +286,41 @@ def test_lineage_leads_from_a_file_to_the_archives_that_it_lay_in(home: Resource
     derived = [(edge["from"], edge["to"]) for edge in found["edges"] if edge["type"] == "DERIVED_FROM"]
     inner = "member:a.zip!/in.zip"
     assert sorted(derived) == sorted([(ids[f"{inner}!/bees"], ids[inner]), (ids[inner], ids["a.zip"])])
+
+
+def test_an_ingest_counts_what_cannot_be_searched_in_an_archive_with_the_reasons(home: Resources) -> None:
+    inner = zipped({"cut.pdf": b"%PDF-1.7\nno more", "fog.txt": FOG.encode()})
+    data = zipped(
+        {
+            "in.zip": inner,
+            "also cut.pdf": b"%PDF-1.7\nno more",
+            "a.png": b"\x89PNG\r\n\x1a\n" + bytes(9),
+            "bees.txt": BEES.encode(),
+        }
+    )
+    waiting = submit(home, data, source_uri="a.zip")["members"]
+    run_stages_of(home, atoms.STAGE)
+
+    found = submit(home, data, source_uri="a.zip")
+
+    assert waiting == {"sources": 0, "notSearchable": 0, "partial": 0, "failed": 0, "unfinished": 0, "reasons": []}
+    reasons = found["members"].pop("reasons")
+    assert found["members"] == {"sources": 6, "notSearchable": 3, "partial": 0, "failed": 0, "unfinished": 0}
+    assert [(each["kind"], each["sources"]) for each in reasons] == [("notSearchable", 2), ("notSearchable", 1)]
+    assert reasons[0]["reason"] and reasons[0]["sourceUri"].endswith("cut.pdf")
+    assert reasons[1] == {
+        "kind": "notSearchable",
+        "reason": "image/png is kept as bytes",
+        "sources": 1,
+        "sourceId": current(home)["member:a.zip!/a.png"]["sourceId"],
+        "sourceUri": "member:a.zip!/a.png",
+    }
+
+
+def test_an_ingest_counts_what_is_not_done_yet_in_an_archive(home: Resources, client: Any) -> None:
+    submit(home, zipped({"fog.txt": FOG.encode()}), source_uri="a.zip")
+    run_stages_of(home, atoms.STAGE)
+    client.cursor().execute("UPDATE Source SET Status = 'Landed' WHERE SourceUri LIKE 'member:%'")
+    client.commit()
+
+    assert submit(home, zipped({"fog.txt": FOG.encode()}), source_uri="a.zip")["members"]["unfinished"] == 1

@@ -28,8 +28,13 @@ def source(name: str, **fields: Any) -> dict[str, Any]:
 
 
 def document(*sources: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    kept = {"sources": 0, "contentTypes": {}}
-    return {"sources": list(sources), "failed": [], "leftOut": [], "stages": {}, "notSearchable": kept, **fields}
+    kept = {"sources": 0, "contentTypes": {}, "unread": 0}
+    found = {"sources": list(sources), "members": members(), "failed": [], "leftOut": [], "stages": {}}
+    return {**found, "notSearchable": kept, **fields}
+
+
+def members(**counts: Any) -> dict[str, Any]:
+    return {"sources": 0, "notSearchable": 0, "partial": 0, "failed": 0, "unfinished": 0, "reasons": [], **counts}
 
 
 PDF = source("sub/a.pdf", sourceId=1234, contentType="application/pdf", searchable=False, atomCount=1)
@@ -40,7 +45,7 @@ FAILED = {"sourceUri": (FOLDER / "bad").as_uri(), "error": f"{FOLDER}/bad: canno
 
 
 def test_a_summary_by_status_and_kind_comes_first_then_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
-    kept = {"sources": 1, "contentTypes": {"application/pdf": 1}}
+    kept = {"sources": 1, "contentTypes": {"application/pdf": 1}, "unread": 0}
 
     left_out = [{"sourceUri": (FOLDER / "pipe").as_uri(), "reason": "is not a regular file"}]
     given = document(
@@ -57,7 +62,7 @@ def test_a_summary_by_status_and_kind_comes_first_then_what_needs_attention(caps
         "Queued\t-\tno\t1\t0\t0\t1",
         "Atomized\tapplication/pdf\tno\t1\t10\t1\t1",
         "Atomized\ttext/plain\tyes\t2\t20\t4\t2",
-        "kept as bytes, not searchable: 1 file of 1 type",
+        "not searchable: 1 file of 1 type, kept as bytes",
         f"left out: {(FOLDER / 'pipe').as_uri()}: is not a regular file",
         "",
         "source\tstatus\ttype\tsearchable\tbytes\tatoms\tnew\tpath",
@@ -77,6 +82,37 @@ def test_what_cannot_be_read_is_named_with_the_reason(capsys: pytest.CaptureFixt
         "not searchable: b.pdf: it is encrypted",
         "partial: a.html: page 3 is damaged",
     ]
+
+
+def test_files_that_are_kept_as_bytes_and_those_that_could_not_be_read_are_counted_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = {"sources": 7, "contentTypes": {f"image/{n}": 1 for n in range(7)}, "unread": 2}
+
+    show_ingested(document(notSearchable=kept), FOLDER)
+
+    said = "not searchable: 7 files of 7 types, kept as bytes; 2 files of which nothing could be read"
+    assert capsys.readouterr().out.splitlines()[1] == said
+
+
+def test_what_cannot_be_searched_within_an_archive_is_counted_with_the_reasons(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reasons = [
+        {"kind": kind, "reason": f"reason {n}", "sources": n, "sourceId": n, "sourceUri": f"member:pack.zip!/{n}.pdf"}
+        for n, kind in zip(range(12, 0, -1), ["notSearchable", "partial", "failed"] * 4, strict=True)
+    ]
+    found = members(sources=100, notSearchable=30, partial=26, failed=22, unfinished=1, reasons=reasons)
+
+    show_ingested(document(members=found), FOLDER)
+
+    shown = capsys.readouterr()
+    said = "in archives and mails: 100 files, 30 not searchable, 26 partial, 22 failed, 1 not done yet"
+    assert shown.out.splitlines()[1] == said
+    lines = shown.err.splitlines()
+    assert lines[0] == "not searchable: pack.zip!/12.pdf (source 12) and 11 more: reason 12"
+    assert lines[2] == "failed: pack.zip!/10.pdf (source 10) and 9 more: reason 10"
+    assert lines[10:] == ["… and 3 more; `hartonomous sources list --uri` of an archive lists what is in it"]
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_a_row_of_another_command_is_not_taken_for_the_finished_source(resources
 
     def status_of(message: str) -> str:
         ingestion = Ingestion(["file:///f"], {"file:///f": message})
-        [found], _ = ask(resources.database, partial(read_results, ingestion=ingestion, tenant=0))
+        [found], *_ = ask(resources.database, partial(read_results, ingestion=ingestion, tenant=0))
         return str(found["status"])
 
     assert [status_of("ours"), status_of("theirs")] == ["Atomized", "Landed"]

@@ -107,6 +107,19 @@ SELECT p.TenantId, m.value ->> 'sourceUri', p.SourceId, p.SupersededBy,
        m.value -> 'metadata'
 FROM Source AS p JOIN json_each(:members) AS m WHERE p.SourceId = :source_id;
 
+-- name: members_of
+-- How many current sources were found in these, and in what was found in them, of each type and status, and with each note; and one of them.
+WITH RECURSIVE found (SourceId) AS (
+  SELECT m.SourceId FROM json_each(:source_ids) AS r JOIN Source AS m ON m.ParentSourceId = r.value
+  UNION
+  SELECT m.SourceId FROM found AS f JOIN Source AS m ON m.ParentSourceId = f.SourceId),
+alike (SourceId, n) AS (
+  SELECT MIN(s.SourceId), COUNT(*) FROM found AS f JOIN Source AS s ON s.SourceId = f.SourceId
+  WHERE s.SupersededBy IS NULL GROUP BY s.ContentType, s.Status, s.ErrorMessage)
+SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.ContentType AS contentType, s.Status AS status, s.ErrorMessage AS note,
+       a.n AS n
+FROM alike AS a JOIN Source AS s ON s.SourceId = a.SourceId;
+
 -- name: move_to_parent_of
 UPDATE Source SET ParentSourceId = (SELECT f.ParentSourceId FROM Source AS f WHERE f.SourceId = :found_id)
 WHERE SourceId = :source_id;

@@ -125,3 +125,29 @@ BEGIN
     OPTION (RECOMPILE);
 END;
 GO
+-- How many current sources were found in these, and in what was found in them, of each type and status, and with each note; and one of them.
+CREATE PROCEDURE dbo.usp_members_of @source_ids nvarchar(max)
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    WITH found (SourceId) AS
+    (
+        SELECT m.SourceId FROM OPENJSON(@source_ids) AS r
+        INNER JOIN dbo.Source AS m ON m.ParentSourceId = CONVERT(bigint, r.value)
+        UNION ALL
+        SELECT m.SourceId FROM found AS f
+        INNER JOIN dbo.Source AS m ON m.ParentSourceId = f.SourceId
+    ),
+    alike (SourceId, n) AS
+    (
+        SELECT MIN(s.SourceId), COUNT_BIG(*) FROM dbo.Source AS s
+        WHERE s.SupersededBy IS NULL AND s.SourceId IN (SELECT f.SourceId FROM found AS f)
+        GROUP BY s.ContentType, s.Status, s.ErrorMessage
+    )
+    SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.ContentType AS contentType, s.Status AS status, s.ErrorMessage AS note,
+        a.n AS n
+    FROM alike AS a
+    INNER JOIN dbo.Source AS s ON s.SourceId = a.SourceId;
+END;
+GO

@@ -84,7 +84,8 @@ def test_no_wait_only_enqueues(home: Home, tmp_path: Path) -> None:
     assert home.json("ingest") == {
         "sources": [],
         "failed": [],
-        "notSearchable": {"sources": 0, "contentTypes": {}},
+        "members": {"sources": 0, "notSearchable": 0, "partial": 0, "failed": 0, "unfinished": 0, "reasons": []},
+        "notSearchable": {"sources": 0, "contentTypes": {}, "unread": 0},
         "leftOut": [],
         "stages": {},
         "gone": 0,
