@@ -21,6 +21,15 @@ from hartonomous_service.search.searching import MAX_RESULTS
 router = APIRouter(tags=["search"])
 
 _MAX_QUESTION = 10_000
+_PARAMETERS = {
+    "content_type": "contentType",
+    "received_since": "since",
+    "received_until": "until",
+    "source_id": "sourceId",
+    "text": "q",
+    "uri_prefix": "uri",
+}
+"""Parameters by the argument of the call that they set, where it has another name."""
 
 
 @router.get("/search", responses={200: {"model": Found}})
@@ -67,10 +76,15 @@ async def search(
     trace = traced.begin(request.scope) if traced is not None else {}
     processes: SearchProcesses | None = request.app.state.search_processes
     with request.app.state.metrics.searches.labels(mode).time():
-        if processes is not None:
-            body = await processes.search(trace, **asked)
-        else:
-            body = as_json(await run_in_threadpool(_search, resources, trace, asked))
+        try:
+            if processes is not None:
+                body = await processes.search(trace, **asked)
+            else:
+                body = as_json(await run_in_threadpool(_search, resources, trace, asked))
+        except Invalid as error:
+            if error.argument not in _PARAMETERS:
+                raise
+            raise Invalid(error.problem, argument=_PARAMETERS[error.argument], remedy=error.remedy) from error
     return Response(body, media_type="application/json")
 
 

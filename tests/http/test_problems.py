@@ -28,7 +28,12 @@ def problem_of(answer, status):
         ("/sources/five", 422, "path.source_id: "),
         ("/search", 422, "query.q: "),
         ("/search?q=x&k=0", 422, "query.k: it should be at least 1"),
-        ("/search?q=x&since=yesterday", 422, "received_since: "),
+        ("/search?q=x&since=yesterday", 422, "since: 'yesterday' is no date or time"),
+        ("/search?q=x&until=2026-13-01", 422, "until: '2026-13-01' is no date or time"),
+        ("/search?q=x&sourceId=99999999999999999999", 422, "sourceId: it should be at most"),
+        ("/search?q=x&uri=", 422, "uri: it is empty"),
+        ("/search?q=x&contentType=text", 422, "contentType: 'text' is no media type"),
+        ("/search?q=%20", 422, "the search text has no word"),
         ("/search?q=x&metadata=a", 422, "metadata: give KEY=VALUE"),
     ],
 )
