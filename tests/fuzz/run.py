@@ -27,11 +27,14 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="hartonomous-fuzz-"))
     folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(seeds_of(options.name)):
-        (folder / f"seed-{number}").write_bytes(data)
+    read = targets()[options.name]
+    with atheris.instrument_imports(include=["hartonomous_core"]):  # parsers are imported with the first file they read
+        for number, data in enumerate(seeds_of(options.name)):
+            (folder / f"seed-{number}").write_bytes(data)
+            read(data)
     limits = [f"-max_total_time={options.seconds}", f"-max_len={_LONGEST_BYTES}", f"-timeout={_LONGEST_SECONDS}"]
     arguments = [sys.argv[0], *limits, "-print_final_stats=1", f"-artifact_prefix={folder}/", str(folder)]
-    atheris.Setup(arguments, targets()[options.name])
+    atheris.Setup(arguments, read)
     atheris.Fuzz()
 
 
