@@ -80,7 +80,7 @@ def ingest(
         with telling_progress(watched.look, progress):
             while batch := list(islice(files, _FILES_PER_BATCH)):
                 _enqueue(resources, batch, tenant, content_type, ingestion, watched)
-                report(f"{len(ingestion.uris):,} files enqueued or unchanged")
+            report("ingesting")
             found = _complete(resources, ingestion, tenant, wait, report)
     except KeyboardInterrupt as interruption:
         reached = watched.look()

@@ -96,7 +96,7 @@ class WatchedFiles:
             return list(islice(self._left, _FILES_PER_QUESTION))
 
     def _open_of(self, unit_of_work: UnitOfWork, batch: Sequence[_File]) -> tuple[list[_File], int]:
-        """Return which of these are not done, and the bytes that were read of large ones."""
+        """Return which of these are not done, and the bytes that were read of large ones, also where an earlier command brought them."""
         ids = json.dumps([file.message_id for file in batch])
         open_ids = {row["messageId"] for row in unit_of_work.query("queued_message_ids", message_ids=ids)}
         uris = json.dumps([file.uri for file in batch])
@@ -104,12 +104,12 @@ class WatchedFiles:
         unfinished = [row for row in rows if row["status"] in UNFINISHED_SOURCE_STATUSES]
         open_ids.update(row["messageId"] for row in unfinished)
         open_ = [file for file in batch if file.message_id in open_ids]
-        ours = {file.message_id for file in open_}
-        return open_, sum(self._bytes_read(unit_of_work, row) for row in unfinished if row["messageId"] in ours)
+        sizes = {file.uri: file.byte_length for file in open_}
+        at_work = [row for row in unfinished if row["status"] == "Atomizing" and row["sourceUri"] in sizes]
+        return open_, sum(self._bytes_read(unit_of_work, row, sizes[row["sourceUri"]]) for row in at_work)
 
-    def _bytes_read(self, unit_of_work: UnitOfWork, row: Mapping[str, Any]) -> int:
-        is_large = row["status"] == "Atomizing" and row["byteLength"] >= _LARGE_BYTES
-        return min(bytes_written(unit_of_work, row["sourceId"]), row["byteLength"]) if is_large else 0
+    def _bytes_read(self, unit_of_work: UnitOfWork, row: Mapping[str, Any], most: int) -> int:
+        return min(bytes_written(unit_of_work, row["sourceId"]), most) if row["byteLength"] >= _LARGE_BYTES else 0
 
 
 @contextmanager

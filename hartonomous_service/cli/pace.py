@@ -12,10 +12,11 @@ _LEAST_SECONDS = 1.0
 
 
 class Pace:
-    """A number that grows as work is done: how much of it a second."""
+    """A number that grows as work is done: how much of it a second; known once it has grown for `least_seconds`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, least_seconds: float = _LEAST_SECONDS) -> None:
         self._clock = clock
+        self._least_seconds = least_seconds
         self._looks: deque[tuple[float, float]] = deque()
 
     def look(self, done: float) -> float:
@@ -24,11 +25,13 @@ class Pace:
         looks = self._looks
         if looks and done < looks[-1][1]:
             looks.clear()  # there was more to do than was known
+        if len(looks) == 1 and done == looks[0][1]:
+            looks.clear()  # it has not begun yet
         looks.append((now, done))
         while len(looks) > 2 and looks[1][0] <= now - _WINDOW_SECONDS:
             looks.popleft()
         since, before = looks[0]
-        return (done - before) / (now - since) if now - since >= _LEAST_SECONDS else 0.0
+        return (done - before) / (now - since) if now - since >= self._least_seconds else 0.0
 
 
 def describe_bytes(done: int, total: int, rate: float) -> str:

@@ -21,6 +21,9 @@ from hartonomous_service.cli.progress_line import show_progress
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.progress import Progress
 
+_STEADY_SECONDS = 10.0
+"""How long work must go on before its pace says when an ingest ends: it goes in jumps, and begins slowly."""
+
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the app."""
@@ -80,7 +83,7 @@ class DescribedProgress:
     """Says how far an ingest is, how fast it goes on, and how long what is known to be left will take."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._reading, self._unpacking, self._embedding = Pace(clock), Pace(clock), Pace(clock)
+        self._reading, self._unpacking, self._embedding = (Pace(clock, _STEADY_SECONDS) for _ in range(3))
 
     def describe(self, progress: Progress) -> str:
         """Return it in words. While files are read, it is not known how many embeddings will be wanted."""
@@ -89,7 +92,8 @@ class DescribedProgress:
         if not is_read:
             said.append(describe_bytes(progress.done_bytes, progress.bytes, self._reading.look(progress.done_bytes)))
         elif progress.waiting_sources:
-            what = f"{progress.waiting_sources:,} files found in archives, or of others, wait"
+            whose = " found in archives, or of others," if progress.files else ""
+            what = f"{progress.waiting_sources:,} files{whose} wait"
             said.append(describe_waiting(what, progress.waiting_sources, self._unpacking))
         if progress.waiting_embeddings:
             what = f"{progress.waiting_embeddings:,} embeddings wait"

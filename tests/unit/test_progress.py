@@ -163,6 +163,51 @@ def test_of_a_large_file_what_was_read_counts(resources: Resources, monkeypatch:
     assert watched.look()[:4] == (0, 1, 12 * 44, 1000)
 
 
+def test_of_a_large_file_that_an_earlier_command_began_what_was_read_counts(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LARGE_BYTES", 30)
+    atoms = [atom(f"Sentence {n:02}.", n, byte_offset=12 * n) for n in range(45)]
+    with resources.database.unit_of_work() as unit_of_work:
+        source_id = insert_source_by_statement(unit_of_work, uri="file:///large")
+        unit_of_work.write_atoms(0, HOUR, {source_id: atoms})
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    client.execute("UPDATE Source SET Status = 'Atomizing', ByteLength = 1000")
+    insert_source(client, "file:///large", "of this command", "Landed", version=2)
+    client.commit()
+    watched = WatchedFiles(resources, 0)
+    watched.add(1, {"file:///large": "of this command"}, {"file:///large": 1000})
+
+    assert watched.look()[:4] == (0, 1, 12 * 44, 1000)
+
+
+def test_no_time_is_said_before_the_pace_is_known_for_some_seconds() -> None:
+    clock = Clock()
+    described = DescribedProgress(clock)
+    said = []
+    for done in (0, 0, 0, 0, 0, 1_000_000, 1_000_000, 2_000_000, 30_000_000, 50_000_000):
+        clock.now += 2
+        said.append(described.describe(Progress(0, 1, done, 100_000_000, 0, 0)).partition("; ")[2])
+
+    assert said[8] == "30.0 MB of 100.0 MB", "it has gone on for eight seconds"
+    assert said[9] == "50.0 MB of 100.0 MB, 5.0 MB/s, 10 s left", "the seconds before it began do not count"
+
+
+def test_files_that_wait_where_none_is_given_are_not_said_to_be_of_others() -> None:
+    assert DescribedProgress(Clock()).describe(Progress(0, 0, 0, 0, 79, 0)) == "79 files wait"
+
+
+def test_what_is_said_of_the_files_beside_how_many_are_done_is_no_number_of_them(
+    resources: Resources, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    (tmp_path / "a.txt").write_text("One text.")
+
+    ingest(resources, [tmp_path], wait=False, report=said.append)
+
+    assert said == ["ingesting"]
+
+
 class Clock:
     """Time that passes when it is told to."""
 
