@@ -120,7 +120,7 @@ def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str,
         without_claim = 0 if is_claimed else without_claim + 1
         if not before or without_claim > _LOOKS_WITHOUT_CLAIM or _find_clock_problem(resources):
             return stages
-        report(f"waiting for another process, which reads them: {before:,} sources left")
+        report("waiting for another process, which reads what is left")
         time.sleep(_pause_after(looked_at))
         release_dead_claims(resources.database)
         without_progress = 0 if is_claimed else without_progress

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL
 from hartonomous_resources.source_uris import MEMBER, local_path
@@ -55,7 +56,7 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
         out.print(f"{len(rows):,} file{'s' * (len(rows) != 1)}: {unchanged:,} unchanged{other}")
     if said := _describe_not_searchable(result["notSearchable"]):
         out.print(f"not searchable: {said}")
-    _show_members(result["members"])
+    _show_members(result["members"], base)
     if gone := result.get("gone"):
         were, they = ("file that was", "it stays") if gone == 1 else ("files that were", "they stay")
         out.print(f"{gone:,} {were} here {'is' if gone == 1 else 'are'} no longer there: {they} searchable")
@@ -84,7 +85,7 @@ def _describe_not_searchable(counts: Mapping[str, Any]) -> str:
     return "; ".join(said)
 
 
-def _show_members(counts: Mapping[str, Any]) -> None:
+def _show_members(counts: Mapping[str, Any], base: Path) -> None:
     """Say how many files within the given ones cannot be searched, and why: the most frequent reasons, each with one of the files."""
     odd = {_MEMBERS[key]: counts[key] for key in _MEMBERS if counts[key]}
     if not odd:
@@ -93,7 +94,7 @@ def _show_members(counts: Mapping[str, Any]) -> None:
     out.print(f"in archives and mails: {counts['sources']:,} file{'s' * (counts['sources'] != 1)}, {said}")
     shown = counts["reasons"][:_REASONS]
     for item in shown:
-        name = item["sourceUri"].removeprefix(MEMBER)
+        name = unquote(item["sourceUri"].removeprefix(MEMBER).removeprefix(f"{base.as_uri()}/"))
         more = f" and {item['sources'] - 1:,} more" if item["sources"] > 1 else ""
         words = f"{name} (source {item['sourceId']}){more}: {item['reason']}"
         err.print(f"{_MEMBERS[item['kind']]}: {printable(words)}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """How fast work goes on, from how far it was during the last half minute, and what is left of it, in words."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +19,7 @@ class Pace:
         self._clock = clock
         self._least_seconds = least_seconds
         self._looks: deque[tuple[float, float]] = deque()
+        self._grown_at = -math.inf
 
     def look(self, done: float) -> float:
         """Note how far it is now; returns how much a second was done lately, 0.0 where that is not known yet."""
@@ -27,11 +29,13 @@ class Pace:
             looks.clear()  # there was more to do than was known
         if len(looks) == 1 and done == looks[0][1]:
             looks.clear()  # it has not begun yet
+        if looks and done > looks[-1][1]:
+            self._grown_at = now
         looks.append((now, done))
         while len(looks) > 2 and looks[1][0] <= now - _WINDOW_SECONDS:
             looks.popleft()
         since, before = looks[0]
-        return (done - before) / (now - since) if now - since >= self._least_seconds else 0.0
+        return (done - before) / (now - since) if self._grown_at - since >= self._least_seconds else 0.0
 
 
 def describe_bytes(done: int, total: int, rate: float) -> str:

@@ -99,7 +99,13 @@ def test_what_cannot_be_searched_within_an_archive_is_counted_with_the_reasons(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     reasons = [
-        {"kind": kind, "reason": f"reason {n}", "sources": n, "sourceId": n, "sourceUri": f"member:pack.zip!/{n}.pdf"}
+        {
+            "kind": kind,
+            "reason": f"reason {n}",
+            "sources": n,
+            "sourceId": n,
+            "sourceUri": f"member:{FOLDER.as_uri()}/pack.zip!/a%20{n}.pdf",
+        }
         for n, kind in zip(range(12, 0, -1), ["notSearchable", "partial", "failed"] * 4, strict=True)
     ]
     found = members(sources=100, notSearchable=30, partial=26, failed=22, unfinished=1, reasons=reasons)
@@ -110,8 +116,8 @@ def test_what_cannot_be_searched_within_an_archive_is_counted_with_the_reasons(
     said = "in archives and mails: 100 files, 30 not searchable, 26 partial, 22 failed, 1 not done yet"
     assert shown.out.splitlines()[1] == said
     lines = shown.err.splitlines()
-    assert lines[0] == "not searchable: pack.zip!/12.pdf (source 12) and 11 more: reason 12"
-    assert lines[2] == "failed: pack.zip!/10.pdf (source 10) and 9 more: reason 10"
+    assert lines[0] == "not searchable: pack.zip!/a 12.pdf (source 12) and 11 more: reason 12"
+    assert lines[2] == "failed: pack.zip!/a 10.pdf (source 10) and 9 more: reason 10"
     assert lines[10:] == ["… and 3 more; `hartonomous sources list --uri` of an archive lists what is in it"]
 
 

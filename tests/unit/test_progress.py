@@ -193,6 +193,15 @@ def test_no_time_is_said_before_the_pace_is_known_for_some_seconds() -> None:
     assert said[9] == "50.0 MB of 100.0 MB, 5.0 MB/s, 10 s left", "the seconds before it began do not count"
 
 
+def test_one_step_says_nothing_of_the_pace() -> None:
+    clock = Clock()
+    described = DescribedProgress(clock)
+    for seconds, done in [(2, 0), (2, 465), *[(2, 465)] * 20]:
+        clock.now += seconds
+        said = described.describe(Progress(0, 1, done, 2_200_000, 0, 0))
+        assert said == f"0 of 1 files done; {done} bytes of 2.2 MB"
+
+
 def test_files_that_wait_where_none_is_given_are_not_said_to_be_of_others() -> None:
     assert DescribedProgress(Clock()).describe(Progress(0, 0, 0, 0, 79, 0)) == "79 files wait"
 
