@@ -10,7 +10,8 @@ from pathlib import Path
 from hartonomous_resources.settings import Settings
 
 _OF_A_HOME = re.compile(
-    r"(hartonomous|graph)\.db(-wal|-shm|-journal)?|blobs|compiled|dagster|first_hours|vectors|dev\.(lock|process|session)"
+    r"(hartonomous|graph)\.db(-(wal|shm|journal))?|blobs|compiled|dagster|first_hours|vectors|dev\.(lock|process|session)"
+    r"|gpu-worker\.(key|lock|sock)|api-usage\.(json|lock)"
 )
 
 

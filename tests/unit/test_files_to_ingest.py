@@ -232,6 +232,8 @@ def make_home(path: Path) -> Path:
         "hartonomous.db-shm",
         "graph.db",
         "dev.lock",
+        "gpu-worker.key",
+        "api-usage.json",
         "dagster/a",
         "blobs/0/b",
         "compiled/vnni.code",
