@@ -203,7 +203,8 @@ def test_a_page_that_is_never_done_costs_its_own_text_only(tmp_path: Path) -> No
     [format_] = (entry for entry in OUR_ENTRIES if isinstance(entry, Format) and entry.name == "pdf")
     sections = []
     (tmp_path / "a.pdf").write_bytes(data)
-    with closing(processes), (tmp_path / "a.pdf").open("rb") as file, pytest.raises(Partial, match="2 seconds"):
+    said = "2 seconds|more memory"  # which limit it meets first, the machine decides
+    with closing(processes), (tmp_path / "a.pdf").open("rb") as file, pytest.raises(Partial, match=said):
         for section in processes(format_, file, PDF):
             sections.append(section)
     assert [section.text for section in sections] == ["Fog lies low."]
