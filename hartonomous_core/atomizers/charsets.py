@@ -163,6 +163,12 @@ def is_other_text(charset: str) -> bool:
     return codec_of(charset) not in (None, "utf-8", "utf-8-sig", "ascii", "utf-16", "utf-32")
 
 
+def text_is_read(content_type: str) -> bool:
+    """Whether text of this content type is read: in UTF-8, or in the charset that it names."""
+    charset = charset_parameter(content_type)
+    return charset is None or is_utf8(charset) or is_other_text(charset)
+
+
 def wide_charset(head: bytes) -> str | None:
     """Return the name of UTF-16 or UTF-32 with its byte order, where the first 8 KiB are text in it.
 

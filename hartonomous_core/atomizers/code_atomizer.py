@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8, media_type
+from hartonomous_core.atomizers.charsets import charset_parameter, is_utf8, media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import Limits
 from hartonomous_core.atomizers.document_atomizer import (
@@ -82,9 +82,7 @@ class CodeAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for the types of the language, in UTF-8 or in a charset that is read."""
-        charset = charset_parameter(content_type)
-        is_read = charset is None or is_utf8(charset) or is_other_text(charset)
-        return is_read and media_type(content_type) in self._language.content_types
+        return media_type(content_type) in self._language.content_types and text_is_read(content_type)
 
     def atomize(self, stream: BinaryIO, content_type: str, extraction: Extraction = extract_here) -> Iterator[Atom]:
         """Yield the atoms; the parser is run by `extraction`, which says where symbols begin, and no byte depends on it.

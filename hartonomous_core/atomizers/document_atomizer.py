@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import BinaryIO, Protocol, cast
 
-from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text, is_utf8, media_type
+from hartonomous_core.atomizers.charsets import media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
 from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, describe, lost_within
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
@@ -157,10 +157,9 @@ class DocumentAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for the media types of the format; where they are text, in UTF-8 or in a charset that is read."""
-        if media_type(content_type) not in self.format.content_types:
-            return False
-        charset = charset_parameter(content_type)
-        return not self.format.reads_text or charset is None or is_utf8(charset) or is_other_text(charset)
+        return media_type(content_type) in self.format.content_types and (
+            not self.format.reads_text or text_is_read(content_type)
+        )
 
     def atomize(
         self,

@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hartonomous_core.atomizers.charsets import charset_parameter, codec_of, is_other_text, is_utf8, media_type
+from hartonomous_core.atomizers.charsets import charset_parameter, codec_of, is_utf8, media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, weight
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
@@ -50,9 +50,7 @@ class RowAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for these types, in UTF-8 or in a charset that is read."""
-        charset = charset_parameter(content_type)
-        is_read = charset is None or is_utf8(charset) or is_other_text(charset)
-        return is_read and media_type(content_type) in self._content_types
+        return media_type(content_type) in self._content_types and text_is_read(content_type)
 
     def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
         """Yield batches of rows, and what the rows say. Raises Partial, after all bytes, where some of it is read as plain text."""
