@@ -4,15 +4,11 @@ import os
 import socket
 import struct
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from multiprocessing.connection import Connection, Listener
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,25 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hartonomous_core.embedders.protocol import WindowVectors
 from hartonomous_core.embedders.text_native import NativeTextEmbedder
 from hartonomous_core.embedders.text_windows import TextWindows
 from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
-from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.compute.text_model import TextModelFiles
 from hartonomous_resources.compute.worker import listening
 from hartonomous_resources.compute.worker.listening import (
     CannotListen,
-    address_of,
-    dotnet_address,
-    listening_at,
     only_worker_of,
-    refuse_long_address,
 )
-from hartonomous_resources.compute.worker.window_batches import WindowBatches
-from hartonomous_resources.compute.worker.worker_server import MOST_CLIENTS, _Sessions, accept_from
+from hartonomous_resources.compute.worker.worker_server import MOST_CLIENTS
 from hartonomous_resources.settings import Settings
-from tests.builders import small_model
 from tests.running_worker import working
 from tests.unit.raw_worker_client import RawClient, raw_frame
 from tests.unit.test_worker_frames import VECTORS
@@ -389,221 +377,7 @@ def test_a_stop_answers_what_was_accepted(tmp_path: Path, model_dir: Path, windo
     assert not list(tmp_path.glob("CoreFxPipe*"))
 
 
-# ---- batches
-
-
-class SlowCompute:
-    """Counts calls; its vectors are the lengths. It holds the first call until the others have asked."""
-
-    def __init__(self) -> None:
-        self.calls: list[int] = []
-        self.go_on = threading.Event()
-
-    def embed_windows(
-        self, _model: object, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool
-    ) -> WindowVectors:
-        self.calls.append(len(ids))
-        assert self.go_on.wait(20)
-        if (ids == 13).any():
-            raise RuntimeError("unlucky")
-        return WindowVectors(
-            lengths[:, None].astype(np.float64), ids[:, None].astype(np.float32) if with_states else None
-        )
-
-
-def test_who_asks_meanwhile_shares_a_call_and_an_error_stays_with_who_caused_it() -> None:
-    compute = SlowCompute()
-    batches = WindowBatches(compute, lambda: 1)  # type: ignore[arg-type]
-    model = small_model("small")
-
-    def ask(number: int) -> float | str:
-        length = np.array([number], np.int32)
-        try:
-            return float(
-                batches.embed(model, np.full(number, number, np.int32), length, with_states=False).vectors[0, 0]
-            )
-        except RuntimeError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(20) as pool:
-        first = pool.submit(ask, 1)
-        while not compute.calls:
-            time.sleep(0.001)
-        others = [pool.submit(ask, number) for number in range(2, 16)]
-        while len(batches._waiting) < 14:
-            time.sleep(0.001)
-        compute.go_on.set()
-        found = [first.result(), *(each.result() for each in others)]
-    batches.close()
-
-    assert found == [float(n) if n != 13 else "unlucky" for n in range(1, 16)]
-    assert compute.calls[:2] == [1, sum(range(2, 16))]
-
-
-class Failing:
-    """Each window has the vector (1,). It raises what it is told to, once, where its clients are counted or as it embeds."""
-
-    def __init__(self, **met: BaseException) -> None:
-        self.met = met
-
-    def count(self) -> int:
-        self._fail_at("counting")
-        return 1
-
-    def embed_windows(self, _model: object, _ids: object, lengths: NDArray[np.int32], **_: object) -> WindowVectors:
-        self._fail_at("embedding")
-        return WindowVectors(np.ones((len(lengths), 1)), None)
-
-    def _fail_at(self, place: str) -> None:
-        if place in self.met:
-            raise self.met.pop(place)
-
-
-ONE = np.ones(1, np.int32)
-A_NUMBER = np.array(1, np.int32)
-"""Which is no array that can be put together with others."""
-
-
-def asked_meanwhile(batches: WindowBatches, lengths: NDArray[np.int32]) -> "Future[WindowVectors]":
-    """Ask in a thread that a test that fails does not wait for."""
-    found: Future[WindowVectors] = Future()
-
-    def ask() -> None:
-        try:
-            found.set_result(batches.embed(small_model("small"), ONE, lengths, with_states=False))
-        except BaseException as error:  # noqa: BLE001 - raised where it is looked at
-            found.set_exception(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    return found
-
-
-@pytest.mark.parametrize(
-    ("met", "lengths", "raised"),
-    [
-        ({}, A_NUMBER, ValueError),
-        ({"counting": MemoryError()}, ONE, MemoryError),
-        ({"embedding": SystemExit("the library gives up")}, ONE, SystemExit),
-    ],
-)
-def test_nothing_ends_the_thread_that_embeds(
-    met: dict[str, BaseException], lengths: NDArray[np.int32], raised: type[BaseException]
-) -> None:
-    compute = Failing(**met)
-    batches = WindowBatches(compute, compute.count)  # type: ignore[arg-type]
-    with pytest.raises(raised):
-        asked_meanwhile(batches, lengths).result(20)
-
-    assert asked_meanwhile(batches, ONE).result(20).vectors.tolist() == [[1.0]]
-    batches.close()
-
-
-def test_who_waits_is_told_where_that_thread_is_gone() -> None:
-    compute = Failing()
-    batches = WindowBatches(compute, compute.count)  # type: ignore[arg-type]
-    batches.close()
-
-    with pytest.raises(ComputeUnavailable, match="start the worker again"):
-        asked_meanwhile(batches, ONE).result(20)
-
-
-# ---- accepting in a thread, as on Windows
-
-
-class Faulty(Listener):
-    """Its first `accept` fails as it is told."""
-
-    def __init__(self, path: Path, met: Exception) -> None:
-        super().__init__(str(path), "AF_UNIX")
-        self.met: Exception | None = met
-
-    def accept(self) -> "Connection[Any, Any]":
-        met, self.met = self.met, None
-        if met is not None:
-            raise met
-        return super().accept()
-
-
-def test_a_client_that_could_not_be_accepted_keeps_no_other_away(tmp_path: Path) -> None:
-    stop, sessions = threading.Event(), _Sessions(bytes(32), 20, 20)
-    with Faulty(tmp_path / "socket", OSError("no more handles")) as listener, ThreadPoolExecutor(1) as pool:
-        running = pool.submit(accept_from, listener, sessions, SimpleNamespace(answer=bytes), stop)  # type: ignore[arg-type]
-        try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(20)
-                client.connect(str(tmp_path / "socket"))
-
-                assert b"Hello" in client.recv(4096)
-        finally:
-            stop.set()
-            running.result(20)
-            sessions.finish()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_nobody_can_reach_any_more_ends_and_says_so(tmp_path: Path) -> None:
-    stop, sessions = threading.Event(), _Sessions(bytes(32), 20, 20)
-    with Faulty(tmp_path / "socket", RuntimeError("no more threads")) as listener:
-        threading.Timer(20, stop.set).start()
-        with pytest.raises(CannotListen, match="any more: start the worker again"):
-            accept_from(listener, sessions, None, stop)  # type: ignore[arg-type]
-
-
-# ---- addresses
-
-
-def test_the_names_of_addresses() -> None:
-    assert address_of(Path("/home/h"), "linux") == str(Path("/home/h/gpu-worker.sock"))
-    assert address_of(Path("h"), "win32") == r"\\.\pipe\hartonomous-gpu-pipe"
-
-
-@pytest.mark.parametrize(("tmpdir", "folder"), [("/var/tmp", "/var/tmp"), ("", "/tmp"), (None, "/tmp")])
-def test_the_pipe_of_dotnet_lies_in_tmpdir_and_nowhere_else(
-    tmpdir: str | None, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("TEMP", "TMP"):
-        monkeypatch.setenv(name, str(tmp_path))
-    if tmpdir is None:
-        monkeypatch.delenv("TMPDIR", raising=False)
-    else:
-        monkeypatch.setenv("TMPDIR", tmpdir)
-    monkeypatch.setattr(tempfile, "tempdir", None)  # what it remembers
-
-    assert dotnet_address() == Path(folder, "CoreFxPipe_hartonomous-gpu-pipe")
-
-
-def test_a_path_that_is_too_long_says_what_to_do(tmp_path: Path) -> None:
-    refuse_long_address(Path("/" + "x" * 106), "linux")
-    with pytest.raises(CannotListen, match=r"107 bytes .* HARTONOMOUS_HOME"):
-        refuse_long_address(Path("/" + "x" * 107), "linux")
-    with pytest.raises(CannotListen), listening_at(tmp_path / ("ü" * 60)):
-        pass
-
-
-def test_what_a_killed_worker_left_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
-    with listening_at(path) as listener, socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(path))
-        assert listener.accept()
-        with pytest.raises(CannotListen, match="another worker listens"), listening_at(path):
-            pass
-    assert not path.exists()
-
-
-def test_what_is_no_socket_or_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "socket"
-    path.write_text("a file")
-    with pytest.raises(CannotListen, match="is no socket"), listening_at(path):
-        pass
-    path.unlink()
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
-    monkeypatch.setattr(listening.os, "geteuid", lambda: path.stat().st_uid + 1)
-    with pytest.raises(CannotListen, match="belongs to another user"), listening_at(path):
-        pass
-    assert path.exists()
+# ---- one worker of a home
 
 
 def test_a_home_has_one_worker(home: Path, tmp_path: Path) -> None:
