@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hartonomous_core.atomizers import NotUtf8Error, Partial, atomizer_for
+from hartonomous_core.atomizers import NotUtf8Error, atomizer_for
 from hartonomous_core.atomizers.rows.delimited_rows import DelimitedRows
 from hartonomous_core.atomizers.rows.row_blocks import LONGEST_ROW
 from tests.unit.changed_bytes import Cuts, cut, cuts_of
+from tests.unit.rows_of_files import read_rows
 
 TIDES = b"""date,place,height_m,remark
 2026-04-01,Lyme,5.13,"gauge cleaned,
@@ -26,20 +27,7 @@ CELLS = st.text(st.sampled_from('aZ9 ",;\t|\n\r\xe9\u6f6e'), max_size=6)
 
 
 def read(data: bytes, content_type: str = "text/csv") -> tuple[list[tuple[str, Any]], str | None]:
-    """The texts that are derived with their places, and why they are not all; the bytes are all there."""
-    found: list[tuple[str, Any]] = []
-    content, problem = [], None
-    try:
-        for atom in atomizer_for(content_type).atomize(io.BytesIO(data), content_type):
-            if atom.role == "derived":
-                assert atom.text is not None and atom.content.decode() == atom.text
-                found.append((atom.text, atom.locator))
-            else:
-                content.append(atom.content + atom.suffix)
-    except Partial as partial:
-        problem = str(partial)
-    assert b"".join(content) == data
-    return found, problem
+    return read_rows(data, content_type)
 
 
 def test_each_value_stands_beside_the_name_of_its_column_and_the_locator_names_the_row() -> None:

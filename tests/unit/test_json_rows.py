@@ -16,6 +16,7 @@ from hartonomous_core.atomizers.rows.json_rows import JsonLines, read_value
 from hartonomous_core.atomizers.rows.named_values import named_parts
 from hartonomous_core.atomizers.rows.row_blocks import NOT_JSON, TOO_LONG
 from tests.unit.changed_bytes import Cuts, cut, cuts_of
+from tests.unit.rows_of_files import read_rows
 
 BOATS = [
     {"vessel": "Hope", "catch": {"species": ["cod", "hake"], "kg": 1.50}, "crew": [{"name": "Ada"}, {"name": "Leo"}]},
@@ -35,20 +36,7 @@ VALUES = st.recursive(
 
 
 def read(data: bytes, content_type: str = "application/json") -> tuple[list[tuple[str, Any]], str | None]:
-    """The texts that are derived with their places, and why they are not all; the bytes are all there."""
-    found: list[tuple[str, Any]] = []
-    content, problem = [], None
-    try:
-        for atom in atomizer_for(content_type).atomize(io.BytesIO(data), content_type):
-            if atom.role == "derived":
-                assert atom.text is not None and atom.content.decode() == atom.text
-                found.append((atom.text, atom.locator))
-            else:
-                content.append(atom.content + atom.suffix)
-    except Partial as partial:
-        problem = str(partial)
-    assert b"".join(content) == data
-    return found, problem
+    return read_rows(data, content_type)
 
 
 def places(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
