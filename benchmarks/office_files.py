@@ -10,6 +10,7 @@ from hashlib import sha256
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import docx
 import numpy as np
@@ -38,17 +39,22 @@ def main() -> int:
     return finish([*large_files(options.megabytes), *changed_copies(), *questions()], options.json)
 
 
-def questions() -> list[Figure]:
-    """Of 720 questions about the rows of three sheets, how many find first a section that holds a row which answers."""
+def text_embedder() -> Any:
+    """Load the product's own encoder."""
     from hartonomous_core.embedders.text_native import NativeTextEmbedder
     from hartonomous_resources.compute.text_model import ensure_text_model
 
     model = ensure_text_model(Path(os.environ["HARTONOMOUS_MODEL_DIR"]))
     assert model.bert is not None
-    embedder = NativeTextEmbedder(
+    return NativeTextEmbedder(
         model.model_path, model.tokenizer_path, model.bert, compiled=[model.model_path.parent / "compiled"]
     )
-    tables = _tables()
+
+
+def questions() -> list[Figure]:
+    """Of 720 questions about the rows of three sheets, how many find first a section that holds a row which answers."""
+    embedder = text_embedder()
+    tables = question_tables()
     asked = [(sheet, question) for sheet, (_, rows, ask) in tables.items() for row in rows for question in ask(row)]
     answers = [
         {(sheet, number) for number, row in enumerate(tables[sheet][1], 2) if question in tables[sheet][2](row)}
@@ -70,7 +76,7 @@ def questions() -> list[Figure]:
     return figures
 
 
-def _tables():
+def question_tables():
     draw = random.Random(1)
     first, last, cities, fish = FIRST.split(), LAST.split(), CITIES.split(), FISH.split()
     items, offices = ITEMS.split(","), OFFICES.split(",")
@@ -233,14 +239,14 @@ def large_files(megabytes: int) -> list[Figure]:
 def _read_large(kind: str, path: str) -> tuple[float, int]:
     """Return seconds of the processor, and KiB of memory above what the process has before it reads."""
     extract = {"docx": docx_extractor.extract, "xlsx": xlsx.extract}[kind]
-    before = _status("VmHWM")
+    before = process_status("VmHWM")
     started = time.process_time()
     with Path(path).open("rb") as file:
         assert sum(len(section.text) for section in extract(file, "")) > 1e6
-    return time.process_time() - started, _status("VmHWM") - before
+    return time.process_time() - started, process_status("VmHWM") - before
 
 
-def _status(name: str) -> int:
+def process_status(name: str) -> int:
     """KiB, of Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

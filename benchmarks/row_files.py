@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import random
 import tempfile
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 from common import Figure, arguments, finish, sentences
-from office_files import _status, _tables
+from office_files import process_status, question_tables, text_embedder
 from pyarrow import parquet
 
 from hartonomous_core.atomizers import Atom, Partial, TextAtomizer, atomizer_for
@@ -200,7 +199,7 @@ def _read_large(kind: str, path: str) -> tuple[float, int, int]:
     """Return seconds of the processor, KiB of memory above what the process has before it reads, and passages."""
     from hartonomous_core.atomizers.extractors import parquet as extractor
 
-    before = _status("VmHWM")
+    before = process_status("VmHWM")
     count = 0
     started = time.process_time()
     with Path(path).open("rb") as file:
@@ -213,20 +212,13 @@ def _read_large(kind: str, path: str) -> tuple[float, int, int]:
                     count += atom.role == "derived"
             except Partial as problem:
                 raise AssertionError(str(problem)) from problem
-    return time.process_time() - started, _status("VmHWM") - before, count
+    return time.process_time() - started, process_status("VmHWM") - before, count
 
 
 def questions() -> list[Figure]:
     """Of 720 questions about the rows of three tables, how many find first a passage of the row that answers."""
-    from hartonomous_core.embedders.text_native import NativeTextEmbedder
-    from hartonomous_resources.compute.text_model import ensure_text_model
-
-    model = ensure_text_model(Path(os.environ["HARTONOMOUS_MODEL_DIR"]))
-    assert model.bert is not None
-    embedder = NativeTextEmbedder(
-        model.model_path, model.tokenizer_path, model.bert, compiled=[model.model_path.parent / "compiled"]
-    )
-    tables = _tables()
+    embedder = text_embedder()
+    tables = question_tables()
     asked = [(sheet, question) for sheet, (_, rows, ask) in tables.items() for row in rows for question in ask(row)]
     vectors = np.asarray(embedder.embed([question for _, question in asked]).vectors, dtype=np.float32)
     figures = []
