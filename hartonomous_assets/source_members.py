@@ -6,7 +6,7 @@ source gives each archive within it a share of what it may hold itself. So a who
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
@@ -17,6 +17,7 @@ from hartonomous_core.atomizers.charsets import HEAD_BYTES
 from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.atomizers.document_atomizer import DocumentAtomizer
 from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost, most_unpacked_bytes
+from hartonomous_core.atomizers.sections import small
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.blobs import IncomingBytes, IncomingFile, TooManyBytes
 from hartonomous_resources.database.protocol import UnitOfWork
@@ -28,7 +29,7 @@ MOST_DEPTH = 4
 MOST_MEMBERS = 10_000
 """Of a source and all within it."""
 LONGEST_NAME = 1000
-_SHARE = "share"
+_SHARE, _LOCATOR = "share", "locator"
 _NAMED = 3
 """Files that were left out whose names are told."""
 
@@ -50,6 +51,7 @@ class FoundMember:
     content_type: str
     incoming: IncomingBytes
     may_hold_more: bool
+    locator: Mapping[str, object] | None
 
 
 class FoundMembers:
@@ -98,7 +100,8 @@ class FoundMembers:
         if not self._found:
             return 0
         unit_of_work.query("lock_blobs")
-        metadata = {key: value for key, value in json.loads(self._source["metadata"]).items() if key != _SHARE}
+        of_source = json.loads(self._source["metadata"])
+        metadata = {key: value for key, value in of_source.items() if key not in (_SHARE, _LOCATOR)}
         shares = self._shares()
         rows = [
             {
@@ -106,7 +109,11 @@ class FoundMembers:
                 "contentType": member.content_type,
                 "byteLength": member.incoming.byte_length,
                 "blobKey": member.incoming.key,
-                "metadata": {**metadata, _SHARE: asdict(next(shares))} if member.may_hold_more else metadata,
+                "metadata": {
+                    **metadata,
+                    **({_LOCATOR: member.locator} if member.locator else {}),
+                    **({_SHARE: asdict(next(shares))} if member.may_hold_more else {}),
+                },
             }
             for member in self._found
         ]
@@ -140,8 +147,10 @@ class FoundMembers:
         if self._share.depth < 1:
             raise Partial(f"files more than {MOST_DEPTH} archives deep are not taken in")
         if len(self._found) >= self._share.members:
-            raise Partial(f"only the first {len(self._found):,} files in it were taken in")
-        member = replace(member, name=member.name or self._own_name())
+            first = f"only the first {len(self._found):,} files" if self._found else "none of the files"
+            raise Partial(f"{first} in it were taken in")
+        locator = small(member.locator) if member.locator else None
+        member = replace(member, name=member.name or self._own_name(), locator=locator)
         file = self._work.resources.blobs.receive(self._source["tenantId"], self._bytes_left)
         self._files.append(file)
         self._open, self._head = (member, file), b""
@@ -175,7 +184,7 @@ class FoundMembers:
         incoming = file.finish()
         uri = self._uri_of(member.name)
         content_type = member.content_type or sniff(self._head, member.name)
-        self._found.append(FoundMember(uri, content_type, incoming, may_hold_more(content_type)))
+        self._found.append(FoundMember(uri, content_type, incoming, may_hold_more(content_type), member.locator))
 
     def _own_name(self) -> str:
         """Return the name of the source without its last extension."""

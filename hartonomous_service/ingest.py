@@ -62,7 +62,7 @@ def ingest(
     "notSearchable": {"sources", "contentTypes", "unread"}, "members": what `count_members` does, "gone": n, "otherModel": sentence or None}.
     A source that is `unchanged` brought nothing new. `leftOut` are the program's own files and what is no file. `notSearchable` counts files
     of types that are kept as bytes and, as `unread`, those of other types of which nothing could be read; `members` what was found in
-    archives and mails, `gone` files that were taken in from these folders and are no longer there. `otherModel`: nothing was new, and the
+    archives, mails and documents, `gone` files that were taken in from these folders and are no longer there. `otherModel`: nothing was new, and the
     vectors here are of another text model than the settings name. With `wait`, what another process reads is waited for; files that are not
     done all the same are named in `stages`.
     """

@@ -1,4 +1,4 @@
-"""Counts what was found in archives and mails and cannot be searched, with the reasons."""
+"""Counts what was found in archives, mails and documents and cannot be searched, with the reasons."""
 
 import json
 from collections import Counter

@@ -1,6 +1,6 @@
 """Files within a file, such as those of an archive or the attachments of a mail: each becomes a source of its own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,10 +16,12 @@ class Member:
     name: what the source calls it, with / between folders; only ever a name, never a path on this machine. Empty: the name of the source
     without its last extension.
     content_type: what the source says that it is; None: its bytes and its name tell.
+    locator: where in the source it stands, as a `Section` has it; kept as `locator` in the metadata of the source that it becomes.
     """
 
     name: str
     content_type: str | None = None
+    locator: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class MemberLost:
     reason: str
 
 
-_SAY_WHAT_IS_WRONG = ("zipfile", "zlib", "xml.parsers.expat")
-"""Modules whose exceptions need no name: `BadZipFile`, `error`, `ExpatError`."""
+_SAY_WHAT_IS_WRONG = ("zipfile", "zlib", "xml.parsers.expat", "hartonomous_core.atomizers.sections")
+"""Modules whose exceptions need no name: `BadZipFile`, `error`, `ExpatError`, `Partial`."""
 
 MemberItem = Member | bytes | MemberLost
 """A member is a `Member`, its bytes in blocks, and where it cannot be read a `MemberLost`; whatever else comes ends it."""
@@ -62,10 +64,13 @@ def most_unpacked_bytes(packed_bytes: int) -> int:
 
 
 def member_items(
-    name: str, blocks: Iterable[bytes], damage: tuple[type[Exception], ...], content_type: str | None = None
+    name: str,
+    blocks: Iterable[bytes],
+    damage: tuple[type[Exception], ...],
+    locator: Mapping[str, object] | None = None,
 ) -> Iterator[MemberItem]:
     """Yield a member and its blocks; errors of the types `damage` mean that it cannot be read."""
-    yield Member(name, content_type)
+    yield Member(name, locator=locator)
     try:
         yield from blocks
     except damage as problem:

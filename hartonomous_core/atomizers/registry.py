@@ -79,31 +79,34 @@ OUR_ENTRIES: tuple[Entry, ...] = (
     ),
     Format(
         "docx",
-        "1",
+        "2",
         ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
         f"{_EXTRACTORS}.docx:extract",
         sizes=_SIZES_OF_OFFICE,
         in_child=True,  # a gibibyte of XML takes minutes
+        has_members=True,
     ),
     Format(
         "xlsx",
-        "1",
+        "2",
         ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
         f"{_EXTRACTORS}.xlsx:extract",
         sizes=_SIZES_OF_OFFICE,
         in_child=True,
+        has_members=True,
     ),
     Format(
         "pptx",
-        "1",
+        "2",
         ("application/vnd.openxmlformats-officedocument.presentationml.presentation",),
         f"{_EXTRACTORS}.pptx:extract",
         sizes=_SIZES_OF_OFFICE,
         in_child=True,
+        has_members=True,
     ),
     Format(
         "open-document",
-        "1",
+        "2",
         (
             "application/vnd.oasis.opendocument.text",
             "application/vnd.oasis.opendocument.spreadsheet",
@@ -112,6 +115,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         f"{_EXTRACTORS}.open_document:extract",
         sizes=_SIZES_OF_OFFICE,
         in_child=True,
+        has_members=True,
     ),
     Format(
         "rtf",
@@ -123,11 +127,12 @@ OUR_ENTRIES: tuple[Entry, ...] = (
     ),
     Format(
         "pdf",
-        "1",
+        "2",
         ("application/pdf", "application/x-pdf"),
         f"{_EXTRACTORS}.pdf:extract",
         libraries=("pypdfium2",),
         in_child=True,  # native, and a page may draw for ever
+        has_members=True,
     ),
     Format(
         "old-office",

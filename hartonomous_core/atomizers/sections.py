@@ -81,7 +81,7 @@ def derived_atoms(sections: Iterable[Section], unit: TextUnit) -> Iterator[Atom]
 
 def _atoms_of(section: Section, unit: TextUnit) -> Iterator[Atom]:
     subtype = section.subtype or unit
-    locator = _small(section.locator) if section.locator else {}
+    locator = small(section.locator) if section.locator else {}
     offset = section.byte_offset or 0
     for content, separator in pieces(Text(section.text), unit):
         coded = content.encode()
@@ -107,16 +107,16 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _small(locator: Mapping[str, object]) -> dict[str, object]:
+def small(locator: Mapping[str, object]) -> dict[str, object]:
     """Return a locator whose texts and lists are short. Raises Partial for one that is long all the same, or no JSON."""
-    small = cast(dict[str, object], _shortened(locator))
+    short = cast(dict[str, object], _shortened(locator))
     try:
-        is_long = len(json.dumps(small)) > _MOST_LOCATOR_BYTES
+        is_long = len(json.dumps(short, allow_nan=False)) > _MOST_LOCATOR_BYTES
     except (TypeError, ValueError, RecursionError) as problem:
         raise Partial(f"a place in it cannot be told: {problem}") from problem
     if is_long:
         raise Partial(f"a place in it takes more than {_MOST_LOCATOR_BYTES:,} bytes to tell")
-    return small
+    return short
 
 
 def _shortened(value: object) -> object:

@@ -83,8 +83,8 @@ def pack(item: Item) -> dict[str, Any]:
     match item:
         case Section(text, locator, subtype, modality, byte_offset):
             return {"section": [text, locator, subtype, modality, byte_offset]}
-        case Member(name, content_type):
-            return {"member": [name, content_type]}
+        case Member(name, content_type, place):
+            return {"member": [name, content_type, place]}
         case MemberLost(reason):
             return {"lost": reason}
     return {"block": b64encode(item).decode()}

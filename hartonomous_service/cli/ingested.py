@@ -91,7 +91,7 @@ def _show_members(counts: Mapping[str, Any], base: Path) -> None:
     if not odd:
         return
     said = ", ".join(f"{n:,} {what}" for what, n in odd.items())
-    out.print(f"in archives and mails: {counts['sources']:,} file{'s' * (counts['sources'] != 1)}, {said}")
+    out.print(f"in archives, mails and documents: {counts['sources']:,} file{'s' * (counts['sources'] != 1)}, {said}")
     shown = counts["reasons"][:_REASONS]
     for item in shown:
         name = unquote(item["sourceUri"].removeprefix(MEMBER).removeprefix(f"{base.as_uri()}/"))

@@ -113,7 +113,7 @@ def test_what_cannot_be_searched_within_an_archive_is_counted_with_the_reasons(
     show_ingested(document(members=found), FOLDER)
 
     shown = capsys.readouterr()
-    said = "in archives and mails: 100 files, 30 not searchable, 26 partial, 22 failed, 1 not done yet"
+    said = "in archives, mails and documents: 100 files, 30 not searchable, 26 partial, 22 failed, 1 not done yet"
     assert shown.out.splitlines()[1] == said
     lines = shown.err.splitlines()
     assert lines[0] == "not searchable: pack.zip!/a 12.pdf (source 12) and 11 more: reason 12"

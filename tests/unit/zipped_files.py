@@ -65,7 +65,8 @@ def read(data: bytes, content_type: str) -> tuple[list[Section], str | None]:
     sections = []
     try:
         for section in extract_here(atomizer.format, io.BytesIO(data), content_type):
-            sections.append(section)
+            if isinstance(section, Section):
+                sections.append(section)
     except Partial as problem:
         return sections, str(problem)
     return sections, None

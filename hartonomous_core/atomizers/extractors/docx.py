@@ -5,7 +5,15 @@ from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.extractors.office_parts import LONGEST_TEXT, core_properties, drawn, main_part, title
+from hartonomous_core.atomizers.document_atomizer import Item
+from hartonomous_core.atomizers.extractors.office_parts import (
+    LONGEST_TEXT,
+    MEDIA,
+    core_properties,
+    drawn,
+    main_part,
+    title,
+)
 from hartonomous_core.atomizers.extractors.text_under_headings import LONGEST_SECTION, HeadedText
 from hartonomous_core.atomizers.extractors.word_blocks import BODY_TEXT, Block, blocks, levels_of_styles
 from hartonomous_core.atomizers.extractors.zipped_xml import Relationship, ZippedXml
@@ -19,8 +27,8 @@ Places = dict[tuple[str, str], list[str]]
 """The path of the headings under which a note is referred to, by its kind and id."""
 
 
-def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    """Yield the title, what stands under each heading, and then what is beside the text.
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    """Yield the title, what stands under each heading, and then what is beside the text; then the pictures.
 
     The locators: {"part": "title"}, {"heading": [the path of headings]} or none above the first heading; {"part": "footnote"}, "endnote" or
     "comment", with the path of the headings where it is referred to; {"part": "header"}, "footer", "diagram" or "chart". Raises Partial.
@@ -37,6 +45,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
             yield from _notes(document, each, places)
     yield from _margins(document, [each for each in related if each.kind in _MARGINS and each.target in document])
     yield from drawn(document, related, {})
+    yield from document.files(MEDIA, {})
     document.report()
 
 

@@ -7,6 +7,10 @@ from hartonomous_core.atomizers.sections import Section
 
 LONGEST_TEXT = 64 * 1024
 """Characters of a title, of a diagram, of a header."""
+MEDIA = r"[^/]+/media/[^/]+"
+"""The pictures, sounds and films of Office Open XML; those of OpenDocument lie in other folders."""
+Places = dict[str, dict[str, object]]
+"""The locators of members."""
 _OF_THE_TITLE = {"title", "subject", "description", "keywords", "keyword"}
 _DRAWN = {"diagramData": "diagram", "chart": "chart", "drawing": "drawing"}
 
@@ -70,6 +74,15 @@ def _words(package: ZippedXml, member: str) -> str:
             lines["".join(current).strip()] = None
             current.clear()
     return "\n".join(lines).strip()
+
+
+def note_pictures(
+    package: ZippedXml, related: Iterable[Relationship], place: dict[str, object], places: Places
+) -> None:
+    """Note in `places` where a picture stands: of several places the first."""
+    for each in related:
+        if each.kind == "image" and each.target in package:
+            places.setdefault(each.target, place)
 
 
 def join_lines(lines: list[str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
+from hartonomous_core.atomizers.document_atomizer import Item
 from hartonomous_core.atomizers.extractors.office_parts import join_lines, title
 from hartonomous_core.atomizers.extractors.open_document_sheets import sections_of_sheets
 from hartonomous_core.atomizers.extractors.text_under_headings import HeadedText
@@ -19,6 +20,7 @@ LONGEST_BLOCK = 1024 * 1024
 """Characters of a paragraph with its notes, of a row of a table, of what is in a text box."""
 MOST_MARGINS = 100
 _SKIP = frozenset({"tracked-changes", "note-citation", "ruby-text", "page-number", "forms"})
+_MEDIA = r"(?:Pictures|media)/[^/]+"
 _PARAGRAPHS = {"p", "h", "desc"}
 _WRITTEN_AS = {"tab": "\t", "line-break": "\n"}
 _SPACE = re.compile(r"[ \t\r\n]+")
@@ -43,8 +45,8 @@ class _Block(NamedTuple):
     level: int = 0
 
 
-def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    """Yield the title, and then of a text what stands under each heading, of a workbook the rows, of a presentation the slides.
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    """Yield the title, and then of a text what stands under each heading, of a workbook the rows, of a presentation the slides; then the pictures.
 
     The locators: {"part": "title"}; {"heading": [the path of headings]}, with {"part": "footnote"}, "endnote" or "comment" those of notes;
     {"sheet": its name, "cells": such as "A1:D20"}; {"slide": its number}, with {"part": "notes"} or "comment" what is beside it;
@@ -71,6 +73,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
             break
         inside_body = inside_body or (kind == START and name == "body")
     yield from _margins(document)
+    yield from document.files(_MEDIA, {})
     document.report()
 
 

@@ -1,24 +1,26 @@
-"""What people read in a PDF: the blocks of text of each page, in the order in which the file holds them.
+"""What people read in a PDF: the blocks of text of each page, in the order in which the file holds them; then its attachments and pictures.
 
 That order is the writer's, and nearly always the reader's: a column comes after the one before it. Left out are what is filled in forms,
-comments, attachments, and what is in pictures.
+comments, and what is written in pictures.
 """
 
 import ctypes
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
+from hartonomous_core.atomizers.document_atomizer import Item
+from hartonomous_core.atomizers.extractors.pdf_document import Document
+from hartonomous_core.atomizers.extractors.pdf_files import attachments
+from hartonomous_core.atomizers.extractors.pdf_pictures import has_pictures, pictures
 from hartonomous_core.atomizers.sections import Partial, Section
 
 MOST_PAGES = 50_000
 MOST_CHARACTERS = 1_000_000
 """Of a page."""
-MOST_READ_BYTES = 32 * 1024 * 1024
-"""Of an open document: pdfium keeps what it read of it, pictures too, until it is closed; then it is opened anew."""
 _NAMED_PROBLEMS = 5
 _TAIL_BYTES = 4096
 _WIDEST_GAP = 0.75
@@ -38,12 +40,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_NAMES = ("untitled", "anonymous")
 """What programs write where nobody gave a title or an author."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-_WHY_NOT = {
-    raw.FPDF_ERR_PASSWORD: "it is encrypted: it opens only with a password",
-    raw.FPDF_ERR_SECURITY: "it is encrypted in a way that is not read",
-}
-
-
 _Box = tuple[float, float, float, float]
 """Left, bottom, right, top in points."""
 
@@ -56,97 +52,77 @@ class _Line(NamedTuple):
     height: float
 
 
-def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    """Yield title and author, then the blocks of each page.
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    """Yield title and author, then the blocks of each page; once all text is read, the names of attachments, these, and the pictures.
 
     The locators: {"part": "metadata"}; {"page": n, "box": [x0, y0, x1, y1]}, pages counted from 1, in points from the lower left corner of
-    the page before it is turned. Raises Partial for what is encrypted, damaged, too large, or holds pages without text.
+    the page before it is turned; {"part": "attachments"}. Raises Partial for what is encrypted, damaged, too large, or holds pages without
+    text.
     """
-    counted = _CountedStream(stream)
-    document = _opened(counted)
+    document = Document(stream)
+    problems: list[str] = []
     try:
         yield from _metadata(document)
-        problems: list[str] = []
-        lost = pictures = 0
-        has_text = False
-        count = len(document)
-        for number in range(1, min(count, MOST_PAGES) + 1):
-            if counted.size > MOST_READ_BYTES:
-                document.close()
-                document = _opened(counted)
-            try:
-                lines, is_cut = _lines(document, number - 1)
-                pictures += not lines and _has_picture(document, number - 1)
-            except pdfium.PdfiumError:
-                lost += 1
-                if lost <= _NAMED_PROBLEMS:
-                    problems.append(f"page {number} cannot be read")
-                continue
-            if is_cut:
-                problems.append(f"of page {number} only the first {MOST_CHARACTERS:,} characters were read")
-            for block in _blocks(lines):
-                has_text = True
-                box = [round(side, 1) for side in _around(line.box for line in block)]
-                yield Section(_text(block), {"page": number, "box": box})
+        with_pictures = yield from _text_of_pages(document, problems)
+        if _ends_early(stream):
+            problems.append("its end is missing")
+        yield from attachments(document, problems)
+        yield from pictures(document, with_pictures, problems)
     finally:
         document.close()
-    if lost > _NAMED_PROBLEMS:
-        problems.append(f"{lost:,} of its pages cannot be read")
-    if count > MOST_PAGES:
-        problems.append(f"only its first {MOST_PAGES:,} of {count:,} pages were read")
-    if _ends_early(stream):
-        problems.append("its end is missing")
-    if pictures and has_text:
-        problems.append(f"{pictures:,} of its {count:,} pages hold pictures and no text")
-    elif not has_text and not lost:
-        problems.append("it holds pictures of pages and no text" if pictures else "no text was found in it")
     if problems:
         raise Partial("; ".join(problems))
 
 
-class _CountedStream:
-    """A stream that says how many bytes were read of it; pdfium reads into its own memory."""
+def _text_of_pages(document: Document, problems: list[str]) -> Generator[Section, None, list[int]]:
+    """Yield the blocks of text; returns the numbers of the pages that have pictures."""
+    lost = scans = 0
+    has_text = False
+    with_pictures: list[int] = []
+    count = len(document)
+    for number in range(1, min(count, MOST_PAGES) + 1):
+        try:
+            with document.page(number) as page:
+                lines, is_cut = _lines(page)
+                if has_pictures(page):
+                    with_pictures.append(number)
+                    scans += not lines
+        except pdfium.PdfiumError:
+            lost += 1
+            if lost <= _NAMED_PROBLEMS:
+                problems.append(f"page {number} cannot be read")
+            continue
+        if is_cut:
+            problems.append(f"of page {number} only the first {MOST_CHARACTERS:,} characters were read")
+        for block in _blocks(lines):
+            has_text = True
+            box = [round(side, 1) for side in _around(line.box for line in block)]
+            yield Section(_text(block), {"page": number, "box": box})
+    if lost > _NAMED_PROBLEMS:
+        problems.append(f"{lost:,} of its pages cannot be read")
+    if count > MOST_PAGES:
+        problems.append(f"only its first {MOST_PAGES:,} of {count:,} pages were read")
+    if scans and has_text:
+        problems.append(f"{scans:,} of its {count:,} pages hold pictures and no text")
+    elif not has_text and not lost:
+        problems.append("it holds pictures of pages and no text" if scans else "no text was found in it")
+    return with_pictures
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.size = 0
-        self.seek, self.tell, self.read = stream.seek, stream.tell, stream.read
-        self._stream = stream
 
-    def readinto(self, buffer: memoryview) -> int:
-        """Read as the stream does."""
-        size: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
-        self.size += size
-        return size
-
-
-def _opened(stream: _CountedStream) -> pdfium.PdfDocument:
-    """Open a document, and count from then on. Raises Partial."""
-    try:
-        document = pdfium.PdfDocument(stream)
-    except pdfium.PdfiumError as problem:
-        raise Partial(_WHY_NOT.get(problem.err_code, "it is damaged: no page of it can be read")) from problem
-    stream.size = 0
-    return document
-
-
-def _metadata(document: pdfium.PdfDocument) -> Iterator[Section]:
-    said = (" ".join(_readable(document.get_metadata_value(key)).split()) for key in ("Title", "Author"))
+def _metadata(document: Document) -> Iterator[Section]:
+    said = (" ".join(_readable(document.opened.get_metadata_value(key)).split()) for key in ("Title", "Author"))
     if text := "\n\n".join(name for name in said if name and name.lower() not in _NO_NAMES):
         yield Section(text, {"part": "metadata"})
 
 
-def _lines(document: pdfium.PdfDocument, index: int) -> tuple[list[_Line], bool]:
+def _lines(page: pdfium.PdfPage) -> tuple[list[_Line], bool]:
     """Return the lines of a page that say anything, and whether there would be more. Raises PdfiumError."""
-    page = document[index]
+    text = page.get_textpage()
     try:
-        text = page.get_textpage()
-        try:
-            count = text.count_chars()
-            return list(_read_lines(text.raw, min(count, MOST_CHARACTERS))), count > MOST_CHARACTERS
-        finally:
-            text.close()
+        count = text.count_chars()
+        return list(_read_lines(text.raw, min(count, MOST_CHARACTERS))), count > MOST_CHARACTERS
     finally:
-        page.close()
+        text.close()
 
 
 def _read_lines(page: object, count: int) -> Iterator[_Line]:
@@ -225,14 +201,6 @@ def _readable(text: str) -> str:
 def _around(boxes: Iterable[_Box]) -> _Box:
     lefts, bottoms, rights, tops = zip(*boxes, strict=True)
     return min(lefts), min(bottoms), max(rights), max(tops)
-
-
-def _has_picture(document: pdfium.PdfDocument, index: int) -> bool:
-    page = document[index]
-    try:
-        return any(True for _ in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3))
-    finally:
-        page.close()
 
 
 def _ends_early(stream: BinaryIO) -> bool:

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.extractors.office_parts import core_properties, drawn, join_lines, main_part, title
+from hartonomous_core.atomizers.document_atomizer import Item
+from hartonomous_core.atomizers.extractors.office_parts import (
+    MEDIA,
+    Places,
+    core_properties,
+    drawn,
+    join_lines,
+    main_part,
+    note_pictures,
+    title,
+)
 from hartonomous_core.atomizers.extractors.zipped_xml import START, TEXT, ZippedXml
 from hartonomous_core.atomizers.sections import Section
 
@@ -18,17 +28,18 @@ _MARGINS = {"ftr", "hdr"}
 _BESIDE = {"notesSlide": "notes", "comments": "comment"}
 
 
-def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    """Yield the title, and of each slide in order its text, diagrams and charts, notes and comments.
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    """Yield the title, and of each slide in order its text, diagrams and charts, notes and comments; then the pictures.
 
     The locators: {"part": "title"}, {"slide": its number, from 1 on}, and with it {"part": "notes"}, "comment", "diagram" or "chart";
-    {"slide": the first that has it, "part": "footer"} once. Raises Partial.
+    {"slide": the first that has it, "part": "footer"} once; {"slide": the first that has it} a picture. Raises Partial.
     """
     presentation = ZippedXml(stream)
     main = main_part(presentation, "ppt/presentation.xml")
     by_id = {each.id: each.target for each in presentation.relationships(main) if each.kind == "slide"}
     yield from title(presentation, core_properties(presentation))
     footers: set[str] = set()
+    places: Places = {}
     for number, id_ in enumerate(_slides(presentation, main), 1):
         if id_ not in by_id:
             presentation.leave_out(f"there is no slide {number}")
@@ -41,9 +52,11 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
             yield Section(footer, {"slide": number, "part": "footer"})
         related = presentation.relationships(by_id[id_])
         yield from drawn(presentation, related, {"slide": number})
+        note_pictures(presentation, related, {"slide": number}, places)
         for each in related:
             if each.kind in _BESIDE and each.target in presentation and (beside := _text(presentation, each.target)[0]):
                 yield Section(beside, {"slide": number, "part": _BESIDE[each.kind]})
+    yield from presentation.files(MEDIA, places)
     presentation.report()
 
 

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.extractors.office_parts import LONGEST_TEXT, core_properties, drawn, main_part, title
+from hartonomous_core.atomizers.document_atomizer import Item
+from hartonomous_core.atomizers.extractors.office_parts import (
+    LONGEST_TEXT,
+    MEDIA,
+    Places,
+    core_properties,
+    drawn,
+    main_part,
+    note_pictures,
+    title,
+)
 from hartonomous_core.atomizers.extractors.sheet_rows import sections_of_sheet
 from hartonomous_core.atomizers.extractors.xlsx_cells import Book, SharedTexts, date_styles, rows
 from hartonomous_core.atomizers.extractors.zipped_xml import END, START, TEXT, ZippedXml
@@ -14,11 +24,11 @@ MOST_SHEETS = 10_000
 LONGEST_NAME = 255
 
 
-def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    """Yield the title, and of each sheet its rows, comments, text boxes and charts.
+def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
+    """Yield the title, and of each sheet its rows, comments, text boxes and charts; then the pictures.
 
     The locators: {"part": "title"}, {"sheet": its name, "cells": such as "A1:D20"}, with {"part": "comment"} those of comments;
-    {"sheet": its name, "part": "drawing" or "chart"}. Raises Partial.
+    {"sheet": its name, "part": "drawing" or "chart"}; {"sheet": the first that has it} a picture. Raises Partial.
     """
     workbook = ZippedXml(stream)
     main = main_part(workbook, "xl/workbook.xml")
@@ -34,6 +44,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
         date_styles(workbook, by_kind.get("styles", "")),
         first_day,
     )
+    places: Places = {}
     for name, id_ in sheets:
         if id_ not in by_id:
             workbook.leave_out(f"there is no sheet {name}")
@@ -45,7 +56,10 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
             if each.kind == "comments" and each.target in workbook:
                 yield from _comments(workbook, each.target, name)
             elif each.kind == "drawing" and each.target in workbook:
-                yield from drawn(workbook, [each, *workbook.relationships(each.target)], {"sheet": name})
+                beside = workbook.relationships(each.target)
+                yield from drawn(workbook, [each, *beside], {"sheet": name})
+                note_pictures(workbook, beside, {"sheet": name}, places)
+    yield from workbook.files(MEDIA, places)
     workbook.report()
 
 

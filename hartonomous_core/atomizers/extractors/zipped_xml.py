@@ -5,13 +5,13 @@ is declared.
 import posixpath
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple, cast
 from xml.parsers.expat import ExpatError, ParserCreate
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from hartonomous_core.atomizers.extractors.zip_archive import DAMAGED_DIRECTORY
-from hartonomous_core.atomizers.members import describe
+from hartonomous_core.atomizers.members import MemberItem, describe, member_items
 from hartonomous_core.atomizers.sections import Partial
 
 MOST_BYTES = 1024 * 1024 * 1024
@@ -95,6 +95,11 @@ class ZippedXml:
             self.leave_out(
                 f"{member} is read in part: {problem if isinstance(problem, Partial) else describe(problem)}"
             )
+
+    def files(self, pattern: str, places: Mapping[str, Mapping[str, object]]) -> Iterator[MemberItem]:
+        """Yield the members that match, such as pictures, as they are; `places` are their locators."""
+        for member in self.members(pattern):
+            yield from member_items(member, self._blocks(member), _DAMAGE, places.get(member))
 
     def leave_out(self, problem: str) -> None:
         """Keep what could not be read, and why."""

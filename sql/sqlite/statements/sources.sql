@@ -121,7 +121,7 @@ SELECT s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.ContentType AS conten
 FROM alike AS a JOIN Source AS s ON s.SourceId = a.SourceId;
 
 -- name: move_to_parent_of
-UPDATE Source SET ParentSourceId = (SELECT f.ParentSourceId FROM Source AS f WHERE f.SourceId = :found_id)
+UPDATE Source SET (ParentSourceId, Metadata) = (SELECT f.ParentSourceId, f.Metadata FROM Source AS f WHERE f.SourceId = :found_id)
 WHERE SourceId = :source_id;
 
 -- name: finish_source
