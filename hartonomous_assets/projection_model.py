@@ -7,7 +7,8 @@ from hartonomous_core.spatial.landmarks import LANDMARK_METHOD
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import ProjectionModel
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.work.models import active_embedding_models, ensure_projection_model
+from hartonomous_resources.work.models import active_embedding_models
+from hartonomous_resources.work.space_projections import ensure_projection_model
 
 _ARTEFACT = "artefact"
 

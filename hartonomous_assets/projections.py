@@ -12,11 +12,12 @@ from hartonomous_assets.stage import IDLE, Progress, Stage, Work, hour_table
 from hartonomous_assets.stage_log import CREATED, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.spatial import hilbert
-from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, bucket, landmark_axes
+from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, bucket
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
     PENDING_PROJECTIONS,
+    PLACED_OTHERWISE,
     EmbeddingModel,
     EmbeddingToProject,
     ProjectionModel,
@@ -25,8 +26,15 @@ from hartonomous_resources.database.rows.embedding_rows import (
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.vectors.stored_vectors import vectors_of
-from hartonomous_resources.work.models import active_embedding_models, ensure_projection_model
+from hartonomous_resources.work.models import active_embedding_models
+from hartonomous_resources.work.placing import place
 from hartonomous_resources.work.publishing import publish
+from hartonomous_resources.work.space_projections import (
+    activate_when_filled,
+    clear_former_positions,
+    ensure_projection_model,
+    target_projection,
+)
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -78,13 +86,47 @@ def _project_space(
 ) -> tuple[int, Iterable[dict[str, object]]]:
     projection = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
     found = unit_of_work.query(PENDING_PROJECTIONS, hour=hour, model_id=model["modelId"], n=limit)
+    return _place(unit_of_work, compute, model, projection, found, run_id)
+
+
+def place_anew(
+    unit_of_work: UnitOfWork, compute: Compute, model: EmbeddingModel, limit: int, run_id: str | None
+) -> int:
+    """Have up to `limit` embeddings of a model, of whatever hour, that another projection has placed placed by the one that they are to have.
+
+    Returns how many were found. When there are none left, that projection becomes the active one; until then all positions by the active one
+    are readable. In transactions of some thousands, killed between any two of them, the next call goes on.
+    """
+    active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+    target = target_projection(unit_of_work, model["modelId"], active)
+    which = {"model_id": model["modelId"], "projection_model_id": target["projectionModelId"]}
+    found = unit_of_work.query(PLACED_OTHERWISE, **which, n=limit)
+    if not found:
+        if target is not active and not activate_when_filled(unit_of_work, model["modelId"], target):
+            return 0  # others are placing the last ones
+        return clear_former_positions(unit_of_work, model["modelId"])
+    ids = json.dumps([row["atomEmbeddingId"] for row in found])
+    unit_of_work.execute("keep_former_positions", embedding_ids=ids, projection_model_id=active["projectionModelId"])
+    _place(unit_of_work, compute, model, target, found, run_id)
+    unit_of_work.execute("forget_former_positions", embedding_ids=ids, projection_model_id=target["projectionModelId"])
+    return len(found)
+
+
+def _place(
+    unit_of_work: UnitOfWork,
+    compute: Compute,
+    model: EmbeddingModel,
+    projection: ProjectionModel,
+    found: Sequence[EmbeddingToProject],
+    run_id: str | None,
+) -> tuple[int, Iterable[dict[str, object]]]:
     vectors, usable = vectors_of(found, model["dimension"])
     rows = [row for row, is_usable in zip(found, usable, strict=True) if is_usable]
     if len(rows) < len(found):
         _embed_again(unit_of_work, [row for row, is_usable in zip(found, usable, strict=True) if not is_usable])
     if not rows:
         return 0, ()
-    points = _positions(compute, projection, vectors)
+    points = place(unit_of_work, compute, projection, vectors)
     values = hilbert.encode(points).tolist()
     unit_of_work.execute_many(
         project_embedding,
@@ -124,16 +166,6 @@ def _embed_again(unit_of_work: UnitOfWork, rows: Sequence[EmbeddingToProject]) -
     unit_of_work.execute("embed_again", embedding_ids=json.dumps(ids))
     unit_of_work.execute("delete_embeddings", embedding_ids=json.dumps(ids))
     LOGGER.warning("AtomEmbedding %s: no vectors of their model; their atoms are embedded again", ids)
-
-
-def _positions(compute: Compute, projection: ProjectionModel, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    parameters = json.loads(projection["parameters"])
-    if projection["method"] != LANDMARK_METHOD:
-        raise ValueError(
-            f"projection model {projection['projectionModelId']}: method {projection['method']!r} is unknown"
-        )
-    axes = landmark_axes(parameters["dimension"])
-    return compute.project(vectors, axes, np.array(parameters["mean"]), parameters["scale"])
 
 
 STAGE = Stage(

@@ -44,6 +44,12 @@ HOLDERS = (
         ("call hartonomous_resources.database.sqlite_words:index_texts",),
     ),
     Holder("AtomEmbedding", "the vector and the position that follow from the text", ("with Atom",)),
+    Holder("FormerPosition", "the position before, while another projection places all anew", ("with AtomEmbedding",)),
+    Holder(
+        "ProjectionArtifact",
+        "of a projection that was fitted to vectors of all tenants: the vectors, rounded, without their atoms",
+        lacks="it goes with its ProjectionModel; nothing takes a single vector out of it",
+    ),
     Holder("AtomEmbeddingVector384", "a copy of the vector, on SQL Server 2025", ("with AtomEmbedding",)),
     Holder("BackgroundJob", "Parameters, Result", ("with Atom",), "a job of no atom stays until it is done and pruned"),
     Holder(
@@ -110,7 +116,7 @@ NO_HOLDERS = {
     "EmbeddingModel": ("Modality Name ArtifactHash ArtifactName Precision Settings CreatedAt", "says what a model is"),
     "ProjectionModel": (
         "Method Parameters ArtifactHash ArtifactName CreatedAt",
-        "frozen numbers; the landmark projection is made from no data",
+        "frozen numbers; what was fitted to vectors is in ProjectionArtifact",
     ),
     "ApiKey": (
         "KeyId SecretHash Scopes Name CreatedAt ExpiresAt RevokedAt LastUsedAt",

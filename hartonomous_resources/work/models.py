@@ -1,6 +1,5 @@
-"""Reads and switches the active embedding models and the projection of each. Switching one queues what has to be done again."""
+"""Reads and switches the active embedding models. Switching one queues what has to be done again."""
 
-import hashlib
 import json
 from collections.abc import Container, Sequence
 
@@ -10,11 +9,8 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
     ACTIVE_EMBEDDING_MODEL_IDS,
     ACTIVE_EMBEDDING_MODELS,
-    ACTIVE_PROJECTION_MODEL,
     EMBEDDING_MODEL,
-    PROJECTION_MODEL,
     EmbeddingModel,
-    ProjectionModel,
 )
 
 
@@ -66,38 +62,3 @@ def _id_of(unit_of_work: UnitOfWork, model: ModelIdentity) -> int:
         )
         found = unit_of_work.query(EMBEDDING_MODEL, **key)
     return found[0]["modelId"]
-
-
-def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> ProjectionModel:
-    """Return the active projection of an embedding model; the landmark projection, which needs no data, when there is none."""
-    active = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
-    if active:
-        return active[0]
-    from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, landmark_parameters
-
-    parameters = json.dumps(landmark_parameters(dimension), sort_keys=True)
-    activate_projection_model(unit_of_work, model_id, LANDMARK_METHOD, parameters, trained_on=0)
-    return unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)[0]
-
-
-def activate_projection_model(
-    unit_of_work: UnitOfWork, model_id: int, method: str, parameters: str, trained_on: int
-) -> None:
-    """Make a projection the active one of an embedding model; what another one placed is placed again."""
-    artifact_hash = hashlib.sha256(f"{method}|{parameters}".encode()).hexdigest()
-    found = unit_of_work.query(PROJECTION_MODEL, model_id=model_id, artifact_hash=artifact_hash)
-    if not found:
-        unit_of_work.execute(
-            "insert_projection_model",
-            model_id=model_id,
-            method=method,
-            parameters=parameters,
-            trained_on=trained_on,
-            artifact_hash=artifact_hash,
-            now=timestamp(),
-        )
-        found = unit_of_work.query(PROJECTION_MODEL, model_id=model_id, artifact_hash=artifact_hash)
-    projection_model_id = found[0]["projectionModelId"]
-    unit_of_work.execute("deactivate_projection_models", model_id=model_id)
-    unit_of_work.execute("activate_projection_model", projection_model_id=projection_model_id)
-    unit_of_work.execute("unproject_other_models", model_id=model_id, projection_model_id=projection_model_id)

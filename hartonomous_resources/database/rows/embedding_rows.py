@@ -78,6 +78,28 @@ class ProjectionModel(TypedDict):
     artifactHash: str
 
 
+class StoredProjection(ProjectionModel):
+    """A projection as the page lists it: vectors it was fitted to, whether it is read (`active`), whether it is to be (`filling`)."""
+
+    trainedOn: int
+    active: int
+    filling: int
+    createdAt: str
+
+
+class ProjectionArtifact(TypedDict):
+    """What a fitted projection needs to place a vector; its SHA-256 is the `artifactHash` of its model."""
+
+    content: bytes
+
+
+class PlacedBy(TypedDict):
+    """How many embeddings of a space a projection has placed; None: no projection."""
+
+    projectionModelId: int | None
+    n: int
+
+
 class ProjectionModelId(TypedDict):
     """Which projection model."""
 
@@ -96,6 +118,11 @@ ACTIVE_EMBEDDING_MODELS = Statement("active_embedding_models", EmbeddingModel)
 ACTIVE_EMBEDDING_MODEL_IDS = Statement("active_embedding_model_ids", EmbeddingModelId)
 PROJECTION_MODEL = Statement("projection_model", ProjectionModelId)
 ACTIVE_PROJECTION_MODEL = Statement("active_projection_model", ProjectionModel)
+FILLING_PROJECTION_MODEL = Statement("filling_projection_model", ProjectionModel)
+PROJECTION_MODELS = Statement("projection_models", StoredProjection)
+PROJECTION_ARTIFACT = Statement("projection_artifact", ProjectionArtifact)
+PLACED_OTHERWISE = Statement("embeddings_placed_otherwise", EmbeddingToProject)
+PLACED_BY_PROJECTION = Statement("placed_by_projection", PlacedBy)
 
 
 def insert_embedding(

@@ -115,12 +115,65 @@ VALUES (:model_id, :method, :parameters, :trained_on, :artifact_hash, 0, :now);
 UPDATE ProjectionModel SET Active = 0 WHERE ModelId = :model_id AND Active = 1;
 
 -- name: activate_projection_model
-UPDATE ProjectionModel SET Active = 1 WHERE ProjectionModelId = :projection_model_id;
+UPDATE ProjectionModel SET Active = 1, Filling = 0 WHERE ProjectionModelId = :projection_model_id;
 
--- name: unproject_other_models
--- A new active projection: what another one placed is placed again, hour by hour; until then the old position stays readable.
-UPDATE AtomEmbedding SET ProjectionModelId = NULL
-WHERE ModelId = :model_id AND ProjectionModelId IS NOT NULL AND ProjectionModelId <> :projection_model_id;
+-- name: projection_models
+-- The projections of a space, the newest first.
+SELECT ProjectionModelId AS projectionModelId, Method AS method, Parameters AS parameters, ArtifactHash AS artifactHash,
+       TrainedOn AS trainedOn, Active AS active, Filling AS filling, CreatedAt AS createdAt
+FROM ProjectionModel WHERE ModelId = :model_id ORDER BY ProjectionModelId DESC;
+
+-- name: insert_projection_artifact
+INSERT INTO ProjectionArtifact (ProjectionModelId, Content) VALUES (:projection_model_id, :content);
+
+-- name: projection_artifact
+SELECT Content AS content FROM ProjectionArtifact WHERE ProjectionModelId = :projection_model_id;
+
+-- name: filling_projection_model
+-- The projection by which the embeddings of a space are placed anew; none where nothing is being filled.
+SELECT ProjectionModelId AS projectionModelId, Method AS method, Parameters AS parameters, ArtifactHash AS artifactHash
+FROM ProjectionModel WHERE ModelId = :model_id AND Filling = 1;
+
+-- name: stop_filling
+UPDATE ProjectionModel SET Filling = 0 WHERE ModelId = :model_id AND Filling = 1;
+
+-- name: start_filling
+UPDATE ProjectionModel SET Filling = 1 WHERE ProjectionModelId = :projection_model_id AND Active = 0;
+
+-- part: placed_otherwise
+e.ModelId = :model_id AND e.ProjectionModelId IN (SELECT p.ProjectionModelId FROM ProjectionModel AS p
+                                                  WHERE p.ModelId = :model_id AND p.ProjectionModelId <> :projection_model_id)
+
+-- name: embeddings_placed_otherwise
+-- Embeddings that another projection than this one placed.
+SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.TenantId AS tenantId, e.EmbeddingVector AS vector
+FROM AtomEmbedding AS e WHERE {placed_otherwise} LIMIT :n;
+
+-- name: any_placed_otherwise
+SELECT 1 AS found FROM AtomEmbedding AS e WHERE {placed_otherwise} LIMIT 1;
+
+-- name: placed_by_projection
+-- How many embeddings of a space each projection has placed; NULL: none has.
+SELECT ProjectionModelId AS projectionModelId, COUNT(*) AS n FROM AtomEmbedding WHERE ModelId = :model_id GROUP BY ProjectionModelId;
+
+-- name: keep_former_positions
+-- Before embeddings are placed anew: where this projection, the active one, has placed them.
+INSERT OR REPLACE INTO FormerPosition (AtomEmbeddingId, AtomId, TenantId, ModelId, ProjectionModelId, X, Y, Z, HilbertValue)
+SELECT AtomEmbeddingId, AtomId, TenantId, ModelId, ProjectionModelId, X, Y, Z, HilbertValue
+FROM AtomEmbedding
+WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)) AND +ProjectionModelId = :projection_model_id;
+
+-- name: forget_former_positions
+-- Once embeddings are placed by this projection again, where it had placed them is said twice.
+DELETE FROM FormerPosition
+WHERE AtomEmbeddingId IN (SELECT value FROM json_each(:embedding_ids)) AND +ProjectionModelId = :projection_model_id;
+
+-- name: clear_former_positions
+-- Former positions of a space that nobody reads any more, for another projection is active.
+DELETE FROM FormerPosition WHERE AtomEmbeddingId IN (
+  SELECT f.AtomEmbeddingId FROM FormerPosition AS f
+  WHERE f.ProjectionModelId IN (SELECT p.ProjectionModelId FROM ProjectionModel AS p WHERE p.ModelId = :model_id AND p.Active = 0)
+  LIMIT :n);
 
 -- name: vector_space
 -- What tells the vectors of a model from those of another database or model; the highest id that was ever given, and one below which no other
