@@ -23,7 +23,7 @@ CREATE TABLE FormerPosition (
   Z                 REAL    NOT NULL,
   HilbertValue      INTEGER NOT NULL
 );
-CREATE INDEX FormerPosition_Hilbert ON FormerPosition (TenantId, ModelId, HilbertValue);
+CREATE INDEX FormerPosition_Hilbert ON FormerPosition (ModelId, TenantId, HilbertValue);
 CREATE INDEX FormerPosition_Projection ON FormerPosition (ProjectionModelId);
 
 -- Every position there is. A reader asks for those of the active projection, and so never sees two projections mixed.
@@ -33,4 +33,4 @@ FROM AtomEmbedding WHERE ProjectionModelId IS NOT NULL
 UNION ALL
 SELECT AtomEmbeddingId, AtomId, TenantId, ModelId, ProjectionModelId, X, Y, Z, HilbertValue FROM FormerPosition;
 
-CREATE INDEX AtomEmbedding_Projection ON AtomEmbedding (ModelId, ProjectionModelId);
+CREATE INDEX AtomEmbedding_PlacedBy ON AtomEmbedding (ModelId, ProjectionModelId);

@@ -30,9 +30,9 @@ CREATE TABLE dbo.FormerPosition
     HilbertValue bigint NOT NULL
 );
 GO
-CREATE INDEX IX_FormerPosition_Hilbert ON dbo.FormerPosition (TenantId, ModelId, HilbertValue);
+CREATE INDEX IX_FormerPosition_Hilbert ON dbo.FormerPosition (ModelId, TenantId, HilbertValue);
 CREATE INDEX IX_FormerPosition_Projection ON dbo.FormerPosition (ProjectionModelId);
-CREATE INDEX IX_AtomEmbedding_Projection ON dbo.AtomEmbedding (ModelId, ProjectionModelId);
+CREATE INDEX IX_AtomEmbedding_PlacedBy ON dbo.AtomEmbedding (ModelId, ProjectionModelId);
 GO
 -- Every position there is. A reader asks for those of the active projection, and so never sees two projections mixed.
 CREATE VIEW dbo.EmbeddingPosition
