@@ -108,6 +108,12 @@ _ARCHIVES = {
 TAR_BLOCK_BYTES = 512
 _SUM_IN_TAR = slice(148, 156)
 
+_WEIGHTS = {
+    "safetensors": "application/vnd.safetensors",
+    "gguf": "application/vnd.gguf",
+}
+"""By extension, where the bytes are no text: what is wrong with such a file can be said."""
+
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
@@ -173,7 +179,7 @@ def sniff(head: bytes, name: str = "") -> str:
             return content_type
     if is_text:
         return "text/html" if _PAGE.match(head) else "text/plain"
-    if known := _binary_type(head, name) or named_text:
+    if known := _binary_type(head, name) or named_text or _WEIGHTS.get(name.rpartition(".")[2].lower()):
         return known
     return "text/plain" if _is_other_text(head) else "application/octet-stream"
 

@@ -19,6 +19,7 @@ from hartonomous_core.atomizers.languages import LANGUAGES, Language
 from hartonomous_core.atomizers.protocol import Atomizer
 from hartonomous_core.atomizers.row_atomizer import RowAtomizer
 from hartonomous_core.atomizers.text import TextAtomizer
+from hartonomous_core.atomizers.weight_atomizer import WeightAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
 LONGEST_VERSION = 100
@@ -60,6 +61,12 @@ _EXTRACTORS = "hartonomous_core.atomizers.extractors"
 def _table(name: str, opener: str, *content_types: str) -> Custom:
     """Return the entry of a kind of tables, which `opener` tells from other text."""
     return Custom(0, lambda unit: RowAtomizer(name, content_types, f"hartonomous_core.atomizers.rows.{opener}", unit))
+
+
+def _weights(name: str, reader: str, *content_types: str) -> Custom:
+    """Return the entry of a format of model weights, whose `reader` says where the tensors lie."""
+    path = f"hartonomous_core.atomizers.tensors.{reader}"
+    return Custom(0, lambda unit: WeightAtomizer(name, content_types, path, unit))
 
 
 _SIZES_OF_OFFICE = ChunkSizes(1024, 4 * 1024, 16 * 1024)
@@ -222,6 +229,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         "application/jsonl",
         "application/x-jsonlines",
     ),
+    _weights("safetensors", "safetensors_header:read_safetensors", "application/vnd.safetensors"),
     Custom(0, lambda unit: HeadedTextAtomizer("markdown", ("text/markdown",), MarkdownHeadings, TextAtomizer(unit))),
     Custom(0, lambda unit: HeadedTextAtomizer("rest", ("text/x-rst",), RestHeadings, TextAtomizer(unit))),
     *map(_code, LANGUAGES),

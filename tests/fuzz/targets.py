@@ -23,6 +23,7 @@ from tests.unit.packed_files import PACKERS
 from tests.unit.test_json_rows import LINES
 from tests.unit.test_old_office import storage
 from tests.unit.test_parquet import BOATS
+from tests.unit.weight_files import a_safetensors, layers
 from tests.unit.zipped_files import relationships, zipped
 
 _MAINS = {"docx": "word/document.xml", "xlsx": "xl/worksheets/sheet1.xml", "pptx": "ppt/slides/slide1.xml"}
@@ -73,7 +74,7 @@ def extract_content(format_: Format, kind: str, data: bytes) -> None:
 
 
 def atomize(content_type: str, data: bytes) -> None:
-    """Cut text: the bytes of the content atoms and their suffixes are those that came, whether all of it could be read or not."""
+    """Cut text, or weights: the bytes of the content atoms and their suffixes are those that came, whether all of it could be read or not."""
     atoms = []
     try:
         for atom in atomizer_for(content_type).atomize(io.BytesIO(data), content_type):
@@ -128,13 +129,14 @@ _TEXTS = {
     "csv": "text/csv",
     "json": "application/json",
     "json-lines": "application/x-ndjson",
+    "safetensors": "application/vnd.safetensors",
 }
 _SEEDS = {
     "html": ("html",), "docx": ("docx",), "xlsx": ("xlsx",), "pptx": ("pptx",), "open-document": ("odt", "ods", "odp"), "rtf": ("rtf",),
     "pdf": ("pdf",), "old-office": ("doc", "encrypted"), "zip": ("zip",), "tar": ("tar",), "packed": ("tgz", *PACKERS),
     "unopened-archive": ("7z",), "mail": ("eml",), "mbox": ("mbox",), "notebook": ("ipynb",), "subtitles": ("srt", "vtt"),
     "parquet": ("parquet",), "csv": ("csv",), "json": ("json", "rows", "nested"), "json-lines": ("jsonl",), "markdown": ("md",), "rest": ("rst",),
-    "text": ("md", "py"), "encoding": ("txt", "md", "rst", "py"), "quotes": ("eml",),
+    "safetensors": ("safetensors",), "text": ("md", "py"), "encoding": ("txt", "md", "rst", "py"), "quotes": ("eml",),
 }  # fmt: skip
 """By target, kinds of `DOCUMENTS` or `_FURTHER`; a further format joins with a line here and one there."""
 _FURTHER: dict[str, Callable[[str], bytes]] = {
@@ -143,6 +145,7 @@ _FURTHER: dict[str, Callable[[str], bytes]] = {
     "7z": lambda word: b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(bytes(20)).to_bytes(4, "little") + bytes(20),
     "parquet": lambda word: BOATS,
     "jsonl": lambda word: LINES,
+    "safetensors": lambda word: a_safetensors(layers(1, 4), {"title": word}),
     "rows": lambda word: b"[" + b",\n".join(LINES.splitlines()) + b"]",
     "nested": lambda word: b'{"fleet": {"boats": [' + b",".join(LINES.splitlines() * 300) + b"]}}",
 }

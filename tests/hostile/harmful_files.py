@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from tests.hostile.small_documents import DOCUMENTS, PICTURES, a_picture, sentence
 from tests.unit import test_html_pages, test_mail, test_open_document, test_pdf, test_rtf, test_zipped_xml
+from tests.unit.weight_files import BROKEN_SAFETENSORS, a_safetensors, layers
 from tests.unit.zipped_files import docx_members, paragraph, relationships, with_declared_size, with_flag, zipped
 
 CANARY = "hartonomous-canary"
@@ -336,10 +337,20 @@ def of_text() -> Iterator[tuple[str, bytes]]:
     }.items()
 
 
+def of_weights() -> Iterator[tuple[str, bytes]]:
+    """Yield weights that say what is not so, and damaged ones."""
+    for name, (data, _) in BROKEN_SAFETENSORS.items():
+        yield f"weights, {name}.safetensors", data
+    good = {"safetensors": a_safetensors(layers(2, 16), {"title": "torn"})}
+    for kind, data in good.items():
+        for how, damage in DAMAGES.items():
+            yield f"weights {how}.{kind}", damage(data)
+
+
 def harmful_files() -> dict[str, bytes]:
     """Make all of them, by the names that they get."""
     files: dict[str, bytes] = {}
-    for family in (damaged, thought_of_elsewhere, of_xml, of_archives, of_text):
+    for family in (damaged, thought_of_elsewhere, of_xml, of_archives, of_text, of_weights):
         for name, data in family():
             files[name.replace("/", " ")] = data
     return files

@@ -62,6 +62,9 @@ SAYS = {
     "pdf of its tests, root-is-itself.pdf": "no page of it can be read",
     "eml of its tests, encrypted.eml": "encrypted",
     "txt of two encodings.txt": "not UTF-8",
+    "weights, overlap.safetensors": "overlaps another one",
+    "weights, absurd header.safetensors": "its header should have",
+    "weights cut in half.safetensors": "lies outside of the file",
 }
 """What some must say of themselves."""
 

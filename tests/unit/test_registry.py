@@ -72,7 +72,18 @@ def test_of_equals_that_of_another_package_is_asked_before_ours_and_what_has_les
     with installed(tmp_path, "two", "tests.unit.test_registry:EVERY_TEXT", "tests.unit.test_registry:FIRST"):
         formats = [entry.name for entry in OUR_ENTRIES if isinstance(entry, Format)]
         languages = [f"code-{language.query.lower()}" for language in LANGUAGES]
-        expected = ["chunks", *formats, "csv", "json", "json-lines", "markdown", "rest", *languages, "text"]
+        expected = [
+            "chunks",
+            *formats,
+            "csv",
+            "json",
+            "json-lines",
+            "safetensors",
+            "markdown",
+            "rest",
+            *languages,
+            "text",
+        ]
         assert [atomizer.name for atomizer in atomizers("passage")][: len(expected)] == expected
         assert len(atomizers("passage")) == len(OUR_ENTRIES) + 2
 

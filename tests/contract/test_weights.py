@@ -1,0 +1,51 @@
+"""Model weights through the stages, on every backend: found by the names of tensors, shared by models, rebuilt byte for byte."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hartonomous_assets import atoms
+from hartonomous_assets import sources as landing
+from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.resources import Resources
+from hartonomous_service.search import search
+from hartonomous_service.source_records import reconstruct, show_source, verify_sources
+from tests.backends import rows
+from tests.builders import enqueue, request
+from tests.stages import all_sources, run_stages_of
+from tests.unit.weight_files import BROKEN_SAFETENSORS, a_safetensors, drawn, layers
+
+
+def take_in(home: Resources, files: dict[str, bytes]) -> None:
+    """Take files in, and see that they are rebuilt."""
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=data, sourceUri=name) for name, data in files.items()])
+    run_stages_of(home, landing.STAGE, atoms.STAGE)
+    for source in all_sources(home):
+        assert b"".join(reconstruct(home, source["sourceId"])) == files[source["sourceUri"]]
+    assert not verify_sources(home)["failed"]
+
+
+def test_models_share_their_tensors_and_are_found_by_name(make_home: Callable[..., Resources], client: Any) -> None:
+    home = make_home()
+    base = layers(3)
+    tuned = {**base, "model.layers.1.attn.q_proj.weight": drawn(77, 64, 64, dtype="BF16")}
+    take_in(home, {"base.safetensors": a_safetensors(base), "tuned.safetensors": a_safetensors(tuned)})
+
+    counted = "SELECT COUNT(*) AS n FROM Atom WHERE Modality = 'tensor' AND Subtype = 'weights'"
+    assert rows(client, counted)[0]["n"] == len(base) + 1
+    [hit, *_] = search(home, "model.layers.1.attn.q_proj.weight", mode="lexical")["results"]
+    assert hit["text"].splitlines()[1] == "tensor model.layers.1.attn.q_proj.weight, bf16, 64 x 64"
+    assert {place["sourceUri"] for place in hit["sources"]} == {"base.safetensors", "tuned.safetensors"}
+    assert rows(client, "SELECT COUNT(*) AS n FROM BackgroundJob j JOIN Atom a ON a.AtomId = j.AtomId"
+                        " WHERE a.Modality = 'tensor'")[0]["n"] == 0  # fmt: skip
+    for source in all_sources(home):
+        shown = show_source(home, source["sourceId"])
+        assert (shown["searchable"], shown["errorMessage"]) == (True, None)
+
+
+def test_a_file_that_breaks_a_rule_is_kept_and_says_which(make_home: Callable[..., Resources]) -> None:
+    home = make_home()
+    data, expected = BROKEN_SAFETENSORS["overlap"]
+    take_in(home, {"broken.safetensors": data})
+    [source] = all_sources(home)
+    note = show_source(home, source["sourceId"])["errorMessage"]
+    assert note is not None and expected in note
