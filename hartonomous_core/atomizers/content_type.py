@@ -105,12 +105,18 @@ _ARCHIVES = {
 }
 """Whatever the name says: that of a packed picture (.svgz) may be the picture's."""
 
+_CHECKPOINT = re.compile(rb"PK\x03\x04.{26}[^/]{1,255}/(?:data\.pkl|\.format_version|\.data/)", re.DOTALL)
+"""The first file in a checkpoint of PyTorch."""
+_ONNX = re.compile(rb"\x08[\x01-\x7f](?:\x12|\x1a|:|B)")
+"""How protobuf begins with the version of ONNX; told from other bytes by the name of the file."""
+
 TAR_BLOCK_BYTES = 512
 _SUM_IN_TAR = slice(148, 156)
 
 _WEIGHTS = {
     "safetensors": "application/vnd.safetensors",
     "gguf": "application/vnd.gguf",
+    "onnx": "application/onnx",
 }
 """By extension, where the bytes are no text: what is wrong with such a file can be said."""
 
@@ -168,7 +174,10 @@ def sniff(head: bytes, name: str = "") -> str:
     some encoding, and application/octet-stream where not.
     """
     head = head[:HEAD_BYTES]
-    named_text = _TEXT_TYPES.get(name.rpartition(".")[2].lower())
+    extension = name.rpartition(".")[2].lower()
+    named_text = _TEXT_TYPES.get(extension)
+    if extension == "onnx" and _ONNX.match(head):
+        return _WEIGHTS[extension]
     if charset := wide_charset(head):
         return f"{named_text or 'text/plain'}; charset={charset}"
     is_text = _is_text(head)
@@ -179,7 +188,7 @@ def sniff(head: bytes, name: str = "") -> str:
             return content_type
     if is_text:
         return "text/html" if _PAGE.match(head) else "text/plain"
-    if known := _binary_type(head, name) or named_text or _WEIGHTS.get(name.rpartition(".")[2].lower()):
+    if known := _binary_type(head, name) or named_text or _WEIGHTS.get(extension):
         return known
     return "text/plain" if _is_other_text(head) else "application/octet-stream"
 
@@ -206,6 +215,8 @@ def _binary_type(head: bytes, name: str) -> str | None:
         return "application/vnd.apache.parquet"
     if head[:4] == b"GGUF":
         return "application/vnd.gguf"
+    if _CHECKPOINT.match(head):
+        return "application/x-pytorch"
     if head[:4] == b"PK\x03\x04" and (office := _office_type(head, name)):
         return office
     if packed := next((name for signature, name in _ARCHIVES.items() if signature.match(head)), None):

@@ -18,7 +18,10 @@ from hartonomous_core.atomizers.registry import OUR_ENTRIES
 from hartonomous_core.atomizers.sections import Section, derived_atoms
 from hartonomous_core.atomizers.text_stream import NotUtf8Error
 from tests.hostile.small_documents import DOCUMENTS
+from tests.unit.checkpoint_files import a_checkpoint, pickled_state, pickled_tensor, zipped_checkpoint
 from tests.unit.code_samples import SAMPLES
+from tests.unit.gguf_files import a_gguf
+from tests.unit.onnx_files import an_onnx
 from tests.unit.packed_files import PACKERS
 from tests.unit.test_json_rows import LINES
 from tests.unit.test_old_office import storage
@@ -102,6 +105,11 @@ def split_quotes(data: bytes) -> None:
         list(quotes.split(text))
 
 
+def atomize_pickle(data: bytes) -> None:
+    """Read a checkpoint whose pickle these bytes are: changed zips seldom get beyond the zip."""
+    atomize("application/x-pytorch", zipped_checkpoint(data, {"0": bytes(16)}))
+
+
 def targets() -> dict[str, Callable[[bytes], object]]:
     """Return all of them by name: each of our formats, the inside of those that are zips, text, tables, code, and what tells kinds and encodings."""
     formats = {entry.name: entry for entry in OUR_ENTRIES if isinstance(entry, Format)}
@@ -117,6 +125,7 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         **{f"code-{each.name}": partial(atomize, each.content_types[0]) for each in LANGUAGES},
         "encoding": find_encoding,
         "quotes": split_quotes,
+        "pickle": atomize_pickle,
     }
 
 
@@ -130,13 +139,17 @@ _TEXTS = {
     "json": "application/json",
     "json-lines": "application/x-ndjson",
     "safetensors": "application/vnd.safetensors",
+    "gguf": "application/vnd.gguf",
+    "onnx": "application/onnx",
+    "pytorch": "application/x-pytorch",
 }
 _SEEDS = {
     "html": ("html",), "docx": ("docx",), "xlsx": ("xlsx",), "pptx": ("pptx",), "open-document": ("odt", "ods", "odp"), "rtf": ("rtf",),
     "pdf": ("pdf",), "old-office": ("doc", "encrypted"), "zip": ("zip",), "tar": ("tar",), "packed": ("tgz", *PACKERS),
     "unopened-archive": ("7z",), "mail": ("eml",), "mbox": ("mbox",), "notebook": ("ipynb",), "subtitles": ("srt", "vtt"),
     "parquet": ("parquet",), "csv": ("csv",), "json": ("json", "rows", "nested"), "json-lines": ("jsonl",), "markdown": ("md",), "rest": ("rst",),
-    "safetensors": ("safetensors",), "text": ("md", "py"), "encoding": ("txt", "md", "rst", "py"), "quotes": ("eml",),
+    "safetensors": ("safetensors",), "gguf": ("gguf",), "onnx": ("onnx",), "pytorch": ("pt",), "pickle": ("pkl",),
+    "text": ("md", "py"), "encoding": ("txt", "md", "rst", "py"), "quotes": ("eml",),
 }  # fmt: skip
 """By target, kinds of `DOCUMENTS` or `_FURTHER`; a further format joins with a line here and one there."""
 _FURTHER: dict[str, Callable[[str], bytes]] = {
@@ -146,6 +159,10 @@ _FURTHER: dict[str, Callable[[str], bytes]] = {
     "parquet": lambda word: BOATS,
     "jsonl": lambda word: LINES,
     "safetensors": lambda word: a_safetensors(layers(1, 4), {"title": word}),
+    "gguf": lambda word: a_gguf(layers(1, 4, "F16"), {"general.name": word}),
+    "onnx": lambda word: an_onnx(layers(1, 4, "F16"), word),
+    "pt": lambda word: a_checkpoint(layers(1, 4)),
+    "pkl": lambda word: pickled_state({word: pickled_tensor("0", (2, 2)), "more": pickled_tensor("0", (2,))}),
     "rows": lambda word: b"[" + b",\n".join(LINES.splitlines()) + b"]",
     "nested": lambda word: b'{"fleet": {"boats": [' + b",".join(LINES.splitlines() * 300) + b"]}}",
 }

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 
 from tests.hostile.small_documents import DOCUMENTS, PICTURES, a_picture, sentence
 from tests.unit import test_html_pages, test_mail, test_open_document, test_pdf, test_rtf, test_zipped_xml
+from tests.unit.checkpoint_files import BROKEN_CHECKPOINTS, SAFE_CHECKPOINTS, a_checkpoint
+from tests.unit.gguf_files import BROKEN_GGUF, a_gguf
+from tests.unit.onnx_files import BROKEN_ONNX, an_onnx
 from tests.unit.weight_files import BROKEN_SAFETENSORS, a_safetensors, layers
 from tests.unit.zipped_files import docx_members, paragraph, relationships, with_declared_size, with_flag, zipped
 
@@ -339,9 +342,15 @@ def of_text() -> Iterator[tuple[str, bytes]]:
 
 def of_weights() -> Iterator[tuple[str, bytes]]:
     """Yield weights that say what is not so, and damaged ones."""
-    for name, (data, _) in BROKEN_SAFETENSORS.items():
-        yield f"weights, {name}.safetensors", data
-    good = {"safetensors": a_safetensors(layers(2, 16), {"title": "torn"})}
+    broken = {"safetensors": BROKEN_SAFETENSORS, "gguf": BROKEN_GGUF, "onnx": BROKEN_ONNX, "pt": BROKEN_CHECKPOINTS}
+    for kind, files in broken.items():
+        for name, (data, _) in files.items():
+            if len(data) < MIB:
+                yield f"weights, {name}.{kind}", data
+    for name, data in SAFE_CHECKPOINTS.items():
+        yield f"weights, {name}.pt", data
+    torn = layers(2, 16, "F16")
+    good = {"safetensors": a_safetensors(torn), "gguf": a_gguf(torn), "onnx": an_onnx(torn), "pt": a_checkpoint(torn)}
     for kind, data in good.items():
         for how, damage in DAMAGES.items():
             yield f"weights {how}.{kind}", damage(data)

@@ -64,6 +64,10 @@ SAYS = {
     "txt of two encodings.txt": "not UTF-8",
     "weights, overlap.safetensors": "overlaps another one",
     "weights, absurd header.safetensors": "its header should have",
+    "weights, absurd tensors.gguf": "it says that it has",
+    "weights, a group.onnx": "is no field",
+    "weights, outside.pt": "lies outside of its numbers",
+    "weights cut in half.pt": "damaged archive",
     "weights cut in half.safetensors": "lies outside of the file",
 }
 """What some must say of themselves."""

@@ -72,13 +72,14 @@ def test_of_equals_that_of_another_package_is_asked_before_ours_and_what_has_les
     with installed(tmp_path, "two", "tests.unit.test_registry:EVERY_TEXT", "tests.unit.test_registry:FIRST"):
         formats = [entry.name for entry in OUR_ENTRIES if isinstance(entry, Format)]
         languages = [f"code-{language.query.lower()}" for language in LANGUAGES]
+        weights = ["safetensors", "gguf", "onnx", "pytorch"]
         expected = [
             "chunks",
             *formats,
             "csv",
             "json",
             "json-lines",
-            "safetensors",
+            *weights,
             "markdown",
             "rest",
             *languages,

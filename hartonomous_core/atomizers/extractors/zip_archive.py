@@ -26,7 +26,7 @@ MOST_LZMA_BYTES = 128 * 1024 * 1024
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     """Yield the names of the files, {"part": "files"}, and then each file. Raises Partial for an archive that is damaged."""
-    size = _check_directory(stream)
+    size = check_directory(stream)
     try:
         archive = zipfile.ZipFile(stream)
     except DAMAGED_DIRECTORY as problem:
@@ -47,7 +47,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
             yield from member_items(info.filename, _blocks(archive, info), _DAMAGE)
 
 
-def _check_directory(stream: BinaryIO) -> int:
+def check_directory(stream: BinaryIO) -> int:
     """Return the bytes of the archive. Raises Partial for a directory that takes more memory than an archive may."""
     size = stream.seek(0, 2)
     stream.seek(max(0, size - _LONGEST_END))

@@ -62,7 +62,7 @@ class TensorLayout:
 
     tensors: in the order of their offsets; no two overlap.
     about: what the file says of itself, such as the name of the model.
-    elsewhere: tensors whose bytes lie in another file, with the name by which this one calls it.
+    elsewhere: tensors without bytes of their own here, with where these are, as words that follow.
     note: why not all of it is told; None if it is.
     """
 

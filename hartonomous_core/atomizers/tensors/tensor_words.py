@@ -23,7 +23,7 @@ def tensor_sections(layout: TensorLayout) -> Iterator[Section]:
     if said:
         yield Section("\n".join(said[:_MOST_SAID]), {"part": "metadata"})
     yield from _kinds((tensor, "") for tensor in layout.tensors)
-    yield from _kinds((tensor, f", in the file {shorten(file)}") for tensor, file in layout.elsewhere)
+    yield from _kinds(layout.elsewhere)
 
 
 def _kinds(tensors: Iterable[tuple[Tensor, str]]) -> Iterator[Section]:
