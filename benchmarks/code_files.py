@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import Figure, arguments, count, finish, note, temporary_home
+from common import REPOSITORY, Figure, arguments, count, finish, note, temporary_home
 
 MIB = 1024 * 1024
 
@@ -23,6 +23,11 @@ def library(megabytes: float) -> list[Path]:
                 chosen.append(path)
                 size += path.stat().st_size
     return chosen
+
+
+def scripts() -> list[Path]:
+    """Those of SQL Server and of SQLite that this repository has."""
+    return [path for path in sorted((REPOSITORY / "sql").rglob("*.sql")) if path.stat().st_size]
 
 
 def write_large(path: Path, sources: list[Path], size: int) -> None:
@@ -91,10 +96,12 @@ def main() -> int:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     paths = library(options.megabytes)
     figures = []
-    for what, content_type in (("code", None), ("the same as plain text", "text/plain")):
+    runs = [("code", paths, None), ("the same as plain text", paths, "text/plain")]
+    for what, originals, content_type in [*runs, ("SQL of this repository", scripts(), None)]:
         note(what)
         with temporary_home() as folder:
-            files = [Path(shutil.copy(path, folder / f"{number}.py")) for number, path in enumerate(paths)]
+            copies = enumerate(originals)
+            files = [Path(shutil.copy(path, folder / f"{number}{path.suffix}")) for number, path in copies]
             found = take_in(files, content_type)
         target = 1.5 if content_type is None else None
         figures += [

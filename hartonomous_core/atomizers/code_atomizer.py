@@ -24,6 +24,7 @@ from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
 from hartonomous_core.atomizers.sections import Partial, Section
 from hartonomous_core.atomizers.text import gaps
 from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, NotUtf8Error, Text, read_all
+from hartonomous_core.vocabulary import GAP
 
 CODE_LIMITS = Limits(400, 2000)
 """Bytes. A longer symbol is cut at the symbols in it, and what has none between lines."""
@@ -61,8 +62,8 @@ class CodeAtomizer:
             "code",
             "1",
             language.content_types,
-            "hartonomous_core.atomizers.extractors.symbols:extract",
-            in_child=True,  # a native parser, which may meet what it was not written for
+            f"hartonomous_core.atomizers.extractors.{'symbols' if language.grammar else 'sql_objects'}:extract",
+            in_child=bool(language.grammar),  # a native parser, which may meet what it was not written for
         )
 
     @property
@@ -78,7 +79,7 @@ class CodeAtomizer:
 
     @cached_property
     def _libraries(self) -> dict[str, str]:
-        return {each: installed_version(each) for each in ("tree-sitter", self._language.distribution)}
+        return {each: installed_version(each) for each in self._language.distributions}
 
     def handles(self, content_type: str) -> bool:
         """True for the types of the language, in UTF-8 or in a charset that is read."""
@@ -143,13 +144,16 @@ class _SymbolText:
         return True
 
     def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
-        """Yield the parts without surrounding white space; what separates two, with whatever holds no word, is the suffix of the first."""
+        """Yield the parts without surrounding white space; what separates two, with whatever holds no word, is the suffix of the first.
+
+        A part that is a gap separates, too, whatever its words.
+        """
         before: Atom | None = None
         separator = ""
         line = 1
         for piece, start in self._pieces(stream):
             content = piece.strip()
-            if not _WORD.search(content):
+            if start.subtype == GAP or not _WORD.search(content):
                 separator += piece
                 line += piece.count("\n")
                 if len(separator) > LONGEST_SPACE:

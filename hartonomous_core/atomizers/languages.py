@@ -1,4 +1,4 @@
-"""The programming languages that are read by their grammars: which content types each has, and which package brings its grammar."""
+"""The programming languages whose symbols are told: which content types each has, and which package brings its grammar."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,21 @@ class Language:
 
     name: as people write it.
     content_types: media types in lower case.
-    grammar: the module of a distribution `tree-sitter-…`, and its function that returns the grammar.
-    query: of `symbol_queries.py`, which says what in its trees is a symbol.
+    grammar: the module of a distribution `tree-sitter-…`, and its function that returns the grammar; None: our own code tells them.
+    query: of `symbol_queries.py`, which says what in its trees is a symbol; in lower case, its name in the version of an atomizer.
     kin: name of a language whose grammar is tried where its own meets errors: headers of C may be C++.
     """
 
     name: str
     content_types: tuple[str, ...]
-    grammar: str
+    grammar: str | None
     query: str
     kin: str | None = None
 
     @property
-    def distribution(self) -> str:
-        """What brings the grammar, as it is installed."""
-        return self.grammar.partition(":")[0].replace("_", "-")
+    def distributions(self) -> tuple[str, ...]:
+        """What brings the parser and the grammar, as it is installed."""
+        return ("tree-sitter", self.grammar.partition(":")[0].replace("_", "-")) if self.grammar else ()
 
 
 LANGUAGES = (
@@ -41,7 +41,7 @@ LANGUAGES = (
     Language("C#", ("text/x-csharp",), "tree_sitter_c_sharp:language", "C_SHARP"),
     Language("Go", ("text/x-go",), "tree_sitter_go:language", "GO"),
     Language("Rust", ("text/x-rust",), "tree_sitter_rust:language", "RUST"),
-    Language("SQL", ("text/x-sql", "application/sql"), "tree_sitter_sql:language", "SQL"),
+    Language("SQL", ("text/x-sql", "application/sql"), None, "SQL"),
     Language("shell", ("text/x-shellscript", "application/x-sh"), "tree_sitter_bash:language", "SHELL"),
 )
 

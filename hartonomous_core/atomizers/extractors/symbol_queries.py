@@ -126,16 +126,6 @@ RUST = f"""
 {_EVERY}
 """
 
-SQL = f"""
-(statement (create_table (object_reference) @name)) @class
-(statement (create_view (object_reference) @name)) @class
-(statement (create_type (object_reference) @name)) @class
-(statement (create_function (object_reference) @name)) @function
-(statement (create_trigger (object_reference) @name)) @function
-[(comment) (marginalia)] @comment
-{_EVERY}
-"""
-
 SHELL = f"""
 (function_definition name: (_) @name) @function
 (comment) @comment
