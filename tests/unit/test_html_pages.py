@@ -120,6 +120,15 @@ def test_a_page_of_more_than_the_limit_is_read_up_to_it(monkeypatch: pytest.Monk
         next(sections)
 
 
+@pytest.mark.parametrize("tag", ["<p a=1>x", "<p a>x", "<p/a/>x", """<p a="b c / d">x""", "<p a='b'>x", "<p>x<br>"])
+def test_of_a_page_of_more_tags_than_the_limit_the_beginning_is_read(tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MOST_TAGS", 10)
+    sections = html.extract(io.BytesIO(tag.encode() * 100), "text/html")
+    assert next(sections).text.split() == ["x"] * 5
+    with pytest.raises(Partial, match="only its first 10 tags and attributes"):
+        next(sections)
+
+
 def test_whatever_is_cut_out_of_a_page_it_is_rebuilt_and_nothing_is_raised() -> None:
     draw = random.Random(16)
     data = PAGE.encode()

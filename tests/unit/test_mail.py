@@ -2,6 +2,7 @@
 
 import io
 import time
+import tracemalloc
 from base64 import encodebytes
 from pathlib import Path
 
@@ -264,6 +265,36 @@ def test_of_a_long_message_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch
     found, problem = read(box, "application/mbox")
     assert problem == "message 1: only its first 50 bytes were read for search"
     assert found[-1] == ("read", {"message": 2, "part": "text/plain"})
+
+
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_what_is_read_does_not_depend_on_the_blocks_of_a_message(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = (b"From a 10:00\n" + MAIL + b"\n") * 2
+
+    def said(data: bytes, content_type: str) -> tuple[list[object], bytes, str | None]:
+        found, problem = read(data, content_type)
+        return (
+            [e for e in found if not isinstance(e, bytes)],
+            b"".join(e for e in found if isinstance(e, bytes)),
+            problem,
+        )
+
+    expected = [said(MAIL, "message/rfc822"), said(box, "application/mbox")]
+    monkeypatch.setattr(mail, "_BLOCK_BYTES", size)
+    assert [said(MAIL, "message/rfc822"), said(box, "application/mbox")] == expected
+
+
+def test_a_message_takes_less_than_six_times_its_memory() -> None:
+    data = b"Content-Disposition: attachment; filename=a.bin\nContent-Transfer-Encoding: base64\n\n" + encodebytes(
+        bytes(4 << 20)
+    )
+    stream = io.BytesIO(data)
+    tracemalloc.start()
+    try:
+        assert sum(len(item) for item in mail.extract(stream, "message/rfc822") if isinstance(item, bytes)) == 4 << 20
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(data)
+    finally:
+        tracemalloc.stop()
 
 
 def test_attachments_beyond_the_limit_are_left_out_and_texts_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

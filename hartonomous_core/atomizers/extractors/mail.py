@@ -4,6 +4,7 @@ A mailbox (mbox) is read message by message; no more than one is in memory.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from email.errors import (
@@ -16,7 +17,7 @@ from email.errors import (
     StartBoundaryNotFoundDefect,
 )
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import BytesFeedParser, BytesParser
 from email.policy import EmailPolicy
 from io import BytesIO
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -29,7 +30,7 @@ from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost, d
 from hartonomous_core.atomizers.sections import Partial, Section
 
 MOST_MESSAGE_BYTES = 32 * 1024 * 1024
-"""Of a message; reading it takes some five times as much memory. Texts stand before attachments, which are what is long."""
+"""Of a message; reading it takes some four times as much memory. Texts stand before attachments, which are what is long."""
 MOST_TEXT = 4 * 1024 * 1024
 """Characters of the text of a part."""
 MOST_PARTS = 1000
@@ -45,6 +46,8 @@ _SEPARATOR = re.compile(rb"From \S.*\d\d?:\d\d")
 """The line before each message of a mailbox: its sender, and the time at which it came."""
 _ESCAPED = re.compile(rb">+From ")
 _BLOCK_BYTES = 256 * 1024
+_Blocks: TypeAlias = deque[bytearray] | deque[bytes]
+"""A message, whose blocks are let go of while it is parsed."""
 _LONGEST_LINE = 64 * 1024
 
 
@@ -57,35 +60,45 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Item]:
     """
     reading = _Reading()
     if media_type(content_type) == "application/mbox":
-        for number, (data, is_whole) in enumerate(_messages(stream), 1):
-            yield from reading.message(data, is_whole, {"message": number})
+        for number, (blocks, is_whole) in enumerate(_messages(stream), 1):
+            yield from reading.message(blocks, is_whole, {"message": number})
     else:
-        data = stream.read(MOST_MESSAGE_BYTES)
-        yield from reading.message(data, not stream.read(1), {})
+        blocks, left = deque[bytes](), MOST_MESSAGE_BYTES
+        while block := stream.read(min(left, _BLOCK_BYTES)):
+            blocks.append(block)
+            left -= len(block)
+        yield from reading.message(blocks, not stream.read(1), {})
     reading.raise_problems()
 
 
-def _messages(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+def _messages(stream: BinaryIO) -> Iterator[tuple[_Blocks, bool]]:
     """Yield the messages of a mailbox, and whether that is all of it, with lines that were escaped as they were sent."""
-    message, is_whole, is_after_blank, begins_line = bytearray(), True, True, True
+    message, size, is_after_blank, begins_line = _no_message(), 0, True, True
     while line := stream.readline(_LONGEST_LINE):
         if begins_line and is_after_blank and _SEPARATOR.match(line):
-            if message.strip():
-                yield _without_blank_line(message), is_whole
-            message, is_whole = bytearray(), True
-        elif len(message) + len(line) <= MOST_MESSAGE_BYTES:
-            message += line[1:] if begins_line and _ESCAPED.match(line) else line
+            yield from _message(message, size)
+            message, size = _no_message(), 0
         else:
-            is_whole = False
+            size += len(line)
+            if size <= MOST_MESSAGE_BYTES:
+                if len(message[-1]) >= _BLOCK_BYTES:
+                    message.append(bytearray())
+                message[-1] += line[1:] if begins_line and _ESCAPED.match(line) else line
         is_after_blank = begins_line and not line.strip()
         begins_line = line.endswith(b"\n")
-    if message.strip():
-        yield _without_blank_line(message), is_whole
+    yield from _message(message, size)
 
 
-def _without_blank_line(message: bytearray) -> bytes:
-    """Return a message without the blank line that separates it from the next."""
-    return bytes(message[:-1] if message.endswith(b"\n\n") else message)
+def _no_message() -> deque[bytearray]:
+    return deque([bytearray()])
+
+
+def _message(blocks: deque[bytearray], size: int) -> Iterator[tuple[_Blocks, bool]]:
+    """Yield a message, if it is one, without the blank line that separates it from the next."""
+    if blocks[-1] == b"\n" or blocks[-1].endswith(b"\n\n"):
+        del blocks[-1][-1:]
+    if any(block.strip() for block in blocks):
+        yield blocks, size <= MOST_MESSAGE_BYTES
 
 
 class _Policy(EmailPolicy):
@@ -131,14 +144,14 @@ class _Reading:
             more = f", and {self._problems - 1:,} more" if self._problems > 1 else ""
             raise Partial(self._problem + more)
 
-    def message(self, data: bytes, is_whole: bool, locator: _Locator) -> Iterator[Item]:
+    def message(self, blocks: _Blocks, is_whole: bool, locator: _Locator) -> Iterator[Item]:
         """Yield what is in a message, of which there may be more. What is wrong with it costs no other."""
         self._where = f"message {locator['message']}: " if locator else ""
         self._parts = 0
         if not is_whole:
             self._add_problem(f"only its first {MOST_MESSAGE_BYTES:,} bytes were read for search")
         try:
-            message = self._parsed(data)
+            message = self._parsed(blocks)
             for item in self._items(message, locator, 0):
                 yield from self._without_repeated(item)
         except MemoryError:
@@ -146,16 +159,19 @@ class _Reading:
         except Exception as problem:  # noqa: BLE001 - Python's parser raises many kinds, and the next message may be sound
             self._add_problem(f"it is damaged: {describe(problem)}")
 
-    def _parsed(self, data: bytes) -> _Message:
-        parser = BytesParser(policy=_POLICY)
-        if data.count(b"\n--") <= MOST_BOUNDARIES:
+    def _parsed(self, blocks: _Blocks) -> _Message:
+        begin = bytes(blocks[0]) if blocks else b""
+        if sum(block.count(b"\n--") for block in blocks) <= MOST_BOUNDARIES:
+            parser = BytesFeedParser(policy=_POLICY)
             try:
-                return parser.parsebytes(data)
+                while blocks:
+                    parser.feed(bytes(blocks.popleft()))
+                return parser.close()
             except RecursionError:
                 self._add_problem("its parts are nested too deeply")
         else:
             self._add_problem("it has too many parts")
-        message = parser.parsebytes(data, headersonly=True)
+        message = BytesParser(policy=_POLICY).parsebytes(begin, headersonly=True)
         message.set_payload("")
         return message
 
