@@ -26,11 +26,13 @@ from hartonomous_assets.stage_metadata import ProgressObserver, metadata_of
 from hartonomous_assets.stage_totals import add_to_totals
 from hartonomous_assets.traced_stages import trace_hour
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.compute.protocol import ModelCompute
 from hartonomous_resources.database.protocol import Database
+from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.added_models import added_sources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import may_embed
 
@@ -129,7 +131,7 @@ def chain(
     settings: dg.ResourceParam[Settings],
     database: dg.ResourceParam[Database],
     graph: dg.ResourceParam[Graph],
-    gpu: dg.ResourceParam[Compute],
+    gpu: dg.ResourceParam[ModelCompute],
     blobs: dg.ResourceParam[Blobs],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Everything pending in these hours is done when this ends; running it twice, or twice at once, changes nothing."""
@@ -140,7 +142,7 @@ def chain(
     linger_seconds = settings.linger_seconds if SENSOR_TAG in context.run.tags else 0.0
     release_dead_claims(database)
     if embeddings.STAGE in selected and may_embed(database, settings):
-        gpu.warm()
+        gpu.warm(ask(database, added_sources))
     errors: dict[str, Exception] = {}
     with report_run(resources, context.run.run_id, context.partition_keys, selected) as openlineage_run:
         for hour in context.partition_keys:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
-import numpy as np
 
+from hartonomous_assets.embedding_calls import Pace, embed_until_stopped
 from hartonomous_assets.handled_jobs import do_one_of_each_type
 from hartonomous_assets.job_claims import (
     attempt,
@@ -25,34 +25,30 @@ from hartonomous_assets.job_claims import (
     refuse,
     release,
     renew,
+    return_failed,
 )
 from hartonomous_assets.job_fates import ByFate, sort_jobs
+from hartonomous_assets.run_models import RunModels, load_models, queue_next
 from hartonomous_assets.stage import Progress, Stage, StageUnavailable, Work, hour_table
 from hartonomous_assets.stage_log import GENERATING, log_atoms
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.protocol import Embeddings
-from hartonomous_resources.compute.protocol import Compute, ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import ATOMS_TO_EMBED, AtomToEmbed, insert_embedding
 from hartonomous_resources.database.rows.job_rows import ClaimedJob
-from hartonomous_resources.database.transactions import query, transact
+from hartonomous_resources.database.transactions import ask, query, transact
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.added_models import added_models
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
-from hartonomous_resources.work.models import activate_embedding_models, queue_for_other_models
+from hartonomous_resources.work.models import queue_for_other_models
 from hartonomous_resources.work.publishing import publish
 
 _SETTINGS = Settings()
 
 _WORTH_OVERLAPPING = 48
 """A batch of fewer texts is computed in a moment: nothing else is done meanwhile."""
-
-_FIRST_BATCH = 64
-_BATCH_SECONDS = 1.0
-"""What a batch should take the model: whoever stops loses no more than the batch in flight."""
-
-_CHARACTERS_AT_ONCE = 24_000
-"""Of the texts of one call of the model, half a second of two cores, however large a batch is: who stops waits for the end of a call."""
 
 _RENEWED_AFTER = 1 / 3
 """The part of a lease after which it is renewed."""
@@ -75,11 +71,11 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
     worth that is finished in the step that claims it.
     """
     settings = work.resources.settings
-    models: dict[int, ModelIdentity] | None = None
+    models: RunModels | None = None
     begun: deque[_Begun] = deque()
     leased_at = 0.0  # when the lease of what is begun began
     stopped = threading.Event()
-    pace = _Pace(settings.embedding_batch_size)
+    pace = Pace(settings.embedding_batch_size, _WORTH_OVERLAPPING)
     with ThreadPoolExecutor(1, "embedding") as thread:
         try:
             while True:
@@ -88,12 +84,14 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                 if begun and time.monotonic() > leased_at + settings.lease_seconds * _RENEWED_AFTER:
                     leased_at = time.monotonic()
                     renew(work, _jobs_of(begun))
+                added = ask(work.resources.database, added_models)
+                done["queued"] += queue_next(work, added)
                 if settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING):
-                    if models is None:
-                        models = _load_models(work)
+                    if models is None or not models.are_of(added):
+                        models = load_models(work, added)
                     done["dead-lettered"] += give_up_exhausted(work, GENERATE_EMBEDDING)
                     size = pace.batch_size
-                    jobs = claim(work, GENERATE_EMBEDDING, size, models, tried_before=not begun)
+                    jobs = _claim(work, size, models, tried_before=not begun)
                     if jobs:
                         leased_at = time.monotonic()
                         begin = partial(_begin, work, models, thread, stopped, pace, jobs)
@@ -102,6 +100,8 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                         else:
                             done["failed attempts"] += len(jobs)
                         goes_on = len(jobs) >= min(size, _WORTH_OVERLAPPING) and not goes_alone(jobs[0])
+                    elif models.unavailable and not begun:
+                        raise StageUnavailable("; ".join(models.unavailable.values()))  # what is left waits for them
                 while len(begun) > goes_on:
                     done.update(_finish(work, begun[0]))
                     begun.popleft()
@@ -113,25 +113,12 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                 release(work, _jobs_of(begun))
 
 
-class _Pace:
-    """How many texts the model embeds in about a second, up to as many as the settings claim at once."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.batch_size = min(_FIRST_BATCH, most)
-
-    def note(self, texts: int, seconds: float) -> None:
-        """Let the next batch be as large as one should have been that took so long."""
-        worth_it = max(_WORTH_OVERLAPPING, int(texts * _BATCH_SECONDS / max(seconds, 1e-6)))
-        self.batch_size = min(worth_it, self._most)
-
-
-def _load_models(work: Work) -> dict[int, ModelIdentity]:
-    try:
-        found = work.resources.compute.models()
-    except ComputeUnavailable as error:
-        raise StageUnavailable(str(error)) from error
-    return transact(work.resources.database, partial(activate_embedding_models, models=found))
+def _claim(work: Work, size: int, models: RunModels, *, tried_before: bool) -> list[ClaimedJob]:
+    """Claim jobs for what answers questions first, so that new texts do not wait until another model has all that is there."""
+    first = claim(work, GENERATE_EMBEDDING, size, models.of_every_job, tried_before=tried_before)
+    if first or models.of_every_job == models.by_id:
+        return first
+    return claim(work, GENERATE_EMBEDDING, size, models.by_id, tried_before=tried_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +127,11 @@ class _Begun:
 
     jobs: Sequence[ClaimedJob]
     atoms: Mapping[int | None, AtomToEmbed]
-    models: Mapping[int, ModelIdentity]
+    models: RunModels
+    of_every_job: Mapping[int, ModelIdentity]
     by_fate: ByFate
-    vectors: "Future[dict[int, Embeddings]]"
+    vectors: "Future[dict[int, Embeddings | Exception]]"
+    """Of each model; or why it made none."""
 
 
 def _jobs_of(begun: Iterable[_Begun]) -> list[ClaimedJob]:
@@ -151,10 +140,10 @@ def _jobs_of(begun: Iterable[_Begun]) -> list[ClaimedJob]:
 
 def _begin(
     work: Work,
-    models: Mapping[int, ModelIdentity],
+    models: RunModels,
     thread: ThreadPoolExecutor,
     stopped: threading.Event,
-    pace: _Pace,
+    pace: Pace,
     jobs: Sequence[ClaimedJob],
 ) -> _Begun:
     """Read the atoms of jobs, and have the thread embed them until it is stopped."""
@@ -162,7 +151,8 @@ def _begin(
     atoms: dict[int | None, AtomToEmbed] = {
         row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
     }
-    by_fate = sort_jobs(jobs, atoms, models)
+    by_id, of_every_job = dict(models.by_id), models.of_every_job
+    by_fate = sort_jobs(jobs, atoms, by_id, of_every_job)
     log_atoms(
         work,
         "atom_embeddings",
@@ -174,35 +164,20 @@ def _begin(
     )
     texts = {i: [atom["text"] or "" for atom in of_model] for i, of_model in by_fate.atoms_by_model.items()}
 
-    def embed() -> dict[int, Embeddings]:
+    def embed() -> dict[int, Embeddings | Exception]:
         started = time.monotonic()
-        vectors = {i: _embed(work.resources.compute, models[i], of_model, stopped) for i, of_model in texts.items()}
+        vectors: dict[int, Embeddings | Exception] = {}
+        for model_id, of_model in texts.items():
+            try:
+                vectors[model_id] = embed_until_stopped(work.resources.compute, by_id[model_id], of_model, stopped)
+            except CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - of any model: the others go on, and the jobs of this one meet it
+                vectors[model_id] = error
         pace.note(sum(map(len, texts.values())), time.monotonic() - started)
         return vectors
 
-    return _Begun(jobs, atoms, models, by_fate, thread.submit(embed))
-
-
-def _embed(compute: Compute, model: ModelIdentity, texts: Sequence[str], stopped: threading.Event) -> Embeddings:
-    parts = []
-    for some in _slices(texts):
-        if stopped.is_set():
-            raise CancelledError  # nobody waits for it
-        parts.append(compute.embed(model, some))
-    return Embeddings(
-        np.concatenate([part.vectors for part in parts]), np.concatenate([part.window_counts for part in parts])
-    )
-
-
-def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut texts into parts of so many characters that a call of the model is short; a text that is longer is a part of its own."""
-    first = characters = 0
-    for at, text in enumerate(texts):
-        if at > first and characters + len(text) > _CHARACTERS_AT_ONCE:
-            yield texts[first:at]
-            first, characters = at, 0
-        characters += len(text)
-    yield texts[first:]
+    return _Begun(jobs, atoms, models, of_every_job, by_fate, thread.submit(embed))
 
 
 def _finish(work: Work, batch: _Begun) -> dict[str, int]:
@@ -213,29 +188,48 @@ def _finish(work: Work, batch: _Begun) -> dict[str, int]:
 
 def _store(work: Work, batch: _Begun) -> dict[str, int]:
     by_fate, atoms = batch.by_fate, batch.atoms
-    try:
-        embedded = batch.vectors.result()
-    except ComputeUnavailable as error:
-        raise StageUnavailable(str(error)) from error
+    made = batch.vectors.result()
+    embedded = {model_id: vectors for model_id, vectors in made.items() if isinstance(vectors, Embeddings)}
+    failed = {model_id: error for model_id, error in made.items() if isinstance(error, Exception)}
+    for model_id, error in failed.items():
+        if isinstance(error, ComputeUnavailable):
+            batch.models.lose(model_id, error)
+        elif len(failed) == len(made):
+            raise error
+    # A job that names no model is done, and those of it that failed have one of their own; so nothing is held up by a model beside it.
+    held = {job["jobId"]: job for job in by_fate.ready if by_fate.models_of_job[job["jobId"]] <= failed.keys()}
+    ready = [job for job in by_fate.ready if job["jobId"] not in held]
 
     def store(unit_of_work: UnitOfWork) -> None:
         for model_id, vectors in embedded.items():
             _insert_embeddings(unit_of_work, work, model_id, by_fate.atoms_by_model[model_id], vectors)
-        complete(unit_of_work, work, by_fate.ready)
+        complete(unit_of_work, work, ready)
         for result, of_result in by_fate.finished.items():
             complete(unit_of_work, work, of_result, result)
         for reason, of_reason in by_fate.refused.items():
             refuse(unit_of_work, work, of_reason, reason)
-        if of_every_model := [atoms[job["atomId"]]["atomId"] for job in by_fate.ready if job["modelId"] is None]:
-            queue_for_other_models(unit_of_work, batch.models, of_every_model)
+        if of_every_model := [atoms[job["atomId"]]["atomId"] for job in ready if job["modelId"] is None]:
+            queue_for_other_models(unit_of_work, batch.of_every_job.keys() - failed.keys(), of_every_model)
         publish(
-            unit_of_work, "AtomsEmbedded", [job for job in batch.jobs if _is_of_its_tenant(job, atoms)], work.run_id
+            unit_of_work,
+            "AtomsEmbedded",
+            [job for job in batch.jobs if job["jobId"] not in held and _is_of_its_tenant(job, atoms)],
+            work.run_id,
         )
 
     transact(work.resources.database, store)
-    counts = {"embedded": sum(map(len, by_fate.atoms_by_model.values()))}
+    counts = {"embedded": sum(len(by_fate.atoms_by_model[model_id]) for model_id in embedded)}
     counts |= {result.partition(":")[0]: len(of_result) for result, of_result in by_fate.finished.items()}
     counts["refused"] = sum(map(len, by_fate.refused.values()))
+    counts["failed attempts"] = counts["given back"] = 0
+    for model_id, error in failed.items():
+        of_model = [job for job in held.values() if model_id in by_fate.models_of_job[job["jobId"]]]
+        if isinstance(error, ComputeUnavailable):
+            release(work, of_model)
+            counts["given back"] += len(of_model)
+        else:
+            return_failed(work, GENERATE_EMBEDDING, of_model, error)
+            counts["failed attempts"] += len(of_model)
     return counts
 
 

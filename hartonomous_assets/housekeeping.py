@@ -13,8 +13,10 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.limits import KEPT_ANSWER_SECONDS
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.transactions import transact
+from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.resources import open_vectors
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.dropping_models import clear_dropped_model, dropped_models
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
 
 KEEP_RUN_DAYS = 7
@@ -89,6 +91,19 @@ def prune_http_requests(context: dg.OpExecutionContext, database: dg.ResourcePar
     return deleted
 
 
+@dg.op(
+    description="Delete what is left of models that were dropped: a crash in the middle, or a run that was at work, leaves some."
+)
+def clear_dropped_models(
+    context: dg.OpExecutionContext, database: dg.ResourceParam[Database], settings: dg.ResourceParam[Settings]
+) -> int:
+    deleted = 0
+    for model_id in ask(database, dropped_models):
+        deleted += clear_dropped_model(database, open_vectors(settings), model_id)
+    context.log.info(f"deleted {deleted} vectors of models that were dropped")
+    return deleted
+
+
 def _delete_before(database: Database, statement: str, before: str) -> int:
     """Delete the rows that a statement finds older than a time, in transactions that are short; returns how many."""
 
@@ -103,10 +118,12 @@ def _delete_before(database: Database, statement: str, before: str) -> int:
 
 @dg.job(
     name=HOUSEKEEPING_JOB_NAME,
-    description="Prune our superseded runs, old jobs, old answers and orphaned blobs. Ticks are pruned by the retention in dagster.yaml.",
+    description="Prune our superseded runs, old jobs, old answers, orphaned blobs and what is left of dropped models. Ticks are pruned by the "
+    "retention in dagster.yaml.",
 )
 def housekeeping() -> None:
     prune_runs()
     prune_jobs()
     prune_http_requests()
+    clear_dropped_models()
     sweep_blobs()

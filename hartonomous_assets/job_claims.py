@@ -52,8 +52,7 @@ def attempt(work: Work, job_type: str, jobs: Sequence[JobInHand], do: Callable[[
             release(work, jobs)
             raise
         # Some job of the batch caused it: the attempt counts for all, and soon they are claimed one at a time.
-        log_failure(work, "atom_embeddings", f"{len(jobs)} jobs of type {job_type}: attempt failed", error)
-        _return_failed(work, jobs, error)
+        return_failed(work, job_type, jobs, error)
         return None
     except BaseException:  # a signal: the jobs are free again at once
         release(work, jobs)
@@ -132,7 +131,9 @@ def renew(work: Work, jobs: Sequence[JobInHand]) -> None:
     )
 
 
-def _return_failed(work: Work, jobs: Sequence[JobInHand], error: Exception) -> None:
+def return_failed(work: Work, job_type: str, jobs: Sequence[JobInHand], error: Exception) -> None:
+    """Give jobs back that are still ours; the attempt is counted, and they say what was met."""
+    log_failure(work, "atom_embeddings", f"{len(jobs)} jobs of type {job_type}: attempt failed", error)
     reason = without_credentials(f"{type(error).__name__}: {error}")
     transact(
         work.resources.database,

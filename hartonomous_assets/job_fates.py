@@ -20,12 +20,20 @@ class ByFate:
     refused: dict[str, list[ClaimedJob]] = field(default_factory=dict)
     atoms_by_model: dict[int, list[AtomToEmbed]] = field(default_factory=dict)
     """Which atoms each model embeds, by ModelId."""
+    models_of_job: dict[str, set[int]] = field(default_factory=dict)
+    """By which models each of those that need vectors is done, by JobId."""
 
 
 def sort_jobs(
-    jobs: Sequence[ClaimedJob], atoms: Mapping[int | None, AtomToEmbed], models: Mapping[int, ModelIdentity]
+    jobs: Sequence[ClaimedJob],
+    atoms: Mapping[int | None, AtomToEmbed],
+    models: Mapping[int, ModelIdentity],
+    of_every_job: Mapping[int, ModelIdentity],
 ) -> ByFate:
-    """Sort jobs by what becomes of them. Where two name the same atom and model (the trigger's, one by hand), the first does the work."""
+    """Sort jobs by what becomes of them; one that names no model is done by `of_every_job`.
+
+    Where two name the same atom and model (the trigger's, one by hand), the first does the work.
+    """
     by_fate = ByFate()
     done = {
         (row["atomId"], model_id)
@@ -35,33 +43,44 @@ def sort_jobs(
     }
     for job in jobs:
         atom = atoms.get(job["atomId"])
-        if reason := _why_refused(job, atom, models):
+        if reason := _why_refused(job, atom, models, of_every_job):
             by_fate.refused.setdefault(reason, []).append(job)
             continue
         assert atom is not None  # noqa: S101 - such a job is refused
-        wanted = {(atom["atomId"], model_id) for model_id in _models_for(job, atom, models)}
+        wanted = {(atom["atomId"], model_id) for model_id in _models_for(job, atom, models, of_every_job)}
         if not (atom["text"] or "").strip():
             by_fate.finished.setdefault("skipped: empty text", []).append(job)
         elif wanted <= done:
             by_fate.finished.setdefault("already embedded", []).append(job)
         else:
-            for _, model_id in wanted - done:
+            by_fate.models_of_job[job["jobId"]] = {model_id for _, model_id in wanted - done}
+            for model_id in by_fate.models_of_job[job["jobId"]]:
                 by_fate.atoms_by_model.setdefault(model_id, []).append(atom)
             done |= wanted
             by_fate.ready.append(job)
     return by_fate
 
 
-def _models_for(job: ClaimedJob, atom: AtomToEmbed, models: Mapping[int, ModelIdentity]) -> list[int]:
-    """Return the model that the job names, or every model that embeds the modality of the atom."""
+def _models_for(
+    job: ClaimedJob,
+    atom: AtomToEmbed,
+    models: Mapping[int, ModelIdentity],
+    of_every_job: Mapping[int, ModelIdentity],
+) -> list[int]:
+    """Return the model that the job names, or those of every job that embed the modality of the atom."""
     return [
         model_id
-        for model_id, model in models.items()
+        for model_id, model in (of_every_job if job["modelId"] is None else models).items()
         if job["modelId"] in (None, model_id) and model.modality == EMBEDDED_AS.get(atom["modality"], atom["modality"])
     ]
 
 
-def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int, ModelIdentity]) -> str | None:
+def _why_refused(
+    job: ClaimedJob,
+    atom: AtomToEmbed | None,
+    models: Mapping[int, ModelIdentity],
+    of_every_job: Mapping[int, ModelIdentity],
+) -> str | None:
     """Say why a job can never succeed; None where it can. An atom of another tenant is reported as missing."""
     if atom is None or atom["tenantId"] != job["tenantId"]:
         try:
@@ -71,7 +90,7 @@ def _why_refused(job: ClaimedJob, atom: AtomToEmbed | None, models: Mapping[int,
         if "AtomId" not in parameters:
             return "its Parameters name no AtomId"
         return f"tenant {job['tenantId']} has no atom {json.dumps(parameters['AtomId'])[:40]}"
-    if not _models_for(job, atom, models):
+    if not _models_for(job, atom, models, of_every_job):
         which = "no embedding model" if job["modelId"] is None else f"no embedding model {job['modelId']}"
         return f"{which} is active for modality {atom['modality']!r}"
     if atom["text"] and not atom["textIsValid"]:

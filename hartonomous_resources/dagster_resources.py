@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from hartonomous_resources.blobs import Blobs
-from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.compute.protocol import ModelCompute
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.graph.protocol import Graph
 from hartonomous_resources.logs import configure_logging
@@ -59,13 +59,13 @@ class GraphResource(dg.ConfigurableResource[Graph]):
             yield opened
 
 
-class GpuResource(dg.ConfigurableResource[Compute]):
+class GpuResource(dg.ConfigurableResource[ModelCompute]):
     """Embedding and projection."""
 
     settings: dg.ResourceDependency[Settings]
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Compute]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[ModelCompute]:
         with closing(open_compute(self.settings)) as opened:
             yield opened
 

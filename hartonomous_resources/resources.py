@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from hartonomous_core.clock import Period
 from hartonomous_resources.blobs import Blobs, LocalBlobs
 from hartonomous_resources.compute.in_process import InProcessCompute
-from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.compute.protocol import ModelCompute
+from hartonomous_resources.compute.routed import RoutedCompute
 from hartonomous_resources.database.period import period_of
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.database.sqlite import SqliteDatabase
@@ -33,7 +34,7 @@ class Resources:
     settings: Settings
     database: Database
     graph: Graph
-    compute: Compute
+    compute: ModelCompute
     blobs: Blobs
 
     @cached_property
@@ -122,28 +123,22 @@ def owner_of_graph(database: Database) -> str:
     return str(query(database, "schema")[0]["createdAt"])
 
 
-def open_compute(settings: Settings) -> Compute:
+def open_compute(settings: Settings) -> ModelCompute:
     """Return the compute of a home; models are loaded at first use."""
-    return COMPUTES[settings.compute](settings)
+    return RoutedCompute(settings, COMPUTES[settings.compute])
 
 
-def _worker_compute(settings: Settings) -> Compute:
+def _worker_compute(settings: Settings) -> ModelCompute:
     from hartonomous_resources.compute.worker.worker_compute import WorkerCompute  # with NumPy
 
     return WorkerCompute(settings)
 
 
-def _api_compute(settings: Settings) -> Compute:
-    from hartonomous_resources.compute.api.api_compute import ApiCompute  # with NumPy
-
-    return ApiCompute(settings)
-
-
-COMPUTES: dict[str, Callable[[Settings], Compute]] = {
+COMPUTES: dict[str, Callable[[Settings], ModelCompute] | None] = {
     "in_process": InProcessCompute,
     "worker": _worker_compute,
     "auto": _worker_compute,
-    "api": _api_compute,
+    "api": None,  # a server of others, which `RoutedCompute` opens
 }
 """Backends of compute by the value of HARTONOMOUS_COMPUTE, which `Settings.compute` lists too."""
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
+    AfterValidator,
     Field,
     SecretStr,
     ValidationInfo,
@@ -37,6 +38,24 @@ PeriodChoice = Literal["auto", "hour", "day"]
 PREFIX = "HARTONOMOUS_"
 PATHS = {"home", "config", "model_dir", "text_model", "openlineage_file"}
 """Settings that are absolute paths, however they were given; the text model may be a name instead."""
+
+
+def check_api_url(value: str) -> str:
+    """Return the address of a server that embeds. Raises ValueError for one to which texts and a key would go in the clear, or that is none."""
+    try:
+        place = urlsplit(value)
+        is_whole = bool(place.hostname) and place.port != 0 and not re.search(r"[\s\\@?#]", value)
+        is_safe = place.scheme == "https" or (place.scheme == "http" and _is_loopback(place.hostname or ""))
+    except ValueError:
+        is_whole = is_safe = False
+    if not is_whole or not is_safe:
+        raise ValueError(
+            "expected is https://HOST or https://HOST/v1, without a user or a query; http only where HOST is this machine, as localhost"
+        )
+    return value
+
+
+ApiUrl = Annotated[str, AfterValidator(check_api_url)]
 
 
 class DotNetSource(PydanticBaseSettingsSource):
@@ -101,7 +120,7 @@ class Settings(BaseSettings):
         default="none",
         description="With compute=worker, what embeds while no worker answers. none: jobs wait for one, and search by meaning fails.",
     )
-    api_url: str | None = Field(
+    api_url: ApiUrl | None = Field(
         default=None,
         description="With compute=api, the server that embeds, by OpenAI's protocol: https://HOST or https://HOST/v1; http on this machine alone.",
     )
@@ -361,23 +380,6 @@ class Settings(BaseSettings):
     def _check_precisions(cls, value: str) -> str:
         if value not in ("int8", "fp32", "int8,fp32", "fp32,int8"):
             raise ValueError("int8 or fp32 is expected, or both: int8,fp32")
-        return value
-
-    @field_validator("api_url")
-    @classmethod
-    def _check_api_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            place = urlsplit(value)
-            is_whole = bool(place.hostname) and place.port != 0 and not re.search(r"[\s\\@?#]", value)
-            is_safe = place.scheme == "https" or (place.scheme == "http" and _is_loopback(place.hostname or ""))
-        except ValueError:
-            is_whole = is_safe = False
-        if not is_whole or not is_safe:
-            raise ValueError(
-                "expected is https://HOST or https://HOST/v1, without a user or a query; http only where HOST is this machine, as localhost"
-            )
         return value
 
     @field_validator("api_key")

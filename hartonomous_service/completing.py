@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hartonomous_core.clock import current_hour
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.added_models import added_sources
 from hartonomous_resources.work.leases import release_dead_claims
 from hartonomous_resources.work.pending import hours_with_work, may_embed, move_stray_work
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
@@ -35,39 +37,39 @@ Report = Callable[[str], None]
 
 def complete_sources(resources: Resources, message_ids: Sequence[str], report: Report) -> dict[str, str]:
     """Wait until a running daemon has done the work, or do it in this process. Returns what went wrong, by stage."""
-    ids = json.dumps(message_ids)
-    if fault := _wait_for_daemon(resources, ids, report):
+    return complete_work(resources, partial(count_unfinished, resources, json.dumps(message_ids)), report, "sources")
+
+
+def complete_work(resources: Resources, count_left: Callable[[], int], report: Report, what: str) -> dict[str, str]:
+    """Wait until a running daemon has left nothing of what `count_left` counts, or do all that waits in this process; returns as above."""
+    if fault := _wait_for_daemon(resources, count_left, report, what):
         return {"daemon": fault}
     if daemon_is_running(resources.settings):
         return {}
     if has_killed_run(resources.settings):
         open_instance(resources.settings).dispose()  # it may have had nothing left to do but to say that it ended
     release_dead_claims(resources.database)
-    if stages := _run_until_done(resources, ids, report):
+    if stages := _run_until_done(resources, count_left, report, what):
         return stages
-    problem = (
-        _find_clock_problem(resources)
-        if count_unfinished(resources, ids)
-        else find_clock_before_database(resources.database)
-    )
+    problem = _find_clock_problem(resources) if count_left() else find_clock_before_database(resources.database)
     return {"clock": problem} if problem else {}
 
 
-def _wait_for_daemon(resources: Resources, ids: str, report: Report) -> str | None:
-    """Wait while a daemon runs and sources are left. Returns what is wrong where nothing works on them."""
+def _wait_for_daemon(resources: Resources, count_left: Callable[[], int], report: Report, what: str) -> str | None:
+    """Wait while a daemon runs and something is left. Returns what is wrong where nothing works on them."""
     left_before, since = 0, time.monotonic()
     while True:
         looked_at = time.monotonic()
-        left = count_unfinished(resources, ids)
+        left = count_left()
         if not left or not daemon_is_running(resources.settings):
             return None
         pause = _pause_after(looked_at)
-        report(f"waiting for the running daemon: {left:,} sources left")
+        report(f"waiting for the running daemon: {left:,} {what} left")
         if left != left_before:
             left_before, since = left, time.monotonic()
         elif time.monotonic() - since > _PATIENCE_SECONDS:
             if fault := _find_why_nothing_works(resources):
-                return f"{left:,} sources are left: {fault}"
+                return f"{left:,} {what} are left: {fault}"
             since = time.monotonic()
         time.sleep(pause)
 
@@ -92,7 +94,7 @@ def _find_clock_problem(resources: Resources) -> str | None:
     return find_clock_before_database(database) or find_work_after_now(database, resources.settings)
 
 
-def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str, str]:
+def _run_until_done(resources: Resources, count_left: Callable[[], int], report: Report, what: str) -> dict[str, str]:
     """Run the chain in this process until nothing is pending, or nothing more can be done.
 
     What another process has claimed is waited for: until it is done, or the claim ends because its process died or its lease ran out.
@@ -101,21 +103,21 @@ def _run_until_done(resources: Resources, ids: str, report: Report) -> dict[str,
     without_progress = without_claim = 0
     move_stray_work(resources.database, resources.settings, current_hour(resources.period))
     if may_embed(resources.database, resources.settings):
-        resources.compute.warm()  # while Dagster starts, which takes longer
+        resources.compute.warm(ask(resources.database, added_sources))  # while Dagster starts, which takes longer
     while True:
         looked_at = time.monotonic()
         is_claimed = bool(query(resources.database, "source_lease_owners"))
-        before = count_unfinished(resources, ids)
+        before = count_left()
         hours = hours_with_work(resources.database, resources.settings, current_hour(resources.period))
         if hours and without_progress < _RUNS_WITHOUT_PROGRESS:
             stages = {}
             with open_instance(resources.settings) as instance:
                 for hour in hours:
-                    report(f"running the chain of {hour} ({before:,} sources to do)")
+                    report(f"running the chain of {hour} ({before:,} {what} to do)")
                     stages.update(_run_hour(resources, instance, hour))
             if stages:
                 return stages  # what a stage needs is down: a further run would meet the same
-            without_progress = without_progress + 1 if count_unfinished(resources, ids) >= before else 0
+            without_progress = without_progress + 1 if count_left() >= before else 0
             continue
         without_claim = 0 if is_claimed else without_claim + 1
         if not before or without_claim > _LOOKS_WITHOUT_CLAIM or _find_clock_problem(resources):

@@ -10,6 +10,7 @@ from hartonomous_resources.database.database_errors import DatabaseError
 from hartonomous_resources.graph.protocol import GraphUnavailable
 
 Remedy = Literal[
+    "activate_partial",
     "find_atoms",
     "give_more_time",
     "list_dead_letters",
@@ -17,6 +18,7 @@ Remedy = Literal[
     "list_inferences",
     "list_jobs",
     "list_keys",
+    "list_models",
     "list_sources",
     "migrate",
     "reconstruct",

@@ -10,6 +10,7 @@ from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODEL, EmbeddingModel
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.added_models import answering_model
 from hartonomous_resources.work.models import active_embedding_models
 
 _API = "api"
@@ -53,10 +54,13 @@ def describe_difference(models: Sequence[ModelIdentity], active: Sequence[Embedd
 
 
 def find_other_model(database: Database, settings: Settings) -> str | None:
-    """Say so where the settings, without a look at any file, name another model than that of the vectors. None where none can be told."""
+    """Say so where the settings, without a look at any file, name another model than that of the vectors. None where none can be told.
+
+    Once models were added, the settings name none.
+    """
     active = ask(database, active_text_models)
     wanted = _wanted(settings)
-    if not active or not wanted:
+    if not active or not wanted or answering_model(active):
         return None
     if any(_kind(row["name"], row["precision"], row["artifactHash"]) in wanted for row in active):
         return None

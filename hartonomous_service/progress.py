@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from hartonomous_core.vocabulary import UNFINISHED_SOURCE_STATUSES
 from hartonomous_resources.database.protocol import UnitOfWork
@@ -18,6 +18,8 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.contents import bytes_written
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
 from hartonomous_service.errors import OUTAGES
+
+T = TypeVar("T")
 
 _TELL_SECONDS = 2.0
 _PAUSES_PER_LOOK = 20
@@ -113,7 +115,7 @@ class WatchedFiles:
 
 
 @contextmanager
-def telling_progress(look: Callable[[], Progress], tell: Tell | None) -> Iterator[None]:
+def telling_progress(look: Callable[[], T], tell: Callable[[T], None] | None) -> Iterator[None]:
     """While the block runs, call `tell` every two seconds, and less often where a look takes long; None tells nothing."""
     if tell is None:
         yield
@@ -128,14 +130,14 @@ def telling_progress(look: Callable[[], Progress], tell: Tell | None) -> Iterato
         thread.join()
 
 
-def _tell_until(ended: threading.Event, look: Callable[[], Progress], tell: Tell) -> None:
+def _tell_until(ended: threading.Event, look: Callable[[], T], tell: Callable[[T], None]) -> None:
     pause = _TELL_SECONDS
     while not ended.wait(pause):
         looked_at = time.monotonic()
         try:
             tell(look())
         except OUTAGES as error:  # the work itself meets it and says what it means
-            LOGGER.warning("how far the ingest is cannot be counted: %s", error)
+            LOGGER.warning("how far the work is cannot be counted: %s", error)
         pause = max(_TELL_SECONDS, _PAUSES_PER_LOOK * (time.monotonic() - looked_at))
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.protocol import Embeddings, TokenEmbeddings
-from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.compute.model_source import ModelSource
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.graph.protocol import Graph
@@ -164,7 +165,14 @@ class SmallCompute:
     def models(self) -> Sequence[ModelIdentity]:
         return self._models
 
-    def warm(self) -> None:
+    def find(self, source: ModelSource) -> ModelIdentity:
+        """Find one of its models by name."""
+        for model in self._models:
+            if model.name == source.model:
+                return model
+        raise ComputeUnavailable(f"{source.model} is not there")
+
+    def warm(self, _sources: Sequence[ModelSource] = ()) -> None:
         """It has nothing to load."""
 
     def embed(self, _model: ModelIdentity, texts: list[str]) -> Embeddings:

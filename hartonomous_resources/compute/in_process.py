@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hartonomous_resources.compute.protocol import ModelIdentity
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
 
     from hartonomous_core.embedders.protocol import Embedder, Embeddings, Items, TokenEmbeddings, WindowVectors
     from hartonomous_core.embedders.text_windows import TextWindows
+    from hartonomous_resources.compute.model_source import ModelSource
     from hartonomous_resources.compute.spaces import Space
     from hartonomous_resources.settings import Settings
 
@@ -25,6 +27,8 @@ class InProcessCompute:
         self._settings = settings
         self._lock = threading.Lock()
         self._spaces: dict[ModelIdentity, Space] | None = None
+        self._found: dict[ModelSource, Space] = {}
+        """Spaces that the settings do not name."""
         self._loaded: dict[ModelIdentity, Embedder] = {}
         self._warming_lock = threading.Lock()
         """Never held while a model is loaded: `warm` returns at once."""
@@ -37,12 +41,17 @@ class InProcessCompute:
         with self._lock:
             return list(self._find_spaces())
 
-    def warm(self) -> None:
+    def find(self, source: ModelSource) -> ModelIdentity:
+        self._wait_for_warming()
+        with self._lock:
+            return self._find(source).model
+
+    def warm(self, sources: Sequence[ModelSource] = ()) -> None:
         with self._warming_lock:
             if self._warming is not None:
                 return
             # Not a daemon: a process that ends in the middle of a library's native code may crash.
-            self._warming = threading.Thread(target=self._load_all, name="models")
+            self._warming = threading.Thread(target=self._load_all, args=(sources,), name="models")
             self._warming.start()
 
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
@@ -98,25 +107,30 @@ class InProcessCompute:
         self._wait_for_warming()
         with self._lock, self._warming_lock:
             self._loaded.clear()
+            self._found.clear()
             self._warming = self._met = None
 
-    def _models_are_there(self) -> bool:
+    def _is_there(self, source: ModelSource) -> bool:
         from hartonomous_resources.compute.text_model import text_model_is_ready
 
-        settings = self._settings
-        return all(
-            text_model_is_ready(
-                settings.model_dir, model=settings.text_model, precision=precision, engine=settings.text_engine
-            )[0]
-            for precision in settings.text_precisions
-        )
+        folder = self._settings.model_dir
+        return text_model_is_ready(folder, model=source.model, precision=source.precision, engine=source.engine)[0]
 
-    def _load_all(self) -> None:
+    def _load_all(self, sources: Sequence[ModelSource]) -> None:
+        from hartonomous_resources.compute.model_source import sources_of
+
         with self._lock:
+            if sources:
+                for source in filter(self._is_there, sources):
+                    with suppress(
+                        Exception
+                    ):  # of any library that loads models; where the model is used it is met again
+                        self._load(self._find(source).model)
+                return
             try:
-                for model in self._find_spaces() if self._models_are_there() else ():
+                for model in self._find_spaces() if all(map(self._is_there, sources_of(self._settings))) else ():
                     self._load(model)
-            except Exception as error:  # noqa: BLE001 - of any library that loads models; raised where the model is used
+            except Exception as error:  # noqa: BLE001 - as above; raised where the model is used
                 self._met = error
 
     def _wait_for_warming(self) -> None:
@@ -139,13 +153,21 @@ class InProcessCompute:
             self._spaces = spaces_of(self._settings)
         return self._spaces
 
+    def _find(self, source: ModelSource) -> Space:
+        from hartonomous_resources.compute.spaces import spaces_of
+
+        if source not in self._found:
+            [self._found[source]] = spaces_of(source.applied_to(self._settings)).values()
+        return self._found[source]
+
     def _load(self, model: ModelIdentity) -> Embedder:
         if model not in self._loaded:
             self._loaded[model] = self._space_of(model).load()
         return self._loaded[model]
 
     def _space_of(self, model: ModelIdentity) -> Space:
-        space = self._find_spaces().get(model)
+        found = [space for space in self._found.values() if space.model == model]
+        space = found[0] if found else self._find_spaces().get(model)
         if space is None:
             raise ValueError(
                 f"the settings name no model {model.name} ({model.precision}) of SHA-256 {model.artifact_hash}"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # a command that only reads rows needs ComputeUnavailable and
     from numpy.typing import NDArray
 
     from hartonomous_core.embedders.protocol import Embeddings, ItemKind, Items, TokenEmbeddings
+    from hartonomous_resources.compute.model_source import ModelSource
 
 
 class ComputeUnavailable(Exception):
@@ -38,13 +39,15 @@ class Compute(Protocol):
     """Embedding and projection. Any threads may call it."""
 
     def models(self) -> Sequence[ModelIdentity]:
-        """Return the models in use, each a space of its own; of one modality the first is the one that search takes.
+        """Return the models that the settings name, each a space of its own; of one modality the first is the one that search takes.
 
         Raises ComputeUnavailable when one of them cannot be had.
         """
 
-    def warm(self) -> None:
-        """Begin to load the models, in a thread: there is work that will embed. Returns at once and fetches nothing.
+    def warm(self, sources: Sequence[ModelSource] = ()) -> None:
+        """Begin to load models, those that the settings name unless others are given, in a thread: there is work that will embed.
+
+        Returns at once and fetches nothing.
 
         Raises nothing: `models` and `embed` wait for the end of it, and raise what it met.
         """
@@ -52,8 +55,8 @@ class Compute(Protocol):
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
         """Embed items of the kind that the model takes; no text is blank. The vector of an item never depends on its neighbours.
 
-        Raises ComputeUnavailable when the model cannot be loaded, ValueError for a model that `models` does not name, for an item of
-        another kind and for one that cannot be embedded.
+        Raises ComputeUnavailable when the model cannot be loaded, ValueError for a model that neither `models` nor `find` has named, for an
+        item of another kind and for one that cannot be embedded.
         """
 
     def embed_tokens(self, model: ModelIdentity, texts: Sequence[str]) -> Sequence[TokenEmbeddings]:
@@ -69,3 +72,13 @@ class Compute(Protocol):
 
     def close(self) -> None:
         """Give back the models and what they run on, once they are loaded. The next use loads them again."""
+
+
+class ModelCompute(Compute, Protocol):
+    """Compute that embeds by models which the settings do not name, too."""
+
+    def find(self, source: ModelSource) -> ModelIdentity:
+        """Return the model that comes from there: from now on `embed` takes it. Its files are fetched and verified, a server is asked.
+
+        Raises ComputeUnavailable when it cannot be had.
+        """

@@ -66,6 +66,16 @@ class ExactVectors:
     def merge(self, unit_of_work: UnitOfWork, model_id: int) -> Merge:
         return self._merging(unit_of_work, model_id).run()
 
+    def byte_length(self, unit_of_work: UnitOfWork, model_id: int) -> int:
+        now = space_now(unit_of_work, model_id)
+        return self._files_of(now.space).byte_length() if now else 0
+
+    def forget(self, unit_of_work: UnitOfWork, model_id: int) -> None:
+        now = space_now(unit_of_work, model_id)
+        if now:
+            self._files_of(now.space).delete()
+            del self._files[now.space]
+
     def _merging(self, unit_of_work: UnitOfWork, model_id: int) -> Merging:
         now = space_now(unit_of_work, model_id)
         if now is None:

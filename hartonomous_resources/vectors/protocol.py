@@ -69,3 +69,9 @@ class VectorIndex(Protocol):
 
         What they held of vectors that were deleted goes. Searches go on meanwhile. Raises RecallTooLow; what was in force stays.
         """
+
+    def byte_length(self, unit_of_work: UnitOfWork, model_id: int) -> int:
+        """Return how many bytes the files of a model's vectors have."""
+
+    def forget(self, unit_of_work: UnitOfWork, model_id: int) -> None:
+        """Delete the files of a model whose vectors are gone. One that a search still reads may stay where the system keeps it."""

@@ -10,9 +10,10 @@ import json
 import mmap
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -99,6 +100,22 @@ class SegmentFiles:
         for file in _files_in(self.folder):
             if file.name not in kept:
                 _remove(Path(file))
+
+    def byte_length(self) -> int:
+        """The bytes of all files of the folder."""
+        total = 0
+        for file in _files_in(self.folder):
+            with suppress(FileNotFoundError):  # a merge took its place
+                total += file.stat().st_size
+        return total
+
+    def delete(self) -> None:
+        """Delete the folder, as far as the system lets it go."""
+        if not self.folder.is_dir():
+            return
+        with self.writing(wait=True):
+            self.remove_others([])
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read_folder(self, is_true: Callable[[Segment], bool]) -> Iterator[Segment]:
         there: dict[tuple[str, int, int], Segment | None] = {}

@@ -113,7 +113,10 @@ HOLDERS = (
 
 NO_HOLDERS = {
     "Modality": ("Name", "which kinds of content there are"),
-    "EmbeddingModel": ("Modality Name ArtifactHash ArtifactName Precision Settings CreatedAt", "says what a model is"),
+    "EmbeddingModel": (
+        "Modality Name ArtifactHash ArtifactName Precision Settings LoadedFrom AnswersSince DroppedAt CreatedAt",
+        "says what a model is, and where its files or its server are",
+    ),
     "ProjectionModel": (
         "Method Parameters ArtifactHash ArtifactName CreatedAt",
         "frozen numbers; what was fitted to vectors is in ProjectionArtifact",

@@ -23,6 +23,7 @@ from hartonomous_service.cli import ask, operate, parts, run, sql
 from hartonomous_service.cli import inference_commands as inferences
 from hartonomous_service.cli import job_commands as jobs
 from hartonomous_service.cli import key_commands as keys
+from hartonomous_service.cli import model_commands as models
 from hartonomous_service.cli import source_commands as sources
 from hartonomous_service.cli.interruptions import raise_interruptions
 from hartonomous_service.cli.output import err, out, printable
@@ -55,7 +56,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, parts, ask, sources, inferences, jobs, operate, keys, sql):
+for module in (run, parts, ask, sources, inferences, jobs, operate, models, keys, sql):
     module.add_commands(app)
 
 

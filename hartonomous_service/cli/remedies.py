@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hartonomous_service.errors import Remedy, ServiceError
 
 REMEDIES: Mapping[Remedy, str] = {
+    "activate_partial": "wait, or give --partial",
     "find_atoms": "`hartonomous search` shows the hashes of atoms",
     "give_more_time": "give --seconds for more",
     "list_dead_letters": "`hartonomous dead-letters list --all-tenants` shows what is there",
@@ -12,6 +13,7 @@ REMEDIES: Mapping[Remedy, str] = {
     "list_inferences": "`hartonomous inferences list` shows what is recorded",
     "list_jobs": "`hartonomous jobs list` shows what is there",
     "list_keys": "`hartonomous keys list` shows what is there",
+    "list_models": "`hartonomous models list` shows what is there",
     "list_sources": "`hartonomous sources list` shows what is there",
     "migrate": "`hartonomous ingest` or `hartonomous migrate` makes it; HARTONOMOUS_HOME names another home",
     "reconstruct": "`hartonomous reconstruct ID -o FILE` writes its bytes",
@@ -26,6 +28,8 @@ REMEDIES: Mapping[Remedy, str] = {
 
 _OPTIONS = {
     "adopt": "--adopt",
+    "api_price": "--price",
+    "api_url": "--api",
     "content_type": "--content-type",
     "context": "--context",
     "expires": "--expires",

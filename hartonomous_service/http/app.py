@@ -36,6 +36,7 @@ from hartonomous_service.http.request_limits import Limits
 from hartonomous_service.http.search_processes import SearchProcesses
 from hartonomous_service.http.traced_requests import TracedRequests
 from hartonomous_service.http.unknown_parameters import refuse_unknown
+from hartonomous_service.search.questions import warm_answering_model
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
@@ -55,7 +56,7 @@ def create_app(
         app.state.resources = open_resources(settings)
         app.openapi()  # made once: each request is held against it
         if search_processes is None:
-            app.state.resources.compute.warm()
+            warm_answering_model(app.state.resources)
         metrics.watch(app.state.resources)
         try:
             yield

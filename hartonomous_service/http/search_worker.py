@@ -19,6 +19,7 @@ from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
 from hartonomous_service.http.search_processes import as_json, count_search_processes, receive, send
 from hartonomous_service.http.traced_requests import traced_search
 from hartonomous_service.search import search
+from hartonomous_service.search.questions import warm_answering_model
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     settings = settings.model_copy(update=of_ours)
     configure_logging(settings)
     with closing(open_resources(settings)) as resources, suppress(EOFError, BrokenPipeError):
-        resources.compute.warm()
+        warm_answering_model(resources)
         while True:
             _, request = receive(asked)
             received = json.loads(request)

@@ -18,13 +18,21 @@ from hartonomous_service.allowed_files import enqueue_uri
 from hartonomous_service.arguments import MAX_ID, MAX_PAGE, MAX_SKIP, MAX_TENANT
 from hartonomous_service.atom_records import show_atom
 from hartonomous_service.background_jobs import create_job, get_job, list_jobs, page_jobs, retry_job, update_job_status
-from hartonomous_service.completing import complete_sources
+from hartonomous_service.completing import complete_sources, complete_work
 from hartonomous_service.dead_letters import (
     discard_dead_letter,
     list_dead_letters,
     page_dead_letters,
     replay_dead_letter,
     show_dead_letter,
+)
+from hartonomous_service.embedding_models import (
+    activate_model,
+    add_model,
+    count_missing,
+    drop_model,
+    fill_models,
+    list_models,
 )
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.figures import measure_home
@@ -43,13 +51,14 @@ from hartonomous_service.ingest import ingest, submit
 from hartonomous_service.keys import create_key, find_caller, list_keys, note_use, recall_caller, revoke_key, use_is_due
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
+from hartonomous_service.model_estimate import estimate
 from hartonomous_service.place_pages import page_places
 from hartonomous_service.progress import count_unfinished
 from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
 from hartonomous_service.search.neighbours import MAX_NEIGHBOURS
-from hartonomous_service.search.questions import embed_question
+from hartonomous_service.search.questions import embed_question, warm_answering_model
 from hartonomous_service.source_pages import page_source_atoms, page_sources
 from hartonomous_service.source_records import (
     list_sources,
@@ -310,6 +319,28 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "adopt": [*FLAG, (True, "SQL Server")],
         },
     ),
+    list_models: ((), {}),
+    add_model: (
+        ("all-MiniLM-L6-v2",),
+        {
+            "model": [*TEXTS, ("", "empty")],
+            "precision": choice("'int8' or 'fp32'"),
+            "engine": choice("'native' or 'onnxruntime'"),
+            "api_url": [
+                *TEXTS[:3],
+                ("http://elsewhere.example", "https"),
+                ("ftp://localhost", "https"),
+                ("https://me:word@elsewhere.example", "without a user"),
+                ("", "https"),
+            ],
+            "api_price": [(-1, BELOW), (math.nan, "finite"), (math.inf, "finite"), ("1", "valid number")],
+            "dry_run": FLAG,
+            "report": TOLD,
+        },
+    ),
+    activate_model: (("1",), {"model": [*TEXTS, ("", "empty")], "partial_vectors": FLAG}),
+    drop_model: (("1",), {"model": [*TEXTS, ("", "empty")], "report": TOLD}),
+    fill_models: ((), {"report": TOLD}),
     page_sources: ((), {"tenant": TENANT, "status": choice("'Landed'"), "limit": LENGTH, "below": ID}),
     page_source_atoms: (
         (1,),
@@ -341,6 +372,10 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
 INTERNAL = {
     *(
         complete_sources,
+        complete_work,
+        count_missing,
+        estimate,
+        warm_answering_model,
         check_health,
         count_unfinished,
         embed_question,

@@ -20,7 +20,7 @@ class WarmedCompute(SmallCompute):
 
     warmed = 0
 
-    def warm(self) -> None:
+    def warm(self, _sources: object = ()) -> None:
         self.warmed += 1
 
 

@@ -22,6 +22,7 @@ from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIden
 if TYPE_CHECKING:
     from hartonomous_resources.compute.api.embedding_requests import EmbeddingRequests
     from hartonomous_resources.compute.api.patience import Patience
+    from hartonomous_resources.compute.model_source import ModelSource
     from hartonomous_resources.settings import Settings
 
 _PROBE = "probe"
@@ -58,7 +59,7 @@ class ApiCompute:
             )
         return [self._model]
 
-    def warm(self) -> None:
+    def warm(self, sources: Sequence[ModelSource] = ()) -> None:
         """It loads nothing here, and whatever is asked costs."""
 
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:

@@ -20,6 +20,7 @@ from hartonomous_resources.compute.worker.worker_messages import Embed, WorkerMo
 from hartonomous_resources.logs import LOGGER
 
 if TYPE_CHECKING:
+    from hartonomous_resources.compute.model_source import ModelSource
     from hartonomous_resources.settings import Settings
 
 WAIT_SECONDS = 5.0
@@ -45,13 +46,16 @@ class WorkerCompute:
     def models(self) -> Sequence[ModelIdentity]:
         return self._here.models()
 
-    def warm(self) -> None:
+    def find(self, source: ModelSource) -> ModelIdentity:
+        return self._here.find(source)
+
+    def warm(self, sources: Sequence[ModelSource] = ()) -> None:
         if not self._falls_back:
             return  # the worker does, when it starts
         try:
             self._worker.health()
         except ComputeUnavailable:
-            self._here.warm()
+            self._here.warm(sources)
 
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
         refuse_other_items(model, items)

@@ -53,7 +53,11 @@ class EmbeddingToProject(StoredVector):
 
 
 class EmbeddingModel(TypedDict):
-    """A model whose vectors are compared with one another."""
+    """A model whose vectors are compared with one another.
+
+    `loadedFrom` is JSON, None where the settings name it; `answers` says whether it is the one of its modality that answers questions;
+    `queuedThrough` is the AtomId up to which atoms are queued for it, None where all are.
+    """
 
     modelId: int
     modality: str
@@ -61,6 +65,57 @@ class EmbeddingModel(TypedDict):
     dimension: int
     artifactHash: str
     precision: str
+    settings: str
+    loadedFrom: str | None
+    answers: int
+    queuedThrough: int | None
+
+
+class KnownEmbeddingModel(EmbeddingModel):
+    """Any model that was ever here; of one that was dropped, since `droppedAt`, no vector is written any more."""
+
+    active: int
+    createdAt: str
+    answersSince: str | None
+    droppedAt: str | None
+
+
+class EmbeddingModelCounts(TypedDict):
+    """Vectors of a model, its own jobs that are open or were given up, and atoms that are still to be queued for it."""
+
+    vectors: int
+    waiting: int
+    failed: int
+    unqueued: int
+
+
+class AtomIdRange(TypedDict):
+    """AtomIds above `after`, up to `through` and with it."""
+
+    after: int
+    through: int
+
+
+class TextToEmbed(TypedDict):
+    """The text of an atom."""
+
+    atomId: int
+    text: str
+
+
+class AtomsThatLackModel(TypedDict):
+    """How many atoms lack a vector, and the highest AtomId of all atoms."""
+
+    atoms: int
+    highestId: int
+
+
+class EmbeddingOfModel(TypedDict):
+    """Which embedding, of which atom."""
+
+    atomEmbeddingId: int
+    atomId: int
+    tenantId: int
 
 
 class EmbeddingModelId(TypedDict):
@@ -116,6 +171,12 @@ VECTORS_OF_ATOMS = Statement("vectors_of_atoms", StoredVector)
 EMBEDDING_MODEL = Statement("embedding_model", EmbeddingModelId)
 ACTIVE_EMBEDDING_MODELS = Statement("active_embedding_models", EmbeddingModel)
 ACTIVE_EMBEDDING_MODEL_IDS = Statement("active_embedding_model_ids", EmbeddingModelId)
+EMBEDDING_MODELS = Statement("embedding_models", KnownEmbeddingModel)
+EMBEDDING_MODEL_COUNTS = Statement("embedding_model_counts", EmbeddingModelCounts)
+NEXT_ATOMS_TO_QUEUE = Statement("next_atoms_to_queue", AtomIdRange)
+TEXTS_TO_EMBED = Statement("texts_to_embed", TextToEmbed)
+ATOMS_THAT_LACK_MODEL = Statement("atoms_that_lack_model", AtomsThatLackModel)
+EMBEDDINGS_OF_MODEL = Statement("embeddings_of_model", EmbeddingOfModel)
 PROJECTION_MODEL = Statement("projection_model", ProjectionModelId)
 ACTIVE_PROJECTION_MODEL = Statement("active_projection_model", ProjectionModel)
 FILLING_PROJECTION_MODEL = Statement("filling_projection_model", ProjectionModel)

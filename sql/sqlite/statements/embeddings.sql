@@ -8,7 +8,7 @@ VALUES (:modality, :name, :dimension, :artifact_hash, :precision, :settings, 0, 
 
 -- name: active_embedding_models
 SELECT ModelId AS modelId, Modality AS modality, Name AS name, Dimension AS dimension, ArtifactHash AS artifactHash,
-       Precision AS precision
+       Precision AS precision, Settings AS settings, LoadedFrom AS loadedFrom, Answers AS answers, QueuedThrough AS queuedThrough
 FROM EmbeddingModel WHERE Active = 1 ORDER BY ModelId;
 
 -- name: active_embedding_model_ids
@@ -24,17 +24,86 @@ UPDATE StoredJob SET Status = 'Completed', CompletedAt = milliseconds(:now), Res
 WHERE Status IN ('Pending', 'InProgress') AND Status = 'Pending' AND ModelId = :model_id;
 
 -- name: activate_embedding_model
-UPDATE EmbeddingModel SET Active = 1 WHERE ModelId = :model_id;
+UPDATE EmbeddingModel SET Active = 1, DroppedAt = NULL WHERE ModelId = :model_id;
+
+-- name: embedding_models
+-- All that were ever here; of those that were dropped the row stays.
+SELECT ModelId AS modelId, Modality AS modality, Name AS name, Dimension AS dimension, ArtifactHash AS artifactHash, Precision AS precision,
+       Settings AS settings, LoadedFrom AS loadedFrom, Answers AS answers, QueuedThrough AS queuedThrough, Active AS active, CreatedAt AS createdAt,
+       AnswersSince AS answersSince, DroppedAt AS droppedAt
+FROM EmbeddingModel ORDER BY ModelId;
+
+-- name: embedding_model_counts
+-- What a model has, and what it lacks: jobs of its own that are open or were given up. New atoms' jobs are for all models, and count for none.
+SELECT (SELECT COUNT(*) FROM AtomEmbedding WHERE ModelId = :model_id) AS vectors,
+       (SELECT COUNT(*) FROM StoredJob WHERE ModelId = :model_id AND Status IN ('Pending', 'InProgress')) AS waiting,
+       (SELECT COUNT(*) FROM StoredJob WHERE ModelId = :model_id AND Status IN ('Failed', 'DeadLettered')) AS failed,
+       (SELECT COUNT(*) FROM AtomToEmbed AS a CROSS JOIN EmbeddingModel AS m ON m.ModelId = :model_id
+        WHERE a.Modality = m.Modality AND a.AtomId > m.QueuedThrough) AS unqueued;
+
+-- name: set_model_source
+UPDATE EmbeddingModel SET LoadedFrom = :loaded_from WHERE ModelId = :model_id;
+
+-- name: begin_queueing
+-- From the first atom on: what has a vector, or a job, gets none.
+UPDATE EmbeddingModel SET QueuedThrough = 0 WHERE ModelId = :model_id;
+
+-- name: next_atoms_to_queue
+-- Takes the next AtomIds that are to be queued for a model; no row where all are.
+UPDATE EmbeddingModel SET QueuedThrough = QueuedThrough + :n WHERE ModelId = :model_id AND Active = 1 AND QueuedThrough IS NOT NULL
+RETURNING QueuedThrough - :n AS after, QueuedThrough AS through;
+
+-- name: end_queueing
+-- Atoms that come later have their jobs of the trigger.
+UPDATE EmbeddingModel SET QueuedThrough = NULL
+WHERE ModelId = :model_id AND QueuedThrough >= COALESCE((SELECT MAX(AtomId) FROM Atom), 0);
+
+-- name: texts_to_embed
+-- Some atoms from one on, for a measurement.
+SELECT a.AtomId AS atomId, a.CanonicalText AS text FROM AtomToEmbed AS w CROSS JOIN Atom AS a ON a.AtomId = w.AtomId
+WHERE w.Modality = :modality AND w.AtomId >= :first AND a.CanonicalText IS NOT NULL ORDER BY w.AtomId LIMIT :n;
+
+-- name: atoms_that_lack_model
+-- model_id NULL: a model that is not here yet.
+SELECT COUNT(*) AS atoms, COALESCE((SELECT MAX(AtomId) FROM Atom), 0) AS highestId
+FROM AtomToEmbed AS a
+WHERE a.Modality = :modality
+  AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = :model_id);
+
+-- name: clear_answering_model
+UPDATE EmbeddingModel SET Answers = 0, AnswersSince = NULL WHERE Modality = :modality AND Answers = 1;
+
+-- name: set_answering_model
+UPDATE EmbeddingModel SET Answers = 1, AnswersSince = :now WHERE ModelId = :model_id AND Active = 1 AND LoadedFrom IS NOT NULL;
+
+-- name: set_model_dropped
+UPDATE EmbeddingModel SET Active = 0, LoadedFrom = NULL, QueuedThrough = NULL, DroppedAt = COALESCE(DroppedAt, :now)
+WHERE ModelId = :model_id AND Answers = 0;
+
+-- name: delete_dead_letters_of_model
+DELETE FROM DeadLetter WHERE DeadLetterId IN (
+  SELECT d.DeadLetterId FROM DeadLetter AS d CROSS JOIN StoredJob AS j ON j.JobNumber = CAST(substr(d.JobId, 25) AS INTEGER) AND j.JobId = d.JobId
+  WHERE d.Kind = 'job' AND j.ModelId = :model_id AND j.Status = 'DeadLettered' LIMIT :n);
+
+-- name: delete_jobs_of_model
+-- Those that are not done; the others go with the housekeeping.
+DELETE FROM StoredJob WHERE JobNumber IN (SELECT JobNumber FROM StoredJob WHERE ModelId = :model_id LIMIT :n);
+
+-- name: embeddings_of_model
+SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.TenantId AS tenantId FROM AtomEmbedding AS e
+WHERE e.ModelId = :model_id LIMIT :n;
+
+-- name: delete_projection_models
+DELETE FROM ProjectionModel WHERE ModelId = :model_id;
 
 -- name: queue_atoms_for_model
--- A job for each of these atoms (all, where atom_ids is NULL) that an active model has yet to embed. One that waits without a ModelId is for this model, too; one that is
+-- A job for each of these atoms (all, where atom_ids is NULL), of those above an AtomId and up to another one, that an active model has yet to embed. One that waits without a ModelId is for this model, too; one that is
 -- being worked on may have begun before the model became active, and counts for nothing. What was skipped has no text for any model.
 INSERT INTO StoredJob (AtomId, ModelId, TenantId, IngestHour)
 SELECT a.AtomId, m.ModelId, a.TenantId, a.IngestHour
 FROM EmbeddingModel AS m JOIN AtomToEmbed AS a ON a.Modality = m.Modality
 WHERE m.ModelId = :model_id AND (:atom_ids IS NULL OR a.AtomId IN (SELECT value FROM json_each(:atom_ids)))
-  AND a.AtomId BETWEEN COALESCE((SELECT MIN(value) FROM json_each(:atom_ids)), 0)
-                   AND COALESCE((SELECT MAX(value) FROM json_each(:atom_ids)), 9223372036854775807)
+  AND a.AtomId > :after AND a.AtomId <= :through
   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
   AND NOT EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND j.OwnJobType IS NULL
                     AND j.Status IN ('Pending', 'InProgress') AND (j.ModelId = m.ModelId OR j.ModelId IS NULL AND j.LeaseOwner IS NULL))
@@ -58,7 +127,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, WindowCount, IngestHour, RunId, CreatedAt)
 SELECT a.AtomId, a.TenantId, s.ModelId, s.Dimension, s.EmbeddingVector, s.WindowCount, a.IngestHour, s.RunId, s.CreatedAt
 FROM temp.StagedEmbedding AS s CROSS JOIN Atom AS a ON a.AtomId = s.AtomId
-WHERE true
+WHERE EXISTS (SELECT 1 FROM EmbeddingModel AS m WHERE m.ModelId = s.ModelId AND m.DroppedAt IS NULL)
 ON CONFLICT (AtomId, ModelId) DO NOTHING;
 
 -- name: clear_staged_insert_embedding

@@ -27,10 +27,11 @@ WHERE (:hour IS NULL OR s.IngestHour = :hour) AND (:tenant_id IS NULL OR s.Tenan
 LIMIT 100;
 
 -- name: unexplained_missing_embeddings
--- Per active model; of a modality without one, modelId is NULL.
+-- Per active model; of a modality without one, modelId is NULL. What is still to be queued for a model is explained.
 SELECT a.AtomId AS atomId, a.Modality AS modality, m.ModelId AS modelId
 FROM AtomToEmbed AS a LEFT JOIN EmbeddingModel AS m ON m.Modality = a.Modality AND m.Active = 1
 WHERE (:hour IS NULL OR a.IngestHour = :hour) AND (:tenant_id IS NULL OR a.TenantId = :tenant_id)
+  AND (m.QueuedThrough IS NULL OR a.AtomId <= m.QueuedThrough)
   AND NOT EXISTS (SELECT 1 FROM AtomEmbedding AS e WHERE e.AtomId = a.AtomId AND e.ModelId = m.ModelId)
   AND NOT EXISTS (SELECT 1 FROM StoredJob AS j WHERE j.AtomId = a.AtomId AND (j.ModelId IS NULL OR j.ModelId = m.ModelId))
   AND NOT EXISTS (SELECT 1 FROM DoneJob AS d

@@ -1,0 +1,272 @@
+"""The calls that show, add, activate and drop embedding models side by side. Models are of the whole home: every tenant has the same."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
+
+from hartonomous_core.embedders import Engine, Precision
+from hartonomous_resources.compute.model_source import ModelSource, local_source, sources_of
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODELS, KnownEmbeddingModel
+from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.resources import Resources
+from hartonomous_resources.settings import ApiUrl
+from hartonomous_resources.work.added_models import (
+    NothingAnswers,
+    add_embedding_model,
+    added_models,
+    counts_of,
+    keep_settings_models,
+    let_answer,
+    load_added_model,
+    queue_for_model,
+)
+from hartonomous_resources.work.dropping_models import clear_dropped_model, mark_dropped
+from hartonomous_service.arguments import Name, checked
+from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
+from hartonomous_service.model_check import active_text_models, describe_difference, first_active
+from hartonomous_service.model_estimate import estimate
+from hartonomous_service.named_text_models import find_text_models
+
+Reached = Callable[[int], None]
+Report = Callable[[str], None]
+
+
+class _Found(NamedTuple):
+    """What a model has, and lacks."""
+
+    vectors: int
+    waiting: int
+    failed: int
+    unqueued: int
+    index_bytes: int
+
+    @property
+    def is_something(self) -> bool:
+        return any((self.vectors, self.waiting, self.failed, self.index_bytes))
+
+
+@checked
+def list_models(resources: Resources) -> dict[str, Any]:
+    """Show the embedding models of all tenants, in `models`. `chosenBy` is settings until the first one is added, then database.
+
+    `state` is answers (it is the one that questions are compared by), ready, filling, incomplete (`failed` of its jobs were given up), idle (its
+    vectors are here, nothing is done by it) or dropping. `filled` is the part of the atoms that it has, from 0 to 1.
+    """
+    rows, counts, database_chooses = ask(resources.database, partial(_read_models, resources=resources))
+    answering = None if database_chooses else _answering_by_settings(resources)
+    shown = [_show(row, counts[row["modelId"]], answering) for row in rows]
+    return {"models": shown, "chosenBy": "database" if database_chooses else "settings"}
+
+
+@checked
+def add_model(
+    resources: Resources,
+    model: Name,
+    *,
+    precision: Precision = "int8",
+    engine: Engine = "native",
+    api_url: ApiUrl | None = None,
+    api_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None,
+    dry_run: bool = False,
+    report: Reached = lambda _queued: None,
+) -> dict[str, Any]:
+    """Add a text model beside those that are there: by name, by the path of its files, or with `api_url` by its name at that server.
+
+    It is found and tried first: `estimate` says what embedding all atoms will take. With `dry_run` nothing else is done. Then all atoms are
+    queued for it, `report` being called with their number, and runs embed them, while questions go on being answered as before. The same
+    model again goes on where it was cut off. A price is what a million tokens cost; without one, that of the settings counts.
+
+    Raises Unavailable where the model cannot be had; Conflict where vectors are here already, and the settings name no model of theirs.
+    """
+    source = (
+        ModelSource(model, api_url=api_url, api_price=api_price)
+        if api_url is not None
+        else local_source(model, precision, engine)
+    )
+    if api_url is None and api_price is not None:
+        raise Invalid("only what an API embeds has a price", argument="api_price")
+    identity = resources.compute.find(source)
+    price = source.applied_to(resources.settings).api_price if api_url is not None else None
+    try:
+        estimated = estimate(resources, identity, price)
+    except ValueError as error:
+        raise Unavailable(f"{source} refuses a text that is here: {error}") from error
+    if dry_run:
+        return {"model": None, "estimate": estimated, "queued": 0}
+    named = _settings_models(resources)
+
+    def add(unit_of_work: UnitOfWork) -> int:
+        keep_settings_models(unit_of_work, named)
+        try:
+            return add_embedding_model(unit_of_work, identity, source)
+        except NothingAnswers:
+            problem = describe_difference([*named.values()], active_text_models(unit_of_work)) if named else None
+            raise Conflict(problem or find_text_models(resources.settings).problem or "nothing answers") from None
+
+    model_id = transact(resources.database, add)
+    queue_for_model(resources.database, model_id, report)
+    return {"model": _find(resources, str(model_id)), "estimate": estimated}
+
+
+@checked
+def activate_model(resources: Resources, model: Name, *, partial_vectors: bool = False) -> dict[str, Any]:
+    """Have a model, by its id or name, answer questions: from the next one on, in every process. The one before stays filled, to switch back.
+
+    Raises Conflict while it lacks vectors, unless `partial_vectors`; Unavailable where it cannot be had.
+    """
+    row = _find(resources, model)
+    if row["state"] == "dropping":
+        raise Conflict(f"model {row['modelId']} is being dropped")
+    named = _settings_models(resources)
+    transact(resources.database, partial(keep_settings_models, named=named))
+    added = next((each for each in ask(resources.database, added_models) if each["modelId"] == row["modelId"]), None)
+    if added is None:
+        raise Conflict(f"model {row['modelId']} is none that was added, nor one that the settings name: add it first")
+    if row["state"] == "answers":
+        return row
+
+    def require_filled(unit_of_work: UnitOfWork) -> None:
+        counts = counts_of(unit_of_work, added["modelId"])
+        lacking = counts["waiting"] + counts["failed"] + counts["unqueued"]
+        if lacking and not partial_vectors:
+            raise Conflict(
+                f"model {added['modelId']} lacks {lacking:,} vectors, {counts['failed']:,} of them because its jobs failed: what lacks one would "
+                "not be found by meaning",
+                remedy="activate_partial",
+            )
+
+    def switch(unit_of_work: UnitOfWork) -> None:
+        require_filled(unit_of_work)
+        if not let_answer(unit_of_work, added):
+            raise Conflict(f"model {added['modelId']} is being dropped")
+
+    ask(resources.database, require_filled)
+    try:
+        resources.compute.embed(load_added_model(resources.compute, added), ["probe"])
+    except (ComputeUnavailable, ValueError) as error:
+        raise Unavailable(f"model {added['modelId']} cannot embed a question: {error}") from error
+    transact(resources.database, switch)
+    return _find(resources, str(added["modelId"]))
+
+
+@checked
+def drop_model(resources: Resources, model: Name, *, report: Reached = lambda _deleted: None) -> dict[str, Any]:
+    """Delete the vectors, positions, jobs and files of a model, by its id or name; `report` is called with how many vectors went.
+
+    Cut off, the same call goes on. Raises Conflict for the one that answers questions, and for one that the settings name.
+    """
+    row = _find(resources, model)
+    model_id = row["modelId"]
+    by_settings = not ask(resources.database, added_models)
+    if row["state"] == "answers" or (by_settings and row["active"]):
+        raise Conflict(
+            f"model {model_id} answers questions: activate another one first"
+            if row["state"] == "answers"
+            else f"model {model_id} is one that the settings name: add or activate one first"
+        )
+    if not transact(resources.database, partial(mark_dropped, model_id=model_id)):
+        raise Conflict(f"model {model_id} answers questions now: activate another one first")
+    deleted = clear_dropped_model(resources.database, resources.vectors, model_id, report)
+    return {"modelId": model_id, "name": row["name"], "dropped": True, "vectors": deleted}
+
+
+@checked
+def fill_models(resources: Resources, *, report: Report = lambda _message: None) -> dict[str, str]:
+    """Wait until a running daemon has embedded what waits, or do it in this process. Returns what went wrong, by stage."""
+    from hartonomous_service.completing import complete_work  # with what looks for a daemon
+
+    return complete_work(resources, partial(count_missing, resources), report, "embeddings")
+
+
+def count_missing(resources: Resources) -> int:
+    """Count the embeddings that wait for added models."""
+
+    def count(unit_of_work: UnitOfWork) -> int:
+        found = [counts_of(unit_of_work, row["modelId"]) for row in added_models(unit_of_work)]
+        return sum(counts["waiting"] + counts["unqueued"] for counts in found)
+
+    return ask(resources.database, count)
+
+
+def _read_models(
+    unit_of_work: UnitOfWork, resources: Resources
+) -> tuple[list[KnownEmbeddingModel], dict[int, "_Found"], bool]:
+    rows = unit_of_work.query(EMBEDDING_MODELS)
+    found = {
+        row["modelId"]: _Found(
+            **counts_of(unit_of_work, row["modelId"]),
+            index_bytes=resources.vectors.byte_length(unit_of_work, row["modelId"]),
+        )
+        for row in rows
+    }
+    shown = [row for row in rows if row["droppedAt"] is None or found[row["modelId"]].is_something]
+    return shown, found, any(row["loadedFrom"] is not None for row in rows)
+
+
+def _show(row: KnownEmbeddingModel, found: "_Found", answering: int | None) -> dict[str, Any]:
+    lacking = found.waiting + found.failed + found.unqueued
+    is_filling = row["queuedThrough"] is not None or found.waiting > 0
+    state = "filling" if is_filling else "incomplete" if found.failed else "ready"
+    if row["droppedAt"] is not None:
+        state = "dropping"
+    elif not row["active"]:
+        state = "idle"
+    elif row["answers"] or row["modelId"] == answering:
+        state = "answers"
+    source = None if row["loadedFrom"] is None else ModelSource.from_json(row["loadedFrom"])
+    return {
+        "modelId": row["modelId"],
+        "modality": row["modality"],
+        "name": row["name"],
+        "precision": row["precision"],
+        "engine": engine_of(row["precision"], row["settings"]),
+        "dimension": row["dimension"],
+        "artifactHash": row["artifactHash"],
+        "state": state,
+        "active": bool(row["active"]),
+        "filled": found.vectors / (found.vectors + lacking) if lacking else 1.0,
+        "vectors": found.vectors,
+        "waiting": found.waiting + found.unqueued,
+        "failed": found.failed,
+        "bytesOnDisk": found.vectors * row["dimension"] * 4 + found.index_bytes,
+        "loadedFrom": None if source is None else str(source),
+        "createdAt": row["createdAt"],
+        "answersSince": row["answersSince"],
+    }
+
+
+def engine_of(precision: str, settings: str) -> str:
+    """Return what computes a model: api, native (our own kernels) or onnxruntime."""
+    return "api" if precision == "api" else "native" if '"arithmetic"' in settings else "onnxruntime"
+
+
+def _find(resources: Resources, model: str) -> dict[str, Any]:
+    models: list[dict[str, Any]] = list_models(resources)["models"]
+    found = [row for row in models if model == str(row["modelId"])] or [row for row in models if row["name"] == model]
+    if len(found) > 1:
+        ids = " or ".join(f"{row['modelId']} ({row['precision']}, {row['engine']})" for row in found)
+        raise Invalid(f"{model!r} is the name of several models: give {ids}", argument="model")
+    if not found:
+        raise NotFound(f"there is no embedding model {model!r}", remedy="list_models")
+    return found[0]
+
+
+def _settings_models(resources: Resources) -> dict[ModelSource, ModelIdentity]:
+    """Return the models that the settings name, as far as their files are here: nothing is fetched for them."""
+    found = find_text_models(resources.settings).found
+    return dict(zip(sources_of(resources.settings), found, strict=False))
+
+
+def _answering_by_settings(resources: Resources) -> int | None:
+    named = list(_settings_models(resources).values())
+
+    def look(unit_of_work: UnitOfWork) -> int | None:
+        active = active_text_models(unit_of_work)
+        found = first_active(unit_of_work, named, active)
+        return found[1] if found else None
+
+    return ask(resources.database, look)
