@@ -235,7 +235,9 @@ def _row(work: Work, source: ClaimedSource, atom: Atom, ordinal: int, offset: in
     content = AtomRow.only_copy(atom.text, atom.content)
     blob_key = None
     if content is not None and len(content) > ROW_LIMIT_BYTES:
-        blob_key = work.resources.blobs.put(source["tenantId"], content)  # before the row that names it
+        blob_key = work.resources.blobs.put(
+            source["tenantId"], content, atom.content_type
+        )  # before the row that names it
         content = b""
     return AtomRow(
         hashlib.sha256(atom.content).digest(),

@@ -1,17 +1,23 @@
-"""Bytes too large for a table row: files in a local folder, content-addressed per tenant."""
+"""Bytes too large for a table row: files in a local folder, content-addressed per tenant, weights packed where that is smaller.
+
+How a file is stored its name says: the hash alone for bytes as they are, with `PACKED` behind it for numbers as `byte_planes.py` packs them.
+"""
 
 import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from hartonomous_core.byte_planes import WIDTHS, NotPlanes, pack, unpack
 from hartonomous_core.clock import time_ordered_uuid
 
 READ_BYTES = 256 * 1024
 _INCOMING = "incoming"
+PACKED = ".planes"
 
 
 class TooManyBytes(Exception):
@@ -30,8 +36,8 @@ class IncomingBytes:
 class Blobs(Protocol):
     """A content-addressed store. Keys are `<tenant>/<sha256 hex>`."""
 
-    def put(self, tenant_id: int, content: bytes) -> str:
-        """Store bytes durably and return their key; storing them again changes nothing."""
+    def put(self, tenant_id: int, content: bytes, content_type: str | None = None) -> str:
+        """Store bytes durably and return their key; storing them again changes nothing. Of weights the content type says how they pack."""
 
     def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
         """Begin to store bytes that come piece by piece, whenever their sender sends, in two steps: all of them, then a blob by `keep`.
@@ -40,10 +46,13 @@ class Blobs(Protocol):
         """
 
     def get(self, key: str) -> bytes:
-        """Return the bytes of a key. Raises FileNotFoundError."""
+        """Return the bytes of a key, which have its hash unless they are damaged. Raises FileNotFoundError."""
 
     def path(self, key: str) -> Path:
-        """Return the path at which the bytes of a key can be read as a file."""
+        """Return the path at which bytes that were received can be read as a file; those that were put may be packed."""
+
+    def stored_bytes(self) -> int:
+        """Return how many bytes all blobs take."""
 
     def delete(self, key: str) -> None:
         """Remove a key; a key that is not there is no error."""
@@ -64,27 +73,47 @@ class LocalBlobs:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def put(self, tenant_id: int, content: bytes) -> str:
+    def put(self, tenant_id: int, content: bytes, content_type: str | None = None) -> str:
         key = f"{int(tenant_id)}/{hashlib.sha256(content).hexdigest()}"
-        if not self.is_there(key):
-            with self.receive(tenant_id) as file:
-                file.write(content)
-                file.finish().keep()
+        if self.is_there(key) or _is_there(self._packed_path(key)):
+            return key
+        width = WIDTHS.get(content_type or "")
+        packed = pack(content, width) if width else None
+        with self.receive(tenant_id) as file:
+            file.write(content if packed is None else packed)
+            incoming = file.finish()
+            if packed is None:
+                incoming.keep()
+            else:
+                file.keep_as(self._packed_path(key))
         return key
 
     def receive(self, tenant_id: int, max_bytes: int | None = None) -> "IncomingFile":
         return IncomingFile(self, int(tenant_id), max_bytes)
 
     def is_there(self, key: str) -> bool:
-        """Return whether a blob is stored, and make it young again: the sweep must not take it before the row that names it is there."""
-        try:
-            os.utime(self.path(key))
-        except FileNotFoundError:
-            return False
-        return True
+        """Return whether bytes are stored as they are, and make them young again.
+
+        The sweep must not take them before the row that names them is there.
+        """
+        return _is_there(self.path(key))
 
     def get(self, key: str) -> bytes:
-        return self.path(key).read_bytes()
+        try:
+            return self.path(key).read_bytes()
+        except FileNotFoundError as missing:
+            try:
+                packed = self._packed_path(key).read_bytes()
+            except FileNotFoundError:
+                raise missing from None
+        try:
+            return unpack(packed)
+        except NotPlanes:
+            return packed  # whoever reads it sees by the hash that it is damaged
+
+    def _packed_path(self, key: str) -> Path:
+        path = self.path(key)
+        return path.with_name(f"{path.name}{PACKED}")
 
     def path(self, key: str) -> Path:
         tenant, _, digest = key.partition("/")
@@ -94,11 +123,20 @@ class LocalBlobs:
 
     def delete(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
+        self._packed_path(key).unlink(missing_ok=True)
+
+    def stored_bytes(self) -> int:
+        total = 0
+        for file in self._files_before(time.time()):
+            if not file.name.startswith("."):
+                with suppress(FileNotFoundError):
+                    total += file.stat().st_size
+        return total
 
     def list_keys(self, older_than_seconds: float = 0.0) -> Iterator[str]:
         for file in self._files_before(time.time() - older_than_seconds):
             if not file.name.startswith("."):
-                yield f"{file.parent.parent.name}/{file.name}"
+                yield f"{file.parent.parent.name}/{file.name.removesuffix(PACKED)}"
 
     def delete_partial(self, older_than_seconds: float) -> int:
         partial = [f for f in self._files_before(time.time() - older_than_seconds) if f.name.startswith(".")]
@@ -151,12 +189,12 @@ class IncomingFile:
         os.fsync(self._file.fileno())
         self._file.close()
         key = f"{self._tenant_id}/{self._digest.hexdigest()}"
-        return IncomingBytes(key, self.byte_length, lambda: self._keep(key))
+        return IncomingBytes(key, self.byte_length, lambda: self.keep_as(self._blobs.path(key)))
 
-    def _keep(self, key: str) -> None:
-        if self._blobs.is_there(key):
+    def keep_as(self, target: Path) -> None:
+        """Make the finished bytes a file of this name, unless there is one."""
+        if _is_there(target):
             return
-        target = self._blobs.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         self._path.replace(target)
         if os.name != "nt":  # the name, too, must survive a power cut: a message may be acknowledged for it
@@ -170,3 +208,12 @@ class IncomingFile:
             self._file.close()  # flushes, and may fail
         finally:
             self._path.unlink(missing_ok=True)
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a file is there, and make it young again."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -33,7 +33,6 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         graph, unavailable = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}, None
     except GraphUnavailable as error:
         graph, unavailable = None, str(error)  # shown as such: the rest of the figures are still true
-    blob_bytes = sum(resources.blobs.path(key).stat().st_size for key in resources.blobs.list_keys())
     return {
         **{name: totals[name] for name in ("sources", "atoms", "embeddings", "projections")},
         "notSearchable": count_not_searchable(types),
@@ -42,7 +41,7 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         "deadLetters": dead,
         "bytesIn": totals["bytesIn"],
         "bytesStored": totals["bytesStored"],
-        "bytesOnDisk": resources.database.bytes_on_disk() + blob_bytes,
+        "bytesOnDisk": resources.database.bytes_on_disk() + resources.blobs.stored_bytes(),
         "dedupRatio": round(totals["bytesIn"] / totals["bytesStored"], 3) if totals["bytesStored"] else None,
         "graph": graph,
         "graphUnavailable": unavailable,

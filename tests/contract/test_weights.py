@@ -49,3 +49,18 @@ def test_a_file_that_breaks_a_rule_is_kept_and_says_which(make_home: Callable[..
     [source] = all_sources(home)
     note = show_source(home, source["sourceId"])["errorMessage"]
     assert note is not None and expected in note
+
+
+def test_weights_are_stored_packed_and_what_is_damaged_is_told(make_home: Callable[..., Resources]) -> None:
+    home = make_home()
+    large = {"wide": drawn(3, 450, 450, dtype="BF16"), "plain": drawn(4, 300, 300)}
+    take_in(home, {"large.safetensors": a_safetensors(large)})
+
+    [source] = all_sources(home)
+    stored, came = home.blobs.stored_bytes(), source["byteLength"]
+    assert stored < 0.8 * came
+    [key, _] = home.blobs.list_keys()
+    [packed] = home.settings.blob_dir.glob(f"*/*/{key.partition('/')[2]}.planes")
+    packed.write_bytes(packed.read_bytes()[:-9])
+    [failed] = verify_sources(home)["failed"]
+    assert "does not have the hash that names it" in failed["error"]

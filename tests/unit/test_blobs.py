@@ -13,6 +13,7 @@ import pytest
 
 from hartonomous_resources.blobs import READ_BYTES, LocalBlobs, TooManyBytes
 from tests.processes import in_processes, start_and_kill
+from tests.unit.weight_files import drawn
 
 CONTENT = bytes(range(256)) * 300
 
@@ -237,3 +238,54 @@ def test_what_a_killed_sender_left_is_no_blob_and_is_swept(blobs: LocalBlobs) ->
     assert blobs.delete_partial(older_than_seconds=-1) == 1
 
     assert files(blobs) == []
+
+
+def test_weights_are_packed_and_read_back_as_they_were(blobs: LocalBlobs) -> None:
+    weights = drawn(1, 300, 300, dtype="BF16").data
+    key = blobs.put(3, weights, "tensor/bf16")
+    [file] = files(blobs)
+
+    assert file.name == f"{key.partition('/')[2]}.planes"
+    assert file.stat().st_size == blobs.stored_bytes() < 0.7 * len(weights)
+    assert blobs.get(key) == weights
+    assert blobs.put(3, weights) == blobs.put(3, weights, "tensor/bf16") == key
+    assert files(blobs) == [file] and list(blobs.list_keys()) == [key]
+    assert list(blobs.list_keys(older_than_seconds=60)) == []
+    blobs.delete(key)
+    assert files(blobs) == []
+    with pytest.raises(FileNotFoundError):
+        blobs.get(key)
+
+
+def test_packed_bytes_that_are_landed_too_can_be_read_as_a_file(blobs: LocalBlobs) -> None:
+    weights = drawn(1, 300, 300, dtype="BF16").data
+    key = blobs.put(3, weights, "tensor/bf16")
+    with blobs.receive(3) as file:
+        file.write(weights)
+        file.finish().keep()
+
+    assert blobs.path(key).read_bytes() == blobs.get(key) == weights
+    blobs.delete(key)
+    assert files(blobs) == []
+
+
+def test_what_does_not_pack_is_stored_as_it_is(blobs: LocalBlobs) -> None:
+    noise = os.urandom(100_000)
+    key = blobs.put(0, noise, "tensor/bf16")
+    assert blobs.path(key).read_bytes() == noise
+
+
+def test_damaged_weights_have_another_hash(blobs: LocalBlobs) -> None:
+    weights = drawn(1, 300, 300, dtype="BF16").data
+    key = blobs.put(3, weights, "tensor/bf16")
+    [file] = files(blobs)
+    packed = file.read_bytes()
+    for damaged in (
+        packed[:-1],
+        packed[: len(packed) // 2],
+        b"",
+        packed[:20] + b"\xff" * 50 + packed[70:],
+        packed + b"x",
+    ):
+        file.write_bytes(damaged)
+        assert hashlib.sha256(blobs.get(key)).hexdigest() != key.partition("/")[2]
