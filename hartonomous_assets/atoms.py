@@ -9,7 +9,8 @@ import json
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
-from typing import BinaryIO
+from functools import cache
+from typing import TYPE_CHECKING, BinaryIO
 
 import dagster as dg
 
@@ -55,6 +56,9 @@ from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, is_member_uri
+
+if TYPE_CHECKING:
+    from msgspec.json import Encoder
 
 ROW_LIMIT_BYTES = 64 * 1024
 """Bytes of longer atoms go to the blob store, but not what their text says."""
@@ -252,8 +256,22 @@ def _row(work: Work, source: ClaimedSource, atom: Atom, ordinal: int, offset: in
         offset if atom.role == "content" else None,
         atom.suffix,
         atom.role,
-        None if atom.locator is None else json.dumps(atom.locator),
+        None if atom.locator is None else _json(atom.locator),
     )
+
+
+def _json(locator: Mapping[str, object]) -> str:
+    try:
+        return _encoder().encode(locator).decode()
+    except ValueError:  # half of a pair of surrogates, which json writes as JSON may hold it
+        return json.dumps(locator)
+
+
+@cache
+def _encoder() -> "Encoder":
+    from msgspec.json import Encoder  # with the first locator: most commands import this module and write none
+
+    return Encoder()
 
 
 STAGE = Stage(

@@ -10,9 +10,9 @@ MAX_SUFFIX_BYTES = 64
 """Longest separator that is stored with the atom before it (column `SourceAtom.Suffix`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: to make one would take five times as long, and a source has very many
 class Atom:
-    """One fragment of a source. Over all atoms of role 'content' in order, content + suffix are exactly the source's bytes.
+    """One fragment of a source, not changed once it is made. Over all atoms of role 'content' in order, content + suffix are exactly the source's bytes.
 
     content: what is hashed, stored once and embedded; never empty.
     suffix: the separator that follows in this source (spaces, line ends), at most `MAX_SUFFIX_BYTES`; empty if derived.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # imported with the first table: commands ask atomizers what 
 
 HEAD_BYTES = 64 * 1024
 """By so much of a file its delimiter, the names of its columns and its structure are found out."""
+_SHORT = PASSAGE_LIMITS.most // 6
+"""Characters: in any script they are no more than a passage."""
 Open = Callable[[bytes, bool, str], "RowReader | None"]
 """Takes the head of a file in UTF-8, whether that is all of it, and its content type; returns what reads it, None where it is only text."""
 
@@ -39,6 +41,7 @@ class RowAtomizer:
         self._content_types = content_types
         self._opener = opener
         self._unit: TextUnit = unit
+        self._kind = f"text/{unit}"
         self._chunks = ChunkAtomizer(SIZES_OF_TEXT)
         self._text = TextAtomizer(unit)
         self._encoded_text = EncodedTextAtomizer(self._chunks, self._text)
@@ -92,7 +95,10 @@ class RowAtomizer:
                 for batch in batches.add(block.data, block.ends):
                     yield Atom(batch, b"", "binary", "rows", content_type, None)
             for text, locator in groups.add(reader.texts(block)):
-                yield from self._passages(text, locator)
+                if len(text) <= _SHORT and text.isascii():  # as most rows are: nothing is to be looked at
+                    yield Atom(text.encode(), b"", "text", self._unit, self._kind, text, "derived", locator)
+                else:
+                    yield from self._passages(text, locator)
         if content_type is not None:
             for batch in batches.finish():
                 yield Atom(batch, b"", "binary", "rows", content_type, None)
@@ -107,8 +113,8 @@ class RowAtomizer:
         except UnicodeEncodeError:  # JSON may hold a half of a pair of surrogates, which no encoding has
             coded = text.encode("utf-8", "replace")
             text = coded.decode()
-        kind = f"text/{self._unit}"
-        if len(text) <= PASSAGE_LIMITS.most // 6 or weight(text) <= PASSAGE_LIMITS.most:
+        kind = self._kind
+        if len(text) <= _SHORT or weight(text) <= PASSAGE_LIMITS.most:
             yield Atom(coded, b"", "text", self._unit, kind, text, "derived", locator)
             return
         for content, _ in pieces(Text(text), self._unit):

@@ -51,7 +51,7 @@ SQLITE_ONLY = {
     # usp_write_atoms is one call for all of these
     *("create_staged_hash", "clear_staged_hash", "stage_hash", "staged_atoms", "next_atom_id", "create_staged_atom"),
     *("clear_staged_atom", "stage_atom", "insert_staged_atoms", "insert_staged_contents", "add_references"),
-    *("turn_into_text", "insert_source_atom"),
+    *("insert_jobs_of_new_atoms", "index_new_atoms", "turn_into_text", "insert_source_atom"),
     # a procedure takes all rows at once
     *(
         f"{step}_staged_{name}"

@@ -11,6 +11,7 @@ import pytest
 from hartonomous_core.words import indexed_text, question_terms
 from hartonomous_resources.database import sqlite_words
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from tests.builders import write
 
 
 @pytest.fixture
@@ -95,6 +96,24 @@ def test_the_index_follows_what_other_clients_write(database: SqliteDatabase, cl
 
     assert is_as_new(database)
     assert found(database, "魚 bird") == ["one bird", "青い魚"]
+
+
+def test_what_the_program_writes_is_indexed_beside_what_waits_of_others(
+    database: SqliteDatabase, client: sqlite3.Connection
+) -> None:
+    """Also above an id that is higher than those of the new atoms, and texts that are not indexed as they stand."""
+    insert(client, "by hand")
+    client.execute(
+        "INSERT INTO Atom (AtomId, TenantId, Modality, ContentHash, CanonicalText) VALUES (?, 0, 'text', ?, 'far above')",
+        (2**53 - 1, hashlib.sha256(b"far above").digest()),
+    )
+    client.execute("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'Atom'")
+
+    write(database, "written", "\u6f6e\u6c50", "\x1b[31mred\x1b[0m", "gr\u00fcn")
+
+    assert is_as_new(database)
+    jobs = database.connection().execute("SELECT AtomId FROM StoredJob ORDER BY AtomId").fetchall()
+    assert [tuple(job) for job in jobs] == [(1,), (2,), (3,), (4,), (5,), (2**53 - 1,)]
 
 
 def test_what_came_and_went_between_two_looks_was_never_indexed(

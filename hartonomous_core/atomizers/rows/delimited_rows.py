@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
+from operator import add
 from typing import BinaryIO
 
 from hartonomous_core.atomizers.charsets import media_type
@@ -108,9 +109,8 @@ class DelimitedRows:
         rows = _decoded(block)
         plain = {number for number, row in enumerate(rows) if len(row) > LONGEST_PARSED} | block.plain
         values = self._values(rows, plain)
-        for number, (start, end) in enumerate(block.rows()):
-            row = rows[number]
-            text = row.strip() if number in plain else self._text(row, values[number])
+        for number, (row, of_row, (start, end)) in enumerate(zip(rows, values, block.rows(), strict=True)):
+            text = row.strip() if number in plain else self._text(row, of_row)
             length_of_end = len(row) - len(row.rstrip("\r\n"))
             place = self._place if self._row > self._names_row else {}
             if number in block.plain:
@@ -125,6 +125,8 @@ class DelimitedRows:
         if self._row <= self._names_row or not self._prefixes:
             return joined([value for value in values if value and not value.isspace()], " | ", row)
         prefixes = self._prefixes
+        if len(values) == len(prefixes) and all(map(str.strip, values)):  # as nearly all rows are
+            return joined(list(map(add, prefixes, values)), "; ", row)
         if len(values) > len(prefixes):
             prefixes = [*prefixes, *[""] * (len(values) - len(prefixes))]
         named = zip(prefixes, values, strict=False)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import BinaryIO
 
 from hartonomous_core.atomizers.rows.named_values import MOST_NAMES, joined, named_parts, names_in_locator
@@ -87,7 +88,7 @@ class JsonLines:
 def columns(value: object) -> Mapping[str, object]:
     """Return the names of the members of an object, as a locator has them."""
     return (
-        {"columns": names_in_locator(tuple(name for name, _ in value[: MOST_NAMES + 1]))}
+        {"columns": names_in_locator(tuple(map(itemgetter(0), value[: MOST_NAMES + 1])))}
         if isinstance(value, tuple)
         else {}
     )

@@ -9,14 +9,24 @@ LONGEST_NAME = 60
 """Characters of a name, beside its value and in a locator."""
 MOST_NAMES, LONGEST_NAMES = 16, 400
 """Names in a locator, and their characters together; "…" stands for more."""
+_REMEMBERED_NAME = 200
+"""Characters. Of a longer name it is not remembered how it is shortened."""
 _MOST_EXPANSION = 4
 """A row is told as it is where names would make it so many times longer: many columns with a digit in each."""
 
 
 def shorten_name(name: str) -> str:
     """Return a name in one line, without lone surrogates, and cut off where it is long."""
+    return _shorten_again(name) if len(name) <= _REMEMBERED_NAME else _shorten(name)
+
+
+def _shorten(name: str) -> str:
     name = " ".join(name.encode("utf-8", "replace").decode().split())
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+_shorten_again = lru_cache(1000)(_shorten)
+"""Each row of JSON names its columns anew."""
 
 
 @lru_cache(100)
@@ -37,7 +47,11 @@ def joined(parts: Sequence[str], separator: str, raw: str | None = None) -> str:
     line = separator.join(parts)
     if raw is not None and len(line) > _MOST_EXPANSION * len(raw) + LONGEST_NAME:
         return " ".join(raw.split())
-    return " ".join(line.split()) if len(line) <= PASSAGE_LIMITS.most else "\n\n".join(parts)
+    if len(line) > PASSAGE_LIMITS.most:
+        return "\n\n".join(parts)
+    if line.isprintable() and "  " not in line:  # so the only white space are single spaces
+        return line.strip(" ")
+    return " ".join(line.split())
 
 
 def named_parts(value: object, name: str = "") -> Iterator[str]:

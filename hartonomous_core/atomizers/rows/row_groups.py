@@ -30,17 +30,27 @@ class RowGroups:
         for row in rows:
             if self._rows and not self._goes_on(row):
                 yield from self.finish()
-            if row.text:
-                self._rows.append(row)
-                self._characters += len(row.text)
-                if self._is_full(row):
-                    yield from self.finish()
+            if not row.text:
+                continue
+            if not self._rows and (len(row.text) >= MOST_CHARACTERS or not row.row):
+                yield row.text, self._locator(row, row)
+                continue
+            self._rows.append(row)
+            self._characters += len(row.text)
+            if self._is_full(row):
+                yield from self.finish()
 
     def finish(self) -> Iterator[Group]:
         """Yield the group of the rows at hand, if there are any."""
         if not self._rows:
             return
-        first, last = self._rows[0], self._rows[-1]
+        locator = self._locator(self._rows[0], self._rows[-1])
+        text = "\n\n".join([row.text for row in self._rows])
+        self._rows.clear()
+        self._characters = 0
+        yield text, locator
+
+    def _locator(self, first: RowText, last: RowText) -> dict[str, object]:
         locator: dict[str, object] = {}
         if first is not last:
             locator["rows"] = [first.row, last.row]
@@ -50,10 +60,7 @@ class RowGroups:
         if self._has_offsets:
             locator["byteOffset"] = first.offset
             locator["byteLength"] = last.offset + last.length - first.offset
-        text = first.text if first is last else "\n\n".join(row.text for row in self._rows)
-        self._rows.clear()
-        self._characters = 0
-        yield text, locator
+        return locator
 
     def _goes_on(self, row: RowText) -> bool:
         last = self._rows[-1]

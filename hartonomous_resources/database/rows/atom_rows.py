@@ -10,9 +10,9 @@ ATOMIC_VALUE_BYTES = 64
 """Content that is no text lies in Atom.AtomicValue up to this length, and has a row of AtomContent above it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: to make one would take five times as long, and a source has very many
 class AtomRow:
-    """One atom as it occurs in a source, ready to be written.
+    """One atom as it occurs in a source, ready to be written, and not changed once it is made.
 
     Its fields have the names of the columns that usp_write_atoms takes on SQL Server.
 
@@ -40,27 +40,22 @@ class AtomRow:
         """Return the bytes to store beside a text: None where they are its UTF-8, so that the text is their only copy."""
         return None if text is not None and text.encode() == content else content
 
-    def staged(
-        self, *, atom_id: int, tenant_id: int, reference_count: int, ingest_hour: str, created_at: str
-    ) -> Values:
+    def staged(self, *, atom_id: int, reference_count: int) -> Values:
         """The row of `stage_atom`, with which SQLite takes it, for an atom that is new."""
         own = None if self.blob_key else self.content
         is_short = self.byte_length <= ATOMIC_VALUE_BYTES
         return stage_atom(
             atom_id=atom_id,
-            tenant_id=tenant_id,
+            content_hash=self.content_hash,
             modality=self.modality,
             subtype=self.subtype,
-            content_hash=self.content_hash,
+            content_type=self.content_type,
             canonical_text=self.canonical_text,
             atomic_value=own if is_short else None,
-            content_type=self.content_type,
-            reference_count=reference_count,
-            ingest_hour=ingest_hour,
-            created_at=created_at,
             byte_length=self.byte_length,
             content=None if is_short else own,
             blob_key=self.blob_key,
+            reference_count=reference_count,
         )
 
     def turned_into_text(self, atom_id: int) -> Values:
@@ -142,23 +137,19 @@ def stage_hash(*, content_hash: bytes) -> Values:
 def stage_atom(
     *,
     atom_id: int,
-    tenant_id: int,
+    content_hash: bytes,
     modality: str,
     subtype: str | None,
-    content_hash: bytes,
+    content_type: str | None,
     canonical_text: str | None,
     atomic_value: bytes | None,
-    content_type: str | None,
-    reference_count: int,
-    ingest_hour: str,
-    created_at: str,
     byte_length: int,
     content: bytes | None,
     blob_key: str | None,
+    reference_count: int,
 ) -> Values:
     return (
-        atom_id, tenant_id, modality, subtype, content_hash, canonical_text, atomic_value, content_type, reference_count,
-        ingest_hour, created_at, byte_length, content, blob_key,
+        atom_id, content_hash, modality, subtype, content_type, canonical_text, atomic_value, byte_length, content, blob_key, reference_count,
     )  # fmt: skip
 
 
