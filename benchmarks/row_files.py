@@ -4,16 +4,20 @@ import csv
 import io
 import json
 import random
+import sqlite3
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pyarrow
-from common import Figure, arguments, finish, sentences
+from code_files import take_in
+from common import Figure, arguments, finish, note, sentences, temporary_home
 from office_files import process_status, question_tables, text_embedder
 from pyarrow import parquet
 
@@ -38,7 +42,13 @@ def main() -> int:
     parser.add_argument("--megabytes", type=int, default=20, help="of the tables that are timed")
     parser.add_argument("--large", type=int, default=0, help="MB of files whose peak memory is measured; 0: none")
     parser.add_argument("--no-questions", action="store_true", help="embed nothing")
+    parser.add_argument(
+        "--through-store", action="store_true", help="only how fast rows are searchable by words in a store"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="of --through-store, in turn with its peer (5)")
     options = parser.parse_args()
+    if options.through_store:
+        return finish(through_store(options.data, options.megabytes, options.rounds), options.json)
     rows = list(_rows(options.data, options.megabytes * 10_000))
     figures = [*speeds(rows), *second_exports(rows)]
     if options.large:
@@ -65,13 +75,22 @@ def _rows(data: Path, count: int) -> Iterator[list[str]]:
         ]
 
 
+def _wide_rows(data: Path, count: int) -> Iterator[list[str]]:
+    """Rows of ten values, some 230 bytes."""
+    words = sentences(data, seed=11, words=6)
+    for row in _rows(data, count):
+        street, product, note = next(words), next(words), f"{next(words)} {next(words)}"
+        yield [*row, street[:24], product, f"{row[1].replace(' ', '.')}@example.org", note]
+
+
 def _written(kind: str, rows: list[list[str]]) -> bytes:
+    names = [*NAMES, "street", "product", "mail", "note"][: len(rows[0])]
     if kind == "csv":
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerows([NAMES, *rows])
+        writer.writerows([names, *rows])
         return text.getvalue().encode()
-    objects = [dict(zip(NAMES, row, strict=True)) for row in rows]
+    objects = [dict(zip(names, row, strict=True)) for row in rows]
     if kind == "jsonl":
         return "".join(json.dumps(each) + "\n" for each in objects).encode()
     if kind == "json":
@@ -124,6 +143,60 @@ def _speed(data: bytes, do: Callable[[bytes], object]) -> float:
     started = time.process_time()
     do(data)
     return len(data) / (time.process_time() - started) / 1e6
+
+
+def through_store(data: Path, megabytes: int, rounds: int) -> list[Figure]:
+    """By the processor's time, from landing to the commit after which words find the rows; nothing is embedded.
+
+    The peer is the least that any store with words must do: SQLite itself takes the lines of the same file into a table of FTS5.
+    """
+    figures = []
+    for kind, what, make in (
+        ("csv", "CSV", _rows),
+        ("csv", "CSV of ten columns", _wide_rows),
+        ("jsonl", "JSON Lines of ten keys", _wide_rows),
+    ):
+        few = list(make(data, 1000))
+        length = len(_written(kind, few)) // len(few)
+        content = _written(kind, list(make(data, megabytes * 1_000_000 // length)))
+        ours, peers, rates = [], [], []
+        for number in range(rounds + 1):  # the first one warms up: what it imports, it has
+            note(f"{what}: round {number} of {rounds}")
+            with temporary_home() as folder:
+                path = folder / f"table.{kind}"
+                path.write_bytes(content)
+                found = take_in([path], None)
+                peer = _peer_seconds(path, folder / "peer.db")
+            assert not found["partial"]
+            if number:
+                ours.append(len(content) / 1e6 / found["processor"])
+                peers.append(len(content) / 1e6 / peer)
+                rates.append(found["atoms"] / found["processor"])
+        ratios = [mine / other for mine, other in zip(ours, peers, strict=True)]
+        table = f"{what}, {length} bytes a row, through the store"
+        figures += [
+            Figure(f"{table}: searchable by words, median", statistics.median(ours), "MB/s", at_least=8.0),
+            Figure(f"{table}: worst", min(ours), "MB/s"),
+            Figure(f"{table}: atoms, median", statistics.median(rates), "/s"),
+            Figure(f"{table}: SQLite alone takes the lines into FTS5, median", statistics.median(peers), "MB/s"),
+            Figure(f"{table}: ratio, median", statistics.median(ratios), "x"),
+            Figure(f"{table}: ratio, worst", min(ratios), "x"),
+        ]
+    return figures
+
+
+def _peer_seconds(path: Path, store: Path) -> float:
+    started = time.process_time()
+    connection = sqlite3.connect(store, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE VIRTUAL TABLE found USING fts5 (line)")
+    with path.open(encoding="utf-8", newline="") as file:
+        while lines := list(islice(file, 10_000)):
+            connection.execute("BEGIN")
+            connection.executemany("INSERT INTO found (line) VALUES (?)", ((line,) for line in lines))
+            connection.execute("COMMIT")
+    connection.close()
+    return time.process_time() - started
 
 
 def second_exports(rows: list[list[str]]) -> list[Figure]:

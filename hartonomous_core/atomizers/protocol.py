@@ -12,7 +12,9 @@ MAX_SUFFIX_BYTES = 64
 
 @dataclass(slots=True)  # not frozen: to make one would take five times as long, and a source has very many
 class Atom:
-    """One fragment of a source, not changed once it is made. Over all atoms of role 'content' in order, content + suffix are exactly the source's bytes.
+    """One fragment of a source, not changed once it is made.
+
+    Over all atoms of role 'content' in order, content + suffix are exactly the source's bytes.
 
     content: what is hashed, stored once and embedded; never empty.
     suffix: the separator that follows in this source (spaces, line ends), at most `MAX_SUFFIX_BYTES`; empty if derived.
