@@ -1,4 +1,4 @@
-"""Atoms written into SQLite per second: dedup, SourceAtom rows and job trigger included, with and without full text.
+"""Atoms written into SQLite per second: dedup, SourceAtom rows and jobs included, with and without full text.
 
 The peer writes the same atoms into one table with a unique hash index. The three stores take turns, batch by batch, so
 that what else the machine does meets all of them.
@@ -20,7 +20,6 @@ from hartonomous_resources.database.sqlite import SqliteDatabase
 
 BATCH = 10_000
 REPEATED = 50  # one atom in so many is one that an earlier batch wrote: it must be found, not written
-FULL_TEXT_TRIGGERS = ("Atom_TextInserted", "Atom_TextDeleted", "Atom_TextUpdated", "Atom_TextReplaced")
 
 Write = Callable[[list[AtomRow]], None]
 
@@ -49,8 +48,7 @@ def product(path: Path, *, full_text: bool) -> tuple[SqliteDatabase, Write]:
     database = SqliteDatabase(path)
     database.migrate()
     if not full_text:
-        for trigger in FULL_TEXT_TRIGGERS:
-            database.connection().execute(f"DROP TRIGGER {trigger}")
+        database._statements = {**database._statements, "index_new_atoms": "SELECT :first, :last"}
     hour = current_hour()
     with database.unit_of_work() as unit_of_work:
         unit_of_work.execute(

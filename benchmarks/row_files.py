@@ -150,6 +150,8 @@ def through_store(data: Path, megabytes: int, rounds: int) -> list[Figure]:
 
     The peer is the least that any store with words must do: SQLite itself takes the lines of the same file into a table of FTS5.
     """
+    import hartonomous_service.garbage  # noqa: F401 - as the command does
+
     figures = []
     for kind, what, make in (
         ("csv", "CSV", _rows),
