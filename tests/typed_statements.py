@@ -60,7 +60,7 @@ def bare(statement: str) -> str:
 
 def positional_columns(statement: str) -> list[str]:
     """Return the column for each value of a row of execute_many, in the order of the values; numbered ones (?2) give their place."""
-    text = " ".join(bare(statement).split())
+    text = re.sub(r"NULLIF\((\?), [^)]*\)", r"\1", " ".join(bare(statement).split()))
     pairs = re.findall(r"(\w+) = (?:\w+ \+ )?(\?\d*)", text)
     if inserted := re.search(r"\((.*?)\) (?:VALUES \(|SELECT )(.*?)(?:\)| FROM )", text):
         pairs += zip(*(part.split(", ") for part in inserted.groups()), strict=True)

@@ -13,6 +13,7 @@ from hartonomous_core.clock import timestamp
 from hartonomous_core.messages import PROVENANCE_QUEUE, atoms_events
 from hartonomous_resources.database.protocol import UnitOfWork, WrittenAtoms
 from hartonomous_resources.database.rows.atom_rows import (
+    ATOMIC_VALUE_BYTES,
     NEXT_ATOM_ID,
     SET_ASIDE_FALSE_ATOM,
     STAGED_ATOMS,
@@ -23,7 +24,7 @@ from hartonomous_resources.database.rows.atom_rows import (
     stage_hash,
     turn_into_text,
 )
-from hartonomous_resources.database.statements import Values
+from hartonomous_resources.database.statements import NULL, Values
 
 
 def write_atoms(
@@ -46,7 +47,7 @@ def write_atoms(
 
     unit_of_work.execute("create_staged_hash")
     unit_of_work.execute("clear_staged_hash")
-    unit_of_work.execute_many(stage_hash, (stage_hash(content_hash=content_hash) for content_hash in hashes))
+    unit_of_work.execute_many(stage_hash, (stage_hash(content_hash=bytearray(content_hash)) for content_hash in hashes))
     found = unit_of_work.query(STAGED_ATOMS, tenant_id=tenant_id)
     for row in found:
         if row["isFalse"]:
@@ -69,8 +70,11 @@ def write_atoms(
     unit_of_work.execute("create_staged_atom")
     unit_of_work.execute("clear_staged_atom")
     unit_of_work.execute_many(stage_atom, staged)
-    unit_of_work.execute("insert_staged_atoms", tenant_id=tenant_id, ingest_hour=ingest_hour, now=timestamp())
-    unit_of_work.execute("insert_staged_contents")
+    of_bytes = {"atomic_value_bytes": ATOMIC_VALUE_BYTES}
+    unit_of_work.execute(
+        "insert_staged_atoms", tenant_id=tenant_id, ingest_hour=ingest_hour, now=timestamp(), **of_bytes
+    )
+    unit_of_work.execute("insert_staged_contents", **of_bytes)
     of_new = {"first": next_id, "last": next_id + len(staged) - 1}
     unit_of_work.execute("insert_jobs_of_new_atoms", **of_new)
     unit_of_work.execute("index_new_atoms", **of_new)
@@ -99,10 +103,10 @@ def write_atoms(
                 role=atom.role,
                 ordinal=atom.ordinal,
                 atom_id=ids[atom.content_hash],
-                byte_offset=atom.byte_offset,
-                byte_length=atom.byte_length if atom.role == "content" else None,
-                suffix=atom.suffix or None,
-                locator=atom.locator,
+                byte_offset=NULL if atom.byte_offset is None else atom.byte_offset,
+                byte_length=atom.byte_length if atom.role == "content" else NULL,
+                suffix=bytearray(atom.suffix) if atom.suffix else NULL,
+                locator=atom.locator or NULL,
             )
             for source_id, of_source in atoms.items()
             for atom in of_source

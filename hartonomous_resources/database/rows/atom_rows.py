@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from hartonomous_core.vocabulary import Role
-from hartonomous_resources.database.statements import Statement, Values
+from hartonomous_resources.database.statements import NULL, Statement, Values
 
 ATOMIC_VALUE_BYTES = 64
 """Content that is no text lies in Atom.AtomicValue up to this length, and has a row of AtomContent above it."""
@@ -42,19 +42,16 @@ class AtomRow:
 
     def staged(self, *, atom_id: int, reference_count: int) -> Values:
         """The row of `stage_atom`, with which SQLite takes it, for an atom that is new."""
-        own = None if self.blob_key else self.content
-        is_short = self.byte_length <= ATOMIC_VALUE_BYTES
         return stage_atom(
             atom_id=atom_id,
-            content_hash=self.content_hash,
+            content_hash=bytearray(self.content_hash),
             modality=self.modality,
             subtype=self.subtype,
             content_type=self.content_type,
-            canonical_text=self.canonical_text,
-            atomic_value=own if is_short else None,
+            canonical_text=self.canonical_text or NULL,
             byte_length=self.byte_length,
-            content=None if is_short else own,
-            blob_key=self.blob_key,
+            content=NULL if self.blob_key or self.content is None else self.content,
+            blob_key=self.blob_key or NULL,
             reference_count=reference_count,
         )
 
@@ -130,26 +127,25 @@ ATOM_BY_HASH = Statement("atom_by_hash", AtomOfTenant)
 DELETE_UNREFERENCED_ATOMS = Statement("delete_unreferenced_atoms", DeletedAtom)
 
 
-def stage_hash(*, content_hash: bytes) -> Values:
+def stage_hash(*, content_hash: bytearray) -> Values:
     return (content_hash,)
 
 
 def stage_atom(
     *,
     atom_id: int,
-    content_hash: bytes,
+    content_hash: bytearray,
     modality: str,
     subtype: str | None,
     content_type: str | None,
-    canonical_text: str | None,
-    atomic_value: bytes | None,
+    canonical_text: str,
     byte_length: int,
-    content: bytes | None,
-    blob_key: str | None,
+    content: bytes | str,
+    blob_key: str,
     reference_count: int,
 ) -> Values:
     return (
-        atom_id, content_hash, modality, subtype, content_type, canonical_text, atomic_value, byte_length, content, blob_key, reference_count,
+        atom_id, content_hash, modality, subtype, content_type, canonical_text, byte_length, content, blob_key, reference_count,
     )  # fmt: skip
 
 
@@ -169,9 +165,10 @@ def insert_source_atom(
     role: str,
     ordinal: int,
     atom_id: int,
-    byte_offset: int | None,
-    byte_length: int | None,
-    suffix: bytes | None,
-    locator: str | None,
+    byte_offset: int | str,
+    byte_length: int | str,
+    suffix: bytearray | str,
+    locator: str,
 ) -> Values:
+    """NULL for what a place does not have."""
     return source_id, role, ordinal, atom_id, byte_offset, byte_length, suffix, locator

@@ -33,23 +33,24 @@ SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'Atom' AND seq < 9
                 (SELECT MAX(AtomId) FROM Atom WHERE AtomId < 9007199254740992), 0) + 1 AS atomId;
 
 -- name: create_staged_atom
+-- '' where there is no text, no bytes beside it, no blob: see NULL in database/statements.py.
 CREATE TEMP TABLE IF NOT EXISTS StagedAtom (
-  AtomId INTEGER PRIMARY KEY, ContentHash, Modality, Subtype, ContentType, CanonicalText, AtomicValue, ByteLength, Content, BlobKey, ReferenceCount
+  AtomId INTEGER PRIMARY KEY, ContentHash, Modality, Subtype, ContentType, CanonicalText, ByteLength, Content, BlobKey, ReferenceCount
 );
 
 -- name: clear_staged_atom
 DELETE FROM temp.StagedAtom;
 
 -- name: stage_atom
-INSERT INTO temp.StagedAtom (AtomId, ContentHash, Modality, Subtype, ContentType, CanonicalText, AtomicValue, ByteLength, Content, BlobKey,
-  ReferenceCount)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO temp.StagedAtom (AtomId, ContentHash, Modality, Subtype, ContentType, CanonicalText, ByteLength, Content, BlobKey, ReferenceCount)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_staged_atoms
 -- One statement for the batch: a statement that fires triggers keeps a journal of the pages it changes, and one per row costs a fifth.
 INSERT INTO Atom (AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount,
                   InsertedByHand, IngestHour, CreatedAt)
-SELECT AtomId, :tenant_id, Modality, Subtype, ContentHash, CanonicalText, AtomicValue, ContentType, ReferenceCount, 0, :ingest_hour, :now
+SELECT AtomId, :tenant_id, Modality, Subtype, ContentHash, NULLIF(CanonicalText, ''),
+       CASE WHEN ByteLength <= :atomic_value_bytes THEN NULLIF(Content, '') END, ContentType, ReferenceCount, 0, :ingest_hour, :now
 FROM temp.StagedAtom ORDER BY AtomId;
 
 -- name: insert_jobs_of_new_atoms
@@ -65,7 +66,8 @@ FROM Atom WHERE AtomId BETWEEN :first AND :last AND CanonicalText IS NOT NULL OR
 
 -- name: insert_staged_contents
 INSERT INTO AtomContent (AtomId, ByteLength, Content, BlobKey)
-SELECT AtomId, ByteLength, Content, BlobKey FROM temp.StagedAtom WHERE Content IS NOT NULL OR BlobKey IS NOT NULL ORDER BY AtomId;
+SELECT AtomId, ByteLength, NULLIF(Content, ''), NULLIF(BlobKey, '')
+FROM temp.StagedAtom WHERE (Content <> '' AND ByteLength > :atomic_value_bytes) OR BlobKey <> '' ORDER BY AtomId;
 
 -- name: add_references
 UPDATE Atom SET ReferenceCount = ReferenceCount + ? WHERE AtomId = ?;
@@ -85,7 +87,7 @@ WHERE AtomId IN (SELECT a.AtomId FROM Atom AS a
 
 -- name: insert_source_atom
 INSERT INTO SourceAtom (SourceId, Role, Ordinal, AtomId, ByteOffset, ByteLength, Suffix, Locator)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, NULLIF(?, ''), NULLIF(?, ''), NULLIF(?, ''), NULLIF(?, ''));
 
 -- name: remove_references
 UPDATE Atom
