@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
@@ -41,6 +42,22 @@ TOKENIZER_CONFIG = {
 }
 
 
+def load(origin: Path, device: str) -> Any:
+    """Load the model from the weights and the tokenizer in a folder."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Normalize, Pooling, Transformer
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("model.safetensors", "tokenizer.json"):
+            shutil.copyfile(origin / name, Path(folder, name))
+        Path(folder, "config.json").write_text(json.dumps(CONFIG))
+        Path(folder, "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
+        transformer = Transformer(folder, max_seq_length=WINDOW_TOKENS)
+        return SentenceTransformer(
+            modules=[transformer, Pooling(CONFIG["hidden_size"], "mean"), Normalize()], device=device
+        )
+
+
 def main() -> None:
     origin, texts_path, vectors_path, threads = (
         Path(sys.argv[1]),
@@ -50,20 +67,10 @@ def main() -> None:
     )
     import numpy as np
     import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, Pooling, Transformer
 
     torch.set_num_threads(threads)
     texts = json.loads(texts_path.read_text("utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("model.safetensors", "tokenizer.json"):
-            shutil.copyfile(origin / name, Path(folder, name))
-        Path(folder, "config.json").write_text(json.dumps(CONFIG))
-        Path(folder, "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
-        transformer = Transformer(folder, max_seq_length=WINDOW_TOKENS)
-        model = SentenceTransformer(
-            modules=[transformer, Pooling(CONFIG["hidden_size"], "mean"), Normalize()], device="cpu"
-        )
+    model = load(origin, "cpu")
     model.encode(texts[:BATCH], batch_size=BATCH)  # warm
     started = time.perf_counter()
     vectors = model.encode(texts, batch_size=BATCH, show_progress_bar=False)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     )
     text_engine: Engine = Field(
         default="native",
-        description="What computes the text model. native: our own int8 kernels, and ONNX Runtime for fp32 and .onnx files; "
+        description="What computes the text model. native: our own int8 kernels, and ONNX Runtime for fp16, fp32 and .onnx files; "
         "onnxruntime: ONNX Runtime for all. Part of the model's identity.",
     )
     compute: Literal["in_process", "worker", "auto", "api"] = Field(
@@ -144,7 +144,14 @@ class Settings(BaseSettings):
     )
     text_precision: str = Field(
         default="int8",
-        description="Precision of the text model, part of its identity: int8, fp32, or int8,fp32 for two models, of which the first is searched.",
+        description="Precision of the text model, part of its identity: int8, fp16 or fp32, or several, as int8,fp16, for a model each, of which "
+        "the first is searched. A GPU computes fp16 and fp32.",
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$",
+        description="What computes fp16, fp32 and .onnx files; int8 is the processor's. auto: the first NVIDIA GPU, where one can be used (extra "
+        "`gpu`), else the processor; cpu; cuda or cuda:N: that GPU, or nothing.",
     )
     answer_floor: float | None = Field(
         default=None,
@@ -378,8 +385,9 @@ class Settings(BaseSettings):
     @field_validator("text_precision")
     @classmethod
     def _check_precisions(cls, value: str) -> str:
-        if value not in ("int8", "fp32", "int8,fp32", "fp32,int8"):
-            raise ValueError("int8 or fp32 is expected, or both: int8,fp32")
+        given = value.split(",")
+        if not set(given) <= set(get_args(Precision)) or len(set(given)) < len(given):
+            raise ValueError("int8, fp16 or fp32 is expected, or several, each once: int8,fp16")
         return value
 
     @field_validator("api_key")
@@ -451,6 +459,11 @@ class Settings(BaseSettings):
     def text_precisions(self) -> list[Precision]:
         """The precisions of the text model, each a model and a space of its own; the first is searched."""
         return cast("list[Precision]", self.text_precision.split(","))
+
+    @property
+    def may_use_gpu(self) -> bool:
+        """Whether a model that is named may be computed by a GPU, if there is one: int8 is not."""
+        return self.device != "cpu" and (self.text_model != TEXT_MODEL or self.text_precisions != ["int8"])
 
     @property
     def uses_sqlserver(self) -> bool:

@@ -13,6 +13,8 @@ from hartonomous_resources.settings import Settings, variable_of
 _PYTHON = (sys.executable, "-m")
 _LOOPBACK = "localhost,127.0.0.1,::1"
 _SOCKET = "unix:"
+WORKER_COMMAND = (sys.executable, "-c", "from hartonomous_service.cli import main; main()", "gpu-worker")
+"""Dagster has no part in it; `dev` starts it beside the others."""
 
 
 @dataclass(frozen=True, slots=True)

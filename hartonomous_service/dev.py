@@ -15,9 +15,10 @@ import psutil
 
 from hartonomous_resources.database.transactions import query
 from hartonomous_resources.resources import open_database
-from hartonomous_resources.settings import Settings
+from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_service.daemon import sole_daemon
 from hartonomous_service.dagster_commands import (
+    WORKER_COMMAND,
     CodeServer,
     code_server_command,
     daemon_command,
@@ -37,17 +38,21 @@ _ANSWER_SECONDS = 5.0
 _CHILD_MARK = "HARTONOMOUS_DEV_OF_HOME"
 
 
-def run_dev(host: str, port: int) -> int:
-    """Run the three processes until Ctrl-C or SIGTERM; returns the exit code.
+def run_dev(host: str, port: int, *, with_worker: bool = False) -> int:
+    """Run the three processes, and a worker that embeds for them if asked to, until Ctrl-C or SIGTERM; returns the exit code.
 
-    Raises Conflict when the home has a daemon or the port is taken, Unavailable when the page does not start.
+    Raises Conflict when the home has a daemon, or a worker where one is to be started, or the port is taken; Unavailable when the page
+    does not start.
     """
     settings = Settings()
+    if with_worker and settings.compute == "api":
+        raise Conflict("an API embeds (HARTONOMOUS_COMPUTE=api), and so no worker: unset one of the two")
     open_database(settings).close()  # the schema first, and a clear error if it cannot be had
     with sole_daemon(settings) as tell:
         # An earlier dev was killed: what it started would run beside what we start, and holds its port.
         left = _end_children(settings)
-        return _serve(settings, host, _free_port(host, port, _KILL_SECONDS if left else 0.0), tell)
+        worker = _worker(settings) if with_worker else None
+        return _serve(settings, host, _free_port(host, port, _KILL_SECONDS if left else 0.0), tell, worker)
 
 
 def _free_port(host: str, wanted: int, patience: float) -> int:
@@ -67,7 +72,25 @@ def _free_port(host: str, wanted: int, patience: float) -> int:
         time.sleep(0.1)
 
 
-def _serve(settings: Settings, host: str, port: int, tell: Callable[[], object]) -> int:
+def _worker(settings: Settings) -> Service:
+    from hartonomous_resources.compute.protocol import ComputeUnavailable
+    from hartonomous_resources.compute.worker.worker_client import WorkerClient
+
+    client = WorkerClient(settings.home, wait_seconds=0)
+
+    def answers() -> bool:
+        try:
+            client.health()
+        except ComputeUnavailable:
+            return False
+        return True
+
+    if answers():
+        raise Conflict("a worker of this home runs already: stop it, or set HARTONOMOUS_COMPUTE=worker instead")
+    return Service("the worker", WORKER_COMMAND, settings.home, _environment(settings, []), answers)
+
+
+def _serve(settings: Settings, host: str, port: int, tell: Callable[[], object], worker: Service | None) -> int:
     from hartonomous_service.dagster_home import open_instance
 
     # A database that does not answer is said here, once, and not by every tick of the sensor.
@@ -77,11 +100,11 @@ def _serve(settings: Settings, host: str, port: int, tell: Callable[[], object])
     # The socket lies in a folder that only this user enters: whoever reaches it may start runs.
     with tempfile.TemporaryDirectory(prefix="hartonomous-dev-") as folder, ExitStack() as stopping:
         code_socket = Path(folder, "code")
-        services = _services(settings, host, port, code_socket)
-        code_server, page, daemon = services
+        code_server, page, daemon = _services(settings, host, port, code_socket, with_worker=worker is not None)
+        first = [worker, code_server, page] if worker else [code_server, page]
         stopping.callback(_end_children, settings)
         try:
-            for service in (code_server, page):
+            for service in first:
                 service.start()
                 stopping.callback(service.stop, _STOP_SECONDS)
             stopping.callback(_cancel_runs, instance, code_socket)
@@ -92,20 +115,25 @@ def _serve(settings: Settings, host: str, port: int, tell: Callable[[], object])
             print(  # noqa: T201
                 f"Hartonomous: the page is at http://{host}:{port} (home {settings.home}); Ctrl-C stops it", flush=True
             )
-            keep_running(services)
+            keep_running([*first, daemon])
         except KeyboardInterrupt:
             print("Hartonomous: stopping, which takes a few seconds", file=sys.stderr, flush=True)  # noqa: T201
             return 0
 
 
-def _services(settings: Settings, host: str, port: int, code_socket: Path) -> tuple[Service, Service, Service]:
+def _environment(settings: Settings, hosts: list[str]) -> dict[str, str]:
+    return {**dagster_environment(settings, os.environ, hosts), _CHILD_MARK: str(settings.home.resolve())}
+
+
+def _services(
+    settings: Settings, host: str, port: int, code_socket: Path, *, with_worker: bool
+) -> tuple[Service, Service, Service]:
     """Describe the code server, the page and the daemon as children of ours: `dagster dev` would not notice that its code server was killed."""
     server, workspace, folder = CodeServer(code_socket), code_socket.with_name("workspace.yaml"), settings.dagster_home
     server.write_workspace(workspace)
-    environment = {
-        **dagster_environment(settings, os.environ, [host]),
-        _CHILD_MARK: str(settings.home.resolve()),
-    }
+    environment = _environment(settings, [host])
+    if with_worker and settings.compute == "in_process":
+        environment[variable_of("compute")] = "worker"
     return (
         Service(
             "the code server", code_server_command(server), folder, environment, lambda: server.answers(_ANSWER_SECONDS)

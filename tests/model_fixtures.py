@@ -38,6 +38,11 @@ def text_model_fp32(model_dir: Path) -> TextModelFiles:
 
 
 @pytest.fixture(scope="session")
+def text_model_fp16(model_dir: Path) -> TextModelFiles:
+    return ensure_text_model(model_dir, precision="fp16")
+
+
+@pytest.fixture(scope="session")
 def embedder(text_model: TextModelFiles) -> NativeTextEmbedder:
     assert text_model.bert is not None
     compiled = [text_model.model_path.parent / "compiled"]

@@ -12,8 +12,8 @@ TEXT_MODEL = "all-MiniLM-L6-v2"
 ANSWER_FLOOR = 0.37
 """The least cosine of a question and its answer by that model; measured with int8: docs/decisions/0036."""
 
-Precision = Literal["int8", "fp32"]
-"""Precision of the text model's weights; it is part of a model's identity."""
+Precision = Literal["int8", "fp16", "fp32"]
+"""Precision of the text model's weights; it is part of a model's identity. A GPU computes all but int8."""
 
 Engine = Literal["native", "onnxruntime"]
 """What computes the text model; native is our own kernels, for int8 alone."""

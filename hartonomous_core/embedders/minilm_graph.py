@@ -31,15 +31,18 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 class _Graph:
-    """Collects nodes and weights; every node has one output that names it."""
+    """Collects nodes and weights, those in floating point as `floats`; every node has one output that names it."""
 
-    def __init__(self) -> None:
+    def __init__(self, floats: type[np.float16 | np.float32]) -> None:
+        self.floats = floats
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
 
     def weight(self, name: str, values: NDArray[Any]) -> str:
         from onnx import numpy_helper
 
+        if values.dtype.kind == "f":
+            values = values.astype(self.floats)
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
@@ -56,21 +59,37 @@ class _Graph:
 def build_fp32(safetensors_path: Path, onnx_path: Path) -> None:
     """Write the float32 graph of the weights in `safetensors_path` to `onnx_path`.
 
-    Inputs: input_ids and attention_mask, both int64 (batch, tokens); a mask pads on the right only.
-    Outputs, float32: sentence_embedding (batch, 384), unit length, and token_embeddings (batch, tokens, 384), each token in its context.
     The same weights give the same bytes.
     Raises KeyError where a tensor of BERT is missing and safetensors.SafetensorError on a damaged file.
+
+    Inputs: input_ids and attention_mask, both int64 (batch, tokens); a mask pads on the right only.
+    Outputs, float32: sentence_embedding (batch, 384), unit length, and token_embeddings (batch, tokens, 384), each token in its context.
     """
+    _build(safetensors_path, onnx_path, np.float32)
+
+
+def build_fp16(safetensors_path: Path, onnx_path: Path) -> None:
+    """Write the graph with weights and encoder in float16; the mean over the tokens, and what comes out, stay float32.
+
+    Else as `build_fp32`. Operators without a kernel for float16, as those of a CPU, are computed in float32.
+    """
+    _build(safetensors_path, onnx_path, np.float16)
+
+
+def _build(safetensors_path: Path, onnx_path: Path, floats: type[np.float16 | np.float32]) -> None:
     import onnx
     from onnx import TensorProto, helper
     from safetensors.numpy import load_file
 
     weights = load_file(safetensors_path)
-    graph = _Graph()
+    graph = _Graph(floats)
     hidden = _embeddings(graph, weights)
     for layer in range(LAYERS):
         hidden = _encoder_layer(graph, weights, layer, hidden)
-    graph.node("Identity", [hidden], ["token_embeddings"])
+    if floats is np.float16:
+        hidden = graph.node("Cast", [hidden], ["token_embeddings"], to=TensorProto.FLOAT)
+    else:
+        graph.node("Identity", [hidden], ["token_embeddings"])
     _mean_pool(graph, hidden)
 
     token_inputs = [

@@ -20,6 +20,10 @@ class EmbeddingError(RuntimeError):
     """The model returned something that is not a vector: NaN, infinite, zero or of the wrong shape."""
 
 
+class DeviceError(RuntimeError):
+    """The device failed, or has no memory left: the model is to be loaded anew, there or elsewhere. Nothing is wrong with what was to be embedded."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
     """vectors: float32 (n, dimension), unit length. window_counts: int64 (n,), above 1 for an item that was split and averaged."""
@@ -50,12 +54,16 @@ class WindowVectors:
 
 
 class Embedder(Protocol):
-    """A loaded model. Any threads may call it."""
+    """A loaded model. Any threads may call it. `device` says in words what computes it: `cpu`, or a GPU. All raise DeviceError where that fails."""
+
+    @property
+    def device(self) -> str: ...
 
     def embed(self, items: Any, /) -> Embeddings:
         """Embed items of the one kind that the model takes; the caller has checked that (`first_of_another_kind`).
 
-        The vector of an item never depends on its neighbours. Raises ValueError for an item that cannot be embedded, EmbeddingError
+        The vector of an item never depends on its neighbours: bit for bit, or, where a device computes padded batches, to cosine 0.9999.
+        Raises ValueError for an item that cannot be embedded, EmbeddingError
         where the model returns no valid vector.
         """
 
@@ -67,8 +75,8 @@ class Embedder(Protocol):
     ) -> WindowVectors:
         """Embed windows of token ids, (tokens,), laid end to end; `lengths` has the tokens of each, special ones included.
 
-        The vector of a window never depends on its neighbours, bit for bit. Raises ValueError for a window that is empty or longer
-        than the model's and where the model takes no texts, EmbeddingError as `embed` does and for a token that the model does not have.
+        The vector of a window never depends on its neighbours, as in `embed`. Raises ValueError for a window that is empty or longer than
+        the model's and where the model takes no texts, EmbeddingError as `embed` does and for a token that the model does not have.
         """
 
 

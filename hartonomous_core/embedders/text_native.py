@@ -38,6 +38,7 @@ class NativeTextEmbedder:
     """A BERT-shaped sentence encoder in int8. Thread-safe; every call may use all `threads`."""
 
     dimension: int
+    device = "cpu"
 
     def __init__(
         self,

@@ -10,30 +10,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.cores import usable_cores
+from hartonomous_core.embedders.onnx_encoders import open_encoder
 from hartonomous_core.embedders.protocol import EmbeddingError, Embeddings, TokenEmbeddings, WindowVectors
 from hartonomous_core.embedders.text_windows import TextWindows, refuse_blank
 from hartonomous_core.embedders.unit_vectors import unit_rows
 from hartonomous_core.embedders.window_vectors import refuse_windows
 
-_KNOWN_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
-
 
 class OnnxTextEmbedder:
     """An ONNX sentence encoder with its tokenizer. Thread-safe; every call may use all `threads`.
 
-    The model takes any of input_ids, attention_mask and token_type_ids (int32 or int64, (1, tokens)) and
-    gives a sentence vector (1, dimension), or token vectors (1, tokens, dimension), whose mean is taken. An
-    output named `sentence_embedding` is preferred, else the first one counts. Token vectors are those of `token_embeddings`, or of that
-    output where it has them.
+    The model is one that `open_encoder` takes, and gives a sentence vector (1, dimension), or token vectors (1, tokens, dimension), whose
+    mean is taken.
     """
 
     dimension: int
+    device = "cpu"
 
     def __init__(
         self, onnx_path: Path, tokenizer_path: Path, *, window_tokens: int = 256, threads: int | None = None
@@ -44,14 +41,7 @@ class OnnxTextEmbedder:
         whose output has another shape, and what onnxruntime and tokenizers raise for unreadable files.
         """
         self._windows, self._window_tokens = TextWindows(tokenizer_path, window_tokens), window_tokens
-        self._session = _single_threaded_session(onnx_path)
-        inputs = self._session.get_inputs()
-        if unknown := {tensor.name for tensor in inputs} - _KNOWN_INPUTS:
-            raise ValueError(f"{onnx_path} needs inputs that a text does not give: {', '.join(sorted(unknown))}")
-        self._inputs = [(t.name, np.int32 if t.type == "tensor(int32)" else np.int64) for t in inputs]
-        outputs = [tensor.name for tensor in self._session.get_outputs()]
-        self._output = "sentence_embedding" if "sentence_embedding" in outputs else outputs[0]
-        self._outputs = [self._output, *({"token_embeddings"} & set(outputs))]
+        self._encoder = open_encoder(onnx_path)
         self._threads = threads or usable_cores()
         self.dimension = len(self._embed_window(next(self._windows.of(["a"])).tokens))
 
@@ -84,7 +74,7 @@ class OnnxTextEmbedder:
         refuse_windows(ids, lengths, self._window_tokens)
         stops = np.cumsum(lengths, dtype=np.int64)
         windows = [ids[stop - length : stop].tolist() for stop, length in zip(stops, lengths, strict=True)]
-        outputs = self._outputs if with_states else [self._output]
+        outputs = self._encoder.outputs if with_states else self._encoder.outputs[:1]
         vectors, states = np.empty((len(windows), self.dimension)), []
         with self._pool(len(windows)) as pool:
             for row, of_window in enumerate(pool.map(lambda tokens: self._run(tokens, outputs), windows)):
@@ -106,7 +96,7 @@ class OnnxTextEmbedder:
     def _embed_tokens_of(self, text: str) -> TokenEmbeddings:
         total, tokens, offsets = np.zeros(self.dimension), [], []
         for window in self._windows.of([text], with_spans=True):
-            outputs = self._run(window.tokens, self._outputs)
+            outputs = self._run(window.tokens, self._encoder.outputs)
             total += len(window.tokens) * self._sentence_vector(outputs[0], len(window.tokens))
             if outputs[-1].ndim == 3:
                 tokens.append(outputs[-1][0, len(self._windows.prefix) :][: len(window.spans)])
@@ -118,34 +108,24 @@ class OnnxTextEmbedder:
         )
 
     def _embed_window(self, token_ids: list[int]) -> NDArray[np.float64]:
-        (output,) = self._run(token_ids, [self._output])
+        (output,) = self._run(token_ids, self._encoder.outputs[:1])
         return self._sentence_vector(output, len(token_ids))
 
     def _run(self, token_ids: list[int], outputs: list[str]) -> list[NDArray[np.float32]]:
         shape = (1, len(token_ids))
         feed = {}
-        for name, dtype in self._inputs:
+        for name, dtype in self._encoder.inputs:
             if name == "input_ids":
                 feed[name] = np.array([token_ids], dtype)
             else:
                 feed[name] = np.ones(shape, dtype) if name == "attention_mask" else np.zeros(shape, dtype)
-        arrays: list[NDArray[np.float32]] = self._session.run(outputs, feed)
+        arrays: list[NDArray[np.float32]] = self._encoder.session.run(outputs, feed)
         return arrays
 
     def _sentence_vector(self, output: NDArray[np.float32], token_count: int) -> NDArray[np.float64]:
         if output.ndim == 3 and output.shape[:2] == (1, token_count):
             output = output.mean(axis=1)
         if output.ndim != 2 or len(output) != 1:
-            raise EmbeddingError(f"model output {self._output} has shape {output.shape} for one text")
+            raise EmbeddingError(f"model output {self._encoder.outputs[0]} has shape {output.shape} for one text")
         vector: NDArray[np.float64] = unit_rows(output.astype(np.float64))[0]
         return vector
-
-
-def _single_threaded_session(onnx_path: Path) -> Any:
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(onnx_path), options, providers=["CPUExecutionProvider"])

@@ -44,7 +44,7 @@ class TextWindows:
         self._tokenizer = Tokenizer.from_file(str(tokenizer_path))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self.prefix, self._suffix = self._special_tokens()
+        self.prefix, self._suffix = self._find_special_tokens()
         self._room = window_tokens - len(self.prefix) - len(self._suffix)
         if self._room < 1:
             raise ValueError(f"a window of {window_tokens} tokens leaves no room beside the special tokens")
@@ -52,6 +52,10 @@ class TextWindows:
     def tokens_known(self) -> int:
         """Return how many there are; their ids are as a rule those below it."""
         return int(self._tokenizer.get_vocab_size())
+
+    def special_tokens(self) -> list[int]:
+        """Return the ids that are put before and after a text."""
+        return [*self.prefix, *self._suffix]
 
     def of(self, texts: Sequence[str], *, with_spans: bool = False) -> Iterator[Window]:
         """Yield the windows of each text in turn, at least one; memory does not grow with the length of a text."""
@@ -74,7 +78,7 @@ class TextWindows:
     def _window(self, text: int, tokens: list[int], spans: list[tuple[int, int]]) -> Window:
         return Window(text, [*self.prefix, *tokens, *self._suffix], spans)
 
-    def _special_tokens(self) -> tuple[list[int], list[int]]:
+    def _find_special_tokens(self) -> tuple[list[int], list[int]]:
         """Return what the tokenizer puts before and after a text, such as [CLS] and [SEP]."""
         encoding = self._tokenizer.encode("a")
         content = [at for at, special in enumerate(encoding.special_tokens_mask) if not special]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from hartonomous_resources.compute.protocol import ModelIdentity
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 
 if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
     import numpy as np
@@ -55,31 +55,22 @@ class InProcessCompute:
             self._warming.start()
 
     def embed(self, model: ModelIdentity, items: Items) -> Embeddings:
-        from hartonomous_core.embedders.protocol import EmbeddingError
-
-        embedder = self._embedder_for(model, items)
-        try:
+        with self._embedder_for(model, items) as embedder:
             return embedder.embed(items)
-        except EmbeddingError as error:
-            raise ValueError(str(error)) from error
 
     def embed_tokens(self, model: ModelIdentity, texts: Sequence[str]) -> Sequence[TokenEmbeddings]:
-        from hartonomous_core.embedders.protocol import EmbeddingError
-
-        embedder = self._embedder_for(model, texts)
-        try:
+        with self._embedder_for(model, texts) as embedder:
             return embedder.embed_tokens(texts)
-        except EmbeddingError as error:
-            raise ValueError(str(error)) from error
 
     def embed_windows(
         self, model: ModelIdentity, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool = False
     ) -> WindowVectors:
-        """Embed windows of token ids as `Embedder.embed_windows` does. Raises ComputeUnavailable when the model cannot be loaded."""
-        self._wait_for_warming()
-        with self._lock:
-            embedder = self._load(model)
-        return embedder.embed_windows(ids, lengths, with_states=with_states)
+        """Embed windows of token ids as `Embedder.embed_windows` does.
+
+        Raises ComputeUnavailable when the model cannot be loaded, or its device fails.
+        """
+        with self._loaded_model(model) as embedder:
+            return embedder.embed_windows(ids, lengths, with_states=with_states)
 
     def load_windows(self, model: ModelIdentity) -> TextWindows | None:
         """Load what cuts texts into windows of a model, without the model; None for one that takes no texts. Raises as `embed` does."""
@@ -89,7 +80,9 @@ class InProcessCompute:
         return load and load()
 
     def device(self) -> str:
-        return "cpu"
+        if loaded := list(self._loaded.values()):
+            return ", ".join(dict.fromkeys(embedder.device for embedder in loaded))
+        return f"{self._settings.device}, no model is loaded yet" if self._settings.may_use_gpu else "cpu"
 
     @property
     def is_loaded(self) -> bool:
@@ -137,11 +130,35 @@ class InProcessCompute:
         if (warming := self._warming) is not None:
             warming.join()
 
-    def _embedder_for(self, model: ModelIdentity, items: Items) -> Embedder:
+    @contextmanager
+    def _embedder_for(self, model: ModelIdentity, items: Items) -> Iterator[Embedder]:
+        from hartonomous_core.embedders.protocol import EmbeddingError
+
         refuse_other_items(model, items)
+        with self._loaded_model(model) as embedder:
+            try:
+                yield embedder
+            except EmbeddingError as error:
+                raise ValueError(str(error)) from error
+
+    @contextmanager
+    def _loaded_model(self, model: ModelIdentity) -> Iterator[Embedder]:
+        """A model whose device fails is loaded anew the next time, on that device or another. Raises ComputeUnavailable then."""
+        from hartonomous_core.embedders.protocol import DeviceError
+
         self._wait_for_warming()
         with self._lock:
-            return self._load(model)
+            embedder = self._load(model)
+        try:
+            yield embedder
+        except DeviceError as error:
+            from hartonomous_resources.compute.devices import forget_devices
+
+            with self._lock:
+                if self._loaded.get(model) is embedder:
+                    del self._loaded[model]
+            forget_devices()
+            raise ComputeUnavailable(f"{embedder.device}: {error}") from error
 
     def _find_spaces(self) -> dict[ModelIdentity, Space]:
         from hartonomous_resources.compute.spaces import spaces_of

@@ -22,7 +22,7 @@ from hartonomous_resources.compute.text_model_download import (
 
 def build(weights_path: Path, onnx_path: Path, precision: Precision, progress: Progress) -> str:
     """Write the file and its record; returns its SHA-256. For the holder of the folder's lock. Raises TextModelError for other weights."""
-    from hartonomous_core.embedders.minilm_graph import build_fp32, build_int8
+    from hartonomous_core.embedders.minilm_graph import build_fp16, build_fp32, build_int8
 
     verify_pinned(weights_path)
     label, total = f"build {onnx_path.name}", PINNED[WEIGHTS].byte_length
@@ -30,8 +30,8 @@ def build(weights_path: Path, onnx_path: Path, precision: Precision, progress: P
     record_path = record_path_of(onnx_path)
     record_path.unlink(missing_ok=True)  # so that nobody holds the new file against the old record
     with workspace(onnx_path.parent) as work:
-        built = work / "fp32.onnx"
-        build_fp32(weights_path, built)
+        built = work / "built.onnx"
+        (build_fp16 if precision == "fp16" else build_fp32)(weights_path, built)
         if precision == "int8":
             build_int8(built, work / "int8.onnx")
             built = work / "int8.onnx"

@@ -68,7 +68,7 @@ class Compute(Protocol):
         """Return coordinates in [-1, 1], float64 (n, 3): (vector · axis - mean) / scale, clipped. axes is (3, d)."""
 
     def device(self) -> str:
-        """Return what embeds, in words: `cpu`, or the device of a worker. Loads nothing."""
+        """Return what embeds, in words: `cpu`, a GPU, or the device of a worker. Loads nothing: before a model is, what the settings say."""
 
     def close(self) -> None:
         """Give back the models and what they run on, once they are loaded. The next use loads them again."""

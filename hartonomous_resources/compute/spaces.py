@@ -1,19 +1,24 @@
 """The embedding spaces: which models the settings name, and how each is loaded. A new space is a line here."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from hartonomous_core.embedders import ANSWER_FLOOR, TEXT_MODEL
-from hartonomous_core.embedders.protocol import Embedder
+from hartonomous_core.embedders.protocol import DeviceError, Embedder, EmbeddingError
 from hartonomous_core.embedders.text_native import ARITHMETIC, NativeTextEmbedder
 from hartonomous_core.embedders.text_windows import TextWindows
+from hartonomous_resources.compute.devices import cuda_device
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.text_model import TextModelError, TextModelFiles, ensure_text_model
 from hartonomous_resources.compute.text_model_download import sha256
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.settings import Settings
+
+_Loaded = TypeVar("_Loaded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
             identity_settings = _identity_settings(files)
         except (TextModelError, OSError) as error:
             raise ComputeUnavailable(str(error)) from error
+        stamps = {path: _stamp(path) for path in (files.model_path, files.tokenizer_path)}
         model = ModelIdentity(
             "text",
             files.name,
@@ -47,7 +53,26 @@ def _text_spaces(settings: Settings) -> Iterator[Space]:
             identity_settings,
             answer_floor=_answer_floor(settings, files),
         )
-        yield Space(model, partial(_load_text_model, files, settings), partial(_load_windows, files))
+        yield Space(
+            model,
+            partial(_load_unchanged, stamps, partial(_load_text_model, files, settings)),
+            partial(_load_unchanged, stamps, partial(_load_windows, files)),
+        )
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What tells that a file is another, or was written to, since."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _load_unchanged(stamps: Mapping[Path, tuple[int, ...]], load: Callable[[], _Loaded]) -> _Loaded:
+    """Load from files that are those of which the identity tells. Raises ComputeUnavailable where one was replaced meanwhile."""
+    loaded = load()
+    for path, stamp in stamps.items():
+        if not path.exists() or _stamp(path) != stamp:
+            raise ComputeUnavailable(f"{path} has changed since this process read it: start it again")
+    return loaded
 
 
 def _answer_floor(settings: Settings, files: TextModelFiles) -> float | None:
@@ -59,6 +84,8 @@ def _answer_floor(settings: Settings, files: TextModelFiles) -> float | None:
 def _identity_settings(files: TextModelFiles) -> str:
     """What makes vectors of the same file differ. SQL Server keeps 400 characters of it."""
     found: dict[str, object] = {"windowTokens": files.window_tokens}
+    if files.precision == "fp16":
+        found["engine"] = "onnxruntime"
     if files.bert is not None:
         sizes = asdict(files.bert)
         del sizes["window_tokens"]
@@ -67,24 +94,37 @@ def _identity_settings(files: TextModelFiles) -> str:
 
 
 def _load_text_model(files: TextModelFiles, settings: Settings) -> Embedder:
-    threads = settings.threads or None
     try:
         if files.bert is None:
-            from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
-
-            return OnnxTextEmbedder(
-                files.model_path, files.tokenizer_path, window_tokens=files.window_tokens, threads=threads
-            )
+            return _load_onnx(files, settings)
         return NativeTextEmbedder(
             files.model_path,
             files.tokenizer_path,
             files.bert,
-            threads=threads,
+            threads=settings.threads or None,
             compiled=[files.model_path.parent / "compiled", settings.home / "compiled"],
             on_compile=LOGGER.warning,
         )
+    except ComputeUnavailable:
+        raise
     except Exception as error:  # tokenizers and onnxruntime raise bare Exception
         raise ComputeUnavailable(f"the text model in {files.model_path.parent} does not load: {error}") from error
+
+
+def _load_onnx(files: TextModelFiles, settings: Settings) -> Embedder:
+    """Load it onto the GPU, where one is to compute. In batches a quantised model gives other vectors: that stays on the processor."""
+    from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
+    from hartonomous_core.embedders.text_onnx_batches import OnnxBatchEmbedder
+
+    paths, window = (files.model_path, files.tokenizer_path), files.window_tokens
+    if files.precision != "int8" and (device := cuda_device(settings)):
+        try:
+            return OnnxBatchEmbedder(*paths, window_tokens=window, cuda=device.number, device=str(device))
+        except (EmbeddingError, DeviceError) as error:
+            if settings.device != "auto":
+                raise
+            LOGGER.warning("%s is computed by the processor, not by %s: %s", files.name, device, error)
+    return OnnxTextEmbedder(*paths, window_tokens=window, threads=settings.threads or None)
 
 
 def _load_windows(files: TextModelFiles) -> TextWindows:

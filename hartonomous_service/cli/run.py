@@ -119,11 +119,14 @@ def demo(
 def dev(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 picks a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    gpu_worker: Annotated[
+        bool, typer.Option("--gpu-worker", help="Start `hartonomous gpu-worker` as well, and have it embed.")
+    ] = False,
 ) -> None:
     """Start the Dagster page and the daemon, which does whatever is put on the queue."""
     from hartonomous_service.dev import run_dev
 
-    raise typer.Exit(run_dev(host, port))
+    raise typer.Exit(run_dev(host, port, with_worker=gpu_worker))
 
 
 def serve(

@@ -20,6 +20,7 @@ def check_installation() -> dict[str, Any]:
         run_check(machine.check_packages),
         run_check(machine.check_settings, settings, problems),
         run_check(machine.check_drivers, settings),
+        run_check(machine.check_device, settings),
         run_check(machine.check_rights, settings),
     ]
     inside: list[dict[str, Any]] = []

@@ -70,6 +70,23 @@ def check_drivers(settings: Settings) -> Outcome:
     return HEALTHY, f"pyodbc {pyodbc.version}, {odbc_driver()}"
 
 
+def check_device(settings: Settings) -> Outcome:
+    """Try the GPU, where the settings name a model that one would compute."""
+    from hartonomous_resources.compute.devices import CudaDevice, probe_cuda
+
+    if settings.compute == "api":
+        return HEALTHY, "none is needed: an API embeds"
+    if not settings.may_use_gpu:
+        return HEALTHY, "the processor"
+    number = int(settings.device.partition(":")[2] or 0)
+    found = probe_cuda(number)
+    if isinstance(found, CudaDevice):
+        return HEALTHY, str(found)
+    if settings.device == "auto":
+        return HEALTHY, f"the processor, as no GPU computes: {found}"
+    return UNHEALTHY, f"HARTONOMOUS_DEVICE={settings.device}, but {found}"
+
+
 def check_rights(settings: Settings) -> Outcome:
     """Ask whether this user may work in the folders, and others may not look into them."""
     if wrong := [said for folder in _folders(settings) for said in _find_missing_rights(folder)]:

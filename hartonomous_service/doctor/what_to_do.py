@@ -7,6 +7,7 @@ REMEDIES = {
     "packages": "in this environment: pip install --upgrade -c constraints.txt hartonomous; then `pip check`",
     "settings": "correct the variable or the file; `hartonomous config show` lists what can be set, docs/operations.md what it means",
     "drivers": "apt-get install libodbc2 (Debian, Ubuntu), and pip install 'hartonomous[sqlserver]' for Microsoft's driver",
+    "device": "NVIDIA's driver, and pip install 'hartonomous[gpu]'; a unit needs the device (docs/deployment.md); or HARTONOMOUS_DEVICE=auto",
     "rights": "run it as the user of the services, and give that user the folders: chown -R hartonomous: FOLDER && chmod -R o= FOLDER",
     "database": "start the server and correct its settings; `hartonomous migrate` brings the schema up to date",
     "graph": "start Neo4j and correct HARTONOMOUS_NEO4J_…; `hartonomous verify --graph --repair --all-tenants` writes it",

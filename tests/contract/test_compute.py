@@ -164,6 +164,9 @@ def test_the_vectors_are_the_same_wherever_they_are_computed(compute: Compute, m
 
 
 def test_it_says_what_embeds(compute: Compute) -> None:
+    for model in compute.models():
+        vectors(compute, model)
+
     assert compute.device().split()[0] == "cpu"
 
 

@@ -45,8 +45,10 @@ from tests.running_worker import WorkerProcess
 pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="NOT TESTED: Unix sockets"), pytest.mark.slow]
 
 TEXTS = [f"Lighthouse {number} was lit at dusk{', and again' * (number % 50)}." for number in range(400)]
-RESTART_SECONDS = 60.0
-"""A worker that starts on a busy machine may take so long."""
+RESTART_SECONDS = 300.0
+"""A worker that starts on a busy machine may take so long, and to be read what it is sent."""
+KILLS = int(os.environ.get("HARTONOMOUS_TEST_WORKER_KILLS", "10"))
+"""In the test that kills at random."""
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_a_worker_killed_during_each_operation(
     assert right == dict.fromkeys(asked, True)
 
 
-def test_ten_kills_at_random_lose_no_answer_of_four_clients_and_falsify_none(
+def test_kills_at_random_lose_no_answer_of_four_clients_and_falsify_none(
     worker: WorkerProcess, chosen: Settings, here: InProcessCompute
 ) -> None:
     [model] = here.models()
@@ -136,7 +138,7 @@ def test_ten_kills_at_random_lose_no_answer_of_four_clients_and_falsify_none(
 
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(embed, number) for number in range(4)]
-        for _ in range(10):
+        for _ in range(KILLS):
             time.sleep(random.uniform(0.1, 2.5))  # the model is loaded after a second or so
             worker.kill()
             worker.start()

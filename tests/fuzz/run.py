@@ -10,7 +10,8 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["hartonomous_core"]):
+_OURS = ["hartonomous_core", "hartonomous_resources.compute.worker"]
+with atheris.instrument_imports(include=_OURS):
     from tests.fuzz.targets import seeds_of, targets
 
 _LONGEST_BYTES = 32 * 1024
@@ -28,7 +29,7 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="hartonomous-fuzz-"))
     folder.mkdir(parents=True, exist_ok=True)
     read = targets()[options.name]
-    with atheris.instrument_imports(include=["hartonomous_core"]):  # parsers are imported with the first file they read
+    with atheris.instrument_imports(include=_OURS):  # parsers are imported with the first file they read
         for number, data in enumerate(seeds_of(options.name)):
             (folder / f"seed-{number}").write_bytes(data)
             read(data)

@@ -17,6 +17,7 @@ from hartonomous_core.atomizers.members import Member, MemberLost
 from hartonomous_core.atomizers.registry import OUR_ENTRIES
 from hartonomous_core.atomizers.sections import Section, derived_atoms
 from hartonomous_core.atomizers.text_stream import NotUtf8Error
+from tests.fuzz.worker_bytes import REQUESTS, TO_CLIENT, TO_WORKER, answer_request, meet
 from tests.hostile.small_documents import DOCUMENTS
 from tests.unit.checkpoint_files import a_checkpoint, pickled_state, pickled_tensor, zipped_checkpoint
 from tests.unit.code_samples import SAMPLES
@@ -111,7 +112,9 @@ def atomize_pickle(data: bytes) -> None:
 
 
 def targets() -> dict[str, Callable[[bytes], object]]:
-    """Return all of them by name: each of our formats, the inside of those that are zips, text, tables, code, and what tells kinds and encodings."""
+    """Return all of them by name: each of our formats, the inside of those that are zips, text, tables, code, what tells kinds and encodings, and
+    what the worker and its clients read.
+    """
     formats = {entry.name: entry for entry in OUR_ENTRIES if isinstance(entry, Format)}
     return {
         **{name: partial(extract, each, each.content_types[0]) for name, each in formats.items()},
@@ -126,6 +129,9 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         "encoding": find_encoding,
         "quotes": split_quotes,
         "pickle": atomize_pickle,
+        "worker-requests": answer_request,
+        "worker-handshake": partial(meet, as_worker=True),
+        "client-handshake": partial(meet, as_worker=False),
     }
 
 
@@ -175,8 +181,13 @@ _PARTS = {
 }
 
 
+_OF_WORKER = {"worker-requests": REQUESTS, "worker-handshake": TO_WORKER, "client-handshake": TO_CLIENT}
+
+
 def seeds_of(name: str) -> list[bytes]:
     """Return what to begin with: a small document of each kind that the target reads, of a part of a zip that part."""
+    if name in _OF_WORKER:
+        return _OF_WORKER[name]
     if name in _PARTS:
         kind, member = _PARTS[name]
         with zipfile.ZipFile(io.BytesIO(DOCUMENTS[kind]("fuzz"))) as archive:

@@ -17,7 +17,7 @@ from hartonomous_resources.resources import open_database, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service import health
 from hartonomous_service.doctor import check_installation, machine, running
-from hartonomous_service.doctor.machine import check_rights, find_unfit
+from hartonomous_service.doctor.machine import check_device, check_rights, find_unfit
 from hartonomous_service.doctor.running import UNITS, VERIFICATION, check_ports, check_positions, judge_units
 from hartonomous_service.doctor.what_to_do import DATABASE_FILE, REMEDIES
 from hartonomous_service.health import DEGRADED, HEALTHY, UNHEALTHY
@@ -100,6 +100,24 @@ def test_another_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.version_info", (3, 10, 1, "final", 0))
     status, detail = machine.check_python()
     assert status == UNHEALTHY and detail.startswith("3.10.1") and ">=3.11" in detail
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "words"),
+    [
+        ({}, "healthy", "the processor"),
+        ({"text_precision": "fp16", "device": "cpu"}, "healthy", "the processor"),
+        ({"compute": "api"}, "healthy", "an API embeds"),
+        ({"text_precision": "int8,fp16", "device": "cuda:99"}, "unhealthy", "HARTONOMOUS_DEVICE=cuda:99, but "),
+    ],
+)
+def test_a_gpu_is_tried_where_a_model_needs_one(
+    settings: Settings, more: dict[str, str], status: str, words: str
+) -> None:
+    found, detail = check_device(settings.model_copy(update=more))
+
+    assert found == status
+    assert detail.startswith(words) or words in detail
 
 
 def test_a_home_of_another_user_is_left_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -324,7 +324,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
         ("all-MiniLM-L6-v2",),
         {
             "model": [*TEXTS, ("", "empty")],
-            "precision": choice("'int8' or 'fp32'"),
+            "precision": choice("'int8', 'fp16' or 'fp32'"),
             "engine": choice("'native' or 'onnxruntime'"),
             "api_url": [
                 *TEXTS[:3],

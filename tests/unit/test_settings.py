@@ -132,12 +132,20 @@ def test_the_backends_of_compute_are_those_that_the_setting_takes(monkeypatch: p
     assert problems == {"compute": "Input should be 'in_process', 'worker', 'auto' or 'api'"}
 
 
-@pytest.mark.parametrize(("given", "precisions"), [("fp32", ["fp32"]), ("int8,fp32", ["int8", "fp32"])])
+@pytest.mark.parametrize(
+    ("given", "precisions"), [("fp32", ["fp32"]), ("int8,fp32", ["int8", "fp32"]), ("fp16,int8", ["fp16", "int8"])]
+)
 def test_a_text_model_may_have_several_precisions(given: str, precisions: list[str]) -> None:
     assert Settings(text_precision=given).text_precisions == precisions
 
 
 @pytest.mark.parametrize("given", ["int4", "int8,int8", "int8, fp32", ","])
 def test_a_precision_that_is_none_is_refused(given: str) -> None:
-    with pytest.raises(ValidationError, match="int8 or fp32 is expected, or both: int8,fp32"):
+    with pytest.raises(ValidationError, match="int8, fp16 or fp32 is expected, or several, each once: int8,fp16"):
         Settings(text_precision=given)
+
+
+@pytest.mark.parametrize("given", ["gpu", "cuda:", "cuda:-1", "cuda:1234", "CPU", "cuda:0,cuda:1"])
+def test_a_device_that_is_none_is_refused(given: str) -> None:
+    with pytest.raises(ValidationError, match="device"):
+        Settings(device=given)
