@@ -1,6 +1,7 @@
 """Pictures and attachments of PDFs: as the files they are, or pixel by pixel, each once, with the place of the first."""
 
 import io
+import re
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +13,7 @@ from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 from hartonomous_core.atomizers import Format, Partial, Section
-from hartonomous_core.atomizers.extractors import pdf, pdf_files, pdf_pictures
+from hartonomous_core.atomizers.extractors import pdf, pdf_document, pdf_files, pdf_pictures
 from hartonomous_core.atomizers.members import Member
 from hartonomous_core.atomizers.registry import OUR_ENTRIES
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
@@ -163,6 +164,27 @@ def image(width: int, height: int, data: bytes, more: bytes = b"/Filter/FlateDec
 )
 def test_what_a_picture_says_of_itself_is_not_believed(data: bytes, reason: str | None) -> None:
     assert found_in(data)[2] == reason
+
+
+@pytest.mark.parametrize("length", [b"%d", b"7 0 R"])
+@pytest.mark.parametrize("block", [64, 1 << 20])
+def test_a_picture_of_more_bytes_than_the_limit_is_not_read(
+    length: bytes, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = b"/ColorSpace/DeviceGray"
+    data = image(50, 96, bytes(range(50)) * 96, grey).replace(
+        b"/Length 4800", b"/Length " + length.replace(b"%d", b"4800")
+    )
+    data = by_hand(*re.findall(rb"\d obj\n(.*?)\nendobj", data, re.DOTALL), b"4800")
+    monkeypatch.setattr(pdf_document, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(pdf_document, "MOST_PICTURE_BYTES", 4801)  # with the end of the line
+    files, _, problem = found_in(data)
+    assert (list(files), problem) == (["page-1-picture-1.png"], None)
+    monkeypatch.setattr(pdf_document, "MOST_PICTURE_BYTES", 4800)
+    items: list[object] = []
+    with pytest.raises(Partial, match=NOTHING):
+        items += pdf.extract(io.BytesIO(data), PDF)
+    assert [item.text for item in items if isinstance(item, Section)] == ["Fog lies low."]
 
 
 def test_a_form_that_draws_itself_has_its_picture_once() -> None:
