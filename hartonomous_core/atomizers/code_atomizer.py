@@ -60,7 +60,7 @@ class CodeAtomizer:
         self._chunks = ChunkAtomizer(SIZES_OF_TEXT)
         self._format = Format(
             "code",
-            "1",
+            "2",
             language.content_types,
             f"hartonomous_core.atomizers.extractors.{'symbols' if language.grammar else 'sql_objects'}:extract",
             in_child=bool(language.grammar),  # a native parser, which may meet what it was not written for

@@ -128,6 +128,18 @@ def test_what_closes_a_symbol_belongs_to_it_and_brackets_are_no_atoms() -> None:
     assert texts[3] == "int last() { return 1; } // end"
 
 
+@pytest.mark.parametrize("content_type", ["text/x-c++", "text/x-csharp"])
+@pytest.mark.parametrize("closing", [" }\n", "}\n", " } } ;\n", "\n}\n", "\n\n  }\n}\n"])
+def test_what_closes_a_namespace_is_not_of_its_last_symbol(content_type: str, closing: str) -> None:
+    outer = "namespace sea { " * (closing.count("}") - 1)
+    atoms, _ = read(
+        f"{outer}namespace port {{\nclass Buoy {{ int n; }}{';' * (content_type == 'text/x-c++')}{closing}",
+        content_type,
+    )
+    assert (atoms[-1].text or "").rstrip(";") == "class Buoy { int n; }"
+    assert atoms[-1].suffix.decode() == closing
+
+
 @pytest.mark.parametrize(
     ("content_type", "text", "path"),
     [
@@ -163,7 +175,7 @@ def test_without_the_extra_code_is_cut_by_lines_and_one_sentence_says_what_to_in
         for atom in atomizer.atomize(io.BytesIO(b"package fog\n"), "text/x-go"):
             atoms.append(atom)
     assert [(atom.content, atom.subtype, atom.suffix) for atom in atoms] == [(b"package fog", "lines", b"\n")]
-    assert atomizer.version.startswith("1+tree-sitter-none+tree-sitter-go-none of chunks ")
+    assert atomizer.version.startswith("2+tree-sitter-none+tree-sitter-go-none of chunks ")
 
 
 def test_only_text_of_a_charset_that_is_read_is_code() -> None:

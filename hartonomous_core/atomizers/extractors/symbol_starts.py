@@ -12,6 +12,7 @@ from hartonomous_core.vocabulary import GAP
 _REST_OF_LINE = re.compile(rb"[ \t;,)\]}]*(?:(?://|#|--|/\*)[^\n]*)?\r?\n")
 """What may follow a symbol in its last line and belongs to it: what closes others, and a comment."""
 _LONGEST_REST = 500
+_CLOSING = b" \t\r\n;,)]}"
 _NEWLINE = 0x0A
 _BETWEEN_IMPORTS = re.compile(rb"(?:\s|;|(?:#|//|--)[^\n]*(?:\n|$))*")
 """White space and comments."""
@@ -52,7 +53,7 @@ def part_starts(
         if symbol.kind == "module" or (symbol.kind != "imports" and symbol.end - told > CODE_LIMITS.most):
             open_.append((symbol, path))
         else:
-            told = _end(data, symbol.end)
+            told = _end(data, symbol.end, open_[-1][0].end if open_ else 0)
             yield _rest(told, open_)
     while open_:
         told = max(told, _end(data, open_.pop()[0].end))
@@ -114,7 +115,9 @@ def _line_begin(data: bytes, at: int, told: int) -> int:
     return begin if begin == told or data[begin - 1] == _NEWLINE else at
 
 
-def _end(data: bytes, end: int) -> int:
-    """Return where a symbol ends with what closes its last line."""
+def _end(data: bytes, end: int, outer_end: int = 0) -> int:
+    """Return where a symbol ends with what closes its last line, but not with what closes the symbol around it and is no comment."""
     rest = _REST_OF_LINE.match(data, end, end + _LONGEST_REST)
+    if rest and end < outer_end < rest.end() and not data[outer_end : rest.end()].strip(_CLOSING):
+        return outer_end - 1
     return rest.end() if rest else end
