@@ -3,7 +3,8 @@
 from typing import BinaryIO
 
 from hartonomous_core.atomizers import atomizer_for
-from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, charset_parameter, find_charset, is_utf8, media_type
+from hartonomous_core.atomizers.charset_names import charset_parameter, is_utf8, media_type
+from hartonomous_core.atomizers.charsets import UNKNOWN, Charset, find_charset
 from hartonomous_core.atomizers.content_type import Scan
 
 

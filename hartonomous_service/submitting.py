@@ -7,7 +7,8 @@ from functools import partial
 from typing import Self
 
 from hartonomous_core.atomizers import atomizer_for, atomizer_version
-from hartonomous_core.atomizers.charsets import HEAD_BYTES, charset_parameter, media_type
+from hartonomous_core.atomizers.charset_names import charset_parameter, media_type
+from hartonomous_core.atomizers.charsets import HEAD_BYTES
 from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.clock import time_ordered_uuid, timestamp
 from hartonomous_core.messages import IngestionRequest, InvalidMessage, parse_ingestion_request

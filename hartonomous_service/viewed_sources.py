@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from pydantic import Field
 
 from hartonomous_core.atomizers import atomizer_for
-from hartonomous_core.atomizers.charsets import media_type
+from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_resources.blobs import READ_BYTES
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.searchable_atoms import AtomFilter

@@ -8,10 +8,12 @@ import codecs
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import BinaryIO, NamedTuple
+
+from hartonomous_core.atomizers.charset_names import codec_of, names_to_try
 
 HEAD_BYTES = 8 * 1024
 SAMPLE_BYTES = 64 * 1024
@@ -48,25 +50,6 @@ _CANDIDATES = (
 )  # fmt: skip
 """The encodings in which text is found today. Each rarer one that stands beside them makes these harder to tell."""
 
-_READ_AS = {
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "big5": "big5hkscs",
-    "shift_jis": "cp932",
-    "shift_jis_2004": "cp932",
-    "euc_jis_2004": "euc_jp",
-    "euc_kr": "cp949",
-}
-"""As browsers do: text under the first name is mostly written in the second, which has more characters."""
-
-_NOT_FOR_TEXT = {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
-"""Codecs of Python that are no encodings of files, or that differ by machine."""
-
-_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 _SAID_INSIDE = re.compile(rb"""\b(?:charset|encoding|coding)\s*[=:]\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _SAID_WITHIN = 1024
 _SHIFT = re.compile(rb"\x1b\$[@AB()]")
@@ -132,43 +115,6 @@ class Sample:
             self._size += len(self.lines[-1]) + 1
 
 
-def media_type(content_type: str) -> str:
-    """Return a content type without its parameters, in lower case; content types are compared by it."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-def charset_parameter(content_type: str) -> str | None:
-    """Return the parameter charset of a content type, in lower case."""
-    found = _CHARSET.search(content_type.partition(";")[2])
-    return found[1].lower() if found else None
-
-
-def codec_of(charset: str) -> str | None:
-    """Return the name of Python's codec for the name of an encoding; None where text is not read in it."""
-    try:
-        codec = codecs.lookup(charset)
-        "".encode(codec.name)  # refused by codecs that do not make bytes of text
-    except (LookupError, ValueError):
-        return None
-    return None if codec.name in _NOT_FOR_TEXT else codec.name
-
-
-def is_utf8(charset: str) -> bool:
-    """Whether this charset, in lower case, is UTF-8 or a part of it, as content types name it."""
-    return charset in ("utf-8", "utf8", "us-ascii")
-
-
-def is_other_text(charset: str) -> bool:
-    """Whether text is read in this charset, which is not UTF-8 nor a part of it. UTF-16 and UTF-32 say their byte order, or say nothing."""
-    return codec_of(charset) not in (None, "utf-8", "utf-8-sig", "ascii", "utf-16", "utf-32")
-
-
-def text_is_read(content_type: str) -> bool:
-    """Whether text of this content type is read: in UTF-8, or in the charset that it names."""
-    charset = charset_parameter(content_type)
-    return charset is None or is_utf8(charset) or is_other_text(charset)
-
-
 def wide_charset(head: bytes) -> str | None:
     """Return the name of UTF-16 or UTF-32 with its byte order, where the first 8 KiB are text in it.
 
@@ -204,7 +150,7 @@ def find_charset(
         shifted = [name for name in (*said, "iso-2022-jp-2") if (codec_of(name) or "").startswith("iso2022")]
         is_shifted = _SHIFT.search(sample.head)
         return Charset(next((name for name in shifted if is_shifted and _is_in(stream, sample, name)), None))
-    for charset in chain.from_iterable(map(_names_to_try, said)):
+    for charset in chain.from_iterable(map(names_to_try, said)):
         if _is_in(stream, sample, charset):
             return Charset(charset)
     seems = detect(sample.lines, is_table=is_table)
@@ -249,7 +195,7 @@ def _likeliest(judged: bytes, sample: bytes) -> _Likeliest | None:
     best: tuple[str, str, float] | None = None
     rival = 0.0
     for answer in answers:
-        for charset in _names_to_try(answer["encoding"] or ""):
+        for charset in names_to_try(answer["encoding"] or ""):
             text = _decode_start(sample, charset)
             if text is None or _CONTROLS_DECODED.search(text) or _has_odd_words(text):
                 continue
@@ -261,20 +207,6 @@ def _likeliest(judged: bytes, sample: bytes) -> _Likeliest | None:
         if rival:
             break
     return best and _Likeliest(best[0], best[2], best[2] - rival)
-
-
-def _names_to_try(charset: str) -> Iterator[str]:
-    """Yield our name of a charset, after that of a larger one that is mostly meant by it; nothing for UTF-8, and for what is not read."""
-    codec = codec_of(charset)
-    if codec and is_other_text(codec):
-        yield from map(_our_name, filter(None, (_READ_AS.get(codec), codec)))
-
-
-def _our_name(codec: str) -> str:
-    """Return the name that IANA has, or one close to it, for a codec of Python; `codec_of` understands it."""
-    name = codec.replace("_", "-").replace("iso8859", "iso-8859").replace("iso2022", "iso-2022")
-    name = re.sub(r"^cp(125\d)$", r"windows-\1", name)
-    return re.sub(r"^(utf-(?:16|32))-", r"\1", name)
 
 
 def _said_inside(head: bytes) -> str | None:

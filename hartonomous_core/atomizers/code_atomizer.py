@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter, is_utf8, media_type, text_is_read
+from hartonomous_core.atomizers.charset_names import charset_parameter, is_utf8, media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import Limits
 from hartonomous_core.atomizers.document_atomizer import (

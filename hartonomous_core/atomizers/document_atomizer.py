@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import BinaryIO, Protocol, cast
 
-from hartonomous_core.atomizers.charsets import media_type, text_is_read
+from hartonomous_core.atomizers.charset_names import media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
 from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, describe, lost_within
 from hartonomous_core.atomizers.protocol import Atom, Atomizer

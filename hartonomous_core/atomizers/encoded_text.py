@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import BinaryIO, cast
 
-from hartonomous_core.atomizers.charsets import charset_parameter, is_other_text
+from hartonomous_core.atomizers.charset_names import charset_parameter, is_other_text
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.vocabulary import GAP
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import media_type
+from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_core.atomizers.headings import Headings
 from hartonomous_core.atomizers.protocol import Atom, Atomizer
 from hartonomous_core.vocabulary import GAP

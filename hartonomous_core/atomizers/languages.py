@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hartonomous_core.atomizers.charsets import media_type
+from hartonomous_core.atomizers.charset_names import media_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hartonomous_core.atomizers.charsets import charset_parameter, codec_of, is_utf8, media_type, text_is_read
+from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of, is_utf8, media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, weight
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer

@@ -5,7 +5,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter, is_utf8, media_type
+from hartonomous_core.atomizers.charset_names import charset_parameter, is_utf8, media_type
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
 from hartonomous_core.atomizers.passages import passages
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom

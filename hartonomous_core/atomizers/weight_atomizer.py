@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hartonomous_core.atomizers.charsets import media_type
+from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_core.atomizers.chunks import ChunkAtomizer
 from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
 from hartonomous_core.atomizers.sections import Partial, derived_atoms

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from hartonomous_core.atomizers.charsets import media_type
+from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_core.json_objects import UnreadableJson, read_object
 from hartonomous_core.messages import first_problem
 from hartonomous_resources.resources import Resources

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hartonomous_core.atomizers.charsets import codec_of
+from hartonomous_core.atomizers.charset_names import codec_of
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.search_rows import ATOMS_BY_ID, AtomToShow, Occurrence
 from hartonomous_resources.database.searchable_atoms import AtomFilter

@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hartonomous_core.atomizers.charset_names import _READ_AS, codec_of, names_to_try
 from hartonomous_core.atomizers.charsets import (
     _CANDIDATES,
-    _READ_AS,
     READ_BYTES,
     UNKNOWN,
     Charset,
-    _names_to_try,
-    codec_of,
     detect,
     find_charset,
 )
@@ -202,7 +200,7 @@ def test_only_a_sample_of_a_large_file_is_kept() -> None:
     "codec", sorted({*_CANDIDATES, *_READ_AS.values(), "utf-16-le", "utf-16-be", "utf-32-le", "iso2022_jp_2"})
 )
 def test_python_reads_every_charset_under_the_name_that_we_give_it(codec: str) -> None:
-    names = [codec_of(name) for name in _names_to_try(codec)]
+    names = [codec_of(name) for name in names_to_try(codec)]
     assert names == [*filter(None, [_READ_AS.get(codec)]), codec]
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from hartonomous_core.atomizers.charsets import charset_parameter, codec_of
+from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.sections import HeadingPath, Partial, Section, titles_of, under_heading
 
 MOST_BYTES = 8 * 1024 * 1024

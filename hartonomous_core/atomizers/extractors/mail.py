@@ -22,7 +22,7 @@ from email.policy import EmailPolicy
 from io import BytesIO
 from typing import Any, BinaryIO, TypeAlias, cast
 
-from hartonomous_core.atomizers.charsets import codec_of, media_type
+from hartonomous_core.atomizers.charset_names import codec_of, media_type
 from hartonomous_core.atomizers.document_atomizer import Item
 from hartonomous_core.atomizers.extractors import html
 from hartonomous_core.atomizers.extractors.quoted_text import Quotes

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter, codec_of
+from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, part_starts
 from hartonomous_core.atomizers.sections import Section, shorten
 from hartonomous_core.vocabulary import GAP

@@ -8,7 +8,7 @@ from html import unescape
 from itertools import pairwise
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import charset_parameter, codec_of
+from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.sections import Partial, Section
 
 WANTED, LONGEST = 400, 800

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Query, QueryCursor
 
-from hartonomous_core.atomizers.charsets import charset_parameter, codec_of
+from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.extractors import symbol_queries
 from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, part_starts
 from hartonomous_core.atomizers.languages import Language, language_named, language_of

@@ -8,7 +8,7 @@ from functools import cache
 from operator import add
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charsets import media_type
+from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_core.atomizers.rows.named_values import LONGEST_NAME, joined, names_in_locator, shorten_name
 from hartonomous_core.atomizers.rows.row_blocks import (
     LONGEST_ROW,
