@@ -10,6 +10,7 @@ from hartonomous_core.embedders import Engine, Precision
 from hartonomous_service.cli.output import JsonOption, err, open_home, out, print_result, print_table, printable
 from hartonomous_service.cli.pace import Pace, describe_waiting
 from hartonomous_service.cli.progress_line import show_progress
+from hartonomous_service.cli.weight_commands import models_compare
 from hartonomous_service.embedding_models import (
     activate_model,
     add_model,
@@ -39,11 +40,14 @@ _COLUMNS = {
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the app."""
-    models = typer.Typer(help="Show, add, activate and drop embedding models, side by side.", no_args_is_help=True)
+    models = typer.Typer(
+        help="Show, add, activate and drop embedding models, side by side; compare weights.", no_args_is_help=True
+    )
     models.command("list")(models_list)
     models.command("add")(models_add)
     models.command("activate")(models_activate)
     models.command("drop")(models_drop)
+    models.command("compare")(models_compare)
     app.add_typer(models, name="models")
 
 

@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from hartonomous_assets import atoms
 from hartonomous_assets import sources as landing
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.resources import Resources
+from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.search import search
 from hartonomous_service.source_records import reconstruct, show_source, verify_sources
+from hartonomous_service.weight_comparison import compare_weights
 from tests.backends import rows
 from tests.builders import enqueue, request
 from tests.stages import all_sources, run_stages_of
+from tests.unit.gguf_files import a_gguf
 from tests.unit.weight_files import BROKEN_SAFETENSORS, a_safetensors, drawn, layers
 
 
@@ -64,3 +69,55 @@ def test_weights_are_stored_packed_and_what_is_damaged_is_told(make_home: Callab
     packed.write_bytes(packed.read_bytes()[:-9])
     [failed] = verify_sources(home)["failed"]
     assert "does not have the hash that names it" in failed["error"]
+
+
+def states(result: dict[str, Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in result["tensors"]:
+        found.setdefault(each["state"], []).append(each["tensor"])
+    return found
+
+
+def test_two_models_say_what_they_share_and_what_that_saves(make_home: Callable[..., Resources]) -> None:
+    home = make_home()
+    base = layers(2)
+    tuned = {
+        **base,
+        "model.layers.0.attn.q_proj.weight": drawn(77, 64, 64, dtype="BF16"),
+        "other.name": base["embed.weight"],
+        "new": drawn(78, 8, 8),
+    }
+    del tuned["embed.weight"], tuned["model.layers.1.mlp.up_proj.weight"]
+    take_in(home, {"base.safetensors": a_safetensors(base), "tuned.gguf": a_gguf(tuned), "notes.txt": b"Fog."})
+
+    result = compare_weights(home, "base.safetensors", "tuned.gguf")
+    found = states(result)
+    assert found["changed"] == ["model.layers.0.attn.q_proj.weight"]
+    assert (found["renamed"], found["added"]) == (["other.name"], ["new"])
+    assert sorted(found["removed"]) == ["embed.weight", "model.layers.1.mlp.up_proj.weight"]
+    assert len(found["same"]) == len(base) - 3
+    shared = set(base) - {"model.layers.0.attn.q_proj.weight", "model.layers.1.mlp.up_proj.weight"}
+    assert result["savedBytes"] == sum(len(base[name].data) for name in shared)
+    by_id = {source["sourceUri"]: str(source["sourceId"]) for source in all_sources(home)}
+    assert compare_weights(home, by_id["base.safetensors"], by_id["tuned.gguf"]) == result
+    for wrong, kind in (("nothing.gguf", NotFound), ("99", NotFound), ("notes.txt", Invalid)):
+        with pytest.raises(kind):
+            compare_weights(home, "base.safetensors", wrong)
+    with pytest.raises(NotFound):
+        compare_weights(home, "base.safetensors", "tuned.gguf", tenant=1)
+
+
+def test_shards_of_a_model_are_one(make_home: Callable[..., Resources]) -> None:
+    home = make_home()
+    whole = layers(2)
+    names = list(whole)
+    shards = {
+        f"m-{number:05}-of-00003.safetensors": a_safetensors({name: whole[name] for name in part})
+        for number, part in ((1, names[:3]), (2, names[3:]))
+    }
+    take_in(home, {"m.safetensors": a_safetensors(whole), **shards})
+
+    result = compare_weights(home, "m.safetensors", "m-00002-of-00003.safetensors")
+    assert set(states(result)) == {"same"} and len(result["tensors"]) == len(whole)
+    assert (len(result["second"]["sourceIds"]), result["second"]["missingShards"]) == (2, 1)
+    assert result["savedBytes"] == result["first"]["bytes"] == result["second"]["bytes"]

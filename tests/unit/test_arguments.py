@@ -80,6 +80,7 @@ from hartonomous_service.uploads import (
     submit_upload,
 )
 from hartonomous_service.viewed_sources import open_source
+from hartonomous_service.weight_comparison import compare_weights
 from hartonomous_service.withdrawals import withdraw_source
 from hartonomous_service.wrong_bytes import find_wrong_bytes
 
@@ -341,6 +342,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     activate_model: (("1",), {"model": [*TEXTS, ("", "empty")], "partial_vectors": FLAG}),
     drop_model: (("1",), {"model": [*TEXTS, ("", "empty")], "report": TOLD}),
     fill_models: ((), {"report": TOLD}),
+    compare_weights: (("1", "2"), {"first": TEXTS, "second": TEXTS, "tenant": TENANT}),
     page_sources: ((), {"tenant": TENANT, "status": choice("'Landed'"), "limit": LENGTH, "below": ID}),
     page_source_atoms: (
         (1,),

@@ -131,6 +131,13 @@ FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId
 WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordinal
 ORDER BY sa.Ordinal LIMIT :n;
 
+-- name: source_tensors
+-- The bytes of a source that are tensors, in order, each with its place in JSON.
+SELECT sa.Ordinal AS ordinal, lower(hex(a.ContentHash)) AS hash, sa.ByteLength AS byteLength, sa.Locator AS locator
+FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId
+WHERE sa.SourceId = :source_id AND sa.Role = 'content' AND sa.Ordinal >= :from_ordinal AND sa.Locator IS NOT NULL
+ORDER BY sa.Ordinal LIMIT :n;
+
 -- name: atoms_by_id
 SELECT AtomId AS atomId, TenantId AS tenantId, Modality AS modality, Subtype AS subtype,
        lower(hex(ContentHash)) AS atomHash, CanonicalText AS text, ContentType AS contentType, IngestHour AS ingestHour,
