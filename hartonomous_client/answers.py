@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 Modality = Literal["text", "code", "image", "audio", "video", "tensor", "binary"]
 SourceStatus = Literal["Landed", "Atomizing", "Atomized", "DeadLettered", "Erased"]
 JobStatus = Literal["Pending", "InProgress", "Completed", "Failed", "DeadLettered"]
-Mode = Literal["hybrid", "semantic", "lexical"]
+Mode = Literal["hybrid", "semantic", "lexical", "spatial"]
 Direction = Literal["upstream", "downstream", "both"]
 DocumentFormat = Literal["json", "mermaid", "dot", "prov-json", "svg"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
@@ -106,9 +106,17 @@ class Hit(TypedDict):
     highlight: Highlight | None
     semanticRank: int | None
     lexicalRank: int | None
+    distance: float | None
+    position: list[float] | None
     sources: list[HitPlace]
     placeCount: int
     sourceCount: int
+
+
+class Looked(TypedDict):
+    at: list[float]
+    method: str
+    projectionModelId: int
 
 
 class Found(TypedDict):
@@ -116,6 +124,7 @@ class Found(TypedDict):
     floor: float | None
     best: float | None
     lexicalRanking: str | None
+    spatial: NotRequired[Looked | None]
     note: NotRequired[str | None]
     results: list[Hit]
 

@@ -130,7 +130,7 @@ def list_places(atom_hash: str, page_size: int) -> Call:
 
 
 def search(
-    question: str,
+    question: str | None,
     k: int,
     mode: Mode,
     modality: str | None,
@@ -140,6 +140,9 @@ def search(
     since: str | None,
     until: str | None,
     metadata: Mapping[str, str] | None,
+    at: Sequence[float] | None,
+    box: Sequence[float] | None,
+    radius: float | None,
     context: int,
     group: str | None,
     highlight: bool,
@@ -147,8 +150,13 @@ def search(
     pairs = [f"{key}={value}" for key, value in (metadata or {}).items()] or None
     narrowed: dict[str, Any] = {"modality": modality, "sourceId": source_id, "uri": uri, "contentType": content_type}
     narrowed |= {"since": since, "until": until, "metadata": pairs, "group": group}
+    narrowed |= {"at": _numbers(at), "box": _numbers(box), "radius": radius}
     asked = {"q": question, "k": k, "mode": mode, "context": context, "highlight": highlight}
     return Call("GET", "/search", {**asked, **narrowed})
+
+
+def _numbers(values: Sequence[float] | None) -> str | None:
+    return None if values is None else ",".join(map(repr, map(float, values)))
 
 
 def lineage(

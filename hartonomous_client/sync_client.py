@@ -132,7 +132,7 @@ class Client:
 
     def search(
         self,
-        question: str,
+        question: str | None = None,
         *,
         k: int = 10,
         mode: answers.Mode = "hybrid",
@@ -143,12 +143,18 @@ class Client:
         since: str | None = None,
         until: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        at: Sequence[float] | None = None,
+        box: Sequence[float] | None = None,
+        radius: float | None = None,
         context: int = 0,
         group: str | None = None,
         highlight: bool = False,
     ) -> answers.Found:
-        """Find atoms, and the sources and byte offsets where each occurs; `uri` is what the uris of sources begin with."""
-        narrowed = (modality, source_id, uri, content_type, since, until, metadata)
+        """Find atoms, and the sources and byte offsets where each occurs; `uri` is what the uris of sources begin with.
+
+        In spatial mode, what is nearest in 3-D to the question, a point `at` or the middle of a `box`, in that box and within `radius`.
+        """
+        narrowed = (modality, source_id, uri, content_type, since, until, metadata, at, box, radius)
         return cast(answers.Found, self._ask(calls.search(question, k, mode, *narrowed, context, group, highlight)))
 
     # ---- lineage

@@ -55,6 +55,17 @@ def encode(points: NDArray[np.float64], bits: int = MAX_BITS) -> NDArray[np.int6
     return values
 
 
+def grid_lines(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the grid lines of 21 bits on which coordinates lie, as `encode` rounds them; float64 -> int64, same shape."""
+    return _grid(np.array(points, dtype=np.float64), MAX_BITS)
+
+
+def encode_lines(lines: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the Hilbert values of grid lines of 21 bits, (n, 3) int64 -> (n,) int64."""
+    to_value, _ = _tables()
+    return _walk(to_value, _interleave(lines.T))
+
+
 def decode(values: NDArray[np.int64], bits: int = MAX_BITS) -> NDArray[np.uint32]:
     """Return the grid lines (x, y, z), each in [0, 2^bits - 1], of Hilbert values: (n,) int64 -> (n, 3) uint32.
 

@@ -41,10 +41,14 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="What to look for.")],
+    text: Annotated[
+        str | None,
+        typer.Argument(help="What to look for; --mode spatial also takes a point or a box.", show_default=False),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     mode: Annotated[
-        Literal["hybrid", "semantic", "lexical"], typer.Option(help="Search by meaning, by words, or by both.")
+        Literal["hybrid", "semantic", "lexical", "spatial"],
+        typer.Option(help="Search by meaning, by words, or by both; or by place in 3-D."),
     ] = "hybrid",
     modality: Annotated[
         Literal["text", "image", "audio", "video", "code"] | None,
@@ -75,6 +79,19 @@ def search(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="… in sources whose metadata hold this; may be given several times."),
     ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="With --mode spatial: find what is nearest to this point.")
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="X0,Y0,Z0,X1,Y1,Z1", help="With --mode spatial: find only what lies in this box."),
+    ] = None,
+    radius: Annotated[
+        float | None,
+        typer.Option(
+            help="With --mode spatial: find only what is no farther than this from the text, point or middle of the box."
+        ),
+    ] = None,
     context: Annotated[
         int,
         typer.Option(min=0, max=10, help="Show so many texts before and after each result, in each of its sources."),
@@ -92,6 +109,7 @@ def search(
 ) -> None:
     """Find atoms, and show the sources and byte offsets where each occurs."""
     from hartonomous_service.search import search as search_atoms
+    from hartonomous_service.search.regions import read_coordinates
 
     if task is not None and record is None:
         raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
@@ -109,6 +127,9 @@ def search(
             received_since=since,
             received_until=until,
             metadata=_read_metadata(metadata or []) or None,
+            at=None if at is None else read_coordinates(at, "at"),
+            box=None if box is None else read_coordinates(box, "box"),
+            radius=radius,
             context=context,
             group=group,
             highlight=highlight,
@@ -123,6 +144,8 @@ def search(
         "--since": since,
         "--until": until,
         "--metadata": " ".join(metadata or []) or None,
+        "--box": box,
+        "--radius": radius,
     }
     options = [f"{option} {value}" for option, value in narrowed.items() if value is not None]
     print_result(result, as_json, lambda found: show_search(found, options))

@@ -21,6 +21,9 @@ def show_search(result: Any, narrowed: Sequence[str] = ()) -> None:
     if narrowed and not result["results"]:
         out.print(f"nothing found in what was asked for ({printable(', '.join(narrowed))})")
         return
+    if "spatial" in result:
+        _show_places(result)
+        return
     show_results(result)
     cosine = next((hit["score"] for hit in result["results"] if hit["score"] is not None), None)
     if result["answered"] and cosine is not None:
@@ -39,16 +42,37 @@ def show_results(result: Any) -> None:
         )
         hits = hits[:_NEAREST_SHOWN]
     for hit in hits:
-        _show_hit(hit)
+        _show_hit(hit, "     -" if hit["score"] is None else f"{hit['score']:6.2f}")
     if (more := len(result["results"]) - len(hits)) > 0:
         out.print(f"… and {more:,} more: --json shows them")
     if "inferenceId" in result:
         out.print(f"recorded as inference {result['inferenceId']}")
 
 
-def _show_hit(hit: Any) -> None:
-    score = "     -" if hit["score"] is None else f"{hit['score']:6.2f}"
-    out.print(Text.assemble(f"{hit['rank']:>2}. {score}  ", _mark_answer(hit)))
+def _show_places(result: Any) -> None:
+    """Print the results of a search by place: each with its distance, where it lies, and its cosine to a text, if that was asked."""
+    if not result["results"]:
+        out.print("nothing found")
+        return
+    for hit in result["results"]:
+        _show_hit(hit, f"{hit['distance']:.4f}")
+        out.print(
+            f"      at {_point(hit['position'])}{'' if hit['score'] is None else ', cosine {:.2f}'.format(hit['score'])}"
+        )
+    if "inferenceId" in result:
+        out.print(f"recorded as inference {result['inferenceId']}")
+    first, spatial = result["results"][0]["distance"], result["spatial"]
+    out.print(
+        f"{first:.4f} is the distance from {_point(spatial['at'])} by the {spatial['method']} projection; hits are ordered by it"
+    )
+
+
+def _point(coordinates: Sequence[float]) -> str:
+    return f"({', '.join(f'{each:.4f}' for each in coordinates)})"
+
+
+def _show_hit(hit: Any, number: str) -> None:
+    out.print(Text.assemble(f"{hit['rank']:>2}. {number}  ", _mark_answer(hit)))
     for place in hit["sources"][:_PLACES_SHOWN]:
         out.print(f"      source {place['sourceId']}, {_where(place)}: {printable(place['sourceUri'])}")
         context = place.get("context", {"before": [], "after": []})

@@ -99,9 +99,19 @@ class Hit(Document):
     highlight: Highlight | None
     semanticRank: int | None
     lexicalRank: int | None
+    distance: float | None = Field(description="In spatial mode, from where was looked.")
+    position: list[float] | None = Field(description="In spatial mode: x, y, z.")
     sources: list[HitPlace] = Field(description="The first 20 places.")
     placeCount: int
     sourceCount: int
+
+
+class Looked(Document):
+    """Where a search in spatial mode looked."""
+
+    at: list[float] = Field(description="x, y, z of the point from which distances are measured.")
+    method: str = Field(description="How the projection places vectors.")
+    projectionModelId: int
 
 
 class Found(Document):
@@ -111,7 +121,11 @@ class Found(Document):
     floor: float | None
     best: float | None
     lexicalRanking: str | None
-    note: str | None = Field(default=None, description="Why only words were compared, where a meaning was asked for.")
+    spatial: Looked | None = Field(default=None, description="In spatial mode; null while nothing has a place.")
+    note: str | None = Field(
+        default=None,
+        description="Why only words were compared, where a meaning was asked for, or that places are missing.",
+    )
     results: list[Hit]
 
 

@@ -16,11 +16,13 @@ from hartonomous_service.http.access import OpenResources, Reader
 from hartonomous_service.http.documents import Found
 from hartonomous_service.http.search_processes import SearchProcesses, as_json
 from hartonomous_service.http.traced_requests import TracedRequests, traced_search
+from hartonomous_service.search.regions import read_coordinates
 from hartonomous_service.search.searching import MAX_RESULTS
 
 router = APIRouter(tags=["search"])
 
 _MAX_QUESTION = 10_000
+_MAX_NUMBERS = 200
 _PARAMETERS = {
     "content_type": "contentType",
     "received_since": "since",
@@ -37,9 +39,14 @@ async def search(
     request: Request,
     resources: OpenResources,
     caller: Reader,
-    q: Annotated[str, Query(description="What to look for.", max_length=_MAX_QUESTION)],
+    q: Annotated[
+        str | None,
+        Query(
+            description="What to look for; in spatial mode a point or a box may stand for it.", max_length=_MAX_QUESTION
+        ),
+    ] = None,
     k: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="How many results.")] = 10,
-    mode: Literal["hybrid", "semantic", "lexical"] = "hybrid",
+    mode: Literal["hybrid", "semantic", "lexical", "spatial"] = "hybrid",
     modality: Modality | None = None,
     source_id: Annotated[int | None, Query(alias="sourceId")] = None,
     uri: Annotated[
@@ -49,6 +56,19 @@ async def search(
     since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
     until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,
     metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
+    at: Annotated[
+        str | None,
+        Query(description="In spatial mode: near this point.", examples=["0.5,-0.2,0"], max_length=_MAX_NUMBERS),
+    ] = None,
+    box: Annotated[
+        str | None,
+        Query(
+            description="In spatial mode: only in this box, from its lowest corner to its highest.",
+            examples=["-1,-1,-1,0,0,0"],
+            max_length=_MAX_NUMBERS,
+        ),
+    ] = None,
+    radius: Annotated[float | None, Query(description="In spatial mode: no farther away than this.")] = None,
     context: Annotated[int, Query(ge=0, le=10, description="Texts before and after each result.")] = 0,
     group: Literal["source"] | None = None,
     highlight: Annotated[
@@ -68,6 +88,9 @@ async def search(
         "received_since": since,
         "received_until": until,
         "metadata": _read_metadata(metadata or []) or None,
+        "at": None if at is None else read_coordinates(at, "at"),
+        "box": None if box is None else read_coordinates(box, "box"),
+        "radius": radius,
         "context": context,
         "group": group,
         "highlight": highlight,

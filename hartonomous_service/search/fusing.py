@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_service.search.by_place import Near
+
 MEANING_SHARE = 0.6
 """What nearness counts in a fused ranking; the rest is what words count. Measured: docs/decisions/0009."""
 DEPTH = 200
@@ -16,12 +18,13 @@ _TOP = 3
 
 
 class Found(NamedTuple):
-    """An atom that a search found: its cosine, if it has a vector, and its rank in each list that it is in."""
+    """An atom that a search found: its cosine, if it has a vector, and its rank in each list that it is in; where it lies, if that was asked."""
 
     atom_id: int
     cosine: float | None
     semantic_rank: int | None
     lexical_rank: int | None
+    place: Near | None = None
 
 
 def fuse(

@@ -33,6 +33,8 @@ def describe_hits(
             "highlight": None,
             "semanticRank": hit.semantic_rank,
             "lexicalRank": hit.lexical_rank,
+            "distance": hit.place.distance if hit.place else None,
+            "position": list(hit.place.position) if hit.place else None,
             "sources": [{**place, "highlightOffset": None, "highlightLength": None} for place in shown[hit.atom_id]],
             **counts[hit.atom_id],
         }

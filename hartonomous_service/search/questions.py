@@ -57,6 +57,15 @@ def embed_question(resources: Resources, tenant: int, text: str) -> Question | N
         raise Unavailable(f"semantic search needs the text model: {error}", remedy="search_by_words") from error
 
 
+def answering_space(resources: Resources) -> int | None:
+    """Return the ModelId of the text model that answers questions now; None before anything was embedded."""
+    active = ask(resources.database, active_text_models)
+    if not active:
+        return None
+    row = answering_model(active)
+    return row["modelId"] if row else _answering(resources, active)[1]
+
+
 def _answering(resources: Resources, active: Sequence[EmbeddingModel]) -> tuple[ModelIdentity, int]:
     """Return the model that answers now, with its ModelId: as the database says; else the first one that the settings name and that is active."""
     if row := answering_model(active):

@@ -20,6 +20,7 @@ ASKED = [
     (f"/atoms/{HASH}/places", documents.PlacePage),
     (f"/atoms/{HASH}/lineage", lineage_documents.Lineage),
     ("/search?q=tide&mode=lexical&context=1", documents.Found),
+    ("/search?mode=spatial&at=0,0,-0.5&box=-1,-1,-1,1,1,1&radius=2", documents.Found),
     ("/lineage?name=1", lineage_documents.Lineage),
     ("/impact?name=1", lineage_documents.Impact),
     ("/inferences", documents.InferencePage),

@@ -58,7 +58,7 @@ from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
 from hartonomous_service.search.neighbours import MAX_NEIGHBOURS
-from hartonomous_service.search.questions import embed_question, warm_answering_model
+from hartonomous_service.search.questions import answering_space, embed_question, warm_answering_model
 from hartonomous_service.source_pages import page_source_atoms, page_sources
 from hartonomous_service.source_records import (
     list_sources,
@@ -168,7 +168,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "text": [*TEXTS[:3], ("", "no word"), (" \0", "no word"), ("---", "no word")],
             "tenant": TENANT,
             "k": [*INTEGERS, (0, BELOW), (-1, BELOW), (MAX_RESULTS + 1, ABOVE)],
-            "mode": choice("'hybrid', 'semantic' or 'lexical'"),
+            "mode": choice("'hybrid', 'semantic', 'lexical' or 'spatial'"),
             "modality": choice("'text'"),
             "source_id": ID,
             "uri_prefix": [*TEXTS, ("", "empty")],
@@ -186,6 +186,14 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
                 ({"a": 1}, NO_TEXT),
                 ({"": "b"}, "empty"),
             ],
+            "at": [
+                ([0, 0], "three coordinates"),
+                ("0,0,0", "not one text"),
+                ([0, 0, 2], ABOVE),
+                ([0, 0, "0"], "valid number"),
+            ],
+            "box": [([0] * 5, "six coordinates"), ([1, 0, 0, 0, 0, 0], "lowest corner"), ([math.nan] * 6, "finite")],
+            "radius": [(-1, BELOW), (math.inf, "finite"), ("1", "valid number")],
             "group": choice("'source'"),
             "context": [*INTEGERS, (-1, BELOW), (MAX_NEIGHBOURS + 1, ABOVE)],
             "highlight": FLAG,
@@ -384,6 +392,7 @@ INTERNAL = {
         find_wrong_bytes,
         measure_home,
         require_readable,
+        answering_space,
     ),
     *(claim_key, find_same, land),
     *(recall_caller, use_is_due),

@@ -1,0 +1,28 @@
+"""Rows of statements about where embeddings lie in 3-D."""
+
+from typing import TypedDict
+
+from hartonomous_resources.database.rows.atom_rows import AtomId
+from hartonomous_resources.database.statements import Statement
+
+
+class PlaceOnCurve(TypedDict):
+    """An embedding, and its place on the Hilbert curve."""
+
+    atomEmbeddingId: int
+    hilbertValue: int
+
+
+class Position(AtomId):
+    """Where the embedding of an atom lies; coordinates in [-1, 1]."""
+
+    atomEmbeddingId: int
+    x: float
+    y: float
+    z: float
+
+
+PLACES_BESIDE = Statement("places_beside", PlaceOnCurve)
+PLACES_IN_RANGES = Statement("places_in_ranges", PlaceOnCurve)
+POSITIONS = Statement("positions", Position)
+POSITIONS_OF_ATOMS = Statement("positions_of_atoms", Position)
