@@ -124,6 +124,18 @@ def test_what_is_damaged_is_read_as_far_as_it_goes_and_says_why(name: str) -> No
     assert len(found) == count
 
 
+@pytest.mark.parametrize(
+    "data", [NOTEBOOK, OLD, NOTEBOOK[:-1], NOTEBOOK[: NOTEBOOK.index(b"Last")], b'{"cells": 1}', b"{}"]
+)
+def test_of_a_large_notebook_the_same_is_read(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, problem = read(data)
+    monkeypatch.setattr(notebooks, "MOST_WHOLE_CHARACTERS", 0)
+    found, reason = read(data)
+    assert found == whole
+    if data != NOTEBOOK[:-1]:  # what is wrong behind the cells is not looked for
+        assert (reason or "")[:20] == (problem or "")[:20]
+
+
 def test_a_notebook_of_more_than_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notebooks, "MOST_BYTES", len(NOTEBOOK) - 1)
     assert read(NOTEBOOK) == ([], f"a notebook of more than {len(NOTEBOOK) - 1:,} bytes is not read")

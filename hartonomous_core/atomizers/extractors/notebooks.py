@@ -2,13 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from hartonomous_core.atomizers.sections import Partial, Section
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Of a notebook, which is read as a whole."""
+"""Of a notebook, whose text is in memory as a whole."""
+MOST_WHOLE_CHARACTERS = 16 * 1024 * 1024
+"""Of one that is parsed as a whole, which takes six times as much memory; of a larger one each cell by itself."""
+_DAMAGED = "it is no JSON any more, and only the cells before that were read"
 _CELLS = re.compile(r'"cells"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 _DECODER = json.JSONDecoder()
@@ -24,20 +28,32 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     if stream.read(1):
         raise Partial(f"a notebook of more than {MOST_BYTES:,} bytes is not read")
     text = data.decode(json.detect_encoding(data), "replace").removeprefix("\ufeff")
+    del data
+    cells: Iterable[Any]
     problem = None
-    try:
-        notebook = json.loads(text)
-        if not isinstance(notebook, dict) or not ("cells" in notebook or "worksheets" in notebook):
-            raise Partial("it is JSON, but no notebook: it has no cells")
-        cells = list(_cells(notebook))
-    except (ValueError, RecursionError) as error:
-        problem = f"it is no JSON any more, and only the cells before that were read: {error}"
-        cells = list(_cells_before_damage(text))
+    if len(text) > MOST_WHOLE_CHARACTERS and _CELLS.search(text) and '"worksheets"' not in text:
+        cells = _cells_one_by_one(text)
+    else:
+        cells, problem = _cells_of_whole(text)
     for number, cell in enumerate(cells, 1):
         if isinstance(cell, dict):
             yield from _sections(cell, {"cell": number})
     if problem:
         raise Partial(problem)
+
+
+def _cells_of_whole(text: str) -> tuple[list[Any], str | None]:
+    """Return the cells, those before the damage where there is some, and what it is."""
+    try:
+        notebook = json.loads(text)
+        if not isinstance(notebook, dict) or not ("cells" in notebook or "worksheets" in notebook):
+            raise Partial("it is JSON, but no notebook: it has no cells")
+        return list(_cells(notebook)), None
+    except (ValueError, RecursionError) as error:
+        found: list[Any] = []
+        with suppress(Partial):
+            found.extend(_cells_one_by_one(text))
+        return found, f"{_DAMAGED}: {error}"
 
 
 def _cells(notebook: Any) -> Iterator[Any]:
@@ -47,14 +63,15 @@ def _cells(notebook: Any) -> Iterator[Any]:
         yield from cells if isinstance(cells, list) else ()
 
 
-def _cells_before_damage(text: str) -> Iterator[Any]:
+def _cells_one_by_one(text: str) -> Iterator[Any]:
+    """Yield the cells as they stand. Raises Partial where they are no JSON any more."""
     begin = _CELLS.search(text)
     at = begin.end() if begin else len(text)
-    while (between := _BETWEEN.match(text, at)) and between.end() < len(text):
+    while (between := _BETWEEN.match(text, at)) and not text.startswith("]", at := between.end()):
         try:
-            cell, at = _DECODER.raw_decode(text, between.end())
-        except (ValueError, RecursionError):
-            return
+            cell, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise Partial(f"{_DAMAGED}: {error}") from error
         yield cell
 
 
