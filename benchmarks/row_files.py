@@ -8,6 +8,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import islice
@@ -27,6 +28,7 @@ from hartonomous_core.atomizers.rows.json_documents import open_json
 from hartonomous_core.atomizers.rows.json_rows import JsonLines
 from hartonomous_core.atomizers.rows.row_batches import RowBatches
 from hartonomous_core.atomizers.rows.row_blocks import RowReader
+from hartonomous_core.words import question_terms
 
 NAMES = ["id", "customer", "city", "amount", "due", "remark"]
 TYPES = {
@@ -45,10 +47,15 @@ def main() -> int:
     parser.add_argument(
         "--through-store", action="store_true", help="only how fast rows are searchable by words in a store"
     )
+    parser.add_argument(
+        "--by-words", action="store_true", help="only what an index of batches would find, against one of rows"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="of --through-store, in turn with its peer (5)")
     options = parser.parse_args()
     if options.through_store:
         return finish(through_store(options.data, options.megabytes, options.rounds), options.json)
+    if options.by_words:
+        return finish([*by_words([]), *by_words(list(_rows(options.data, 20_000)))], options.json)
     rows = list(_rows(options.data, options.megabytes * 10_000))
     figures = [*speeds(rows), *second_exports(rows)]
     if options.large:
@@ -321,6 +328,66 @@ def questions() -> list[Figure]:
         right = sum(bool(holds[best] & answer) for best, answer in zip(scores.argmax(1), answers, strict=True))
         figures.append(Figure(f"{what} ({len(texts)}): right one first", 100 * right / len(asked), "%"))
     return figures
+
+
+def by_words(others: list[list[str]]) -> list[Figure]:
+    """Of the same questions, how many find the right row first by words, beside other rows: with each row indexed, as built, and with batches.
+
+    Of the ten best batches every row is then ranked among the others of these, as it is or in words.
+    """
+    tables = question_tables()
+    asked = [
+        (question, {" ".join(each) for each in rows if question in ask(each)})
+        for _, rows, ask in tables.values()
+        for row in rows
+        for question in ask(row)
+    ]
+    passages: list[tuple[str, set[str]]] = []  # with the rows that each holds
+    batches: list[list[tuple[str, str]]] = []  # of rows: as they are, and in words
+    for names, rows in [*((names, rows) for names, rows, _ in tables.values()), (NAMES, others)]:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([names, *rows])
+        for atom in _atoms(text.getvalue().encode(), TYPES["csv"]) if rows else ():
+            if atom.text is None:
+                cells = csv.reader(io.StringIO(atom.content.decode(), newline=""))
+                batches.append(
+                    [(" ".join(row), "; ".join(map(": ".join, zip(names, row, strict=True)))) for row in cells]
+                )
+            else:
+                held = [] if rows is others else [row for row in rows if all(value in atom.text for value in row)]
+                passages.append((atom.text, set(map(" ".join, held))))
+    by_row, by_batch = (
+        _indexed([text for text, _ in passages]),
+        _indexed([" ".join(row for row, _ in batch) for batch in batches]),
+    )
+    right = Counter[str]()
+    for question, answers in asked:
+        best = _best(by_row, question, 1)
+        right["each row indexed, as built"] += bool(best and passages[best[0]][1] & answers)
+        candidates = [row for number in _best(by_batch, question, 10) for row in batches[number]]
+        for what, column in (
+            ("batches indexed, their rows ranked as they are", 0),
+            ("batches indexed, their rows ranked in words", 1),
+        ):
+            best = _best(_indexed([row[column] for row in candidates]), question, 1)
+            right[what] += bool(best and candidates[best[0]][0] in answers)
+    beside = f" beside {len(others):,} other rows" if others else ""
+    return [Figure(f"{what}: right row first by words{beside}", 100 * n / len(asked), "%") for what, n in right.items()]
+
+
+def _indexed(texts: list[str]) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    connection.execute(
+        "CREATE VIRTUAL TABLE found USING fts5 (text, content = '', tokenize = \"porter unicode61 remove_diacritics 2\")"
+    )
+    connection.executemany("INSERT INTO found (rowid, text) VALUES (?, ?)", enumerate(texts))
+    return connection
+
+
+def _best(index: sqlite3.Connection, question: str, n: int) -> list[int]:
+    words = " OR ".join('"' + term.replace('"', '""') + '"' for term in question_terms(question))
+    found = index.execute("SELECT rowid FROM found WHERE found MATCH ? ORDER BY bm25(found), rowid LIMIT ?", (words, n))
+    return [number for (number,) in found]
 
 
 if __name__ == "__main__":
