@@ -1,6 +1,8 @@
 """Counts what the store holds, for `hartonomous stats`."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -10,9 +12,22 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.arguments import Tenant, checked
 from hartonomous_service.source_records import count_not_searchable
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Statistics(dict[str, Any]):
+    """A dict of counts; JSON writes it as one."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column for each count: those within others are named as in jobs.Completed."""
+        import pandas as pd
+
+        return pd.json_normalize(dict(self))
+
 
 @checked
-def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[str, Any]:
+def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> Statistics:
     """Count what a tenant has, or all tenants for None. `bytesStored` counts each atom once; `bytesOnDisk` and `queues` are of the whole home.
 
     `notSearchable` counts current sources that are kept as bytes, by content type. `graph` is None when the graph cannot be asked;
@@ -33,7 +48,7 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         graph, unavailable = {"nodes": sum(nodes.values()), "edges": sum(edges.values())}, None
     except GraphUnavailable as error:
         graph, unavailable = None, str(error)  # shown as such: the rest of the figures are still true
-    return {
+    counted = {
         **{name: totals[name] for name in ("sources", "atoms", "embeddings", "projections")},
         "notSearchable": count_not_searchable(types),
         "jobs": jobs,
@@ -46,3 +61,4 @@ def collect_stats(resources: Resources, *, tenant: Tenant | None = 0) -> dict[st
         "graph": graph,
         "graphUnavailable": unavailable,
     }
+    return Statistics(counted)

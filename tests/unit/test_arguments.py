@@ -53,6 +53,7 @@ from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.model_estimate import estimate
 from hartonomous_service.place_pages import page_places
+from hartonomous_service.placed_atoms import placed_atoms
 from hartonomous_service.progress import count_unfinished
 from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
@@ -202,6 +203,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
         },
     ),
     list_places: ((HASH,), page(atom_hash=HASHES)),
+    placed_atoms: ((), {"tenant": TENANT, "texts": FLAG}),
     show_atom: ((HASH,), {"atom_hash": HASHES, "tenant": TENANT}),
     page_jobs: (
         (),

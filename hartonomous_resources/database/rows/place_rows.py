@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.database.rows.atom_rows import AtomId
 from hartonomous_resources.database.statements import Statement
 
@@ -22,7 +23,20 @@ class Position(AtomId):
     z: float
 
 
+class PlacedAtom(Position):
+    """An atom and where it lies, with the first of the current sources that hold it, if any does; `isShown` is 1 where a search may show it."""
+
+    contentHash: bytes
+    modality: Modality
+    text: str | None
+    hilbertValue: int
+    sourceId: int | None
+    sourceUri: str | None
+    isShown: int
+
+
 PLACES_BESIDE = Statement("places_beside", PlaceOnCurve)
 PLACES_IN_RANGES = Statement("places_in_ranges", PlaceOnCurve)
 POSITIONS = Statement("positions", Position)
 POSITIONS_OF_ATOMS = Statement("positions_of_atoms", Position)
+PLACED_ATOMS = Statement("placed_atoms", PlacedAtom)

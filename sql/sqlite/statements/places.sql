@@ -59,3 +59,23 @@ WHERE e.AtomId IN (SELECT value FROM json_each(:atom_ids)) AND e.ModelId = :mode
 SELECT 1 AS found FROM AtomEmbedding
 WHERE ModelId = :model_id AND TenantId = :tenant_id AND ProjectionModelId IS NULL
 LIMIT 1;
+
+-- name: placed_atoms
+-- Embeddings with a place above an id, in blocks, each with its atom and with the first of the current sources that hold it.
+SELECT p.AtomEmbeddingId AS atomEmbeddingId, p.AtomId AS atomId, a.ContentHash AS contentHash, a.Modality AS modality,
+       CASE WHEN :with_text = 1 THEN a.CanonicalText END AS text, p.X AS x, p.Y AS y, p.Z AS z, p.HilbertValue AS hilbertValue,
+       s.SourceId AS sourceId, s.SourceUri AS sourceUri, s.SourceId IS NOT NULL OR a.InsertedByHand = 1 AS isShown
+FROM (SELECT * FROM (SELECT AtomEmbeddingId, AtomId, X, Y, Z, HilbertValue FROM AtomEmbedding
+                     WHERE ModelId = :model_id AND TenantId = :tenant_id AND AtomEmbeddingId > :after AND +ProjectionModelId = :projection_model_id
+                     ORDER BY AtomEmbeddingId LIMIT :n)
+      UNION ALL
+      SELECT * FROM (SELECT AtomEmbeddingId, AtomId, X, Y, Z, HilbertValue FROM FormerPosition
+                     WHERE AtomEmbeddingId > :after AND +ModelId = :model_id AND +TenantId = :tenant_id AND +ProjectionModelId = :projection_model_id
+                     ORDER BY AtomEmbeddingId LIMIT :n)
+      ORDER BY AtomEmbeddingId LIMIT :n) AS p
+CROSS JOIN Atom AS a ON a.AtomId = p.AtomId
+LEFT JOIN Source AS s ON s.SourceId = (
+  SELECT sa.SourceId FROM SourceAtom AS sa INDEXED BY SourceAtom_Atom CROSS JOIN Source AS f ON f.SourceId = sa.SourceId
+  WHERE sa.AtomId = p.AtomId AND f.Status = 'Atomized' AND f.SupersededBy IS NULL
+  ORDER BY sa.SourceId LIMIT 1)
+ORDER BY p.AtomEmbeddingId;

@@ -71,3 +71,26 @@ BEGIN
     WHERE e.TenantId = @tenant_id AND e.ModelId = @model_id AND e.ProjectionModelId IS NULL;
 END;
 GO
+-- Embeddings with a place above an id, in blocks, each with its atom and with the first of the current sources that hold it.
+CREATE PROCEDURE dbo.usp_placed_atoms @model_id int, @tenant_id int, @projection_model_id int, @after bigint, @with_text int, @n int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT p.AtomEmbeddingId AS atomEmbeddingId, p.AtomId AS atomId, a.ContentHash AS contentHash, a.Modality AS modality,
+        CASE WHEN @with_text = 1 THEN CONVERT(nvarchar(max), a.CanonicalText) END AS text, p.X AS x, p.Y AS y, p.Z AS z,
+        p.HilbertValue AS hilbertValue, s.SourceId AS sourceId, s.SourceUri AS sourceUri,
+        CASE WHEN s.SourceId IS NOT NULL OR a.InsertedByHand = 1 THEN 1 ELSE 0 END AS isShown
+    FROM (SELECT TOP (@n) e.AtomEmbeddingId, e.AtomId, e.X, e.Y, e.Z, e.HilbertValue
+          FROM dbo.EmbeddingPosition AS e
+          WHERE e.TenantId = @tenant_id AND e.ModelId = @model_id AND e.AtomEmbeddingId > @after AND e.ProjectionModelId = @projection_model_id
+          ORDER BY e.AtomEmbeddingId) AS p
+    INNER JOIN dbo.Atom AS a ON a.AtomId = p.AtomId
+    OUTER APPLY (SELECT TOP (1) f.SourceId, f.SourceUri
+                 FROM dbo.SourceAtom AS sa
+                 INNER JOIN dbo.Source AS f ON f.SourceId = sa.SourceId
+                 WHERE sa.AtomId = p.AtomId AND f.Status = 'Atomized' AND f.SupersededBy IS NULL
+                 ORDER BY sa.SourceId) AS s
+    ORDER BY p.AtomEmbeddingId;
+END;
+GO
