@@ -11,7 +11,8 @@ import dagster as dg
 
 from hartonomous_assets.stage import Stage, StageReport, Work
 from hartonomous_resources.database.protocol import Row
-from hartonomous_resources.database.transactions import query
+from hartonomous_resources.database.transactions import ask, query
+from hartonomous_resources.work.models import active_embedding_models
 
 _REPORT_SECONDS = 5.0
 
@@ -57,6 +58,10 @@ def metadata_of(stage: Stage, work: Work, report: StageReport) -> dict[str, dg.M
         metadata["per second"] = dg.MetadataValue.float(round(done / report.seconds, 1))
     if report.counts.get("embedded"):
         metadata["device"] = dg.MetadataValue.text(work.resources.compute.device())
+        models = [
+            f"{row['name']} ({row['precision']})" for row in ask(work.resources.database, active_embedding_models)
+        ]
+        metadata["models"] = dg.MetadataValue.text(", ".join(models))
     return metadata
 
 

@@ -272,6 +272,31 @@ class Stats(TypedDict):
     graphUnavailable: str | None
 
 
+class EmbeddingModel(TypedDict):
+    modelId: int
+    modality: Modality
+    name: str
+    precision: str
+    engine: Literal["native", "onnxruntime", "api"]
+    dimension: int
+    artifactHash: str
+    state: Literal["answers", "ready", "filling", "incomplete", "idle", "dropping"]
+    active: bool
+    filled: float | None
+    vectors: int | None
+    waiting: int | None
+    failed: int | None
+    bytesOnDisk: int | None
+    loadedFrom: str | None
+    createdAt: str
+    answersSince: str | None
+
+
+class EmbeddingModels(TypedDict):
+    models: list[EmbeddingModel]
+    chosenBy: Literal["settings", "database"]
+
+
 class Check(TypedDict):
     name: str
     status: HealthStatus

@@ -259,6 +259,10 @@ class AsyncClient:
         """Count what the tenant has, or with a key that has `admin` what all have."""
         return cast(answers.Stats, await self._ask(calls.stats(all_tenants)))
 
+    async def list_models(self) -> answers.EmbeddingModels:
+        """List the embedding models; what is counted of all tenants is None for a key without `admin`."""
+        return cast(answers.EmbeddingModels, await self._ask(calls.models()))
+
     async def get_health(self) -> answers.Health:
         """Run every check of the server; one that is unhealthy is an answer, too."""
         return cast(answers.Health, await self._ask(calls.health()))

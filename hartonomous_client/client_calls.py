@@ -229,6 +229,10 @@ def stats(all_tenants: bool) -> Call:
     return Call("GET", "/stats", {"allTenants": all_tenants or None})
 
 
+def models() -> Call:
+    return Call("GET", "/models")
+
+
 def health() -> Call:
     return Call("GET", "/health", accepted=(503,))
 

@@ -252,6 +252,10 @@ class Client:
         """Count what the tenant has, or with a key that has `admin` what all have."""
         return cast(answers.Stats, self._ask(calls.stats(all_tenants)))
 
+    def list_models(self) -> answers.EmbeddingModels:
+        """List the embedding models; what is counted of all tenants is None for a key without `admin`."""
+        return cast(answers.EmbeddingModels, self._ask(calls.models()))
+
     def get_health(self) -> answers.Health:
         """Run every check of the server; one that is unhealthy is an answer, too."""
         return cast(answers.Health, self._ask(calls.health()))

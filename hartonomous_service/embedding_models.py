@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from hartonomous_resources.work.added_models import (
     NothingAnswers,
     add_embedding_model,
     added_models,
+    answering_model,
     counts_of,
     keep_settings_models,
     let_answer,
@@ -242,6 +244,23 @@ def _show(row: KnownEmbeddingModel, found: "_Found", answering: int | None) -> d
 def engine_of(precision: str, settings: str) -> str:
     """Return what computes a model: api, native (our own kernels) or onnxruntime."""
     return "api" if precision == "api" else "native" if '"arithmetic"' in settings else "onnxruntime"
+
+
+def what_computes(resources: Resources) -> dict[str, str]:
+    """Return where questions are embedded (in_process, worker, auto or api), by which engine, and by what model and precision.
+
+    Before anything was embedded, as far as the settings say it.
+    """
+    settings = resources.settings
+    active = ask(resources.database, active_text_models)
+    row = answering_model(active) or next(iter(active), None)
+    if row is None:
+        named = [source.model for source in sources_of(settings)][:1]
+        wanted = "api" if settings.compute == "api" else settings.text_engine
+        return {"compute": settings.compute, "engine": wanted, "model": Path(*named).name, "precision": ""}
+    engine = engine_of(row["precision"], row["settings"])
+    compute = "api" if engine == "api" else "in_process" if settings.compute == "api" else settings.compute
+    return {"compute": compute, "engine": engine, "model": row["name"], "precision": row["precision"]}
 
 
 def _find(resources: Resources, model: str) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.resources import Resources, database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.added_models import added_models, answering_model, source_of
 from hartonomous_resources.work.job_handlers import known_job_types
 from hartonomous_service import daemon
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.dagster_home import has_instance
+from hartonomous_service.errors import OUTAGES, ServiceError
 from hartonomous_service.figures import Waiting, waiting_work
 from hartonomous_service.home_database import require_database
 from hartonomous_service.lineage.queries import WRITE_GRAPH
@@ -58,20 +60,34 @@ def check_health(settings: Settings, tenant: int | None = None, *, needs_daemon:
     With a `tenant`, counts are its own, and what all tenants share is told of without any.
     Who takes in work that it does not do itself, as the server does, needs a daemon: without one the home is degraded.
     """
-    models = find_text_models(settings)
+    in_use, beside = _settings_in_use(settings)
+    models = find_text_models(in_use)
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     sensors: list[daemon.Sensor] = []  # by _sensor: Dagster's storage is opened once
     checks = [
         run_check(_database, settings, counted, models.found, tenant),
         run_check(_graph, settings, counted),
-        run_check(_text_model, models, counted),
-        run_check(_compute, settings, tenant),
+        run_check(_text_model, models, counted, beside),
+        run_check(_compute, in_use, tenant),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         run_check(_sensor, settings, counted, sensors),
         run_check(_disk, settings),
         run_check(_daemon, settings, sensors, needs_daemon),
     ]
     return {"status": worst_of(checks), "checks": checks}
+
+
+def _settings_in_use(settings: Settings) -> tuple[Settings, Mapping[str, Settings]]:
+    """Return settings that name the model which answers questions, as the database may say, and by its name those of each model beside it."""
+    try:
+        require_database(settings)
+        with closing(database_of(settings)) as database:
+            added = ask(database, added_models)
+        named = {f"model {row['modelId']}, {row['name']}": source_of(row).applied_to(settings) for row in added}
+    except (*OUTAGES, ServiceError, ValueError):  # of the database the next check tells
+        return settings, {}
+    answering = [name for name, row in zip(named, added, strict=True) if row["answers"] and row["modality"] == "text"]
+    return (named.pop(answering[0]) if answering else settings), named
 
 
 def require_readable(resources: Resources) -> None:
@@ -137,7 +153,11 @@ def _read_counts(
     messages = _stuck_messages(unit_of_work, depths)
     waiting = ", ".join(f"{queue} {depth:,}" for queue, depth in depths.items()) or "queues empty"
     active, other = active_text_models(unit_of_work), None
-    if models and active and first_active(unit_of_work, models, active) is None:
+    found = first_active(unit_of_work, models, active) if models else None
+    answering = answering_model(active)
+    if models and answering and (found is None or found[1] != answering["modelId"]):
+        other = f"{source_of(answering)} is another model than the one whose vectors are here"
+    elif models and active and found is None:
         other = describe_difference(models, active)
     counts = _Counts(
         tenant, dead_letters, failed_jobs, waiting_jobs, clock, messages, waiting_work(unit_of_work), other
@@ -180,9 +200,13 @@ def _is_to_be_written(database: Database) -> bool:
     return not waiting and bool(TableGraph(database).counts(None)[0].get("Atom"))
 
 
-def _text_model(models: NamedTextModels, counted: list[_Counts]) -> Outcome:
+def _text_model(models: NamedTextModels, counted: list[_Counts], beside: Mapping[str, Settings]) -> Outcome:
     problem = models.problem or (counted[0].other_model if counted else None)
-    return (DEGRADED, problem) if problem else (HEALTHY, models.detail)
+    problems = [problem] if problem else []
+    for name, settings in beside.items():
+        if missing := find_text_models(settings).problem:
+            problems.append(f"{name}: {missing}: its jobs wait")
+    return (DEGRADED, "; ".join(problems)) if problems else (HEALTHY, models.detail)
 
 
 def _compute(settings: Settings, tenant: int | None) -> Outcome:

@@ -28,8 +28,9 @@ class NamedTextModels:
 
 
 _reading = threading.Lock()
-_kept: tuple[object, float, NamedTextModels] | None = None
-"""What they were read from, when, and what was found; under `_reading`."""
+_kept: dict[object, tuple[float, NamedTextModels]] = {}
+"""When, and what was found, by what it was read from; under `_reading`."""
+_MOST_KEPT = 16
 
 
 def find_text_models(settings: Settings) -> NamedTextModels:
@@ -37,13 +38,16 @@ def find_text_models(settings: Settings) -> NamedTextModels:
 
     An API is asked once, for a word; after ten minutes, and where it did not answer, anew.
     """
-    global _kept
     key = _read_from(settings)
     with _reading:
-        is_kept = _kept is not None and _kept[0] == key and _kept[1] + _LONGEST_SECONDS >= time.monotonic()
-        if _kept is None or not is_kept or (settings.compute == "api" and _kept[2].problem):
-            _kept = key, time.monotonic(), _read(settings)
-        return _kept[2]
+        read_at, found = _kept.get(key, (0.0, None))
+        is_old = read_at + _LONGEST_SECONDS < time.monotonic()
+        if found is None or is_old or (settings.compute == "api" and found.problem):
+            found = _read(settings)
+            if len(_kept) >= _MOST_KEPT:
+                _kept.clear()
+            _kept[key] = time.monotonic(), found
+        return found
 
 
 def _read_from(settings: Settings) -> object:
@@ -62,7 +66,7 @@ def _read_from(settings: Settings) -> object:
         if file.is_file()
         for it in (file.stat(),)
     ]
-    return settings.text_model, settings.text_precisions, settings.text_engine, settings.answer_floor, files
+    return settings.text_model, *settings.text_precisions, settings.text_engine, settings.answer_floor, *files
 
 
 def _read(settings: Settings) -> NamedTextModels:

@@ -29,6 +29,7 @@ class RoutedCompute:
         self._lock = threading.Lock()
         self._servers: dict[ModelSource, Compute] = {}
         self._of_model: dict[ModelIdentity, Compute] = {}
+        self._used: dict[Compute, None] = {}
         self._named: Compute = self._open_server(settings) if open_local is None else self._local
 
     def models(self) -> Sequence[ModelIdentity]:
@@ -62,8 +63,7 @@ class RoutedCompute:
         return self._local.project(vectors, axes, mean, scale)
 
     def device(self) -> str:
-        found = dict.fromkeys(compute.device() for compute in self._of_model.values())
-        return "; ".join(found) or self._named.device()
+        return "; ".join(compute.device() for compute in [*self._used] or [self._named])
 
     def close(self) -> None:
         with self._lock, ExitStack() as closing:
@@ -73,7 +73,9 @@ class RoutedCompute:
             self._of_model.clear()
 
     def _computing(self, model: ModelIdentity) -> Compute:
-        return self._of_model.get(model, self._named)
+        compute = self._of_model.get(model, self._named)
+        self._used[compute] = None
+        return compute
 
     def _server(self, source: ModelSource) -> Compute:
         with self._lock:

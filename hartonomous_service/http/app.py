@@ -22,6 +22,7 @@ from hartonomous_service.http import (
     inference_routes,
     job_routes,
     lineage_routes,
+    model_routes,
     problems,
     search_routes,
     source_routes,
@@ -103,6 +104,7 @@ def create_app(
         inference_routes,
         job_routes,
         dead_letter_routes,
+        model_routes,
         stats_routes,
         health_routes,
     ):

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import Resources
+from hartonomous_service.embedding_models import what_computes
 from hartonomous_service.errors import OUTAGES
 from hartonomous_service.figures import Figures, measure_home
 from hartonomous_service.http.answered_requests import route_of
@@ -73,13 +74,10 @@ class _HomeCollector(Collector):
             figures = None
         up.add_metric([], 0 if figures is None else 1)
         yield up
-        settings = self._resources.settings
-        device = InfoMetricFamily("hartonomous_device", "What computes embeddings.")
-        device.add_metric(
-            [], {"compute": settings.compute, "engine": settings.text_engine, "cores": str(usable_cores())}
-        )
-        yield device
         if figures is not None:
+            device = InfoMetricFamily("hartonomous_device", "What computes the embeddings of questions.")
+            device.add_metric([], {**what_computes(self._resources), "cores": str(usable_cores())})
+            yield device
             yield from _families(figures)
 
 

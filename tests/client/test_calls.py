@@ -7,7 +7,7 @@ import pytest
 
 from hartonomous_client import AsyncClient, Client, HartonomousError
 from hartonomous_client import answers as typed
-from hartonomous_service.http import documents, lineage_documents, source_documents
+from hartonomous_service.http import documents, lineage_documents, model_documents, source_documents
 from tests.http.home import HASH, INFERENCE, SENTENCE
 
 
@@ -67,6 +67,7 @@ def test_dead_letters(client):
 
 def test_the_server_itself(client):
     assert client.get_stats()["sources"] >= 3
+    assert client.list_models()["chosenBy"] == "settings"
     assert "database" in [check["name"] for check in client.get_health()["checks"]]
 
 
@@ -88,7 +89,7 @@ def test_both_clients_have_the_same_calls():
     assert signatures(Client) == signatures(AsyncClient)
 
 
-MODULES = (documents, source_documents, lineage_documents)
+MODULES = (documents, source_documents, lineage_documents, model_documents)
 
 
 def test_every_answer_has_the_type_that_the_server_describes():

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 CALLS = int(os.environ.get("HARTONOMOUS_TEST_CALLS", "2000"))
 MARK = "Quokkaquillwort"
-TELLS_OF_THE_SERVER = {"/health/live", "/health/ready", "/health", "/stats", "/metrics"}
+TELLS_OF_THE_SERVER = {"/health/live", "/health/ready", "/health", "/stats", "/models", "/metrics"}
 """What says how the server is, in numbers; no row of anybody."""
 MAKES_SOMETHING = {"post /sources", "post /jobs", "post /inferences", "patch /uploads/{sha256}"}
 """What answers with what it was given, for it makes that: a thing of the tenant who asks."""

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from hartonomous_service.background_jobs import update_job_status
-from hartonomous_service.http import documents, lineage_documents, source_documents
+from hartonomous_service.http import documents, lineage_documents, model_documents, source_documents
 from hartonomous_service.http.list_pages import write_cursor
 from hartonomous_service.http.media_types import choose_media_type
 from tests.http.home import HASH, INFERENCE, SENTENCE
@@ -30,6 +30,7 @@ ASKED = [
     ("/dead-letters", documents.DeadLetterPage),
     ("/dead-letters/1", documents.DeadLetter),
     ("/stats", documents.Stats),
+    ("/models", model_documents.EmbeddingModels),
     ("/health", documents.Health),
 ]
 

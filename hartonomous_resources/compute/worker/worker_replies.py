@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hartonomous_core.embedders.protocol import EmbeddingError
 from hartonomous_resources.compute.in_process import InProcessCompute
-from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.compute.model_source import ModelSource
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.worker.frames import FrameError, decode, encode
 from hartonomous_resources.compute.worker.numeric_requests import ANSWER_BYTES, dot_product, require_arrays, top_k
 from hartonomous_resources.compute.worker.window_batches import WindowBatches
@@ -41,8 +42,16 @@ Arrays = Sequence[NDArray[Any]]
 class Answers:
     """Answers the requests of all clients. Any threads may call it."""
 
-    def __init__(self, compute: InProcessCompute, home: Path, clients: Callable[[], int]) -> None:
-        self._compute, self._home, self._clients = compute, home, clients
+    def __init__(
+        self,
+        compute: InProcessCompute,
+        home: Path,
+        clients: Callable[[], int],
+        added: Callable[[], Sequence[ModelSource]] = tuple,
+    ) -> None:
+        """`added` says where the models come from that were added; none where the settings name all there are."""
+        self._compute, self._home, self._clients, self._added = compute, home, clients, added
+        self._by_id: dict[str, ModelIdentity] = {}
         self._batches = WindowBatches(compute, clients)
         self._since = time.monotonic()
         self._lock = threading.Lock()
@@ -85,7 +94,7 @@ class Answers:
             case TopK():
                 return Answer(), top_k(self._home, header, arrays)
             case Models():
-                return ModelsAnswer(models=tuple(map(WorkerModel.of, self._compute.models()))), ()
+                return ModelsAnswer(models=tuple(map(WorkerModel.of, self._models()))), ()
             case Health():
                 return self._health(), ()
         raise AssertionError(f"{type(header).__name__} is no request")
@@ -93,7 +102,9 @@ class Answers:
     def _embed(self, header: Embed, arrays: Arrays) -> Arrays:
         require_arrays(arrays, ("int32", 1), ("int32", 1), row_bytes=0)
         ids, lengths = arrays
-        model = next((each for each in self._compute.models() if WorkerModel.of(each).id == header.model), None)
+        if header.model not in self._by_id:  # it may have been added a moment ago
+            self._by_id = {WorkerModel.of(model).id: model for model in self._models()}
+        model = self._by_id.get(header.model)
         if model is None:
             raise ComputeUnavailable(
                 f"it has no model {header.model}: where settings or files of models have changed, start it again"
@@ -106,6 +117,19 @@ class Answers:
         if not header.states:
             return [made.vectors]
         return [made.vectors, made.vectors[:0].astype("float32") if made.states is None else made.states]
+
+    def _models(self) -> Sequence[ModelIdentity]:
+        """The models of this machine: those that were added, as far as they can be had, or those that the settings name."""
+        sources = [source for source in self._added() if source.api_url is None]
+        if not sources:
+            return self._compute.models()
+        found: list[ModelIdentity] = []
+        for source in sources:
+            try:
+                found.append(self._compute.find(source))
+            except ComputeUnavailable as error:
+                LOGGER.warning("%s cannot be had: %s", source, error)
+        return found
 
     def _health(self) -> HealthAnswer:
         return HealthAnswer(

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, Listener
 from typing import Any
 
 from hartonomous_resources.compute.in_process import InProcessCompute
+from hartonomous_resources.compute.model_source import ModelSource
 from hartonomous_resources.compute.worker.frames import FrameTooLarge, encode, receive
 from hartonomous_resources.compute.worker.handshake import HandshakeError, greet, make_key
 from hartonomous_resources.compute.worker.listening import (
@@ -34,9 +35,14 @@ _STOP_SECONDS = 30.0
 
 
 def serve(
-    settings: Settings, stop: threading.Event, *, frame_seconds: float = 20.0, idle_seconds: float = 3600.0
+    settings: Settings,
+    stop: threading.Event,
+    *,
+    added: Callable[[], Sequence[ModelSource]] = tuple,
+    frame_seconds: float = 20.0,
+    idle_seconds: float = 3600.0,
 ) -> None:
-    """Serve until `stop` is set, then answer what was accepted.
+    """Serve until `stop` is set, then answer what was accepted. `added` says where models come from that the settings do not name.
 
     A message, a handshake and the reading of an answer may take `frame_seconds`; a client may be silent between requests for
     `idle_seconds`. Raises CannotListen where a worker runs already, HandshakeError for a key that others may read, OSError.
@@ -47,10 +53,10 @@ def serve(
         compute = InProcessCompute(settings)
         opened.callback(compute.close)
         sessions = _Sessions(key, frame_seconds, idle_seconds)
-        answers = Answers(compute, settings.home, sessions.count)
+        answers = Answers(compute, settings.home, sessions.count, added)
         opened.callback(answers.close)
         opened.callback(sessions.finish)
-        compute.warm()
+        compute.warm([source for source in added() if source.api_url is None])
         if sys.platform == "win32":
             _accept_on_pipe(address_of(settings.home), sessions, answers, stop)
         else:
