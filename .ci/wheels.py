@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 PYTHONS = ("3.11", "3.12", "3.13")
-EXTRAS = ("code", "parquet")
+EXTRAS = ("code", "parquet", "projections")
 """Those that the README has everybody install."""
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,10 +1,11 @@
-"""Jobs: the chain of an hour, the search index, and housekeeping."""
+"""Jobs: the chain of an hour, the search index, the projection, and housekeeping."""
 
 import dagster as dg
 
 from hartonomous_assets.chain import STAGES
 from hartonomous_assets.housekeeping import housekeeping
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME
+from hartonomous_assets.projection_model import projection_job
 from hartonomous_assets.search_index import search_index_job
 
 chain_job = dg.define_asset_job(
@@ -16,4 +17,4 @@ chain_job = dg.define_asset_job(
     tags={"dagster/max_runtime": str(24 * 60 * 60)},
 )
 
-JOBS = (chain_job, search_index_job, housekeeping)
+JOBS = (chain_job, search_index_job, projection_job, housekeeping)

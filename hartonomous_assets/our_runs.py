@@ -15,6 +15,7 @@ SENSOR_TAG = "dagster/sensor_name"
 CHAIN_JOB_NAME = "chain_of_an_hour"
 HOUSEKEEPING_JOB_NAME = "housekeeping"
 SEARCH_INDEX_JOB_NAME = "search_index_of_now"
+PROJECTION_JOB_NAME = "projection_of_now"
 _ASSET_JOB_NAME = "__ASSET_JOB"
 """Dagster's own, in every code location: what the page's Materialize runs."""
 
@@ -54,11 +55,26 @@ def code_socket_of(run: dg.DagsterRun) -> str | None:
 
 def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:
     """Yield our runs in one of these statuses, job by job, the newest of each first. None of them may be deleted meanwhile."""
-    for job_name in (CHAIN_JOB_NAME, HOUSEKEEPING_JOB_NAME, SEARCH_INDEX_JOB_NAME, _ASSET_JOB_NAME):
+    for job_name in (
+        CHAIN_JOB_NAME,
+        HOUSEKEEPING_JOB_NAME,
+        SEARCH_INDEX_JOB_NAME,
+        PROJECTION_JOB_NAME,
+        _ASSET_JOB_NAME,
+    ):
         filters, cursor = dg.RunsFilter(job_name=job_name, statuses=statuses), None
         while records := instance.get_run_records(filters, limit=_RUNS_PER_PAGE, cursor=cursor):
             yield from (record for record in records if _is_ours(record.dagster_run))
             cursor = records[-1].dagster_run.run_id
+
+
+UNFINISHED = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:

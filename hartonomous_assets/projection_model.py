@@ -1,16 +1,66 @@
-"""Asset `projection_model`: the active projection of each active embedding model, versioned."""
+"""Asset `projection_model`: the active projection of each active embedding model; fits another one, and has all embeddings placed by it."""
+
+import time
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from pydantic import Field
 
+from hartonomous_assets.our_runs import PROJECTION_JOB_NAME, process_tags
+from hartonomous_assets.projection_fitting import fit_space, judge
+from hartonomous_assets.projection_gates import GATES, Gate, failures, results
+from hartonomous_assets.projection_picture import picture
+from hartonomous_assets.projections import place_anew
+from hartonomous_assets.stage_metadata import markdown_table
 from hartonomous_assets.table_schema import column_schema
+from hartonomous_core.spatial.fitted import FITTED_METHODS, FitOptions, ProjectionUnavailable
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD
-from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.rows.embedding_rows import ProjectionModel
+from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import (
+    PLACED_BY_PROJECTION,
+    PROJECTION_MODELS,
+    EmbeddingModel,
+    StoredProjection,
+)
 from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.models import active_embedding_models
-from hartonomous_resources.work.space_projections import ensure_projection_model
+from hartonomous_resources.work.space_projections import (
+    add_landmark_projection,
+    ensure_projection_model,
+    fill_with,
+    target_projection,
+)
 
 _ARTEFACT = "artefact"
+_REPORT_SECONDS = 5.0
+
+
+class ProjectionConfig(dg.Config):
+    """What to do with the projection; nothing but to finish what was begun, where neither `method` nor `switch_to` is given."""
+
+    method: str = Field(
+        default="", description=f"Fit by this method: {LANDMARK_METHOD} (no data needed), {', '.join(FITTED_METHODS)}."
+    )
+    space: str = Field(
+        default="", description="Name of the embedding model; by default each active one gets a projection."
+    )
+    sample: int = Field(default=10_000, ge=1, le=1_000_000, description="Embeddings that it is fitted to.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Draws the sample, and begins the fit.")
+    n_neighbors: int = Field(
+        default=15,
+        ge=2,
+        le=500,
+        description="UMAP: neighbours in its graph; t-SNE: the perplexity; both: that decide a place.",
+    )
+    min_dist: float = Field(default=0.1, ge=0, le=1, description="UMAP: how close points may lie.")
+    activate: bool = Field(
+        default=True, description="Place all embeddings by it, and then make it the active one; else it is only kept."
+    )
+    switch_to: int = Field(
+        default=0, ge=0, description="Instead of a fit: ProjectionModelId to switch to, such as an earlier one."
+    )
 
 
 @dg.asset(
@@ -19,19 +69,80 @@ _ARTEFACT = "artefact"
     owners=["team:hartonomous"],
     metadata=column_schema("ProjectionModel"),
     code_version=LANDMARK_METHOD,
-    description="How vectors are put in 3-D. The landmark projection needs no data and is the same in every language; its axes, mean "
-    "and scale are frozen in the model, and positions say which model placed them.",
+    check_specs=GATES,
+    description="How vectors are put in 3-D. The landmark projection needs no data and is the same in every language; PCA, UMAP and t-SNE are "
+    "fitted to a sample, by the run's config (`method`). Readers see the old positions until all embeddings are placed by the new projection.",
 )
-def projection_model(database: dg.ResourceParam[Database]) -> dg.MaterializeResult[None]:
-    metadata = _active(database)
-    return dg.MaterializeResult(
-        metadata=metadata or {"state": "no embedding model is active yet: ingest something first"}
-    )
+def projection_model(
+    context: dg.AssetExecutionContext,
+    config: ProjectionConfig,
+    settings: dg.ResourceParam[Settings],
+    database: dg.ResourceParam[Database],
+    gpu: dg.ResourceParam[Compute],
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    context.instance.add_run_tags(context.run.run_id, process_tags(context.run.run_id))
+    models = [model for model in ask(database, active_embedding_models) if config.space in ("", model["name"])]
+    if not models:
+        named = f"no active embedding model is called {config.space!r}" if config.space else ""
+        if config.method or config.switch_to:
+            raise dg.Failure(
+                named or "there is nothing to fit a projection to: ingest something first", allow_retries=False
+            )
+        yield from results({})
+        yield dg.MaterializeResult(
+            metadata={"state": named or "no embedding model is active yet: ingest something first"}
+        )
+        return
+    refused: dict[str, dict[str, Gate]] = {}
+    for model in models:
+        chosen, gates = _choose(database, model, config)
+        if chosen is None and gates:
+            refused[_name_of(model)] = gates
+        elif chosen is not None and (config.activate or config.switch_to):
+            transact(database, lambda unit_of_work, m=model["modelId"], p=chosen: fill_with(unit_of_work, m, p))  # type: ignore[misc]
+    if refused:
+        yield from results(refused)
+        reasons = [f"{name}: {'; '.join(failures(gates))}" for name, gates in refused.items()]
+        raise dg.Failure(f"the fit does not come into force: {'; '.join(reasons)}", allow_retries=False)
+    for model in models:
+        _place_all(context, settings, database, gpu, model)
+    judged = {_name_of(model): judge(database, gpu, model, _active(database, model)) for model in models}
+    yield from results({name: each.gates for name, each in judged.items()})
+    pictures = {
+        f"map of {name}" if len(models) > 1 else "map": picture(each.places, each.newest)
+        for name, each in judged.items()
+    }
+    yield dg.MaterializeResult(metadata={**(_metadata(database) or {}), **pictures})
+
+
+projection_job = dg.define_asset_job(
+    PROJECTION_JOB_NAME,
+    selection=dg.AssetSelection.assets(projection_model),
+    description="Place by the projection that is to become active what another one has placed, and judge it.",
+)
+
+
+def is_filled(database: Database) -> bool:
+    """Return whether all embeddings that have a place have it by the projection that they are to have."""
+
+    def look(unit_of_work: UnitOfWork) -> bool:
+        for model in active_embedding_models(unit_of_work):
+            projections = unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"])
+            if any(projection["filling"] for projection in projections):
+                return False
+            active = [projection["projectionModelId"] for projection in projections if projection["active"]]
+            if len(projections) > 1 and unit_of_work.query(
+                "any_placed_otherwise", model_id=model["modelId"], projection_model_id=next(iter(active), 0)
+            ):
+                return False
+        return True
+
+    return ask(database, look)
 
 
 def materialize_if_new(context: dg.AssetExecutionContext, database: Database) -> None:
     """Log a materialisation when the active projections have changed: the first comes into being with the first embedding."""
-    metadata = _active(database)
+    metadata = _metadata(database)
     if metadata is None:
         return
     known = context.instance.get_latest_materialization_event(projection_model.key)
@@ -40,23 +151,102 @@ def materialize_if_new(context: dg.AssetExecutionContext, database: Database) ->
         context.log_event(dg.AssetMaterialization(projection_model.key, metadata=metadata))
 
 
-def _active(database: Database) -> dict[str, dg.MetadataValue] | None:
+def _choose(database: Database, model: EmbeddingModel, config: ProjectionConfig) -> tuple[int | None, dict[str, Gate]]:
+    """The ProjectionModelId that the config names, fitted where it is new; None for none, or, with its gates, for one that fails them."""
+    if config.switch_to:
+        known = ask(database, lambda unit_of_work: unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"]))
+        found = config.switch_to in [projection["projectionModelId"] for projection in known]
+        if not found and config.space:
+            raise dg.Failure(f"{config.switch_to} is no projection of {config.space}", allow_retries=False)
+        return (config.switch_to if found else None), {}
+    if config.method == LANDMARK_METHOD:
+        dimension = model["dimension"]
+        return transact(
+            database, lambda unit_of_work: add_landmark_projection(unit_of_work, model["modelId"], dimension)
+        ), {}
+    if not config.method:
+        return None, {}
+    if config.method not in FITTED_METHODS:
+        known_methods = ", ".join((LANDMARK_METHOD, *FITTED_METHODS))
+        raise dg.Failure(f"method {config.method!r} is unknown: there are {known_methods}", allow_retries=False)
+    options = FitOptions(config.seed, config.n_neighbors, config.min_dist)
+    try:
+        return fit_space(database, model, config.method, options, config.sample)
+    except (ValueError, ProjectionUnavailable) as error:
+        raise dg.Failure(f"{_name_of(model)}: {error}", allow_retries=False) from error
+
+
+def _place_all(
+    context: dg.AssetExecutionContext, settings: Settings, database: Database, compute: Compute, model: EmbeddingModel
+) -> None:
+    """Go on until nothing is placed by another projection than the one that is to be active, in transactions of a batch each."""
+    batch_size, run_id = settings.projection_batch_size, context.run.run_id
+    placed, reported = 0, time.monotonic()
+    while done := transact(database, lambda unit_of_work: place_anew(unit_of_work, compute, model, batch_size, run_id)):
+        placed += done
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            reported = time.monotonic()
+            context.log.info(f"{_name_of(model)}: {placed} steps of embeddings placed anew or former places deleted")
+
+
+def _active(database: Database, model: EmbeddingModel) -> StoredProjection:
+    def look(unit_of_work: UnitOfWork) -> StoredProjection:
+        active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])["projectionModelId"]
+        [found] = [
+            each
+            for each in unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"])
+            if each["projectionModelId"] == active
+        ]
+        return found
+
+    return transact(database, look)
+
+
+def _metadata(database: Database) -> dict[str, dg.MetadataValue] | None:
+    """Which projections there are, how much each has placed, and which one is active; None before there is an embedding model."""
     models = ask(database, active_embedding_models)
     if not models:
         return None
-
-    def ensure(unit_of_work: UnitOfWork) -> list[ProjectionModel]:
-        return [ensure_projection_model(unit_of_work, model["modelId"], model["dimension"]) for model in models]
-
-    projections = transact(database, ensure)
-    names = [f"{model['name']} ({model['precision']})" for model in models]
-    parameters = [projection["parameters"] for projection in projections]
+    active = [_active(database, model) for model in models]
+    names = [_name_of(model) for model in models]
+    parameters = [projection["parameters"] for projection in active]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(models)),
         "embedding model": dg.MetadataValue.text(", ".join(names)),
-        "method": dg.MetadataValue.text(", ".join(projection["method"] for projection in projections)),
+        "method": dg.MetadataValue.text(", ".join(projection["method"] for projection in active)),
         "parameters": dg.MetadataValue.json(
             parameters[0] if len(models) == 1 else dict(zip(names, parameters, strict=True))
         ),
-        _ARTEFACT: dg.MetadataValue.text(", ".join(projection["artifactHash"] for projection in projections)),
+        "projections": markdown_table([row for model in models for row in _listed(database, model)]),
+        _ARTEFACT: dg.MetadataValue.text(", ".join(projection["artifactHash"] for projection in active)),
     }
+
+
+def _listed(database: Database, model: EmbeddingModel) -> Sequence[Row]:
+    """The projections of a space as the page lists them."""
+
+    def look(unit_of_work: UnitOfWork) -> list[Row]:
+        placed = {
+            row["projectionModelId"]: row["n"]
+            for row in unit_of_work.query(PLACED_BY_PROJECTION, model_id=model["modelId"])
+        }
+        active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+        target = target_projection(unit_of_work, model["modelId"], active)["projectionModelId"]
+        return [
+            {
+                "space": _name_of(model),
+                "ProjectionModelId": each["projectionModelId"],
+                "method": each["method"],
+                "state": "active" if each["active"] else "filling" if each["projectionModelId"] == target else "",
+                "fitted to": each["trainedOn"],
+                "embeddings placed": placed.get(each["projectionModelId"], 0),
+                "created": each["createdAt"],
+            }
+            for each in unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"])
+        ]
+
+    return transact(database, look)
+
+
+def _name_of(model: EmbeddingModel) -> str:
+    return f"{model['name']} ({model['precision']})"

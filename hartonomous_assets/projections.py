@@ -16,8 +16,8 @@ from hartonomous_core.spatial.landmarks import LANDMARK_METHOD, bucket
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
+    EMBEDDINGS_PLACED_OTHERWISE,
     PENDING_PROJECTIONS,
-    PLACED_OTHERWISE,
     EmbeddingModel,
     EmbeddingToProject,
     ProjectionModel,
@@ -100,7 +100,7 @@ def place_anew(
     active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
     target = target_projection(unit_of_work, model["modelId"], active)
     which = {"model_id": model["modelId"], "projection_model_id": target["projectionModelId"]}
-    found = unit_of_work.query(PLACED_OTHERWISE, **which, n=limit)
+    found = unit_of_work.query(EMBEDDINGS_PLACED_OTHERWISE, **which, n=limit)
     if not found:
         if target is not active and not activate_when_filled(unit_of_work, model["modelId"], target):
             return 0  # others are placing the last ones

@@ -1,9 +1,11 @@
-"""Schedules: housekeeping once a day, the search index once an hour, dead runs every minute."""
+"""Schedules: housekeeping once a day, the search index once an hour, dead runs and a projection that was left half filled every minute."""
 
 import dagster as dg
 
 from hartonomous_assets.dead_runs import fail_dead_runs
 from hartonomous_assets.housekeeping import housekeeping
+from hartonomous_assets.our_runs import UNFINISHED, our_runs
+from hartonomous_assets.projection_model import is_filled, projection_job, projection_model
 from hartonomous_assets.search_index import is_merged, search_index_job
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.settings import Settings
@@ -46,4 +48,23 @@ def search_index_schedule(
     return dg.RunRequest()
 
 
-SCHEDULES = [housekeeping_schedule, search_index_schedule, dead_run_schedule]
+@dg.schedule(
+    job=projection_job,
+    cron_schedule="* * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Go on placing embeddings by another projection where a run that did so was killed; else it starts no run.",
+)
+def projection_schedule(
+    context: dg.ScheduleEvaluationContext, database: dg.ResourceParam[Database]
+) -> dg.RunRequest | dg.SkipReason:
+    if is_filled(database):
+        return dg.SkipReason("all embeddings are placed by the active projections")
+    for record in our_runs(context.instance, UNFINISHED):
+        if record.dagster_run.job_name == projection_job.name or projection_model.key in (
+            record.dagster_run.asset_selection or ()
+        ):
+            return dg.SkipReason(f"run {record.dagster_run.run_id} is at it")
+    return dg.RunRequest()
+
+
+SCHEDULES = [housekeeping_schedule, search_index_schedule, projection_schedule, dead_run_schedule]

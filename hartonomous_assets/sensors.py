@@ -13,7 +13,7 @@ import dagster as dg
 
 from hartonomous_assets.chain import STAGES
 from hartonomous_assets.jobs import chain_job
-from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME
+from hartonomous_assets.our_runs import CHAIN_JOB_NAME, SENSOR_NAME, UNFINISHED
 from hartonomous_assets.partitions import INGEST_HOUR
 from hartonomous_assets.queues import observe
 from hartonomous_core.clock import Period, current_hour
@@ -34,19 +34,11 @@ RETRY_SECONDS = 30.0
 CONFIRM_SECONDS = 6 * 3600.0
 """After so long at rest a run confirms that nothing waits: assets stay fresh, and one that cannot work is seen to be stale."""
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
 
 def run_requests(instance: dg.DagsterInstance, hours: list[str], runs_per_hour: int) -> list[dg.RunRequest]:
     """Request a run of each hour that has fewer than `runs_per_hour` runs queued or started and did not just fail."""
     lately = datetime.now(UTC) - timedelta(seconds=RETRY_SECONDS)
-    unfinished = _runs_by_hour(instance, hours, statuses=_UNFINISHED)
+    unfinished = _runs_by_hour(instance, hours, statuses=UNFINISHED)
     failed = _runs_by_hour(instance, hours, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=lately)
     free = [hour for hour in hours if unfinished[hour] < runs_per_hour and not failed[hour]]
     return [dg.RunRequest(partition_key=hour) for hour in free]

@@ -26,8 +26,10 @@ from hartonomous_core.vocabulary import MODALITIES
 from hartonomous_resources.database.period import running_hour
 from hartonomous_resources.database.protocol import Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomRow
+from hartonomous_resources.database.rows.embedding_rows import ACTIVE_PROJECTION_MODEL
 from hartonomous_resources.resources import open_compute
 from hartonomous_resources.settings import Settings
+from hartonomous_resources.work.models import active_embedding_models
 from hartonomous_service.errors import Invalid
 
 
@@ -130,7 +132,7 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
 def sp_ProjectEmbeddingsToGeometry(
     settings: Settings, unit_of_work: UnitOfWork, hour: Any = None, batch_size: Any = 4096
 ) -> list[Row]:
-    """Project up to `batch_size` embeddings that have no position; returns how many: call it until that is 0."""
+    """Project up to `batch_size` embeddings that have no position; returns how many, and by what: call it until that is 0."""
     waiting = unit_of_work.query("pending_work", now=timestamp(), ingestion=False, job_types="[]", projection=True)
     if type(batch_size) is not int or batch_size < 1:
         raise Invalid("sql: sp_ProjectEmbeddingsToGeometry: @BatchSize is a number from 1 on")
@@ -142,7 +144,12 @@ def sp_ProjectEmbeddingsToGeometry(
             done += count
         if done >= batch_size:
             break
-    return [{"rowsChanged": done}]
+    active = [
+        f"{model['name']} ({model['precision']}): {projection['method']}"
+        for model in active_embedding_models(unit_of_work)
+        for projection in unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model["modelId"])
+    ]
+    return [{"rowsChanged": done, "activeProjections": ", ".join(active)}]
 
 
 _PROCEDURES: Mapping[str, Callable[..., list[Row]]] = {

@@ -46,6 +46,12 @@ class VectorTenant(TypedDict):
     lastId: int
 
 
+class EmbeddingId(TypedDict):
+    """Which embedding."""
+
+    atomEmbeddingId: int
+
+
 class EmbeddingToProject(StoredVector):
     """An embedding that has no place yet."""
 
@@ -166,6 +172,7 @@ PENDING_PROJECTIONS = Statement("pending_projections", EmbeddingToProject)
 VECTOR_SPACE = Statement("vector_space", VectorSpace)
 VECTOR_TENANTS = Statement("vector_tenants", VectorTenant)
 VECTORS = Statement("vectors", StoredVector)
+EMBEDDING_IDS = Statement("embedding_ids", EmbeddingId)
 VECTORS_BY_ID = Statement("vectors_by_id", StoredVector)
 VECTORS_OF_ATOMS = Statement("vectors_of_atoms", StoredVector)
 EMBEDDING_MODEL = Statement("embedding_model", EmbeddingModelId)
@@ -182,7 +189,7 @@ ACTIVE_PROJECTION_MODEL = Statement("active_projection_model", ProjectionModel)
 FILLING_PROJECTION_MODEL = Statement("filling_projection_model", ProjectionModel)
 PROJECTION_MODELS = Statement("projection_models", StoredProjection)
 PROJECTION_ARTIFACT = Statement("projection_artifact", ProjectionArtifact)
-PLACED_OTHERWISE = Statement("embeddings_placed_otherwise", EmbeddingToProject)
+EMBEDDINGS_PLACED_OTHERWISE = Statement("embeddings_placed_otherwise", EmbeddingToProject)
 PLACED_BY_PROJECTION = Statement("placed_by_projection", PlacedBy)
 
 

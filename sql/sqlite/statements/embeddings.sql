@@ -265,6 +265,12 @@ FROM AtomEmbedding
 WHERE TenantId = :tenant_id AND ModelId = :model_id AND AtomEmbeddingId > :after
 ORDER BY AtomEmbeddingId LIMIT :n;
 
+-- name: embedding_ids
+-- Numbers of the embeddings of a tenant by a model above an id, in blocks.
+SELECT AtomEmbeddingId AS atomEmbeddingId FROM AtomEmbedding
+WHERE TenantId = :tenant_id AND ModelId = :model_id AND AtomEmbeddingId > :after
+ORDER BY AtomEmbeddingId LIMIT :n;
+
 -- name: vectors_by_id
 SELECT AtomEmbeddingId AS atomEmbeddingId, AtomId AS atomId, EmbeddingVector AS vector
 FROM AtomEmbedding

@@ -1,0 +1,145 @@
+"""Fits a projection to embeddings of a space, and judges it, before anything is placed by it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hartonomous_assets.projection_gates import Gate, failures, measure
+from hartonomous_core.spatial.fitted import (
+    PCA_METHOD,
+    TSNE_METHOD,
+    UMAP_METHOD,
+    FitOptions,
+    LinearPlacing,
+    Placing,
+    fit,
+    to_artifact,
+)
+from hartonomous_core.spatial.landmarks import landmark_axes, project, scale_for
+from hartonomous_resources.compute.protocol import Compute
+from hartonomous_resources.database.protocol import Database, UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import PROJECTION_MODELS, EmbeddingModel, StoredProjection
+from hartonomous_resources.database.transactions import ask, transact
+from hartonomous_resources.work.drawn_embeddings import Drawn, draw_embeddings
+from hartonomous_resources.work.placing import place
+from hartonomous_resources.work.space_projections import add_projection_model
+
+JUDGED = 1_000
+"""Embeddings by which a projection is judged; it is not fitted to them."""
+_LIBRARIES = {UMAP_METHOD: "umap-learn", TSNE_METHOD: "openTSNE", PCA_METHOD: "numpy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a projection does: its gates, and where it puts what it was judged by and what is new."""
+
+    gates: dict[str, Gate]
+    places: NDArray[np.float64]
+    newest: NDArray[np.float64]
+
+
+def judge(database: Database, compute: Compute, model: EmbeddingModel, projection: StoredProjection) -> Judged:
+    """Judge a stored projection by embeddings as they are now."""
+    parameters = json.loads(projection["parameters"])
+
+    def look(unit_of_work: UnitOfWork) -> Judged:
+        drawn = draw_embeddings(
+            unit_of_work,
+            model["modelId"],
+            model["dimension"],
+            sample=projection["trainedOn"],
+            judged=JUDGED,
+            seed=parameters.get("fitSeed", 0),
+            after=parameters.get("fittedUpTo", 0),
+        )
+        places, newest = (place(unit_of_work, compute, projection, part) for part in (drawn.judged, drawn.newest))
+        return _judged(projection["method"], drawn, places, newest)
+
+    return ask(database, look)
+
+
+def fit_space(
+    database: Database, model: EmbeddingModel, method: str, options: FitOptions, sample: int
+) -> tuple[int | None, dict[str, Gate]]:
+    """Fit a projection to a sample of the embeddings of a model and store it; returns its ProjectionModelId and how it does.
+
+    The same embeddings and options are one model: it is not fitted again. None: it fails its gates, and is not stored. Raises ValueError for
+    too few embeddings, or such as do not differ, and ProjectionUnavailable.
+    """
+
+    def draw(unit_of_work: UnitOfWork) -> Drawn:
+        ids = {"sample": sample, "judged": JUDGED, "seed": options.seed, "after": 0}
+        return draw_embeddings(unit_of_work, model["modelId"], model["dimension"], **ids)
+
+    drawn = ask(database, draw)
+    parameters: dict[str, object] = {
+        "dimension": model["dimension"],
+        "fitSeed": options.seed,
+        "library": f"{_LIBRARIES[method]} {_version_of(_LIBRARIES[method])}",
+        "sampleHash": hashlib.sha256(drawn.sample.tobytes()).hexdigest(),
+    }
+    if method != PCA_METHOD:
+        parameters["nNeighbors"] = options.n_neighbors
+    if method == UMAP_METHOD:
+        parameters["minDist"] = options.min_dist
+    known = _known(ask(database, lambda unit_of_work: unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"])))
+    if found := known.get((method, json.dumps(parameters, sort_keys=True))):
+        return found, {}
+    placing = fit(method, drawn.sample, options)
+    judged = _judged(method, drawn, placing.place(drawn.judged), np.empty((0, 3)))
+
+    if failures(judged.gates):
+        return None, judged.gates
+    if isinstance(placing, LinearPlacing):
+        parameters |= {"mean": placing.mean.tolist(), "scale": placing.scale}
+    stored = {**parameters, "fittedUpTo": drawn.highest_id}
+    return transact(
+        database, lambda unit_of_work: _add(unit_of_work, model, method, stored, drawn, placing)
+    ), judged.gates
+
+
+def _add(
+    unit_of_work: UnitOfWork,
+    model: EmbeddingModel,
+    method: str,
+    parameters: dict[str, object],
+    drawn: Drawn,
+    placing: Placing,
+) -> int:
+    return add_projection_model(
+        unit_of_work,
+        model["modelId"],
+        method,
+        parameters,
+        trained_on=len(drawn.sample),
+        artifact=to_artifact(method, placing),
+    )
+
+
+def _known(projections: list[StoredProjection]) -> dict[tuple[str, str], int]:
+    """Stored projections by method and by how they were fitted, without what the fit found out."""
+    known = {}
+    for projection in projections:
+        parameters = json.loads(projection["parameters"])
+        for name in ("mean", "scale", "fittedUpTo"):
+            parameters.pop(name, None)
+        known[projection["method"], json.dumps(parameters, sort_keys=True)] = projection["projectionModelId"]
+    return known
+
+
+def _judged(method: str, drawn: Drawn, places: NDArray[np.float64], newest: NDArray[np.float64]) -> Judged:
+    landmarks = project(
+        drawn.judged, landmark_axes(drawn.judged.shape[1]), np.zeros(3), scale_for(drawn.judged.shape[1])
+    )
+    return Judged(measure(method, drawn.judged, places, landmarks, newest), places, newest)
+
+
+def _version_of(library: str) -> str:
+    try:
+        return version(library)
+    except ModuleNotFoundError:  # fit says so
+        return ""
