@@ -39,8 +39,7 @@ from hartonomous_assets.table_schema import column_schema, store_kind
 from hartonomous_core.atomizers import (
     Atom,
     Atomizer,
-    CodeAtomizer,
-    DocumentAtomizer,
+    Context,
     Partial,
     atomizer_for,
     atomizer_version,
@@ -123,7 +122,7 @@ def _atomize(
         return {"unchanged": 1}
     stream.seek(0)
     members = FoundMembers(work, source)
-    atoms = _atoms(work, atomizer, stream, content_type, members)
+    atoms = atomizer.atomize(stream, content_type, Context(work.resources.parsers, members))
     end = SourceEnd(found, content_type, atomizer_version(atomizer), note, members)
     try:
         for part in _parts(work, source, atoms, end):
@@ -137,16 +136,6 @@ def _atomize(
         members.close()
         raise
     return counts
-
-
-def _atoms(
-    work: Work, atomizer: Atomizer, stream: BinaryIO, content_type: str, members: FoundMembers
-) -> Iterator[Atom]:
-    if isinstance(atomizer, DocumentAtomizer):
-        return atomizer.atomize(stream, content_type, work.resources.parsers, members)
-    if isinstance(atomizer, CodeAtomizer):
-        return atomizer.atomize(stream, content_type, work.resources.parsers)
-    return atomizer.atomize(stream, content_type)
 
 
 def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: SourceEnd) -> Iterator[SourcePart]:

@@ -15,7 +15,6 @@ from hartonomous_assets.stage import Work
 from hartonomous_core.atomizers import Partial, atomizer_for
 from hartonomous_core.atomizers.charsets import HEAD_BYTES
 from hartonomous_core.atomizers.content_type import sniff
-from hartonomous_core.atomizers.document_atomizer import DocumentAtomizer
 from hartonomous_core.atomizers.members import Member, MemberItem, MemberLost, most_unpacked_bytes
 from hartonomous_core.atomizers.sections import small
 from hartonomous_core.clock import timestamp
@@ -200,8 +199,7 @@ class FoundMembers:
 
 def may_hold_more(content_type: str) -> bool:
     """Tell whether a source of this type may hold files, which become sources of their own: an archive, a mail."""
-    atomizer = atomizer_for(content_type)
-    return isinstance(atomizer, DocumentAtomizer) and atomizer.format.has_members
+    return atomizer_for(content_type).has_members
 
 
 def _share_of(work: Work, source: ClaimedSource) -> Share:

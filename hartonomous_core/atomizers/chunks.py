@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import BinaryIO, NamedTuple
 
-from hartonomous_core.atomizers.protocol import Atom
+from hartonomous_core.atomizers.protocol import Atom, Context
 
 MIN_CHUNK_BYTES = 8 * 1024
 AVERAGE_CHUNK_BYTES = 32 * 1024
@@ -35,6 +35,7 @@ class ChunkAtomizer:
     name = "chunks"
     reads_text = False
     gives_text = False
+    has_members = False
 
     def __init__(self, sizes: ChunkSizes = SIZES_OF_ANYTHING) -> None:
         self._sizes = sizes
@@ -48,7 +49,9 @@ class ChunkAtomizer:
         """True: any bytes can be cut into chunks."""
         return True
 
-    def atomize(self, stream: BinaryIO, content_type: str = "application/octet-stream") -> Iterator[Atom]:
+    def atomize(
+        self, stream: BinaryIO, content_type: str = "application/octet-stream", context: Context | None = None
+    ) -> Iterator[Atom]:
         """Yield chunks of 8 to 64 KiB, unless of other sizes (the last may be shorter); concatenated they are the stream.
 
         FastCDC counts its average from the least on: chunks of random bytes are nearer to 40 KiB.

@@ -11,16 +11,15 @@ from hartonomous_core.atomizers.charset_names import charset_parameter, is_utf8,
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import Limits
 from hartonomous_core.atomizers.document_atomizer import (
+    ALONE,
     NOT_INSTALLED,
-    Extraction,
     Format,
-    extract_here,
     installed_version,
 )
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
 from hartonomous_core.atomizers.languages import Language
 from hartonomous_core.atomizers.line_groups import line_groups, lines_of_text
-from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
+from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom, Context, Extraction
 from hartonomous_core.atomizers.sections import Partial, Section
 from hartonomous_core.atomizers.text import gaps
 from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, NotUtf8Error, Text, read_all
@@ -54,6 +53,7 @@ class CodeAtomizer:
 
     reads_text = True
     gives_text = True
+    has_members = False
 
     def __init__(self, language: Language) -> None:
         self._language = language
@@ -85,12 +85,12 @@ class CodeAtomizer:
         """True for the types of the language, in UTF-8 or in a charset that is read."""
         return media_type(content_type) in self._language.content_types and text_is_read(content_type)
 
-    def atomize(self, stream: BinaryIO, content_type: str, extraction: Extraction = extract_here) -> Iterator[Atom]:
-        """Yield the atoms; the parser is run by `extraction`, which says where symbols begin, and no byte depends on it.
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
+        """Yield the atoms; the parser is run by the extraction of the context, which says where symbols begin, and no byte depends on it.
 
         Raises Partial, after all of them, where not all was parsed; NotUtf8Error, and UnicodeDecodeError for another charset.
         """
-        starts, reason = self._starts(stream, content_type, extraction)
+        starts, reason = self._starts(stream, content_type, (context or ALONE).extract)
         stream.seek(0)
         text = _SymbolText(starts)
         charset = charset_parameter(content_type)
@@ -135,6 +135,7 @@ class _SymbolText:
     version = "1"
     reads_text = True
     gives_text = True
+    has_members = False
 
     def __init__(self, starts: Sequence[Start] | None) -> None:
         self._starts = starts
@@ -143,7 +144,7 @@ class _SymbolText:
         """True: whoever makes it has looked."""
         return True
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
         """Yield the parts without surrounding white space; what separates two, with whatever holds no word, is the suffix of the first.
 
         A part that is a gap separates, too, whatever its words.

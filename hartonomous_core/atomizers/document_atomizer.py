@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from hartonomous_core.atomizers.charset_names import media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
 from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, describe, lost_within
-from hartonomous_core.atomizers.protocol import Atom, Atomizer
+from hartonomous_core.atomizers.protocol import Atom, Atomizer, Context
 from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
-_NO_MEMBERS = NoMembers()
 NOT_INSTALLED = "none"
 """Stands for the version of a library that is not there."""
 _MOST_AT_ONCE = 1024 * 1024
@@ -31,13 +30,6 @@ Item = Section | MemberItem
 
 Extract = Callable[[BinaryIO, str], Iterator[Item]]
 """Reads what people read in a seekable stream of this content type, and what files it holds. Raises Partial."""
-
-
-class Extraction(Protocol):
-    """How an extractor is run: in this process, or in one that may die."""
-
-    def __call__(self, format_: "Format", stream: BinaryIO, content_type: str) -> Iterator[Item]:
-        """Yield what the extractor of a format does. Raises Partial, and OSError where the stream cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +92,10 @@ def extract_here(format_: Format, stream: BinaryIO, content_type: str) -> Iterat
         raise watched.failure
 
 
+ALONE = Context(extract_here, NoMembers())
+"""Of an atomizer that nobody lends anything."""
+
+
 class _WatchedStream(io.RawIOBase):
     """A stream that remembers what reading it raised: a parser may raise something else in turn."""
 
@@ -145,6 +141,11 @@ class DocumentAtomizer:
         return self.format.name
 
     @property
+    def has_members(self) -> bool:
+        """Whether documents of the format may hold files."""
+        return self.format.has_members
+
+    @property
     def reads_text(self) -> bool:
         """Whether its bytes are text in some encoding."""
         return self.format.reads_text
@@ -165,15 +166,15 @@ class DocumentAtomizer:
         self,
         stream: BinaryIO,
         content_type: str = "application/octet-stream",
-        extraction: Extraction = extract_here,
-        members: MemberTaker = _NO_MEMBERS,
+        context: Context | None = None,
     ) -> Iterator[Atom]:
-        """Yield the chunks, and after the last of them what was read; files within go to `members`. Raises Partial, after all chunks."""
+        """Yield the chunks, and after the last of them what was read; files within go to the context. Raises Partial, after all chunks."""
+        context = context or ALONE
         yield from self._chunks.atomize(stream, content_type)
         stream.seek(0)
-        items = extraction(self.format, stream, content_type)
-        yield from derived_atoms(_sections(items, members), self._unit)
-        members.finish()
+        items = context.extract(self.format, stream, content_type)
+        yield from derived_atoms(_sections(items, context.members), self._unit)
+        context.members.finish()
 
 
 def installed_version(library: str) -> str:

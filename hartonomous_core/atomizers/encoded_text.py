@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import BinaryIO, cast
 
 from hartonomous_core.atomizers.charset_names import charset_parameter, is_other_text
-from hartonomous_core.atomizers.protocol import Atom, Atomizer
+from hartonomous_core.atomizers.protocol import Atom, Atomizer, Context
 from hartonomous_core.vocabulary import GAP
 
 
@@ -19,6 +19,7 @@ class EncodedTextAtomizer:
     name = "encoded-text"
     reads_text = True
     gives_text = True
+    has_members = False
 
     def __init__(self, chunks: Atomizer, text: Atomizer) -> None:
         self._chunks = chunks
@@ -34,7 +35,7 @@ class EncodedTextAtomizer:
         charset = charset_parameter(content_type)
         return charset is not None and is_other_text(charset) and self._text.handles(content_type.partition(";")[0])
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
         """Yield chunks, and beside them the text that they hold. The text is decoded from the very chunks that are yielded.
 
         Raises UnicodeDecodeError for bytes that are not in this charset; what was yielded before is only a part of the source.

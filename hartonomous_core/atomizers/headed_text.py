@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_core.atomizers.headings import Headings
-from hartonomous_core.atomizers.protocol import Atom, Atomizer
+from hartonomous_core.atomizers.protocol import Atom, Atomizer, Context
 from hartonomous_core.vocabulary import GAP
 
 
@@ -16,6 +16,7 @@ class HeadedTextAtomizer:
 
     reads_text = True
     gives_text = True
+    has_members = False
 
     def __init__(
         self, name: str, content_types: tuple[str, ...], headings: Callable[[], Headings], text: Atomizer
@@ -34,7 +35,7 @@ class HeadedTextAtomizer:
         """True for these types, in UTF-8."""
         return media_type(content_type) in self._content_types and self._text.handles(content_type)
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
         """Yield the atoms of the text. Raises NotUtf8Error, as it does."""
         headings = self._headings()
         for atom in self._text.atomize(stream, content_type):

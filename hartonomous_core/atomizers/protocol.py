@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from hartonomous_core.vocabulary import Modality, Role
+
+if TYPE_CHECKING:
+    from hartonomous_core.atomizers.members import MemberTaker
 
 MAX_SUFFIX_BYTES = 64
 """Longest separator that is stored with the atom before it (column `SourceAtom.Suffix`)."""
@@ -36,8 +39,29 @@ class Atom:
     locator: Mapping[str, object] | None = None
 
 
+class Extraction(Protocol):
+    """How an extractor is run: in this process, or in one that may die."""
+
+    def __call__(self, format_: Any, stream: BinaryIO, content_type: str) -> Iterator[Any]:
+        """Yield what the extractor of a `Format` does: each a `Section`, or a `MemberItem`. Raises Partial, and OSError where the stream
+        cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an atomizer is lent besides the stream.
+
+    extract: runs the extractor of a `Format`, and where that says so in a process of its own, with limits of time and memory.
+    members: takes the files that are found within; each becomes a source of its own.
+    """
+
+    extract: Extraction
+    members: "MemberTaker"
+
+
 class Atomizer(Protocol):
-    """A strategy for some content types. Pure: it reads the stream and touches nothing else."""
+    """A strategy for some content types. Pure: it reads the stream and touches nothing but what it is lent."""
 
     @property
     def name(self) -> str:
@@ -55,13 +79,18 @@ class Atomizer(Protocol):
     def gives_text(self) -> bool:
         """Whether its atoms can be found by a search; if not, the source is kept as bytes and people are told so."""
 
+    @property
+    def has_members(self) -> bool:
+        """Whether its sources may hold files that it hands to `Context.members`: a source within another is then granted a share of these."""
+
     def handles(self, content_type: str) -> bool:
         """Whether this atomizer is meant for a content type such as 'text/plain; charset=utf-8'."""
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
         """Yield the atoms of a seekable stream at position 0, in order and in bounded memory.
 
         `content_type` is the one that it handles, with its parameters: where bytes can be read in several ways, it says which is meant.
+        Without a context it reads all that it can in this process, and files within are left where they are.
 
         Raises Partial, once all bytes are yielded, for a source of which not all can be searched.
         """

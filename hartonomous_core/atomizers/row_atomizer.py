@@ -10,7 +10,7 @@ from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, weight
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
-from hartonomous_core.atomizers.protocol import Atom
+from hartonomous_core.atomizers.protocol import Atom, Context
 from hartonomous_core.atomizers.sections import Partial
 from hartonomous_core.atomizers.text import TextAtomizer, pieces
 from hartonomous_core.atomizers.text_stream import Text
@@ -35,6 +35,7 @@ class RowAtomizer:
 
     reads_text = True
     gives_text = True
+    has_members = False
 
     def __init__(self, name: str, content_types: tuple[str, ...], opener: str, unit: TextUnit) -> None:
         self.name = name
@@ -55,7 +56,7 @@ class RowAtomizer:
         """True for these types, in UTF-8 or in a charset that is read."""
         return media_type(content_type) in self._content_types and text_is_read(content_type)
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
         """Yield batches of rows, and what the rows say. Raises Partial, after all bytes, where some of it is read as plain text."""
         charset = charset_parameter(content_type)
         if charset is None or is_utf8(charset):

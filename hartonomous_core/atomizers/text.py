@@ -8,7 +8,7 @@ from typing import BinaryIO
 from hartonomous_core.atomizers.charset_names import charset_parameter, is_utf8, media_type
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, SENTENCE_LIMITS
 from hartonomous_core.atomizers.passages import passages
-from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
+from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom, Context
 from hartonomous_core.atomizers.sentences import sentences
 from hartonomous_core.atomizers.text_stream import LONGEST_SPACE, DecodedStream, Piece, Text
 from hartonomous_core.vocabulary import GAP, TextUnit
@@ -29,6 +29,7 @@ class TextAtomizer:
     name = "text"
     reads_text = True
     gives_text = True
+    has_members = False
 
     def __init__(self, unit: TextUnit = "passage") -> None:
         self._unit: TextUnit = unit
@@ -48,7 +49,9 @@ class TextAtomizer:
         kind = media_type(content_type)
         return kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _TEXT_TYPES
 
-    def atomize(self, stream: BinaryIO, content_type: str = "text/plain") -> Iterator[Atom]:
+    def atomize(
+        self, stream: BinaryIO, content_type: str = "text/plain", context: Context | None = None
+    ) -> Iterator[Atom]:
         """Yield passages or sentences without surrounding white space; what separates two is the suffix of the first.
 
         A separator longer than 64 bytes, and white space or a byte order mark at the very start, becomes 'gap' atoms.

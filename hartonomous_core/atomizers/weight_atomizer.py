@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_core.atomizers.chunks import ChunkAtomizer
-from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom
+from hartonomous_core.atomizers.protocol import MAX_SUFFIX_BYTES, Atom, Context
 from hartonomous_core.atomizers.sections import Partial, derived_atoms
 from hartonomous_core.vocabulary import TextUnit
 
@@ -30,6 +30,7 @@ class WeightAtomizer:
 
     reads_text = False
     gives_text = True
+    has_members = False
 
     def __init__(self, name: str, content_types: tuple[str, ...], reader: str, unit: TextUnit) -> None:
         self.name = name
@@ -47,7 +48,7 @@ class WeightAtomizer:
         """True for these types."""
         return media_type(content_type) in self._content_types
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
         """Yield header and tensors, and what is derived of them. Raises Partial, after all bytes. Memory: the header, and a block."""
         from hartonomous_core.atomizers.tensors.tensor_statistics import TensorStatistics
         from hartonomous_core.atomizers.tensors.tensor_words import tensor_sections

@@ -1,6 +1,9 @@
 """An atomizer that somebody adds, whose text is derived from the bytes: through the whole chain, on every backend."""
 
+import io
 import json
+import os
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets import atoms, embeddings, projections, provenance
+from hartonomous_assets import atoms, embeddings, projections, provenance, source_members
 from hartonomous_assets import sources as landing
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.compute.text_model import TextModelFiles
@@ -24,7 +27,7 @@ from tests.builders import dead_letters, enqueue, request
 from tests.held_graph import HeldGraph
 from tests.other_packages import installed
 from tests.stages import all_sources, run_stages_of
-from tests.toy_atomizer import CONTENT_TYPE, squeezed
+from tests.toy_atomizer import BUNDLE, CONTENT_TYPE, squeezed
 
 TIDES, BEES, FOG = "The sea rises twice a day.", "Bees dance to show the way.", "Fog lies low over the harbour."
 
@@ -32,7 +35,7 @@ TIDES, BEES, FOG = "The sea rises twice a day.", "Bees dance to show the way.", 
 @pytest.fixture(autouse=True)
 def _with_the_atomizer(tmp_path: Path) -> Iterator[None]:
     """The package that brings it is installed."""
-    with installed(tmp_path / "site", "toy", "tests.toy_atomizer:ENTRY"):
+    with installed(tmp_path / "site", "toy", "tests.toy_atomizer:ENTRY", "tests.toy_atomizer:BUNDLES"):
         yield
 
 
@@ -65,6 +68,33 @@ def assert_whole(home: Resources) -> None:
         for _ in rebuild_hour(home, copy, hour):
             pass
     assert disagreements(home.database, copy, 0, hours) == []
+
+
+def test_an_atomizer_of_others_has_its_parser_run_apart_and_its_files_are_sources(home: Resources) -> None:
+    data = f"{FOG}\ntides.txt={TIDES}\n{BEES}\nstop\n".encode()
+    inner = request(rawData=data, sourceUri="bundle", contentType=BUNDLE)
+    run(home, inner)
+
+    found = {row["sourceUri"]: row for row in all_sources(home)}
+    assert set(found) == {"bundle", "member:bundle!/tides.txt"}
+    assert found["bundle"]["errorMessage"].startswith("partial: its parser failed (SIGABRT)")
+    [hit] = search(home, "harbour", mode="lexical")["results"]
+    locator = hit["sources"][0]["locator"]
+    assert locator["line"] == 1 and locator["process"] != os.getpid()
+    [inside] = search(home, "rises twice", mode="lexical")["results"]
+    assert [place["sourceUri"] for place in inside["sources"]] == ["member:bundle!/tides.txt"]
+    assert show_source(home, found["member:bundle!/tides.txt"]["sourceId"])["metadata"] == {"locator": {"line": 2}}
+    assert rebuilt(home, found["bundle"]) == data
+
+
+def test_a_bundle_in_an_archive_is_granted_a_share_of_its_files(home: Resources) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("in.bundle", f"tides.txt={TIDES}")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(source_members, "sniff", lambda head, name: BUNDLE if name.endswith("bundle") else "text/plain")
+        run(home, request(rawData=target.getvalue(), sourceUri="a.zip", contentType="application/zip"))
+    assert {row["sourceUri"] for row in all_sources(home)} >= {"member:a.zip!/in.bundle!/tides.txt"}
 
 
 def test_derived_text_is_found_with_its_locator_and_source_and_the_bytes_come_back(

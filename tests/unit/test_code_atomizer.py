@@ -11,11 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_core.atomizers import Atom, CodeAtomizer, NotUtf8Error, Partial, atomizer_for, atomizer_version
+from hartonomous_core.atomizers import (
+    Atom,
+    CodeAtomizer,
+    Context,
+    NotUtf8Error,
+    Partial,
+    atomizer_for,
+    atomizer_version,
+)
 from hartonomous_core.atomizers import code_atomizer as module
 from hartonomous_core.atomizers.content_type import sniff
 from hartonomous_core.atomizers.document_atomizer import NOT_INSTALLED, Format, Item
 from hartonomous_core.atomizers.languages import LANGUAGES, Language, language_named
+from hartonomous_core.atomizers.members import NoMembers
 from hartonomous_core.atomizers.sections import Section
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
 from tests.unit.changed_bytes import cut, cuts_of, rebuilt
@@ -253,7 +262,7 @@ def test_what_means_harm_is_rebuilt_and_harms_nobody(
         started = time.monotonic()
         with (tmp_path / "code").open("rb") as stream:
             try:
-                for atom in atomizer.atomize(stream, content_type, parsers):
+                for atom in atomizer.atomize(stream, content_type, Context(parsers, NoMembers())):
                     found.append(atom)
             except Partial as problem:
                 reasons[name] = str(problem)
@@ -270,7 +279,9 @@ def test_brackets_in_brackets_are_no_harm_however_deep(language: str, tmp_path: 
     with (tmp_path / "code").open("rb") as stream:
         atoms = []
         with pytest.raises(Partial, match=r"most of it is not|more than 5 seconds"):
-            for atom in CodeAtomizer(language_named(language)).atomize(stream, "text/x-python", parsers):
+            for atom in CodeAtomizer(language_named(language)).atomize(
+                stream, "text/x-python", Context(parsers, NoMembers())
+            ):
                 atoms.append(atom)
     assert b"".join(atom.content + atom.suffix for atom in atoms) == b"tide = 1\n" + b"(" * 100_000
 

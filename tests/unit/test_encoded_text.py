@@ -31,7 +31,9 @@ class Pieces:
     def handles(self, content_type: str) -> bool:
         return True
 
-    def atomize(self, stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+    has_members = False
+
+    def atomize(self, stream: BinaryIO, content_type: str, context: object = None) -> Iterator[Atom]:
         decoder = getincrementaldecoder("utf-8")()
         while block := stream.read(5000):
             piece = decoder.decode(block)

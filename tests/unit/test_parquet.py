@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from hartonomous_core.atomizers import DocumentAtomizer, Format, Partial, atomizer_for
+from hartonomous_core.atomizers import Context, DocumentAtomizer, Format, Partial, atomizer_for
 from hartonomous_core.atomizers.extractors.parquet import INSTALL_PYARROW, extract
+from hartonomous_core.atomizers.members import NoMembers
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
 from tests.unit.changed_bytes import Cuts, cut, cuts_of
 
@@ -49,7 +50,7 @@ def read(path: Path, data: bytes, parsers: ParserProcesses) -> tuple[list[tuple[
     content, problem = [], None
     with path.open("rb") as stream:
         try:
-            for atom in atomizer.atomize(stream, KIND, parsers):
+            for atom in atomizer.atomize(stream, KIND, Context(parsers, NoMembers())):
                 if atom.role == "derived":
                     found.append((str(atom.text), atom.locator))
                 else:

@@ -18,9 +18,9 @@ from typing import BinaryIO
 import psutil
 import pytest
 
-from hartonomous_core.atomizers import DocumentAtomizer, Format, Partial, Section
+from hartonomous_core.atomizers import Context, DocumentAtomizer, Format, Partial, Section
 from hartonomous_core.atomizers.document_atomizer import Item
-from hartonomous_core.atomizers.members import Member, MemberLost
+from hartonomous_core.atomizers.members import Member, MemberLost, NoMembers
 from hartonomous_resources.parsing import parser_child, parser_processes
 from hartonomous_resources.parsing.parser_processes import ParserProcesses
 
@@ -321,7 +321,7 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
 def test_a_document_whose_parser_dies_keeps_its_bytes_and_what_was_read(
     parsers: ParserProcesses, file: BinaryIO
 ) -> None:
-    atoms = DocumentAtomizer(format_of("dies"), "passage").atomize(file, "x/y", parsers)
+    atoms = DocumentAtomizer(format_of("dies"), "passage").atomize(file, "x/y", Context(parsers, NoMembers()))
     assert [next(atoms).content, next(atoms).text] == [b"first\nsecond", "before"]
     with pytest.raises(Partial, match="SIGSEGV"):
         next(atoms)

@@ -6,16 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
+import hartonomous_core.atomizers
 from hartonomous_core.atomizers import (
     ChunkAtomizer,
+    Context,
     Custom,
     DocumentAtomizer,
     EncodedTextAtomizer,
     Format,
+    Member,
     Partial,
     Section,
     TextAtomizer,
@@ -23,6 +26,7 @@ from hartonomous_core.atomizers import (
     atomizer_version,
 )
 from hartonomous_core.atomizers.languages import LANGUAGES
+from hartonomous_core.atomizers.members import MemberItem, NoMembers
 from hartonomous_core.atomizers.registry import OUR_ENTRIES, atomizers
 from tests.other_packages import installed
 
@@ -137,6 +141,26 @@ def test_the_worked_example_of_the_docs_is_a_package_that_works(tmp_path: Path) 
         "derived Tides {'bar': 2}",
         "line 4 has no number",
     ]
+
+
+def test_the_atomizer_of_the_docs_works_as_it_stands() -> None:
+    [code] = re.findall(r"```python\n(class BarsAtomizer:.*?)```", DOCS.read_text(), re.DOTALL)
+    names: dict[str, Any] = {**vars(hartonomous_core.atomizers), "BinaryIO": BinaryIO, "Iterator": Iterator}
+    exec(code, names)  # noqa: S102 - ours
+
+    class Taken(NoMembers):
+        def take(self, item: MemberItem) -> None:
+            taken.append(item)
+
+    def extract(format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Section | MemberItem]:
+        assert (format_.extractor, format_.in_child) == ("hartonomous_score:extract", True)
+        yield from (Section("Fog", {"bar": 1}), Member("a"), b"x")
+
+    taken: list[MemberItem] = []
+    atomizer = names["ENTRY"].atomizer("passage")
+    atoms = list(atomizer.atomize(io.BytesIO(b"bytes"), "application/x-bars", Context(extract, Taken())))
+    assert [(atom.role, atom.content) for atom in atoms] == [("content", b"bytes"), ("derived", b"Fog")]
+    assert taken == [Member("a"), b"x"]
 
 
 def test_versions_name_what_decides(monkeypatch: pytest.MonkeyPatch) -> None:
