@@ -81,6 +81,7 @@ class FoundMembers:
         elif self._open is None:
             return  # of a member that is left out
         elif isinstance(item, MemberLost):
+            self._bytes_left -= self._open[1].byte_length  # it was unpacked all the same
             self._leave_out(self._open[0].name, item.reason)
         else:
             self._write(item)
@@ -145,7 +146,7 @@ class FoundMembers:
     def _begin(self, member: Member) -> None:
         if self._share.depth < 1:
             raise Partial(f"files more than {MOST_DEPTH} archives deep are not taken in")
-        if len(self._found) >= self._share.members:
+        if len(self._found) + len(self._lost) >= self._share.members:
             first = f"only the first {len(self._found):,} files" if self._found else "none of the files"
             raise Partial(f"{first} in it were taken in")
         locator = small(member.locator) if member.locator else None
