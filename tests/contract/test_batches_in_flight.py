@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hartonomous_assets import embeddings
+from hartonomous_assets import embedding_calls, embeddings
 from hartonomous_assets.chain import run_stages
 from hartonomous_assets.stage import Progress, StageUnavailable, Work
 from hartonomous_core.embedders.protocol import Embeddings
@@ -107,7 +107,7 @@ def test_a_batch_that_takes_longer_than_its_lease_is_not_claimed_again(
 def test_a_large_batch_is_computed_in_several_calls(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch, client: Any
 ) -> None:
-    monkeypatch.setattr(embeddings, "_CHARACTERS_AT_ONCE", len("text 1, text 2"))
+    monkeypatch.setattr(embedding_calls, "_CHARACTERS_AT_ONCE", len("text 1, text 2"))
     steps = begin(*(f"text {n}" for n in range(5)), embedding_batch_size=50)
     compute.let.release(3)
 
@@ -119,7 +119,7 @@ def test_a_large_batch_is_computed_in_several_calls(
 def test_a_stop_waits_for_one_call_of_the_model_and_not_for_a_batch(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch, client: Any
 ) -> None:
-    monkeypatch.setattr(embeddings, "_CHARACTERS_AT_ONCE", len("text 1, text 2"))
+    monkeypatch.setattr(embedding_calls, "_CHARACTERS_AT_ONCE", len("text 1, text 2"))
     steps = begin(*(f"text {n}" for n in range(6)), embedding_batch_size=6)
     monkeypatch.setattr(embeddings, "_WORTH_OVERLAPPING", 6)
     next(steps)
@@ -136,14 +136,14 @@ def test_a_stop_waits_for_one_call_of_the_model_and_not_for_a_batch(
 def test_a_batch_is_as_large_as_takes_about_a_second(
     begin: Callable[..., Generator[Progress]], compute: HeldCompute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embeddings, "_FIRST_BATCH", 10)
+    monkeypatch.setattr(embedding_calls, "_FIRST_BATCH", 10)
     monkeypatch.setattr(embeddings, "_WORTH_OVERLAPPING", 2)
     steps = begin(*(f"text {n}" for n in range(100)), embedding_batch_size=40)
     next(steps)
-    monkeypatch.setattr(embeddings, "_BATCH_SECONDS", 0.0)  # as if it had taken for ever
+    monkeypatch.setattr(embedding_calls, "_BATCH_SECONDS", 0.0)  # as if it had taken for ever
     compute.let.release(2)
     claimed = [next(steps).counts["embedded"] for _ in range(2)]
-    monkeypatch.setattr(embeddings, "_BATCH_SECONDS", 1e9)
+    monkeypatch.setattr(embedding_calls, "_BATCH_SECONDS", 1e9)
     compute.let.release(100)
 
     claimed += [
