@@ -1,5 +1,6 @@
 """Asset `projection_model`: the active projection of each active embedding model; fits another one, and has all embeddings placed by it."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 
@@ -209,7 +210,7 @@ def _metadata(database: Database) -> dict[str, dg.MetadataValue] | None:
         return None
     active = [_active(database, model) for model in models]
     names = [_name_of(model) for model in models]
-    parameters = [projection["parameters"] for projection in active]
+    parameters = [json.loads(projection["parameters"]) for projection in active]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(models)),
         "embedding model": dg.MetadataValue.text(", ".join(names)),
