@@ -390,13 +390,12 @@ def test_looking_at_very_many_sources_takes_little_of_the_time(
         [(100_000, 0.25), (50_000, 60.0), (10, 0.001), (0, 0.001)]
     )  # how many are left, how long it took to see
 
-    def look(_resources: Resources, ids: str) -> int:
+    def look() -> int:
         left, seconds = next(looks)
         clock[0] += seconds
         return left
 
-    monkeypatch.setattr(completing, "count_unfinished", look)
     monkeypatch.setattr(completing, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append))
 
-    assert completing._wait_for_daemon(daemon, "[]", lambda message: None) is None
+    assert completing._wait_for_daemon(daemon, look, lambda message: None, "sources") is None
     assert slept == [5.0, 10.0, 0.2]
