@@ -395,6 +395,7 @@ INTERNAL = {
         measure_home,
         require_readable,
         answering_space,
+        what_computes,
     ),
     *(claim_key, find_same, land),
     *(recall_caller, use_is_due),

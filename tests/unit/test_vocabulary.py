@@ -151,7 +151,11 @@ def test_both_databases_name_the_same_models_for_what_has_none_of_its_own(sqlite
             for name, text in database.items()
             if re.search(r"Modality = m\.Modality|m\.Modality = \w+\.Modality", text)
         }
-        assert set(asked) == {"usp_queue_atoms_for_model", "usp_unexplained_missing_embeddings"}
+        assert set(asked) == {
+            "usp_embedding_model_counts",
+            "usp_queue_atoms_for_model",
+            "usp_unexplained_missing_embeddings",
+        }
         assert all("AtomToEmbed" in text for text in asked.values())
 
 
