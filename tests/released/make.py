@@ -13,11 +13,19 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from hartonomous_assets import atoms, embeddings, projections, provenance, sources
+from hartonomous_assets.projections import place_anew
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
+from hartonomous_core.spatial.fitted import fit_pca, to_artifact
+from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.sqlite import SqliteDatabase
+from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.models import active_embedding_models
+from hartonomous_resources.work.space_projections import add_projection_model, fill_with
 from hartonomous_service.background_jobs import create_job, update_job_status
 from hartonomous_service.inferences import InferenceRecord, record_inference
 from tests.builders import SmallCompute, enqueue, open_home, request
@@ -90,8 +98,25 @@ def fill(home: Resources) -> None:
         update_job_status(home, create_job(home, "Report", '{"pages": 3}', 0), status, "by hand")
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"It waits to be landed.", sourceUri="waits")])
     enqueue(home.database, PROVENANCE_QUEUE, [b'{"eventType":"AtomsCreated","tenantId":0,"atomIds":[1]}'])
+    begin_to_place_anew(home)
     with closing(sqlite3.connect(home.settings.database_path)) as client:
         client.executescript(_WAITING)  # last: no transaction of ours has indexed the text
+
+
+def begin_to_place_anew(home: Resources) -> None:
+    """Have a projection that was fitted place one embedding: the others wait, and where that one lay is kept."""
+
+    def begin(unit_of_work: UnitOfWork) -> None:
+        [model] = active_embedding_models(unit_of_work)
+        parameters: dict[str, object] = {"dimension": model["dimension"]}
+        fitted = to_artifact("pca", fit_pca(np.eye(model["dimension"], dtype=np.float32)))
+        projection = add_projection_model(
+            unit_of_work, model["modelId"], "pca", parameters, trained_on=3, artifact=fitted
+        )
+        fill_with(unit_of_work, model["modelId"], projection)
+        place_anew(unit_of_work, home.compute, model, 1, None)
+
+    transact(home.database, begin)
 
 
 def dump(client: sqlite3.Connection) -> Iterator[str]:

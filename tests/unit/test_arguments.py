@@ -33,6 +33,7 @@ from hartonomous_service.embedding_models import (
     drop_model,
     fill_models,
     list_models,
+    what_computes,
 )
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.figures import measure_home
