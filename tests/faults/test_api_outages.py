@@ -3,11 +3,17 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hartonomous_assets import chain
+from hartonomous_assets.stage import Work
+from hartonomous_core.clock import current_hour
+from hartonomous_resources.compute.api import embedding_requests
 from hartonomous_resources.compute.api.api_compute import ApiCompute
+from hartonomous_resources.compute.api.patience import Patience
 from hartonomous_resources.resources import Resources
 from hartonomous_service.doctor.what_to_do import remedy_of
 from hartonomous_service.health import check_health
@@ -105,6 +111,48 @@ def test_a_server_that_fails_lets_jobs_wait(asking: Resources, tmp_path: Path, s
     assert ingest(asking, [tmp_path / "file.txt"])["stages"] == {}
     assert count_embeddings(asking) == 20
     assert check(asking, "text_model")[0] == "healthy"
+
+
+@pytest.mark.parametrize("says_how_long", [True, False])
+def test_a_run_waits_for_a_server_that_is_busy_for_a_minute(
+    asking: Resources, tmp_path: Path, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, says_how_long: bool
+) -> None:
+    now = 1000.0
+    busy_until = now + 60
+    clock = SimpleNamespace(monotonic=lambda: now)
+
+    def pass_time(_database: object, _since: int, timeout: float) -> bool:
+        nonlocal now
+        now += timeout
+        return False
+
+    def busy_for_a_minute(it: Conversation) -> None:
+        left = {"Retry_After": f"{busy_until - now:.0f}"} if says_how_long else {}
+        it.answer({}, 429, **left) if now < busy_until else behave(it)
+
+    for module in (chain, embedding_requests):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(type(asking.database), "wait_for_change", pass_time)
+    settings = asking.settings.model_copy(update={"retry_delay_seconds": 5.0})
+    compute = ApiCompute(settings, Patience(tries=3, pause_seconds=0.001))
+    home = dataclasses.replace(asking, settings=settings, compute=compute)
+    compute.models()  # so that it is busy once jobs are claimed
+    server.always = busy_for_a_minute
+    ingest(home, [write_to(tmp_path)], wait=False)
+
+    reports = chain.run_stages(Work(current_hour(), "run", home), chain.STAGES, 90.0, lambda _stage, _report: None)
+
+    counts = reports["atom_embeddings"].counts
+    asked = len(server.batches)
+    compute.close()
+    assert {name: report.error for name, report in reports.items()} == dict.fromkeys(reports)
+    assert (counts["embedded"], counts.get("failed attempts", 0), count_embeddings(home)) == (20, 0, 20)
+    # Busy as it is, it is asked once where it says for how long, else three times every five seconds; then it gives the vectors.
+    assert asked == (2 if says_how_long else 3 * 12 + 1)
+    # What it was busy for counts as no attempt of a job.
+    rows = home.database.connection().execute("SELECT DISTINCT Status, AttemptCount FROM BackgroundJob").fetchall()
+    assert [tuple(row) for row in rows] == [("Completed", 1)]
+    assert home.database.connection().execute("SELECT COUNT(*) FROM DeadLetter").fetchone()[0] == 0
 
 
 def test_a_text_that_is_refused_fails_alone(asking: Resources, tmp_path: Path, server: EmbeddingServer) -> None:
