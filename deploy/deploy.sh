@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # The checklist of a deployment, on a machine with systemd, as root, from a checkout: docs/deployment.md.
-#   deploy/deploy.sh [--yes] [STEP…]    steps: build test install migrate activate verify; without any, all of them in this order
-#   deploy/deploy.sh rollback           the release before this one; a schema does not go back (restore the backup for that)
+#   deploy/deploy.sh [--yes] [--worker] [STEP…]   steps: build test install migrate activate verify; without any, all of them in this order
+#   deploy/deploy.sh rollback                     the release before this one; a schema does not go back (restore the backup for that)
+# --worker has `activate` enable hartonomous-worker, which stays enabled.
 # Each release is a folder of its own; `venv` is a link to the one in force, so a failed step leaves the running one alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=${ROOT:-} # of the file system, for a trial elsewhere
 prefix=$root/opt/hartonomous etc=$root/etc/hartonomous home=$root/var/lib/hartonomous
 python=${PYTHON:-python3} user=${SERVICE_USER:-hartonomous}
-yes="" answer="" env_files=("$etc/hartonomous.env")
+yes="" worker="" answer="" env_files=("$etc/hartonomous.env")
 say() { printf '== %s\n' "$*"; }
 runs_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
@@ -94,6 +95,7 @@ switch() { # RELEASE
     install -d "$root/etc/systemd/system/hartonomous-.service.d"
     install -m 644 deploy/systemd/hartonomous.target deploy/systemd/*.service "$root/etc/systemd/system/"
     install -m 644 deploy/systemd/hartonomous-.service.d/common.conf "$root/etc/systemd/system/hartonomous-.service.d/"
+    [ -z "$worker" ] || systemctl --root="$root/" enable --quiet hartonomous-worker.service
     if runs_systemd; then
         systemctl daemon-reload && systemctl enable --quiet hartonomous.target && systemctl restart hartonomous.target
     else
@@ -120,6 +122,7 @@ steps=()
 for word in "$@"; do
     case $word in
     --yes) yes=1 ;;
+    --worker) worker=1 ;;
     build | test | install | migrate | activate | verify | rollback) steps+=("$word") ;;
     *) echo "$word is no step: see the head of $0" >&2 && exit 2 ;;
     esac

@@ -24,7 +24,8 @@ VERIFICATION = (
 )
 """What the .NET system's checklist of a deployment ends with."""
 
-UNITS = tuple(f"hartonomous-{name}.service" for name in ("code", "webserver", "daemon", "serve"))
+UNITS = tuple(f"hartonomous-{name}.service" for name in ("code", "webserver", "daemon", "serve", "worker"))
+_OPTIONAL = "hartonomous-worker.service"
 _PAGE_PORT = 3000
 _ANSWER_SECONDS = 3.0
 _SYSTEMD = Path("/run/systemd/system")  # there where systemd is PID 1
@@ -91,7 +92,7 @@ def check_units() -> Outcome:
     systemctl = shutil.which("systemctl")
     if systemctl is None or not _SYSTEMD.is_dir():
         return HEALTHY, "systemd does not run here: nothing to look at"
-    properties = "Id,LoadState,ActiveState,SubState,NRestarts"
+    properties = "Id,LoadState,ActiveState,SubState,NRestarts,UnitFileState"
     done = subprocess.run(  # noqa: S603 - our own words
         [systemctl, "show", "--property", properties, *UNITS],
         capture_output=True,
@@ -108,7 +109,7 @@ def check_units() -> Outcome:
 def judge_units(shown: str) -> Outcome:
     """Judge what `systemctl show` says of the units: blocks of lines KEY=VALUE, an empty line between two."""
     units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
-    there = [unit for unit in units if unit.get("LoadState") not in (None, "not-found")]
+    there = [unit for unit in units if unit.get("LoadState") not in (None, "not-found") and not _is_unused(unit)]
     if not there:
         return HEALTHY, "not installed as units"
     wrong = [unit for unit in there if unit["LoadState"] != "loaded" or unit["ActiveState"] in ("failed", "activating")]
@@ -118,6 +119,10 @@ def judge_units(shown: str) -> Outcome:
         for unit in there
     )
     return (UNHEALTHY if wrong else DEGRADED if idle else HEALTHY), detail
+
+
+def _is_unused(unit: dict[str, str]) -> bool:
+    return unit["Id"] == _OPTIONAL and unit["ActiveState"] == "inactive" and unit["UnitFileState"] == "disabled"
 
 
 def check_positions(settings: Settings) -> Outcome:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import yaml
 from hartonomous_resources.settings import Settings
 from tests.install.needed import needed
 from tests.install.units import DEPLOY
+from tests.running_worker import WorkerProcess
 from tests.unit.test_docs import LEAVES
 
 FILES = ("docker-compose.yml", "docker-compose.sqlite.yml", "docker-compose.neo4j.yml", "compose.parts.yml")
 READ: dict[str, dict[str, Any]] = {name: yaml.safe_load((DEPLOY / name).read_text("utf-8")) for name in FILES}
 SCHEMA = json.loads((DEPLOY.parent / "tests" / "tools" / "compose" / "compose-spec.json").read_text("utf-8"))
 CREATE = (DEPLOY / "sqlserver" / "create-database.sql").read_text("utf-8")
-PARTS = ("code", "webserver", "daemon", "serve")
+PARTS = ("code", "webserver", "daemon", "serve", "worker")
 KNOWN = {f"HARTONOMOUS_{name.upper()}" for name in Settings.model_fields}
 PAGE = (DEPLOY.parent / "docs" / "deployment.md").read_text("utf-8")
 
@@ -108,6 +110,30 @@ def test_a_part_has_no_rights_and_gets_settings_and_commands_that_exist(
     if part in PARTS:
         assert service["environment"]["HARTONOMOUS_CODE_SERVER"] == f"{services['code']['hostname']}:4000"
         assert service["hostname"] == part
+
+
+@pytest.mark.parametrize("services", [PRODUCTION, SQLITE], ids=["sql server", "sqlite"])
+def test_the_worker_is_there_for_who_asks_for_it_and_all_are_told_alike_whether_to_ask_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    assert [name for name in PARTS if "profiles" in services[name]] == ["worker"]
+    assert services["worker"]["profiles"] == ["worker"]
+    told = {services[name]["environment"]["HARTONOMOUS_COMPUTE"] for name in PARTS}
+    assert told == {"${HARTONOMOUS_COMPUTE:-in_process}"}
+
+
+@pytest.mark.slow
+def test_the_worker_is_well_while_it_answers(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python, *words = SQLITE["worker"]["healthcheck"]["test"][1:]
+    settings = Settings(home=tmp_path / "home", model_dir=model_dir)
+    monkeypatch.setenv("HARTONOMOUS_HOME", str(settings.home))
+
+    def exit_code() -> int:
+        return subprocess.run([sys.executable, *words], capture_output=True, cwd=DEPLOY.parent, check=False).returncode
+
+    assert (python, exit_code()) == ("python", 1)
+    with WorkerProcess(settings, tmp_path):
+        assert exit_code() == 0
 
 
 @pytest.mark.parametrize("version", ["2022", "2025"])

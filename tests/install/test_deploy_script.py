@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.units import DEPLOY, SERVICES
+from tests.install.needed import needed
+from tests.install.units import DEPLOY, SERVICES, WORKER
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -109,6 +110,15 @@ def test_a_migration_has_a_login_of_its_own(root: Path) -> None:
 
     assert done.returncode != 0 and "127.0.0.1,1" in done.stderr  # a dry run of what nobody answers for
     assert "HARTONOMOUS_SQLSERVER_USER=owner" in (root / "environment").read_text().splitlines()
+
+
+def test_the_worker_is_enabled_when_asked_for_and_stays_so(root: Path) -> None:
+    needed("systemctl", "systemd")
+    enabled = root / "etc/systemd/system/hartonomous.target.wants" / WORKER
+    for words, is_enabled in (((), False), (("--worker",), True), ((), True)):
+        done = deploy(root, *words, "activate")
+
+        assert (done.returncode, done.stderr, enabled.is_symlink()) == (0, "", is_enabled)
 
 
 def test_a_step_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -194,8 +194,11 @@ def test_a_port_is_ours_free_or_held_by_another_program(
 def shown(**states: str) -> str:
     blocks = []
     for name in UNITS:
-        load, active, sub = states.get(name.split("-")[1].split(".")[0], "loaded active running").split()
-        blocks.append(f"NRestarts=0\nId={name}\nLoadState={load}\nActiveState={active}\nSubState={sub}")
+        load, active, sub, *enabled = states.get(name.split("-")[1].split(".")[0], "loaded active running").split()
+        blocks.append(
+            f"NRestarts=0\nId={name}\nLoadState={load}\nActiveState={active}\nSubState={sub}\n"
+            f"UnitFileState={(enabled or ['disabled'])[0]}"
+        )
     return "\n\n".join(blocks) + "\n"
 
 
@@ -207,7 +210,9 @@ def shown(**states: str) -> str:
         ({"daemon": "loaded activating auto-restart"}, UNHEALTHY),
         ({"daemon": "bad-setting inactive dead"}, UNHEALTHY),
         ({"serve": "loaded inactive dead"}, DEGRADED),
-        (dict.fromkeys(("code", "webserver", "daemon", "serve"), "not-found inactive dead"), HEALTHY),
+        ({"worker": "loaded inactive dead enabled"}, DEGRADED),
+        ({"worker": "loaded failed failed"}, UNHEALTHY),
+        (dict.fromkeys(("code", "webserver", "daemon", "serve", "worker"), "not-found inactive dead"), HEALTHY),
     ],
 )
 def test_units_are_judged_by_what_systemd_shows(states: dict[str, str], status: str) -> None:
@@ -216,6 +221,12 @@ def test_units_are_judged_by_what_systemd_shows(states: dict[str, str], status: 
     assert all(
         f"hartonomous-{name} {state.split()[1]}" in detail for name, state in states.items() if "not-found" not in state
     )
+
+
+def test_a_worker_that_is_not_enabled_is_not_missed() -> None:
+    assert judge_units(shown(worker="loaded inactive dead"))[0] == HEALTHY
+    assert "hartonomous-worker" not in judge_units(shown(worker="loaded inactive dead"))[1]
+    assert "hartonomous-worker active" in judge_units(shown())[1]
 
 
 def test_the_units_asked_for_are_those_that_are_shipped() -> None:

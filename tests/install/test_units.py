@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from hartonomous_resources.compute.worker.listening import dotnet_address
 from hartonomous_resources.settings import Settings
 from hartonomous_service.dagster_commands import CodeServer
 from tests.cli import wait_until
 from tests.install.needed import needed
-from tests.install.units import COMMON, PROGRAM, SERVICES, UNITS, Installation, read_environment_file, read_unit
+from tests.install.units import COMMON, PROGRAM, SERVICES, UNITS, WORKER, Installation, read_environment_file, read_unit
 from tests.tools.neo4j.server import free_port
+from tests.unit.raw_worker_client import RawClient
 
 CODE, DAEMON, PAGE, SERVE = (f"hartonomous-{name}.service" for name in ("code", "daemon", "webserver", "serve"))
 HIGHEST_EXPOSURE = 3.0
@@ -77,9 +79,9 @@ def test_a_unit_exposes_little(root: Path, name: str) -> None:
     assert analyze(root, "security", "--offline=true", f"--root={root}", "--threshold=1", name).returncode != 0
 
 
-def test_the_target_starts_every_unit() -> None:
+def test_the_target_starts_every_unit_but_the_worker_which_joins_it_where_it_is_enabled() -> None:
     target = read_unit(UNITS / "hartonomous.target")
-    assert sorted(target["Unit", "Wants"][0].split()) == SERVICES
+    assert sorted([*target["Unit", "Wants"][0].split(), WORKER]) == SERVICES
     for name in SERVICES:
         unit = read_unit(COMMON, UNITS / name)
         assert unit["Unit", "PartOf"] == ["hartonomous.target"] == unit["Install", "WantedBy"]
@@ -199,6 +201,29 @@ def test_the_server_of_http_runs_as_a_unit_and_ends_when_asked(installation: Ins
         wait_until("it is alive", lambda: answer(installation.replaced["8350"], "/health/live"), _BUSY_SECONDS)
         assert stopped(process, SERVE) == 0, installation.log(SERVE)
         assert "Traceback" not in installation.log(SERVE)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_the_worker_runs_as_a_unit_where_dotnet_finds_it_and_ends_when_asked(installation: Installation) -> None:
+    pipe = installation.folder / "run" / dotnet_address().name
+    process = installation.start(WORKER)
+    try:
+        wait_until(
+            "it listens", lambda: str(pipe) in installation.log(WORKER) or process.poll() is not None, _BUSY_SECONDS
+        )
+        assert pipe.is_socket(), installation.log(WORKER)
+        assert pipe.stat().st_mode & 0o777 == 0o600
+        if installation.user:
+            assert pipe.owner() == installation.user
+        for path in (pipe, None):  # as a client in .NET, and as the other units
+            with RawClient(installation.home, path) as client:
+                assert client.ask("Health")[0]["pid"] == process.pid
+        assert stopped(process, WORKER) == 0, installation.log(WORKER)
+        assert "Traceback" not in installation.log(WORKER)
+        assert not pipe.exists()
     finally:
         process.kill()
         process.wait()

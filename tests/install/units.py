@@ -13,6 +13,8 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNITS = DEPLOY / "systemd"
 COMMON = UNITS / "hartonomous-.service.d" / "common.conf"
 SERVICES = sorted(file.name for file in UNITS.glob("*.service"))
+WORKER = "hartonomous-worker.service"
+"""Runs where it is enabled; the others wherever the target does."""
 PROGRAM = "/opt/hartonomous/venv/bin/hartonomous"
 _USER = "nobody"
 
