@@ -129,7 +129,7 @@ def test_what_a_killed_dev_left_is_ended_however_its_home_is_spelled(tmp_path: P
     home, link = tmp_path / "home", tmp_path / "link"
     home.mkdir()
     link.symlink_to(home)
-    code_server, *_ = dev._services(Settings(home=home), "127.0.0.1", 1, tmp_path / "code")
+    code_server, *_ = dev._services(Settings(home=home), "127.0.0.1", 1, tmp_path / "code", with_worker=False)
     left = subprocess.Popen([sys.executable, "-c", SLEEP], env=dict(code_server.environment))
     try:
         assert dev._end_children(Settings(home=link / ".." / "link"))
@@ -145,7 +145,7 @@ def test_one_that_cannot_be_started_is_told_and_those_before_it_are_stopped(
     code_server = Service("the code server", [sys.executable, "-c", SLEEP], tmp_path, {})
     page = Service("the page", [str(tmp_path / "no program")], tmp_path, {})
     daemon = Service("the daemon", [sys.executable, "-c", SLEEP], tmp_path, {})
-    monkeypatch.setattr(dev, "_services", lambda *_: (code_server, page, daemon))
+    monkeypatch.setattr(dev, "_services", lambda *_, **__: (code_server, page, daemon))
 
     with pytest.raises(FileNotFoundError, match="no program"):
         dev.run_dev("127.0.0.1", 0)
