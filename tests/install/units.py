@@ -101,8 +101,10 @@ class Installation:
         given = read_environment_file(UNITS / "hartonomous.env.example")
         words = [word for text in unit["Service", "Environment"] for word in self.words(text)]
         settings_of_unit = dict(word.split("=", 1) for word in words)
-        listed = {key: " ".join(self.words(value)) for key, value in given.items()} | settings_of_unit
-        return {**listed, "PATH": os.environ["PATH"], "PYTHONPATH": str(DEPLOY.parent)}
+        listed = {
+            key: " ".join(self.words(value)) for key, value in given.items()
+        }  # which win, as systemd.exec(5) says
+        return {**settings_of_unit, **listed, "PATH": os.environ["PATH"], "PYTHONPATH": str(DEPLOY.parent)}
 
     def start(self, name: str) -> "subprocess.Popen[bytes]":
         """Run ExecStart= of a unit, its output in a file beside the home."""
