@@ -21,14 +21,14 @@ from hartonomous_core.clock import timestamp
 from hartonomous_resources.blobs import IncomingBytes, IncomingFile, TooManyBytes
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.source_rows import ClaimedSource
-from hartonomous_resources.source_uris import MEMBER, is_member_uri
+from hartonomous_resources.source_uris import MEMBER, SHARE, is_member_uri
 
 MOST_DEPTH = 4
 """Archives within one another."""
 MOST_MEMBERS = 10_000
 """Of a source and all within it."""
 LONGEST_NAME = 1000
-_SHARE, _LOCATOR = "share", "locator"
+_LOCATOR = "locator"
 _NAMED = 3
 """Files that were left out whose names are told."""
 
@@ -101,7 +101,7 @@ class FoundMembers:
             return 0
         unit_of_work.query("lock_blobs")
         of_source = json.loads(self._source["metadata"])
-        metadata = {key: value for key, value in of_source.items() if key not in (_SHARE, _LOCATOR)}
+        metadata = {key: value for key, value in of_source.items() if key not in (SHARE, _LOCATOR)}
         shares = self._shares()
         rows = [
             {
@@ -112,7 +112,7 @@ class FoundMembers:
                 "metadata": {
                     **metadata,
                     **({_LOCATOR: member.locator} if member.locator else {}),
-                    **({_SHARE: asdict(next(shares))} if member.may_hold_more else {}),
+                    **({SHARE: asdict(next(shares))} if member.may_hold_more else {}),
                 },
             }
             for member in self._found
@@ -207,7 +207,7 @@ def _share_of(work: Work, source: ClaimedSource) -> Share:
     """Return what a source may hold: one that came by itself what any may, a member what its parent left to it."""
     if not is_member_uri(source["sourceUri"]):
         return Share(MOST_DEPTH, MOST_MEMBERS, work.resources.settings.max_source_bytes)
-    given = json.loads(source["metadata"]).get(_SHARE)
+    given = json.loads(source["metadata"]).get(SHARE)
     return Share(**given) if given else Share(0, 0, 0)
 
 

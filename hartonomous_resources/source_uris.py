@@ -13,6 +13,8 @@ _CLAIMED = "claimed:"
 """Prefix of a file's name that a sender gave to other bytes than that file's."""
 MEMBER = "member:"
 """Prefix of the name of what was found in another source: behind it the name of that, `!/` and its own."""
+SHARE = "share"
+"""Of the metadata of a source that was found in another: what it may hold itself. Nobody is shown it."""
 
 
 class UnreadableSource(Exception):

@@ -14,6 +14,7 @@ from hartonomous_resources.database.rows.provenance_rows import SOURCE_RUNS
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.graph.protocol import GraphUnavailable
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.source_uris import SHARE, is_member_uri
 from hartonomous_resources.work.agreement import REPAIR, disagreements, hours_of, tenants_of
 from hartonomous_resources.work.contents import ordinal_at, source_contents
 from hartonomous_resources.work.invariants import INVARIANTS, MOST_ROWS
@@ -80,9 +81,12 @@ def find_source(unit_of_work: UnitOfWork, source_id: int, tenant: int | None) ->
 
 def describe_source(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
     """Return a source as `show_source` does, given its row."""
+    metadata = json.loads(row["metadata"])
+    if is_member_uri(row["sourceUri"]):
+        metadata.pop(SHARE, None)
     return {
         **row,
-        "metadata": json.loads(row["metadata"]),
+        "metadata": metadata,
         "searchable": is_searchable(row["status"], row["contentType"], row["errorMessage"])
         and row["supersededBy"] is None,
         "runIds": [each["runId"] for each in unit_of_work.query(SOURCE_RUNS, source_ids=json.dumps([row["sourceId"]]))],

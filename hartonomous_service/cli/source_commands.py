@@ -1,10 +1,9 @@
 """The commands `sources`: those that are there, one by one, and one in its viewer."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from hartonomous_core.vocabulary import SourceStatus
 from hartonomous_service.cli.ask import SourceArgument, show_fields
 from hartonomous_service.cli.output import (
     AllTenantsOption,
@@ -35,7 +34,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def sources_list(
     status: Annotated[
-        SourceStatus | None,
+        Literal["Landed", "Atomizing", "Atomized", "DeadLettered"] | None,  # nothing is Erased yet
         typer.Option(help="List only sources of this status."),
     ] = None,
     uri: Annotated[

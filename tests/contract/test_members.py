@@ -98,6 +98,9 @@ def test_files_in_an_archive_are_found_and_rebuilt_and_so_are_those_in_an_archiv
     [listed] = search(home, "notes/fog.txt", mode="lexical")["results"]
     assert listed["sources"][0]["locator"] == {"part": "files"}
     assert show_source(home, current(home)[bees]["sourceId"])["metadata"] == {"project": "sea"}
+    may_hold_more = current(home)["member:a.zip!/in%20ner%21.zip"]
+    assert "share" in may_hold_more["metadata"]
+    assert show_source(home, may_hold_more["sourceId"])["metadata"] == {"project": "sea"}
 
 
 def test_what_is_in_an_archive_is_listed_with_it(home: Resources) -> None:
