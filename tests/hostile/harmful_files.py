@@ -300,6 +300,7 @@ def of_text() -> Iterator[tuple[str, bytes]]:
         "csv with zeros.csv": b"a,b\n\0,\0\n" * 1000,
         "csv of quotation marks.csv": b'"' * 300_001,
         "tsv with rows of any length.tsv": b"\n".join(b"x\t" * (n % 97) for n in range(5000)),
+        "sql of ends.sql": b"DELIMITER $$\nCREATE PROCEDURE p()\nBEGIN\n" + b"END " * 200_000,
         "py nested deeply.py": b"x = " + b"(" * deep + b")" * deep,
         "py with zeros.py": b"def f():\0\n\treturn\n  pass\n",
         "py of one line.py": b"x = 1;" * 100_000,

@@ -67,6 +67,7 @@ SAYS = {
     "weights, absurd tensors.gguf": "it says that it has",
     "weights, a group.onnx": "is no field",
     "weights, outside.pt": "lies outside of its numbers",
+    "weights, one long key at each level.pt": "name of a tensor has more than",
     "weights cut in half.pt": "damaged archive",
     "weights cut in half.safetensors": "lies outside of the file",
 }

@@ -82,6 +82,11 @@ _LAUGHS = (
     + b"."
 )
 
+LONG_NAMES = (
+    b"\x80\x04" + pickled("a" * 100_000) + b"\x940" + b"}h\0" * 90 + pickled_tensor("0", (1,)) + b"s" * 90 + b"."
+)
+"""A tensor in dicts in dicts, under one key that is remembered: names of all levels, joined, have 400 MB."""
+
 BROKEN_CHECKPOINTS: dict[str, tuple[bytes, str]] = {
     "no pickle": (checkpoint_of(b"no pickle"), "its pickle"),
     "an empty pickle": (checkpoint_of(b""), "its pickle"),
@@ -113,6 +118,7 @@ BROKEN_CHECKPOINTS: dict[str, tuple[bytes, str]] = {
         zipped_checkpoint(b"\x80\x02" + b"]" * 40_000_000, {}, zipfile.ZIP_DEFLATED),
         "more than 33,554,432 bytes",
     ),
+    "one long key at each level": (checkpoint_of(LONG_NAMES), "the name of a tensor has more than 1,000 characters"),
     "opcodes": (checkpoint_of(b"\x80\x02" + b"]0" * 1_300_000 + b"."), "more than that of any model"),
 }
 SAFE_CHECKPOINTS = {

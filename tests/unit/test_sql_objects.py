@@ -215,3 +215,11 @@ def test_much_of_anything_takes_seconds(piece: str) -> None:
         ]
         assert time.process_time() - started < 3
         assert all(one <= other for one, other in pairwise(starts))
+
+
+def test_much_of_end_in_a_procedure_of_mysql_takes_seconds() -> None:
+    """At none of them is the rest of the script copied."""
+    data = b"DELIMITER $$\nCREATE PROCEDURE p()\nBEGIN\n" + b"END " * 2**19
+    started = time.process_time()
+    assert list(extract(io.BytesIO(data), SQL))
+    assert time.process_time() - started < 8

@@ -2,6 +2,7 @@
 
 import io
 import random
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hartonomous_core.atomizers.content_type import sniff
+from hartonomous_core.atomizers.tensors.pickled_tensors import pickled_tensors
+from hartonomous_core.atomizers.tensors.tensor_layout import LONGEST_NAME
 from tests.unit.checkpoint_files import (
     BROKEN_CHECKPOINTS,
     CANARY,
+    LONG_NAMES,
     SAFE_CHECKPOINTS,
     a_checkpoint,
     pickled_state,
@@ -159,3 +163,13 @@ def test_a_checkpoint_is_told_from_other_zips() -> None:
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("notes/data.txt", "fog")
     assert sniff(other.getvalue(), "a.pt") == "application/zip"
+
+
+def test_names_are_joined_no_further_than_a_name_may_be_long() -> None:
+    tracemalloc.start()
+    try:
+        [(name, _)] = pickled_tensors(io.BytesIO(LONG_NAMES))
+        assert len(name) == LONGEST_NAME + 1
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

@@ -141,8 +141,9 @@ class _Script:
             self._blocks += self._object is not None and self._is_routine
         elif word == b"END" and self._is_routine:
             self._blocks = max(0, self._blocks - 1)
-            if self._delimiter != b";" and self._data[token.end() :][:99].lstrip().startswith(self._delimiter):
-                self._end(self._data.index(self._delimiter, token.end()) + len(self._delimiter), keep_comments=True)
+            end = token.end()
+            if self._delimiter != b";" and self._data[end : end + 99].lstrip().startswith(self._delimiter):
+                self._end(self._data.index(self._delimiter, end) + len(self._delimiter), keep_comments=True)
         elif begins:
             created = _OBJECT.match(self._data, token.start("word")) if word in (b"CREATE", b"ALTER") else None
             if self._object and self._is_routine and not (created and (created["routine"] or created["view"])):

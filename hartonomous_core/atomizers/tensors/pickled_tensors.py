@@ -11,11 +11,14 @@ from typing import BinaryIO, NamedTuple
 
 from hartonomous_core.atomizers.members import describe
 from hartonomous_core.atomizers.sections import Partial
+from hartonomous_core.atomizers.tensors.tensor_layout import LONGEST_NAME
 
 MOST_OPCODES = 2_500_000
 MOST_THINGS = 2_000_000
 """On the stack, in containers and remembered, together."""
 _DEEPEST = 100
+_CLIPPED = LONGEST_NAME + 1
+"""Characters: enough to tell that a name is too long."""
 _REBUILD = {
     "torch._utils _rebuild_tensor",
     "torch._utils _rebuild_tensor_v2",
@@ -54,7 +57,10 @@ _MARK = object()
 
 
 def pickled_tensors(stream: BinaryIO) -> Iterator[tuple[str, PickledTensor]]:
-    """Yield the tensors of a pickle with their names, joined by points. Raises Partial for what is no pickle, or too large."""
+    """Yield the tensors of a pickle with their names, joined by points. Raises Partial for what is no pickle, or too large.
+
+    A name longer than LONGEST_NAME is cut to one character more, and no tensor may have it.
+    """
     yield from _named(_Machine(stream).run(), "", 0, set())
 
 
@@ -65,7 +71,8 @@ def _named(thing: object, name: str, depth: int, seen: set[int]) -> Iterator[tup
     elif isinstance(thing, dict | list) and depth < _DEEPEST and id(thing) not in seen:
         seen.add(id(thing))
         for key, part in thing.items() if isinstance(thing, dict) else enumerate(thing):
-            yield from _named(part, f"{name}.{key}" if name else str(key), depth + 1, seen)
+            clipped = str(key)[:_CLIPPED]  # a pickle of some bytes may say one long key everywhere
+            yield from _named(part, f"{name}.{clipped}"[:_CLIPPED] if name else clipped, depth + 1, seen)
 
 
 class _Machine:
