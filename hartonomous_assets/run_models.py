@@ -6,9 +6,10 @@ from functools import partial
 
 from hartonomous_assets.stage import StageUnavailable, Work
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import EmbeddingModel
 from hartonomous_resources.database.transactions import transact
-from hartonomous_resources.work.added_models import load_added_model, queue_some_for_model
+from hartonomous_resources.work.added_models import added_models, load_added_model, queue_some_for_model
 from hartonomous_resources.work.models import activate_embedding_models
 
 
@@ -54,8 +55,9 @@ def load_models(work: Work, added: Sequence[EmbeddingModel]) -> RunModels:
             named = compute.models()
         except ComputeUnavailable as error:
             raise StageUnavailable(str(error)) from error
-        by_id = transact(work.resources.database, partial(activate_embedding_models, models=named))
-        return RunModels(by_id, frozenset(by_id))
+        by_id, added = transact(work.resources.database, partial(_activate_unless_added, named=named))
+        if not added:
+            return RunModels(by_id, frozenset(by_id))
     models = RunModels({}, frozenset(row["modelId"] for row in added if row["answers"]), added)
     for row in added:
         try:
@@ -74,6 +76,14 @@ def queue_next(work: Work, added: Sequence[EmbeddingModel]) -> int:
         for row in added
         if row["queuedThrough"] is not None
     )
+
+
+def _activate_unless_added(
+    unit_of_work: UnitOfWork, named: Sequence[ModelIdentity]
+) -> tuple[dict[int, ModelIdentity], Sequence[EmbeddingModel]]:
+    """Activate what the settings name, unless a model was added since the caller looked: then they name nothing any more."""
+    added = added_models(unit_of_work)
+    return ({} if added else activate_embedding_models(unit_of_work, named)), added
 
 
 def _chosen(row: EmbeddingModel) -> tuple[int, str | None, int]:

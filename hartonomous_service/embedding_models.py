@@ -26,7 +26,7 @@ from hartonomous_resources.work.added_models import (
     load_added_model,
     queue_for_model,
 )
-from hartonomous_resources.work.dropping_models import clear_dropped_model, mark_dropped
+from hartonomous_resources.work.dropping_models import clear_dropped_model, dropped_models, mark_dropped
 from hartonomous_service.arguments import Name, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.model_check import active_text_models, describe_difference, first_active
@@ -109,6 +109,11 @@ def add_model(
             problem = describe_difference([*named.values()], active_text_models(unit_of_work)) if named else None
             raise Conflict(problem or find_text_models(resources.settings).problem or "nothing answers") from None
 
+    for row in ask(resources.database, lambda unit_of_work: unit_of_work.query(EMBEDDING_MODELS)):
+        if row["droppedAt"] is not None and row["artifactHash"] == identity.artifact_hash:
+            clear_dropped_model(
+                resources.database, resources.vectors, row["modelId"]
+            )  # else jobs that it gave up come back with it
     model_id = transact(resources.database, add)
     queue_for_model(resources.database, model_id, report)
     return {"model": _find(resources, str(model_id)), "estimate": estimated}
@@ -159,7 +164,8 @@ def activate_model(resources: Resources, model: Name, *, partial_vectors: bool =
 def drop_model(resources: Resources, model: Name, *, report: Reached = lambda _deleted: None) -> dict[str, Any]:
     """Delete the vectors, positions, jobs and files of a model, by its id or name; `report` is called with how many vectors went.
 
-    Cut off, the same call goes on. Raises Conflict for the one that answers questions, and for one that the settings name.
+    Cut off, the same call goes on. Raises Conflict for the one that answers questions, for one that the settings name, and for one that is
+    added again meanwhile.
     """
     row = _find(resources, model)
     model_id = row["modelId"]
@@ -173,6 +179,8 @@ def drop_model(resources: Resources, model: Name, *, report: Reached = lambda _d
     if not transact(resources.database, partial(mark_dropped, model_id=model_id)):
         raise Conflict(f"model {model_id} answers questions now: activate another one first")
     deleted = clear_dropped_model(resources.database, resources.vectors, model_id, report)
+    if model_id not in ask(resources.database, dropped_models):
+        raise Conflict(f"model {model_id} was added again meanwhile, and stays")
     return {"modelId": model_id, "name": row["name"], "dropped": True, "vectors": deleted}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODELS, EMBEDDINGS_OF_MODEL
+from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODELS, EMBEDDINGS_OF_DROPPED_MODEL
 from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.work.publishing import publish
 
@@ -28,15 +28,20 @@ def mark_dropped(unit_of_work: UnitOfWork, model_id: int) -> bool:
 def clear_dropped_model(
     database: Database, vectors: "VectorIndex", model_id: int, report: Callable[[int], None] = lambda _count: None
 ) -> int:
-    """Delete what is left of a model that is marked as dropped; returns how many vectors went. `report` is called with that meanwhile."""
+    """Delete what is left of a model as long as it is marked as dropped; returns how many vectors went. `report` is called with that meanwhile."""
     for statement in ("delete_dead_letters_of_model", "delete_jobs_of_model"):
         while transact(database, partial(_execute, statement=statement, model_id=model_id)):
             pass
+
+    def forget(unit_of_work: UnitOfWork) -> None:
+        if model_id in dropped_models(unit_of_work):
+            vectors.forget(unit_of_work, model_id)
+
     deleted = 0
     while some := transact(database, partial(_delete_some, model_id=model_id)):
         deleted += some
         report(deleted)
-    ask(database, partial(vectors.forget, model_id=model_id))
+    ask(database, forget)
     transact(database, lambda unit_of_work: unit_of_work.execute("delete_projection_models", model_id=model_id))
     return deleted
 
@@ -51,7 +56,7 @@ def _execute(unit_of_work: UnitOfWork, statement: str, model_id: int) -> int:
 
 
 def _delete_some(unit_of_work: UnitOfWork, model_id: int) -> int:
-    found = unit_of_work.query(EMBEDDINGS_OF_MODEL, model_id=model_id, n=ROWS_AT_ONCE)
+    found = unit_of_work.query(EMBEDDINGS_OF_DROPPED_MODEL, model_id=model_id, n=ROWS_AT_ONCE)
     if found:
         unit_of_work.execute("delete_embeddings", embedding_ids=json.dumps([row["atomEmbeddingId"] for row in found]))
         publish(unit_of_work, "AtomsEmbedded", found, None)  # a copy of the graph has edges to the model

@@ -26,7 +26,8 @@ def activate_embedding_models(unit_of_work: UnitOfWork, models: Sequence[ModelId
     modalities = {model.modality for model in models}
     for row in active:
         if row["modality"] in modalities and row["modelId"] not in wanted:
-            unit_of_work.execute("deactivate_embedding_model", model_id=row["modelId"])
+            if not unit_of_work.execute("deactivate_embedding_model", model_id=row["modelId"]):
+                continue  # it was added since it was read
             unit_of_work.execute("end_jobs_for_model", model_id=row["modelId"], now=timestamp())
     for model_id in wanted.keys() - {row["modelId"] for row in active}:
         unit_of_work.execute("activate_embedding_model", model_id=model_id)

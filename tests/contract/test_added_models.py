@@ -10,6 +10,7 @@ import pytest
 
 from hartonomous_assets import embeddings, projections
 from hartonomous_assets.chain import run_stages
+from hartonomous_assets.run_models import load_models
 from hartonomous_assets.stage import StageReport, Work
 from hartonomous_core.clock import current_hour
 from hartonomous_core.embedders.protocol import Embeddings
@@ -327,6 +328,57 @@ def test_a_model_that_was_dropped_comes_back_by_being_added_and_its_id_is_never_
     assert (again["model"]["modelId"], again["estimate"]["atoms"]) == (2, 3)
     run(old_home)
     assert states(old_home) == {"old": ("answers", 3), "new": ("ready", 3), "third": ("ready", 3)}
+
+
+def test_a_drop_that_is_under_way_deletes_nothing_of_a_model_that_is_added_again(
+    old_home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping_models, "ROWS_AT_ONCE", 1)
+    add(old_home)
+    run(old_home)
+
+    def add_again(_deleted: int) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(embedding_models, "_settings_models", lambda _resources: {SOURCES[OLD]: OLD})
+        add(old_home)
+        run(old_home)
+
+    with pytest.raises(Conflict, match="added again"):
+        drop_model(old_home, "new", report=add_again)
+    assert states(old_home) == {"old": ("answers", 3), "new": ("ready", 3)}
+    run(old_home)
+    assert rows(client, "SELECT ModelId AS id FROM ProjectionModel WHERE Active = 1 ORDER BY ModelId") == [
+        {"id": 1},
+        {"id": 2},
+    ]
+
+
+def test_no_statement_of_a_drop_touches_a_model_that_is_not_dropped(old_home: Resources, client: Any) -> None:
+    add(old_home)
+    run(old_home)
+    old_home.compute.failing["new"] = ValueError("it cannot be embedded")
+    take_in(old_home, client, "one more", uri="file:///more")
+    for _ in range(3):
+        run(old_home)
+    assert states(old_home) == {"old": ("answers", 4), "new": ("incomplete", 3)}
+
+    assert dropping_models.clear_dropped_model(old_home.database, old_home.vectors, 2) == 0
+    assert states(old_home)["new"] == ("incomplete", 3)
+    assert rows(client, "SELECT COUNT(*) AS n FROM DeadLetter") == [{"n": 1}]
+    assert rows(client, "SELECT COUNT(*) AS n FROM ProjectionModel WHERE ModelId = 2") == [{"n": 1}]
+
+
+def test_a_run_that_began_by_the_settings_leaves_a_model_that_is_added_meanwhile(old_home: Resources) -> None:
+    work = Work(current_hour(), "run", old_home)
+    before = ask(old_home.database, added_models.added_models)
+    add(old_home)
+
+    assert {model.name for model in load_models(work, before).by_id.values()} == {"old", "new"}
+    assert states(old_home) == {"old": ("answers", 3), "new": ("filling", 0)}
+    with old_home.database.unit_of_work() as unit_of_work:
+        assert unit_of_work.execute("deactivate_embedding_model", model_id=2) == 0
+    run(old_home)
+    assert states(old_home)["new"] == ("ready", 3)
 
 
 class Killed(BaseException):

@@ -16,7 +16,8 @@ FROM EmbeddingModel WHERE Active = 1 ORDER BY ModelId;
 SELECT ModelId AS modelId FROM EmbeddingModel WHERE Active = 1 ORDER BY ModelId;
 
 -- name: deactivate_embedding_model
-UPDATE EmbeddingModel SET Active = 0 WHERE ModelId = :model_id;
+-- For the settings: they say nothing of one that was added.
+UPDATE EmbeddingModel SET Active = 0 WHERE ModelId = :model_id AND LoadedFrom IS NULL;
 
 -- name: end_jobs_for_model
 -- Nobody waits for what a model that is no longer active would make.
@@ -81,20 +82,25 @@ UPDATE EmbeddingModel SET Active = 0, LoadedFrom = NULL, QueuedThrough = NULL, D
 WHERE ModelId = :model_id AND Answers = 0;
 
 -- name: delete_dead_letters_of_model
+-- Here and below: of a model that was added again meanwhile nothing is deleted any more.
 DELETE FROM DeadLetter WHERE DeadLetterId IN (
   SELECT d.DeadLetterId FROM DeadLetter AS d CROSS JOIN StoredJob AS j ON j.JobNumber = CAST(substr(d.JobId, 25) AS INTEGER) AND j.JobId = d.JobId
-  WHERE d.Kind = 'job' AND j.ModelId = :model_id AND j.Status = 'DeadLettered' LIMIT :n);
+  WHERE d.Kind = 'job' AND j.ModelId = :model_id AND j.Status = 'DeadLettered'
+    AND EXISTS (SELECT 1 FROM EmbeddingModel AS m WHERE m.ModelId = :model_id AND m.DroppedAt IS NOT NULL) LIMIT :n);
 
 -- name: delete_jobs_of_model
 -- Those that are not done; the others go with the housekeeping.
-DELETE FROM StoredJob WHERE JobNumber IN (SELECT JobNumber FROM StoredJob WHERE ModelId = :model_id LIMIT :n);
+DELETE FROM StoredJob WHERE JobNumber IN (
+  SELECT JobNumber FROM StoredJob
+  WHERE ModelId = :model_id AND EXISTS (SELECT 1 FROM EmbeddingModel AS m WHERE m.ModelId = :model_id AND m.DroppedAt IS NOT NULL) LIMIT :n);
 
--- name: embeddings_of_model
+-- name: embeddings_of_dropped_model
 SELECT e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.TenantId AS tenantId FROM AtomEmbedding AS e
-WHERE e.ModelId = :model_id LIMIT :n;
+WHERE e.ModelId = :model_id AND EXISTS (SELECT 1 FROM EmbeddingModel AS m WHERE m.ModelId = :model_id AND m.DroppedAt IS NOT NULL) LIMIT :n;
 
 -- name: delete_projection_models
-DELETE FROM ProjectionModel WHERE ModelId = :model_id;
+DELETE FROM ProjectionModel
+WHERE ModelId = :model_id AND EXISTS (SELECT 1 FROM EmbeddingModel AS m WHERE m.ModelId = :model_id AND m.DroppedAt IS NOT NULL);
 
 -- name: queue_atoms_for_model
 -- A job for each of these atoms (all, where atom_ids is NULL), of those above an AtomId and up to another one, that an active model has yet to embed. One that waits without a ModelId is for this model, too; one that is

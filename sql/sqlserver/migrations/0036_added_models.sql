@@ -32,6 +32,16 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+-- For the settings: they say nothing of one that was added.
+CREATE OR ALTER PROCEDURE dbo.usp_deactivate_embedding_model @model_id int
+WITH EXECUTE AS OWNER
+AS
+BEGIN
+    SET NOCOUNT ON;
+    UPDATE dbo.EmbeddingModel SET Active = 0 WHERE ModelId = @model_id AND LoadedFrom IS NULL;
+    SELECT @@ROWCOUNT AS rowsChanged;
+END;
+GO
 -- All that were ever here; of those that were dropped the row stays.
 CREATE PROCEDURE dbo.usp_embedding_models
 WITH EXECUTE AS OWNER
@@ -182,6 +192,7 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
+-- Here and below: of a model that was added again meanwhile nothing is deleted any more. UPDLOCK lets whoever adds it wait for the commit.
 CREATE PROCEDURE dbo.usp_delete_dead_letters_of_model @model_id int, @n int
 WITH EXECUTE AS OWNER
 AS
@@ -190,7 +201,8 @@ BEGIN
     DELETE TOP (@n) d
     FROM dbo.DeadLetter AS d
     INNER JOIN dbo.BackgroundJob AS j ON j.JobId = d.JobId
-    WHERE d.Kind = 'job' AND j.ModelId = @model_id AND j.JobType = 'GenerateEmbedding' AND j.Status = 'DeadLettered';
+    WHERE d.Kind = 'job' AND j.ModelId = @model_id AND j.JobType = 'GenerateEmbedding' AND j.Status = 'DeadLettered'
+        AND EXISTS (SELECT 1 FROM dbo.EmbeddingModel AS m WITH (UPDLOCK) WHERE m.ModelId = @model_id AND m.DroppedAt IS NOT NULL);
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
@@ -200,17 +212,21 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DELETE TOP (@n) FROM dbo.BackgroundJob WHERE ModelId = @model_id AND JobType = 'GenerateEmbedding' AND Status <> 'Completed';
+    DELETE TOP (@n) FROM dbo.BackgroundJob
+    WHERE ModelId = @model_id AND JobType = 'GenerateEmbedding' AND Status <> 'Completed'
+        AND EXISTS (SELECT 1 FROM dbo.EmbeddingModel AS m WITH (UPDLOCK) WHERE m.ModelId = @model_id AND m.DroppedAt IS NOT NULL);
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
-CREATE PROCEDURE dbo.usp_embeddings_of_model @model_id int, @n int
+CREATE PROCEDURE dbo.usp_embeddings_of_dropped_model @model_id int, @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
     SELECT TOP (@n) e.AtomEmbeddingId AS atomEmbeddingId, e.AtomId AS atomId, e.TenantId AS tenantId
-    FROM dbo.AtomEmbedding AS e WHERE e.ModelId = @model_id;
+    FROM dbo.AtomEmbedding AS e
+    WHERE e.ModelId = @model_id
+        AND EXISTS (SELECT 1 FROM dbo.EmbeddingModel AS m WITH (UPDLOCK) WHERE m.ModelId = @model_id AND m.DroppedAt IS NOT NULL);
 END;
 GO
 CREATE PROCEDURE dbo.usp_delete_projection_models @model_id int
@@ -218,7 +234,9 @@ WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    DELETE FROM dbo.ProjectionModel WHERE ModelId = @model_id;
+    DELETE FROM dbo.ProjectionModel
+    WHERE ModelId = @model_id
+        AND EXISTS (SELECT 1 FROM dbo.EmbeddingModel AS m WITH (UPDLOCK) WHERE m.ModelId = @model_id AND m.DroppedAt IS NOT NULL);
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
