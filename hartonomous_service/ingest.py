@@ -35,6 +35,7 @@ from hartonomous_service.source_records import count_not_searchable
 from hartonomous_service.submitting import Submission, build_request, is_by_todays_atomizer, says_the_same
 
 _FILES_PER_BATCH = 500
+_MOST_GONE_NAMED = 10
 
 
 @checked
@@ -59,10 +60,10 @@ def ingest(
     Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes", "unread"}, "members": what `count_members` does, "gone": n, "otherModel": sentence or None}.
+    "notSearchable": {"sources", "contentTypes", "unread"}, "members": what `count_members` does, "gone": {"sources", "sourceUris"}, "otherModel": sentence or None}.
     A source that is `unchanged` brought nothing new. `leftOut` are the program's own files and what is no file. `notSearchable` counts files
     of types that are kept as bytes and, as `unread`, those of other types of which nothing could be read; `members` what was found in
-    archives, mails and documents, `gone` files that were taken in from these folders and are no longer there. `otherModel`: nothing was new, and the
+    archives, mails and documents, `gone` files that were taken in from these folders and are no longer there, the first ten named. `otherModel`: nothing was new, and the
     vectors here are of another text model than the settings name. With `wait`, what another process reads is waited for; files that are not
     done all the same are named in `stages`.
     """
@@ -92,13 +93,13 @@ def ingest(
         **found,
         "failed": unlisted + found["failed"],
         "leftOut": left_out,
-        "gone": _count_gone(resources, given.folders, ingestion, tenant),
+        "gone": _find_gone(resources, given.folders, ingestion, tenant),
         "otherModel": other_model,
     }
 
 
-def _count_gone(resources: Resources, folders: Sequence[Path], ingestion: Ingestion, tenant: int) -> int:
-    """Count the current sources below these folders that were not met and whose files are no longer there: they stay searchable."""
+def _find_gone(resources: Resources, folders: Sequence[Path], ingestion: Ingestion, tenant: int) -> dict[str, Any]:
+    """Count, and name ten of, the current sources below these folders that were not met and whose files are no longer there: they stay searchable."""
     met, gone = set(ingestion.uris), set()
     for folder in folders:
         uri = folder.as_uri().rstrip("/")
@@ -110,7 +111,8 @@ def _count_gone(resources: Resources, folders: Sequence[Path], ingestion: Ingest
             last_uri=f"{uri}{chr(ord('/') + 1)}",
         )
         gone |= {row["sourceUri"] for row in below} - met
-    return sum(not os.path.lexists(local_path(uri)) for uri in gone)
+    lost = sorted(uri for uri in gone if not os.path.lexists(local_path(uri)))
+    return {"sources": len(lost), "sourceUris": lost[:_MOST_GONE_NAMED]}
 
 
 def _require_bytes_or_stream(value: object) -> object:

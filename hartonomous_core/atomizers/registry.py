@@ -134,7 +134,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
     ),
     Format(
         "pdf",
-        "2",
+        "3",
         ("application/pdf", "application/x-pdf"),
         f"{_EXTRACTORS}.pdf:extract",
         libraries=("pypdfium2",),

@@ -57,9 +57,13 @@ def show_ingested(result: Mapping[str, Any], base: Path) -> None:
     if said := _describe_not_searchable(result["notSearchable"]):
         out.print(f"not searchable: {said}")
     _show_members(result["members"], base)
-    if gone := result.get("gone"):
+    if "gone" in result and (gone := result["gone"]["sources"]):
         were, they = ("file that was", "it stays") if gone == 1 else ("files that were", "they stay")
         out.print(f"{gone:,} {were} here {'is' if gone == 1 else 'are'} no longer there: {they} searchable")
+        for uri in result["gone"]["sourceUris"]:
+            out.print(f"  {printable(str(_shown_path(uri, base)))}", soft_wrap=True)
+        if more := gone - len(result["gone"]["sourceUris"]):
+            out.print(f"  … and {more:,} more")
     for item in result["leftOut"]:
         out.print(f"left out: {printable(item['sourceUri'])}: {item['reason']}")
     for item in result["failed"]:
@@ -116,9 +120,13 @@ def _note(row: Mapping[str, Any]) -> str:
 
 
 def _row(source: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    path = local_path(source["sourceUri"])
-    shown = path.relative_to(base) if path.is_relative_to(base) and ".." not in path.parts else path
-    return {**source, "searchable": "yes" if source["searchable"] else "no", "path": shown}
+    searchable = "yes" if source["searchable"] else "no"
+    return {**source, "searchable": searchable, "path": _shown_path(source["sourceUri"], base)}
+
+
+def _shown_path(uri: str, base: Path) -> Path:
+    path = local_path(uri)
+    return path.relative_to(base) if path.is_relative_to(base) and ".." not in path.parts else path
 
 
 def _summary(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

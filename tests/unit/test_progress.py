@@ -272,9 +272,28 @@ def test_files_that_are_no_longer_in_the_folder_are_counted(
     result = ingest(resources, [folder], wait=False)
     show_ingested(result, folder)
 
-    assert result["gone"] == 2
-    assert "2 files that were here are no longer there: they stay searchable" in capsys.readouterr().out
-    assert ingest(resources, [], wait=False)["gone"] == 0, "no folder was given"
+    gone = [(folder / name).as_uri() for name in ("deleted.txt", "sub/deleted too.txt")]
+    assert result["gone"] == {"sources": 2, "sourceUris": gone}
+    assert (
+        "2 files that were here are no longer there: they stay searchable\n  deleted.txt\n  sub/deleted too.txt\n"
+        in capsys.readouterr().out
+    )
+    assert ingest(resources, [], wait=False)["gone"] == {"sources": 0, "sourceUris": []}, "no folder was given"
+
+
+def test_of_many_files_that_are_no_longer_there_ten_are_named(
+    resources: Resources, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path.resolve() / "given"
+    folder.mkdir()
+    client = resources.database.connection()  # type: ignore[attr-defined]
+    for n in range(12):
+        insert_source(client, (folder / f"{n:02}.txt").as_uri(), "m", "Atomized")
+    client.commit()
+    result = ingest(resources, [folder], wait=False)
+    show_ingested(result, folder)
+    assert result["gone"]["sources"] == 12 and len(result["gone"]["sourceUris"]) == 10
+    assert "\n  09.txt\n  … and 2 more\n" in capsys.readouterr().out
 
 
 def insert_source(client: Any, uri: str, message: str, status: str, *, tenant: int = 0, version: int = 1) -> None:

@@ -21,8 +21,8 @@ from hartonomous_core.atomizers.members import Member, MemberItem
 
 LEAST_SIDE = 8
 """Pixels: what is smaller is a line or a shadow, of which some programs make thousands."""
-MOST_PIXELS = 32 * 1024 * 1024
-"""Of a picture that is decoded, which takes some ten bytes of memory for each."""
+MOST_PIXELS = 20 * 1024 * 1024
+"""Of a picture that is decoded, which takes twelve bytes of memory for each: 240 MiB."""
 MOST_PIXELS_TOGETHER = 1024 * 1024 * 1024
 """Of all that are decoded, the same one on many pages each time: half a minute's work."""
 MOST_PICTURES = 10_000

@@ -88,7 +88,7 @@ def test_no_wait_only_enqueues(home: Home, tmp_path: Path) -> None:
         "notSearchable": {"sources": 0, "contentTypes": {}, "unread": 0},
         "leftOut": [],
         "stages": {},
-        "gone": 0,
+        "gone": {"sources": 0, "sourceUris": []},
         "otherModel": None,
     }, "without a path it does what waits"
     assert home.json("stats")["queues"] == {"IngestionQueue": 0, "ProvenanceQueue": 0}
