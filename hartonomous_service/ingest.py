@@ -60,11 +60,12 @@ def ingest(
     Raises Invalid for a text that is not a content type; a KeyboardInterrupt is raised again with how many files are done.
 
     Returns {"sources": […], "failed": [{"sourceUri", "error"}], "leftOut": [{"sourceUri", "reason"}], "stages": {stage: error},
-    "notSearchable": {"sources", "contentTypes", "unread"}, "members": what `count_members` does, "gone": {"sources", "sourceUris"}, "otherModel": sentence or None}.
+    "notSearchable": {"sources", "contentTypes", "unread"}, "members": what `count_members` does, "gone": {"sources", "sourceUris"},
+    "otherModel": sentence or None}.
     A source that is `unchanged` brought nothing new. `leftOut` are the program's own files and what is no file. `notSearchable` counts files
     of types that are kept as bytes and, as `unread`, those of other types of which nothing could be read; `members` what was found in
-    archives, mails and documents, `gone` files that were taken in from these folders and are no longer there, the first ten named. `otherModel`: nothing was new, and the
-    vectors here are of another text model than the settings name. With `wait`, what another process reads is waited for; files that are not
+    archives, mails and documents, `gone` files that were taken in from these folders and are no longer there, the first ten named.
+    `otherModel`: nothing was new, and the vectors here are of another text model than the settings name. With `wait`, what another process reads is waited for; files that are not
     done all the same are named in `stages`.
     """
     try:
