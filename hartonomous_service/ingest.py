@@ -65,7 +65,8 @@ def ingest(
     A source that is `unchanged` brought nothing new. `leftOut` are the program's own files and what is no file. `notSearchable` counts files
     of types that are kept as bytes and, as `unread`, those of other types of which nothing could be read; `members` what was found in
     archives, mails and documents, `gone` files that were taken in from these folders and are no longer there, the first ten named.
-    `otherModel`: nothing was new, and the vectors here are of another text model than the settings name. With `wait`, what another process reads is waited for; files that are not
+    `otherModel`: nothing was new, and the vectors here are of another text model than the settings name. With `wait`,
+    what another process reads is waited for; files that are not
     done all the same are named in `stages`.
     """
     try:
