@@ -42,7 +42,7 @@ class WeightAtomizer:
     @cached_property
     def version(self) -> str:
         """Own version, and that of what cuts bytes."""
-        return f"1 of {self._chunks.name} {self._chunks.version}"
+        return f"2 of {self._chunks.name} {self._chunks.version}"
 
     def handles(self, content_type: str) -> bool:
         """True for these types."""

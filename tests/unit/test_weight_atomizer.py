@@ -158,6 +158,10 @@ def test_a_file_that_is_changed_anywhere_is_its_bytes(data: st.DataObject) -> No
         ("i64", np.array([-5, 0, 7], "<i8")),
         ("bool", np.array([1, 0, 1], "u1")),
         ("f32", np.random.default_rng(3).normal(1, 0.1, 200_000).astype("<f4")),
+        ("f32", np.random.default_rng(3).normal(1, 2e-4, 200_000).astype("<f4")),
+        ("f32", np.random.default_rng(3).normal(-100, 0.01, 200_000).astype("<f4")),
+        ("f32", np.array([np.inf, 1e9, *np.random.default_rng(3).normal(1, 0.1, 100_000)], "<f4")),
+        ("i64", np.arange(10**9, 10**9 + 100_000, dtype="<i8")),
         ("f32", np.array([np.nan], "<f4")),
     ],
 )

@@ -24,7 +24,8 @@ class TensorStatistics:
         self._dtype = dtype
         self._type = _NUMPY.get(dtype)
         self._count = self._zeros = self._not_finite = 0
-        self._sum = self._squares = 0.0
+        # Sums are of deviations from the first number: those of the numbers themselves leave nothing of a small deviation.
+        self._origin = self._sum = self._squares = 0.0
         self._least, self._most = np.inf, -np.inf
 
     def add(self, block: bytes) -> None:
@@ -32,30 +33,25 @@ class TensorStatistics:
         if self._type is None:
             return
         values = np.frombuffer(block, self._type, len(block) // np.dtype(self._type).itemsize)
-        widened, squared = np.empty(_AT_ONCE, "<u4"), np.empty(_AT_ONCE, "<f4")
+        widened, deviations = np.empty(_AT_ONCE, "<u4"), np.empty(_AT_ONCE, "<f8")
         for start in range(0, len(values), _AT_ONCE):
             some = values[start : start + _AT_ONCE]
             if self._dtype == "bf16":  # the upper half of a float32
                 wide = widened[: len(some)]
                 np.left_shift(some, 16, out=wide, dtype="<u4", casting="unsafe")
-                self._add(wide.view("<f4"), squared[: len(some)])
-            elif self._dtype in _FIT_FLOAT32:
-                self._add(some.astype("<f4", copy=False), squared[: len(some)])
+                self._add(wide.view("<f4"), deviations)
             else:
-                self._add(some.astype("<f8", copy=False), np.empty(len(some), "<f8"))
+                self._add(some.astype("<f4" if self._dtype in _FIT_FLOAT32 else "<f8", copy=False), deviations)
 
-    def _add(self, values: NDArray[np.floating], squared: NDArray[np.floating]) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = float(np.add.reduce(values))
-            squares = float(np.add.reduce(np.square(values, out=squared)))
+    def _add(self, values: NDArray[np.floating], deviations: NDArray[np.float64]) -> None:
+        total, squares = self._sums(values, deviations)
         if not (np.isfinite(total) and np.isfinite(squares)):
             finite = np.isfinite(values)
             self._not_finite += int(len(values) - np.count_nonzero(finite))
-            values = values[finite].astype(np.float64)
-            with np.errstate(over="ignore"):
-                total, squares = float(np.add.reduce(values)), float(np.add.reduce(np.square(values)))
+            values = values[finite]
             if not len(values):
                 return
+            total, squares = self._sums(values, deviations)
         self._count += len(values)
         self._zeros += int(np.count_nonzero(values == 0))
         self._sum += total
@@ -63,15 +59,24 @@ class TensorStatistics:
         self._least = min(self._least, float(values.min()))
         self._most = max(self._most, float(values.max()))
 
+    def _sums(self, values: NDArray[np.floating], deviations: NDArray[np.float64]) -> tuple[float, float]:
+        """Return the sum of the deviations, and that of their squares. `deviations` is written over."""
+        if self._count == 0:
+            self._origin = float(values[0])
+        there = deviations[: len(values)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.subtract(values, self._origin, out=there, dtype="<f8")
+            return float(np.add.reduce(there)), float(np.add.reduce(np.square(there, out=there)))
+
     def numbers(self) -> dict[str, float]:
         """Return what there is to say, by name; empty where nothing is."""
         if not self._count:
             return {"notFinite": self._not_finite} if self._not_finite else {}
-        mean = self._sum / self._count
         said: dict[str, float] = {"least": _short(self._least), "most": _short(self._most)}
         if np.isfinite(self._squares):
+            mean = self._sum / self._count
             variance = max(0.0, self._squares / self._count - mean * mean)
-            said |= {"mean": _short(mean), "deviation": _short(variance**0.5)}
+            said |= {"mean": _short(self._origin + mean), "deviation": _short(variance**0.5)}
         return said | {"zeros": self._zeros, "notFinite": self._not_finite}
 
     def document(self, shape: tuple[int, ...]) -> bytes:
