@@ -24,8 +24,8 @@ from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import PROJECTION_MODELS, EmbeddingModel, StoredProjection
 from hartonomous_resources.database.transactions import ask, transact
-from hartonomous_resources.work.drawn_embeddings import Drawn, draw_embeddings
-from hartonomous_resources.work.placing import place
+from hartonomous_resources.work.drawn_embeddings import Sample, draw_sample, draw_unfitted
+from hartonomous_resources.work.placing import read_placer
 from hartonomous_resources.work.space_projections import add_projection_model
 
 JUDGED = 1_000
@@ -43,23 +43,23 @@ class Judged:
 
 
 def judge(database: Database, compute: Compute, model: EmbeddingModel, projection: StoredProjection) -> Judged:
-    """Judge a stored projection by embeddings as they are now."""
+    """Judge a stored projection by embeddings as they are now, none of which it was fitted to."""
     parameters = json.loads(projection["parameters"])
-
-    def look(unit_of_work: UnitOfWork) -> Judged:
-        drawn = draw_embeddings(
-            unit_of_work,
-            model["modelId"],
-            model["dimension"],
-            sample=projection["trainedOn"],
-            judged=JUDGED,
-            seed=parameters.get("fitSeed", 0),
-            after=parameters.get("fittedUpTo", 0),
-        )
-        places, newest = (place(unit_of_work, compute, projection, part) for part in (drawn.judged, drawn.newest))
-        return _judged(projection["method"], drawn, places, newest)
-
-    return ask(database, look)
+    dimension = model["dimension"]
+    which = {
+        "judged": JUDGED,
+        "seed": parameters.get("fitSeed", 0),
+        "above_hash": parameters.get("fittedUpToHash", 0),
+        "after": parameters.get("fittedUpTo", 0),
+    }
+    (judged, newest), placer = ask(
+        database,
+        lambda unit_of_work: (
+            draw_unfitted(unit_of_work, model["modelId"], dimension, **which),
+            read_placer(unit_of_work, compute, projection),
+        ),
+    )
+    return _judged(projection["method"], judged, placer(judged), placer(newest))
 
 
 def fit_space(
@@ -71,16 +71,16 @@ def fit_space(
     too few embeddings, or such as do not differ, and ProjectionUnavailable.
     """
 
-    def draw(unit_of_work: UnitOfWork) -> Drawn:
-        ids = {"sample": sample, "judged": JUDGED, "seed": options.seed, "after": 0}
-        return draw_embeddings(unit_of_work, model["modelId"], model["dimension"], **ids)
+    def draw(unit_of_work: UnitOfWork) -> Sample:
+        which = {"count": sample, "judged": JUDGED, "seed": options.seed}
+        return draw_sample(unit_of_work, model["modelId"], model["dimension"], **which)
 
     drawn = ask(database, draw)
     parameters: dict[str, object] = {
         "dimension": model["dimension"],
         "fitSeed": options.seed,
         "library": f"{_LIBRARIES[method]} {_version_of(_LIBRARIES[method])}",
-        "sampleHash": hashlib.sha256(drawn.sample.tobytes()).hexdigest(),
+        "sampleHash": hashlib.sha256(drawn.vectors.tobytes()).hexdigest(),
     }
     if method != PCA_METHOD:
         parameters["nNeighbors"] = options.n_neighbors
@@ -89,14 +89,13 @@ def fit_space(
     known = _known(ask(database, lambda unit_of_work: unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"])))
     if found := known.get((method, json.dumps(parameters, sort_keys=True))):
         return found, {}
-    placing = fit(method, drawn.sample, options)
-    judged = _judged(method, drawn, placing.place(drawn.judged), np.empty((0, 3)))
-
+    placing = fit(method, drawn.vectors, options)
+    judged = _judged(method, drawn.judged, placing.place(drawn.judged), np.empty((0, 3)))
     if failures(judged.gates):
         return None, judged.gates
     if isinstance(placing, LinearPlacing):
         parameters |= {"mean": placing.mean.tolist(), "scale": placing.scale}
-    stored = {**parameters, "fittedUpTo": drawn.highest_id}
+    stored = {**parameters, "fittedUpTo": drawn.highest_id, "fittedUpToHash": drawn.highest_hash}
     return transact(
         database, lambda unit_of_work: _add(unit_of_work, model, method, stored, drawn, placing)
     ), judged.gates
@@ -107,7 +106,7 @@ def _add(
     model: EmbeddingModel,
     method: str,
     parameters: dict[str, object],
-    drawn: Drawn,
+    drawn: Sample,
     placing: Placing,
 ) -> int:
     return add_projection_model(
@@ -115,7 +114,7 @@ def _add(
         model["modelId"],
         method,
         parameters,
-        trained_on=len(drawn.sample),
+        trained_on=len(drawn.vectors),
         artifact=to_artifact(method, placing),
     )
 
@@ -125,17 +124,18 @@ def _known(projections: list[StoredProjection]) -> dict[tuple[str, str], int]:
     known = {}
     for projection in projections:
         parameters = json.loads(projection["parameters"])
-        for name in ("mean", "scale", "fittedUpTo"):
+        for name in ("mean", "scale", "fittedUpTo", "fittedUpToHash"):
             parameters.pop(name, None)
         known[projection["method"], json.dumps(parameters, sort_keys=True)] = projection["projectionModelId"]
     return known
 
 
-def _judged(method: str, drawn: Drawn, places: NDArray[np.float64], newest: NDArray[np.float64]) -> Judged:
-    landmarks = project(
-        drawn.judged, landmark_axes(drawn.judged.shape[1]), np.zeros(3), scale_for(drawn.judged.shape[1])
-    )
-    return Judged(measure(method, drawn.judged, places, landmarks, newest), places, newest)
+def _judged(
+    method: str, judged: NDArray[np.float32], places: NDArray[np.float64], newest: NDArray[np.float64]
+) -> Judged:
+    dimension = judged.shape[1]
+    landmarks = project(judged, landmark_axes(dimension), np.zeros(3), scale_for(dimension))
+    return Judged(measure(method, judged, places, landmarks, newest), places, newest)
 
 
 def _version_of(library: str) -> str:

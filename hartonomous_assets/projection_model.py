@@ -94,6 +94,8 @@ def projection_model(
             metadata={"state": named or "no embedding model is active yet: ingest something first"}
         )
         return
+    if config.switch_to:
+        _check_that_it_exists(database, models, config)
     refused: dict[str, dict[str, Gate]] = {}
     for model in models:
         chosen, gates = _choose(database, model, config)
@@ -152,14 +154,22 @@ def materialize_if_new(context: dg.AssetExecutionContext, database: Database) ->
         context.log_event(dg.AssetMaterialization(projection_model.key, metadata=metadata))
 
 
+def _check_that_it_exists(database: Database, models: Sequence[EmbeddingModel], config: ProjectionConfig) -> None:
+    """Raise Failure where no model of these has the projection that is to be switched to."""
+    if not any(config.switch_to in _projection_ids(database, model) for model in models):
+        whose = config.space or "any active embedding model"
+        raise dg.Failure(f"{config.switch_to} is no projection of {whose}", allow_retries=False)
+
+
+def _projection_ids(database: Database, model: EmbeddingModel) -> list[int]:
+    known = ask(database, lambda unit_of_work: unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"]))
+    return [projection["projectionModelId"] for projection in known]
+
+
 def _choose(database: Database, model: EmbeddingModel, config: ProjectionConfig) -> tuple[int | None, dict[str, Gate]]:
     """The ProjectionModelId that the config names, fitted where it is new; None for none, or, with its gates, for one that fails them."""
     if config.switch_to:
-        known = ask(database, lambda unit_of_work: unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"]))
-        found = config.switch_to in [projection["projectionModelId"] for projection in known]
-        if not found and config.space:
-            raise dg.Failure(f"{config.switch_to} is no projection of {config.space}", allow_retries=False)
-        return (config.switch_to if found else None), {}
+        return (config.switch_to if config.switch_to in _projection_ids(database, model) else None), {}
     if config.method == LANDMARK_METHOD:
         dimension = model["dimension"]
         return transact(

@@ -36,7 +36,7 @@ class PlacedAtoms:
         Columns: atomHash, modality, text (missing where none was asked for), x, y, z, hilbertValue, and sourceId and sourceUri of the first current
         source that holds the atom, missing where it was inserted by hand. Each block is read in a transaction of its own.
 
-        Raises Conflict where another projection has become the active one meanwhile.
+        Raises Conflict where another projection has become the active one meanwhile, or the embedding model was dropped.
         """
         rows: Sequence[PlacedAtom] | None = None
         while self._space is not None and (rows is None or rows):
@@ -54,8 +54,10 @@ class PlacedAtoms:
 
     def _read(self, unit_of_work: UnitOfWork, space: tuple[int, int], after: int) -> Sequence[PlacedAtom]:
         model_id, projection_id = space
-        [active] = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
-        if active["projectionModelId"] != projection_id:
+        active = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
+        if not active:
+            raise Conflict("the embedding model was dropped meanwhile: read the places again")
+        if active[0]["projectionModelId"] != projection_id:
             raise Conflict("another projection has become the active one meanwhile: read the places again")
         return unit_of_work.query(
             PLACED_ATOMS,

@@ -20,47 +20,61 @@ Owned = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """Embeddings that were drawn: `sample` for the fit, `judged` others, `newest` the last that came after `after`; float32 (n, d) each.
+class Sample:
+    """Embeddings that were drawn for a fit: `vectors` to fit it to, `judged` others; float32 (n, d) each.
 
-    `highest_id` is the highest AtomEmbeddingId there is.
+    None but those of `vectors` have a hash of `highest_hash` at most, as long as no other id than up to `highest_id`, the highest there is, is
+    asked: what comes later was not fitted to, whatever its hash.
     """
 
-    sample: NDArray[np.float32]
+    vectors: NDArray[np.float32]
     judged: NDArray[np.float32]
-    newest: NDArray[np.float32]
+    highest_hash: int
     highest_id: int
 
 
-def draw_embeddings(
-    unit_of_work: UnitOfWork, model_id: int, dimension: int, *, sample: int, judged: int, seed: int, after: int
-) -> Drawn:
-    """Draw embeddings of a model, of all tenants; the same ones for the same `seed` while none come or go.
+def draw_sample(
+    unit_of_work: UnitOfWork, model_id: int, dimension: int, *, count: int, judged: int, seed: int
+) -> Sample:
+    """Draw embeddings of a model, of all tenants, by the least hashes of their ids; the same ones for the same `seed` while none come or go.
 
-    Of fewer than `sample` and `judged` together, a tenth is judged, or more where less is fitted to. What is no vector is left out.
+    Of fewer than `count` and `judged` together, a tenth is judged, or more where less is fitted to. What is no vector is left out.
     """
-    drawn, newest = _draw_ids(unit_of_work, model_id, sample + judged, judged, seed, after)
+    drawn, highest_id = np.empty((0, 2), dtype=np.int64), 0
+    for block in _blocks_of_ids(unit_of_work, model_id):
+        drawn = _least(np.concatenate([drawn, block]), seed, count + judged)
+        highest_id = max(highest_id, int(block[:, 1].max()))
     held_out = min(judged, len(drawn) // 10)
-    fitted = min(sample, len(drawn) - held_out)
-    return Drawn(
+    fitted = min(count, len(drawn) - held_out)
+    return Sample(
         _vectors(unit_of_work, model_id, dimension, drawn[:fitted]),
         _vectors(unit_of_work, model_id, dimension, drawn[fitted : fitted + judged]),
-        _vectors(unit_of_work, model_id, dimension, newest),
-        int(newest[:, 1].max()) if len(newest) else after,
+        int(_hashes(drawn[:fitted, 1], seed).max(initial=0)),
+        highest_id,
     )
 
 
-def _draw_ids(
-    unit_of_work: UnitOfWork, model_id: int, count: int, newest_count: int, seed: int, after: int
-) -> tuple[Owned, Owned]:
-    """The embeddings of the least hashes of their ids, in order of the hash; and the newest ones above an id."""
-    best, newest = np.empty((0, 2), dtype=np.int64), np.empty((0, 2), dtype=np.int64)
+def draw_unfitted(
+    unit_of_work: UnitOfWork, model_id: int, dimension: int, *, judged: int, seed: int, above_hash: int, after: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Draw up to `judged` embeddings of a model that a sample did not hold, and the newest of them that came after it; float32 (n, d) each.
+
+    `above_hash` and `after` are the `highest_hash` and `highest_id` of the sample.
+    """
+    drawn, newest = np.empty((0, 2), dtype=np.int64), np.empty((0, 2), dtype=np.int64)
     for block in _blocks_of_ids(unit_of_work, model_id):
-        best = np.concatenate([best, block])
-        best = best[np.argsort(_hashes(best[:, 1], seed), kind="stable")[:count]]
-        newest = np.concatenate([newest, block[block[:, 1] > after]])
-        newest = newest[np.argsort(newest[:, 1])[-newest_count:]]
-    return best, newest
+        came_after = block[:, 1] > after
+        unfitted = block[came_after | (_hashes(block[:, 1], seed) > np.uint64(above_hash))]
+        drawn = _least(np.concatenate([drawn, unfitted]), seed, judged)
+        newest = np.concatenate([newest, block[came_after]])
+        newest = newest[np.argsort(newest[:, 1])[-judged:]]
+    vectors, of_newest = (_vectors(unit_of_work, model_id, dimension, owned) for owned in (drawn, newest))
+    return vectors, of_newest
+
+
+def _least(owned: Owned, seed: int, count: int) -> Owned:
+    """The embeddings of the least hashes of their ids, in order of the hash."""
+    return owned[np.argsort(_hashes(owned[:, 1], seed), kind="stable")[:count]]
 
 
 def _blocks_of_ids(unit_of_work: UnitOfWork, model_id: int) -> Iterator[Owned]:

@@ -93,6 +93,20 @@ def test_another_projection_that_became_active_meanwhile_is_no_mixture(
         next(blocks)
 
 
+def test_a_model_that_was_dropped_meanwhile_is_a_conflict(
+    home: Resources, database: Database, client: Any, space: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_BLOCK_ROWS", 1)
+    put_points(database, client, np.zeros((3, 3)), *space)
+    blocks = placed_atoms(replace(home, compute=SmallCompute(small_model("small")))).blocks()
+    next(blocks)
+    client.cursor().execute("UPDATE ProjectionModel SET Active = 0")
+    client.commit()
+
+    with pytest.raises(Conflict, match="was dropped meanwhile"):
+        next(blocks)
+
+
 def test_statistics_are_a_table_of_one_row(home: Resources, database: Database, client: Any) -> None:
     stats = collect_stats(home)
     frame = stats.to_frame()

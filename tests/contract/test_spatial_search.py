@@ -9,7 +9,7 @@ import pytest
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.models import activate_embedding_models
-from hartonomous_service.errors import Invalid
+from hartonomous_service.errors import Invalid, Unavailable
 from hartonomous_service.search import search
 from tests.builders import SmallCompute, small_model
 from tests.contract.placed_points import make_projection, put_points
@@ -134,6 +134,15 @@ def test_where_nothing_has_a_place_nothing_is_found(home: Resources, asked: dict
 
     assert (found["results"], found["answered"], found["spatial"]) == ([], False, None)
     assert "nothing has a place in 3-D yet" in found["note"]
+
+
+def test_a_question_whose_place_needs_a_damaged_artefact_says_what_to_do(spatial_home: Resources, client: Any) -> None:
+    client.cursor().execute("UPDATE ProjectionModel SET Method = 'umap', ArtifactHash = ?", ("0" * 64,))
+    client.commit()
+
+    with pytest.raises(Unavailable, match="its artefact is missing.*run the asset `projection_model` with `switch_to`"):
+        search(spatial_home, "anything", mode="spatial")
+    assert texts(search(spatial_home, mode="spatial", at=[1, 0, 0]))  # a point is a place without it
 
 
 def test_the_hits_are_a_table_of_pandas(spatial_home: Resources) -> None:

@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
+from hartonomous_assets import projection_fitting
 from hartonomous_assets.definitions import defs
 from hartonomous_assets.our_runs import PROJECTION_JOB_NAME
 from hartonomous_assets.projections import place_anew, project_pending
@@ -149,7 +150,8 @@ def test_switching_back_is_by_the_number_that_the_page_shows(instance: dg.Dagste
 
     assert active(filled) == before
     assert placed(filled) == {before["projectionModelId"]: COUNT}
-    assert "is no projection of small" in failure(run(instance, fails=True, switch_to=99, space="small"))
+    assert "99 is no projection of small" in failure(run(instance, fails=True, switch_to=99, space="small"))
+    assert "99 is no projection of any active" in failure(run(instance, fails=True, switch_to=99))
 
 
 def test_a_fit_may_be_kept_without_coming_into_force(instance: dg.DagsterInstance, filled: Resources) -> None:
@@ -213,6 +215,36 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert problem in failure(run(instance, fails=True, **config))
 
 
+def test_it_is_judged_by_nothing_that_it_was_fitted_to_however_much_comes(
+    instance: dg.DagsterInstance, filled: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection_fitting, "JUDGED", 50)
+    fitted_to, judged_by = [], []
+    fit, measure = projection_fitting.fit, projection_fitting.measure
+
+    def fit_and_note(method: str, vectors: Any, options: Any) -> Any:
+        fitted_to.append({vector.tobytes() for vector in vectors})
+        return fit(method, vectors, options)
+
+    def measure_and_note(method: str, judged: Any, *more: Any) -> Any:
+        judged_by.append({vector.tobytes() for vector in judged})
+        return measure(method, judged, *more)
+
+    monkeypatch.setattr(projection_fitting, "fit", fit_and_note)
+    monkeypatch.setattr(projection_fitting, "measure", measure_and_note)
+    run(instance, method="pca", sample=500)
+    for first in range(COUNT, 3 * COUNT, COUNT):
+        texts = (f"text {n}" for n in range(first, first + COUNT))
+        write(filled.database, *texts, uri=f"file:///{first}", hour=current_hour())
+        embed(filled, first, first + COUNT)
+        run(instance)
+
+    [sample] = fitted_to
+    assert len(sample) == 500
+    assert [len(judged) for judged in judged_by] == [50] * 4
+    assert [len(judged & sample) for judged in judged_by] == [0] * 4
+
+
 def test_new_data_unlike_that_of_the_fit_is_noticed(instance: dg.DagsterInstance, filled: Resources) -> None:
     run(instance, method="pca")
     write(filled.database, *(f"new {n}" for n in range(100)), uri="file:///new", hour=current_hour())
@@ -233,7 +265,7 @@ def test_a_damaged_artefact_is_said_and_another_projection_may_take_over(
     pca, landmark = projections(filled)
     with filled.database.unit_of_work() as unit_of_work:
         unit_of_work.connection.execute("UPDATE ProjectionArtifact SET Content = substr(Content, 2)")  # type: ignore[attr-defined]
-    placing._read.clear()
+    placing._kept.clear()
 
     with filled.database.read() as unit_of_work, pytest.raises(ValueError, match="its artefact is damaged"):
         place(unit_of_work, filled.compute, pca, np.ones((1, 3), dtype=np.float32))
