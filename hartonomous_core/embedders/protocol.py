@@ -47,7 +47,7 @@ class TokenEmbeddings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowVectors:
-    """vectors: float64 (windows, dimension), unit length. states: float32 (tokens, dimension) as the model gives them; None without."""
+    """vectors: float64 (windows, dimension), unit length. states: float32 (tokens, width) as the model gives them; None without."""
 
     vectors: NDArray[np.float64]
     states: NDArray[np.float32] | None = None

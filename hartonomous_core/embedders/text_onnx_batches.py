@@ -75,7 +75,7 @@ class OnnxBatchEmbedder:
         self._refuse_ids(ids)
         firsts = np.cumsum(lengths, dtype=np.int64) - lengths
         vectors = np.empty((len(lengths), self.dimension))
-        states = np.empty((len(ids), self.dimension), np.float32) if with_states else None
+        states: NDArray[np.float32] | None = None
         longest_first = np.argsort(-lengths, kind="stable")  # what takes the most memory comes first
         done = 0
         while done < len(lengths):
@@ -92,10 +92,10 @@ class OnnxBatchEmbedder:
                 self._batch_tokens = width * (len(some) // 2)
                 continue
             vectors[some] = unit_rows(sentences.astype(np.float64))
-            if states is not None and tokens is not None:
+            if tokens is not None:
+                if states is None:  # as wide as the model makes them: a sentence vector may have another width
+                    states = np.empty((len(ids), tokens.shape[2]), np.float32)
                 states[places[is_token]] = tokens[is_token]
-            elif tokens is None:
-                states = None
             done += len(some)
         return WindowVectors(vectors, states)
 
@@ -135,8 +135,12 @@ class OnnxBatchEmbedder:
         lengths = np.array([min(each, self._window_tokens) for each in (*_PROBE_LENGTHS, 1 << 20)], np.int32)
         ids = np.random.default_rng(0).integers(0, self._words, lengths.sum(), dtype=np.int32)
         ids[-1] = self._words - 1
-        expected = reference.embed_windows(ids, lengths).vectors
-        together = self.embed_windows(ids, lengths).vectors
+        of_processor = reference.embed_windows(ids, lengths, with_states=True)
+        in_batch = self.embed_windows(ids, lengths, with_states=True)
+        here, there = (each.states is not None and each.states.shape for each in (in_batch, of_processor))
+        if here != there:
+            raise EmbeddingError(f"token vectors computed in a batch have shape {here}, on the processor {there}")
+        expected, together = of_processor.vectors, in_batch.vectors
         stops = np.cumsum(lengths)
         alone = np.concatenate(
             [

@@ -66,7 +66,7 @@ def embed_texts_and_tokens(
     """Embed texts and their tokens as `Embedder.embed_tokens` does. Raises as `embed_texts` does."""
     refuse_blank(texts)
     totals = np.zeros((len(texts), dimension))  # summed as in `embed_texts`
-    states: list[list[NDArray[np.float32]]] = [[np.empty((0, dimension), np.float32)] for _ in texts]
+    states: list[list[NDArray[np.float32]]] = [[] for _ in texts]
     spans: list[list[tuple[int, int]]] = [[] for _ in texts]
     first = len(windows.prefix)
     for batch in _batches(windows.of(texts, with_spans=True), batch_tokens):
@@ -80,7 +80,11 @@ def embed_texts_and_tokens(
             states[window.text].append(unit_rows(of_text) if len(of_text) else of_text)
             spans[window.text] += window.spans
     return [
-        TokenEmbeddings(vector, np.concatenate(of_text), np.array(places, np.int64).reshape(-1, 2))
+        TokenEmbeddings(
+            vector,
+            np.concatenate(of_text or [np.empty((0, dimension), np.float32)]),
+            np.array(places, np.int64).reshape(-1, 2),
+        )
         for vector, of_text, places in zip(unit_rows(totals).astype(np.float32), states, spans, strict=True)
     ]
 

@@ -4,10 +4,13 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from hartonomous_core.embedders.onnx_encoders import OutOfMemory, device_errors, open_encoder
 from hartonomous_core.embedders.protocol import DeviceError, EmbeddingError
+from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
 from hartonomous_core.embedders.text_onnx_batches import OnnxBatchEmbedder
 
 pytestmark = pytest.mark.slow
@@ -64,6 +67,46 @@ def test_a_quantised_model_is_refused_as_its_vectors_depend_on_their_batch(text_
 def test_a_token_that_the_model_has_not_is_refused_before_a_device_reads_it(fp32, token):
     with pytest.raises(EmbeddingError, match=f"token {token} is none of the 30522"):
         fp32.embed_windows(np.array([101, token], np.int32), np.array([2], np.int32))
+
+
+def test_token_vectors_may_be_wider_than_those_of_sentences(tmp_path, text_model_onnx):
+    draw = np.random.default_rng(4)
+    weights = {"table": draw.normal(size=(30522, 8)), "projection": draw.normal(size=(8, 4))}
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["token_embeddings"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "last"], ["column"]),
+        helper.make_node("Mul", ["token_embeddings", "column"], ["masked"]),
+        helper.make_node("ReduceSum", ["masked", "middle"], ["sum"], keepdims=0),
+        helper.make_node("MatMul", ["sum", "projection"], ["sentence_embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "encoder",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ["b", "t"])
+            for name in ("input_ids", "attention_mask")
+        ],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+            for name in ("token_embeddings", "sentence_embedding")
+        ],
+        [numpy_helper.from_array(each.astype(np.float32), name) for name, each in weights.items()]
+        + [numpy_helper.from_array(np.array([axis]), name) for name, axis in (("last", 2), ("middle", 1))],
+    )
+    path = tmp_path / "encoder.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    files, texts = (path, text_model_onnx.tokenizer_path), ["cat dog", "a house by the river", "\x00"]
+
+    expected = OnnxTextEmbedder(*files).embed_tokens(texts)
+    found = OnnxBatchEmbedder(*files).embed_tokens(texts)
+
+    assert [(each.vector.shape, each.tokens.shape) for each in found[:2]] == [((4,), (2, 8)), ((4,), (5, 8))]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.vector, other.vector, atol=1e-5)
+        assert len(one.tokens) == len(other.tokens)
+        if len(one.tokens):
+            np.testing.assert_allclose(one.tokens, other.tokens, atol=1e-5)
 
 
 # ---- without room
