@@ -109,7 +109,11 @@ def projection_model(
         raise dg.Failure(f"the fit does not come into force: {'; '.join(reasons)}", allow_retries=False)
     for model in models:
         _place_all(context, settings, database, gpu, model)
-    judged = {_name_of(model): judge(database, gpu, model, _active(database, model)) for model in models}
+    judged = {
+        _name_of(model): judge(database, gpu, model, active)
+        for model in models
+        if (active := _active(database, model)) is not None
+    }
     yield from results({name: each.gates for name, each in judged.items()})
     pictures = {
         f"map of {name}" if len(models) > 1 else "map": picture(each.places, each.newest)
@@ -190,35 +194,34 @@ def _choose(database: Database, model: EmbeddingModel, config: ProjectionConfig)
 def _place_all(
     context: dg.AssetExecutionContext, settings: Settings, database: Database, compute: Compute, model: EmbeddingModel
 ) -> None:
-    """Go on until nothing is placed by another projection than the one that is to be active, in transactions of a batch each."""
+    """Go on until nothing is placed by another projection than the one that is to be active, a batch at a time."""
     batch_size, run_id = settings.projection_batch_size, context.run.run_id
     placed, reported = 0, time.monotonic()
-    while done := transact(database, lambda unit_of_work: place_anew(unit_of_work, compute, model, batch_size, run_id)):
+    while done := place_anew(database, compute, model, batch_size, run_id):
         placed += done
         if time.monotonic() - reported > _REPORT_SECONDS:
             reported = time.monotonic()
             context.log.info(f"{_name_of(model)}: {placed} steps of embeddings placed anew or former places deleted")
 
 
-def _active(database: Database, model: EmbeddingModel) -> StoredProjection:
-    def look(unit_of_work: UnitOfWork) -> StoredProjection:
-        active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])["projectionModelId"]
-        [found] = [
-            each
-            for each in unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"])
-            if each["projectionModelId"] == active
-        ]
-        return found
+def _active(database: Database, model: EmbeddingModel) -> StoredProjection | None:
+    """The active projection; None where the model was dropped meanwhile."""
+
+    def look(unit_of_work: UnitOfWork) -> StoredProjection | None:
+        active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+        known = unit_of_work.query(PROJECTION_MODELS, model_id=model["modelId"]) if active else []
+        return next((each for each in known if each["active"]), None)
 
     return transact(database, look)
 
 
 def _metadata(database: Database) -> dict[str, dg.MetadataValue] | None:
     """Which projections there are, how much each has placed, and which one is active; None before there is an embedding model."""
-    models = ask(database, active_embedding_models)
+    found = [(model, _active(database, model)) for model in ask(database, active_embedding_models)]
+    models = [model for model, projection in found if projection]
+    active = [projection for _, projection in found if projection]
     if not models:
         return None
-    active = [_active(database, model) for model in models]
     names = [_name_of(model) for model in models]
     parameters = [json.loads(projection["parameters"]) for projection in active]
     return {
@@ -242,6 +245,8 @@ def _listed(database: Database, model: EmbeddingModel) -> Sequence[Row]:
             for row in unit_of_work.query(PLACED_BY_PROJECTION, model_id=model["modelId"])
         }
         active = ensure_projection_model(unit_of_work, model["modelId"], model["dimension"])
+        if active is None:
+            return []
         target = target_projection(unit_of_work, model["modelId"], active)["projectionModelId"]
         return [
             {

@@ -1,5 +1,8 @@
 """Schedules: housekeeping once a day, the search index once an hour, dead runs and a projection that was left half filled every minute."""
 
+import time
+from itertools import takewhile
+
 import dagster as dg
 
 from hartonomous_assets.dead_runs import fail_dead_runs
@@ -7,8 +10,12 @@ from hartonomous_assets.housekeeping import housekeeping
 from hartonomous_assets.our_runs import UNFINISHED, our_runs
 from hartonomous_assets.projection_model import is_filled, projection_job, projection_model
 from hartonomous_assets.search_index import is_merged, search_index_job
+from hartonomous_assets.sensors import RETRY_SECONDS
 from hartonomous_resources.database.protocol import Database
 from hartonomous_resources.settings import Settings
+
+_FAILURES_COUNTED = 7
+"""Then the pause is an hour, and grows no more."""
 
 
 @dg.schedule(
@@ -64,7 +71,19 @@ def projection_schedule(
             record.dagster_run.asset_selection or ()
         ):
             return dg.SkipReason(f"run {record.dagster_run.run_id} is at it")
+    if (seconds := _seconds_of_pause(context.instance)) > 0:
+        return dg.SkipReason(f"the last run failed: the next one is in {seconds:.0f} s, sooner by hand")
     return dg.RunRequest()
+
+
+def _seconds_of_pause(instance: dg.DagsterInstance) -> float:
+    """How long no run is asked for, after runs that failed: twice as long after each, for one whose artefact is damaged always fails."""
+    runs = instance.get_run_records(dg.RunsFilter(job_name=projection_job.name), limit=_FAILURES_COUNTED)
+    failed = list(takewhile(lambda record: record.dagster_run.status == dg.DagsterRunStatus.FAILURE, runs))
+    if not failed:
+        return 0
+    pause: float = RETRY_SECONDS * 2 ** len(failed)
+    return pause - (time.time() - failed[0].update_timestamp.timestamp())
 
 
 SCHEDULES = [housekeeping_schedule, search_index_schedule, projection_schedule, dead_run_schedule]

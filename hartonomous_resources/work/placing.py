@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hartonomous_core.spatial.fitted import Placing
 
-    Placer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Placer = Callable[["NDArray[np.float32]"], "NDArray[np.float64]"]
 
 _KEPT_BYTES = 256 * 1024 * 1024
 """Bytes of artefacts of which the arrays stay in memory, where a component takes twice as much; the last one that was used stays in any case."""
@@ -37,7 +37,7 @@ def place(
     return read_placer(unit_of_work, compute, projection)(vectors)
 
 
-def read_placer(unit_of_work: UnitOfWork, compute: Compute, projection: ProjectionModel) -> "Placer":
+def read_placer(unit_of_work: UnitOfWork, compute: Compute, projection: ProjectionModel) -> Placer:
     """Return what places vectors as `place` does, and needs no transaction: a batch by a map takes up to some seconds.
 
     Raises ValueError for a projection of an unknown method, and (DamagedArtifact) for one whose artefact is not what was stored.

@@ -6,6 +6,7 @@ import json
 from hartonomous_core.clock import timestamp
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
+    ACTIVE_EMBEDDING_MODEL_IDS,
     ACTIVE_PROJECTION_MODEL,
     FILLING_PROJECTION_MODEL,
     PROJECTION_MODEL,
@@ -15,10 +16,15 @@ from hartonomous_resources.database.rows.embedding_rows import (
 _ROWS_CLEARED = 10_000
 
 
-def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> ProjectionModel:
-    """Return the active projection of an embedding model; the landmark projection, which needs no data, when there is none."""
+def ensure_projection_model(unit_of_work: UnitOfWork, model_id: int, dimension: int) -> ProjectionModel | None:
+    """Return the active projection of an embedding model; the landmark projection, which needs no data, when there is none.
+
+    None for a model that is not active any more and has none: it was dropped after the caller had read of it.
+    """
     active = unit_of_work.query(ACTIVE_PROJECTION_MODEL, model_id=model_id)
     if not active:
+        if model_id not in [row["modelId"] for row in unit_of_work.query(ACTIVE_EMBEDDING_MODEL_IDS)]:
+            return None
         unit_of_work.execute(
             "activate_projection_model", projection_model_id=add_landmark_projection(unit_of_work, model_id, dimension)
         )

@@ -1,11 +1,12 @@
 """A space has one active projection; while another one places everything anew, readers see all positions of the old one and none of the new."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hartonomous_assets import projections
 from hartonomous_assets.projections import place_anew, project_pending
 from hartonomous_core.clock import timestamp
 from hartonomous_core.spatial.landmarks import landmark_parameters
@@ -81,8 +82,7 @@ class Space:
             fill_with(unit_of_work, self.model["modelId"], projection_model_id)
 
     def step(self, n: int = 2) -> int:
-        with self.database.unit_of_work() as unit_of_work:
-            return place_anew(unit_of_work, self.home.compute, self.model, n, "run")
+        return place_anew(self.database, self.home.compute, self.model, n, "run")
 
     def active(self) -> Any:
         with self.database.read() as unit_of_work:
@@ -247,6 +247,72 @@ def test_a_vector_that_is_none_is_embedded_again(space: Space, client: Any) -> N
     assert queued == [atom]
 
 
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Have something happen, once, while places are computed."""
+    read_placer, left = projections.read_placer, [happens]
+
+    def read(*arguments: Any) -> Any:
+        placer = read_placer(*arguments)
+
+        def place(vectors: Any) -> Any:
+            if left:
+                left.pop()()
+            return placer(vectors)
+
+        return place
+
+    monkeypatch.setattr(projections, "read_placer", read)
+
+
+def test_others_may_write_while_places_are_computed_and_no_place_is_of_a_vector_that_is_gone(
+    space: Space, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space.embed(*TEXTS)
+    new = space.add(0.25)
+    space.fill_with(new)
+    [atom] = rows(client, "SELECT AtomId AS id FROM Atom WHERE CanonicalText = 'two'")
+    vector = np.array([0, 0, 1], dtype="<f4")
+
+    def change_a_vector() -> None:
+        client.cursor().execute(
+            "UPDATE AtomEmbedding SET EmbeddingVector = ? WHERE AtomId = ?", (vector.tobytes(), atom["id"])
+        )
+        client.commit()
+
+    _meanwhile(monkeypatch, change_a_vector)
+    assert space.step(5) == 5
+    space.vectors["two"] = vector
+    assert space.step(5) == 1
+    while space.step(5):
+        pass
+
+    assert read(client, new) == space.expected(space.active(), TEXTS)
+
+
+def test_another_projection_that_is_chosen_while_places_are_computed_is_the_one(
+    space: Space, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space.embed(*TEXTS)
+    old, third = space.active(), space.add(-0.25)
+    space.fill_with(space.add(0.25))
+
+    _meanwhile(monkeypatch, lambda: space.fill_with(third))
+    space.step(5)
+    assert read(client, old["projectionModelId"]) == space.expected(old, TEXTS) and former(client) == 0
+    while space.step(5):
+        pass
+
+    assert read(client, third) == space.expected(space.active(), TEXTS)
+
+
+def test_a_model_that_was_dropped_gets_no_projection(space: Space, client: Any) -> None:
+    client.cursor().execute("UPDATE EmbeddingModel SET Active = 0")
+    client.commit()
+
+    assert space.step() == 0
+    assert rows(client, "SELECT ProjectionModelId FROM ProjectionModel") == []
+
+
 def test_the_same_projection_is_one_model(space: Space) -> None:
     content = bytes(range(256)) * 100
     with space.database.unit_of_work() as unit_of_work:
@@ -277,8 +343,7 @@ def test_one_space_knows_nothing_of_the_projections_of_another(space: Space, cli
     old = space.active()
     space.fill_with(space.add(0.25))
     space.step()
-    with home.database.unit_of_work() as unit_of_work:
-        assert place_anew(unit_of_work, home.compute, other, 10, "run") == 0
+    assert place_anew(home.database, home.compute, other, 10, "run") == 0
 
     assert read(client, old["projectionModelId"]) == space.expected(old, TEXTS)
 

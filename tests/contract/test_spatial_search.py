@@ -140,7 +140,9 @@ def test_a_question_whose_place_needs_a_damaged_artefact_says_what_to_do(spatial
     client.cursor().execute("UPDATE ProjectionModel SET Method = 'umap', ArtifactHash = ?", ("0" * 64,))
     client.commit()
 
-    with pytest.raises(Unavailable, match="its artefact is missing.*run the asset `projection_model` with `switch_to`"):
+    with pytest.raises(
+        Unavailable, match=r"its artefact is missing.*run the asset `projection_model` with `switch_to`"
+    ):
         search(spatial_home, "anything", mode="spatial")
     assert texts(search(spatial_home, mode="spatial", at=[1, 0, 0]))  # a point is a place without it
 

@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from hartonomous_assets import projection_fitting
+from hartonomous_assets import projection_fitting, schedules
 from hartonomous_assets.definitions import defs
 from hartonomous_assets.our_runs import PROJECTION_JOB_NAME
 from hartonomous_assets.projections import place_anew, project_pending
@@ -171,7 +171,7 @@ def test_what_a_killed_run_left_is_seen_by_the_schedule_and_done(
     with filled.database.unit_of_work() as unit_of_work:
         [model] = active_embedding_models(unit_of_work)
         fill_with(unit_of_work, 1, pca["projectionModelId"])
-        place_anew(unit_of_work, filled.compute, model, 100, None)
+    place_anew(filled.database, filled.compute, model, 100, None)
     assert asks_for_a_run(instance, filled)
     assert active(filled)["projectionModelId"] == landmark["projectionModelId"]
 
@@ -257,7 +257,7 @@ def test_new_data_unlike_that_of_the_fit_is_noticed(instance: dg.DagsterInstance
 
 
 def test_a_damaged_artefact_is_said_and_another_projection_may_take_over(
-    instance: dg.DagsterInstance, filled: Resources
+    instance: dg.DagsterInstance, filled: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hartonomous_resources.work import placing
 
@@ -269,6 +269,17 @@ def test_a_damaged_artefact_is_said_and_another_projection_may_take_over(
 
     with filled.database.read() as unit_of_work, pytest.raises(ValueError, match="its artefact is damaged"):
         place(unit_of_work, filled.compute, pca, np.ones((1, 3), dtype=np.float32))
+    with filled.database.unit_of_work() as unit_of_work:
+        fill_with(unit_of_work, 1, landmark["projectionModelId"])
+        fill_with(unit_of_work, 1, pca["projectionModelId"])
+        unit_of_work.connection.execute(  # type: ignore[attr-defined]
+            "UPDATE AtomEmbedding SET ProjectionModelId = ? WHERE AtomId = 1", (landmark["projectionModelId"],)
+        )
+    assert asks_for_a_run(instance, filled)
+    run(instance, fails=True)
+    assert not asks_for_a_run(instance, filled)
+    monkeypatch.setattr(schedules, "RETRY_SECONDS", 0.0)
+    assert asks_for_a_run(instance, filled)
     run(instance, switch_to=landmark["projectionModelId"])
 
     assert active(filled)["projectionModelId"] == landmark["projectionModelId"]

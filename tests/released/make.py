@@ -21,6 +21,7 @@ from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE
 from hartonomous_core.spatial.fitted import fit_pca, to_artifact
 from hartonomous_resources.database.protocol import UnitOfWork
+from hartonomous_resources.database.rows.embedding_rows import EmbeddingModel
 from hartonomous_resources.database.sqlite import SqliteDatabase
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.resources import Resources
@@ -106,7 +107,7 @@ def fill(home: Resources) -> None:
 def begin_to_place_anew(home: Resources) -> None:
     """Have a projection that was fitted place one embedding: the others wait, and where that one lay is kept."""
 
-    def begin(unit_of_work: UnitOfWork) -> None:
+    def begin(unit_of_work: UnitOfWork) -> EmbeddingModel:
         [model] = active_embedding_models(unit_of_work)
         parameters: dict[str, object] = {"dimension": model["dimension"]}
         fitted = to_artifact("pca", fit_pca(np.eye(model["dimension"], dtype=np.float32)))
@@ -114,9 +115,9 @@ def begin_to_place_anew(home: Resources) -> None:
             unit_of_work, model["modelId"], "pca", parameters, trained_on=3, artifact=fitted
         )
         fill_with(unit_of_work, model["modelId"], projection)
-        place_anew(unit_of_work, home.compute, model, 1, None)
+        return model
 
-    transact(home.database, begin)
+    place_anew(home.database, home.compute, transact(home.database, begin), 1, None)
 
 
 def dump(client: sqlite3.Connection) -> Iterator[str]:
