@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
@@ -19,6 +20,11 @@ if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
     from hartonomous_resources.compute.spaces import Space
     from hartonomous_resources.settings import Settings
 
+KEPT_MODELS = 2
+"""So many stay in memory, used or not."""
+IDLE_SECONDS = 300.0
+"""Of more than those, a model leaves that was not used for so long: searches go by another one now, or it was dropped."""
+
 
 class InProcessCompute:
     """Loads a model at its first use or when warmed, so that a run with nothing to embed never pays for it."""
@@ -26,10 +32,17 @@ class InProcessCompute:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
+        """Of what is loaded, and never held while a model is: questions by one that is loaded wait for no other."""
+        self._finding = threading.Lock()
+        """Held while files of models are looked for and hashed."""
+        self._loading: dict[ModelIdentity, threading.Lock] = {}
+        """Each is held while its model is loaded: once."""
         self._spaces: dict[ModelIdentity, Space] | None = None
         self._found: dict[ModelSource, Space] = {}
         """Spaces that the settings do not name."""
         self._loaded: dict[ModelIdentity, Embedder] = {}
+        self._used: dict[ModelIdentity, float] = {}
+        """When each that is loaded was used last."""
         self._warming_lock = threading.Lock()
         """Never held while a model is loaded: `warm` returns at once."""
         self._warming: threading.Thread | None = None
@@ -38,13 +51,14 @@ class InProcessCompute:
 
     def models(self) -> Sequence[ModelIdentity]:
         self._wait_for_warming()
-        with self._lock:
+        with self._finding:
             return list(self._find_spaces())
 
     def find(self, source: ModelSource) -> ModelIdentity:
-        self._wait_for_warming()
-        with self._lock:
-            return self._find(source).model
+        if (found := self._found.get(source)) is None:
+            self._wait_for_warming()
+            found = self._find(source)
+        return found.model
 
     def warm(self, sources: Sequence[ModelSource] = ()) -> None:
         with self._warming_lock:
@@ -75,8 +89,7 @@ class InProcessCompute:
     def load_windows(self, model: ModelIdentity) -> TextWindows | None:
         """Load what cuts texts into windows of a model, without the model; None for one that takes no texts. Raises as `embed` does."""
         self._wait_for_warming()
-        with self._lock:
-            load = self._space_of(model).load_windows
+        load = self._space_of(model).load_windows
         return load and load()
 
     def device(self) -> str:
@@ -98,8 +111,9 @@ class InProcessCompute:
 
     def close(self) -> None:
         self._wait_for_warming()
-        with self._lock, self._warming_lock:
+        with self._finding, self._lock, self._warming_lock:
             self._loaded.clear()
+            self._used.clear()
             self._found.clear()
             self._warming = self._met = None
 
@@ -112,19 +126,19 @@ class InProcessCompute:
     def _load_all(self, sources: Sequence[ModelSource]) -> None:
         from hartonomous_resources.compute.model_source import sources_of
 
-        with self._lock:
-            if sources:
-                for source in filter(self._is_there, sources):
-                    with suppress(
-                        Exception
-                    ):  # of any library that loads models; where the model is used it is met again
-                        self._load(self._find(source).model)
-                return
-            try:
-                for model in self._find_spaces() if all(map(self._is_there, sources_of(self._settings))) else ():
+        if sources:
+            for source in filter(self._is_there, sources):
+                with suppress(Exception):  # of any library that loads models; where the model is used it is met again
+                    self._load(self._find(source).model)
+            return
+        try:
+            if all(map(self._is_there, sources_of(self._settings))):
+                with self._finding:
+                    models = list(self._find_spaces())
+                for model in models:
                     self._load(model)
-            except Exception as error:  # noqa: BLE001 - as above; raised where the model is used
-                self._met = error
+        except Exception as error:  # noqa: BLE001 - as above; raised where the model is used
+            self._met = error
 
     def _wait_for_warming(self) -> None:
         if (warming := self._warming) is not None:
@@ -146,8 +160,8 @@ class InProcessCompute:
         """A model whose device fails is loaded anew the next time, on that device or another. Raises ComputeUnavailable then."""
         from hartonomous_core.embedders.protocol import DeviceError
 
-        self._wait_for_warming()
-        with self._lock:
+        if (embedder := self._in_memory(model)) is None:
+            self._wait_for_warming()
             embedder = self._load(model)
         try:
             yield embedder
@@ -156,7 +170,7 @@ class InProcessCompute:
 
             with self._lock:
                 if self._loaded.get(model) is embedder:
-                    del self._loaded[model]
+                    del self._loaded[model], self._used[model]
             forget_devices()
             raise ComputeUnavailable(f"{embedder.device}: {error}") from error
 
@@ -173,18 +187,38 @@ class InProcessCompute:
     def _find(self, source: ModelSource) -> Space:
         from hartonomous_resources.compute.spaces import spaces_of
 
-        if source not in self._found:
-            [self._found[source]] = spaces_of(source.applied_to(self._settings)).values()
-        return self._found[source]
+        with self._finding:
+            if source not in self._found:
+                [self._found[source]] = spaces_of(source.applied_to(self._settings)).values()
+            return self._found[source]
+
+    def _in_memory(self, model: ModelIdentity) -> Embedder | None:
+        """Return a model that is loaded, and let idle ones go; who computes with one of them keeps it meanwhile."""
+        with self._lock:
+            if (embedder := self._loaded.get(model)) is not None:
+                self._used[model] = now = monotonic()
+                for other in sorted(self._used, key=self._used.__getitem__):
+                    if len(self._loaded) <= KEPT_MODELS or now - self._used[other] < IDLE_SECONDS:
+                        break
+                    del self._loaded[other], self._used[other]
+            return embedder
 
     def _load(self, model: ModelIdentity) -> Embedder:
-        if model not in self._loaded:
-            self._loaded[model] = self._space_of(model).load()
-        return self._loaded[model]
+        with self._lock:
+            loading = self._loading.setdefault(model, threading.Lock())
+        with loading:
+            if (embedder := self._in_memory(model)) is None:
+                embedder = self._space_of(model).load()
+                with self._lock:
+                    self._loaded[model], self._used[model] = embedder, monotonic()
+                self._in_memory(model)
+            return embedder
 
     def _space_of(self, model: ModelIdentity) -> Space:
-        found = [space for space in self._found.values() if space.model == model]
-        space = found[0] if found else self._find_spaces().get(model)
+        space = next((space for space in list(self._found.values()) if space.model == model), None)
+        if space is None:
+            with self._finding:
+                space = self._find_spaces().get(model)
         if space is None:
             raise ValueError(
                 f"the settings name no model {model.name} ({model.precision}) of SHA-256 {model.artifact_hash}"
