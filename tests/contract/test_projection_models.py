@@ -9,6 +9,7 @@ import pytest
 from hartonomous_assets import projections
 from hartonomous_assets.projections import place_anew, project_pending
 from hartonomous_core.clock import timestamp
+from hartonomous_core.spatial.fitted import fit_pca, to_artifact
 from hartonomous_core.spatial.landmarks import landmark_parameters
 from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
@@ -19,6 +20,7 @@ from hartonomous_resources.database.rows.embedding_rows import (
     insert_embedding,
 )
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work import placing
 from hartonomous_resources.work.models import activate_embedding_models, active_embedding_models
 from hartonomous_resources.work.placing import place
 from hartonomous_resources.work.space_projections import (
@@ -360,3 +362,18 @@ def test_the_graph_hears_of_what_is_placed_anew(space: Space, database: Database
 def _events(database: Database) -> int:
     with database.read() as unit_of_work:
         return {row["queue"]: row["depth"] for row in unit_of_work.query("queue_depths")}["ProvenanceQueue"]
+
+
+def test_artefacts_stay_in_memory_up_to_so_many_bytes(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "_kept", {})
+    artefacts = [to_artifact("pca", fit_pca(np.eye(3, dtype=np.float32) * scale)) for scale in (1, 2, 3)]
+    monkeypatch.setattr(placing, "_KEPT_BYTES", 2 * len(artefacts[0]))
+    with space.database.unit_of_work() as unit_of_work:
+        model_id = space.model["modelId"]
+        for artefact in artefacts:
+            add_projection_model(unit_of_work, model_id, "pca", {"dimension": 3}, trained_on=3, artifact=artefact)
+        first, second, third = unit_of_work.query(PROJECTION_MODELS, model_id=model_id)
+        for projection in (first, second, first, third):
+            place(unit_of_work, space.home.compute, projection, np.ones((1, 3), dtype=np.float32))
+
+    assert list(placing._kept) == [first["artifactHash"], third["artifactHash"]]
