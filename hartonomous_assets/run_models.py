@@ -70,9 +70,9 @@ def load_models(work: Work, added: Sequence[EmbeddingModel]) -> RunModels:
 
 
 def queue_next(work: Work, added: Sequence[EmbeddingModel]) -> int:
-    """Queue some more atoms for each added model whose adding was cut off, or is going on; returns how many."""
+    """Queue some more atoms for each added model whose adding was cut off, or is going on, until one lacks a vector; returns how many."""
     return sum(
-        queue_some_for_model(work.resources.database, row["modelId"]) or 0
+        next(filter(None, iter(partial(queue_some_for_model, work.resources.database, row["modelId"]), None)), 0)
         for row in added
         if row["queuedThrough"] is not None
     )

@@ -47,20 +47,28 @@ class _Found(NamedTuple):
     index_bytes: int
 
     @property
+    def filled(self) -> float:
+        lacking = self.waiting + self.failed + self.unqueued
+        return self.vectors / (self.vectors + lacking) if lacking else 1.0
+
+    @property
     def is_something(self) -> bool:
         return any((self.vectors, self.waiting, self.failed, self.index_bytes))
 
 
 @checked
-def list_models(resources: Resources) -> dict[str, Any]:
+def list_models(resources: Resources, *, counted: bool = True) -> dict[str, Any]:
     """Show the embedding models of all tenants, in `models`. `chosenBy` is settings until the first one is added, then database.
 
     `state` is answers (it is the one that questions are compared by), ready, filling, incomplete (`failed` of its jobs were given up), idle (its
     vectors are here, nothing is done by it) or dropping. `filled` is the part of the atoms that it has, from 0 to 1.
+    Not `counted`, what takes a count is None, also a state that does, and models that were dropped are left out.
     """
-    rows, counts, database_chooses = ask(resources.database, partial(_read_models, resources=resources))
+    rows, counts, database_chooses = ask(
+        resources.database, partial(_read_models, resources=resources, counted=counted)
+    )
     answering = None if database_chooses else _answering_by_settings(resources)
-    shown = [_show(row, counts[row["modelId"]], answering) for row in rows]
+    shown = [_show(row, counts.get(row["modelId"]), answering) for row in rows]
     return {"models": shown, "chosenBy": "database" if database_chooses else "settings"}
 
 
@@ -203,7 +211,7 @@ def count_missing(resources: Resources) -> int:
 
 
 def _read_models(
-    unit_of_work: UnitOfWork, resources: Resources
+    unit_of_work: UnitOfWork, resources: Resources, *, counted: bool
 ) -> tuple[list[KnownEmbeddingModel], dict[int, "_Found"], bool]:
     rows = unit_of_work.query(EMBEDDING_MODELS)
     found = {
@@ -212,15 +220,16 @@ def _read_models(
             index_bytes=resources.vectors.byte_length(unit_of_work, row["modelId"]),
         )
         for row in rows
+        if counted
     }
-    shown = [row for row in rows if row["droppedAt"] is None or found[row["modelId"]].is_something]
+    shown = [row for row in rows if row["droppedAt"] is None or (counted and found[row["modelId"]].is_something)]
     return shown, found, any(row["loadedFrom"] is not None for row in rows)
 
 
-def _show(row: KnownEmbeddingModel, found: "_Found", answering: int | None) -> dict[str, Any]:
-    lacking = found.waiting + found.failed + found.unqueued
-    is_filling = row["queuedThrough"] is not None or found.waiting > 0
-    state = "filling" if is_filling else "incomplete" if found.failed else "ready"
+def _show(row: KnownEmbeddingModel, found: "_Found | None", answering: int | None) -> dict[str, Any]:
+    state = None if found is None else "incomplete" if found.failed else "ready"
+    if row["queuedThrough"] is not None or (found and found.waiting):
+        state = "filling"
     if row["droppedAt"] is not None:
         state = "dropping"
     elif not row["active"]:
@@ -238,11 +247,11 @@ def _show(row: KnownEmbeddingModel, found: "_Found", answering: int | None) -> d
         "artifactHash": row["artifactHash"],
         "state": state,
         "active": bool(row["active"]),
-        "filled": found.vectors / (found.vectors + lacking) if lacking else 1.0,
-        "vectors": found.vectors,
-        "waiting": found.waiting + found.unqueued,
-        "failed": found.failed,
-        "bytesOnDisk": found.vectors * row["dimension"] * 4 + found.index_bytes,
+        "filled": found and found.filled,
+        "vectors": found and found.vectors,
+        "waiting": found and found.waiting + found.unqueued,
+        "failed": found and found.failed,
+        "bytesOnDisk": found and found.vectors * row["dimension"] * 4 + found.index_bytes,
         "loadedFrom": None if source is None else str(source),
         "createdAt": row["createdAt"],
         "answersSince": row["answersSince"],

@@ -20,7 +20,7 @@ from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.work.models import active_embedding_models, ensure_embedding_model
 
 ATOMS_AT_ONCE = 10_000
-"""AtomIds that are looked through in one transaction."""
+"""Atoms that are looked at in one transaction."""
 
 
 class ModelMissing(ComputeUnavailable):
@@ -95,7 +95,6 @@ def add_embedding_model(unit_of_work: UnitOfWork, model: ModelIdentity, source: 
     if model_id not in active:
         unit_of_work.execute("activate_embedding_model", model_id=model_id)
         unit_of_work.execute("begin_queueing", model_id=model_id)
-        _queue_some(unit_of_work, model_id)  # so that a run comes, which goes on where this process does not
     unit_of_work.execute("set_model_source", model_id=model_id, loaded_from=source.to_json())
     if nothing_answers:
         unit_of_work.execute("set_answering_model", model_id=model_id, now=timestamp())
@@ -124,11 +123,12 @@ def _queue_some(unit_of_work: UnitOfWork, model_id: int) -> int | None:
     if not taken:
         return None
     [ids] = taken
-    queued = unit_of_work.execute(
+    unit_of_work.execute("set_queued_through", model_id=model_id, through=ids["through"])
+    if ids["through"] is None:
+        return None
+    return unit_of_work.execute(
         "queue_atoms_for_model", model_id=model_id, atom_ids=None, after=ids["after"], through=ids["through"]
     )
-    unit_of_work.execute("end_queueing", model_id=model_id)
-    return queued
 
 
 def counts_of(unit_of_work: UnitOfWork, model_id: int) -> EmbeddingModelCounts:

@@ -10,13 +10,14 @@ from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING, runnable_job_types
+from hartonomous_resources.work.models import active_embedding_models
 from hartonomous_resources.work.stray_hours import is_stray, move_strays
 
 
 def hours_with_work(database: Database, settings: Settings, now_hour: str) -> list[str]:
-    """Return hours that hold work of enabled stages, oldest first; queued messages are work of the running hour."""
+    """Return hours that hold work of enabled stages, oldest first; queued messages, and atoms to queue for a model, are work of the running hour."""
     hours = _pending_hours(database, settings)
-    if _messages_wait(database, settings):
+    if _messages_wait(database, settings) or (settings.embedding_enabled and _is_queueing(database)):
         hours.add(now_hour)
     period, first = ask(database, _grid)
     return sorted(hour for hour in hours if not is_stray(hour, first, period) and hour <= now_hour)
@@ -65,6 +66,11 @@ def _hours(database: Database, settings: Settings, job_types: Sequence[str], *, 
 def _messages_wait(database: Database, settings: Settings) -> bool:
     enabled = {INGESTION_QUEUE: settings.ingestion_enabled, PROVENANCE_QUEUE: settings.provenance_enabled}
     return any(query(database, "queue_has_message", queue=queue) for queue, is_enabled in enabled.items() if is_enabled)
+
+
+def _is_queueing(database: Database) -> bool:
+    """Whether the atoms that are here are still to be queued for a model that was added: it may have no job yet."""
+    return any(row["queuedThrough"] is not None for row in ask(database, active_embedding_models))
 
 
 def first_hour(database: Database) -> str:

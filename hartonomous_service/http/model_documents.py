@@ -9,7 +9,7 @@ from hartonomous_service.http.documents import Document
 
 
 class EmbeddingModel(Document):
-    """A model of the whole home. Counts, and where it is loaded from, are null for a key without `admin`: they are of all tenants."""
+    """A model of the whole home. Counts, a state that takes one, and where it is loaded from are null for a key without `admin`."""
 
     modelId: int
     modality: Modality
@@ -18,7 +18,7 @@ class EmbeddingModel(Document):
     engine: Literal["native", "onnxruntime", "api"]
     dimension: int
     artifactHash: str
-    state: Literal["answers", "ready", "filling", "incomplete", "idle", "dropping"]
+    state: Literal["answers", "ready", "filling", "incomplete", "idle", "dropping"] | None
     active: bool
     filled: float | None
     vectors: int | None

@@ -11,13 +11,12 @@ from hartonomous_service.http.model_documents import EmbeddingModels
 
 router = APIRouter(tags=["models"])
 
-_OF_ALL_TENANTS = ("filled", "vectors", "waiting", "failed", "bytesOnDisk", "loadedFrom")
-
 
 @router.get("/models", responses={200: {"model": EmbeddingModels}})
 def models(resources: OpenResources, caller: Reader) -> JSONResponse:
-    """List the embedding models, and which one answers questions. What is counted of all tenants is null for a key without `admin`."""
-    found = list_models(resources)
-    if "admin" not in caller.scopes:
-        found["models"] = [{**row, **dict.fromkeys(_OF_ALL_TENANTS)} for row in found["models"]]
+    """List the embedding models, and which one answers questions. For a key without `admin` nothing is counted, for that is of all tenants."""
+    is_admin = "admin" in caller.scopes
+    found = list_models(resources, counted=is_admin)
+    if not is_admin:
+        found["models"] = [{**row, "loadedFrom": None} for row in found["models"]]
     return JSONResponse(found)

@@ -1,9 +1,12 @@
 """Models side by side: added, filled, switched, switched back and dropped, while questions go on being answered in one space each."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -20,9 +23,11 @@ from hartonomous_resources.database.transactions import ask, transact
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import added_models, dropping_models
 from hartonomous_resources.work.added_models import add_embedding_model, keep_settings_models
+from hartonomous_resources.work.pending import hours_with_work
 from hartonomous_service import embedding_models
 from hartonomous_service.embedding_models import activate_model, add_model, drop_model, list_models
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
+from hartonomous_service.http import model_routes
 from hartonomous_service.search import search
 from tests.backends import rows
 from tests.builders import SmallCompute, broken_invariants, small_model, write
@@ -381,6 +386,30 @@ def test_a_run_that_began_by_the_settings_leaves_a_model_that_is_added_meanwhile
     assert states(old_home)["new"] == ("ready", 3)
 
 
+def test_for_a_key_without_admin_no_vector_and_no_job_is_counted(
+    old_home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(old_home)
+    run(old_home)
+    counted: list[int] = []
+    count = embedding_models.counts_of
+    monkeypatch.setattr(
+        embedding_models, "counts_of", lambda unit, model_id: counted.append(model_id) or count(unit, model_id)
+    )
+
+    def ask_with(*scopes: str) -> list[dict[str, Any]]:
+        return json.loads(model_routes.models(old_home, cast(Any, SimpleNamespace(scopes=scopes))).body)["models"]
+
+    fields = ("name", "state", "vectors", "waiting", "failed", "filled", "bytesOnDisk", "loadedFrom")
+    assert [[row[name] for name in fields] for row in ask_with("read")] == [
+        ["old", "answers", *[None] * 6],
+        ["new", None, *[None] * 6],
+    ]
+    assert counted == []
+    assert [row["vectors"] for row in ask_with("admin")] == [3, 3]
+    assert counted == [1, 2]
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -403,6 +432,41 @@ def test_killed_in_the_middle_of_adding_a_run_goes_on(
 
     run(old_home)
     assert states(old_home)["new"] == ("ready", 3)
+
+
+def test_a_run_comes_for_a_model_that_has_no_job_yet_and_goes_on_to_the_first_atom_that_lacks_a_vector(
+    old_home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(added_models, "ATOMS_AT_ONCE", 1)
+    add(old_home)
+    run(old_home)
+    client.cursor().execute(
+        "DELETE FROM AtomEmbedding WHERE ModelId = 2 AND AtomId = (SELECT MAX(AtomId) FROM AtomToEmbed)"
+    )
+    client.commit()
+    hour = current_hour()
+    settings = old_home.settings.model_copy(update={"ingestion_enabled": False, "provenance_enabled": False})
+    assert hours_with_work(old_home.database, settings, hour) == []
+    with old_home.database.unit_of_work() as unit_of_work:  # as a process leaves it that is killed at once
+        unit_of_work.execute("begin_queueing", model_id=2)
+
+    assert hours_with_work(old_home.database, settings, hour) == [hour]
+    run(old_home)
+    assert states(old_home)["new"] == ("ready", 3)
+    assert hours_with_work(old_home.database, settings, hour) == []
+
+
+def test_an_atom_id_written_by_hand_makes_queueing_no_longer(old_home: Resources, client: Any) -> None:
+    client.cursor().execute(
+        "INSERT INTO Atom (AtomId, TenantId, Modality, ContentHash, CanonicalText) VALUES (?, 0, 'text', ?, 'by hand')",
+        (10**15, hashlib.sha256(b"by hand").digest()),
+    )
+    client.commit()
+    transactions: list[int] = []
+    add(old_home, report=transactions.append)
+    assert len(transactions) <= 2
+    run(old_home)
+    assert states(old_home)["new"] == ("ready", 4)
 
 
 def test_killed_in_the_middle_of_dropping_the_same_command_or_housekeeping_goes_on(

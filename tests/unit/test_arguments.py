@@ -331,7 +331,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "adopt": [*FLAG, (True, "SQL Server")],
         },
     ),
-    list_models: ((), {}),
+    list_models: ((), {"counted": FLAG}),
     add_model: (
         ("all-MiniLM-L6-v2",),
         {

@@ -153,6 +153,7 @@ def test_both_databases_name_the_same_models_for_what_has_none_of_its_own(sqlite
         }
         assert set(asked) == {
             "usp_embedding_model_counts",
+            "usp_next_atoms_to_queue",
             "usp_queue_atoms_for_model",
             "usp_unexplained_missing_embeddings",
         }

@@ -96,10 +96,10 @@ class EmbeddingModelCounts(TypedDict):
 
 
 class AtomIdRange(TypedDict):
-    """AtomIds above `after`, up to `through` and with it."""
+    """AtomIds above `after`, up to `through` and with it; None where no atom is there."""
 
     after: int
-    through: int
+    through: int | None
 
 
 class TextToEmbed(TypedDict):

@@ -50,14 +50,15 @@ UPDATE EmbeddingModel SET LoadedFrom = :loaded_from WHERE ModelId = :model_id;
 UPDATE EmbeddingModel SET QueuedThrough = 0 WHERE ModelId = :model_id;
 
 -- name: next_atoms_to_queue
--- Takes the next AtomIds that are to be queued for a model; no row where all are.
-UPDATE EmbeddingModel SET QueuedThrough = QueuedThrough + :n WHERE ModelId = :model_id AND Active = 1 AND QueuedThrough IS NOT NULL
-RETURNING QueuedThrough - :n AS after, QueuedThrough AS through;
+-- The next n atoms that are to be looked at for a model; through is NULL after the last one. No row where all are queued.
+SELECT m.QueuedThrough AS after,
+       (SELECT MAX(b.AtomId) FROM (SELECT a.AtomId FROM AtomToEmbed AS a
+                                   WHERE a.Modality = m.Modality AND a.AtomId > m.QueuedThrough ORDER BY a.AtomId LIMIT :n) AS b) AS through
+FROM EmbeddingModel AS m WHERE m.ModelId = :model_id AND m.Active = 1 AND m.QueuedThrough IS NOT NULL;
 
--- name: end_queueing
--- Atoms that come later have their jobs of the trigger.
-UPDATE EmbeddingModel SET QueuedThrough = NULL
-WHERE ModelId = :model_id AND QueuedThrough >= COALESCE((SELECT MAX(AtomId) FROM Atom), 0);
+-- name: set_queued_through
+-- NULL: all are. Atoms that come later have their jobs of the trigger.
+UPDATE EmbeddingModel SET QueuedThrough = :through WHERE ModelId = :model_id;
 
 -- name: texts_to_embed
 -- Some atoms from one on, for a measurement.

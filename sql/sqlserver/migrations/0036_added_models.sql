@@ -90,25 +90,28 @@ BEGIN
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
--- Takes the next AtomIds that are to be queued for a model; no row where all are. Its lock lets whoever else does so wait for the commit.
+-- The next @n atoms that are to be looked at for a model; through is NULL after the last one. No row where all are queued. Its lock lets
+-- whoever else does so wait for the commit.
 CREATE PROCEDURE dbo.usp_next_atoms_to_queue @model_id int, @n int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    UPDATE dbo.EmbeddingModel SET QueuedThrough = QueuedThrough + @n WHERE ModelId = @model_id AND Active = 1 AND QueuedThrough IS NOT NULL;
-    SELECT m.QueuedThrough - @n AS after, m.QueuedThrough AS through
-    FROM dbo.EmbeddingModel AS m WHERE m.ModelId = @model_id AND m.Active = 1 AND m.QueuedThrough IS NOT NULL;
+    SELECT m.QueuedThrough AS after,
+        (SELECT MAX(b.AtomId)
+         FROM (SELECT TOP (@n) a.AtomId FROM dbo.AtomToEmbed AS a
+               WHERE a.Modality = m.Modality AND a.AtomId > m.QueuedThrough ORDER BY a.AtomId) AS b) AS through
+    FROM dbo.EmbeddingModel AS m WITH (UPDLOCK)
+    WHERE m.ModelId = @model_id AND m.Active = 1 AND m.QueuedThrough IS NOT NULL;
 END;
 GO
--- Atoms that come later have their jobs of the trigger.
-CREATE PROCEDURE dbo.usp_end_queueing @model_id int
+-- NULL: all are. Atoms that come later have their jobs of the trigger.
+CREATE PROCEDURE dbo.usp_set_queued_through @model_id int, @through bigint
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    UPDATE dbo.EmbeddingModel SET QueuedThrough = NULL
-    WHERE ModelId = @model_id AND QueuedThrough >= COALESCE((SELECT MAX(a.AtomId) FROM dbo.Atom AS a), 0);
+    UPDATE dbo.EmbeddingModel SET QueuedThrough = @through WHERE ModelId = @model_id;
     SELECT @@ROWCOUNT AS rowsChanged;
 END;
 GO
