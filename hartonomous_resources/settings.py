@@ -55,6 +55,16 @@ def check_api_url(value: str) -> str:
     return value
 
 
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _check_key(key: str) -> None:
+    if not re.fullmatch(r"[!-~]+", key):  # such a header would be quoted in an error
+        raise ValueError("a key has no blanks, line ends or letters beyond ASCII")
+
+
 ApiUrl = Annotated[str, AfterValidator(check_api_url)]
 
 
@@ -127,7 +137,13 @@ class Settings(BaseSettings):
     api_model: str | None = Field(
         default=None, min_length=1, max_length=200, description="With compute=api, the name of the model there."
     )
-    api_key: SecretStr | None = Field(default=None, description="With compute=api, the bearer token for the server.")
+    api_key: SecretStr | None = Field(
+        default=None, description="The bearer token for the server of API_URL; no other one gets it."
+    )
+    api_keys: SecretStr | None = Field(
+        default=None,
+        description='Bearer tokens for other servers, of models that were added, as JSON: {"https://HOST": "KEY"}.',
+    )
     api_batch_tokens: int = Field(
         default=8000,
         ge=1,
@@ -393,11 +409,31 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _check_api_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-            raise ValueError(
-                "a key has no blanks, line ends or letters beyond ASCII"
-            )  # such a header would be quoted in an error
+        if value is not None:
+            _check_key(value.get_secret_value())
         return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _check_api_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                keys = json.loads(value.get_secret_value())
+            except ValueError:
+                keys = None
+            if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
+                raise ValueError('expected is JSON, as {"https://HOST": "KEY"}')
+            for url, key in keys.items():
+                check_api_url(url)
+                _check_key(key)
+        return value
+
+    def api_key_for(self, url: str) -> SecretStr | None:
+        """Return the key that may be sent to a server: the one that was set for its scheme, host and port."""
+        if self.api_url is not None and _origin(self.api_url) == _origin(url):
+            return self.api_key
+        keys: dict[str, str] = json.loads(self.api_keys.get_secret_value()) if self.api_keys else {}
+        return next((SecretStr(key) for of, key in keys.items() if _origin(of) == _origin(url)), None)
 
     @field_validator("api_budget")
     @classmethod

@@ -32,7 +32,7 @@ class ModelSource:
         if self.api_url is not None:
             price = settings.api_price if self.api_price is None else self.api_price
             chosen = {"compute": "api", "api_url": self.api_url, "api_model": self.model, "api_price": price}
-            return settings.model_copy(update=chosen)
+            return settings.model_copy(update={**chosen, "api_key": settings.api_key_for(self.api_url)})
         compute = "in_process" if settings.compute == "api" else settings.compute
         return settings.model_copy(
             update={

@@ -70,7 +70,7 @@ def models_add(
     api: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="The server that embeds, as HARTONOMOUS_API_URL; its key is HARTONOMOUS_API_KEY."
+            metavar="URL", help="The server that embeds, as HARTONOMOUS_API_URL; its key is in HARTONOMOUS_API_KEYS."
         ),
     ] = None,
     price: Annotated[float | None, typer.Option(min=0, help="With --api, what a million tokens cost there.")] = None,

@@ -102,7 +102,12 @@ class EmbeddingRequests:
         if reply.status in _PASSING or reply.status >= 500 or reply.status < 300:
             return _NotNow(said, seconds_of(reply.retry_after))
         if reply.status in (401, 403):
-            return ComputeUnavailable(f"{said}: correct HARTONOMOUS_API_KEY")
+            if self._key:
+                return ComputeUnavailable(f"{said}: correct HARTONOMOUS_API_KEY, or its key in HARTONOMOUS_API_KEYS")
+            return ComputeUnavailable(
+                f"{said}, and no key was sent: set HARTONOMOUS_API_KEY for the server of HARTONOMOUS_API_URL, and for any other "
+                """HARTONOMOUS_API_KEYS='{"https://HOST": "KEY"}'"""
+            )
         if reply.status < 400:
             return ComputeUnavailable(f"{said}, which leads elsewhere and is not followed: correct HARTONOMOUS_API_URL")
         return ComputeUnavailable(f"{said}: correct HARTONOMOUS_API_URL or HARTONOMOUS_API_MODEL")

@@ -11,9 +11,11 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from hartonomous_resources.compute.api.api_compute import ApiCompute
 from hartonomous_resources.compute.api.patience import Patience, seconds_of
+from hartonomous_resources.compute.model_source import ModelSource
 from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.settings import Settings
 from tests.embedding_server import (
@@ -252,6 +254,50 @@ def test_the_key_may_be_a_file(
         compute.models()
 
     assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}-of-a-file"
+
+
+@pytest.mark.parametrize(
+    ("url", "keys", "sent"),
+    [
+        ("https://vendor.example", None, KEY),
+        ("https://VENDOR.example:443/v1", None, KEY),
+        ("https://vendor.example:8443", None, None),
+        ("https://vendor.example.evil.example", None, None),
+        ("https://other.example", '{"https://other.example/v1": "another"}', "another"),
+        ("https://third.example", '{"https://other.example": "another"}', None),
+    ],
+)
+def test_a_key_goes_to_its_own_server_alone(tmp_path: Path, url: str, keys: str | None, sent: str | None) -> None:
+    settings = Settings(
+        home=tmp_path,
+        api_url="https://vendor.example/v1",
+        api_key=SecretStr(KEY),
+        api_keys=SecretStr(keys) if keys else None,
+    )
+    found = ModelSource("small", api_url=url).applied_to(settings).api_key
+    assert (found and found.get_secret_value()) == sent
+
+
+def test_a_server_that_was_added_gets_no_key_of_another_and_the_error_says_where_to_put_its_own(
+    server: EmbeddingServer, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, api_url="https://vendor.example", api_key=SecretStr(KEY))
+    server.always = lambda it: it.answer({}, 401)
+    with (
+        closing(ApiCompute(ModelSource("small", api_url=server.url).applied_to(settings), QUICK)) as compute,
+        pytest.raises(ComputeUnavailable, match=r"no key was sent: .*HARTONOMOUS_API_KEYS="),
+    ):
+        compute.models()
+    assert "Authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    "wrong", ["hunter2", '["hunter2"]', '{"https://a.example": 2}', '{"http://a.example": "hunter2"}']
+)
+def test_keys_that_are_wrong_are_refused_without_being_shown(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected is") as raised:
+        Settings(home=tmp_path, api_keys=SecretStr(wrong))
+    assert "hunter2" not in str(raised.value)
 
 
 def test_without_a_key_none_is_sent(settings: Settings, server: EmbeddingServer) -> None:
