@@ -17,17 +17,17 @@ from hartonomous_resources.disk_space import free_bytes, lacks_space
 from hartonomous_resources.graph.table_graph import TableGraph
 from hartonomous_resources.resources import Resources, database_of, open_database, open_graph
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.added_models import added_models, answering_model, source_of
+from hartonomous_resources.work.added_models import answering_model, source_of
 from hartonomous_resources.work.job_handlers import known_job_types
 from hartonomous_service import daemon
 from hartonomous_service.clock_check import find_clock_before_database, find_work_after_now
 from hartonomous_service.dagster_home import has_instance
-from hartonomous_service.errors import OUTAGES, ServiceError
 from hartonomous_service.figures import Waiting, waiting_work
 from hartonomous_service.home_database import require_database
 from hartonomous_service.lineage.queries import WRITE_GRAPH
 from hartonomous_service.model_check import active_text_models, describe_difference, first_active
-from hartonomous_service.named_text_models import NamedTextModels, find_text_models
+from hartonomous_service.models_in_use import ModelsInUse
+from hartonomous_service.named_text_models import find_text_models
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
@@ -60,34 +60,20 @@ def check_health(settings: Settings, tenant: int | None = None, *, needs_daemon:
     With a `tenant`, counts are its own, and what all tenants share is told of without any.
     Who takes in work that it does not do itself, as the server does, needs a daemon: without one the home is degraded.
     """
-    in_use, beside = _settings_in_use(settings)
-    models = find_text_models(in_use)
+    in_use = ModelsInUse(settings)  # read by _database
     counted: list[_Counts] = []  # by _database: a server that is down is waited for once
     sensors: list[daemon.Sensor] = []  # by _sensor: Dagster's storage is opened once
     checks = [
-        run_check(_database, settings, counted, models.found, tenant),
+        run_check(_database, settings, counted, in_use, tenant),
         run_check(_graph, settings, counted),
-        run_check(_text_model, models, counted, beside),
-        run_check(_compute, in_use, tenant),
+        run_check(_text_model, in_use, counted),
+        run_check(_compute, in_use.settings, tenant),
         *(run_check(check, counted) for check in (_queues, _oldest_work, _dead_letters, _jobs, _clock)),
         run_check(_sensor, settings, counted, sensors),
         run_check(_disk, settings),
         run_check(_daemon, settings, sensors, needs_daemon),
     ]
     return {"status": worst_of(checks), "checks": checks}
-
-
-def _settings_in_use(settings: Settings) -> tuple[Settings, Mapping[str, Settings]]:
-    """Return settings that name the model which answers questions, as the database may say, and by its name those of each model beside it."""
-    try:
-        require_database(settings)
-        with closing(database_of(settings)) as database:
-            added = ask(database, added_models)
-        named = {f"model {row['modelId']}, {row['name']}": source_of(row).applied_to(settings) for row in added}
-    except (*OUTAGES, ServiceError, ValueError):  # of the database the next check tells
-        return settings, {}
-    answering = [name for name, row in zip(named, added, strict=True) if row["answers"] and row["modality"] == "text"]
-    return (named.pop(answering[0]) if answering else settings), named
 
 
 def require_readable(resources: Resources) -> None:
@@ -117,12 +103,12 @@ def run_check(check: Callable[..., Outcome], *given: object) -> dict[str, Any]:
     }
 
 
-def _database(
-    settings: Settings, counted: list[_Counts], models: Sequence[ModelIdentity], tenant: int | None
-) -> Outcome:
+def _database(settings: Settings, counted: list[_Counts], in_use: ModelsInUse, tenant: int | None) -> Outcome:
     require_database(settings)
     with closing(open_database(settings)) as database:
-        read = partial(_read_counts, clock=_check_clock(database, settings), models=models, tenant=tenant)
+        in_use.read(database)
+        clock = _check_clock(database, settings)
+        read = partial(_read_counts, clock=clock, models=in_use.models.found, tenant=tenant)
         unable: ReadOnlyDatabase | None = None
         try:
             counts, faults, state = transact(database, read)
@@ -200,13 +186,13 @@ def _is_to_be_written(database: Database) -> bool:
     return not waiting and bool(TableGraph(database).counts(None)[0].get("Atom"))
 
 
-def _text_model(models: NamedTextModels, counted: list[_Counts], beside: Mapping[str, Settings]) -> Outcome:
-    problem = models.problem or (counted[0].other_model if counted else None)
+def _text_model(in_use: ModelsInUse, counted: list[_Counts]) -> Outcome:
+    problem = in_use.models.problem or (counted[0].other_model if counted else None)
     problems = [problem] if problem else []
-    for name, settings in beside.items():
+    for name, settings in in_use.beside.items():
         if missing := find_text_models(settings).problem:
             problems.append(f"{name}: {missing}: its jobs wait")
-    return (DEGRADED, "; ".join(problems)) if problems else (HEALTHY, models.detail)
+    return (DEGRADED, "; ".join(problems)) if problems else (HEALTHY, in_use.models.detail)
 
 
 def _compute(settings: Settings, tenant: int | None) -> Outcome:
