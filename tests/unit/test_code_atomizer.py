@@ -5,7 +5,7 @@ import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -287,7 +287,7 @@ def test_brackets_in_brackets_are_no_harm_however_deep(language: str, tmp_path: 
 
 
 def test_a_parser_that_dies_or_says_nonsense_costs_no_byte() -> None:
-    def dies(format_: Format, stream: io.BytesIO, content_type: str) -> Iterator[Item]:
+    def dies(format_: Format, stream: BinaryIO, content_type: str) -> Iterator[Item]:
         for offset in (3, 2, 70, 70, 10**9, 5):
             yield Section("", {"symbol": ["a"]}, "function", "code", offset)
         raise Partial("its parser was ended by SIGSEGV")
@@ -295,7 +295,9 @@ def test_a_parser_that_dies_or_says_nonsense_costs_no_byte() -> None:
     atoms: list[Atom] = []
     data = ("äö" * 30 + " word\n").encode()
     with pytest.raises(Partial, match="SIGSEGV"):
-        for atom in CodeAtomizer(language_named("Go")).atomize(io.BytesIO(data), "text/x-go", dies):  # type: ignore[arg-type]
+        for atom in CodeAtomizer(language_named("Go")).atomize(
+            io.BytesIO(data), "text/x-go", Context(dies, NoMembers())
+        ):
             atoms.append(atom)
     assert b"".join(atom.content + atom.suffix for atom in atoms) == data
 
