@@ -104,7 +104,7 @@ def test_a_budget_that_is_spent_lets_jobs_wait(asking: Resources, tmp_path: Path
 def test_a_server_that_fails_lets_jobs_wait(asking: Resources, tmp_path: Path, server: EmbeddingServer) -> None:
     server.always = lambda it: it.answer({"error": {"code": "invalid_api_key"}}, 401)
     without = ingest(asking, [write_to(tmp_path)])
-    assert "correct HARTONOMOUS_API_KEY" in str(without["stages"])
+    assert "set HARTONOMOUS_API_KEY" in str(without["stages"])
     assert check(asking, "text_model")[0] == "degraded"
     server.always = behave
 

@@ -43,7 +43,7 @@ BROKEN_ONNX: dict[str, tuple[bytes, str]] = {
     "no graph": (field(1, 8) + field(2, "tests"), "it has no graph"),
     "absurd length": (field(1, 8) + varint(7 << 3 | 2) + varint(2**63), "should be 9,223,372,036,854,775,808 bytes"),
     "a number without end": (b"\x08" + b"\xff" * 50, "is no number"),
-    "a group": (field(1, 8) + b"\x3b\x3c", "is no field"),
+    "a group": (field(1, 8) + b"\x3b\x00\x3c", "is no field"),
     "a tensor longer than its graph": (
         field(1, 8) + field(7, varint(5 << 3 | 2) + varint(1000) + bytes(10)) + bytes(2000),
         "its end is missing",
