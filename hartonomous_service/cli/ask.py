@@ -113,6 +113,8 @@ def search(
 
     if task is not None and record is None:
         raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
+    if text is None and (mode != "spatial" or (at is None and box is None)):
+        raise typer.BadParameter("give some words to search for; --mode spatial also takes --at or --box")
     with open_home() as resources:
         result = search_atoms(
             resources,
