@@ -14,7 +14,7 @@ from hartonomous_service.errors import Conflict, Invalid, NotFound
 from hartonomous_service.source_records import find_atomized
 
 _ROWS_PER_READ = 10_000
-_SHARD = re.compile(r"(.*-)([0-9]{5})-of-([0-9]{5})(\.[A-Za-z]+)", re.DOTALL)
+_SHARD = re.compile(r"(.*-)([0-9]{5})[-]of[-]([0-9]{5})(\.[A-Za-z]+)", re.DOTALL)
 """How Hugging Face and llama.cpp name the files of one model."""
 _MOST_SHARDS = 1000
 

@@ -102,7 +102,8 @@ def test_a_model_of_an_api_stands_beside_one_of_this_machine(small_home: Resourc
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another way to listen")
-def test_the_worker_embeds_by_a_model_that_was_added_while_it_runs(small_home: Resources, tmp_path: Path) -> None:
+def test_in_worker(small_home: Resources, tmp_path: Path) -> None:
+    """It embeds by a model that was added while it runs. The name is short, as the address of its pipe is in a folder named so."""
     settings: Settings = small_home.settings
     added: list[Any] = []
     with (
