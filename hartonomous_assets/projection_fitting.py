@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -15,7 +16,6 @@ from hartonomous_core.spatial.fitted import (
     UMAP_METHOD,
     FitOptions,
     LinearPlacing,
-    Placing,
     fit,
     to_artifact,
 )
@@ -95,28 +95,15 @@ def fit_space(
         return None, judged.gates
     if isinstance(placing, LinearPlacing):
         parameters |= {"mean": placing.mean.tolist(), "scale": placing.scale}
-    stored = {**parameters, "fittedUpTo": drawn.highest_id, "fittedUpToHash": drawn.highest_hash}
-    return transact(
-        database, lambda unit_of_work: _add(unit_of_work, model, method, stored, drawn, placing)
-    ), judged.gates
-
-
-def _add(
-    unit_of_work: UnitOfWork,
-    model: EmbeddingModel,
-    method: str,
-    parameters: dict[str, object],
-    drawn: Sample,
-    placing: Placing,
-) -> int:
-    return add_projection_model(
-        unit_of_work,
-        model["modelId"],
-        method,
-        parameters,
+    add = partial(
+        add_projection_model,
+        model_id=model["modelId"],
+        method=method,
+        parameters={**parameters, "fittedUpTo": drawn.highest_id, "fittedUpToHash": drawn.highest_hash},
         trained_on=len(drawn.vectors),
         artifact=to_artifact(method, placing),
     )
+    return transact(database, add), judged.gates
 
 
 def _known(projections: list[StoredProjection]) -> dict[tuple[str, str], int]:

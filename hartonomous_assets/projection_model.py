@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 from pydantic import Field
@@ -102,7 +103,7 @@ def projection_model(
         if chosen is None and gates:
             refused[_name_of(model)] = gates
         elif chosen is not None and (config.activate or config.switch_to):
-            transact(database, lambda unit_of_work, m=model["modelId"], p=chosen: fill_with(unit_of_work, m, p))  # type: ignore[misc]
+            transact(database, partial(fill_with, model_id=model["modelId"], projection_model_id=chosen))
     if refused:
         yield from results(refused)
         reasons = [f"{name}: {'; '.join(failures(gates))}" for name, gates in refused.items()]
