@@ -66,8 +66,6 @@ class WeightAtomizer:
         yield from derived_atoms(tensor_sections(layout), self._unit)
         for tensor in layout.tensors:
             yield _described(tensor, statistics[tensor.name])
-        if layout.note is not None:
-            raise Partial(layout.note)
 
     def _read(self, stream: BinaryIO, size: int) -> "TensorLayout":
         module, _, name = self._reader.partition(":")

@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
-from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, part_starts
+from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, in_utf8, part_starts
 from hartonomous_core.atomizers.sections import Section, shorten
 from hartonomous_core.vocabulary import GAP
 
@@ -60,10 +59,7 @@ _PARTS = re.compile(_NAME.encode("latin-1"), _FLAGS)
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     """Yield, without any text, what begins where: the `byte_offset` in UTF-8, the subtype, and {"symbol": [schema, name]}."""
-    data = stream.read()
-    charset = charset_parameter(content_type)
-    if charset and (codec := codec_of(charset)):
-        data = data.decode(codec, "replace").encode()
+    data = in_utf8(stream, content_type)
     script = _Script(data)
     script.read()
     yield from part_starts(data, script.objects, script.comments)

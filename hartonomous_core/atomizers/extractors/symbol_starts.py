@@ -4,7 +4,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
+from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.code_atomizer import CODE_LIMITS
 from hartonomous_core.atomizers.sections import MOST_PARTS, Section
 from hartonomous_core.vocabulary import GAP
@@ -27,6 +29,15 @@ class Symbol:
     kind: str
     names: tuple[str, ...] = ()
     named_at: int = -1
+
+
+def in_utf8(stream: BinaryIO, content_type: str) -> bytes:
+    """Read code in the charset of its content type, as UTF-8: offsets of symbols are counted in it."""
+    data = stream.read()
+    charset = charset_parameter(content_type)
+    if charset and (codec := codec_of(charset)):
+        data = data.decode(codec, "replace").encode()
+    return data
 
 
 def part_starts(

@@ -9,9 +9,8 @@ from typing import BinaryIO
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Query, QueryCursor
 
-from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.extractors import symbol_queries
-from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, part_starts
+from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, in_utf8, part_starts
 from hartonomous_core.atomizers.languages import Language, language_named, language_of
 from hartonomous_core.atomizers.sections import Partial, Section, shorten
 
@@ -30,10 +29,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
 
     Raises Partial at the end where the grammar does not understand most of it.
     """
-    data = stream.read()
-    charset = charset_parameter(content_type)
-    if charset and (codec := codec_of(charset)):
-        data = data.decode(codec, "replace").encode()
+    data = in_utf8(stream, content_type)
     language = language_of(content_type)
     found = _Found.parse(data, language)
     if language.kin and (found.errors or _CPP.search(data)):

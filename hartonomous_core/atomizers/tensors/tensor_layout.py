@@ -63,13 +63,11 @@ class TensorLayout:
     tensors: in the order of their offsets; no two overlap.
     about: what the file says of itself, such as the name of the model.
     elsewhere: tensors without bytes of their own here, with where these are, as words that follow.
-    note: why not all of it is told; None if it is.
     """
 
     tensors: list[Tensor]
     about: dict[str, str] = field(default_factory=dict)
     elsewhere: list[tuple[Tensor, str]] = field(default_factory=list)
-    note: str | None = None
 
 
 def check_tensor(name: str, shape: tuple[int, ...]) -> None:
