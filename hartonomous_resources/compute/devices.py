@@ -41,14 +41,18 @@ def cuda_device(settings: Settings) -> CudaDevice | None:
     """Return the GPU that is to compute; None for the processor. Raises ComputeUnavailable where the settings name a GPU that cannot."""
     if settings.device == "cpu":
         return None
-    number = int(settings.device.partition(":")[2] or 0)
-    found = probe_cuda(number)
+    found = probe_device(settings)
     if isinstance(found, CudaDevice):
         return found
     if settings.device != "auto":
         raise ComputeUnavailable(f"HARTONOMOUS_DEVICE={settings.device}, but {found}")
     LOGGER.info("no GPU computes: %s", found)
     return None
+
+
+def probe_device(settings: Settings) -> CudaDevice | str:
+    """Return the GPU that the settings name, or the first one, or why it cannot be used."""
+    return probe_cuda(int(settings.device.partition(":")[2] or 0))
 
 
 def probe_cuda(number: int) -> CudaDevice | str:

@@ -72,14 +72,13 @@ def check_drivers(settings: Settings) -> Outcome:
 
 def check_device(settings: Settings) -> Outcome:
     """Try the GPU, where the settings name a model that one would compute."""
-    from hartonomous_resources.compute.devices import CudaDevice, probe_cuda
+    from hartonomous_resources.compute.devices import CudaDevice, probe_device
 
     if settings.compute == "api":
         return HEALTHY, "none is needed: an API embeds"
     if not settings.may_use_gpu:
         return HEALTHY, "the processor"
-    number = int(settings.device.partition(":")[2] or 0)
-    found = probe_cuda(number)
+    found = probe_device(settings)
     if isinstance(found, CudaDevice):
         return HEALTHY, str(found)
     if settings.device == "auto":
