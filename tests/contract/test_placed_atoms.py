@@ -1,6 +1,7 @@
 """Where the atoms of a space lie, as a table: what a search may show, by the active projection alone, block by block."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -78,31 +79,30 @@ def test_where_nothing_has_a_place_the_table_is_empty(home: Resources) -> None:
     assert (list(frame.columns), len(frame), str(frame["x"].dtype)) == (COLUMNS, 0, "float64")
 
 
-def test_another_projection_that_became_active_meanwhile_is_no_mixture(
+@pytest.fixture
+def blocks(
     home: Resources, database: Database, client: Any, space: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[Any]:
+    """The tables of three atoms, of which one was read when their projection ceased to be the active one."""
     monkeypatch.setattr(reading, "_BLOCK_ROWS", 1)
     put_points(database, client, np.zeros((3, 3)), *space)
-    blocks = placed_atoms(replace(home, compute=SmallCompute(small_model("small")))).blocks()
-    next(blocks)
+    begun = placed_atoms(replace(home, compute=SmallCompute(small_model("small")))).blocks()
+    next(begun)
     client.cursor().execute("UPDATE ProjectionModel SET Active = 0")
     client.commit()
+    return begun
+
+
+def test_another_projection_that_became_active_meanwhile_is_no_mixture(
+    blocks: Iterator[Any], client: Any, space: tuple[int, int]
+) -> None:
     make_projection(client, space[0], "two", 1)
 
     with pytest.raises(Conflict, match="another projection"):
         next(blocks)
 
 
-def test_a_model_that_was_dropped_meanwhile_is_a_conflict(
-    home: Resources, database: Database, client: Any, space: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "_BLOCK_ROWS", 1)
-    put_points(database, client, np.zeros((3, 3)), *space)
-    blocks = placed_atoms(replace(home, compute=SmallCompute(small_model("small")))).blocks()
-    next(blocks)
-    client.cursor().execute("UPDATE ProjectionModel SET Active = 0")
-    client.commit()
-
+def test_a_model_that_was_dropped_meanwhile_is_a_conflict(blocks: Iterator[Any]) -> None:
     with pytest.raises(Conflict, match="was dropped meanwhile"):
         next(blocks)
 
