@@ -89,6 +89,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """Return a fresh folder whose path, unlike that of `tmp_path`, is short enough for a socket in it: it has 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="h-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def settings(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return settings of a fresh home, also set in the environment for code that reads it."""
     monkeypatch.setenv("HARTONOMOUS_HOME", str(tmp_path / "home"))

@@ -102,12 +102,12 @@ def test_a_model_of_an_api_stands_beside_one_of_this_machine(small_home: Resourc
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another way to listen")
-def test_in_worker(small_home: Resources, tmp_path: Path) -> None:
-    """It embeds by a model that was added while it runs. The name is short, as the address of its pipe is in a folder named so."""
+def test_in_worker(small_home: Resources, tmp_path: Path, socket_folder: Path) -> None:
+    """It embeds by a model that was added while it runs."""
     settings: Settings = small_home.settings
     added: list[Any] = []
     with (
-        working(settings, tmp_path, added=lambda: added),
+        working(settings, socket_folder, added=lambda: added),
         closing(open_compute(settings.model_copy(update={"compute": "worker"}))) as asking,
     ):
         named = asking.models()[0]

@@ -122,5 +122,5 @@ def test_a_stage_that_fails_says_what_where_and_why(home: Home, tmp_path: Path) 
 
     [failed] = [d for d in map(json.loads, result.stderr.splitlines()[:-1]) if d["message"].startswith("stage failed")]
     assert (failed["level"], failed["stage"], failed["ErrorClass"]) == ("error", "atom_embeddings", "StageUnavailable")
-    assert re.fullmatch(r"embeddings\.py, line \d+", failed["ErrorPlace"])
+    assert re.fullmatch(r"run_models\.py, line \d+", failed["ErrorPlace"])
     assert "is neither all-MiniLM-L6-v2 nor" in failed["ErrorText"]

@@ -20,8 +20,10 @@ GIVEN = {
     "ingest": [str(CHECKOUT / "README.md")],
     "inferences record": ["--file", str(CHECKOUT / "tests/end_to_end/inference.json")],
     "jobs set-status": ["1", "Failed"],
+    "models add": ["all-MiniLM-L6-v2", "--precision", "fp32"],
     "places": ["0" * 64],
     "reconstruct": ["1", "-o", "-"],
+    "search": ["words"],
     "sql": ["SELECT 1"],
 }
 

@@ -48,12 +48,12 @@ class Replace:
 
 
 def test_a_worker_goes_on_with_the_model_that_it_has_and_refuses_who_asks_for_the_new_one(
-    replace: Replace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    replace: Replace, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_compute, "WAIT_SECONDS", 0.2)
     replace(1)
-    settings = Settings(home=tmp_path / "home", text_model=str(replace.path), compute="worker")
-    with working(settings, tmp_path):
+    settings = Settings(home=socket_folder / "home", text_model=str(replace.path), compute="worker")
+    with working(settings, socket_folder):
         old = WorkerCompute(settings)
         [model] = old.models()
         before = old.embed(model, TEXTS).vectors

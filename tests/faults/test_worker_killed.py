@@ -59,8 +59,8 @@ def chosen(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def worker(chosen: Settings, tmp_path: Path) -> Iterator[WorkerProcess]:
-    with WorkerProcess(chosen, tmp_path) as running:
+def worker(chosen: Settings, socket_folder: Path) -> Iterator[WorkerProcess]:
+    with WorkerProcess(chosen, socket_folder) as running:
         yield running
 
 
@@ -239,7 +239,7 @@ def compute_check(settings: Settings) -> dict[str, Any]:
 
 
 def test_jobs_wait_for_a_worker_and_none_is_lost(
-    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_compute, "WAIT_SECONDS", 0.2)
     monkeypatch.setenv("HARTONOMOUS_COMPUTE", "worker")
@@ -252,7 +252,7 @@ def test_jobs_wait_for_a_worker_and_none_is_lost(
         return int(waiting.database.connection().execute("SELECT COUNT(*) FROM AtomEmbedding").fetchone()[0])
 
     without, before = ingest(waiting, [file]), count_embeddings()
-    with WorkerProcess(settings, tmp_path):
+    with WorkerProcess(settings, socket_folder):
         with_one, after = ingest(waiting, [file]), count_embeddings()
     waiting.compute.close()
 

@@ -123,16 +123,18 @@ def test_the_worker_is_there_for_who_asks_for_it_and_all_are_told_alike_whether_
 
 
 @pytest.mark.slow
-def test_the_worker_is_well_while_it_answers(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_is_well_while_it_answers(
+    socket_folder: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     python, *words = SQLITE["worker"]["healthcheck"]["test"][1:]
-    settings = Settings(home=tmp_path / "home", model_dir=model_dir)
+    settings = Settings(home=socket_folder / "home", model_dir=model_dir)
     monkeypatch.setenv("HARTONOMOUS_HOME", str(settings.home))
 
     def exit_code() -> int:
         return subprocess.run([sys.executable, *words], capture_output=True, cwd=DEPLOY.parent, check=False).returncode
 
     assert (python, exit_code()) == ("python", 1)
-    with WorkerProcess(settings, tmp_path):
+    with WorkerProcess(settings, socket_folder):
         assert exit_code() == 0
 
 

@@ -359,11 +359,11 @@ def test_too_many_are_told_so(home: Path) -> None:
 # ---- the end
 
 
-def test_a_stop_answers_what_was_accepted(tmp_path: Path, model_dir: Path, windows: TextWindows) -> None:
-    home = tmp_path / "home"
+def test_a_stop_answers_what_was_accepted(socket_folder: Path, model_dir: Path, windows: TextWindows) -> None:
+    home = socket_folder / "home"
     ids, lengths = tokens_of(windows, *["The lighthouse was lit at dusk. " * 30] * 20)
     chosen = Settings(home=home, model_dir=model_dir)
-    with working(chosen, tmp_path, **LIMITS) as stop, RawClient(home) as client, RawClient(home) as idle:
+    with working(chosen, socket_folder, **LIMITS) as stop, RawClient(home) as client, RawClient(home) as idle:
         name = model_id(client)
         expected = client.ask("Embed", ids, lengths, model=name)[1][0]
         client.socket.sendall(raw_frame(ids, lengths, kind="Embed", model=name))
@@ -374,7 +374,7 @@ def test_a_stop_answers_what_was_accepted(tmp_path: Path, model_dir: Path, windo
         assert client.is_hung_up_on()
         assert idle.is_hung_up_on()
     assert sorted(path.name for path in home.glob("gpu-worker.*") if path.suffix != ".lock") == ["gpu-worker.key"]
-    assert not list(tmp_path.glob("CoreFxPipe*"))
+    assert not list(socket_folder.glob("CoreFxPipe*"))
 
 
 # ---- one worker of a home
