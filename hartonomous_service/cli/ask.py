@@ -209,7 +209,7 @@ def reconstruct(
     from hartonomous_service.source_records import reconstruct_file
 
     if as_json and output == "-":
-        raise Invalid("-o - and --json both want stdout; choose a file for one of them")
+        raise Invalid("- and --json both want stdout; choose a file for one of them", argument="output")
     with open_home() as resources, show_progress("rebuilding") as line:
         if output == "-":
             for piece in rebuild(resources, source_id, tenant=tenant, progress=line.show_bytes):

@@ -6,6 +6,8 @@ import logging
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -26,26 +28,44 @@ from hartonomous_service.cli import key_commands as keys
 from hartonomous_service.cli import model_commands as models
 from hartonomous_service.cli import source_commands as sources
 from hartonomous_service.cli.interruptions import raise_interruptions
-from hartonomous_service.cli.output import err, out, printable
+from hartonomous_service.cli.output import err, out, print_error_document, printable
 from hartonomous_service.cli.remedies import describe_error
-from hartonomous_service.errors import OUTAGES, ServiceError, to_service_error
+from hartonomous_service.errors import OUTAGES, Invalid, ServiceError, to_service_error
 from hartonomous_service.printable import plain_words
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
 
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]
+"""Of the click that typer has inside, which has no public name."""
+
+
 class _Commands(TyperGroup):
     """Says in plain words what is wrong with an option, where typer says it in pydantic's, and that a command was interrupted."""
 
-    def invoke(self, ctx: Any) -> Any:  # a Context of the click that typer has inside, which has no public name
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _documented_usage():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _documented_usage():
+                return super().invoke(ctx)
         except KeyboardInterrupt as interruption:  # click would say nothing
             raise ServiceError("interrupted") from interruption
-        except typer.BadParameter as error:
+
+
+@contextmanager
+def _documented_usage() -> Iterator[None]:
+    """Put wrong usage, which click prints on stderr, on stdout as well where JSON is asked for."""
+    try:
+        yield
+    except _UsageError as error:
+        if isinstance(error, typer.BadParameter):
             error.message = plain_words(error.message)
-            raise
+        print_error_document(error.format_message(), sys.argv[1:])
+        raise
 
 
 app = typer.Typer(
@@ -89,7 +109,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 usage."""
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 usage, also where only a call found out that an argument is wrong."""
     raise_interruptions()
     logging.captureWarnings(True)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -97,14 +117,16 @@ def main() -> None:
     try:
         app()
     except (ServiceError, *OUTAGES) as error:
-        _fail(describe_error(to_service_error(error)), error)
+        said = to_service_error(error)
+        is_usage = isinstance(said, Invalid) and said.argument is not None
+        _fail(describe_error(said), error, code=2 if is_usage else 1)
     except ValidationError as error:
         if error.title != "Settings":
             raise
         field, problem = next(iter(problems_of(error).items()))
         _fail(f"setting {variable_of(field)}: {problem}; `hartonomous config show` lists what can be set", error)
     except UnicodeEncodeError as error:  # bytes of the command line that are no text reach us as half surrogate pairs
-        _fail(f"{error.object}: not UTF-8", error)
+        _fail(f"{error.object}: not UTF-8", error, code=2)
     except KeyboardInterrupt as interruption:
         _fail("interrupted", interruption)
     except BrokenPipeError:
@@ -117,6 +139,7 @@ def main() -> None:
     except Exception as error:
         of_dagster = _dagster_storage_error(error)
         if of_dagster is None:
+            print_error_document(f"{type(error).__name__}: {without_credentials(str(error))}", sys.argv[1:])
             raise
         _fail(describe_dagster_storage_error(of_dagster, Settings().dagster_home), error)
 
@@ -146,8 +169,10 @@ def describe_dagster_storage_error(error: "SQLAlchemyError", place: Path) -> str
     return f"Dagster's storage in {place} cannot be used: {cause}; {remedy}"
 
 
-def _fail(message: str, error: BaseException) -> NoReturn:
+def _fail(message: str, error: BaseException, *, code: int = 1) -> NoReturn:
+    said = without_credentials(message)
+    print_error_document(said, sys.argv[1:])
     if os.environ.get("HARTONOMOUS_DEBUG"):
         raise error
-    err.print(f"error: {printable(without_credentials(message))}", soft_wrap=True)
-    sys.exit(1)
+    err.print(f"error: {printable(said)}", soft_wrap=True)
+    sys.exit(code)

@@ -46,13 +46,28 @@ def choose_tenant(tenant: int, all_tenants: bool) -> int | None:
     return None if all_tenants else tenant
 
 
+_documents: list[Mapping[str, Any]] = []
+"""What went to stdout as JSON: at most one document."""
+
+
 def print_result(document: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
     """Print a result as JSON, or for people by calling `show`."""
     if as_json:
+        _documents.append(document)
         sys.stdout.write(_to_json(document, sys.stdout.encoding or "utf-8") + "\n")
         sys.stdout.flush()
     else:
         show(document)
+
+
+def print_error_document(message: str, arguments: Sequence[str]) -> None:
+    """Where the arguments of a command ask for JSON and it printed no result, print {"error": message}: a program reads stdout alone.
+
+    The arguments are looked at as they were typed: they may be what is wrong, so that no command has read them.
+    """
+    before_dashes = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if "--json" in before_dashes and not _documents:
+        print_result({"error": message}, True, lambda _document: None)
 
 
 def _to_json(document: Mapping[str, Any], encoding: str) -> str:

@@ -28,8 +28,10 @@ REMEDIES: Mapping[Remedy, str] = {
 
 _OPTIONS = {
     "adopt": "--adopt",
+    "after": "--after",
     "api_price": "--price",
     "api_url": "--api",
+    "as_of": "--as-of",
     "at": "--at",
     "box": "--box",
     "content_type": "--content-type",

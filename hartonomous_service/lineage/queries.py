@@ -170,7 +170,8 @@ def parse_name(name: str) -> Name:
     if not (label and key):
         raise Invalid(
             f"{name!r} is neither the SHA-256 of an atom (64 hex digits, or the first 8 or more) nor a source id (a number) nor label:key "
-            f"with one of the labels {', '.join(LABELS)}"
+            f"with one of the labels {', '.join(LABELS)}",
+            argument="name",
         )
     if label == "Source" and key.isascii() and key.isdigit():
         return "Source", str(int(key))
@@ -185,7 +186,9 @@ def parse_position(text: str | None) -> Position | None:
     if text is None:
         return None
     if not (found := _POSITION.fullmatch(text)):
-        raise Invalid(f"{text!r} is no place in a lineage: give what the page before this one says as its next")
+        raise Invalid(
+            f"{text!r} is no place in a lineage: give what the page before this one says as its next", argument="after"
+        )
     distance, label, number = found.groups()
     return Position(int(distance), _LABELS_IN_LOWER_CASE[label.lower()], int(number))
 
@@ -202,7 +205,8 @@ def parse_time(text: str | None) -> str | None:
         return time_text(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise Invalid(
-            f"{text!r} is no time: give ISO 8601, as in 2026-11-23T09:44:16Z; without a zone it is UTC"
+            f"{text!r} is no time: give ISO 8601, as in 2026-11-23T09:44:16Z; without a zone it is UTC",
+            argument="as_of",
         ) from error
 
 

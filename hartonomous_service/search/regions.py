@@ -4,24 +4,29 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from hartonomous_core.spatial.hilbert_ranges import Region
 from hartonomous_service.arguments import Text
 from hartonomous_service.errors import Invalid
 
 
-def _require_three(value: Sequence[float]) -> Sequence[float]:
-    if len(value) != 3:
+# Both count before the numbers are looked at: who gives too few has to hear that, not which of them is out of range.
+def _require_three(value: object) -> object:
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) != 3:
         raise ValueError(f"a point has three coordinates x, y, z, not {len(value)}")
     return value
 
 
-def _require_corners(value: Sequence[float]) -> Sequence[float]:
-    if len(value) != 6:
+def _require_six(value: object) -> object:
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) != 6:
         raise ValueError(
             f"a box has six coordinates, of its lowest and its highest corner x0, y0, z0, x1, y1, z1, not {len(value)}"
         )
+    return value
+
+
+def _require_corners(value: Sequence[float]) -> Sequence[float]:
     for axis, low, high in zip("xyz", value[:3], value[3:], strict=True):
         if low > high:
             raise ValueError(
@@ -31,9 +36,9 @@ def _require_corners(value: Sequence[float]) -> Sequence[float]:
 
 
 Coordinate = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-Point = Annotated[Sequence[Coordinate], AfterValidator(_require_three)]
+Point = Annotated[Sequence[Coordinate], BeforeValidator(_require_three)]
 """x, y, z, each from -1 to 1."""
-Box = Annotated[Sequence[Coordinate], AfterValidator(_require_corners)]
+Box = Annotated[Sequence[Coordinate], BeforeValidator(_require_six), AfterValidator(_require_corners)]
 """x0, y0, z0, x1, y1, z1: the lowest and the highest corner."""
 Radius = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -177,10 +177,11 @@ def _require_question(text: str | None, mode: Mode, at: Point | None, box: Box |
         raise Invalid(
             "give some words to search for" + (", a point or a box" if mode == "spatial" else ""), argument="text"
         )
+    if text is not None and not question_terms(text):
+        alone = "" if at is None and box is None else ", or no text with a point or a box"
+        raise Invalid(f"the search text has no word; give some words{alone}", argument="text")
     if text is not None and at is not None:
         raise Invalid("a text has a place of its own: give a point or a text, not both", argument="at")
-    if text is not None and not question_terms(text):
-        raise Invalid("the search text has no word; give some words")
 
 
 def _searched_space(resources: Resources, question: Question | None, at: Point | None, box: Box | None) -> int | None:

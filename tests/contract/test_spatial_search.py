@@ -87,8 +87,9 @@ def test_what_is_asked_narrows_what_is_found(
         ({"mode": "semantic", "text": "moon", "box": [0, 0, 0, 1, 1, 1]}, "box: it is for mode spatial alone"),
         ({"mode": "hybrid", "text": "moon", "radius": 0.0}, "radius: it is for mode spatial alone"),
         ({"text": "moon", "at": [0, 0, 0]}, "at: a text has a place of its own: give a point or a text, not both"),
-        ({"at": [0, 0]}, "at: a point has three coordinates x, y, z, not 2"),
-        ({"box": [0, 0, 0, 1, 1]}, "box: a box has six coordinates"),
+        ({"text": "", "at": [0, 0, 0]}, "text: the search text has no word; .* or no text with a point or a box"),
+        ({"at": [0, 7]}, "at: a point has three coordinates x, y, z, not 2"),
+        ({"box": [0, 0, 0, 1, 7]}, "box: a box has six coordinates, .*, not 5"),
         (
             {"box": [0, 0.5, 0, 1, -0.25, 1]},
             "box: a box goes from its lowest corner to its highest, but y goes from 0.5 to -0.25",

@@ -11,9 +11,9 @@ from tests.cli import Home, Result
 from tests.end_to_end.commands.folder import Ingested
 
 
-def failing(result: Result, *words: str) -> None:
+def failing(result: Result, *words: str, code: int = 1) -> None:
     """The command failed with one line that holds these words."""
-    assert result.code == 1, result
+    assert result.code == code, result
     assert result.stdout == b""
     assert all(word in result.error for word in words), result.error
 
@@ -21,10 +21,6 @@ def failing(result: Result, *words: str) -> None:
 def test_an_error_is_one_line_that_names_the_input(ingested: Ingested) -> None:
     expected: dict[tuple[str, ...], list[str]] = {
         ("sources", "show", "999"): ["source 999", "sources list"],
-        ("lineage", "neither"): ["'neither'", "64 hex digits"],
-        ("reconstruct", "1", "-o", "-", "--json"): ["stdout"],
-        ("search", "  "): ["give some words"],
-        ("search", "--", "---"): ["give some words"],
         ("dead-letters", "replay", "999"): ["dead letter 999"],
         ("jobs", "retry", "nonsense"): ["job nonsense"],
         ("sql", "SELECT * FROM Nowhere"): ["Nowhere"],
@@ -34,14 +30,60 @@ def test_an_error_is_one_line_that_names_the_input(ingested: Ingested) -> None:
         failing(result, *words)
 
 
+def test_what_is_wrong_with_an_option_or_an_argument_is_one_line_and_exits_2(ingested: Ingested) -> None:
+    expected: dict[tuple[str, ...], list[str]] = {
+        ("lineage", "neither"): ["'neither'", "64 hex digits"],
+        ("lineage", "1", "--as-of", "then"): ["--as-of: 'then' is no time"],
+        ("search", "  "): ["give some words"],
+        ("search", "--", "---"): ["give some words"],
+        ("search", "--mode", "spatial", "--box", "1,2"): ["--box: a box has six coordinates", "not 2"],
+        ("search", "--mode", "spatial", "--at", "7,7"): ["--at: a point has three coordinates x, y, z, not 2"],
+        ("search", "--mode", "spatial", "--at", "7,7,7"): ["--at: ", "at most 1"],
+        ("search", "fog", "--box", "0,0,0,1,1,1"): ["--box: it is for mode spatial alone"],
+        ("search", "", "--mode", "spatial", "--at", "0,0,0"): ["the search text has no word"],
+        ("search", "fog", "--since", "then"): ["--since: "],
+        ("models", "add", "x", "--price", "1"): ["--price: only what an API embeds has a price"],
+        ("places", "12"): ["64 hex digits"],
+    }
+
+    for words, result in zip(expected.values(), ingested.home.run_all(*expected), strict=True):
+        failing(result, *words, code=2)
+
+
+def test_with_json_an_error_is_one_document_too(ingested: Ingested) -> None:
+    """On stdout, where a program looks, beside the line on stderr, with the same exit code."""
+    expected: dict[tuple[str, ...], tuple[int, str]] = {
+        ("sources", "show", "999", "--json"): (1, "source 999"),
+        ("search", "  ", "--json"): (2, "give some words"),
+        ("reconstruct", "1", "-o", "-", "--json"): (2, "-o: - and --json both want stdout"),
+        ("search", "x", "-k", "0", "--json"): (2, "it should be at least 1"),
+        ("stats", "--nonsense", "--json"): (2, "--nonsense"),
+        ("no-such-command", "--json"): (2, "no-such-command"),
+        ("--nonsense", "stats", "--json"): (2, "--nonsense"),
+        ("jobs", "list", "--status", "Done", "--json"): (2, "Done"),
+        ("--debug", "sources", "show", "999", "--json"): (1, "source 999"),
+    }
+
+    for (code, words), result in zip(expected.values(), ingested.home.run_all(*expected), strict=True):
+        assert result.code == code, result
+        assert list(result.document) == ["error"]
+        assert words in result.document["error"]
+        assert result.stderr
+
+
+def test_what_follows_two_dashes_asks_for_no_json(ingested: Ingested) -> None:
+    failing(ingested.home.run("sources", "show", "--", "999"), "source 999")
+    failing(ingested.home.run("lineage", "--", "--json"), "'--json'", code=2)
+
+
 def test_an_argument_that_is_no_text_is_named(home: Home) -> None:
     assert home.run("migrate").code == 0
     no_text = os.fsdecode(b"a\xff")
     commands = [["jobs", "show", no_text], ["inferences", "list", "--model", no_text], ["inferences", "show", no_text]]
 
     for result in home.run_all(*commands, ["--config", no_text, "stats"]):
-        failing(result, r"a\xff", "not UTF-8")
-    failing(home.run("jobs", "create", no_text), "1 to 64 ASCII characters")
+        failing(result, r"a\xff", "not UTF-8", code=2)
+    failing(home.run("jobs", "create", no_text), "1 to 64 ASCII characters", code=2)
 
 
 def test_debug_shows_the_traceback(ingested: Ingested) -> None:

@@ -220,7 +220,7 @@ def test_a_viewer_that_fails_or_is_not_there_is_said(desktop: Desktop) -> None:
 
 
 def test_wrong_pages_and_sources_are_refused(desktop: Desktop) -> None:
-    assert "--page: only a PDF is opened at a page" in desktop.open("notes.md", "--page", "2", code=1)
+    assert "--page: only a PDF is opened at a page" in desktop.open("notes.md", "--page", "2", code=2)
     home = desktop.home
     assert home.run("sources", "open", "4711").code == 1
     assert home.run("sources", "open", "1", "--page", "0").code == 2
