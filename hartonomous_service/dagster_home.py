@@ -81,6 +81,8 @@ def run_chain(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+
         from hartonomous_assets.definitions import defs
         from hartonomous_assets.our_runs import CHAIN_JOB_NAME, process_tags
         from hartonomous_resources.dagster_resources import resources_by_name
@@ -88,6 +90,9 @@ def run_chain(
     marker.parent.mkdir(exist_ok=True)
     marker.touch()
     run_id = str(uuid4())
+    # What a command prints is for its terminal. To show it on the page as well, Dagster starts four processes; Ctrl-C reaches them, too,
+    # and they would answer with tracebacks.
+    instance._compute_log_manager = NoOpComputeLogManager()
     result = defs.resolve_job_def(CHAIN_JOB_NAME).execute_in_process(
         instance=instance,
         partition_key=hour,

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_core.embedders import Engine, Precision
+from hartonomous_resources.resources import Resources
 from hartonomous_service.cli.output import JsonOption, err, open_home, out, print_result, print_table, printable
-from hartonomous_service.cli.pace import Pace, describe_waiting
-from hartonomous_service.cli.progress_line import show_progress
+from hartonomous_service.cli.pace import STEADY_SECONDS, Pace, describe_waiting
+from hartonomous_service.cli.progress_line import ProgressLine, show_progress
 from hartonomous_service.cli.weight_commands import models_compare
 from hartonomous_service.embedding_models import (
     activate_model,
@@ -19,6 +20,7 @@ from hartonomous_service.embedding_models import (
     fill_models,
     list_models,
 )
+from hartonomous_service.errors import ServiceError
 from hartonomous_service.progress import telling_progress
 
 ModelArgument = Annotated[
@@ -101,7 +103,7 @@ def models_add(
         err.print(_estimate_in_words(added["estimate"]), soft_wrap=True)
         stages: dict[str, str] = {}
         if fill and not dry_run:
-            pace = Pace()
+            pace = Pace(least_seconds=STEADY_SECONDS)
             with (
                 show_progress("filling") as line,
                 telling_progress(
@@ -109,13 +111,22 @@ def models_add(
                     lambda left: line.show(describe_waiting(f"{left:,} embeddings wait", left, pace)),
                 ),
             ):
-                stages = fill_models(resources, report=line.say)
+                stages = _fill(resources, line)
             shown = [each for each in list_models(resources)["models"] if each["modelId"] == added["model"]["modelId"]]
             added = {**added, "model": shown[0]}
         added["stages"] = stages
     print_result(added, as_json, _show_added)
     if stages:
         raise typer.Exit(1)
+
+
+def _fill(resources: Resources, line: ProgressLine) -> dict[str, str]:
+    try:
+        return fill_models(resources, report=line.say)
+    except KeyboardInterrupt as interruption:
+        raise ServiceError(
+            "interrupted; what is queued waits: the same command again, `hartonomous ingest` or `dev` goes on with it"
+        ) from interruption
 
 
 def models_activate(

@@ -1,41 +1,56 @@
-"""How fast work goes on, from how far it was during the last half minute, and what is left of it, in words."""
+"""How fast work goes on, from how far it was during the last minute, and what is left of it, in words."""
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 
 from rich.filesize import decimal
 
-_WINDOW_SECONDS = 30.0
+_WINDOW_SECONDS = 60.0
+_LEAST_STEPS = 5
+"""So many are looked at, however long they take: of fewer, a long one would count for the pace of all."""
 _LEAST_SECONDS = 1.0
 """What was done in less says little about the rest."""
+STEADY_SECONDS = 10.0
+"""How long embedding must go on before its pace says when it ends: it goes in jumps, and begins slowly."""
 
 
 class Pace:
-    """A number that grows as work is done: how much of it a second; known once it has grown for `least_seconds`."""
+    """A number that grows as work is done: how much of it a second; known once it has grown for `least_seconds`.
+
+    Work goes in steps: between two nothing seems to happen. So the pace is taken from one step to another, not from one look to another.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, least_seconds: float = _LEAST_SECONDS) -> None:
         self._clock = clock
         self._least_seconds = least_seconds
-        self._looks: deque[tuple[float, float]] = deque()
-        self._grown_at = -math.inf
+        self._began: tuple[float, float] | None = None
+        """The last look before the first step."""
+        self._steps: deque[tuple[float, float]] = deque()
+        """When it had grown, and to what."""
 
     def look(self, done: float) -> float:
         """Note how far it is now; returns how much a second was done lately, 0.0 where that is not known yet."""
-        now = self._clock()
-        looks = self._looks
-        if looks and done < looks[-1][1]:
-            looks.clear()  # there was more to do than was known
-        if len(looks) == 1 and done == looks[0][1]:
-            looks.clear()  # it has not begun yet
-        if looks and done > looks[-1][1]:
-            self._grown_at = now
-        looks.append((now, done))
-        while len(looks) > 2 and looks[1][0] <= now - _WINDOW_SECONDS:
-            looks.popleft()
-        since, before = looks[0]
-        return (done - before) / (now - since) if self._grown_at - since >= self._least_seconds else 0.0
+        now, steps = self._clock(), self._steps
+        if self._began is None or done < (steps[-1][1] if steps else self._began[1]):
+            steps.clear()  # there was more to do than was known
+            self._began = now, done
+        if not steps and done == self._began[1]:
+            self._began = now, done  # it has not begun yet
+            return 0.0
+        if not steps or done > steps[-1][1]:
+            steps.append((now, done))
+        reached_at, reached = steps[-1]
+        while len(steps) > _LEAST_STEPS and steps[1][0] <= reached_at - _WINDOW_SECONDS:
+            steps.popleft()
+        # what the first step did was begun before the first look: once there are others, they say more
+        since, before = self._began if len(steps) < _LEAST_STEPS else steps[0]
+        if reached_at - self._began[0] < self._least_seconds:
+            return 0.0
+        longest_step = max((later - earlier for (earlier, _), (later, _) in pairwise(steps)), default=0.0)
+        standing_still = max(0.0, now - reached_at - longest_step) if len(steps) > 1 else now - reached_at
+        return (reached - before) / (reached_at - since + standing_still)
 
 
 def describe_bytes(done: int, total: int, rate: float) -> str:

@@ -16,13 +16,10 @@ from hartonomous_service.cli.output import (
     print_result,
     printable,
 )
-from hartonomous_service.cli.pace import Pace, describe_bytes, describe_waiting
+from hartonomous_service.cli.pace import STEADY_SECONDS, Pace, describe_bytes, describe_waiting
 from hartonomous_service.cli.progress_line import show_progress
 from hartonomous_service.errors import ServiceError
 from hartonomous_service.progress import Progress
-
-_STEADY_SECONDS = 10.0
-"""How long work must go on before its pace says when an ingest ends: it goes in jumps, and begins slowly."""
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -83,7 +80,7 @@ class DescribedProgress:
     """Says how far an ingest is, how fast it goes on, and how long what is known to be left will take."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._reading, self._unpacking, self._embedding = (Pace(clock, _STEADY_SECONDS) for _ in range(3))
+        self._reading, self._unpacking, self._embedding = (Pace(clock, STEADY_SECONDS) for _ in range(3))
 
     def describe(self, progress: Progress) -> str:
         """Return it in words. While files are read, it is not known how many embeddings will be wanted."""

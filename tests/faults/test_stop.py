@@ -55,6 +55,23 @@ def test_sigterm_in_the_middle_of_a_step_counts_no_attempt(home: Home, tmp_path:
     assert home.value("SELECT COUNT(*) FROM AtomEmbedding") == 0
 
 
+# Ctrl-C on a terminal reaches all processes of the command, which is why this one has a group of its own.
+CTRL_C = STOPPED_INSIDE.replace("os.kill(os.getpid(), signal.SIGTERM)", "os.killpg(0, signal.SIGINT)").replace(
+    "import os, signal\n", "import os, signal\nos.setpgid(0, 0)\n"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="NOT TESTED: groups of processes")
+def test_ctrl_c_is_answered_by_the_command_alone(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("Its run has no processes beside it that would print their own tracebacks.")
+    program = (sys.executable, "-c", CTRL_C.format(patch=INSIDE["atom_embeddings"]))
+
+    result = home.run("ingest", tmp_path / "file.txt", program=program)
+
+    assert result.error.startswith("error: interrupted")
+    assert_stopped_cleanly(home, result)
+
+
 @pytest.fixture(scope="module")
 def stopped(
     tmp_path_factory: pytest.TempPathFactory, model_dir: Path, text_model: TextModelFiles

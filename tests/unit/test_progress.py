@@ -18,7 +18,7 @@ from hartonomous_service import progress
 from hartonomous_service.cli import progress_line, run
 from hartonomous_service.cli.ingested import show_ingested
 from hartonomous_service.cli.output import err
-from hartonomous_service.cli.pace import describe_number
+from hartonomous_service.cli.pace import STEADY_SECONDS, Pace, describe_number
 from hartonomous_service.cli.progress_line import ProgressLine
 from hartonomous_service.cli.run import DescribedProgress
 from hartonomous_service.errors import ServiceError
@@ -200,6 +200,32 @@ def test_one_step_says_nothing_of_the_pace() -> None:
         clock.now += seconds
         said = described.describe(Progress(0, 1, done, 2_200_000, 0, 0))
         assert said == f"0 of 1 files done; {done} bytes of 2.2 MB"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3, 7, 23])
+def test_the_pace_of_work_that_goes_in_steps_does_not_swing(seconds: float) -> None:
+    """256 embeddings at a time, each lot in so many seconds; looked at every two seconds, at no multiple of them."""
+    clock, began = Clock(), 100.0
+    pace = Pace(clock, least_seconds=STEADY_SECONDS)
+    rates = []
+    for _ in range(200):
+        clock.now += 2.0
+        rates.append(pace.look(256 * int((clock.now - began) / seconds)))
+    true = 256 / seconds
+
+    known = [rate for rate in rates[int(6 * seconds / 2) :] if rate]
+    assert len(known) > 100
+    assert 0.85 * true < min(known) <= max(known) < 1.15 * true
+
+
+def test_what_stands_still_loses_its_pace() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for done in range(0, 600, 10):
+        clock.now += 1
+        rate = pace.look(done)
+    clock.now += 60
+    assert (round(rate, 1), round(pace.look(done), 1)) == (10.0, 5.0)
 
 
 def test_files_that_wait_where_none_is_given_are_not_said_to_be_of_others() -> None:
