@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
 from hartonomous_core.embedders import Engine, Precision
-from hartonomous_resources.compute.model_source import ModelSource, local_source, sources_of
-from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
+from hartonomous_resources.compute.model_source import ModelSource, local_source
+from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODELS, KnownEmbeddingModel
 from hartonomous_resources.database.transactions import ask, transact
@@ -19,7 +18,6 @@ from hartonomous_resources.work.added_models import (
     NothingAnswers,
     add_embedding_model,
     added_models,
-    answering_model,
     counts_of,
     keep_settings_models,
     let_answer,
@@ -29,8 +27,9 @@ from hartonomous_resources.work.added_models import (
 from hartonomous_resources.work.dropping_models import clear_dropped_model, dropped_models, mark_dropped
 from hartonomous_service.arguments import Name, checked
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
-from hartonomous_service.model_check import active_text_models, describe_difference, first_active
+from hartonomous_service.model_check import active_text_models, describe_difference
 from hartonomous_service.model_estimate import estimate
+from hartonomous_service.models_in_use import answering_by_settings, engine_of, settings_models
 from hartonomous_service.named_text_models import find_text_models
 
 Reached = Callable[[int], None]
@@ -64,11 +63,7 @@ def list_models(resources: Resources, *, counted: bool = True) -> dict[str, Any]
     vectors are here, nothing is done by it) or dropping. `filled` is the part of the atoms that it has, from 0 to 1.
     Not `counted`, what takes a count is None, also a state that does, and models that were dropped are left out.
     """
-    rows, counts, database_chooses = ask(
-        resources.database, partial(_read_models, resources=resources, counted=counted)
-    )
-    answering = None if database_chooses else _answering_by_settings(resources)
-    shown = [_show(row, counts.get(row["modelId"]), answering) for row in rows]
+    shown, database_chooses = _show_models(resources, list, counted=counted)
     return {"models": shown, "chosenBy": "database" if database_chooses else "settings"}
 
 
@@ -87,8 +82,8 @@ def add_model(
     """Add a text model beside those that are there: by name, by the path of its files, or with `api_url` by its name at that server.
 
     It is found and tried first: `estimate` says what embedding all atoms will take. With `dry_run` nothing else is done. Then all atoms are
-    queued for it, `report` being called with their number, and runs embed them, while questions go on being answered as before. The same
-    model again goes on where it was cut off. A price is what a million tokens cost; without one, that of the settings counts.
+    queued for it (`queued` counts them, `report` is told meanwhile), and runs embed them, while questions go on being answered as before. The
+    same model again goes on where it was cut off. A price is what a million tokens cost; without one, that of the settings counts.
 
     Raises Unavailable where the model cannot be had; Conflict where vectors are here already, and the settings name no model of theirs.
     """
@@ -107,7 +102,7 @@ def add_model(
         raise Unavailable(f"{source} refuses a text that is here: {error}") from error
     if dry_run:
         return {"model": None, "estimate": estimated, "queued": 0}
-    named = _settings_models(resources)
+    named = settings_models(resources.settings)
 
     def add(unit_of_work: UnitOfWork) -> int:
         keep_settings_models(unit_of_work, named)
@@ -123,8 +118,8 @@ def add_model(
                 resources.database, resources.vectors, row["modelId"]
             )  # else jobs that it gave up come back with it
     model_id = transact(resources.database, add)
-    queue_for_model(resources.database, model_id, report)
-    return {"model": _find(resources, str(model_id)), "estimate": estimated}
+    queued = queue_for_model(resources.database, model_id, report)
+    return {"model": _find(resources, str(model_id)), "estimate": estimated, "queued": queued}
 
 
 @checked
@@ -136,7 +131,7 @@ def activate_model(resources: Resources, model: Name, *, partial_vectors: bool =
     row = _find(resources, model)
     if row["state"] == "dropping":
         raise Conflict(f"model {row['modelId']} is being dropped")
-    named = _settings_models(resources)
+    named = settings_models(resources.settings)
     transact(resources.database, partial(keep_settings_models, named=named))
     added = next((each for each in ask(resources.database, added_models) if each["modelId"] == row["modelId"]), None)
     if added is None:
@@ -210,20 +205,29 @@ def count_missing(resources: Resources) -> int:
     return ask(resources.database, count)
 
 
-def _read_models(
-    unit_of_work: UnitOfWork, resources: Resources, *, counted: bool
-) -> tuple[list[KnownEmbeddingModel], dict[int, "_Found"], bool]:
-    rows = unit_of_work.query(EMBEDDING_MODELS)
-    found = {
-        row["modelId"]: _Found(
-            **counts_of(unit_of_work, row["modelId"]),
-            index_bytes=resources.vectors.byte_length(unit_of_work, row["modelId"]),
-        )
-        for row in rows
-        if counted
-    }
-    shown = [row for row in rows if row["droppedAt"] is None or (counted and found[row["modelId"]].is_something)]
-    return shown, found, any(row["loadedFrom"] is not None for row in rows)
+def _show_models(
+    resources: Resources,
+    choose: Callable[[list[KnownEmbeddingModel]], list[KnownEmbeddingModel]],
+    *,
+    counted: bool,
+) -> tuple[list[dict[str, Any]], bool]:
+    """Show those models that are chosen among all, and say whether the database says which there are. Only what is chosen is counted."""
+
+    def read(unit_of_work: UnitOfWork) -> tuple[list[tuple[KnownEmbeddingModel, _Found | None]], bool]:
+        rows = unit_of_work.query(EMBEDDING_MODELS)
+        found = [(row, _count(unit_of_work, resources, row["modelId"]) if counted else None) for row in choose(rows)]
+        shown = [(row, has) for row, has in found if row["droppedAt"] is None or (has and has.is_something)]
+        return shown, any(row["loadedFrom"] is not None for row in rows)
+
+    rows, database_chooses = ask(resources.database, read)
+    answering = None if database_chooses else answering_by_settings(resources)
+    return [_show(row, has, answering) for row, has in rows], database_chooses
+
+
+def _count(unit_of_work: UnitOfWork, resources: Resources, model_id: int) -> "_Found":
+    return _Found(
+        **counts_of(unit_of_work, model_id), index_bytes=resources.vectors.byte_length(unit_of_work, model_id)
+    )
 
 
 def _show(row: KnownEmbeddingModel, found: "_Found | None", answering: int | None) -> dict[str, Any]:
@@ -258,51 +262,17 @@ def _show(row: KnownEmbeddingModel, found: "_Found | None", answering: int | Non
     }
 
 
-def engine_of(precision: str, settings: str) -> str:
-    """Return what computes a model: api, native (our own kernels) or onnxruntime."""
-    return "api" if precision == "api" else "native" if '"arithmetic"' in settings else "onnxruntime"
-
-
-def what_computes(resources: Resources) -> dict[str, str]:
-    """Return where questions are embedded (in_process, worker, auto or api), by which engine, and by what model and precision.
-
-    Before anything was embedded, as far as the settings say it.
-    """
-    settings = resources.settings
-    active = ask(resources.database, active_text_models)
-    row = answering_model(active) or next(iter(active), None)
-    if row is None:
-        named = [source.model for source in sources_of(settings)][:1]
-        wanted = "api" if settings.compute == "api" else settings.text_engine
-        return {"compute": settings.compute, "engine": wanted, "model": Path(*named).name, "precision": ""}
-    engine = engine_of(row["precision"], row["settings"])
-    compute = "api" if engine == "api" else "in_process" if settings.compute == "api" else settings.compute
-    return {"compute": compute, "engine": engine, "model": row["name"], "precision": row["precision"]}
-
-
 def _find(resources: Resources, model: str) -> dict[str, Any]:
-    models: list[dict[str, Any]] = list_models(resources)["models"]
-    found = [row for row in models if model == str(row["modelId"])] or [row for row in models if row["name"] == model]
+    """Return a model by its id, else by its name."""
+
+    def choose(rows: list[KnownEmbeddingModel]) -> list[KnownEmbeddingModel]:
+        by_id = [row for row in rows if model == str(row["modelId"])]
+        return by_id or [row for row in rows if row["name"] == model]
+
+    found, _ = _show_models(resources, choose, counted=True)
     if len(found) > 1:
         ids = " or ".join(f"{row['modelId']} ({row['precision']}, {row['engine']})" for row in found)
         raise Invalid(f"{model!r} is the name of several models: give {ids}", argument="model")
     if not found:
         raise NotFound(f"there is no embedding model {model!r}", remedy="list_models")
     return found[0]
-
-
-def _settings_models(resources: Resources) -> dict[ModelSource, ModelIdentity]:
-    """Return the models that the settings name, as far as their files are here: nothing is fetched for them."""
-    found = find_text_models(resources.settings).found
-    return dict(zip(sources_of(resources.settings), found, strict=False))
-
-
-def _answering_by_settings(resources: Resources) -> int | None:
-    named = list(_settings_models(resources).values())
-
-    def look(unit_of_work: UnitOfWork) -> int | None:
-        active = active_text_models(unit_of_work)
-        found = first_active(unit_of_work, named, active)
-        return found[1] if found else None
-
-    return ask(resources.database, look)

@@ -9,7 +9,7 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
 from hartonomous_service.arguments import PageLength, Tenant, Text, checked
 from hartonomous_service.errors import Invalid
-from hartonomous_service.inferences import show_row
+from hartonomous_service.recorded_inferences import show_row
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 

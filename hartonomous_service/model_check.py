@@ -10,7 +10,7 @@ from hartonomous_resources.database.protocol import Database, UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODEL, EmbeddingModel
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.settings import Settings
-from hartonomous_resources.work.added_models import answering_model
+from hartonomous_resources.work.added_models import answering_model, source_of
 from hartonomous_resources.work.models import active_embedding_models
 
 _API = "api"
@@ -46,6 +46,17 @@ def first_active(
             if row["modelId"] in active_ids:
                 return model, row["modelId"]
     return None
+
+
+def find_difference(unit_of_work: UnitOfWork, models: Sequence[ModelIdentity]) -> str | None:
+    """Say so where none of these models, at hand, made the vectors that questions are compared with. None where there is nothing to compare."""
+    active = active_text_models(unit_of_work)
+    if not models or not active:
+        return None
+    found, answering = first_active(unit_of_work, models, active), answering_model(active)
+    if answering and (found is None or found[1] != answering["modelId"]):
+        return f"{source_of(answering)} is another model than the one whose vectors are here"
+    return describe_difference(models, active) if found is None else None
 
 
 def describe_difference(models: Sequence[ModelIdentity], active: Sequence[EmbeddingModel]) -> str:

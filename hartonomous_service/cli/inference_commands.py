@@ -80,7 +80,7 @@ def inferences_list(
     as_json: JsonOption = False,
 ) -> None:
     """List inferences, the latest first."""
-    from hartonomous_service.inferences import list_inferences
+    from hartonomous_service.recorded_inferences import list_inferences
 
     with open_home() as resources:
         result = list_inferences(
@@ -105,7 +105,7 @@ def inferences_show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one inference: the atoms that the model was given, and those that it produced."""
-    from hartonomous_service.inferences import show_inference
+    from hartonomous_service.recorded_inferences import show_inference
 
     with open_home() as resources:
         result = show_inference(resources, inference_id, tenant=tenant)

@@ -134,7 +134,8 @@ def dead_letters_discard(
 
 def health(as_json: JsonOption = False) -> None:
     """Check everything that this home needs, and say what to do about each problem."""
-    from hartonomous_service.health import UNHEALTHY, check_health
+    from hartonomous_service.check_outcomes import UNHEALTHY
+    from hartonomous_service.health import check_health
 
     result = check_health(Settings())
 
@@ -151,8 +152,8 @@ def health(as_json: JsonOption = False) -> None:
 
 def doctor(as_json: JsonOption = False) -> None:
     """Check this installation from top to bottom: what health looks at, and what it stands on."""
+    from hartonomous_service.check_outcomes import UNHEALTHY
     from hartonomous_service.doctor import check_installation
-    from hartonomous_service.health import UNHEALTHY
 
     result = check_installation()
 

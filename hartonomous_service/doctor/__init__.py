@@ -3,9 +3,10 @@
 from typing import Any
 
 from hartonomous_resources.settings_problems import usable_settings
+from hartonomous_service.check_outcomes import HEALTHY, UNHEALTHY, run_check, worst_of
 from hartonomous_service.doctor import machine, running
 from hartonomous_service.doctor.what_to_do import remedy_of
-from hartonomous_service.health import HEALTHY, UNHEALTHY, check_health, run_check, worst_of
+from hartonomous_service.health import check_health
 
 
 def check_installation() -> dict[str, Any]:
@@ -20,7 +21,6 @@ def check_installation() -> dict[str, Any]:
         run_check(machine.check_packages),
         run_check(machine.check_settings, settings, problems),
         run_check(machine.check_drivers, settings),
-        run_check(machine.check_device, settings),
         run_check(machine.check_rights, settings),
     ]
     inside: list[dict[str, Any]] = []

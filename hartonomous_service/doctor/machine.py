@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hartonomous_resources.settings import Settings, variable_of
 from hartonomous_resources.settings_problems import remarks_on_settings
-from hartonomous_service.health import DEGRADED, HEALTHY, UNHEALTHY, Outcome
+from hartonomous_service.check_outcomes import DEGRADED, HEALTHY, UNHEALTHY, Outcome
 
 _ENVIRONMENT_FILE = Path("/etc/hartonomous/hartonomous.env")
 
@@ -68,22 +68,6 @@ def check_drivers(settings: Settings) -> Outcome:
 
     pyodbc = load_pyodbc()
     return HEALTHY, f"pyodbc {pyodbc.version}, {odbc_driver()}"
-
-
-def check_device(settings: Settings) -> Outcome:
-    """Try the GPU, where the settings name a model that one would compute."""
-    from hartonomous_resources.compute.devices import CudaDevice, probe_device
-
-    if settings.compute == "api":
-        return HEALTHY, "none is needed: an API embeds"
-    if not settings.may_use_gpu:
-        return HEALTHY, "the processor"
-    found = probe_device(settings)
-    if isinstance(found, CudaDevice):
-        return HEALTHY, str(found)
-    if settings.device == "auto":
-        return HEALTHY, f"the processor, as no GPU computes: {found}"
-    return UNHEALTHY, f"HARTONOMOUS_DEVICE={settings.device}, but {found}"
 
 
 def check_rights(settings: Settings) -> Outcome:

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 
 from hartonomous_resources.settings import Settings
+from hartonomous_service.check_outcomes import DEGRADED, HEALTHY, UNHEALTHY, Outcome
 from hartonomous_service.daemon import daemon_is_running
 from hartonomous_service.dagster_commands import CodeServer
 from hartonomous_service.dagster_storage import require_postgres
 from hartonomous_service.errors import ServiceError
-from hartonomous_service.health import DEGRADED, HEALTHY, UNHEALTHY, Outcome
 from hartonomous_service.sql_console import run_sql
 
 VERIFICATION = (

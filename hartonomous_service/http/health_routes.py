@@ -13,8 +13,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.settings import Settings
+from hartonomous_service.check_outcomes import UNHEALTHY
 from hartonomous_service.errors import OUTAGES
-from hartonomous_service.health import UNHEALTHY, check_health, require_readable
+from hartonomous_service.health import check_health, require_readable
 from hartonomous_service.http.access import Admin, OpenResources, Reader
 from hartonomous_service.http.documents import Health
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from hartonomous_service import inference_pages, inferences
+from hartonomous_service import inference_pages, inferences, recorded_inferences
 from hartonomous_service.http.access import OpenResources, Reader, Writer
 from hartonomous_service.http.documents import Inference, InferencePage, Recorded, RecordedList
 from hartonomous_service.http.list_pages import Cursor, Limit, ask_page
@@ -54,4 +54,4 @@ def list_inferences(
 @router.get("/{inference_id:path}", responses={200: {"model": Inference}})
 def get_inference(resources: OpenResources, caller: Reader, inference_id: str) -> JSONResponse:
     """Return one inference with the atoms that the model was given and those that it produced."""
-    return JSONResponse(inferences.show_inference(resources, inference_id, tenant=caller.tenant))
+    return JSONResponse(recorded_inferences.show_inference(resources, inference_id, tenant=caller.tenant))

@@ -11,10 +11,10 @@ from starlette.types import Scope
 
 from hartonomous_core.embedders.cores import usable_cores
 from hartonomous_resources.resources import Resources
-from hartonomous_service.embedding_models import what_computes
 from hartonomous_service.errors import OUTAGES
 from hartonomous_service.figures import Figures, measure_home
 from hartonomous_service.http.answered_requests import route_of
+from hartonomous_service.models_in_use import what_computes
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _NO_ROUTE = "(none)"

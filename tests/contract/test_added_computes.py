@@ -17,8 +17,9 @@ from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources, open_compute
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.work.added_models import added_models, load_added_model, source_of
-from hartonomous_service.embedding_models import activate_model, add_model, drop_model, list_models, what_computes
+from hartonomous_service.embedding_models import activate_model, add_model, drop_model, list_models
 from hartonomous_service.health import check_health
+from hartonomous_service.models_in_use import what_computes
 from hartonomous_service.search import search
 from tests.builders import request
 from tests.embedding_server import EmbeddingServer

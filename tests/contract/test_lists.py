@@ -11,8 +11,9 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service.background_jobs import list_jobs
 from hartonomous_service.dead_letters import list_dead_letters
 from hartonomous_service.errors import Invalid, NotFound
-from hartonomous_service.inferences import InferenceRecord, list_inferences, record_inference
+from hartonomous_service.inferences import InferenceRecord, record_inference
 from hartonomous_service.place_pages import page_places
+from hartonomous_service.recorded_inferences import list_inferences
 from hartonomous_service.search import list_places, search
 from hartonomous_service.source_records import list_sources, verify_sources
 from hartonomous_service.statistics import collect_stats

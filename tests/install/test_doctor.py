@@ -16,11 +16,13 @@ import pytest
 from hartonomous_resources.resources import open_database, open_resources
 from hartonomous_resources.settings import Settings
 from hartonomous_service import health
+from hartonomous_service.check_outcomes import DEGRADED, HEALTHY, UNHEALTHY
 from hartonomous_service.doctor import check_installation, machine, running
-from hartonomous_service.doctor.machine import check_device, check_rights, find_unfit
+from hartonomous_service.doctor.machine import check_rights, find_unfit
 from hartonomous_service.doctor.running import UNITS, VERIFICATION, check_ports, check_positions, judge_units
 from hartonomous_service.doctor.what_to_do import DATABASE_FILE, REMEDIES
-from hartonomous_service.health import DEGRADED, HEALTHY, UNHEALTHY
+from hartonomous_service.health_of_models import check_device
+from hartonomous_service.models_in_use import ModelsInUse
 from tests.cli import Home
 from tests.install.units import SERVICES
 
@@ -105,19 +107,34 @@ def test_another_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("more", "status", "words"),
     [
-        ({}, "healthy", "the processor"),
+        ({}, "healthy", "int8 is computed by the processor"),
         ({"text_precision": "fp16", "device": "cpu"}, "healthy", "the processor"),
         ({"compute": "api"}, "healthy", "an API embeds"),
-        ({"text_precision": "int8,fp16", "device": "cuda:99"}, "unhealthy", "HARTONOMOUS_DEVICE=cuda:99, but "),
+        (
+            {"device": "cuda"},
+            "degraded",
+            "HARTONOMOUS_DEVICE=cuda, but int8 is computed by the processor: a GPU takes ",
+        ),
+        ({"text_precision": "int8,fp16", "device": "cuda:99"}, "degraded", "HARTONOMOUS_DEVICE=cuda:99, but "),
     ],
 )
 def test_a_gpu_is_tried_where_a_model_needs_one(
     settings: Settings, more: dict[str, str], status: str, words: str
 ) -> None:
-    found, detail = check_device(settings.model_copy(update=more))
+    found, detail = check_device(ModelsInUse(settings.model_copy(update=more)))
 
     assert found == status
     assert detail.startswith(words) or words in detail
+
+
+def test_health_and_so_the_doctor_say_that_the_gpu_of_the_settings_does_not_compute(settings: Settings) -> None:
+    """Without a driver, and with one: there is no hundredth device."""
+    named = settings.model_copy(update={"text_precision": "fp16", "device": "cuda:99"})
+
+    found = by_name(health.check_health(named))["device"]
+
+    assert found["status"] == DEGRADED
+    assert found["detail"].startswith("HARTONOMOUS_DEVICE=cuda:99, but ")
 
 
 def test_a_home_of_another_user_is_left_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

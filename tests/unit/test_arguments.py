@@ -33,29 +33,23 @@ from hartonomous_service.embedding_models import (
     drop_model,
     fill_models,
     list_models,
-    what_computes,
 )
 from hartonomous_service.errors import Invalid, NotFound
 from hartonomous_service.figures import measure_home
 from hartonomous_service.graph_repair import verify_graph
 from hartonomous_service.health import check_health, require_readable
 from hartonomous_service.inference_pages import page_inferences
-from hartonomous_service.inferences import (
-    InferenceRecord,
-    list_inferences,
-    record_inference,
-    record_json,
-    record_lines,
-    show_inference,
-)
+from hartonomous_service.inferences import InferenceRecord, record_inference, record_json, record_lines
 from hartonomous_service.ingest import ingest, submit
 from hartonomous_service.keys import create_key, find_caller, list_keys, note_use, recall_caller, revoke_key, use_is_due
 from hartonomous_service.lineage.formats import render
 from hartonomous_service.lineage.queries import MAX_DEPTH, MAX_NODES, LineageQuery, find_impact, find_lineage, find_path
 from hartonomous_service.model_estimate import estimate
+from hartonomous_service.models_in_use import answering_by_settings, what_computes
 from hartonomous_service.place_pages import page_places
 from hartonomous_service.placed_atoms import placed_atoms
 from hartonomous_service.progress import count_unfinished
+from hartonomous_service.recorded_inferences import list_inferences, show_inference
 from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
 from hartonomous_service.search import MAX_RESULTS, list_places, search
@@ -396,6 +390,7 @@ INTERNAL = {
         measure_home,
         require_readable,
         answering_space,
+        answering_by_settings,
         what_computes,
     ),
     *(claim_key, find_same, land),

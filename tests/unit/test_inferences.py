@@ -12,14 +12,8 @@ from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, searchable_ids
 from hartonomous_resources.resources import Resources
 from hartonomous_service.errors import Conflict, Invalid, NotFound
-from hartonomous_service.inferences import (
-    MAX_ANSWER_BYTES,
-    InferenceRecord,
-    list_inferences,
-    record_inference,
-    record_lines,
-    show_inference,
-)
+from hartonomous_service.inferences import MAX_ANSWER_BYTES, InferenceRecord, record_inference, record_lines
+from hartonomous_service.recorded_inferences import list_inferences, show_inference
 from tests.builders import broken_invariants, receive_all, write
 from tests.contract.conftest import database, home, make_home, store
 from tests.processes import in_processes
