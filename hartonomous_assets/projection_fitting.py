@@ -67,6 +67,8 @@ def fit_space(
 ) -> tuple[int | None, dict[str, Gate]]:
     """Fit a projection to a sample of the embeddings of a model and store it; returns its ProjectionModelId and how it does.
 
+    What is held out of the sample judges it; of too few embeddings nothing is, and its gates say nothing.
+
     The same embeddings and options are one model: it is not fitted again. None: it fails its gates, and is not stored. Raises ValueError for
     too few embeddings, or such as do not differ, and ProjectionUnavailable.
     """
@@ -99,7 +101,12 @@ def fit_space(
         add_projection_model,
         model_id=model["modelId"],
         method=method,
-        parameters={**parameters, "fittedUpTo": drawn.highest_id, "fittedUpToHash": drawn.highest_hash},
+        parameters={
+            **parameters,
+            "fittedUpTo": drawn.highest_id,
+            "fittedUpToHash": drawn.highest_hash,
+            "heldOut": len(drawn.judged),
+        },
         trained_on=len(drawn.vectors),
         artifact=to_artifact(method, placing),
     )
@@ -111,7 +118,7 @@ def _known(projections: list[StoredProjection]) -> dict[tuple[str, str], int]:
     known = {}
     for projection in projections:
         parameters = json.loads(projection["parameters"])
-        for name in ("mean", "scale", "fittedUpTo", "fittedUpToHash"):
+        for name in ("mean", "scale", "fittedUpTo", "fittedUpToHash", "heldOut"):
             parameters.pop(name, None)
         known[projection["method"], json.dumps(parameters, sort_keys=True)] = projection["projectionModelId"]
     return known

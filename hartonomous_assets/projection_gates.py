@@ -29,7 +29,8 @@ _BY_CHANCE = 0.5
 TRUSTWORTHINESS = dg.AssetCheckSpec(
     "trustworthiness",
     asset="projection_model",
-    description=f"Of vectors that it was not fitted to: how few of the {NEIGHBOURS} neighbours in 3-D are none among the vectors (1: all are). "
+    description=f"Of vectors that it was not fitted to, {LEAST_ROWS} at least, else it warns: how few of the {NEIGHBOURS} neighbours in 3-D are none "
+    "among the vectors (1: all are). "
     f"Of a map (UMAP, t-SNE) at least {LEAST_TRUSTWORTHINESS}, of PCA what the landmark axes reach, of these more than chance. A fit that "
     "fails does not come into force.",
 )
@@ -99,17 +100,25 @@ def measure(
 
 
 def results(spaces: Mapping[str, Mapping[str, Gate]]) -> Iterator[dg.AssetCheckResult]:
-    """Yield a result of each check over all spaces, by their names: with the worst of its figures, as a number that the page plots."""
+    """Yield a result of each check over all spaces, by their names: with the worst of its figures, as a number that the page plots.
+
+    A space that could not be judged is no success: the check warns, and says so. But where nothing came after the fit, nothing has drifted.
+    """
     for spec in GATES:
         found = {name: gates[spec.name] for name, gates in spaces.items() if spec.name in gates}
-        few = [name for name in spaces if name not in found]
-        blocks = spec in (TRUSTWORTHINESS, OVERLAP)
+        unjudged = [name for name, gates in spaces.items() if not gates]
+        without_news = [name for name in spaces if name not in found and name not in unjudged]
+        said = [f"not judged, of fewer than {LEAST_ROWS} vectors: {', '.join(unjudged)}"] if unjudged else []
+        if without_news:
+            said.append(f"fewer than {LEAST_ROWS} vectors came after the fit: {', '.join(without_news)}")
+        fails = any(not gate.passed for gate in found.values())
+        blocks = fails and spec in (TRUSTWORTHINESS, OVERLAP)
         yield dg.AssetCheckResult(
             asset_key=spec.asset_key,
             check_name=spec.name,
-            passed=all(gate.passed for gate in found.values()),
+            passed=not fails and not unjudged and bool(spaces),
             severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
-            description=f"too few vectors to judge: {', '.join(few)}" if few else None,
+            description="; ".join(said) if spaces else "not judged: nothing is embedded yet",
             metadata=_metadata(found),
         )
 

@@ -4,19 +4,21 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from hartonomous_assets.our_runs import PROJECTION_JOB_NAME, process_tags
-from hartonomous_assets.projection_fitting import fit_space, judge
+from hartonomous_assets.projection_fitting import JUDGED, fit_space, judge
 from hartonomous_assets.projection_gates import GATES, Gate, failures, results
-from hartonomous_assets.projection_picture import picture
+from hartonomous_assets.projection_picture import glance, picture
 from hartonomous_assets.projections import place_anew
 from hartonomous_assets.stage_metadata import markdown_table
 from hartonomous_assets.table_schema import column_schema
 from hartonomous_core.spatial.fitted import FITTED_METHODS, FitOptions, ProjectionUnavailable
 from hartonomous_core.spatial.landmarks import LANDMARK_METHOD
+from hartonomous_core.spatial.projection_quality import LEAST_ROWS
 from hartonomous_resources.compute.protocol import Compute
 from hartonomous_resources.database.protocol import Database, Row, UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import (
@@ -40,29 +42,54 @@ _REPORT_SECONDS = 5.0
 
 
 class ProjectionConfig(dg.Config):
-    """What to do with the projection; nothing but to finish what was begun, where neither `method` nor `switch_to` is given."""
+    """What to do with the projection; nothing but to finish what was begun, where neither `method` nor `switch_to` is given.
 
-    method: str = Field(
+    The page refuses another method before a run. It knows no ranges of numbers: these are refused by the run, in a sentence.
+    """
+
+    method: Literal["", "landmark", "pca", "umap", "tsne"] = Field(
         default="", description=f"Fit by this method: {LANDMARK_METHOD} (no data needed), {', '.join(FITTED_METHODS)}."
     )
     space: str = Field(
         default="", description="Name of the embedding model; by default each active one gets a projection."
     )
-    sample: int = Field(default=10_000, ge=1, le=1_000_000, description="Embeddings that it is fitted to.")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Draws the sample, and begins the fit.")
+    sample: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description=f"Embeddings that it is fitted to at most, up to 1,000,000. Where there are no more, a tenth, of 80 or more {LEAST_ROWS} at "
+        f"least and {JUDGED} at most, is held out to judge it by.",
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="Draws the sample, and begins the fit; below 2,147,483,648."
+    )
     n_neighbors: int = Field(
         default=15,
         ge=2,
         le=500,
-        description="UMAP: neighbours in its graph; t-SNE: the perplexity; both: that decide a place.",
+        description="UMAP: neighbours in its graph; t-SNE: the perplexity; both: that decide a place. 2 to 500.",
     )
-    min_dist: float = Field(default=0.1, ge=0, le=1, description="UMAP: how close points may lie.")
+    min_dist: float = Field(default=0.1, ge=0, le=1, description="UMAP: how close points may lie, 0 to 1.")
     activate: bool = Field(
         default=True, description="Place all embeddings by it, and then make it the active one; else it is only kept."
     )
     switch_to: int = Field(
         default=0, ge=0, description="Instead of a fit: ProjectionModelId to switch to, such as an earlier one."
     )
+
+    def __init__(self, **given: Any) -> None:
+        """Raises Failure, in one sentence, for what is out of range and for what does not go together."""
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name, value = ".".join(map(str, first["loc"])), first["input"]
+            raise dg.Failure(f"config: {name} is {value!r}: {first['msg']}", allow_retries=False) from None
+        if self.method and self.switch_to:
+            raise dg.Failure(
+                "config: `method` fits another projection, `switch_to` takes one that is there: give one of them",
+                allow_retries=False,
+            )
 
 
 @dg.asset(
@@ -116,10 +143,10 @@ def projection_model(
         if (active := _active(database, model)) is not None
     }
     yield from results({name: each.gates for name, each in judged.items()})
-    pictures = {
-        f"map of {name}" if len(models) > 1 else "map": picture(each.places, each.newest)
-        for name, each in judged.items()
-    }
+    pictures: dict[str, dg.MetadataValue] = {}
+    for name, each in judged.items():
+        of_space = f" of {name}" if len(models) > 1 else ""
+        pictures |= {f"density{of_space}": glance(each.places), f"map{of_space}": picture(each.places, each.newest)}
     yield dg.MaterializeResult(metadata={**(_metadata(database) or {}), **pictures})
 
 
@@ -182,9 +209,6 @@ def _choose(database: Database, model: EmbeddingModel, config: ProjectionConfig)
         ), {}
     if not config.method:
         return None, {}
-    if config.method not in FITTED_METHODS:
-        known_methods = ", ".join((LANDMARK_METHOD, *FITTED_METHODS))
-        raise dg.Failure(f"method {config.method!r} is unknown: there are {known_methods}", allow_retries=False)
     options = FitOptions(config.seed, config.n_neighbors, config.min_dist)
     try:
         return fit_space(database, model, config.method, options, config.sample)
@@ -256,6 +280,7 @@ def _listed(database: Database, model: EmbeddingModel) -> Sequence[Row]:
                 "method": each["method"],
                 "state": "active" if each["active"] else "filling" if each["projectionModelId"] == target else "",
                 "fitted to": each["trainedOn"],
+                "held out to judge it": json.loads(each["parameters"]).get("heldOut", 0),
                 "embeddings placed": placed.get(each["projectionModelId"], 0),
                 "created": each["createdAt"],
             }

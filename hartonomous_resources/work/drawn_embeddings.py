@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hartonomous_core.spatial.projection_quality import LEAST_ROWS
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_IDS, VECTOR_TENANTS, VECTORS_BY_ID
 from hartonomous_resources.vectors.stored_vectors import vectors_of
@@ -38,13 +39,14 @@ def draw_sample(
 ) -> Sample:
     """Draw embeddings of a model, of all tenants, by the least hashes of their ids; the same ones for the same `seed` while none come or go.
 
-    Of fewer than `count` and `judged` together, a tenth is judged, or more where less is fitted to. What is no vector is left out.
+    Of fewer than `count` and `judged` together, a tenth is judged, or more where less is fitted to; but as many as can be judged by, or none.
+    What is no vector is left out.
     """
     drawn, highest_id = np.empty((0, 2), dtype=np.int64), 0
     for block in _blocks_of_ids(unit_of_work, model_id):
         drawn = _least(np.concatenate([drawn, block]), seed, count + judged)
         highest_id = max(highest_id, int(block[:, 1].max()))
-    held_out = min(judged, len(drawn) // 10)
+    held_out = min(judged, max(len(drawn) // 10, LEAST_ROWS)) if len(drawn) >= 2 * LEAST_ROWS else 0
     fitted = min(count, len(drawn) - held_out)
     return Sample(
         _vectors(unit_of_work, model_id, dimension, drawn[:fitted]),

@@ -42,11 +42,15 @@ def instance(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg
 @pytest.fixture
 def filled(resources: Resources) -> Resources:
     """A home with a model of three dimensions, whose vectors are drawn, and placed."""
-    write(resources.database, *(f"text {n}" for n in range(COUNT)), hour=current_hour())
-    with resources.database.unit_of_work() as unit_of_work:
-        activate_embedding_models(unit_of_work, [small_model("small")])
-    embed(resources, 0, COUNT)
+    fill(resources, COUNT)
     return resources
+
+
+def fill(home: Resources, count: int) -> None:
+    write(home.database, *(f"text {n}" for n in range(count)), hour=current_hour())
+    with home.database.unit_of_work() as unit_of_work:
+        activate_embedding_models(unit_of_work, [small_model("small")])
+    embed(home, 0, count)
 
 
 def embed(home: Resources, first: int, last: int, shift: float = 0.0) -> None:
@@ -118,6 +122,8 @@ def test_a_fit_comes_into_force_and_is_one_model_however_often(instance: dg.Dags
     assert placed(filled) == {pca["projectionModelId"]: COUNT}
     assert metadata(first)["method"] == "pca" and "| active |" in metadata(first)["projections"]
     assert metadata(first)["map"].startswith("![")
+    density = metadata(first)["density"]
+    assert density.startswith("![") and len(density) < 1000, "longer Markdown is behind a link on the page"
     checks = {check.check_name: check for check in first.get_asset_check_evaluations()}
     assert {name: check.passed for name, check in checks.items()} == dict.fromkeys(
         ("trustworthiness", "neighbour_overlap", "bucket_occupancy", "drift"), True
@@ -204,7 +210,9 @@ def test_a_fit_that_fails_its_gates_is_not_stored(
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        ({"method": "magic"}, "method 'magic' is unknown: there are landmark, pca, umap, tsne"),
+        ({"n_neighbors": 1}, "config: n_neighbors is 1: Input should be greater than or equal to 2"),
+        ({"method": "umap", "min_dist": 1.5}, "config: min_dist is 1.5: Input should be less than or equal to 1"),
+        ({"method": "pca", "switch_to": 1}, "`method` fits another projection, `switch_to` takes one that is there"),
         ({"method": "umap", "space": "other"}, "no active embedding model is called 'other'"),
         ({"method": "umap", "sample": 5}, "umap is fitted to 17 vectors at least, and there are 5"),
     ],
@@ -213,6 +221,30 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     instance: dg.DagsterInstance, filled: Resources, config: dict[str, Any], problem: str
 ) -> None:
     assert problem in failure(run(instance, fails=True, **config))
+
+
+def test_the_launchpad_refuses_an_unknown_method_before_any_run(instance: dg.DagsterInstance) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=r"(?s)method.*magic"):
+        run(instance, method="magic")
+
+    assert instance.get_runs_count() == 0
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(79, 0), (80, 40), (161, 40), (500, 50)])
+def test_what_is_held_out_is_enough_to_judge_by_or_nothing(
+    instance: dg.DagsterInstance, resources: Resources, count: int, held_out: int
+) -> None:
+    fill(resources, count)
+
+    result = run(instance, method="pca")
+
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert all(check.passed is (held_out > 0) for check in checks.values())
+    if not held_out:
+        assert {check.severity for check in checks.values()} == {dg.AssetCheckSeverity.WARN}
+        assert "not judged, of fewer than 40 vectors" in str(checks["trustworthiness"].description)
+    [row] = [line for line in metadata(result)["projections"].splitlines() if "| active |" in line]
+    assert f"| {count - held_out} | {held_out} |" in row
 
 
 def test_it_is_judged_by_nothing_that_it_was_fitted_to_however_much_comes(
@@ -286,5 +318,9 @@ def test_a_damaged_artefact_is_said_and_another_projection_may_take_over(
 
 
 def test_a_home_without_vectors_is_no_failure(instance: dg.DagsterInstance, resources: Resources) -> None:
-    assert "no embedding model is active yet" in metadata(run(instance))["state"]
+    result = run(instance)
+    assert "no embedding model is active yet" in metadata(result)["state"]
+    for check in result.get_asset_check_evaluations():
+        assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert check.description == "not judged: nothing is embedded yet"
     assert "there is nothing to fit" in failure(run(instance, fails=True, method="pca"))
