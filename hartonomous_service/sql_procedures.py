@@ -132,7 +132,11 @@ def sp_IngestAtoms(settings: Settings, unit_of_work: UnitOfWork, atoms_json: Any
 def sp_ProjectEmbeddingsToGeometry(
     settings: Settings, unit_of_work: UnitOfWork, hour: Any = None, batch_size: Any = 4096
 ) -> list[Row]:
-    """Project up to `batch_size` embeddings that have no position; returns how many, and by what: call it until that is 0."""
+    """Project up to `batch_size` embeddings that have no position; returns how many, and by what: call it until that is 0.
+
+    They are placed within the transaction of the call, as SQL Server's procedure does it: what a script changes, it changes as a whole. The
+    stage, which has no script around it, places between two transactions.
+    """
     waiting = unit_of_work.query("pending_work", now=timestamp(), ingestion=False, job_types="[]", projection=True)
     if type(batch_size) is not int or batch_size < 1:
         raise Invalid("sql: sp_ProjectEmbeddingsToGeometry: @BatchSize is a number from 1 on")

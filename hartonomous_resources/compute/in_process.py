@@ -86,6 +86,13 @@ class InProcessCompute:
         with self._loaded_model(model) as embedder:
             return embedder.embed_windows(ids, lengths, with_states=with_states)
 
+    def load(self, model: ModelIdentity) -> Embedder:
+        """Have a model in memory, and return it. Raises ComputeUnavailable when it cannot be loaded."""
+        if (embedder := self._in_memory(model)) is None:
+            self._wait_for_warming()
+            embedder = self._load(model)
+        return embedder
+
     def load_windows(self, model: ModelIdentity) -> TextWindows | None:
         """Load what cuts texts into windows of a model, without the model; None for one that takes no texts. Raises as `embed` does."""
         self._wait_for_warming()
@@ -160,9 +167,7 @@ class InProcessCompute:
         """A model whose device fails is loaded anew the next time, on that device or another. Raises ComputeUnavailable then."""
         from hartonomous_core.embedders.protocol import DeviceError
 
-        if (embedder := self._in_memory(model)) is None:
-            self._wait_for_warming()
-            embedder = self._load(model)
+        embedder = self.load(model)
         try:
             yield embedder
         except DeviceError as error:

@@ -178,9 +178,7 @@ def _minilm(folder: Path, chosen: _Choice, precision: Precision, source: Origin,
 
 
 def _own_bert(chosen: _Choice, config: BertConfig) -> TextModelFiles:
-    weights, tokenizer_path = chosen.model_path, chosen.origin / TOKENIZER
-    if not tokenizer_path.is_file():
-        raise TextModelError(f"the encoder in {chosen.origin} has no {TOKENIZER}: put that of the model there")
+    weights, tokenizer_path = chosen.model_path, _tokenizer_in(chosen.origin)
     name = chosen.origin.resolve().name
     return TextModelFiles(
         name, "int8", config.width, config.window_tokens, weights, tokenizer_path, sha256(weights), config
@@ -190,16 +188,23 @@ def _own_bert(chosen: _Choice, config: BertConfig) -> TextModelFiles:
 def _own_encoder(onnx_path: Path) -> TextModelFiles:
     from hartonomous_core.embedders.text_onnx import OnnxTextEmbedder
 
-    tokenizer_path, config = (onnx_path.with_name(name) for name in (TOKENIZER, "sentence_bert_config.json"))
+    tokenizer_path, config = _tokenizer_in(onnx_path.parent), onnx_path.with_name("sentence_bert_config.json")
     name = onnx_path.resolve().parent.name if onnx_path.name == "model.onnx" else onnx_path.stem
     try:
         window = int(json.loads(config.read_text("utf-8"))["max_seq_length"]) if config.is_file() else 256
         dimension = OnnxTextEmbedder(onnx_path, tokenizer_path, window_tokens=window, threads=1).dimension
     except Exception as error:  # onnxruntime and tokenizers raise bare Exception
         raise TextModelError(
-            f"the encoder in {onnx_path.parent} does not load: {error}; it needs a readable {onnx_path.name} and {TOKENIZER}"
+            f"the encoder in {onnx_path.parent} does not load: {error}; {onnx_path.name} and {TOKENIZER} are to be of one model"
         ) from error
     return TextModelFiles(name, "own", dimension, window, onnx_path, tokenizer_path, sha256(onnx_path))
+
+
+def _tokenizer_in(folder: Path) -> Path:
+    path = folder / TOKENIZER
+    if not path.is_file():
+        raise TextModelError(f"the encoder in {folder} has no {TOKENIZER}: put that of the model there")
+    return path
 
 
 def _ignore(label: str, done_bytes: int, total_bytes: int) -> None:

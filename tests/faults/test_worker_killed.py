@@ -98,6 +98,13 @@ def requests(
     }  # fmt: skip
 
 
+def stop(worker: WorkerProcess) -> None:
+    """Have a worker stand still. On a busy machine its threads go on for a while after the signal was sent."""
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    _, status = os.waitpid(worker.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+
+
 def test_a_worker_killed_during_each_operation(
     worker: WorkerProcess, chosen: Settings, text_model: TextModelFiles, here: InProcessCompute
 ) -> None:
@@ -106,7 +113,7 @@ def test_a_worker_killed_during_each_operation(
     with ThreadPoolExecutor(len(asked)) as pool:
         for header, arrays, _ in asked.values():
             client.ask(header, arrays)
-        os.kill(worker.process.pid, signal.SIGSTOP)  # so that none is answered before it is killed
+        stop(worker)  # so that none is answered before it is killed
         answers = {kind: pool.submit(client.ask, header, arrays) for kind, (header, arrays, _) in asked.items()}
         time.sleep(0.3)
         assert not any(answer.done() for answer in answers.values())
@@ -195,7 +202,7 @@ def test_a_worker_of_other_models_is_none(worker: WorkerProcess, chosen: Setting
 def test_a_worker_that_stands_still_is_given_up_on(worker: WorkerProcess, chosen: Settings) -> None:
     connected, fresh = WorkerClient(chosen.home, 0), WorkerClient(chosen.home, 0)
     connected.health()
-    os.kill(worker.process.pid, signal.SIGSTOP)
+    stop(worker)
     for client in (connected, fresh):
         with pytest.raises(ComputeUnavailable, match="nothing within"):
             client.health()

@@ -314,15 +314,18 @@ def test_an_encoder_may_be_named_by_its_file(model_dir, tmp_path):
 def test_a_file_without_a_tokenizer_beside_it_says_what_is_missing(tmp_path):
     own = tmp_path / "x.onnx"
     onnx.save(length_encoder(), own)
-    with pytest.raises(TextModelError, match=r"needs a readable x\.onnx and tokenizer\.json"):
+    with pytest.raises(
+        TextModelError, match=rf"the encoder in {tmp_path} has no tokenizer\.json: put that of the model there"
+    ):
         ensure_text_model(tmp_path / "models", model=str(own))
     ready, detail = text_model_is_ready(tmp_path / "models", model=str(own))
     assert not ready and str(tmp_path / "tokenizer.json") in detail
 
 
-def test_an_encoder_that_does_not_load_is_named(tmp_path):
+def test_an_encoder_that_does_not_load_is_named(model_dir, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no model")
-    with pytest.raises(TextModelError, match=f"encoder in {tmp_path} does not load"):
+    (tmp_path / "tokenizer.json").symlink_to(model_dir / NAME / "tokenizer.json")
+    with pytest.raises(TextModelError, match=rf"encoder in {tmp_path} does not load: .*model\.onnx"):
         ensure_text_model(tmp_path / "models", model=str(tmp_path))
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hartonomous_core.embedders.protocol import WindowVectors
-from hartonomous_resources.compute.protocol import ComputeUnavailable
+from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.compute.worker.window_batches import WindowBatches
 from tests.builders import small_model
 
@@ -20,6 +20,12 @@ class SlowCompute:
     def __init__(self) -> None:
         self.calls: list[int] = []
         self.go_on = threading.Event()
+        self.loads: dict[str, threading.Event] = {}
+        """Of each model whose load waits, what ends that."""
+
+    def load(self, model: ModelIdentity) -> None:
+        if model.name in self.loads:
+            assert self.loads[model.name].wait(20)
 
     def embed_windows(
         self, _model: object, ids: NDArray[np.int32], lengths: NDArray[np.int32], *, with_states: bool
@@ -62,11 +68,33 @@ def test_who_asks_meanwhile_shares_a_call_and_an_error_stays_with_who_caused_it(
     assert compute.calls[:2] == [1, sum(range(2, 16))]
 
 
+def test_a_model_that_is_being_loaded_holds_up_no_other() -> None:
+    compute = SlowCompute()
+    compute.go_on.set()
+    compute.loads["slow"] = threading.Event()
+    batches = WindowBatches(compute, lambda: 2)  # type: ignore[arg-type]
+
+    def ask(name: str) -> float:
+        one = np.ones(1, np.int32)
+        return float(batches.embed(small_model(name), one, one, with_states=False).vectors[0, 0])
+
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(ask, "slow")
+        assert pool.submit(ask, "loaded").result(10) == 1.0
+        assert not slow.done()
+        compute.loads["slow"].set()
+        assert slow.result(10) == 1.0
+    batches.close()
+
+
 class Failing:
     """Each window has the vector (1,). It raises what it is told to, once, where its clients are counted or as it embeds."""
 
     def __init__(self, **met: BaseException) -> None:
         self.met = met
+
+    def load(self, _model: object) -> None:
+        self._fail_at("loading")
 
     def count(self) -> int:
         self._fail_at("counting")
@@ -105,6 +133,7 @@ def asked_meanwhile(batches: WindowBatches, lengths: NDArray[np.int32]) -> "Futu
     [
         ({}, A_NUMBER, ValueError),
         ({"counting": MemoryError()}, ONE, MemoryError),
+        ({"loading": ComputeUnavailable("no file")}, ONE, ComputeUnavailable),
         ({"embedding": SystemExit("the library gives up")}, ONE, SystemExit),
     ],
 )

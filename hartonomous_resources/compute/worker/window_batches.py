@@ -48,8 +48,10 @@ class WindowBatches:
     ) -> WindowVectors:
         """Do as `InProcessCompute.embed_windows` does; what others ask for changes neither the vectors nor what is raised.
 
+        The model is loaded here, by whoever asks first: the thread that embeds goes on with other models meanwhile.
         Raises also ComputeUnavailable where nothing computes any more.
         """
+        self._compute.load(model)
         asked = _Asked(model, with_states, ids, lengths)
         with self._changed:
             self._waiting.append(asked)

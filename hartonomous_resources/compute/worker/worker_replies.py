@@ -109,14 +109,15 @@ class Answers:
             raise ComputeUnavailable(
                 f"it has no model {header.model}: where settings or files of models have changed, start it again"
             )
-        if model.dimension * (8 * len(lengths) + 4 * len(ids) * header.states) > ANSWER_BYTES:
-            raise ValueError(
-                f"the vectors of {len(lengths)} windows are more than {ANSWER_BYTES} bytes: ask for fewer at once"
-            )
+        _refuse_more(
+            model.dimension * (8 * len(lengths) + 4 * len(ids) * header.states), lengths
+        )  # before it takes time
         made = self._batches.embed(model, ids, lengths, with_states=header.states)
         if not header.states:
             return [made.vectors]
-        return [made.vectors, made.vectors[:0].astype("float32") if made.states is None else made.states]
+        states = made.vectors[:0].astype("float32") if made.states is None else made.states
+        _refuse_more(made.vectors.nbytes + states.nbytes, lengths)  # states may be wider than vectors
+        return [made.vectors, states]
 
     def _models(self) -> Sequence[ModelIdentity]:
         """The models of this machine: those that were added, as far as they can be had, or those that the settings name."""
@@ -140,6 +141,13 @@ class Answers:
             requests=self._requests,
             batches=self._batches.done,
             loaded=self._compute.is_loaded,
+        )
+
+
+def _refuse_more(answer_bytes: int, lengths: NDArray[Any]) -> None:
+    if answer_bytes > ANSWER_BYTES:
+        raise ValueError(
+            f"the vectors of {len(lengths)} windows are more than {ANSWER_BYTES} bytes: ask for fewer at once"
         )
 
 
