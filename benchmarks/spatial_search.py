@@ -126,11 +126,11 @@ def draw(n: int) -> Any:
     return np.clip(centres[generator.integers(CLUSTERS, size=n)] + generator.normal(0, 0.05, (n, 3)), -1, 1)
 
 
-def fill(path: Path, points: Any) -> float:
-    """Store atoms with these places, by hand and without jobs and words; each vector is so many zeros."""
+def fill(path: Path, points: Any, draw_vectors: Callable[[int], Sequence[bytes]] | None = None) -> float:
+    """Store atoms with these places, by hand and without jobs and words; each vector is so many zeros, or drawn for a block of rows."""
     from hartonomous_core.spatial.hilbert import encode
 
-    vector = bytes(4 * DIMENSION)
+    zeros = bytes(4 * DIMENSION)
     started = time.perf_counter()
     with written(path) as connection:
         for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -144,6 +144,7 @@ def fill(path: Path, points: Any) -> float:
         )
         rows = zip(points.tolist(), encode(points).tolist(), range(1, len(points) + 1), strict=True)
         while block := list(islice(rows, BATCH)):
+            vectors = draw_vectors(len(block)) if draw_vectors else [zeros] * len(block)
             connection.executemany(
                 "INSERT INTO Atom (AtomId, TenantId, Modality, Subtype, ContentHash, CanonicalText, CreatedAt, IngestHour, InsertedByHand)"
                 " VALUES (?, 0, 'text', 'passage', ?, 'text', '', '2026-11-23-09:00', 1)",
@@ -152,7 +153,10 @@ def fill(path: Path, points: Any) -> float:
             connection.executemany(
                 "INSERT INTO AtomEmbedding (AtomId, TenantId, ModelId, Dimension, EmbeddingVector, X, Y, Z, HilbertValue, ProjectionModelId,"
                 " IngestHour, CreatedAt) VALUES (?, 0, 1, ?, ?, ?, ?, ?, ?, 1, '2026-11-23-09:00', '')",
-                ((number, DIMENSION, vector, *point, value) for point, value, number in block),
+                (
+                    (number, DIMENSION, vector, *point, value)
+                    for vector, (point, value, number) in zip(vectors, block, strict=True)
+                ),
             )
     return time.perf_counter() - started
 
