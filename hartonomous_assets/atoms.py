@@ -5,12 +5,10 @@ must agree before the source becomes Atomized, so a file that changed in between
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import dagster as dg
 
@@ -51,18 +49,20 @@ from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, ROLES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
+from hartonomous_resources.database.rows.unread_rows import insert_unread_batch
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
 from hartonomous_resources.source_uris import UnreadableSource, is_member_uri
-
-if TYPE_CHECKING:
-    from msgspec.json import Encoder
+from hartonomous_resources.work.rows_of_atoms import row_of
 
 ROW_LIMIT_BYTES = 64 * 1024
 """Bytes of longer atoms go to the blob store, but not what their text says."""
 
 _BATCH_BYTES = 8 * 1024 * 1024
+
+_READ_LATER_BYTES = 1024 * 1024
+"""Of a larger table rows are read later, where the store can wait for that: so it is found by words five times as soon."""
 
 
 def steps(work: Work) -> Generator[Progress]:
@@ -122,7 +122,8 @@ def _atomize(
         return {"unchanged": 1}
     stream.seek(0)
     members = FoundMembers(work, source)
-    atoms = atomizer.atomize(stream, content_type, Context(work.resources.parsers, members))
+    reads_later = work.resources.database.reads_rows_later and found.byte_length > _READ_LATER_BYTES
+    atoms = atomizer.atomize(stream, content_type, Context(work.resources.parsers, members, reads_later))
     end = SourceEnd(found, content_type, atomizer_version(atomizer), note, members)
     try:
         for part in _parts(work, source, atoms, end):
@@ -153,10 +154,16 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
     is_first = True
     while batch is not None:
         rows = []
+        unread = []
         for atom in batch:
-            rows.append(_row(work, source, atom, ordinals[atom.role], offset))
+            ordinal = ordinals[atom.role]
+            rows.append(_row(work, source, atom, ordinal, offset))
+            if atom.unread is not None:
+                row, part_of_batch = atom.unread
+                place = {"source_id": source["sourceId"], "first_ordinal": ordinal - part_of_batch, "ordinal": ordinal}
+                unread.append(insert_unread_batch(**place, first_row=row, is_json="json" in atom.content_type))
             ordinals[atom.role] += 1
-            has_text = has_text or atom.text is not None
+            has_text = has_text or atom.text is not None or atom.unread is not None
             if atom.role == "content":
                 written_hash.update(atom.content)
                 written_hash.update(atom.suffix)
@@ -166,7 +173,7 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
             raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
         if batch is None and missing:
             end = replace(end, note=f"{PARTIAL if has_text else NOT_SEARCHABLE}{missing[0]}")
-        yield SourcePart(source, rows, is_first, dict(ordinals), end if batch is None else None)
+        yield SourcePart(source, rows, unread, is_first, dict(ordinals), end if batch is None else None)
         is_first = False
 
 
@@ -232,35 +239,7 @@ def _row(work: Work, source: ClaimedSource, atom: Atom, ordinal: int, offset: in
             source["tenantId"], content, atom.content_type
         )  # before the row that names it
         content = b""
-    return AtomRow(
-        hashlib.sha256(atom.content).digest(),
-        content,
-        len(atom.content),
-        blob_key,
-        atom.modality,
-        atom.subtype,
-        atom.content_type,
-        atom.text,
-        ordinal,
-        offset if atom.role == "content" else None,
-        atom.suffix,
-        atom.role,
-        None if atom.locator is None else _json(atom.locator),
-    )
-
-
-def _json(locator: Mapping[str, object]) -> str:
-    try:
-        return _encoder().encode(locator).decode()
-    except ValueError:  # half of a pair of surrogates, which json writes as JSON may hold it
-        return json.dumps(locator)
-
-
-@cache
-def _encoder() -> "Encoder":
-    from msgspec.json import Encoder  # with the first locator: most commands import this module and write none
-
-    return Encoder()
+    return row_of(atom, content, blob_key, ordinal, offset if atom.role == "content" else None)
 
 
 STAGE = Stage(

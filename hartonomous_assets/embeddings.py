@@ -44,6 +44,7 @@ from hartonomous_resources.work.added_models import added_models
 from hartonomous_resources.work.job_handlers import GENERATE_EMBEDDING
 from hartonomous_resources.work.models import queue_for_other_models
 from hartonomous_resources.work.publishing import publish
+from hartonomous_resources.work.rows_read_later import read_next_rows
 
 _SETTINGS = Settings()
 
@@ -86,6 +87,8 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                     renew(work, _jobs_of(begun))
                 added = ask(work.resources.database, added_models)
                 done["queued"] += queue_next(work, added)
+                if settings.embedding_enabled:
+                    done["rows read"] += read_next_rows(work.resources, work.hour, work.run_id)
                 if settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING):
                     if models is None or not models.are_of(added):
                         models = load_models(work, added)

@@ -26,6 +26,7 @@ from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.source_uris import is_file_uri
 from hartonomous_resources.work.claiming import claim_rows
 from hartonomous_resources.work.giving_up import dead_letter_source
+from hartonomous_resources.work.rows_read_later import forget_unread_of
 
 SLOWEST_BYTES_PER_SECOND = 5_000_000
 
@@ -68,7 +69,7 @@ def claim(work: Work, most_bytes: int | None = None) -> list[ClaimedSource]:
             owner=work.owner,
             lease_until=timestamp(work.resources.settings.lease_seconds),
         )
-        _delete_half_written(unit_of_work, chosen)
+        _delete_half_written(unit_of_work, work, chosen)
         return sorted(rows, key=lambda row: row["sourceId"])
 
     return claim_rows(work.resources.database, take, partial(release_all, work))
@@ -146,7 +147,7 @@ def give_up(
     unit_of_work: UnitOfWork, work: Work, source: UnfinishedSource, reason: str, *, supersede: bool = True
 ) -> None:
     """Dead-letter a source and delete what was written of it. The version before it is current no more, unless `supersede` is false."""
-    _delete_half_written(unit_of_work, [source["sourceId"]])
+    _delete_half_written(unit_of_work, work, [source["sourceId"]])
     delete_unreferenced(unit_of_work)
     # The older ones tell the graph: the new version, which holds nothing, is not in it.
     superseded = supersede_older_versions(unit_of_work, source) if supersede else []
@@ -206,13 +207,15 @@ def delete_unreferenced(unit_of_work: UnitOfWork) -> None:
         unit_of_work.enqueue(PROVENANCE_QUEUE, deletion_events(tenant, of_tenant))
 
 
-def _delete_half_written(unit_of_work: UnitOfWork, source_ids: Sequence[int]) -> None:
+def _delete_half_written(unit_of_work: UnitOfWork, work: Work, source_ids: Sequence[int]) -> None:
     """Delete the occurrences that an earlier attempt wrote of these sources.
 
     Atoms that only these sources held stay until they are finished: most of them, with their embeddings, are needed again. The runs
     that wrote them stay recorded: they had a part in it.
     """
     ids = json.dumps(source_ids)
+    if work.resources.database.reads_rows_later:
+        forget_unread_of(unit_of_work, source_ids)
     unit_of_work.execute("remove_references", source_ids=ids)
     unit_of_work.execute("delete_source_atoms", source_ids=ids)
     unit_of_work.execute("delete_source_derivations", source_ids=ids)

@@ -23,9 +23,11 @@ from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, Role
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import SOURCE_ATOM_IDS, AtomRow
 from hartonomous_resources.database.rows.source_rows import ClaimedSource
+from hartonomous_resources.database.statements import Values
 from hartonomous_resources.database.transactions import transact
 from hartonomous_resources.logs import LOGGER
 from hartonomous_resources.work.landed_blobs import delete_unreferenced_blob
+from hartonomous_resources.work.rows_read_later import write_unread
 
 _EVENTS_TOGETHER = 100
 """Events that are queued at once, each of up to 1,000 atoms: a source of any size has some."""
@@ -48,10 +50,14 @@ class SourceEnd:
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """The next atoms of a source, with the last of them its end. `counts` says how many there are up to here, by role."""
+    """The next atoms of a source, with the last of them its end. `counts` says how many there are up to here, by role.
+
+    `unread`: rows of `insert_unread_batch`, for those of them that are batches of rows to be read later.
+    """
 
     source: ClaimedSource
     rows: list[AtomRow]
+    unread: list[Values]
     is_first: bool
     counts: Mapping[Role, int]
     end: SourceEnd | None
@@ -144,6 +150,8 @@ def _write(unit_of_work: UnitOfWork, work: Work, parts: Sequence[SourcePart]) ->
     for (tenant_id, ingest_hour), of_sources in atoms.items():
         written = unit_of_work.write_atoms(tenant_id, ingest_hour, of_sources)
         done.update({"new atoms": written.new_atoms, "new bytes": written.new_bytes})
+    for part in parts:
+        write_unread(unit_of_work, part.unread)
     done["atoms"] = sum(len(part.rows) for part in parts)
     ended = [(part.source, part.counts, part.end) for part in parts if part.end is not None]
     for source, _, end in ended:

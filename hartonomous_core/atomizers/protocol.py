@@ -1,8 +1,8 @@
 """The interface of atomizers: a seekable byte stream in, an iterator of atoms out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from hartonomous_core.vocabulary import Modality, Role
 
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 
 MAX_SUFFIX_BYTES = 64
 """Longest separator that is stored with the atom before it (column `SourceAtom.Suffix`)."""
+
+
+class Unread(NamedTuple):
+    """Which rows of a table a content atom holds that are to be read later: the number of the first row of their batch, from 1 on, and which
+    part of the batch it is, from 0 on; all but a row of more than 64 KiB is one part.
+    """
+
+    row: int
+    part: int
 
 
 @dataclass(slots=True)  # not frozen: to make one would take five times as long, and a source has very many
@@ -27,6 +36,7 @@ class Atom:
     text: what is searched by words, and embedded where the modality is text; None for gaps and chunks.
     role: 'derived' for what was made out of the bytes, such as the text of a page: any number may come, at any point, beside the bytes.
     locator: where in the source it is, in the words of its format, such as {"page": 3}; must be JSON. Bytes have an offset besides.
+    unread: which rows these bytes are, where what they say is to be derived later, see `Context.reads_later`.
     """
 
     content: bytes
@@ -37,6 +47,7 @@ class Atom:
     text: str | None
     role: Role = "content"
     locator: Mapping[str, object] | None = None
+    unread: Unread | None = field(default=None, repr=False)
 
 
 class Extraction(Protocol):
@@ -54,10 +65,12 @@ class Context:
 
     extract: runs the extractor of a `Format`, and where that says so in a process of its own, with limits of time and memory.
     members: takes the files that are found within; each becomes a source of its own.
+    reads_later: an atomizer of tables may leave rows unread: the store finds their bytes by words, and has them read when somebody asks.
     """
 
     extract: Extraction
     members: "MemberTaker"
+    reads_later: bool = False
 
 
 class Atomizer(Protocol):

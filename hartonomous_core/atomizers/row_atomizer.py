@@ -1,6 +1,8 @@
-"""Tables of rows, in text: batches of whole rows are the bytes, and what each row says is derived of them, with its place."""
+"""Tables of rows, in text: batches of whole rows are the bytes, and what each row says is derived of them, with its place: at once, or later."""
 
 import codecs
+import io
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from importlib import import_module
@@ -10,14 +12,14 @@ from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
 from hartonomous_core.atomizers.chunks import SIZES_OF_TEXT, ChunkAtomizer
 from hartonomous_core.atomizers.cutting import PASSAGE_LIMITS, weight
 from hartonomous_core.atomizers.encoded_text import EncodedTextAtomizer
-from hartonomous_core.atomizers.protocol import Atom, Context
+from hartonomous_core.atomizers.protocol import Atom, Context, Unread
 from hartonomous_core.atomizers.sections import Partial
 from hartonomous_core.atomizers.text import TextAtomizer, pieces
 from hartonomous_core.atomizers.text_stream import Text
 from hartonomous_core.vocabulary import TextUnit
 
 if TYPE_CHECKING:  # imported with the first table: commands ask atomizers what they handle, and cut nothing
-    from hartonomous_core.atomizers.rows.row_blocks import RowReader
+    from hartonomous_core.atomizers.rows.row_blocks import LineReader, RowReader
 
 HEAD_BYTES = 64 * 1024
 """By so much of a file its delimiter, the names of its columns and its structure are found out."""
@@ -50,22 +52,29 @@ class RowAtomizer:
     @cached_property
     def version(self) -> str:
         """Own version, and those of what cuts bytes and text."""
-        return f"2 of {self._chunks.name} {self._chunks.version} and {self._text.name} {self._text.version}"
+        return f"3 of {self._chunks.name} {self._chunks.version} and {self._text.name} {self._text.version}"
 
     def handles(self, content_type: str) -> bool:
         """True for these types, in UTF-8 or in a charset that is read."""
         return media_type(content_type) in self._content_types and text_is_read(content_type)
 
     def atomize(self, stream: BinaryIO, content_type: str, context: Context | None = None) -> Iterator[Atom]:
-        """Yield batches of rows, and what the rows say. Raises Partial, after all bytes, where some of it is read as plain text."""
+        """Yield batches of rows, and what the rows say, unless rows that are lines are to be read later: `said_in` then says it.
+
+        Raises Partial, after all bytes, where some of it is read as plain text.
+        """
+        from hartonomous_core.atomizers.rows.row_blocks import LineReader
+
         charset = charset_parameter(content_type)
         if charset is None or is_utf8(charset):
-            if reader := self._reader(stream, content_type):
-                stream.seek(0)
-                yield from self._rows(reader, stream, media_type(content_type))
-            else:
-                stream.seek(0)
+            reader = self._reader(stream, content_type)
+            stream.seek(0)
+            if reader is None:
                 yield from self._text.atomize(stream, content_type)
+            elif context is not None and context.reads_later and isinstance(reader, LineReader):
+                yield from self._unread(reader, stream, media_type(content_type))
+            else:
+                yield from self._rows(reader, stream, media_type(content_type))
             return
         reader = self._reader(_as_utf8(stream, charset), content_type)
         stream.seek(0)
@@ -75,6 +84,50 @@ class RowAtomizer:
             yield from self._chunks.atomize(stream, content_type)
             stream.seek(0)
             yield from self._rows(reader, _as_utf8(stream, charset), None)
+
+    def line_reader(self, head: bytes, content_type: str) -> "LineReader | None":
+        """Return what reads the rows of a table that begins so, with more than HEAD_BYTES or all of it; None where its rows are no lines."""
+        from hartonomous_core.atomizers.rows.row_blocks import LineReader
+
+        reader = self._reader(io.BytesIO(head), content_type)
+        return reader if isinstance(reader, LineReader) else None
+
+    def said_in(self, reader: "LineReader | None", batch: bytes, row: int, offset: int) -> Iterator[Atom]:
+        """Yield what the rows of a batch say, given the number of the first one and where the batch stands; without a reader, as plain text."""
+        from hartonomous_core.atomizers.rows.row_groups import RowGroups
+
+        if reader is None:
+            yield from self._passages(batch.decode("utf-8", "replace").strip(), None)
+            return
+        reader.begin_at(row, offset)
+        groups = RowGroups(has_offsets=True)
+        for block in reader.blocks(io.BytesIO(batch)):
+            for text, locator in groups.add(reader.texts(block)):
+                yield from self._passages(text, locator)
+        for text, locator in groups.finish():
+            yield from self._passages(text, locator)
+
+    def _unread(self, reader: "LineReader", stream: BinaryIO, content_type: str) -> Iterator[Atom]:
+        """Yield batches of rows, each with the number of its first row."""
+        from hartonomous_core.atomizers.rows.row_batches import Batch, RowBatches
+
+        batches = RowBatches()
+        count = 0
+        pieces: list[int] = []  # which of the rows are only pieces: those before the last of a row that is too long
+
+        def unread(batch: Batch) -> Atom:
+            row = 1 + batch.rows_before - bisect_left(pieces, batch.rows_before)
+            found = Unread(row, batch.part)
+            return Atom(batch.content, b"", "binary", "rows", content_type, None, unread=found)
+
+        for block in reader.blocks(stream):
+            reader.check(block)
+            pieces += [count + n for n in sorted(block.plain) if block.data[block.ends[n] - 1] not in b"\r\n"]
+            count += len(block.ends)
+            yield from map(unread, batches.add(block.data, block.ends))
+        yield from map(unread, batches.finish())
+        if reader.broken.count:
+            raise Partial(str(reader.broken))
 
     def _reader(self, stream: BinaryIO, content_type: str) -> "RowReader | None":
         module, _, name = self._opener.partition(":")
@@ -94,7 +147,7 @@ class RowAtomizer:
         for block in reader.blocks(stream):
             if content_type is not None:
                 for batch in batches.add(block.data, block.ends):
-                    yield Atom(batch, b"", "binary", "rows", content_type, None)
+                    yield Atom(batch.content, b"", "binary", "rows", content_type, None)
             for text, locator in groups.add(reader.texts(block)):
                 if len(text) <= _SHORT and text.isascii():  # as most rows are: nothing is to be looked at
                     yield Atom(text.encode(), b"", "text", self._unit, self._kind, text, "derived", locator)
@@ -102,13 +155,13 @@ class RowAtomizer:
                     yield from self._passages(text, locator)
         if content_type is not None:
             for batch in batches.finish():
-                yield Atom(batch, b"", "binary", "rows", content_type, None)
+                yield Atom(batch.content, b"", "binary", "rows", content_type, None)
         for text, locator in groups.finish():
             yield from self._passages(text, locator)
         if reader.broken.count:
             raise Partial(str(reader.broken))
 
-    def _passages(self, text: str, locator: dict[str, object]) -> Iterator[Atom]:
+    def _passages(self, text: str, locator: dict[str, object] | None) -> Iterator[Atom]:
         try:
             coded = text.encode()
         except UnicodeEncodeError:  # JSON may hold a half of a pair of surrogates, which no encoding has

@@ -66,6 +66,12 @@ class UnitOfWork(Protocol):
         ranks. Where `wanted` is given, only these atoms count.
         """
 
+    def match_unread(self, tenant_id: int, terms: Sequence[str], n: int, sources: Mapping[str, object]) -> list[int]:
+        """Return the ids of the tenant's `n` best batches of rows that nobody has read yet and that hold one of these terms, the best first.
+
+        `sources` says of which sources (`AtomFilter.of_sources`).
+        """
+
     def graph_ends(
         self,
         tenant_id: int,
@@ -118,6 +124,9 @@ class Delivery:
 
 class Database(Protocol):
     """Tables and queues behind one transaction."""
+
+    reads_rows_later: bool
+    """Whether it finds batches of rows by their words before the rows have atoms: see work/rows_read_later.py, whose statements it then has."""
 
     @property
     def name(self) -> str:

@@ -32,7 +32,7 @@ from hartonomous_resources.database.sqlite_errors import (
 from hartonomous_resources.database.sqlite_graph_views import graph_edges, graph_ends, graph_nodes
 from hartonomous_resources.database.sqlite_migrations import run_migrations
 from hartonomous_resources.database.sqlite_rows import write_rows
-from hartonomous_resources.database.sqlite_words import FrequentWords, index_texts, match_words
+from hartonomous_resources.database.sqlite_words import FrequentWords, index_texts, match_unread, match_words
 from hartonomous_resources.database.statements import RowT, Statement, Write, load_statements, name_of
 from hartonomous_resources.database.transactions import ask, query
 from hartonomous_resources.project_files import project_file
@@ -74,6 +74,9 @@ class SqliteUnitOfWork:
         self, tenant_id: int, terms: Sequence[str], n: int, wanted: Collection[int] | None = None
     ) -> list[tuple[int, float]]:
         return match_words(self, self._frequent, tenant_id, terms, n, wanted)
+
+    def match_unread(self, tenant_id: int, terms: Sequence[str], n: int, sources: Mapping[str, object]) -> list[int]:
+        return match_unread(self, tenant_id, terms, n, sources)
 
     def graph_ends(
         self,
@@ -127,6 +130,8 @@ class SqliteDatabase:
     another; those of this process do so without a connection, which leaves the others to the readers, who never wait for a
     writer (WAL). synchronous=FULL: what is committed survives a power cut, not only a killed process.
     """
+
+    reads_rows_later = True
 
     def __init__(
         self,

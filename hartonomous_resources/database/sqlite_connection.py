@@ -100,6 +100,7 @@ def prepare_connection(connection: sqlite3.Connection) -> None:
     connection.create_function("milliseconds", 1, _milliseconds, deterministic=True)
     connection.create_function("time_of", 1, _time_of, deterministic=True)
     connection.create_function("indexed_text", 1, _indexed_text, deterministic=True)
+    connection.create_function("words_of_batch", 2, _words_of_batch, deterministic=True)
     connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
     connection.create_function("is_hour", 2, _is_hour, deterministic=True)
     connection.execute("PRAGMA synchronous = FULL")
@@ -156,6 +157,12 @@ def _time_of(milliseconds: int | None) -> str | None:
 
 def _indexed_text(value: bytes) -> str:
     return indexed_text(_readable(value))
+
+
+def _words_of_batch(data: bytes, is_json: int) -> str:
+    from hartonomous_core.atomizers.rows.unread_words import words_of_batch  # with the first: few databases have some
+
+    return words_of_batch(data, bool(is_json))
 
 
 def _is_utf8(value: bytes | None) -> bool:

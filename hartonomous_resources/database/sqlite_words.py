@@ -32,15 +32,26 @@ _INDEXED_AT_ONCE = 20_000
 
 Scored = list[tuple[int, float]]
 
+_OF_BATCHES = {
+    "count_indexed_texts": "count_unread_batches",
+    "count_matching_texts": "count_matching_batches",
+    "best_matching_texts": "best_matching_batches",
+    "newest_matching_texts": "newest_matching_batches",
+}
+
 _REMEMBERED = 10_000
 _REMEMBERED_SECONDS = 300.0
 
 
 class Asked(Protocol):
-    """A transaction, as these functions use it."""
+    """A transaction, as these functions ask it."""
 
     def query(self, statement: str, **parameters: object) -> Sequence[Mapping[str, Any]]:
         """Return the rows of a named statement."""
+
+
+class Indexing(Asked, Protocol):
+    """A transaction that writes."""
 
     def execute(self, statement: str, **parameters: object) -> int:
         """Run a named statement."""
@@ -68,7 +79,7 @@ class FrequentWords:
         return int(count)
 
 
-def index_texts(unit_of_work: Asked) -> None:
+def index_texts(unit_of_work: Indexing) -> None:
     """Bring the index up to what the triggers noted; where very much waits, a part of it."""
     last = unit_of_work.query("last_text_to_index", n=_INDEXED_AT_ONCE)[0]["atomId"]
     if last is not None:
@@ -98,6 +109,28 @@ def match_words(
         if len(found) >= n:
             break
     return found
+
+
+def match_unread(
+    unit_of_work: Asked, tenant_id: int, terms: Sequence[str], n: int, sources: Mapping[str, object]
+) -> list[int]:
+    """See `UnitOfWork.match_unread`."""
+    batches = _Batches(unit_of_work, sources)
+    if not batches.query("count_indexed_texts")[0]["n"]:
+        return []
+    return [batch_id for batch_id, _ in match_words(batches, FrequentWords(), tenant_id, terms, n, None)]
+
+
+class _Batches:
+    """A transaction that asks the index of unread batches what others ask the index of texts."""
+
+    def __init__(self, unit_of_work: Asked, sources: Mapping[str, object]) -> None:
+        self._unit_of_work = unit_of_work
+        self._sources = sources
+
+    def query(self, statement: str, **parameters: object) -> Sequence[Mapping[str, Any]]:
+        """Return the rows of the statement that asks the same of batches."""
+        return self._unit_of_work.query(_OF_BATCHES[statement], **parameters, **self._sources)
 
 
 def _choose(unit_of_work: Asked, frequent: FrequentWords, expressions: Collection[str]) -> tuple[list[str], list[str]]:

@@ -43,6 +43,14 @@ HOLDERS = (
         "texts that went, until the end of the transaction, or the next one of the program",
         ("call hartonomous_resources.database.sqlite_words:index_texts",),
     ),
+    Holder(
+        "UnreadWords",
+        "the words of batches of rows that are read later",
+        (
+            "call hartonomous_resources.work.rows_read_later:forget_unread_of",
+            "sql INSERT INTO UnreadWords (UnreadWords) VALUES ('optimize')",
+        ),
+    ),
     Holder("AtomEmbedding", "the vector and the position that follow from the text", ("with Atom",)),
     Holder("FormerPosition", "the position before, while another projection places all anew", ("with AtomEmbedding",)),
     Holder(
@@ -127,6 +135,7 @@ NO_HOLDERS = {
     ),
     "Erasure": ("Salt SaltedHash ErasedAt", "a receipt: a salted hash, counts and a time"),
     "KnownTenant": ("", "numbers of tenants"),
+    "UnreadBatch": ("", "which batches of rows are read later, in numbers"),
     "QueueLease": ("Queue LeaseOwner LeaseUntil", "which process works on a queue"),
     "StageTotal": ("Stage", "what stages have done, in numbers"),
     "Grid": ("Period", "whether partitions are hours or days"),

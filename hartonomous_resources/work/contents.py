@@ -10,6 +10,7 @@ from hartonomous_resources.database.rows.atom_rows import SOURCE_CONTENTS, AtomC
 from hartonomous_resources.database.transactions import ask, query
 
 _ROWS_PER_READ = 512
+_ROWS_OF_HEAD = 16
 
 
 def read_content(row: AtomContent, blobs: Blobs) -> bytes:
@@ -17,8 +18,10 @@ def read_content(row: AtomContent, blobs: Blobs) -> bytes:
 
     An atom inserted by hand has both a value and a text, of which the value may be no more than the first 64 bytes: its hash says which counts.
     """
-    if row["blobKey"] is not None:
-        return blobs.get(row["blobKey"])
+    return blobs.get(row["blobKey"]) if row["blobKey"] is not None else _stored_content(row)
+
+
+def _stored_content(row: AtomContent) -> bytes:
     if row["content"] is not None:
         return bytes(row["content"])
     if row["atomicValue"] is None or row["textBytes"] is None:
@@ -49,6 +52,21 @@ def source_contents(
         if len(rows) < rows_per_read:
             return
         ordinal = rows[-1]["ordinal"] + 1
+
+
+def source_head(unit_of_work: UnitOfWork, source_id: int, size: int) -> bytes:
+    """Return the first bytes of a source whose atoms are no larger than a row of the database holds: `size` of them at least, or all."""
+    head = b""
+    ordinal = 0
+    while len(head) < size:
+        rows = unit_of_work.query(
+            SOURCE_CONTENTS, source_id=source_id, role="content", from_ordinal=ordinal, n=_ROWS_OF_HEAD
+        )
+        head += b"".join([_stored_content(row) + (row["suffix"] or b"") for row in rows])
+        if len(rows) < _ROWS_OF_HEAD:
+            break
+        ordinal = rows[-1]["ordinal"] + 1
+    return head
 
 
 def ordinal_at(database: Database, source_id: int, byte_offset: int) -> int:

@@ -13,6 +13,7 @@ from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.searchable_atoms import AtomFilter
 from hartonomous_resources.database.transactions import ask
 from hartonomous_resources.resources import Resources
+from hartonomous_resources.work.rows_read_later import read_matching_rows
 from hartonomous_service.arguments import Id, Name, Tenant, Text, TypedText, checked
 from hartonomous_service.errors import Invalid
 from hartonomous_service.inferences import InferenceRecord, record_inference
@@ -125,6 +126,9 @@ def search(
     space = _searched_space(resources, question, at, box) if mode == "spatial" else None
     if mode in _BY_WORDS:
         resources.database.index_texts()
+        if modality in (None, "text"):
+            terms = question_terms(text or "")
+            read_matching_rows(resources, tenant, terms, atom_filter, k, of_each_source=group == "source")
 
     def read(unit_of_work: UnitOfWork) -> SearchResult:
         sought = None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -97,6 +98,11 @@ def fill(home: Resources) -> None:
     run(home)
     for status in ("Completed", "Failed", "DeadLettered", "InProgress"):
         update_job_status(home, create_job(home, "Report", '{"pages": 3}', 0), status, "by hand")
+    fish = "".join(f"{n},plaice from the tide pools of the harbour,Whitby\n" for n in range(60))
+    table = request(rawData=f"number,fish,city\n{fish}".encode(), sourceUri="fish", contentType="text/csv")
+    enqueue(home.database, INGESTION_QUEUE, [table])
+    with patch.object(atoms, "_READ_LATER_BYTES", 0):
+        run_stages_of(home, sources.STAGE, atoms.STAGE)
     enqueue(home.database, INGESTION_QUEUE, [request(rawData=b"It waits to be landed.", sourceUri="waits")])
     enqueue(home.database, PROVENANCE_QUEUE, [b'{"eventType":"AtomsCreated","tenantId":0,"atomIds":[1]}'])
     begin_to_place_anew(home)
@@ -126,10 +132,10 @@ def dump(client: sqlite3.Connection) -> Iterator[str]:
     tables = [(name, sql) for kind, name, sql in schema if kind == "table"]
     yield "BEGIN;"
     for name, sql in tables:
-        if not name.startswith(("sqlite_", "AtomText_")):
+        if not name.startswith(("sqlite_", "AtomText_", "UnreadWords_")):
             yield f"{sql};"
     for name, _ in tables:
-        if name == "AtomText":
+        if name in ("AtomText", "UnreadWords"):
             continue
         columns = [row[1] for row in client.execute(f"PRAGMA table_xinfo({name})") if not row[6]]  # 6: it is computed
         quoted = " || ', ' || ".join(f"quote({column})" for column in columns)

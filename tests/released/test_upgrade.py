@@ -54,7 +54,7 @@ def contents(path: Path, columns: dict[str, list[str]] | None = None) -> dict[st
     with closing(sqlite3.connect(path)) as client:
         if columns is None:
             named = rows(client, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
-            tables = [row["name"] for row in named if not row["name"].startswith("AtomText")]
+            tables = [row["name"] for row in named if not row["name"].startswith(("AtomText", "UnreadWords"))]
             columns = {t: [row["name"] for row in rows(client, f"PRAGMA table_xinfo({t})")] for t in tables}
         return {
             table: (names, Counter(map(repr, client.execute(f"SELECT {', '.join(names)} FROM {table}"))))

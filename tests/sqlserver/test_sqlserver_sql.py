@@ -61,6 +61,10 @@ SQLITE_ONLY = {
     # usp_lexical_matches for these; what fills a full-text index there is the server
     *("count_indexed_texts", "count_matching_texts", "best_matching_texts", "newest_matching_texts"),
     *("last_text_to_index", "forget_texts", "index_texts", "delete_texts_to_index"),
+    # no row of a table is read later there
+    *("insert_unread_batch", "last_unread_batch", "index_unread_batches", "forget_words_of_batches"),
+    *("delete_unread_batches", "unread_batches", "next_unread_batches", "unread_batches_of"),
+    *("count_unread_batches", "count_matching_batches", "best_matching_batches", "newest_matching_batches"),
     # and usp_enqueue for this
     "insert_message",
     "insert_batch",  # and sp_IngestAtoms for this

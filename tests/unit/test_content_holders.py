@@ -34,13 +34,14 @@ NUMBERS = re.compile(r"\b(?:bit|tinyint|smallint|int|bigint|integer|float|real)\
 
 
 def embedded_tables(folder: Path) -> dict[str, set[str]]:
-    """Columns by table, of those that hold text or bytes; the tables that FTS5 keeps behind AtomText are its own."""
+    """Columns by table, of those that hold text or bytes; the tables that FTS5 keeps behind its indexes are its own."""
     tables = {}
     store = SqliteDatabase(folder / "tables.db")
     store.migrate()
     connection = store.connection()
     for (name,) in connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'AtomText_*'"
+        " AND name NOT GLOB 'UnreadWords_*'"
     ):
         columns = connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)).fetchall()
         tables[name] = {column for column, kind in columns if not NUMBERS.fullmatch(kind)}

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hartonomous_core.atomizers import Atom, atomizer_for
-from hartonomous_core.atomizers.rows.row_batches import LEAST_BYTES, MOST_BYTES, RowBatches
+from hartonomous_core.atomizers.rows.row_batches import LEAST_BYTES, MOST_BYTES, Batch, RowBatches
 
 
 def batches(rows: list[bytes], together: int) -> list[bytes]:
     """Those of rows that are given so many at a time."""
     taken = RowBatches()
-    found: list[bytes] = []
+    found: list[Batch] = []
     for start in range(0, len(rows), together):
         some = rows[start : start + together]
         ends = [sum(map(len, some[: n + 1])) for n in range(len(some))]
         found += taken.add(b"".join(some), ends)
-    return [*found, *taken.finish()]
+    return [batch.content for batch in (*found, *taken.finish())]
 
 
 @given(st.lists(st.integers(1, 3000), max_size=40), st.integers(0, 9), st.integers(1, 9))

@@ -119,6 +119,18 @@ class DelimitedRows:
             self._row += length_of_end > 0  # not behind a piece of a long row
         self._offset += len(block.data)
 
+    def check(self, block: RowBlock) -> None:
+        """See `LineReader`: what is no row is known already."""
+        if block.plain:
+            for _ in self.texts(block):
+                pass
+        else:
+            self.begin_at(self._row + len(block.ends), self._offset + len(block.data))
+
+    def begin_at(self, row: int, offset: int) -> None:
+        """See `LineReader`."""
+        self._row, self._offset = row, offset
+
     def _text(self, row: str, values: list[str]) -> str:
         if self._row == self._silent_row:
             return ""

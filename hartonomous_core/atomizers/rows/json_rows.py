@@ -53,6 +53,18 @@ class JsonLines:
             self._row += raw.endswith("\n")
         self._offset += len(block.data)
 
+    def check(self, block: RowBlock) -> None:
+        """See `LineReader`."""
+        if block.plain or not _are_json(block.data):
+            for _ in self.texts(block):
+                pass
+        else:
+            self.begin_at(self._row + len(block.ends), self._offset + len(block.data))
+
+    def begin_at(self, row: int, offset: int) -> None:
+        """See `LineReader`."""
+        self._row, self._offset = row, offset
+
     def _read(self, raw: str, is_plain: bool) -> tuple[str, Mapping[str, object]]:
         if is_plain:
             self.broken.add(f"line {self._row}", TOO_LONG)
@@ -83,6 +95,17 @@ class JsonLines:
             ends.append(end)
             start = end
         return ends, plain
+
+
+def _are_json(lines: bytes) -> bool:
+    """Tell, five times as fast as it is read, whether each of these lines is JSON; of what is JSON to Python alone, too, not."""
+    import msgspec  # with the first table of which rows are read later
+
+    try:
+        msgspec.json.Decoder().decode_lines(lines)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def columns(value: object) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +17,14 @@ _FACTOR = np.uint32(0x9E3779B1)
 """An odd number of 32 bits whose bits are mixed: 2^32 divided by the golden ratio."""
 
 
+class Batch(NamedTuple):
+    """A batch of whole rows, how many rows come before it, and which part of it these bytes are: a row of more than 64 KiB has several."""
+
+    content: bytes
+    rows_before: int
+    part: int
+
+
 class RowBatches:
     """Takes rows as they come. Of those with which a batch could end, that of the least hash ends it, however they were read."""
 
@@ -23,8 +32,9 @@ class RowBatches:
         self._data = b""
         self._ends = np.zeros(0, np.int64)
         self._hashes = np.zeros(0, np.uint32)
+        self._rows_before = 0
 
-    def add(self, data: bytes, ends: Sequence[int]) -> Iterator[bytes]:
+    def add(self, data: bytes, ends: Sequence[int]) -> Iterator[Batch]:
         """Yield the batches that end in these rows; `ends` says where each ends, the last of them at the end of `data`."""
         of_data = np.array(ends, np.int64)
         self._ends = np.concatenate([self._ends, of_data + len(self._data)])
@@ -32,18 +42,20 @@ class RowBatches:
         self._data += data
         yield from self._take(MOST_BYTES)
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[Batch]:
         """Yield what is left."""
         yield from self._take(0)
 
-    def _take(self, least_left: int) -> Iterator[bytes]:
+    def _take(self, least_left: int) -> Iterator[Batch]:
         start = first = 0
         while len(self._data) - start > least_left:
             last = self._last_row(start, first)
             end = int(self._ends[last])
-            yield from _parts(self._data[start:end])
+            for part, content in enumerate(_parts(self._data[start:end])):
+                yield Batch(content, self._rows_before + first, part)
             start, first = end, last + 1
         self._data = self._data[start:]
+        self._rows_before += first
         self._ends, self._hashes = self._ends[first:] - start, self._hashes[first:]
 
     def _last_row(self, start: int, first: int) -> int:

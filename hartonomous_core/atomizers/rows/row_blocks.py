@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from hartonomous_core.atomizers.text_stream import READ_BYTES
 
@@ -64,6 +64,17 @@ class RowReader(Protocol):
 
     def texts(self, block: RowBlock) -> Iterator[RowText]:
         """Yield what each row of the next block says."""
+
+
+@runtime_checkable
+class LineReader(RowReader, Protocol):
+    """How rows are told apart that are lines: they can be read from any of them on."""
+
+    def check(self, block: RowBlock) -> None:
+        """Take the next block as `texts` does, for what is broken in it alone."""
+
+    def begin_at(self, row: int, offset: int) -> None:
+        """Let the next block be one that begins with this row, at this byte of the stream."""
 
 
 Split = Callable[[bytes, bool], tuple[list[int], set[int]]]

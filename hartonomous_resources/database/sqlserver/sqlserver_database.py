@@ -35,6 +35,8 @@ class SqlServerDatabase:
     transaction opens another.
     """
 
+    reads_rows_later = False
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._writing = self._pool("READ COMMITTED")

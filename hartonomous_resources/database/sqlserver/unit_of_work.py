@@ -95,6 +95,9 @@ class SqlServerUnitOfWork:
         rows = self.query("lexical_matches", terms=json.dumps(list(terms)), tenant_id=tenant_id, wanted=ids, n=n)
         return [(row["atomId"], row["score"]) for row in rows]
 
+    def match_unread(self, tenant_id: int, terms: Sequence[str], n: int, sources: Mapping[str, object]) -> list[int]:
+        return []  # no row waits here
+
     def graph_ends(
         self,
         tenant_id: int,

@@ -34,6 +34,9 @@ SELECT IngestHour FROM StoredJob
 WHERE Status IN ('Pending', 'InProgress') AND (Status = 'Pending' OR COALESCE(LeaseUntil, '') < :now)
   AND JobType IN (SELECT value FROM json_each(:job_types))
 UNION
+SELECT s.IngestHour FROM UnreadSource AS u CROSS JOIN Source AS s ON s.SourceId = u.SourceId   -- rows that are to be read and embedded
+WHERE s.Status = 'Atomized' AND 'GenerateEmbedding' IN (SELECT value FROM json_each(:job_types))
+UNION
 SELECT e.IngestHour FROM AtomEmbedding AS e JOIN EmbeddingModel AS m ON m.ModelId = e.ModelId
 WHERE :projection AND e.ProjectionModelId IS NULL AND m.Active = 1
 ORDER BY 1;
