@@ -12,16 +12,7 @@ from hartonomous_service.cli.output import JsonOption, err, open_home, out, prin
 from hartonomous_service.cli.pace import STEADY_SECONDS, Pace, describe_waiting
 from hartonomous_service.cli.progress_line import ProgressLine, show_progress
 from hartonomous_service.cli.weight_commands import models_compare
-from hartonomous_service.embedding_models import (
-    activate_model,
-    add_model,
-    count_missing,
-    drop_model,
-    fill_models,
-    list_models,
-)
 from hartonomous_service.errors import ServiceError
-from hartonomous_service.progress import telling_progress
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Id of a model, or its name, as the list shows them.")
@@ -55,6 +46,8 @@ def add_commands(app: typer.Typer) -> None:
 
 def models_list(as_json: JsonOption = False) -> None:
     """List the models of the home, which all tenants share, and what each does."""
+    from hartonomous_service.embedding_models import list_models
+
     with open_home() as resources:
         result = list_models(resources)
     print_result(result, as_json, lambda found: print_table("models", [*map(_in_words, found["models"])], _COLUMNS))
@@ -88,6 +81,9 @@ def models_add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a model beside those that are there, and queue all atoms for it. Searches go on with the one that answers."""
+    from hartonomous_service.embedding_models import add_model, count_missing, list_models
+    from hartonomous_service.progress import telling_progress
+
     with open_home(make=True) as resources:
         with show_progress(f"trying {model}") as line:
             added = add_model(
@@ -121,6 +117,8 @@ def models_add(
 
 
 def _fill(resources: Resources, line: ProgressLine) -> dict[str, str]:
+    from hartonomous_service.embedding_models import fill_models
+
     try:
         return fill_models(resources, report=line.say)
     except KeyboardInterrupt as interruption:
@@ -137,6 +135,8 @@ def models_activate(
     as_json: JsonOption = False,
 ) -> None:
     """Have a model answer questions, from the next one on, in every process. The one before stays filled, to switch back."""
+    from hartonomous_service.embedding_models import activate_model
+
     with open_home() as resources:
         result = activate_model(resources, model, partial_vectors=partial_vectors)
     print_result(result, as_json, lambda row: out.print(f"{_named(row)} answers"))
@@ -144,6 +144,8 @@ def models_activate(
 
 def models_drop(model: ModelArgument, as_json: JsonOption = False) -> None:
     """Delete a model's vectors, positions, jobs and files of the search matrix. The model's own files stay where they are."""
+    from hartonomous_service.embedding_models import drop_model
+
     with open_home() as resources, show_progress(f"dropping {model}") as line:
         result = drop_model(resources, model, report=lambda deleted: line.say(f"{deleted:,} vectors are deleted"))
     print_result(result, as_json, lambda row: out.print(f"{_named(row)}: {row['vectors']:,} vectors are deleted"))

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from hartonomous_service.cli.output import JsonOption, TenantOption, open_home, out, print_result, printable
-from hartonomous_service.weight_comparison import compare_weights
 
 _MOST_SHOWN = 20
 _ModelOfWeights = Annotated[
@@ -18,6 +17,8 @@ def models_compare(
     first: _ModelOfWeights, second: _ModelOfWeights, tenant: TenantOption = 0, as_json: JsonOption = False
 ) -> None:
     """Say which tensors two models share that were ingested, and how many bytes are stored once for both."""
+    from hartonomous_service.weight_comparison import compare_weights
+
     with open_home() as resources:
         result = compare_weights(resources, _uri_of(first), _uri_of(second), tenant=tenant)
     print_result(result, as_json, _show)

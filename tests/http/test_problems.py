@@ -28,7 +28,7 @@ def problem_of(answer, status):
         ("/sources/five", 422, "path.source_id: "),
         ("/search", 422, "q: give some words to search for"),
         ("/search?mode=spatial", 422, "q: give some words to search for, a point or a box"),
-        ("/search?mode=spatial&box=1,2", 422, "box.1: it should be at most 1"),
+        ("/search?mode=spatial&box=1,2", 422, "box: a box has six coordinates, "),
         ("/search?mode=spatial&at=x", 422, "at: 'x' is no list of numbers with commas between them"),
         ("/search?mode=spatial&at=0,0,0&radius=nan", 422, "radius: "),
         ("/search?q=x&radius=1", 422, "radius: it is for mode spatial alone"),
@@ -38,7 +38,7 @@ def problem_of(answer, status):
         ("/search?q=x&sourceId=99999999999999999999", 422, "sourceId: it should be at most"),
         ("/search?q=x&uri=", 422, "uri: it is empty"),
         ("/search?q=x&contentType=text", 422, "contentType: 'text' is no media type"),
-        ("/search?q=%20", 422, "the search text has no word"),
+        ("/search?q=%20", 422, "q: the search text has no word"),
         ("/search?q=x&metadata=a", 422, "metadata: give KEY=VALUE"),
     ],
 )
@@ -77,7 +77,7 @@ def test_the_log_names_the_route_of_what_nobody_expected_and_not_its_path(client
 
     written = io.StringIO()
     monkeypatch.setattr(LOGGER, "handlers", [logging.StreamHandler(written)])
-    monkeypatch.setattr(inference_routes.inferences, "show_inference", fail)
+    monkeypatch.setattr(inference_routes.recorded_inferences, "show_inference", fail)
     identity = client.get("/inferences/what-nobody-may-read").headers["x-request-id"]
     first, *rest = written.getvalue().splitlines()
     assert first == f"request {identity}: GET /inferences/{{inference_id:path}} failed"
