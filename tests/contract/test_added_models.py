@@ -24,7 +24,7 @@ from hartonomous_resources.resources import Resources
 from hartonomous_resources.work import added_models, dropping_models
 from hartonomous_resources.work.added_models import add_embedding_model, keep_settings_models
 from hartonomous_resources.work.pending import hours_with_work
-from hartonomous_service import embedding_models
+from hartonomous_service import embedding_models, models_in_use
 from hartonomous_service.embedding_models import activate_model, add_model, drop_model, list_models
 from hartonomous_service.errors import Conflict, Invalid, NotFound, Unavailable
 from hartonomous_service.http import model_routes
@@ -69,12 +69,17 @@ class SpacesCompute(SmallCompute):
 @pytest.fixture
 def old_home(home: Resources, client: Any, monkeypatch: pytest.MonkeyPatch) -> Resources:
     """A home whose settings name the old model, by which its three texts are embedded."""
-    named = {SOURCES[OLD]: OLD}
-    monkeypatch.setattr(embedding_models, "_settings_models", lambda _resources: named)
+    name_models(monkeypatch, {SOURCES[OLD]: OLD})
     home = replace(home, compute=SpacesCompute(OLD))
     take_in(home, client, *TEXTS)
     run(home)
     return home
+
+
+def name_models(monkeypatch: pytest.MonkeyPatch, named: dict[ModelSource, ModelIdentity]) -> None:
+    """Have the settings name these."""
+    for asked in (embedding_models, models_in_use):
+        monkeypatch.setattr(asked, "settings_models", lambda _settings: named)
 
 
 def take_in(home: Resources, client: Any, *texts: str, uri: str = "file:///source", tenant: int = 0) -> None:
@@ -344,7 +349,7 @@ def test_a_drop_that_is_under_way_deletes_nothing_of_a_model_that_is_added_again
 
     def add_again(_deleted: int) -> None:
         monkeypatch.undo()
-        monkeypatch.setattr(embedding_models, "_settings_models", lambda _resources: {SOURCES[OLD]: OLD})
+        name_models(monkeypatch, {SOURCES[OLD]: OLD})
         add(old_home)
         run(old_home)
 
@@ -408,6 +413,9 @@ def test_for_a_key_without_admin_no_vector_and_no_job_is_counted(
     assert counted == []
     assert [row["vectors"] for row in ask_with("admin")] == [3, 3]
     assert counted == [1, 2]
+    counted.clear()
+    assert activate_model(old_home, "new")["vectors"] == 3
+    assert set(counted) == {2}, "of a model that is named no other one is counted"
 
 
 class Killed(BaseException):
@@ -537,7 +545,7 @@ def test_two_switches_at_once_leave_one_that_answers(old_home: Resources, client
 def test_nothing_is_added_where_no_model_at_hand_made_the_vectors_that_are_here(
     old_home: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_models, "_settings_models", lambda _resources: {SOURCES[THIRD]: THIRD})
+    name_models(monkeypatch, {SOURCES[THIRD]: THIRD})
 
     with pytest.raises(Conflict, match="third"):
         add(old_home)
