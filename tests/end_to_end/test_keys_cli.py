@@ -49,11 +49,11 @@ def test_people_are_told_that_a_key_is_shown_this_once(home: Home) -> None:
     ("arguments", "code", "words"),
     [
         (["revoke", "0011223344556677"], 1, "key 0011223344556677 is not found; `hartonomous keys list` shows"),
-        (["revoke", "hk_0011223344556677_00"], 1, "key_id: give the id alone"),
-        (["create", "--expires", "2020-01-01"], 1, "--expires: '2020-01-01' is over"),
-        (["create", "--expires", "soon"], 1, "--expires: 'soon' is no date or time"),
-        (["create", "--name", "x" * 101], 1, "name: "),
-        (["create", "--scope", "root"], 1, "--scope: it should be 'read', 'write' or 'admin'"),
+        (["revoke", "hk_0011223344556677_00"], 2, "key_id: give the id alone"),
+        (["create", "--expires", "2020-01-01"], 2, "--expires: '2020-01-01' is over"),
+        (["create", "--expires", "soon"], 2, "--expires: 'soon' is no date or time"),
+        (["create", "--name", "x" * 101], 2, "name: "),
+        (["create", "--scope", "root"], 2, "--scope: it should be 'read', 'write' or 'admin'"),
         (["create", "--tenant", "-1"], 2, "--tenant"),
     ],
 )
