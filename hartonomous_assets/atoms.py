@@ -45,7 +45,7 @@ from hartonomous_core.atomizers import (
 )
 from hartonomous_core.atomizers.content_type import Scan, scan
 from hartonomous_core.clock import timestamp
-from hartonomous_core.vocabulary import NOT_SEARCHABLE, PARTIAL, ROLES
+from hartonomous_core.vocabulary import EMBEDDED_MODALITIES, NOT_SEARCHABLE, PARTIAL, ROLES
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
 from hartonomous_resources.database.rows.source_rows import CURRENT_SOURCE_WITH_HASH, ClaimedSource
@@ -53,7 +53,7 @@ from hartonomous_resources.database.rows.unread_rows import insert_unread_batch
 from hartonomous_resources.database.transactions import query, transact
 from hartonomous_resources.settings import Settings
 from hartonomous_resources.source_files import ForbiddenSource, open_source_file
-from hartonomous_resources.source_uris import UnreadableSource, is_member_uri
+from hartonomous_resources.source_uris import UnreadableSource, file_name, is_member_uri
 from hartonomous_resources.work.rows_of_atoms import row_of
 
 ROW_LIMIT_BYTES = 64 * 1024
@@ -123,7 +123,8 @@ def _atomize(
     stream.seek(0)
     members = FoundMembers(work, source)
     reads_later = work.resources.database.reads_rows_later and found.byte_length > _READ_LATER_BYTES
-    atoms = atomizer.atomize(stream, content_type, Context(work.resources.parsers, members, reads_later))
+    context = Context(work.resources.parsers, members, reads_later, file_name(source["sourceUri"]))
+    atoms = atomizer.atomize(stream, content_type, context)
     end = SourceEnd(found, content_type, atomizer_version(atomizer), note, members)
     try:
         for part in _parts(work, source, atoms, end):
@@ -150,7 +151,7 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
     missing: list[str] = []
     batches = _batches(_until_partial(atoms, missing), work.resources.settings.atom_batch_size)
     batch: list[Atom] | None = next(batches, [])
-    has_text = False
+    is_found = False
     is_first = True
     while batch is not None:
         rows = []
@@ -163,7 +164,8 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
                 place = {"source_id": source["sourceId"], "first_ordinal": ordinal - part_of_batch, "ordinal": ordinal}
                 unread.append(insert_unread_batch(**place, first_row=row, is_json="json" in atom.content_type))
             ordinals[atom.role] += 1
-            has_text = has_text or atom.text is not None or atom.unread is not None
+            is_found = is_found or atom.text is not None or atom.unread is not None
+            is_found = is_found or atom.modality in EMBEDDED_MODALITIES
             if atom.role == "content":
                 written_hash.update(atom.content)
                 written_hash.update(atom.suffix)
@@ -172,7 +174,7 @@ def _parts(work: Work, source: ClaimedSource, atoms: Iterator[Atom], end: Source
         if batch is None and written_hash.digest() != end.found.sha256:
             raise ChangedWhileRead("was written to while it was read; ingest a copy if it always is")
         if batch is None and missing:
-            end = replace(end, note=f"{PARTIAL if has_text else NOT_SEARCHABLE}{missing[0]}")
+            end = replace(end, note=f"{PARTIAL if is_found else NOT_SEARCHABLE}{missing[0]}")
         yield SourcePart(source, rows, unread, is_first, dict(ordinals), end if batch is None else None)
         is_first = False
 

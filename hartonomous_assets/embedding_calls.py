@@ -1,12 +1,12 @@
 """How much the model is given at a time: so that a stop is quick, and a batch takes about a second."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
 import numpy as np
 
-from hartonomous_core.embedders.protocol import Embeddings
+from hartonomous_core.embedders.protocol import Embeddings, Items
 from hartonomous_resources.compute.protocol import Compute, ModelIdentity
 
 _FIRST_BATCH = 64
@@ -15,6 +15,8 @@ _BATCH_SECONDS = 1.0
 
 _CHARACTERS_AT_ONCE = 24_000
 """Of the texts of one call of the model, half a second of two cores, however large a batch is: who stops waits for the end of a call."""
+_CHARACTERS_OF_A_PICTURE = 250
+"""One takes as long as so many."""
 
 
 class Pace:
@@ -30,12 +32,10 @@ class Pace:
         self.batch_size = min(worth_it, self._most)
 
 
-def embed_until_stopped(
-    compute: Compute, model: ModelIdentity, texts: Sequence[str], stopped: threading.Event
-) -> Embeddings:
-    """Embed texts in calls that are short. Raises CancelledError once it is stopped, and as `Compute.embed` does."""
+def embed_until_stopped(compute: Compute, model: ModelIdentity, items: Items, stopped: threading.Event) -> Embeddings:
+    """Embed texts or pictures in calls that are short. Raises CancelledError once it is stopped, and as `Compute.embed` does."""
     parts = []
-    for some in _slices(texts):
+    for some in _slices(items):
         if stopped.is_set():
             raise CancelledError  # nobody waits for it
         parts.append(compute.embed(model, some))
@@ -44,12 +44,13 @@ def embed_until_stopped(
     )
 
 
-def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+def _slices(items: Items) -> Iterator[Items]:
     """Cut texts into parts of so many characters that a call of the model is short; a text that is longer is a part of its own."""
     first = characters = 0
-    for at, text in enumerate(texts):
-        if at > first and characters + len(text) > _CHARACTERS_AT_ONCE:
-            yield texts[first:at]
+    for at, item in enumerate(items):
+        size = len(item) if isinstance(item, str) else _CHARACTERS_OF_A_PICTURE
+        if at > first and characters + size > _CHARACTERS_AT_ONCE:
+            yield items[first:at]
             first, characters = at, 0
-        characters += len(text)
-    yield texts[first:]
+        characters += size
+    yield items[first:]

@@ -15,6 +15,7 @@ import dagster as dg
 
 from hartonomous_assets.embedding_calls import Pace, embed_until_stopped
 from hartonomous_assets.handled_jobs import do_one_of_each_type
+from hartonomous_assets.items_to_embed import items_to_embed
 from hartonomous_assets.job_claims import (
     attempt,
     claim,
@@ -119,9 +120,9 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
 def _claim(work: Work, size: int, models: RunModels, *, tried_before: bool) -> list[ClaimedJob]:
     """Claim jobs for what answers questions first, so that new texts do not wait until another model has all that is there."""
     first = claim(work, GENERATE_EMBEDDING, size, models.of_every_job, tried_before=tried_before)
-    if first or models.of_every_job == models.by_id:
+    if first or models.of_every_job == models.at_hand:
         return first
-    return claim(work, GENERATE_EMBEDDING, size, models.by_id, tried_before=tried_before)
+    return claim(work, GENERATE_EMBEDDING, size, models.at_hand, tried_before=tried_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ def _begin(
     atoms: dict[int | None, AtomToEmbed] = {
         row["atomId"]: row for row in query(work.resources.database, ATOMS_TO_EMBED, atom_ids=ids)
     }
-    by_id, of_every_job = dict(models.by_id), models.of_every_job
+    models.activate_own(work, {atom["modality"] for atom in atoms.values()})
+    by_id, of_every_job = dict(models.at_hand), models.of_every_job
     by_fate = sort_jobs(jobs, atoms, by_id, of_every_job)
     log_atoms(
         work,
@@ -165,19 +167,19 @@ def _begin(
             for job in by_fate.ready
         ),
     )
-    texts = {i: [atom["text"] or "" for atom in of_model] for i, of_model in by_fate.atoms_by_model.items()}
+    items = items_to_embed(work.resources, by_fate, by_id)
 
     def embed() -> dict[int, Embeddings | Exception]:
         started = time.monotonic()
         vectors: dict[int, Embeddings | Exception] = {}
-        for model_id, of_model in texts.items():
+        for model_id, of_model in items.items():
             try:
                 vectors[model_id] = embed_until_stopped(work.resources.compute, by_id[model_id], of_model, stopped)
             except CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - of any model: the others go on, and the jobs of this one meet it
                 vectors[model_id] = error
-        pace.note(sum(map(len, texts.values())), time.monotonic() - started)
+        pace.note(sum(map(len, items.values())), time.monotonic() - started)
         return vectors
 
     return _Begun(jobs, atoms, models, of_every_job, by_fate, thread.submit(embed))

@@ -23,6 +23,17 @@ class ByFate:
     models_of_job: dict[str, set[int]] = field(default_factory=dict)
     """By which models each of those that need vectors is done, by JobId."""
 
+    def refuse_atoms(self, reasons: Mapping[int, str]) -> None:
+        """Refuse the jobs that need vectors of these atoms, each for its reason."""
+        for job in self.ready:
+            if reason := reasons.get(job["atomId"] or 0):
+                self.refused.setdefault(reason, []).append(job)
+        self.ready = [job for job in self.ready if job["atomId"] not in reasons]
+        for model_id, atoms in self.atoms_by_model.copy().items():
+            self.atoms_by_model[model_id] = [atom for atom in atoms if atom["atomId"] not in reasons]
+            if not self.atoms_by_model[model_id]:
+                del self.atoms_by_model[model_id]
+
 
 def sort_jobs(
     jobs: Sequence[ClaimedJob],
@@ -47,8 +58,9 @@ def sort_jobs(
             by_fate.refused.setdefault(reason, []).append(job)
             continue
         assert atom is not None  # noqa: S101 - such a job is refused
-        wanted = {(atom["atomId"], model_id) for model_id in _models_for(job, atom, models, of_every_job)}
-        if not (atom["text"] or "").strip():
+        chosen = _models_for(job, atom, models, of_every_job)
+        wanted = {(atom["atomId"], model_id) for model_id in chosen}
+        if _take_texts(chosen) and not (atom["text"] or "").strip():
             by_fate.finished.setdefault("skipped: empty text", []).append(job)
         elif wanted <= done:
             by_fate.finished.setdefault("already embedded", []).append(job)
@@ -66,13 +78,18 @@ def _models_for(
     atom: AtomToEmbed,
     models: Mapping[int, ModelIdentity],
     of_every_job: Mapping[int, ModelIdentity],
-) -> list[int]:
+) -> dict[int, ModelIdentity]:
     """Return the model that the job names, or those of every job that embed the modality of the atom."""
-    return [
-        model_id
+    return {
+        model_id: model
         for model_id, model in (of_every_job if job["modelId"] is None else models).items()
         if job["modelId"] in (None, model_id) and model.modality == EMBEDDED_AS.get(atom["modality"], atom["modality"])
-    ]
+    }
+
+
+def _take_texts(chosen: Mapping[int, ModelIdentity]) -> bool:
+    """Whether the text of an atom is what is embedded; else it is a caption."""
+    return any(model.takes == "texts" for model in chosen.values())
 
 
 def _why_refused(
@@ -90,9 +107,10 @@ def _why_refused(
         if "AtomId" not in parameters:
             return "its Parameters name no AtomId"
         return f"tenant {job['tenantId']} has no atom {json.dumps(parameters['AtomId'])[:40]}"
-    if not _models_for(job, atom, models, of_every_job):
+    chosen = _models_for(job, atom, models, of_every_job)
+    if not chosen:
         which = "no embedding model" if job["modelId"] is None else f"no embedding model {job['modelId']}"
         return f"{which} is active for modality {atom['modality']!r}"
-    if atom["text"] and not atom["textIsValid"]:
+    if _take_texts(chosen) and atom["text"] and not atom["textIsValid"]:
         return f"the text of atom {job['atomId']} is not UTF-8"
     return None

@@ -119,6 +119,11 @@ class AsyncClient:
         async with self._send(calls.get_content(source_id, first, stop)) as response:
             yield response.aiter_bytes()
 
+    async def get_thumbnail(self, source_id: int) -> bytes:
+        """Return what is seen of a picture, small, as a JPEG."""
+        async with self._send(calls.get_thumbnail(source_id)) as response:
+            return await response.aread()
+
     def list_source_atoms(self, source_id: int, *, page_size: int = 100) -> AsyncIterator[answers.AtomOfSource]:
         """Yield the atoms of a source in order."""
         return self._pages(calls.list_source_atoms(source_id, page_size), "atoms")
@@ -161,6 +166,23 @@ class AsyncClient:
         return cast(
             answers.Found, await self._ask(calls.search(question, k, mode, *narrowed, context, group, highlight))
         )
+
+    async def search_like(
+        self,
+        picture: bytes,
+        *,
+        k: int = 10,
+        source_id: int | None = None,
+        uri: str | None = None,
+        content_type: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        group: str | None = None,
+    ) -> answers.Found:
+        """Find the pictures that look most like one, given by the bytes of its file."""
+        call = calls.search_like(picture, k, source_id, uri, content_type, since, until, metadata, group)
+        return cast(answers.Found, await self._ask(call))
 
     # ---- lineage
 

@@ -117,6 +117,10 @@ def get_content(source_id: int, first: int, stop: int | None) -> Call:
     return Call("GET", f"/sources/{source_id}/content", headers=headers)
 
 
+def get_thumbnail(source_id: int) -> Call:
+    return Call("GET", f"/sources/{source_id}/thumbnail")
+
+
 def list_source_atoms(source_id: int, page_size: int) -> Call:
     return Call("GET", f"/sources/{source_id}/atoms", {"limit": page_size})
 
@@ -147,12 +151,40 @@ def search(
     group: str | None,
     highlight: bool,
 ) -> Call:
-    pairs = [f"{key}={value}" for key, value in (metadata or {}).items()] or None
-    narrowed: dict[str, Any] = {"modality": modality, "sourceId": source_id, "uri": uri, "contentType": content_type}
-    narrowed |= {"since": since, "until": until, "metadata": pairs, "group": group}
+    narrowed = {"modality": modality, **_of_sources(source_id, uri, content_type, since, until, metadata, group)}
     narrowed |= {"at": _numbers(at), "box": _numbers(box), "radius": radius}
     asked = {"q": question, "k": k, "mode": mode, "context": context, "highlight": highlight}
     return Call("GET", "/search", {**asked, **narrowed})
+
+
+def search_like(
+    picture: bytes,
+    k: int,
+    source_id: int | None,
+    uri: str | None,
+    content_type: str | None,
+    since: str | None,
+    until: str | None,
+    metadata: Mapping[str, str] | None,
+    group: str | None,
+) -> Call:
+    asked = {"k": k, **_of_sources(source_id, uri, content_type, since, until, metadata, group)}
+    headers = {"Content-Type": "application/octet-stream"}
+    return Call("POST", "/search/like", asked, content=picture, headers=headers)
+
+
+def _of_sources(
+    source_id: int | None,
+    uri: str | None,
+    content_type: str | None,
+    since: str | None,
+    until: str | None,
+    metadata: Mapping[str, str] | None,
+    group: str | None,
+) -> dict[str, Any]:
+    pairs = [f"{key}={value}" for key, value in (metadata or {}).items()] or None
+    narrowed: dict[str, Any] = {"sourceId": source_id, "uri": uri, "contentType": content_type}
+    return narrowed | {"since": since, "until": until, "metadata": pairs, "group": group}
 
 
 def _numbers(values: Sequence[float] | None) -> str | None:

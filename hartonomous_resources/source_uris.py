@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from pathlib import Path, PurePath, PureWindowsPath
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from hartonomous_core.messages import IngestionRequest
 
@@ -81,6 +81,12 @@ def source_uri_of(request: IngestionRequest, sha256: str | None = None, path: Pa
     if request.source_id is not None:
         return f"source:{request.source_id}"
     return f"sha256:{sha256 or hashlib.sha256(request.raw_data or b'').hexdigest()}"
+
+
+def file_name(source_uri: str) -> str:
+    """Return the name of a file, without folders, as its source is called; empty where that is no name of a file, such as `sha256:…`."""
+    name = unquote(source_uri.rpartition("/")[2])
+    return name if "." in name else ""
 
 
 def is_file_uri(source_uri: str) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hartonomous_core.embedders import Engine, Precision
 from hartonomous_resources.compute.model_source import ModelSource, local_source
+from hartonomous_resources.compute.own_models import own_model
 from hartonomous_resources.compute.protocol import ComputeUnavailable
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.embedding_rows import EMBEDDING_MODELS, KnownEmbeddingModel
@@ -167,11 +168,13 @@ def activate_model(resources: Resources, model: Name, *, partial_vectors: bool =
 def drop_model(resources: Resources, model: Name, *, report: Reached = lambda _deleted: None) -> dict[str, Any]:
     """Delete the vectors, positions, jobs and files of a model, by its id or name; `report` is called with how many vectors went.
 
-    Cut off, the same call goes on. Raises Conflict for the one that answers questions, for one that the settings name, and for one that is
-    added again meanwhile.
+    Cut off, the same call goes on. Raises Conflict for the one that answers questions, for one that the settings name, for ours of pictures,
+    and for one that is added again meanwhile.
     """
     row = _find(resources, model)
     model_id = row["modelId"]
+    if row["active"] and row["modality"] != "text":
+        raise Conflict(f"model {model_id} comes with Hartonomous, and stays as long as there are pictures")
     by_settings = not ask(resources.database, added_models)
     if row["state"] == "answers" or (by_settings and row["active"]):
         raise Conflict(
@@ -238,7 +241,7 @@ def _show(row: KnownEmbeddingModel, found: "_Found | None", answering: int | Non
         state = "dropping"
     elif not row["active"]:
         state = "idle"
-    elif row["answers"] or row["modelId"] == answering:
+    elif row["answers"] or row["modelId"] == answering or _is_own(row):
         state = "answers"
     source = None if row["loadedFrom"] is None else ModelSource.from_json(row["loadedFrom"])
     return {
@@ -260,6 +263,11 @@ def _show(row: KnownEmbeddingModel, found: "_Found | None", answering: int | Non
         "createdAt": row["createdAt"],
         "answersSince": row["answersSince"],
     }
+
+
+def _is_own(row: KnownEmbeddingModel) -> bool:
+    own = own_model(row["modality"])
+    return own is not None and own.artifact_hash == row["artifactHash"]
 
 
 def _find(resources: Resources, model: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hartonomous_core.clock import timestamp
 from hartonomous_core.embedders.protocol import Embeddings, TokenEmbeddings
 from hartonomous_resources.compute.model_source import ModelSource
+from hartonomous_resources.compute.own_models import OWN_MODELS
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 from hartonomous_resources.database.protocol import Database, Message, Row, UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import AtomRow
@@ -175,7 +176,9 @@ class SmallCompute:
     def warm(self, _sources: Sequence[ModelSource] = ()) -> None:
         """It has nothing to load."""
 
-    def embed(self, _model: ModelIdentity, texts: list[str]) -> Embeddings:
+    def embed(self, model: ModelIdentity, texts: list[str]) -> Embeddings:
+        if load := OWN_MODELS.get(model):
+            return load().embed(texts)
         self.texts += texts
         return Embeddings(
             np.tile(np.array([1, 0, 0], dtype=np.float32), (len(texts), 1)), np.ones(len(texts), dtype=np.int64)
@@ -189,7 +192,7 @@ class SmallCompute:
     def project(
         self, vectors: NDArray[np.float32], _axes: NDArray[np.float64], _mean: NDArray[np.float64], _scale: float
     ) -> NDArray[np.float64]:
-        return vectors.astype(np.float64)
+        return vectors[:, :3].astype(np.float64)
 
     def device(self) -> str:
         return "none"

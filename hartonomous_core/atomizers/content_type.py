@@ -105,6 +105,8 @@ _ARCHIVES = {
 }
 """Whatever the name says: that of a packed picture (.svgz) may be the picture's."""
 
+_BITMAP = re.compile(rb"BM.{4}\0{4}.{2}\0\0[\x0c(4@8l|]\0\0\0", re.DOTALL)
+"""How a picture in BMP begins: two letters alone may be anything."""
 _CHECKPOINT = re.compile(rb"PK\x03\x04.{26}[^/]{1,255}/(?:data\.pkl|\.format_version|\.data/)", re.DOTALL)
 """The first file in a checkpoint of PyTorch."""
 _ONNX = re.compile(rb"\x08[\x01-\x7f](?:\x12|\x1a|:|B)")
@@ -213,6 +215,8 @@ def _binary_type(head: bytes, name: str) -> str | None:
 
     if head[:4] == b"PAR1":
         return "application/vnd.apache.parquet"
+    if _BITMAP.match(head):
+        return "image/bmp"
     if head[:4] == b"GGUF":
         return "application/vnd.gguf"
     if _CHECKPOINT.match(head):

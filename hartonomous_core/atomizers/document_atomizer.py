@@ -14,8 +14,9 @@ from typing import BinaryIO, cast
 from hartonomous_core.atomizers.charset_names import media_type, text_is_read
 from hartonomous_core.atomizers.chunks import SIZES_OF_ANYTHING, ChunkAtomizer, ChunkSizes
 from hartonomous_core.atomizers.members import MemberItem, MemberTaker, NoMembers, describe, lost_within
+from hartonomous_core.atomizers.named_words import words_of_name
 from hartonomous_core.atomizers.protocol import Atom, Atomizer, Context
-from hartonomous_core.atomizers.sections import Partial, Section, derived_atoms
+from hartonomous_core.atomizers.sections import Partial, Picture, Section, derived_atoms
 from hartonomous_core.atomizers.text import TextAtomizer
 from hartonomous_core.vocabulary import TextUnit
 
@@ -25,11 +26,11 @@ _MOST_AT_ONCE = 1024 * 1024
 """Bytes: a parser that asks for a picture of a gibibyte has it in memory, and should not have it twice."""
 TOO_MUCH_MEMORY = "reading it takes more memory than a source may"
 
-Item = Section | MemberItem
+Item = Section | Picture | MemberItem
 """What is found in a document, in order."""
 
 Extract = Callable[[BinaryIO, str], Iterator[Item]]
-"""Reads what people read in a seekable stream of this content type, and what files it holds. Raises Partial."""
+"""Reads what people read or see in a seekable stream of this content type, and what files it holds. Raises Partial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Format:
     sizes: of the chunks of the bytes.
     has_members: whether it may hold files, which become sources of their own.
     in_child: whether the extractor runs in a process of its own, with limits of time and memory: for parsers that are native, or may hang.
+    name_says_something: whether the words in the name of a file are found, too: of a picture they may be all that there are.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Format:
     sizes: ChunkSizes = SIZES_OF_ANYTHING
     in_child: bool = False
     has_members: bool = False
+    name_says_something: bool = False
 
     def atomizer(self, unit: TextUnit) -> Atomizer:
         """Return what atomizes documents of this format."""
@@ -172,6 +175,8 @@ class DocumentAtomizer:
         context = context or ALONE
         yield from self._chunks.atomize(stream, content_type)
         stream.seek(0)
+        if self.format.name_says_something and (words := words_of_name(context.name)):
+            yield from derived_atoms([Section(words, {"part": "name"})], self._unit)
         items = context.extract(self.format, stream, content_type)
         yield from derived_atoms(_sections(items, context.members), self._unit)
         context.members.finish()
@@ -185,9 +190,9 @@ def installed_version(library: str) -> str:
         return NOT_INSTALLED
 
 
-def _sections(items: Iterator[Item], members: MemberTaker) -> Iterator[Section]:
+def _sections(items: Iterator[Item], members: MemberTaker) -> Iterator[Section | Picture]:
     for item in items:
-        if isinstance(item, Section):
+        if isinstance(item, Section | Picture):
             yield item
         else:
             members.take(item)

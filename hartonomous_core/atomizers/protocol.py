@@ -54,7 +54,7 @@ class Extraction(Protocol):
     """How an extractor is run: in this process, or in one that may die."""
 
     def __call__(self, format_: Any, stream: BinaryIO, content_type: str) -> Iterator[Any]:
-        """Yield what the extractor of a `Format` does: each a `Section`, or a `MemberItem`. Raises Partial, and OSError where the stream
+        """Yield what the extractor of a `Format` does: each a `Section`, a `Picture` or a `MemberItem`. Raises Partial, and OSError where the stream
         cannot be read.
         """
 
@@ -66,11 +66,13 @@ class Context:
     extract: runs the extractor of a `Format`, and where that says so in a process of its own, with limits of time and memory.
     members: takes the files that are found within; each becomes a source of its own.
     reads_later: an atomizer of tables may leave rows unread: the store finds their bytes by words, and has them read when somebody asks.
+    name: of the file, without folders; empty where the source has none.
     """
 
     extract: Extraction
     members: "MemberTaker"
     reads_later: bool = False
+    name: str = ""
 
 
 class Atomizer(Protocol):

@@ -212,6 +212,18 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         sizes=SIZES_OF_TEXT,
     ),
     Format(
+        "image",
+        "1",
+        (
+            *("image/png", "image/apng", "image/jpeg", "image/pjpeg", "image/gif", "image/webp"),
+            *("image/tiff", "image/tif", "image/x-tiff", "image/bmp", "image/x-bmp", "image/x-ms-bmp"),
+        ),
+        f"{_EXTRACTORS}.images:extract",
+        libraries=("pillow",),
+        in_child=True,  # native, of many authors
+        name_says_something=True,
+    ),
+    Format(
         "parquet",
         "1",
         ("application/vnd.apache.parquet", "application/x-parquet"),

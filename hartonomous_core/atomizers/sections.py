@@ -18,6 +18,7 @@ LONGEST_WORDS = 200
 MOST_PARTS = 16
 """Of a list in a locator, such as the headings above a section; the last of them are kept."""
 _MOST_LOCATOR_BYTES = 4096
+MOST_PICTURE_BYTES = 256 * 1024
 
 
 HeadingPath = list[tuple[int, str]]
@@ -50,6 +51,19 @@ class Section:
     byte_offset: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is seen in a source, made small: a file of at most `MOST_PICTURE_BYTES`, which is embedded, and shown beside a hit.
+
+    content_type: such as image/jpeg.
+    locator: which picture of the source it is, as of a `Section`.
+    """
+
+    content: bytes
+    content_type: str
+    locator: Mapping[str, object] | None = None
+
+
 def under_heading(path: HeadingPath, level: int, title: str) -> HeadingPath:
     """Return the path below a heading that comes after others; the least level is the highest."""
     return [*(above for above in path if above[0] < level), (level, title)]
@@ -65,18 +79,28 @@ def shorten(words: str) -> str:
     return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
 
 
-def derived_atoms(sections: Iterable[Section], unit: TextUnit) -> Iterator[Atom]:
-    """Yield the passages or sentences of each section in order: the same words in a text file are the same atoms.
+def derived_atoms(sections: Iterable[Section | Picture], unit: TextUnit) -> Iterator[Atom]:
+    """Yield the passages or sentences of each section in order: the same words in a text file are the same atoms. A picture is one atom.
 
-    Raises Partial for more text or more sections than any document has, and for a locator that is none.
+    Raises Partial for more text or more sections than any document has, for a locator that is none, and for a picture that is too large.
     """
     size = 0
     for number, section in enumerate(sections, 1):
+        if isinstance(section, Picture):
+            yield _atom_of(section)
+            continue
         section, length = _encodable(section)
         size += length
         if number > MOST_SECTIONS or size > MOST_TEXT_BYTES:
             raise Partial(f"it says more than {MOST_TEXT_BYTES:,} bytes of text or {MOST_SECTIONS:,} sections")
         yield from _atoms_of(section, unit)
+
+
+def _atom_of(picture: Picture) -> Atom:
+    if not 0 < len(picture.content) <= MOST_PICTURE_BYTES:
+        raise Partial(f"a preview of it takes {len(picture.content):,} bytes")
+    place = small(picture.locator) if picture.locator else None
+    return Atom(picture.content, b"", "image", "preview", picture.content_type, None, "derived", place)
 
 
 def _atoms_of(section: Section, unit: TextUnit) -> Iterator[Atom]:

@@ -12,6 +12,12 @@ TEXT_MODEL = "all-MiniLM-L6-v2"
 ANSWER_FLOOR = 0.37
 """The least cosine of a question and its answer by that model; measured with int8: docs/decisions/0036."""
 
+LOOK_ALIKE_MODEL = "look-alike-1"
+"""The embedder of pictures, which needs no weights; its number goes up whenever the same picture would get another vector."""
+LOOK_ALIKE_DIMENSION = 347
+LOOK_ALIKE_FLOOR = 0.9
+"""The least cosine of two that are the same picture: docs/decisions/0061."""
+
 Precision = Literal["int8", "fp16", "fp32"]
 """Precision of the text model's weights; it is part of a model's identity. A GPU computes all but int8."""
 

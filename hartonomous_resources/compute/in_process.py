@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from hartonomous_resources.compute.own_models import OWN_MODELS
 from hartonomous_resources.compute.protocol import ComputeUnavailable, ModelIdentity
 
 if TYPE_CHECKING:  # a command that embeds nothing opens this and never uses it
@@ -220,6 +221,10 @@ class InProcessCompute:
             return embedder
 
     def _space_of(self, model: ModelIdentity) -> Space:
+        from hartonomous_resources.compute.spaces import Space
+
+        if load := OWN_MODELS.get(model):
+            return Space(model, load)
         space = next((space for space in list(self._found.values()) if space.model == model), None)
         if space is None:
             with self._finding:

@@ -41,6 +41,8 @@ class Compute(Protocol):
     def models(self) -> Sequence[ModelIdentity]:
         """Return the models that the settings name, each a space of its own; of one modality the first is the one that search takes.
 
+        Beside these, `embed` takes those of `own_models`.
+
         Raises ComputeUnavailable when one of them cannot be had.
         """
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from hartonomous_resources.compute.in_process import InProcessCompute
+from hartonomous_resources.compute.own_models import OWN_MODELS
 from hartonomous_resources.compute.protocol import Compute, ModelCompute, ModelIdentity
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class RoutedCompute:
             self._of_model.clear()
 
     def _computing(self, model: ModelIdentity) -> Compute:
-        compute = self._of_model.get(model, self._named)
+        compute = self._local if model in OWN_MODELS else self._of_model.get(model, self._named)
         self._used[compute] = None
         return compute
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from hartonomous_core.atomizers.document_atomizer import Format, Item, extract_here
 from hartonomous_core.atomizers.members import Member, MemberLost
-from hartonomous_core.atomizers.sections import Partial, Section
+from hartonomous_core.atomizers.sections import Partial, Picture, Section
 
 LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of a line: a section with its place."""
@@ -83,6 +83,8 @@ def pack(item: Item) -> dict[str, Any]:
     match item:
         case Section(text, locator, subtype, modality, byte_offset):
             return {"section": [text, locator, subtype, modality, byte_offset]}
+        case Picture(content, content_type, locator):
+            return {"picture": [b64encode(content).decode(), content_type, locator]}
         case Member(name, content_type, place):
             return {"member": [name, content_type, place]}
         case MemberLost(reason):
@@ -94,6 +96,9 @@ def unpack(answer: Any) -> Item:
     """Return the item of an answer that is not the end."""
     if "section" in answer:
         return Section(*answer["section"])
+    if "picture" in answer:
+        content, content_type, locator = answer["picture"]
+        return Picture(b64decode(content), content_type, locator)
     if "member" in answer:
         return Member(*answer["member"])
     return MemberLost(answer["lost"]) if "lost" in answer else b64decode(answer["block"])

@@ -3,6 +3,7 @@
 A child is a fresh interpreter, is used again, and never shared: neither by two sources at once, nor with a process that was forked.
 """
 
+import io
 import json
 import os
 import shutil
@@ -80,12 +81,14 @@ class ParserProcesses:
             self._idle.pop().kill()
 
     def _take(self) -> "_Child":
-        while self._idle:
-            child = self._idle.pop()
+        while True:
+            try:
+                child = self._idle.pop()
+            except IndexError:  # asked first, it might be gone: any thread may read a picture
+                return _Child(self._memory_bytes)
             if child.is_usable():
                 return child
             child.kill()
-        return _Child(self._memory_bytes)
 
 
 def _raise_problem(answer: Any) -> None:
@@ -99,7 +102,10 @@ def _raise_problem(answer: Any) -> None:
 
 def path_of(stream: BinaryIO) -> str | None:
     """Return a path by which a child opens the very file that is open here, whatever its name leads to by now; None where there is none."""
-    path = f"/proc/{os.getpid()}/fd/{stream.fileno()}"
+    try:
+        path = f"/proc/{os.getpid()}/fd/{stream.fileno()}"
+    except io.UnsupportedOperation:  # bytes in memory
+        return None
     return path if Path(path).exists() else None
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from hartonomous_core.vocabulary import Role
 from hartonomous_resources.blobs import Blobs
 from hartonomous_resources.database.protocol import Database, UnitOfWork
-from hartonomous_resources.database.rows.atom_rows import SOURCE_CONTENTS, AtomContent
+from hartonomous_resources.database.rows.atom_rows import SOURCE_CONTENTS, AtomContent, StoredBytes
 from hartonomous_resources.database.transactions import ask, query
 
 _ROWS_PER_READ = 512
 _ROWS_OF_HEAD = 16
 
 
-def read_content(row: AtomContent, blobs: Blobs) -> bytes:
+def read_content(row: StoredBytes, blobs: Blobs) -> bytes:
     """Return the bytes of an atom: only this function knows the four places where they may lie.
 
     An atom inserted by hand has both a value and a text, of which the value may be no more than the first 64 bytes: its hash says which counts.

@@ -1,6 +1,7 @@
 """Commands that read: search, places, lineage, reconstruct, verify."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -44,6 +45,10 @@ def search(
     text: Annotated[
         str | None,
         typer.Argument(help="What to look for; --mode spatial also takes a point or a box.", show_default=False),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Find what looks like this picture: PNG, JPEG, GIF, WebP, TIFF or BMP."),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     mode: Annotated[
@@ -109,35 +114,45 @@ def search(
 ) -> None:
     """Find atoms, and show the sources and byte offsets where each occurs."""
     from hartonomous_service.search import search as search_atoms
+    from hartonomous_service.search import search_like
+    from hartonomous_service.search.look_alikes import MOST_BYTES
     from hartonomous_service.search.regions import read_coordinates
 
     if task is not None and record is None:
         raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
-    if text is None and (mode != "spatial" or (at is None and box is None)):
+    if like is not None:
+        _require_no_question(text, mode, modality, record, context)
+    elif text is None and (mode != "spatial" or (at is None and box is None)):
         raise typer.BadParameter("give some words to search for; --mode spatial also takes --at or --box")
+    of_sources: dict[str, Any] = {
+        "source_id": source,
+        "uri_prefix": uri,
+        "content_type": content_type,
+        "received_since": since,
+        "received_until": until,
+        "metadata": _read_metadata(metadata or []) or None,
+        "group": group,
+    }
     with open_home() as resources:
-        result = search_atoms(
-            resources,
-            text,
-            tenant=tenant,
-            k=k,
-            mode=mode,
-            modality=modality,
-            source_id=source,
-            uri_prefix=uri,
-            content_type=content_type,
-            received_since=since,
-            received_until=until,
-            metadata=_read_metadata(metadata or []) or None,
-            at=None if at is None else read_coordinates(at, "at"),
-            box=None if box is None else read_coordinates(box, "box"),
-            radius=radius,
-            context=context,
-            group=group,
-            highlight=highlight,
-            record_for=record,
-            task=task,
-        )
+        if like is not None:
+            result = search_like(resources, _read_picture(like, MOST_BYTES), tenant=tenant, k=k, **of_sources)
+        else:
+            result = search_atoms(
+                resources,
+                text,
+                tenant=tenant,
+                k=k,
+                mode=mode,
+                modality=modality,
+                at=None if at is None else read_coordinates(at, "at"),
+                box=None if box is None else read_coordinates(box, "box"),
+                radius=radius,
+                context=context,
+                highlight=highlight,
+                record_for=record,
+                task=task,
+                **of_sources,
+            )
     narrowed = {
         "--modality": modality,
         "--source": source,
@@ -151,6 +166,27 @@ def search(
     }
     options = [f"{option} {value}" for option, value in narrowed.items() if value is not None]
     print_result(result, as_json, lambda found: show_search(found, options))
+
+
+def _read_picture(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise Invalid(f"{printable(str(path))}: {error.strerror}") from error
+
+
+def _require_no_question(text: str | None, mode: str, modality: str | None, record: str | None, context: int) -> None:
+    given = {
+        "some words": text is not None,
+        "--mode": mode != "hybrid",
+        "--modality": modality not in (None, "image"),
+        "--record": record is not None,
+        "--context": context > 0,
+    }
+    for what, is_given in given.items():
+        if is_given:
+            raise typer.BadParameter(f"--like compares pictures with a file: {what} cannot be given with it")
 
 
 def _read_metadata(given: list[str]) -> dict[str, str]:

@@ -28,6 +28,8 @@ def show_search(result: Any, narrowed: Sequence[str] = ()) -> None:
     cosine = next((hit["score"] for hit in result["results"] if hit["score"] is not None), None)
     if result["answered"] and cosine is not None:
         order = "meaning" if result["lexicalRanking"] is None else "meaning and by words"
+        if _is_of_pictures(result):
+            order = "look"
         out.print(f"{cosine:.2f} is the cosine; hits are ordered by {order}")
 
 
@@ -37,8 +39,11 @@ def show_results(result: Any) -> None:
     if not hits:
         out.print("nothing found")
     elif not result["answered"]:
+        nothing, it = ("Nothing here answers that", "an answer")
+        if _is_of_pictures(result):
+            nothing, it = ("The same picture is not here", "the same")
         out.print(
-            f"Nothing here answers that (the best cosine is {result['best']:.2f}, an answer has {result['floor']:.2f} or more). The nearest:"
+            f"{nothing} (the best cosine is {result['best']:.2f}, {it} has {result['floor']:.2f} or more). The nearest:"
         )
         hits = hits[:_NEAREST_SHOWN]
     for hit in hits:
@@ -47,6 +52,10 @@ def show_results(result: Any) -> None:
         out.print(f"… and {more:,} more: --json shows them")
     if "inferenceId" in result:
         out.print(f"recorded as inference {result['inferenceId']}")
+
+
+def _is_of_pictures(result: Any) -> bool:
+    return bool(result["results"]) and result["results"][0]["modality"] == "image"
 
 
 def _show_places(result: Any) -> None:
@@ -86,7 +95,10 @@ def _show_hit(hit: Any, number: str) -> None:
 
 
 def _mark_answer(hit: Any) -> Text:
-    text, sentence = hit["text"] or "", (hit["highlight"] or {"text": ""})["text"]
+    text, sentence = (
+        hit["text"] or ("(picture)" if hit["modality"] == "image" else ""),
+        (hit["highlight"] or {"text": ""})["text"],
+    )
     if sentence in ("", text):
         return Text(printable(text))
     before, _, after = text.partition(sentence)

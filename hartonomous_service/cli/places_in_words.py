@@ -22,7 +22,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "message": lambda number: f"message {number}",
     "attached": lambda subjects: f"attached {_joined(subjects, ' › ')}",
     "part": lambda part: (
-        f"its {part}" if part in ("attachments", "headers", "links", "output", "title") else f"part {part}"
+        f"its {part}"
+        if part in ("attachments", "description", "headers", "links", "name", "output", "title")
+        else f"part {part}"
     ),
     "quoted": lambda is_quoted: "quoted",
     "page": lambda page: f"page {page}",

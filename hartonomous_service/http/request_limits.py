@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hartonomous_resources.settings import Settings
 from hartonomous_service.http.problems import problem
+from hartonomous_service.search.look_alikes import MOST_BYTES
 
 _UPLOAD = re.compile(r"POST /sources|PATCH /uploads/[^/]*")
 _MOST_HEADERS = 100
@@ -34,7 +35,8 @@ class Pace:
 class Limits:
     """ASGI middleware that refuses what is too large (413, 414, 431) or comes too slowly (408), before it fills memory or holds a place.
 
-    A JSON body is held to HARTONOMOUS_HTTP_MAX_BODY_BYTES; an upload to HARTONOMOUS_MAX_SOURCE_BYTES, to the byte by the call that takes it.
+    A JSON body is held to HARTONOMOUS_HTTP_MAX_BODY_BYTES, a picture to compare to 32 MiB; an upload to HARTONOMOUS_MAX_SOURCE_BYTES, to
+    the byte by the call that takes it.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, pace: Pace | None = None) -> None:
@@ -49,6 +51,8 @@ class Limits:
             return
         is_upload = _UPLOAD.fullmatch(f"{scope['method']} {scope['path']}")
         most = self._upload_bytes if is_upload else self._body_bytes
+        if scope["path"] == "/search/like":
+            most = max(most, MOST_BYTES)
         try:
             _check_head(scope, most)
         except HTTPException as refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -13,9 +15,11 @@ from hartonomous_resources.resources import Resources
 from hartonomous_service import search as calls
 from hartonomous_service.errors import Invalid
 from hartonomous_service.http.access import OpenResources, Reader
+from hartonomous_service.http.bodies import read_small
 from hartonomous_service.http.documents import Found
 from hartonomous_service.http.search_processes import SearchProcesses, as_json
 from hartonomous_service.http.traced_requests import TracedRequests, traced_search
+from hartonomous_service.search.look_alikes import MOST_BYTES
 from hartonomous_service.search.regions import read_coordinates
 from hartonomous_service.search.searching import MAX_RESULTS
 
@@ -25,6 +29,7 @@ _MAX_QUESTION = 10_000
 _MAX_NUMBERS = 200
 _PARAMETERS = {
     "content_type": "contentType",
+    "picture": "body",
     "received_since": "since",
     "received_until": "until",
     "source_id": "sourceId",
@@ -98,17 +103,66 @@ async def search(
     traced: TracedRequests | None = request.app.state.traced
     trace = traced.begin(request.scope) if traced is not None else {}
     processes: SearchProcesses | None = request.app.state.search_processes
-    with request.app.state.metrics.searches.labels(mode).time():
-        try:
-            if processes is not None:
-                body = await processes.search(trace, **asked)
-            else:
-                body = as_json(await run_in_threadpool(_search, resources, trace, asked))
-        except Invalid as error:
-            if error.argument not in _PARAMETERS:
-                raise
-            raise Invalid(error.problem, argument=_PARAMETERS[error.argument], remedy=error.remedy) from error
+    with request.app.state.metrics.searches.labels(mode).time(), _naming_parameters():
+        if processes is not None:
+            body = await processes.search(trace, **asked)
+        else:
+            body = as_json(await run_in_threadpool(_search, resources, trace, asked))
     return Response(body, media_type="application/json")
+
+
+@router.post(
+    "/search/like",
+    responses={200: {"model": Found}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def search_like(
+    request: Request,
+    resources: OpenResources,
+    caller: Reader,
+    k: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="How many results.")] = 10,
+    source_id: Annotated[int | None, Query(alias="sourceId")] = None,
+    uri: Annotated[
+        str | None, Query(description="Only in sources whose uri begins so, or in files within them.")
+    ] = None,
+    content_type: Annotated[str | None, Query(alias="contentType", examples=["image/png"])] = None,
+    since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
+    until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,
+    metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
+    group: Literal["source"] | None = None,
+) -> Response:
+    """Find the pictures that look most like one, of which the body is the file: PNG, JPEG, GIF, WebP, TIFF or BMP."""
+    picture = await read_small(request, MOST_BYTES)
+    asked: dict[str, Any] = {
+        "tenant": caller.tenant,
+        "k": k,
+        "source_id": source_id,
+        "uri_prefix": uri,
+        "content_type": content_type,
+        "received_since": since,
+        "received_until": until,
+        "metadata": _read_metadata(metadata or []) or None,
+        "group": group,
+    }
+    with request.app.state.metrics.searches.labels("like").time(), _naming_parameters():
+        found = await run_in_threadpool(calls.search_like, resources, picture, **asked)
+    return Response(as_json(found), media_type="application/json")
+
+
+@contextmanager
+def _naming_parameters() -> Iterator[None]:
+    """Raise Invalid with the name that the parameter has here."""
+    try:
+        yield
+    except Invalid as error:
+        if error.argument not in _PARAMETERS:
+            raise
+        raise Invalid(error.problem, argument=_PARAMETERS[error.argument], remedy=error.remedy) from error
 
 
 def _search(resources: Resources, trace: dict[str, str], asked: dict[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from hartonomous_service.http.byte_ranges import is_known, read_range
 from hartonomous_service.http.list_pages import Cursor, Limit, read_number, with_cursor
 from hartonomous_service.http.source_documents import AtomPage, Source, SourcePage
 from hartonomous_service.keys import Caller
+from hartonomous_service.thumbnails import thumbnail
 
 router = APIRouter(prefix="/sources", tags=["sources"])
 
 SourceId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
-_BYTES = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BYTES = {"content": {"*/*": _BINARY}}
 
 
 @router.get("/{source_id}", responses={200: {"model": Source}})
@@ -122,6 +124,17 @@ def head_content(
     if is_known(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return Response(headers={**headers, "Content-Length": str(length)})
+
+
+@router.get(
+    "/{source_id}/thumbnail",
+    response_class=Response,
+    responses={200: {"description": "A JPEG.", "content": {"image/jpeg": _BINARY}}},
+)
+def get_thumbnail(resources: OpenResources, caller: Reader, source_id: SourceId) -> Response:
+    """Return what is seen of a picture, 256 pixels a side at most; 404 for what is none."""
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
+    return Response(thumbnail(resources, source_id, tenant=caller.tenant), media_type="image/jpeg", headers=headers)
 
 
 def _describe_content(resources: Resources, caller: Caller, source_id: int) -> tuple[int, str, dict[str, str]]:

@@ -22,7 +22,7 @@ from hartonomous_service.search.answering import is_answered
 from hartonomous_service.search.by_words import how_words_rank
 from hartonomous_service.search.filters import MediaType, Metadata, UriPrefix
 from hartonomous_service.search.finding import Finder, Mode
-from hartonomous_service.search.fusing import by_nearness
+from hartonomous_service.search.fusing import Found, by_nearness
 from hartonomous_service.search.grouping import best_of_each_source
 from hartonomous_service.search.highlighting import Meaning, Span, answering_sentences
 from hartonomous_service.search.hits import describe_hits, mark_sentence
@@ -90,7 +90,8 @@ def search(
 
     Those of a source, by its id; of sources whose uri begins so, and of files within them; of a content type ("text/csv", or "text/*" for
     every type of text); received at or after a time, or before one; whose metadata hold these keys and values. What was found is then shown
-    only where it stands in such sources.
+    only where it stands in such sources. By `modality="image"` a text finds pictures: by what is said of them. `search_like` finds those that
+    look like another one.
 
     In spatial mode the hits are those whose places in 3-D are nearest to that of the text, or to the point `at`, or else to the middle of `box`:
     exactly so, by `distance`, and equally near ones by id. `box` and `radius` narrow them to a part of the cube. `position` is a hit's place;
@@ -113,6 +114,8 @@ def search(
         raise Invalid(f"neighbours are shown of {MAX_HITS} results at most, not of {k}", argument="context")
     if group and k > MAX_HITS:
         raise Invalid(f"{MAX_HITS} sources are shown at most, not {k}", argument="group")
+    if modality == "image" and content_type is None:
+        modality, content_type = None, "image/"  # words find what is said of a picture, which is text
     atom_filter = AtomFilter(
         modality=modality,
         source_id=source_id,
@@ -142,19 +145,13 @@ def search(
         if not answered and mode != "spatial":
             # Words such as "how do I" would choose among texts that have nothing to do with the question.
             finder, ranking = replace(finder, nearest_first=True), by_nearness(ranking)
-        parts = [(list(ranking[:k]), atom_filter)]
-        if group == "source":
-            parts = list(best_of_each_source(finder.find, partial(sources_of, unit_of_work, tenant), k, atom_filter))
-        described = [
-            hit for hits, wanted in parts for hit in describe_hits(unit_of_work, hits, tenant, wanted, context)
-        ]
         return SearchResult(
             answered=answered,
             floor=floor,
             best=None if best is None else round(best, 6),
             lexicalRanking=how_words_rank(unit_of_work, text) if mode in _BY_WORDS and text else None,
             **(describe_place(unit_of_work, tenant, sought) if mode == "spatial" else {}),
-            results=[{"rank": rank, **hit} for rank, hit in enumerate(described, start=1)],
+            results=show_ranked(finder, ranking, k, atom_filter, group, context),
         )
 
     found = ask(resources.database, read)
@@ -169,6 +166,22 @@ def search(
     recorded = record_inference(resources, record)
     found["inferenceId"] = recorded["inferenceId"]
     return found
+
+
+def show_ranked(
+    finder: Finder, ranking: Sequence[Found], k: int, atom_filter: AtomFilter, group: Group | None, context: int
+) -> list[dict[str, Any]]:
+    """Describe the first k of a ranking, or the best of k sources, each with its rank."""
+    parts = [(list(ranking[:k]), atom_filter)]
+    if group == "source":
+        of_sources = partial(sources_of, finder.unit_of_work, finder.tenant)
+        parts = list(best_of_each_source(finder.find, of_sources, k, atom_filter))
+    described = [
+        hit
+        for hits, wanted in parts
+        for hit in describe_hits(finder.unit_of_work, hits, finder.tenant, wanted, context)
+    ]
+    return [{"rank": rank, **hit} for rank, hit in enumerate(described, start=1)]
 
 
 def _require_question(text: str | None, mode: Mode, at: Point | None, box: Box | None, radius: Radius | None) -> None:

@@ -9,6 +9,7 @@ from hartonomous_client import AsyncClient, Client, HartonomousError
 from hartonomous_client import answers as typed
 from hartonomous_service.http import documents, lineage_documents, model_documents, source_documents
 from tests.http.home import HASH, INFERENCE, SENTENCE
+from tests.unit.drawn_scenes import packed, scene
 
 
 def test_atoms_and_search(client):
@@ -20,6 +21,13 @@ def test_atoms_and_search(client):
         client.search("tide", mode="lexical", **asked)["results"][0] for asked in ({}, {"highlight": True})
     )
     assert unmarked["atomHash"] == HASH and unmarked["highlight"] is None and marked["highlight"]["text"] == SENTENCE
+
+
+def test_pictures(client):
+    found = client.search_like(packed(scene(1, 40, 30), "PNG"), k=3, uri="mail:", metadata={"a": "b"})
+    assert found["results"] == [] and not found["answered"]
+    with pytest.raises(HartonomousError, match="404: source 1 has no thumbnail"):
+        client.get_thumbnail(1)
 
 
 def test_lineage(client):

@@ -313,7 +313,7 @@ def test_an_ingest_counts_what_cannot_be_searched_in_an_archive_with_the_reasons
     assert reasons[0]["reason"] and reasons[0]["sourceUri"].endswith("cut.pdf")
     assert reasons[1] == {
         "kind": "notSearchable",
-        "reason": "image/png is kept as bytes",
+        "reason": "no picture can be read in it: it is none of PNG, JPEG, GIF, WebP, TIFF and BMP, or its header is damaged",
         "sources": 1,
         "sourceId": current(home)["member:a.zip!/a.png"]["sourceId"],
         "sourceUri": "member:a.zip!/a.png",

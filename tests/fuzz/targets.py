@@ -15,12 +15,13 @@ from hartonomous_core.atomizers.extractors.quoted_text import Quotes
 from hartonomous_core.atomizers.languages import LANGUAGES
 from hartonomous_core.atomizers.members import Member, MemberLost
 from hartonomous_core.atomizers.registry import OUR_ENTRIES
-from hartonomous_core.atomizers.sections import Section, derived_atoms
+from hartonomous_core.atomizers.sections import Picture, Section, derived_atoms
 from hartonomous_core.atomizers.text_stream import NotUtf8Error
 from tests.fuzz.worker_bytes import REQUESTS, TO_CLIENT, TO_WORKER, answer_request, meet
-from tests.hostile.small_documents import DOCUMENTS
+from tests.hostile.small_documents import DOCUMENTS, PICTURES
 from tests.unit.checkpoint_files import a_checkpoint, pickled_state, pickled_tensor, zipped_checkpoint
 from tests.unit.code_samples import SAMPLES
+from tests.unit.drawn_scenes import packed, scene
 from tests.unit.gguf_files import a_gguf
 from tests.unit.onnx_files import an_onnx
 from tests.unit.packed_files import PACKERS
@@ -57,8 +58,8 @@ def extract(format_: Format, content_type: str, data: bytes) -> None:
         else:
             items = getattr(import_module(module), name)(io.BytesIO(data), content_type)
         for item in items:
-            assert isinstance(item, Section | Member | MemberLost | bytes), item
-            if isinstance(item, Section):
+            assert isinstance(item, Section | Picture | Member | MemberLost | bytes), item
+            if isinstance(item, Section | Picture):
                 sections.append(item)
     except Partial as problem:
         assert str(problem)
@@ -135,7 +136,7 @@ def targets() -> dict[str, Callable[[bytes], object]]:
     }
 
 
-_OF_OTHERS = {"parquet"}
+_OF_OTHERS = {"image", "parquet"}
 """Formats whose parser raises errors of its own, which become Partial."""
 _TEXTS = {
     "markdown": "text/markdown",
@@ -153,6 +154,7 @@ _SEEDS = {
     "html": ("html",), "docx": ("docx",), "xlsx": ("xlsx",), "pptx": ("pptx",), "open-document": ("odt", "ods", "odp"), "rtf": ("rtf",),
     "pdf": ("pdf",), "old-office": ("doc", "encrypted"), "zip": ("zip",), "tar": ("tar",), "packed": ("tgz", *PACKERS),
     "unopened-archive": ("7z",), "mail": ("eml",), "mbox": ("mbox",), "notebook": ("ipynb",), "subtitles": ("srt", "vtt"),
+    "image": tuple(PICTURES),
     "parquet": ("parquet",), "csv": ("csv",), "json": ("json", "rows", "nested"), "json-lines": ("jsonl",), "markdown": ("md",), "rest": ("rst",),
     "safetensors": ("safetensors",), "gguf": ("gguf",), "onnx": ("onnx",), "pytorch": ("pt",), "pickle": ("pkl",),
     "text": ("md", "py"), "encoding": ("txt", "md", "rst", "py"), "quotes": ("eml",),
@@ -163,6 +165,7 @@ _FURTHER: dict[str, Callable[[str], bytes]] = {
     "encrypted": lambda word: storage("EncryptedPackage"),
     "7z": lambda word: b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(bytes(20)).to_bytes(4, "little") + bytes(20),
     "parquet": lambda word: BOATS,
+    **{kind: lambda word, name=name: packed(scene(len(word), 40, 30), name) for kind, name in PICTURES.items()},  # type: ignore[misc]
     "jsonl": lambda word: LINES,
     "safetensors": lambda word: a_safetensors(layers(1, 4), {"title": word}),
     "gguf": lambda word: a_gguf(layers(1, 4, "F16"), {"general.name": word}),

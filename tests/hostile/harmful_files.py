@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from tests.hostile.small_documents import DOCUMENTS, PICTURES, a_picture, sentence
 from tests.unit import test_html_pages, test_mail, test_open_document, test_pdf, test_rtf, test_zipped_xml
+from tests.unit.broken_pictures import BROKEN_PICTURES
 from tests.unit.checkpoint_files import BROKEN_CHECKPOINTS, SAFE_CHECKPOINTS, a_checkpoint
 from tests.unit.gguf_files import BROKEN_GGUF, a_gguf
 from tests.unit.onnx_files import BROKEN_ONNX, an_onnx
@@ -357,10 +358,16 @@ def of_weights() -> Iterator[tuple[str, bytes]]:
             yield f"weights {how}.{kind}", damage(data)
 
 
+def of_pictures() -> Iterator[tuple[str, bytes]]:
+    """Yield pictures that are damaged in ways of their own, or mean harm."""
+    for name, data in BROKEN_PICTURES.items():
+        yield f"picture, {name}", data
+
+
 def harmful_files() -> dict[str, bytes]:
     """Make all of them, by the names that they get."""
     files: dict[str, bytes] = {}
-    for family in (damaged, thought_of_elsewhere, of_xml, of_archives, of_text, of_weights):
+    for family in (damaged, thought_of_elsewhere, of_xml, of_archives, of_text, of_weights, of_pictures):
         for name, data in family():
             files[name.replace("/", " ")] = data
     return files

@@ -149,4 +149,4 @@ DOCUMENTS: dict[str, Callable[[str], bytes]] = {
 """By the extension of its name: a line for each format, and it is damaged in every way."""
 
 PICTURES = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF", "webp": "WEBP"}
-"""What is kept as bytes, and damaged in the same ways."""
+"""What is seen, and damaged in the same ways."""

@@ -68,6 +68,13 @@ SAYS = {
     "weights, a group.onnx": "is no field",
     "weights, outside.pt": "lies outside of its numbers",
     "weights, one long key at each level.pt": "name of a tensor has more than",
+    "picture, more pixels than are read.png": "pixels",
+    "picture, absurd size.jpg": "pixels",
+    "picture, absurd size.gif": "pixels",
+    "picture, text bomb.png": "no picture can be read",
+    "picture, cut off.webp": "cut off",
+    "picture, directory of itself.tif": "",
+    "jpg cut in half.jpg": "cut off",
     "weights cut in half.pt": "damaged archive",
     "weights cut in half.safetensors": "lies outside of the file",
 }

@@ -1,16 +1,25 @@
 """What each route answers, and that OpenAPI says so: real answers against the models."""
 
+import io
 import json
 import re
 
 import pytest
+from PIL import Image
 
+from hartonomous_assets import atoms, embeddings
+from hartonomous_assets import sources as landing
+from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_service.background_jobs import update_job_status
 from hartonomous_service.http import documents, lineage_documents, model_documents, source_documents
 from hartonomous_service.http.list_pages import write_cursor
 from hartonomous_service.http.media_types import choose_media_type
+from hartonomous_service.search.look_alikes import MOST_BYTES
+from tests.builders import enqueue, request
 from tests.http.home import HASH, INFERENCE, SENTENCE
 from tests.http.test_problems import problem_of
+from tests.stages import run_stages_of
+from tests.unit.drawn_scenes import packed, scene
 
 ASKED = [
     ("/sources", source_documents.SourcePage),
@@ -45,6 +54,36 @@ def test_each_answer_is_what_openapi_says(filled):
 def test_a_search_where_nothing_is_embedded_says_so(client):
     found = documents.Found.model_validate_json(client.get("/search?q=tide").content, strict=True)
     assert found.note is not None and found.note.startswith("nothing is embedded yet")
+
+
+def test_a_picture_is_found_by_its_like_and_shown_small(client):
+    picture = packed(scene(1, 320, 240), "PNG")
+    nothing = documents.Found.model_validate_json(client.post("/search/like", content=picture).content, strict=True)
+    assert nothing.note is not None and "no picture is embedded" in nothing.note
+    home = client.app.state.resources
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=picture, sourceUri="desk:photo.png")])
+    run_stages_of(home, landing.STAGE, atoms.STAGE, embeddings.STAGE)
+    answer = client.post("/search/like?k=3&group=source&contentType=image/png", content=packed(scene(1, 320, 240)))
+    [hit] = documents.Found.model_validate_json(answer.content, strict=True).results
+    assert (hit.modality, hit.sources[0].sourceUri) == ("image", "desk:photo.png")
+    shown = client.get(f"/sources/{hit.sources[0].sourceId}/thumbnail")
+    assert shown.headers["content-type"] == "image/jpeg" and shown.headers["x-content-type-options"] == "nosniff"
+    assert Image.open(io.BytesIO(shown.content)).size == (256, 192)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "says"),
+    [
+        ("/search/like", b"", 422, "body"),
+        ("/search/like", b"plain text", 422, "no picture can be read"),
+        ("/search/like", bytes(MOST_BYTES + 1), 413, "33,554,432"),
+        ("/search/like?contentType=nonsense", b"x", 422, "contentType"),
+        ("/search/like?k=0", b"x", 422, "k"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(client, path, body, status, says):
+    answer = client.post(path, content=body)
+    assert answer.status_code == status and says in answer.text, answer.text
 
 
 def test_every_call_is_described(client):

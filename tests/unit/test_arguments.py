@@ -52,7 +52,8 @@ from hartonomous_service.progress import count_unfinished
 from hartonomous_service.recorded_inferences import list_inferences, show_inference
 from hartonomous_service.replays import claim_key
 from hartonomous_service.schema import migrate_schema
-from hartonomous_service.search import MAX_RESULTS, list_places, search
+from hartonomous_service.search import MAX_RESULTS, list_places, search, search_like
+from hartonomous_service.search.look_alikes import MOST_BYTES
 from hartonomous_service.search.neighbours import MAX_NEIGHBOURS
 from hartonomous_service.search.questions import answering_space, embed_question, warm_answering_model
 from hartonomous_service.source_pages import page_source_atoms, page_sources
@@ -68,6 +69,7 @@ from hartonomous_service.sql_console import run_sql
 from hartonomous_service.sqlserver_console import run_sql_on_server
 from hartonomous_service.statistics import collect_stats
 from hartonomous_service.submitting import find_same
+from hartonomous_service.thumbnails import thumbnail
 from hartonomous_service.uploads import (
     check_upload,
     continue_upload,
@@ -157,6 +159,25 @@ SUBMITTED: dict[str, list[tuple[Any, str]]] = {
 }
 
 Hostile = dict[str, list[tuple[Any, str]]]
+OF_SOURCES: Hostile = {
+    "source_id": ID,
+    "uri_prefix": [*TEXTS, ("", "empty")],
+    "content_type": [
+        *TEXTS,
+        ("nonsense", "no media type"),
+        ("text/", "no media type"),
+        ("*/*", "no media type"),
+    ],
+    "received_since": [*TEXTS[:3], *DATE],
+    "received_until": [*TEXTS[:3], *DATE],
+    "metadata": [
+        ("a=b", "dictionary"),
+        ([("a", "b")], "dictionary"),
+        ({"a": 1}, NO_TEXT),
+        ({"": "b"}, "empty"),
+    ],
+    "group": choice("'source'"),
+}
 CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     search: (
         ("words",),
@@ -166,22 +187,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             "k": [*INTEGERS, (0, BELOW), (-1, BELOW), (MAX_RESULTS + 1, ABOVE)],
             "mode": choice("'hybrid', 'semantic', 'lexical' or 'spatial'"),
             "modality": choice("'text'"),
-            "source_id": ID,
-            "uri_prefix": [*TEXTS, ("", "empty")],
-            "content_type": [
-                *TEXTS,
-                ("nonsense", "no media type"),
-                ("text/", "no media type"),
-                ("*/*", "no media type"),
-            ],
-            "received_since": [*TEXTS[:3], *DATE],
-            "received_until": [*TEXTS[:3], *DATE],
-            "metadata": [
-                ("a=b", "dictionary"),
-                ([("a", "b")], "dictionary"),
-                ({"a": 1}, NO_TEXT),
-                ({"": "b"}, "empty"),
-            ],
+            **OF_SOURCES,
             "at": [
                 ([0, 0], "three coordinates"),
                 ("0,0,0", "not one text"),
@@ -190,13 +196,27 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
             ],
             "box": [([0] * 5, "six coordinates"), ([1, 0, 0, 0, 0, 0], "lowest corner"), ([math.nan] * 6, "finite")],
             "radius": [(-1, BELOW), (math.inf, "finite"), ("1", "valid number")],
-            "group": choice("'source'"),
             "context": [*INTEGERS, (-1, BELOW), (MAX_NEIGHBOURS + 1, ABOVE)],
             "highlight": FLAG,
             "record_for": [*TEXTS, ("", "empty")],
             "task": TEXTS,
         },
     ),
+    search_like: (
+        (b"no picture",),
+        {
+            "picture": [
+                ("text", "bytes"),
+                (None, "bytes"),
+                (bytearray(b"x"), "bytes"),
+                (bytes(MOST_BYTES + 1), "at most"),
+            ],
+            "tenant": TENANT,
+            "k": [*INTEGERS, (0, BELOW), (-1, BELOW), (MAX_RESULTS + 1, ABOVE)],
+            **OF_SOURCES,
+        },
+    ),
+    thumbnail: ((1,), {"source_id": ID, "tenant": TENANT}),
     list_places: ((HASH,), page(atom_hash=HASHES)),
     placed_atoms: ((), {"tenant": TENANT, "texts": FLAG}),
     show_atom: ((HASH,), {"atom_hash": HASHES, "tenant": TENANT}),

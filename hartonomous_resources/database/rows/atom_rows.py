@@ -66,18 +66,31 @@ class AtomRow:
         )
 
 
-class AtomContent(TypedDict):
-    """An atom of a source with the four places where its bytes may lie; `suffix` follows them in the source."""
+class StoredBytes(TypedDict):
+    """The four places where the bytes of an atom may lie, and their hash."""
 
-    ordinal: int
-    byteOffset: int | None
-    suffix: bytes | None
     contentHash: bytes
-    tenantId: int
     atomicValue: bytes | None
     content: bytes | None
     blobKey: str | None
     textBytes: bytes | None
+
+
+class BytesOfAtom(StoredBytes):
+    """Where the bytes of an atom lie."""
+
+    atomId: int
+    tenantId: int
+    contentType: str | None
+
+
+class AtomContent(StoredBytes):
+    """An atom of a source with where its bytes lie; `suffix` follows them in the source."""
+
+    ordinal: int
+    byteOffset: int | None
+    suffix: bytes | None
+    tenantId: int
 
 
 class StagedAtom(TypedDict):
@@ -118,6 +131,8 @@ class DeletedAtom(TypedDict):
     atomHash: str
 
 
+ATOM_CONTENTS = Statement("atom_contents", BytesOfAtom)
+SOURCE_PREVIEW = Statement("source_preview", BytesOfAtom)
 SOURCE_CONTENTS = Statement("source_contents", AtomContent)
 STAGED_ATOMS = Statement("staged_atoms", StagedAtom)
 NEXT_ATOM_ID = Statement("next_atom_id", NextAtomId)

@@ -112,6 +112,26 @@ FROM SourceAtom AS sa JOIN Atom AS a ON a.AtomId = sa.AtomId
 WHERE sa.SourceId = :source_id AND sa.Role = :role AND sa.Ordinal >= :from_ordinal AND sa.Ordinal < :to_ordinal
   AND a.Subtype IS NOT 'gap';
 
+-- part: stored_bytes
+a.AtomId AS atomId, a.TenantId AS tenantId, a.ContentType AS contentType, a.ContentHash AS contentHash,
+       CAST(a.AtomicValue AS BLOB) AS atomicValue, c.Content AS content, c.BlobKey AS blobKey,
+       CASE WHEN c.AtomId IS NULL THEN CAST(a.CanonicalText AS BLOB) END AS textBytes
+
+-- name: atom_contents
+-- Where the bytes of atoms lie.
+SELECT {stored_bytes}
+FROM Atom AS a LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
+WHERE a.AtomId IN (SELECT value FROM json_each(:atom_ids));
+
+-- name: source_preview
+-- The first picture that was made of a source; no row where none was.
+SELECT {stored_bytes}
+FROM SourceAtom AS sa
+JOIN Atom AS a ON a.AtomId = sa.AtomId
+LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
+WHERE sa.SourceId = :source_id AND sa.Role = 'derived' AND a.Modality = 'image' AND a.Subtype = 'preview'
+ORDER BY sa.Ordinal LIMIT 1;
+
 -- name: source_contents
 -- Bytes of a source in order, for role content: each atom's content, then its suffix. Text is its own bytes where there are no others.
 SELECT sa.Ordinal AS ordinal, sa.ByteOffset AS byteOffset, sa.Suffix AS suffix, a.ContentHash AS contentHash,
