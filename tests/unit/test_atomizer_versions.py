@@ -20,6 +20,7 @@ from hartonomous_core.atomizers import Atomizer, Context, Partial, atomizer_for,
 from hartonomous_core.atomizers.document_atomizer import extract_here
 from hartonomous_core.atomizers.members import MemberItem, NoMembers
 from tests.hostile.harmful_files import open_document, sheet
+from tests.unit.broken_pictures import bmp
 from tests.unit.code_samples import SAMPLES
 from tests.unit.pdf_files import WORDS, with_content
 from tests.unit.weight_files import a_safetensors, layers
@@ -96,6 +97,7 @@ CORPUS: dict[str, tuple[str, bytes]] = {
     "mail": ("message/rfc822", MAIL.encode()),
     "notebook": ("application/x-ipynb+json", json.dumps({"cells": CELLS, "nbformat": 4}).encode()),
     "subtitles": ("text/vtt", f"WEBVTT\n\n00:01.000 --> 00:04.000\n{SAID}".encode()),
+    "image": ("image/bmp", bmp(data=bytes(range(192)))),
     "parquet": ("application/vnd.apache.parquet", parquet()),
     "csv": ("text/csv", TABLE.encode()),
     "csv, UTF-16": ("text/csv; charset=utf-16", TABLE.encode("utf-16")),
