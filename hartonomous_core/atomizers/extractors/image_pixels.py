@@ -75,7 +75,7 @@ def extract_pixels(stream: BinaryIO, content_type: str) -> Iterator[Picture]:
     try:
         small = shrunk(open_picture(stream), _EMBEDDED_SIDE)
     except DAMAGE as problem:
-        raise Partial(f"it is damaged or cut off: {describe(problem)}") from problem
+        raise Partial(damage_in_words(problem)) from problem
     yield Picture(small.tobytes(), "image/x-rgb", {"width": small.width, "height": small.height})
 
 
@@ -88,6 +88,11 @@ def reading_what_is_there() -> Iterator[None]:
         yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def damage_in_words(problem: Exception) -> str:
+    """Say what Pillow met in a picture; what is an error of the system to Python is its own word for one that is cut off."""
+    return f"it is damaged or cut off: {problem if isinstance(problem, OSError) else describe(problem)}"
 
 
 def _turn_of(picture: Image.Image) -> Image.Transpose | None:

@@ -9,9 +9,14 @@ from typing import BinaryIO
 from PIL import Image
 
 from hartonomous_core.atomizers.extractors.image_colours import colours_in_words
-from hartonomous_core.atomizers.extractors.image_pixels import DAMAGE, open_picture, reading_what_is_there, shrunk
+from hartonomous_core.atomizers.extractors.image_pixels import (
+    DAMAGE,
+    damage_in_words,
+    open_picture,
+    reading_what_is_there,
+    shrunk,
+)
 from hartonomous_core.atomizers.extractors.image_words import Said
-from hartonomous_core.atomizers.members import describe
 from hartonomous_core.atomizers.sections import Partial, Picture, Section
 
 PREVIEW_SIDE = 256
@@ -31,7 +36,7 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section | Picture]:
     try:
         small = shrunk(picture, PREVIEW_SIDE)
     except DAMAGE as problem:
-        damage = f"it is damaged or cut off: {describe(problem)}"
+        damage = damage_in_words(problem)
         picture, small = _what_is_there(stream)
     said = Said(picture)
     if small is not None:
