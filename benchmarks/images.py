@@ -88,7 +88,7 @@ def take_in(parsers: ParserProcesses, places: list[Path], content_type: str) -> 
     embedder, atomizer = LookAlikeEmbedder(), atomizer_for(content_type)
     for place in places:
         with place.open("rb") as file:
-            atoms = list(atomizer.atomize(file, content_type, Context(parsers, NoMembers(), place.name)))
+            atoms = list(atomizer.atomize(file, content_type, Context(parsers, NoMembers(), name=place.name)))
         [preview] = [atom for atom in atoms if atom.modality == "image"]
         assert sum(len(atom.content) for atom in atoms if atom.role == "content") == place.stat().st_size
         [vector] = embedder.embed([read_pixels(parsers, preview.content)]).vectors
