@@ -21,7 +21,7 @@ def read_content(row: StoredBytes, blobs: Blobs) -> bytes:
     return blobs.get(row["blobKey"]) if row["blobKey"] is not None else _stored_content(row)
 
 
-def _stored_content(row: AtomContent) -> bytes:
+def _stored_content(row: StoredBytes) -> bytes:
     if row["content"] is not None:
         return bytes(row["content"])
     if row["atomicValue"] is None or row["textBytes"] is None:
