@@ -16,6 +16,7 @@ from hartonomous_core.atomizers import atomizer_for
 from hartonomous_core.clock import current_hour
 from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.compute.text_model import TextModelFiles
+from hartonomous_resources.database.database_errors import ReadOnlyDatabase
 from hartonomous_resources.database.protocol import Row
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.pending import hours_with_work
@@ -205,6 +206,21 @@ def test_a_filter_and_a_tenant_are_kept_to(home: Resources) -> None:
     assert not derived(home) or not home.database.reads_rows_later
     [hit] = search(home, "pipe organ", mode="lexical", tenant=7, k=1)["results"]
     assert [place["sourceUri"] for place in hit["sources"]] == ["of 7"]
+
+
+def test_where_the_store_cannot_be_written_to_a_question_finds_what_was_read_before(
+    home: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(home, request(rawData=table(values()), sourceUri="orders", contentType="text/csv"))
+    found = search(home, "pipe organ", mode="lexical")["results"]
+
+    def refuse(_database: object) -> None:
+        raise ReadOnlyDatabase("its medium is read-only")
+
+    monkeypatch.setattr(type(home.database), "unit_of_work", refuse)
+    assert search(home, "pipe organ", mode="lexical")["results"] == found
+    others = search(home, "herring", mode="lexical", k=300)["results"]
+    assert others and (len(others) < 300 or not home.database.reads_rows_later)
 
 
 def test_what_a_stopped_run_had_written_is_found_once(make_home: MakeHome, client: Any) -> None:
