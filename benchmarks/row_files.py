@@ -14,6 +14,7 @@ from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow
@@ -55,7 +56,8 @@ def main() -> int:
     if options.through_store:
         return finish(through_store(options.data, options.megabytes, options.rounds), options.json)
     if options.by_words:
-        return finish([*by_words([]), *by_words(list(_rows(options.data, 20_000)))], options.json)
+        others = list(_rows(options.data, 20_000))
+        return finish([*by_words([]), *by_words(others), *by_words_in_a_store(others)], options.json)
     rows = list(_rows(options.data, options.megabytes * 10_000))
     figures = [*speeds(rows), *second_exports(rows)]
     if options.large:
@@ -398,6 +400,55 @@ def by_words(others: list[list[str]]) -> list[Figure]:
             right[what] += bool(best and candidates[best[0]][0] in answers)
     beside = f" beside {len(others):,} other rows" if others else ""
     return [Figure(f"{what}: right row first by words{beside}", 100 * n / len(asked), "%") for what, n in right.items()]
+
+
+def by_words_in_a_store(others: list[list[str]]) -> list[Figure]:
+    """Of every third of the same questions, how many find the right row first beside other rows, by a search in a store: in one where no row is an
+    atom yet, each question in a fresh copy; and in one where every row is.
+    """
+    from hartonomous_assets import atoms
+    from hartonomous_resources.resources import open_resources
+    from hartonomous_service.search import search
+
+    tables = question_tables()
+    asked = [
+        (question, [each for each in rows if question in ask(each)])
+        for _, rows, ask in tables.values()
+        for row in rows
+        for question in ask(row)
+    ][::3]
+    figures = []
+    for what, above in (("rows read when they are asked for", 0), ("every row an atom", 1 << 40)):
+        with temporary_home() as folder, patch.object(atoms, "_READ_LATER_BYTES", above):
+            paths = []
+            for names, rows in [*((names, rows) for names, rows, _ in tables.values()), (NAMES, others)]:
+                path = folder / f"{len(paths)}.csv"
+                with path.open("w", newline="", encoding="utf-8") as file:
+                    csv.writer(file).writerows([names, *rows])
+                paths.append(path)
+            take_in(paths, None)
+            resources = open_resources()
+            file_of_store = resources.settings.database_path
+            resources.close()
+            filled = file_of_store.read_bytes()
+            right, seconds = 0, []
+            for question, answers in asked:
+                if not above:
+                    for suffix in ("-wal", "-shm"):
+                        file_of_store.with_name(file_of_store.name + suffix).unlink(missing_ok=True)
+                    file_of_store.write_bytes(filled)
+                resources = open_resources()
+                started = time.process_time()
+                hits = search(resources, question, mode="lexical", k=1)["results"]
+                seconds.append(time.process_time() - started)
+                resources.close()
+                right += any(all(value in hit["text"] for value in row) for hit in hits for row in answers)
+        name = f"in a store beside {len(others):,} other rows, {what}"
+        figures += [
+            Figure(f"{name}: right row first by words", 100 * right / len(asked), "%"),
+            Figure(f"{name}: a question, median", 1000 * statistics.median(seconds), "ms"),
+        ]
+    return figures
 
 
 def _indexed(texts: list[str]) -> sqlite3.Connection:
