@@ -24,13 +24,15 @@ BATCH = 4096
 SAMPLE = 10_000
 
 TABLE = """
-import resource, sys
+import sys
+from pathlib import Path
 from hartonomous_resources.resources import open_resources
 from hartonomous_service.placed_atoms import PlacedAtoms
 import pandas
 resources = open_resources()
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak():  # ru_maxrss would begin with that of the process that started this one
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 before = peak()
 frame = PlacedAtoms(resources, 0, (1, int(sys.argv[1])), texts=False).to_frame()
 print(len(frame), frame.memory_usage(deep=True).sum(), peak() - before)
