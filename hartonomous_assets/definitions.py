@@ -3,6 +3,7 @@
 import dagster as dg
 
 from hartonomous_assets.chain import chain
+from hartonomous_assets.dedup_asset import dedup_ledger
 from hartonomous_assets.jobs import JOBS
 from hartonomous_assets.projection_model import projection_model
 from hartonomous_assets.queues import QUEUES
@@ -12,7 +13,7 @@ from hartonomous_assets.sensors import service_broker_sensor
 from hartonomous_resources.dagster_resources import all_resources
 
 defs = dg.Definitions(
-    assets=[*QUEUES, chain, projection_model, search_index],
+    assets=[*QUEUES, chain, projection_model, search_index, dedup_ledger],
     jobs=JOBS,
     sensors=[service_broker_sensor],
     schedules=SCHEDULES,

@@ -1,8 +1,9 @@
-"""Jobs: the chain of an hour, the search index, the projection, and housekeeping."""
+"""Jobs: the chain of an hour, the search index, the projection, the ledger of deduplication, and housekeeping."""
 
 import dagster as dg
 
 from hartonomous_assets.chain import STAGES
+from hartonomous_assets.dedup_asset import dedup_ledger_job
 from hartonomous_assets.housekeeping import housekeeping
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME
 from hartonomous_assets.projection_model import projection_job
@@ -17,4 +18,4 @@ chain_job = dg.define_asset_job(
     tags={"dagster/max_runtime": str(24 * 60 * 60)},
 )
 
-JOBS = (chain_job, search_index_job, projection_job, housekeeping)
+JOBS = (chain_job, search_index_job, projection_job, dedup_ledger_job, housekeeping)

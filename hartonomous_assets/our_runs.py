@@ -16,6 +16,7 @@ CHAIN_JOB_NAME = "chain_of_an_hour"
 HOUSEKEEPING_JOB_NAME = "housekeeping"
 SEARCH_INDEX_JOB_NAME = "search_index_of_now"
 PROJECTION_JOB_NAME = "projection_of_now"
+DEDUP_LEDGER_JOB_NAME = "dedup_ledger_of_now"
 _ASSET_JOB_NAME = "__ASSET_JOB"
 """Dagster's own, in every code location: what the page's Materialize runs."""
 
@@ -60,6 +61,7 @@ def our_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatu
         HOUSEKEEPING_JOB_NAME,
         SEARCH_INDEX_JOB_NAME,
         PROJECTION_JOB_NAME,
+        DEDUP_LEDGER_JOB_NAME,
         _ASSET_JOB_NAME,
     ):
         filters, cursor = dg.RunsFilter(job_name=job_name, statuses=statuses), None

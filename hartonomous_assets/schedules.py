@@ -1,4 +1,4 @@
-"""Schedules: housekeeping once a day, the search index once an hour, dead runs and a projection that was left half filled every minute."""
+"""Schedules: once a day housekeeping and the ledger of deduplication, once an hour the search index, every minute what dead runs left."""
 
 import time
 from itertools import takewhile
@@ -6,6 +6,7 @@ from itertools import takewhile
 import dagster as dg
 
 from hartonomous_assets.dead_runs import fail_dead_runs
+from hartonomous_assets.dedup_asset import dedup_ledger_job
 from hartonomous_assets.housekeeping import housekeeping
 from hartonomous_assets.our_runs import UNFINISHED, our_runs
 from hartonomous_assets.projection_model import is_filled, projection_job, projection_model
@@ -25,6 +26,16 @@ _FAILURES_COUNTED = 7
     description="Prune runs and orphaned blobs.",
 )
 def housekeeping_schedule() -> dg.RunRequest:
+    return dg.RunRequest()
+
+
+@dg.schedule(
+    job=dedup_ledger_job,
+    cron_schedule="15 3 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Count what deduplication saves.",
+)
+def dedup_ledger_schedule() -> dg.RunRequest:
     return dg.RunRequest()
 
 
@@ -86,4 +97,10 @@ def _seconds_of_pause(instance: dg.DagsterInstance) -> float:
     return pause - (time.time() - failed[0].update_timestamp.timestamp())
 
 
-SCHEDULES = [housekeeping_schedule, search_index_schedule, projection_schedule, dead_run_schedule]
+SCHEDULES = [
+    housekeeping_schedule,
+    dedup_ledger_schedule,
+    search_index_schedule,
+    projection_schedule,
+    dead_run_schedule,
+]

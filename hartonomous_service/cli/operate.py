@@ -42,8 +42,28 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(migrate)
 
 
-def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_json: JsonOption = False) -> None:
-    """Count what the store holds: sources, atoms, embeddings, jobs, dead letters, bytes."""
+def stats(
+    dedup: Annotated[
+        bool, typer.Option("--dedup", help="What deduplication saves, by modality and by source.")
+    ] = False,
+    source: Annotated[
+        int | None,
+        typer.Option("--source", max=2**63 - 1, help="With --dedup: this source, and which others share with it."),
+    ] = None,
+    limit: LimitOption = 100,
+    skip: SkipOption = 0,
+    tenant: TenantOption = 0,
+    all_tenants: AllTenantsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Count what the store holds: sources, atoms, embeddings, jobs, dead letters, bytes. Or, with --dedup, what deduplication saves."""
+    if source is not None and not dedup:
+        raise typer.BadParameter(
+            "it goes with --dedup; `hartonomous sources show` shows a source", param_hint="--source"
+        )
+    if dedup:
+        show_dedup(source, limit, skip, choose_tenant(tenant, all_tenants), as_json)
+        return
     from hartonomous_service.statistics import collect_stats
 
     with open_home() as resources:
@@ -55,6 +75,33 @@ def stats(tenant: TenantOption = 0, all_tenants: AllTenantsOption = False, as_js
         show_fields({**document, "notSearchable": not_searchable, "graph": document["graph"] or f"not known: {why}"})
 
     print_result(result, as_json, show)
+
+
+def show_dedup(source: int | None, limit: int, skip: int, tenant: int | None, as_json: bool) -> None:
+    """Show the ledger of deduplication, or the line of one source and whom it shares with."""
+    from hartonomous_service.dedup_ledger import dedup_ledger, dedup_of_source
+
+    shares = {"sharedAtoms": "shared atoms", "sharedBytes": "shared bytes"}
+
+    def show_ledger(document: Any) -> None:
+        columns = {"tenantId": "tenant", "modality": "modality", "atoms": "atoms", "occurrences": "occurrences"}
+        columns |= {"sharedAtoms": "shared", "bytesIn": "bytes in", "bytesStored": "stored", "saved": "saved"}
+        print_table("modalities", document["modalities"], columns)
+        columns = {"sourceId": "id", "bytesIn": "bytes in", "ownBytes": "its own", **shares, "sourceUri": "uri"}
+        print_page("sources", document, "sources", columns)
+
+    def show_source(document: Any) -> None:
+        show_fields({name: value for name, value in document.items() if name not in ("sharedWith", "truncated")})
+        columns = {"sourceId": "id", "version": "version", **shares, "sourceUri": "uri"}
+        print_table("sources that share", document["sharedWith"], columns)
+        if document["truncated"]:
+            err.print("there are more: --limit shows them")
+
+    with open_home() as resources:
+        if source is None:
+            print_result(dedup_ledger(resources, tenant=tenant, limit=limit, skip=skip), as_json, show_ledger)
+        else:
+            print_result(dedup_of_source(resources, source, tenant=tenant, limit=limit), as_json, show_source)
 
 
 def dead_letters_list(

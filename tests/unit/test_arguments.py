@@ -26,6 +26,7 @@ from hartonomous_service.dead_letters import (
     replay_dead_letter,
     show_dead_letter,
 )
+from hartonomous_service.dedup_ledger import dedup_ledger, dedup_of_source
 from hartonomous_service.embedding_models import (
     activate_model,
     add_model,
@@ -278,6 +279,8 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], Hostile]] = {
     verify_sources: ((), {"source_id": ID, "tenant": TENANT, "progress": TOLD}),
     verify_graph: ((), {"tenant": TENANT, "repair": FLAG, "everything": FLAG, "progress": TOLD}),
     collect_stats: ((), {"tenant": TENANT}),
+    dedup_ledger: ((), page()),
+    dedup_of_source: ((1,), {"source_id": ID, "tenant": TENANT, "limit": LENGTH}),
     create_job: (
         ("GenerateEmbedding", "{}", 0),
         {
