@@ -78,7 +78,7 @@ def dedup_of_source(
 
 def _of_sources(unit_of_work: UnitOfWork, sources: list[Row]) -> list[Row]:
     ids = json.dumps([source["sourceId"] for source in sources])
-    figures = {row.pop("sourceId"): row for row in unit_of_work.query("dedup_of_sources", source_ids=ids)}
+    figures = {row["sourceId"]: row for row in unit_of_work.query("dedup_of_sources", source_ids=ids)}
     return [
         {
             "sourceId": source["sourceId"],
