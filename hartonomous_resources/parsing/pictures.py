@@ -18,7 +18,7 @@ _PIXELS = Format("pixels", "", (), "hartonomous_core.atomizers.extractors.image_
 
 
 def read_pixels(parsers: ParserProcesses, content: bytes) -> NDArray[np.uint8]:
-    """Return the pixels, uint8 (height, width, 3), of a picture in a file's bytes, upright and of 128 pixels a side at most.
+    """Return the pixels, uint8 (height, width, 3), of a picture in a file's bytes, upright and of 64 pixels a side at most.
 
     Raises Partial for what is no picture, a damaged one, and one of more pixels than are read.
     """

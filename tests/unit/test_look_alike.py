@@ -19,7 +19,7 @@ EMBEDDER = LookAlikeEmbedder()
 
 def pixels(picture: Image.Image) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     small = picture.convert("RGB")
-    small.thumbnail((128, 128))
+    small.thumbnail((64, 64))
     return np.asarray(small)
 
 

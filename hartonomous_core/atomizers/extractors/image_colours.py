@@ -38,8 +38,8 @@ _SIDE = 24
 def colours_in_words(picture: Image.Image) -> str:
     """Return such as "dark blue, orange and black": the colours of a tenth of an RGB picture or more, or its first; at most four."""
     pixels = np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64).reshape(-1, 3)
-    distances = ((_perceived(pixels)[:, None] - _TABLE[None]) ** 2).sum(2)
-    shares = np.bincount(_NAME_OF_ROW[distances.argmin(1)], minlength=len(_NAMED)) / len(pixels)
+    nearest = (_perceived(pixels) @ _TABLE.T - 0.5 * (_TABLE**2).sum(1)).argmax(1)
+    shares = np.bincount(_NAME_OF_ROW[nearest], minlength=len(_NAMED)) / len(pixels)
     order = np.argsort(-shares, kind="stable")[:_MOST_NAMED]
     names = [list(_NAMED)[each] for each in order if shares[each] >= _LEAST_SHARE or each == order[0]]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -17,7 +17,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")
 """Of Pillow's some forty; what else it can open was seldom tried with hostile files."""
 MOST_PIXELS = 64 * 1024 * 1024
 """That are decoded, of one picture: 4 bytes each, and of JPEG only every eighth of each row and column that are more than needed."""
-_EMBEDDED_SIDE = 128
+_EMBEDDED_SIDE = 64
 """Pixels of the longer side of what is embedded."""
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, AttributeError),
@@ -117,7 +117,7 @@ def _resized(picture: Image.Image, side: int) -> Image.Image:
     if scale <= 1:
         return picture
     size = max(1, round(picture.width / scale)), max(1, round(picture.height / scale))
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return picture.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
 
 
 def _flat(picture: Image.Image) -> Image.Image:
