@@ -20,7 +20,9 @@ _TEXT_TYPES = {
         "application/x-ipynb+json": "ipynb",
         "application/x-ndjson": "jsonl ndjson",
         "application/x-subrip": "srt",
-        "application/xml": "xml xsd xsl xslt",
+        "application/atom+xml": "atom",
+        "application/rss+xml": "rss",
+        "application/xml": "xml xsd xsl xslt rdf opml kml gpx dbk fb2 dita tei wsdl xlf xliff",
         "application/yaml": "yaml yml",
         "image/svg+xml": "svg",
         "message/rfc822": "eml",
@@ -69,6 +71,11 @@ _PAGE = re.compile(
     re.I,
 )
 """How a page begins whose name does not say that it is one."""
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s+version\s*=[^>]{0,200}\?>")
+_PICTURE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:[^-]|-(?!->)){0,2000}-->\s*){0,5}(?:<!DOCTYPE\s[^>\[]{0,1000}>\s*)?<svg[\s>]"
+)
+"""How XML and a picture of vectors begin that are not named so."""
 
 _OFFICE_TYPES = {
     b"word": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -181,18 +188,30 @@ def sniff(head: bytes, name: str = "") -> str:
     if extension == "onnx" and _ONNX.match(head):
         return _WEIGHTS[extension]
     if charset := wide_charset(head):
-        return f"{named_text or 'text/plain'}; charset={charset}"
+        return (
+            f"{named_text or _markup_type(head.decode(charset, 'ignore').encode()) or 'text/plain'}; charset={charset}"
+        )
     is_text = _is_text(head)
     if is_text and named_text:
         return named_text
     for signature, content_type in _MARKUP_SIGNATURES.items():
         if signature.match(head):
             return content_type
+    markup = _markup_type(head)
     if is_text:
-        return "text/html" if _PAGE.match(head) else "text/plain"
-    if known := _binary_type(head, name) or named_text or _WEIGHTS.get(extension):
+        return markup or "text/plain"
+    if known := _binary_type(head, name) or named_text or markup or _WEIGHTS.get(extension):
         return known
     return "text/plain" if _is_other_text(head) else "application/octet-stream"
+
+
+def _markup_type(head: bytes) -> str | None:
+    """Return what a text says that it is, whatever its name; None for what may be any text."""
+    if _PAGE.match(head):
+        return "text/html"
+    if _PICTURE.match(head):
+        return "image/svg+xml"
+    return "application/xml" if _XML.match(head) else None
 
 
 def _is_text(head: bytes) -> bool:

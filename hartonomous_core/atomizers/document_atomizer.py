@@ -39,7 +39,7 @@ class Format:
 
     name: short and stable, recorded with every source.
     version: of the extractor; another one whenever the same bytes may give other sections.
-    content_types: media types, in lower case, that it is for.
+    content_types: media types, in lower case, that it is for; one such as `+xml` stands for all that end so.
     extractor: `package.module:function`, an `Extract`; imported when a source of this format comes, and its libraries with it.
     libraries: the distributions that decide what is read; their versions are recorded.
     priority: of several that handle a type the greatest is taken; our own have 0.
@@ -161,9 +161,9 @@ class DocumentAtomizer:
 
     def handles(self, content_type: str) -> bool:
         """True for the media types of the format; where they are text, in UTF-8 or in a charset that is read."""
-        return media_type(content_type) in self.format.content_types and (
-            not self.format.reads_text or text_is_read(content_type)
-        )
+        kind, kinds = media_type(content_type), self.format.content_types
+        is_of_it = kind in kinds or any(kind.endswith(each) for each in kinds if each.startswith("+"))
+        return is_of_it and (not self.format.reads_text or text_is_read(content_type))
 
     def atomize(
         self,

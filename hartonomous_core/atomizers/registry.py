@@ -85,6 +85,16 @@ OUR_ENTRIES: tuple[Entry, ...] = (
         in_child=True,  # nested deeply, a megabyte takes the parser minutes
     ),
     Format(
+        "xml",
+        "1",
+        ("application/xml", "text/xml", "+xml"),
+        f"{_EXTRACTORS}.xml_documents:extract",
+        libraries=("selectolax",),
+        reads_text=True,
+        sizes=SIZES_OF_TEXT,
+        in_child=True,  # native, and pages in feeds as above
+    ),
+    Format(
         "docx",
         "2",
         ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),

@@ -35,6 +35,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "rows": lambda span: f"rows {_joined(span, '–')}",
     "row": lambda row: f"row {row}",
     "heading": lambda path: f"under {_joined(path, ' › ')}",
+    "element": lambda path: f"at {path}",
     "cell": lambda cell: f"cell {cell}",
     "symbol": lambda path: f"in {_joined(path, '.')}",
     "line": lambda line: f"line {line}",

@@ -28,6 +28,7 @@ from tests.unit.packed_files import PACKERS
 from tests.unit.test_json_rows import LINES
 from tests.unit.test_old_office import storage
 from tests.unit.test_parquet import BOATS
+from tests.unit.test_xml_documents import BOOK, FEED
 from tests.unit.weight_files import a_safetensors, layers
 from tests.unit.zipped_files import relationships, zipped
 
@@ -151,6 +152,7 @@ _TEXTS = {
     "pytorch": "application/x-pytorch",
 }
 _SEEDS = {
+    "xml": ("xml", "svg", "feed", "book"),
     "html": ("html",), "docx": ("docx",), "xlsx": ("xlsx",), "pptx": ("pptx",), "open-document": ("odt", "ods", "odp"), "rtf": ("rtf",),
     "pdf": ("pdf",), "old-office": ("doc", "encrypted"), "zip": ("zip",), "tar": ("tar",), "packed": ("tgz", *PACKERS),
     "unopened-archive": ("7z",), "mail": ("eml",), "mbox": ("mbox",), "notebook": ("ipynb",), "subtitles": ("srt", "vtt"),
@@ -161,6 +163,8 @@ _SEEDS = {
 }  # fmt: skip
 """By target, kinds of `DOCUMENTS` or `_FURTHER`; a further format joins with a line here and one there."""
 _FURTHER: dict[str, Callable[[str], bytes]] = {
+    "feed": lambda word: FEED,
+    "book": lambda word: BOOK,
     "doc": lambda word: storage("WordDocument"),
     "encrypted": lambda word: storage("EncryptedPackage"),
     "7z": lambda word: b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(bytes(20)).to_bytes(4, "little") + bytes(20),

@@ -10,7 +10,15 @@ from base64 import encodebytes
 from collections.abc import Callable, Iterator
 
 from tests.hostile.small_documents import DOCUMENTS, PICTURES, a_picture, sentence
-from tests.unit import test_html_pages, test_mail, test_open_document, test_pdf, test_rtf, test_zipped_xml
+from tests.unit import (
+    test_html_pages,
+    test_mail,
+    test_open_document,
+    test_pdf,
+    test_rtf,
+    test_xml_documents,
+    test_zipped_xml,
+)
 from tests.unit.broken_pictures import BROKEN_PICTURES
 from tests.unit.checkpoint_files import BROKEN_CHECKPOINTS, SAFE_CHECKPOINTS, a_checkpoint
 from tests.unit.gguf_files import BROKEN_GGUF, a_gguf
@@ -63,6 +71,7 @@ def thought_of_elsewhere() -> Iterator[tuple[str, bytes]]:
         "eml": {name: data for name, (data, _, _) in test_mail.DAMAGED.items()},
         "pdf": test_pdf.HOSTILE,
         "html": test_html_pages.HOSTILE,
+        "xml": {name: data for name, (data, _) in test_xml_documents.HOSTILE.items()},
     }
     for kind, files in tables.items():
         for name, data in files.items():

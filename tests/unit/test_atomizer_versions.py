@@ -83,6 +83,15 @@ CELLS = [
 ]
 CORPUS: dict[str, tuple[str, bytes]] = {
     "html": ("text/html", f"<title>Log</title><nav>n</nav><h1>Noon</h1><p>{SAID}<a href='x'>y</a>".encode()),
+    "xml": (
+        "application/xml",
+        f"<log><ship n='7'><port>Lyme</port><note>{SAID}</note></ship><ship n='8'/></log>".encode(),
+    ),
+    "xml, a feed": (
+        "application/rss+xml",
+        f"<rss><channel><title>Log</title><item><title>Noon</title><description>{SAID}&lt;p&gt;x</description></item></channel></rss>".encode(),
+    ),
+    "xml, a picture": ("image/svg+xml", f"<svg><title>Log</title><a href='x'><text>{SAID}</text></a></svg>".encode()),
     "docx": (DOCX, zipped(docx_members(paragraph(SAID)))),
     "xlsx": (XLSX, rezipped(sheet(f'<row r="1"><c r="A1" t="inlineStr"><is><t>{SAID}</t></is></c></row>'))),
     "pptx": (PPTX, zipped(SLIDE)),

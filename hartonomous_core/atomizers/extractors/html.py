@@ -40,7 +40,7 @@ _TAG = re.compile("<[^<>]*")
 _NAME = re.compile(r"""[^\s/"'=]+(?:\s*+=\s*+(?:"[^"]*"|'[^']*'|[^\s"']*+))?""")
 """Of a tag, or of an attribute of it, with its value."""
 _SPACE = re.compile(r"[ \t\r\n\f\v\xa0]+")
-_LEADS_ELSEWHERE = re.compile(r"(?:https?|ftp|mailto|tel):|[^#?:]+(?:[?#]|$)", re.IGNORECASE)
+LEADS_ELSEWHERE = re.compile(r"(?:https?|ftp|mailto|tel):|[^#?:]+(?:[?#]|$)", re.IGNORECASE)
 """Not to a place on the page itself, and not to a script or an embedded file."""
 
 
@@ -251,7 +251,7 @@ class _Page:
             return
         text, self._link = _one_line("".join(self._link or []))[:LONGEST_LINK], None
         target = (node.attributes.get("href") or "").strip()
-        if len(target) <= LONGEST_LINK and _LEADS_ELSEWHERE.match(target) and len(self.links) < MOST_LINKS:
+        if len(target) <= LONGEST_LINK and LEADS_ELSEWHERE.match(target) and len(self.links) < MOST_LINKS:
             line = f"{text}: {target}" if text and text != target else target
             if line not in self.links:
                 self.links.append(line)

@@ -7,9 +7,10 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple, cast
-from xml.parsers.expat import ExpatError, ParserCreate
+from xml.parsers.expat import ExpatError
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from hartonomous_core.atomizers.extractors.xml_reader import READ_BYTES, XmlReader
 from hartonomous_core.atomizers.extractors.zip_archive import DAMAGED_DIRECTORY
 from hartonomous_core.atomizers.members import MemberItem, describe, member_items
 from hartonomous_core.atomizers.sections import Partial
@@ -21,13 +22,7 @@ MOST_LISTED_BYTES = 4 * 1024 * 1024
 MOST_RATIO = 500
 """Of unpacked to packed bytes; deflate reaches 1,032 with one byte over and over, and tables about 50."""
 _BYTES_WITHOUT_RATIO = 4 * 1024 * 1024
-MOST_DEPTH = 500
-MOST_NAMES = 50_000
-"""Of different elements and attributes in a member: the parser remembers each."""
-LONGEST_TAG = 1024 * 1024
 MOST_RELATIONSHIPS = 100_000
-_READ_BYTES = 16 * 1024
-"""Of what is damaged at its end, so much is lost: it is checked as a block is read."""
 _DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ExpatError, Partial)
 _IS_ENCRYPTED = 0x1
 
@@ -139,7 +134,7 @@ class ZippedXml:
         except UnicodeDecodeError as problem:
             raise Partial("its name, where it lies, is not in the encoding that it is said to be in") from problem
         with opened:
-            while block := opened.read(_READ_BYTES):
+            while block := opened.read(READ_BYTES):
                 size += len(block)
                 self._bytes_left -= len(block)
                 if self._bytes_left < 0:
@@ -183,68 +178,43 @@ class _LimitedStream:
         return data
 
 
-class _LocalNames(dict[str, str]):
-    def __missing__(self, name: str) -> str:
-        self[name] = local = name.rpartition(":")[2]
-        return local
-
-
 _NONE: dict[str, str] = {}
 
 
-class _EventReader:
-    """Expat, pulled. Without a document type there are no entities but those of XML itself."""
+class _EventReader(XmlReader):
+    """What is found, as events. Without a document type there are no entities but those of XML itself."""
 
     def __init__(self, skip: frozenset[str]) -> None:
-        self._parser = ParserCreate(intern={})
-        self._parser.buffer_text = True
-        self._parser.buffer_size = _READ_BYTES
-        self._parser.StartDoctypeDeclHandler = self._refuse_document_type
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
+        super().__init__()
+        self.parser.StartDoctypeDeclHandler = self._refuse_document_type
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
         self._skip = skip
-        self._names = _LocalNames()
         self._events: list[Event] = []
-        self._depth = self._skipped_depth = self._bytes = 0
-        self.problem: Partial | ExpatError | None = None
+        self._skipped_depth = 0
 
     def read(self, block: bytes, *, is_last: bool = False) -> list[Event]:
-        """Return the events of the next bytes, and set `problem` where nothing can be read after them."""
+        """Return the events of the next bytes."""
         events = self._events = list[Event]()
-        self._bytes += len(block)
-        try:
-            self._parser.Parse(block, is_last)
-            if not is_last and self._bytes - self._parser.CurrentByteIndex > LONGEST_TAG:
-                raise Partial(f"a tag is longer than {LONGEST_TAG:,} bytes")
-            if len(self._names) > MOST_NAMES:
-                raise Partial(f"it has more than {MOST_NAMES:,} kinds of elements and attributes")
-        except (Partial, ExpatError) as problem:
-            self.problem = problem
-        except (
-            LookupError,
-            ValueError,
-        ) as problem:  # what Expat raises of an encoding that Python does not know, or not byte by byte
-            self.problem = Partial(f"it is in an encoding that is not read: {problem}")
+        self.feed(block, is_last=is_last)
         return events
 
     def _refuse_document_type(self, *declared: object) -> None:
         raise Partial("it declares a document type, which such files do not, and entities might come with it")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth > MOST_DEPTH:
-            raise Partial(f"its elements are nested more than {MOST_DEPTH} deep")
-        name = self._names[name]
+        self.enter()
+        name = self.local_names[name]
         if self._skipped_depth:
             return
         if name in self._skip:
-            self._skipped_depth = self._depth
+            self._skipped_depth = self.depth
             return
         self._events.append(Event(START, name, self._without_prefixes(attributes) if attributes else _NONE))
 
     def _without_prefixes(self, attributes: dict[str, str]) -> dict[str, str]:
-        names = self._names
+        names = self.local_names
         local = {names[name]: value for name, value in attributes.items()}
         if len(local) < len(attributes):
             local.update({names[name]: value for name, value in attributes.items() if ":" in name})
@@ -252,10 +222,10 @@ class _EventReader:
 
     def _end(self, name: str) -> None:
         if not self._skipped_depth:
-            self._events.append(Event(END, self._names[name], _NONE))
-        elif self._skipped_depth == self._depth:
+            self._events.append(Event(END, self.local_names[name], _NONE))
+        elif self._skipped_depth == self.depth:
             self._skipped_depth = 0
-        self._depth -= 1
+        self.depth -= 1
 
     def _text(self, text: str) -> None:
         if not self._skipped_depth:
