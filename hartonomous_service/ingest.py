@@ -177,7 +177,7 @@ def _complete(resources: Resources, ingestion: Ingestion, tenant: int, wait: boo
 
 
 def _count_not_searchable(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    atomized = [row for row in sources if row["status"] == "Atomized"]
+    atomized = [row for row in sources if row["status"] == "Atomized" and row["byteLength"] != 0]
     kept = count_not_searchable(Counter(row["contentType"] for row in atomized))
     return {**kept, "unread": sum(not row["searchable"] for row in atomized) - kept["sources"]}
 

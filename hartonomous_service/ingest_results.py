@@ -94,7 +94,7 @@ def read_results(
         described.append(
             {
                 **{key: row[key] for key in _QUEUED},
-                "searchable": is_searchable(row["status"], row["contentType"], note),
+                "searchable": is_searchable(row["status"], row["contentType"], note) and row["byteLength"] != 0,
                 "note": note,
                 **counts.get(row["sourceId"], {"atomCount": 0, **nothing_new}),
                 **(nothing_new if unchanged else {}),

@@ -88,6 +88,7 @@ def describe_source(unit_of_work: UnitOfWork, row: Row) -> dict[str, Any]:
         **row,
         "metadata": metadata,
         "searchable": is_searchable(row["status"], row["contentType"], row["errorMessage"])
+        and row["byteLength"] != 0
         and row["supersededBy"] is None,
         "runIds": [each["runId"] for each in unit_of_work.query(SOURCE_RUNS, source_ids=json.dumps([row["sourceId"]]))],
         **count_atoms(unit_of_work, [row["sourceId"]])[row["sourceId"]],

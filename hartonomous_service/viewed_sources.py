@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
-from hartonomous_core.atomizers import atomizer_for
+from hartonomous_core.atomizers import Format, Partial, Section, atomizer_for
 from hartonomous_core.atomizers.charset_names import media_type
 from hartonomous_resources.blobs import READ_BYTES
 from hartonomous_resources.database.protocol import Row, UnitOfWork
@@ -80,7 +80,8 @@ def open_source(
     A copy that nothing opens is deleted. Returns {"sourceId", "file": None where that was so, "isCopy", "page", "locator": where the atom
     stands, "openedWith": a program, None where there is none, "note": why not, or why not at the page}.
 
-    Raises NotFound, Conflict for a source that is not Atomized, Invalid for a type that a desktop may run, and for a page of what is no PDF.
+    Raises NotFound, Conflict for a source that is not Atomized, Invalid for a type that a desktop may run, for a page of what is no PDF, and for
+    one that it does not have.
     """
 
     def find(unit_of_work: UnitOfWork) -> tuple[Row, dict[str, Any] | None]:
@@ -91,13 +92,17 @@ def open_source(
     if page is not None and not is_pdf:
         raise Invalid("only a PDF is opened at a page", argument="page")
     locator = place["locator"] if place else None
-    if page is None and is_pdf:
-        page = (locator or {}).get("page")
     name = _shown_name(source)
     file = _unchanged_file(resources, source)
     is_copy = file is None
     if file is None:
         file = _copy(resources, source, name, tenant)
+    if page is not None and (problem := _why_no_page(resources, source_id, file, page)):
+        if is_copy:
+            _delete_copy(file)
+        raise Invalid(problem, argument="page")
+    if page is None and is_pdf:
+        page = (locator or {}).get("page")
     opened = _show(file, page)
     is_deleted = is_copy and opened["openedWith"] is None
     if is_deleted:
@@ -114,6 +119,18 @@ def _place(unit_of_work: UnitOfWork, source_id: int, atom: str | None, tenant: i
     for place in read_places(unit_of_work, [atom_id], tenant, of_source, 1, 0)[atom_id]:
         return show_place(place)
     raise NotFound(f"atom {digest.hex()} does not stand in source {source_id}, or not in the latest version")
+
+
+def _why_no_page(resources: Resources, source_id: int, file: Path, page: int) -> str | None:
+    """Return why a PDF cannot be opened at a page, None where it can, or where nobody knows: it is damaged, and its viewer may read it."""
+    counter = "hartonomous_core.atomizers.extractors.pdf_document:count_pages"
+    try:
+        with file.open("rb") as stream:
+            found = resources.parsers(Format("pdf-pages", "1", (_PDF,), counter, in_child=True), stream, _PDF)
+            [count] = [int(item.text) for item in found if isinstance(item, Section)]
+    except (Partial, OSError):
+        return None
+    return f"source {source_id} has {count:,} page{'s' * (count != 1)}" if page > count else None
 
 
 def _show(file: Path, page: int | None) -> dict[str, Any]:

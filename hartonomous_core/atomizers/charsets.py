@@ -14,6 +14,7 @@ from itertools import chain, pairwise
 from typing import BinaryIO, NamedTuple
 
 from hartonomous_core.atomizers.charset_names import codec_of, names_to_try
+from hartonomous_core.atomizers.windows_1252 import is_windows_1252
 
 HEAD_BYTES = 8 * 1024
 SAMPLE_BYTES = 64 * 1024
@@ -60,12 +61,6 @@ _NO_LETTERS = re.compile(rb"[\0-\x3f]+")
 """Delimiters, digits and line ends. Not what is ASCII from @ on: the second byte of a character of Chinese or Japanese may be."""
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _CONTROLS = re.compile(rb"[\0-\x07\x0e-\x19\x1c-\x1f\x7f]")
-_QUOTE = re.compile(
-    rb"(?i)[a-z]\x92(?:s|t|re|ll|ve|d|m)\b|(?:^|(?<=[\s(]))\x93[^\x80-\x90\x98-\xff\n]+\x94", re.MULTILINE
-)
-"""An English apostrophe, or what stands between two quotation marks, in the encodings of Windows."""
-_MARKS = bytes(range(128)) + b"\x80\x85\x91\x92\x93\x94\x95\x96\x97\x99\xa0\xa3\xa9\xae\xb0"
-"""ASCII, and the quotation marks, dashes and signs of Windows, which are the same in all encodings of European languages there."""
 _CONTROLS_DECODED = re.compile(r"[\x80-\x84\x86-\x9f]")
 
 
@@ -169,7 +164,7 @@ def detect(lines: list[bytes], *, is_table: bool = False) -> str | None:
     sample = b"\n".join(lines)
     if not lines or _CONTROLS.search(sample) or 5 * sum(map(_is_utf8_line, lines)) >= len(lines):
         return None
-    if not sample.translate(None, _MARKS) and _QUOTE.search(sample):
+    if is_windows_1252(sample):
         return "windows-1252"
     if (found := _likeliest(sample, sample)) and found.score >= MIN_SCORE and found.lead >= MIN_LEAD:
         return found.charset
@@ -227,7 +222,11 @@ def _has_odd_words(text: str) -> bool:
 
 
 def _is_utf8_line(line: bytes) -> bool:
-    return _decode_start(line, "utf-8") is not None
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode_start(data: bytes, charset: str) -> str | None:

@@ -129,6 +129,17 @@ _WEIGHTS = {
 }
 """By extension, where the bytes are no text: what is wrong with such a file can be said."""
 
+_NAMED = {
+    **{extension: _OFFICE_TYPES[folder] for extension, folder in _OFFICE_EXTENSIONS.items()},
+    "odt": "application/vnd.oasis.opendocument.text",
+    "ods": "application/vnd.oasis.opendocument.spreadsheet",
+    "odp": "application/vnd.oasis.opendocument.presentation",
+    "pdf": "application/pdf",
+    "zip": "application/zip",
+    "parquet": "application/vnd.apache.parquet",
+}
+"""By extension, of bytes that are nothing else, for the same reason."""
+
 _SHARED_SIGNATURES = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
@@ -180,7 +191,7 @@ def sniff(head: bytes, name: str = "") -> str:
     Bytes that are UTF-8 without NUL are text, of the kind that the extension says, else text/plain; so is text in UTF-16
     or UTF-32, with its charset. Other bytes are what their signature says; without one, an extension that promises text is
     believed (so a .txt in another encoding is still called text); else they are text where they clearly look like it in
-    some encoding, and application/octet-stream where not.
+    some encoding; and where not what the extension says of documents, or application/octet-stream.
     """
     head = head[:HEAD_BYTES]
     extension = name.rpartition(".")[2].lower()
@@ -202,7 +213,7 @@ def sniff(head: bytes, name: str = "") -> str:
         return markup or "text/plain"
     if known := _binary_type(head, name) or named_text or markup or _WEIGHTS.get(extension):
         return known
-    return "text/plain" if _is_other_text(head) else "application/octet-stream"
+    return "text/plain" if _is_other_text(head) else _NAMED.get(extension, "application/octet-stream")
 
 
 def _markup_type(head: bytes) -> str | None:

@@ -20,6 +20,7 @@ from hartonomous_core.atomizers.charsets import (
     find_charset,
 )
 from hartonomous_core.atomizers.content_type import scan
+from hartonomous_core.atomizers.windows_1252 import is_windows_1252
 from tests.unit.encoded_texts import ENCODINGS, TEXTS
 
 GERMAN, GREEK, JAPANESE, RUSSIAN = (TEXTS[language] for language in ("German", "Greek", "Japanese", "Russian"))
@@ -58,6 +59,34 @@ def test_text_of_many_languages_is_read_rightly_or_not_at_all(length: int | None
     assert len(texts) > 70
     assert len(wrong) <= len(texts) // 200, wrong
     assert read >= least * len(texts)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Codice;Città;Quantità\n1;Forlì;3\n2;Milano;4\n",
+        "Nome,Città\nNicolò,Forlì\nGiosuè,Patù\n",
+        "Prodotto;Prezzo;Qualità\nCaffè;3,50 €;alta\nTè;2,10 €;media\n",
+        "PERCHÉ;CITTÀ;PIÙ\n",
+        "Il porto è lì: è già più lontano.\n",
+    ],
+)
+def test_short_italian_is_told_by_its_accents(table: str) -> None:
+    assert charset_of(table.encode("cp1252")) == Charset("windows-1252")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Plzeň;domů;městě;jeseň;dům\n", "cp1250"),
+        ("Lietuvą;dieną;moterį\n", "cp1257"),
+        ("Città;Forlì\n", "cp1252"),
+        ("café;thé;bandé\n", "cp1252"),
+        ("Città;Cantù;Forlì;straße\n", "cp1252"),
+    ],
+)
+def test_what_may_be_italian_or_not_is_not_told_by_that(text: str, encoding: str) -> None:
+    assert not is_windows_1252(text.encode(encoding))
 
 
 @pytest.mark.parametrize("language", TEXTS)

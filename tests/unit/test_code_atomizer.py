@@ -175,6 +175,20 @@ def test_what_is_mostly_no_code_is_cut_by_lines_and_says_so() -> None:
     assert read(PYTHON + "\n\ndef broken(:\n    pass\n")[1] is None
 
 
+@pytest.mark.parametrize(
+    "end", ["ships = [\n    1,\n    2", 'def log():\n    """It says that', "print(f(1,\n", "x = {'a': (1, 2"]
+)
+def test_a_program_that_is_cut_off_says_so(end: str) -> None:
+    atoms, reason = read(f"{PYTHON}\n\n{end}")
+    assert reason == "its end is missing: something in it is opened and never closed"
+    assert any("read_table" in (atom.text or "") for atom in atoms)
+
+
+@pytest.mark.parametrize("end", ["ships = [\n    1,\n    2]", "print 'of Python 2'\n", "x = (\n\ndef f():\n    pass\n"])
+def test_a_program_of_which_that_is_not_sure_does_not(end: str) -> None:
+    assert read(f"{PYTHON}\n\n{end}")[1] is None
+
+
 def test_without_the_extra_code_is_cut_by_lines_and_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -134,7 +134,12 @@ def test_any_bytes_come_back(data: bytes, level: int) -> None:
 
 FIRST = b'[{"name": "read"}, '
 DAMAGED: dict[str, tuple[bytes, str | None, str]] = {
-    "truncated": (FIRST + b'{"name": "wh', NOT_JSON, "name: read"),
+    "truncated": (FIRST + b'{"name": "wh', "its end is missing: read as plain text", "name: read"),
+    "truncated, no array of objects": (b'{"sea": {"name": "read", "depth": -', "its end is missing", "name: read"),
+    "truncated in a name": (b'{"sea": {"name": "read", "dep', "its end is missing", "name: read"),
+    "truncated in a word": (b'["name: read", tr', "its end is missing", "name: read"),
+    "with comments": (b'{"sea": {"name": "read"} // so it "is\n', None, '"name": "read"'),
+    "with a comma at its end": (b'{"sea": "name: read",}', None, "name: read"),
     "truncated behind a comma": (FIRST, "its end is missing", "name: read"),
     "a comma too many": (FIRST + b', {"name": "after"}]', None, "name: after"),
     "more behind it": (FIRST[:-2] + b'] [{"name": "after"}]', None, "name: after"),

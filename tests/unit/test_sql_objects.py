@@ -223,3 +223,33 @@ def test_much_of_end_in_a_procedure_of_mysql_takes_seconds() -> None:
     started = time.process_time()
     assert list(extract(io.BytesIO(data), SQL))
     assert time.process_time() - started < 8
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "CREATE TABLE a (id int,\n  name text",
+        "INSERT INTO a VALUES (1, 'it''s",
+        "SELECT 1; /* what comes next\n",
+        "SELECT f(1;\nSELECT g(",
+    ],
+)
+def test_a_script_that_is_cut_off_says_so(end: str) -> None:
+    atoms, reason = read(f"CREATE TABLE b (id int);\n{end}", SQL)
+    assert reason == "its end is missing: something in it is opened and never closed"
+    assert atoms[0].locator == {"symbol": ["b"], "lines": [1, 1]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT ')' || '(' FROM a -- (\n",
+        "SELECT 'it\\'s (' FROM a",
+        "# (\nSELECT 1",
+        "SELECT f(1;\nSELECT 2;\n",
+        "SELECT ( 1\nGO\nSELECT 2\nGO\n",
+        ":)",
+    ],
+)
+def test_a_script_of_which_that_is_not_sure_does_not(text: str) -> None:
+    assert read(text, SQL)[1] is None

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from hartonomous_core.atomizers.sections import Partial
+from hartonomous_core.atomizers.sections import Partial, Section
 
 MOST_READ_BYTES = 32 * 1024 * 1024
 """Of an open document: pdfium keeps what it read of it, pictures too, until it is closed."""
@@ -65,6 +65,15 @@ class Document:
             raise Partial(_WHY_NOT.get(problem.err_code, "it is damaged: no page of it can be read")) from problem
         self._stream.size = 0
         return document
+
+
+def count_pages(stream: BinaryIO, content_type: str) -> Iterator[Section]:
+    """Yield how many there are, as text. Raises Partial for what does not open."""
+    document = Document(stream)
+    try:
+        yield Section(str(len(document)))
+    finally:
+        document.close()
 
 
 class _PatchedStream:

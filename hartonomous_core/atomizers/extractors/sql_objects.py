@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hartonomous_core.atomizers.extractors.symbol_starts import Symbol, in_utf8, part_starts
-from hartonomous_core.atomizers.sections import Section, shorten
+from hartonomous_core.atomizers.sections import Partial, Section, shorten
 from hartonomous_core.vocabulary import GAP
 
 _FLAGS = re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE
@@ -43,6 +43,8 @@ _IS_SQL_SERVER = re.compile(
     _FLAGS,
 )
 _IS_MYSQL = re.compile(rb"^[ \t]*+DELIMITER\b|`\w++`|\bENGINE\s*+=", _FLAGS)
+_ODD_QUOTES = re.compile(rb"\\['\"]|^[ \t]*+\#", re.MULTILINE)
+"""A quotation mark behind a backslash, and a comment after #: what they mean, differs by dialect."""
 _COMMENT_MARKS = re.compile(rb"/\*|\*/")
 
 _NAME = r'(?:\[[^]\n]{1,260}+\]|"[^"\n]{1,260}+"|`[^`\n]{1,260}+`|[\w\#@$\x80-\xff]++)'
@@ -58,11 +60,16 @@ _PARTS = re.compile(_NAME.encode("latin-1"), _FLAGS)
 
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
-    """Yield, without any text, what begins where: the `byte_offset` in UTF-8, the subtype, and {"symbol": [schema, name]}."""
+    """Yield, without any text, what begins where: the `byte_offset` in UTF-8, the subtype, and {"symbol": [schema, name]}.
+
+    Raises Partial at the end where a comment or a parenthesis is opened and never closed.
+    """
     data = in_utf8(stream, content_type)
     script = _Script(data)
     script.read()
     yield from part_starts(data, script.objects, script.comments)
+    if script.is_cut_off():
+        raise Partial("its end is missing: something in it is opened and never closed")
 
 
 class _Script:
@@ -81,6 +88,12 @@ class _Script:
         self._object: Symbol | None = None
         self._is_routine = self._takes_batch = False
         self._parentheses = self._blocks = 0
+        self._open_in_statement = 0
+        self._ends_in_comment = False
+
+    def is_cut_off(self) -> bool:
+        """Tell, of a script that was read, whether it surely ends in a comment or a parenthesis: not where its strings may be told wrongly."""
+        return self._ends_in_comment or (self._open_in_statement > 0 and not _ODD_QUOTES.search(self._data))
 
     def read(self) -> None:
         """Find the objects and the comments."""
@@ -115,15 +128,20 @@ class _Script:
         while depth and (mark := _COMMENT_MARKS.search(self._data, at)):
             at = mark.end()
             depth = 0 if not self._is_sql_server and mark[0] == b"*/" else depth + (1 if mark[0] == b"/*" else -1)
+        self._ends_in_comment = self._data.find(b"*/", token.end()) < 0
         return len(self._data) if depth else at
 
     def _end_batch(self, token: re.Match[bytes]) -> None:
         if self._object:
             self._end(token.start(), keep_comments=True)
             self.objects.append(Symbol(token.start(), token.end(), GAP, named_at=token.start()))
-        self._parentheses = 0
+        self._parentheses = self._open_in_statement = 0
 
     def _take_mark(self, token: re.Match[bytes]) -> None:
+        if token[0] == b";":
+            self._open_in_statement = 0
+        else:
+            self._open_in_statement = max(0, self._open_in_statement + (1 if token[0] == b"(" else -1))
         if token[0] != b";":
             self._parentheses = max(0, self._parentheses + (1 if token[0] == b"(" else -1))
         elif not self._parentheses and not self._blocks and not self._takes_batch and self._delimiter == b";":

@@ -1,6 +1,8 @@
 """Where the symbols of source code begin, by tree-sitter: functions, classes, and runs of imports."""
 
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -21,13 +23,14 @@ _CPP = re.compile(rb"^[ \t]*(?:class|namespace|template)\b", re.MULTILINE)
 """What C hardly has at the beginning of a line, and takes for something else where it does."""
 _NAMES = re.compile(r"~?\w+(?:(?:::|\.)~?\w+)+")
 """Several in one, as `Buoy::flash_pattern`; others are no path, as `[Symbol.iterator]`."""
+_STATEMENT = re.compile(rb"^[ \t]*(?:class|def|import|pass|raise|return|try|while)\b", re.MULTILINE)
 _BETWEEN_NAMES = re.compile(r"::|\.")
 
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     """Yield, without any text, what begins where: the `byte_offset` in UTF-8, the subtype, and {"symbol": its names}.
 
-    Raises Partial at the end where the grammar does not understand most of it.
+    Raises Partial at the end where the grammar does not understand most of it, and for Python whose end is missing.
     """
     data = in_utf8(stream, content_type)
     language = language_of(content_type)
@@ -36,8 +39,29 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
         of_kin = _Found.parse(data, language_named(language.kin))
         found = min(of_kin, found, key=lambda each: each.errors)
     yield from part_starts(data, found.symbols, found.comments, found.imports)
+    if found.errors and language.name == "Python" and _is_cut_off(data):
+        raise Partial("its end is missing: something in it is opened and never closed")
     if found.errors > MOST_ERRORS * len(data):
         raise Partial(f"most of it is not {language.name} as its grammar knows it, and that is cut between lines")
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Tell whether a program of Python ends within a string of several lines, or a bracket in which no other statement begins."""
+    opened: list[int] = []
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data).readline):
+            if token.type == tokenize.OP and token.string in "([{":
+                opened.append(token.start[0])
+            elif token.type == tokenize.OP and token.string in ")]}" and opened:
+                opened.pop()
+    except tokenize.TokenError as error:
+        if "multi-line string" in str(error) or "triple-quoted" in str(error):
+            return True
+        within = b"".join(data.splitlines(keepends=True)[opened[0] :]) if opened else b""
+        return "EOF in multi-line statement" in str(error) and not _STATEMENT.search(within)
+    except (SyntaxError, RecursionError):
+        pass  # it is broken in another way
+    return False
 
 
 class _Found:

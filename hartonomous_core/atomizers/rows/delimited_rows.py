@@ -30,7 +30,8 @@ _NAMED = re.compile(rb'(?:\xef\xbb\xbf)?("?)sep=([\t !#-/:-@[-`{-~])\1(?:[\r\n]|
 """The first line, by which Excel is told the delimiter; some programs put it in quotation marks."""
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)")
 _CR = 13
-_NOT_CLOSED = f"has a quotation mark that is not closed within {LONGEST_ROW:,} bytes"
+_NEVER_CLOSED = "has a quotation mark that is not closed"
+_NOT_CLOSED_IN_TIME = f"{_NEVER_CLOSED} within {LONGEST_ROW:,} bytes"
 
 
 def open_delimited(head: bytes, is_whole: bool, content_type: str) -> "DelimitedRows | None":
@@ -93,6 +94,7 @@ class DelimitedRows:
         self._place = {"columns": names_in_locator(tuple(names))} if names else {}
         self._row = 1
         self._offset = 0
+        self._not_closed = _NOT_CLOSED_IN_TIME
 
     def sample(self, head: bytes, is_whole: bool) -> list[list[str]]:
         """Return the values of the first rows."""
@@ -114,7 +116,7 @@ class DelimitedRows:
             length_of_end = len(row) - len(row.rstrip("\r\n"))
             place = self._place if self._row > self._names_row else {}
             if number in block.plain:
-                self.broken.add(f"row {self._row}", TOO_LONG if end - start > LONGEST_ROW - 4 else _NOT_CLOSED)
+                self.broken.add(f"row {self._row}", TOO_LONG if end - start > LONGEST_ROW - 4 else self._not_closed)
             yield RowText(text, self._offset + start, end - start - length_of_end, self._row, place)
             self._row += length_of_end > 0  # not behind a piece of a long row
         self._offset += len(block.data)
@@ -150,6 +152,7 @@ class DelimitedRows:
         return list(csv.reader(lines, delimiter=self._delimiter))
 
     def _split(self, data: bytes, at_end: bool) -> tuple[list[int], set[int]]:
+        self._not_closed = _NEVER_CLOSED if at_end else _NOT_CLOSED_IN_TIME
         ends: list[int] = []
         plain: set[int] = set()
         match = self._pattern.match

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from json import JSONDecodeError
 from typing import BinaryIO
 
 import numpy as np
@@ -29,16 +30,21 @@ _KINDS = np.zeros(256, np.uint8)
 _KINDS[list(b'"{[}],')] = (_QUOTE, _OPEN, _OPEN, _CLOSE, _CLOSE, _COMMA)
 _STEPS = np.array([0, 0, 1, -1, 0])
 _WHITE = b" \t\r\n"
+_WORDS = ("true", "false", "null", "-")
+"""A part of one may be all that is left of a value; nothing, of any other."""
 
 
 def open_json(head: bytes, is_whole: bool, content_type: str) -> "JsonDocument | JsonLines | None":
-    """Return what reads JSON that begins so; None where it is better read as text: it is small, and no array of objects."""
+    """Return what reads JSON that begins so; None where it is better read as text: it is small, and no array of objects.
+
+    What is small and cut off is read as a large one, which says so.
+    """
     begins = _BEGINNING.match(head)
     if begins is None:
         return None
     if begins[1] == b"{" and _are_lines(head):
         return JsonLines()
-    if is_whole and not (begins[1] == b"[" and begins[2]):
+    if is_whole and not (begins[1] == b"[" and begins[2]) and not _is_cut_off(_text(head)):
         return None
     widest = {level: max(MOST_BYTES, _widest(head, level)) for level in range(1, _DEEPEST + 1)}
     return JsonDocument(min(widest, key=lambda level: (widest[level], level)))
@@ -50,6 +56,24 @@ def _are_lines(head: bytes) -> bool:
         return second.lstrip()[:1] == b"{" and isinstance(read_value(first.decode("utf-8", "replace")), tuple)
     except (ValueError, RecursionError):
         return False
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+
+
+def _is_cut_off(text: str) -> bool:
+    """Tell whether all of a text is JSON but that its end is missing. One with comments or commas too many is not."""
+    try:
+        read_value(text)
+    except RecursionError:
+        return False
+    except JSONDecodeError as error:
+        rest = text[error.pos :]
+        return any(word.startswith(rest) for word in _WORDS) or error.msg.startswith("Unterminated string")
+    except ValueError:
+        return False
+    return False
 
 
 def _widest(head: bytes, level: int) -> int:
@@ -113,7 +137,7 @@ class JsonDocument:
         self._level = level
         self._open: list[_Container] = []
         self._offset = 0
-        self._is_piece = False
+        self._is_piece = self._is_last = self._is_cut_off = False
         self._at = ""
 
     def blocks(self, stream: BinaryIO) -> Iterator[RowBlock]:
@@ -127,9 +151,10 @@ class JsonDocument:
             if ends:
                 yield RowBlock(rest[: ends[-1]], ends, plain)
                 rest = rest[ends[-1] :]
+        self._is_last = True
         if rest:
             yield RowBlock(rest, [len(rest)], {0})
-        if self._open:
+        if self._open and not self._is_cut_off:
             self.broken.add("its end", "is missing")
 
     def texts(self, block: RowBlock) -> Iterator[RowText]:
@@ -145,13 +170,13 @@ class JsonDocument:
     def _read(self, raw: bytes, is_plain: bool) -> tuple[str, int, Mapping[str, object]]:
         """Read what ends with a comma or bracket, and follow what that opens or closes."""
         mark, body = (b"", raw) if is_plain else (raw[-1:], raw[:-1])
-        text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+        text = _text(body)
         within = self._open[-1] if self._open else None
         said: tuple[str, int, Mapping[str, object]] = (text, 0, {})
         try:
             if self._is_piece or is_plain:
                 if text:
-                    self.broken.add(self._at, TOO_LONG if len(raw) > LONGEST_ROW - 4 else NOT_JSON)
+                    self._add_broken(text, len(raw), within)
             elif mark in b"[{":
                 said = ("", 0, {})
                 self._open.append(_opened(within, text, mark == b"["))
@@ -170,6 +195,15 @@ class JsonDocument:
             else:
                 self.broken.add(self._at, NOT_JSON)
         return said
+
+    def _add_broken(self, text: str, length: int, within: _Container | None) -> None:
+        """Note what is no whole row: the last thing in a document that is cut off, what is too long, or no JSON."""
+        begun = text if within is None or within.is_array else f"{{{text}"
+        if self._is_last and length <= LONGEST_ROW - 4 and _is_cut_off(begun):
+            self._is_cut_off = True
+            self.broken.add("its end", "is missing")
+        else:
+            self.broken.add(self._at, TOO_LONG if length > LONGEST_ROW - 4 else NOT_JSON)
 
 
 def _with_pieces(found: list[int], data: bytes) -> tuple[list[int], set[int]]:
