@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_core.atomizers.extractors import rtf
+from hartonomous_core.atomizers.extractors import rtf_blocks
 from tests.unit.zipped_files import read
 
 RTF = "application/rtf"
@@ -76,7 +76,7 @@ def test_what_comes_behind_the_last_brace_is_no_text() -> None:
 @pytest.mark.parametrize("size", [7, 64, 100])
 def test_where_it_is_read_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     whole = sections(LETTER)
-    monkeypatch.setattr(rtf, "_READ_BYTES", size)
+    monkeypatch.setattr(rtf_blocks, "_READ_BYTES", size)
     assert sections(LETTER) == whole
 
 
