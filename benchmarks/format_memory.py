@@ -142,8 +142,8 @@ class WatchedChildren:
                 except (OSError, StopIteration):
                     continue  # it ended
                 if now > 20 * MIB:  # before, it has not begun
-                    least = self._peaks.get(child.pid, (now, most))[0]
-                    self._peaks[child.pid] = least, most
+                    before = self._peaks.get(child.pid, (now, most))[0]
+                    self._peaks[child.pid] = min(before, now), most  # until it begins, it is a copy of this process
 
 
 if __name__ == "__main__":

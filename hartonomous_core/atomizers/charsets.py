@@ -162,10 +162,13 @@ def detect(lines: list[bytes], *, is_table: bool = False) -> str | None:
     judged, too, without the delimiters and digits that no language has between its words.
     """
     sample = b"\n".join(lines)
-    if not lines or _CONTROLS.search(sample) or 5 * sum(map(_is_utf8_line, lines)) >= len(lines):
+    if not lines or _CONTROLS.search(sample):
         return None
     if is_windows_1252(sample):
         return "windows-1252"
+    *whole, last = lines  # that may be cut off
+    if 5 * (sum(map(_is_utf8_line, whole)) + (_decode_start(last, "utf-8") is not None)) >= len(lines):
+        return None
     if (found := _likeliest(sample, sample)) and found.score >= MIN_SCORE and found.lead >= MIN_LEAD:
         return found.charset
     if is_table and (found := _likeliest(_NO_LETTERS.sub(b" ", sample), sample)):

@@ -13,7 +13,9 @@ from hartonomous_core.messages import INGESTION_QUEUE, PROVENANCE_QUEUE, parse_p
 from hartonomous_resources.database.searchable_atoms import NO_FILTER, searchable_ids
 from hartonomous_resources.resources import Resources
 from hartonomous_resources.work.graph_sync import changes_of
+from hartonomous_service.ingest import ingest as ingest_files
 from hartonomous_service.search.places import read_places
+from hartonomous_service.source_records import show_source
 from tests.builders import dead_letters, enqueue, receive_all, request
 from tests.held_graph import HeldGraph
 from tests.stages import MakeHome, all_sources, content_of, ingest, put_file, run_stages_of, states
@@ -40,6 +42,12 @@ def test_an_emptied_file_is_current_and_its_text_is_not(home: Resources) -> None
     assert states(home) == [("Atomized", 1, new["sourceId"]), ("Atomized", 2, None)]
     assert (new["byteLength"], content_of(home, new)) == (0, b"")
     assert new["contentHash"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert not show_source(home, new["sourceId"])["searchable"]
+    again = ingest_files(home, [path], wait=False)
+    assert [(row["sourceId"], row["searchable"], row["note"]) for row in again["sources"]] == [
+        (new["sourceId"], False, None)
+    ]
+    assert again["notSearchable"] == {"sources": 0, "contentTypes": {}, "unread": 0}
 
 
 @pytest.mark.parametrize(("spoil", "reason"), BAD_VERSIONS.values(), ids=BAD_VERSIONS)

@@ -44,7 +44,7 @@ FORMATS = [entry for entry in OUR_ENTRIES if isinstance(entry, Format)]
 
 @pytest.mark.parametrize("format_", FORMATS, ids=[each.name for each in FORMATS])
 def test_a_parser_is_fuzzed_from_documents_of_its_own_format(format_: Format) -> None:
-    names = {"html": "a.html", "subtitles": "a.srt", "notebook": "a.ipynb", "mail": "a.eml"}
+    names = {"html": "a.html", "xml": "a.xml", "subtitles": "a.srt", "notebook": "a.ipynb", "mail": "a.eml"}
     for seed in seeds_of(format_.name):
         assert sniff(seed[:8192], names.get(format_.name, "")) in format_.content_types
 

@@ -191,7 +191,7 @@ def test_bytes_that_are_not_in_the_encoding_are_refused(charset: str, data: byte
     ("content_type", "name"),
     [
         ("text/plain; charset=windows-1252", "encoded-text"),
-        ('application/xml; charset="Shift_JIS"', "encoded-text"),
+        ('application/yaml; charset="Shift_JIS"', "encoded-text"),
         ("text/x-log;format=x;charset=UTF-16LE", "encoded-text"),
         ("text/plain; charset=utf-16", "chunks"),  # in which order?
         ("text/plain; charset=unknown-8bit", "chunks"),

@@ -4,6 +4,7 @@ import io
 import random
 import re
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartonomous_core.atomizers import Atom
+from hartonomous_core.atomizers import Atom, Partial
 from hartonomous_core.atomizers.extractors.sql_objects import extract
 from tests.unit.test_code_atomizer import REPOSITORY, read
 
@@ -145,8 +146,7 @@ PIECES = [
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=60))
 def test_whatever_it_is_made_of_its_bytes_come_back(pieces: list[str]) -> None:
-    data = "".join(pieces).encode()
-    assert b"".join(atom.content + atom.suffix for atom in atoms_of(data)) == data
+    read("".join(pieces), SQL)
 
 
 @settings(max_examples=100, deadline=None)
@@ -210,9 +210,10 @@ def test_much_of_anything_takes_seconds(piece: str) -> None:
     data = (piece * (1 + 2**18 // len(piece)))[: 2**18].encode()
     for dialect in (b"\nGO\n", b"DELIMITER ;\n", b""):
         started = time.process_time()
-        starts = [
-            section.byte_offset or 0 for section in extract(io.BytesIO(data[: -len(dialect) or None] + dialect), SQL)
-        ]
+        starts: list[int] = []
+        with suppress(Partial):
+            for section in extract(io.BytesIO(data[: -len(dialect) or None] + dialect), SQL):
+                starts.append(section.byte_offset or 0)
         assert time.process_time() - started < 3
         assert all(one <= other for one, other in pairwise(starts))
 

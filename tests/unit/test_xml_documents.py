@@ -192,7 +192,11 @@ def test_a_record_that_is_large_is_read_part_by_part_and_the_others_whole() -> N
 DAMAGED = {
     "cut off": ("<a><b>fog</b><c>lies", "its end is missing", ["b: fog\nc: lies"]),
     "cut off in a tag": ("<a><b>fog</b><c na", "its end is missing", ["b: fog"]),
-    "crossed": ("<a><b>fog</b><c>lies</d> <e>low &amp; far</e></a>", "mismatched tag", ["b: fog\nc: lies", "low & far"]),
+    "crossed": (
+        "<a><b>fog</b><c>lies</d> <e>low &amp; far</e></a>",
+        "mismatched tag",
+        ["b: fog\nc: lies", "low & far"],
+    ),
     "an ampersand": ("<a><b>fog & mist</b><c>lies</c></a>", "not well-formed", ["mist  lies"]),
     "two roots": ("<a>fog</a>\n<a>lies</a>", "junk after document element: line 2", ["a: fog", "lies"]),
     "no XML": ("plain words", "syntax error", ["plain words"]),

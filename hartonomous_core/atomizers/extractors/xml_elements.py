@@ -132,7 +132,7 @@ class Element:
         self.title: str | None = None
         self.target = ""
         self.says_itself = self.has_parts = self.is_large = False
-        self.is_laid_out = kind.is_laid_out or (parent is not None and parent.is_laid_out)
+        self.is_laid_out: bool = kind.is_laid_out or (parent is not None and parent.is_laid_out)
         self.is_open = True
 
     def child(self, kind: Kind, line: int) -> "Element":
