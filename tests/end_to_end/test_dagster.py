@@ -16,6 +16,7 @@ from hartonomous_assets import housekeeping, sensors
 from hartonomous_assets.chain import STAGES
 from hartonomous_assets.definitions import defs
 from hartonomous_assets.our_runs import CHAIN_JOB_NAME
+from hartonomous_assets.projection_gates import GATES
 from hartonomous_assets.sensors import service_broker_sensor
 from hartonomous_core.clock import HOUR_FORMAT
 from hartonomous_core.messages import INGESTION_QUEUE
@@ -150,7 +151,9 @@ def test_dagster_asset_materialize_of_one_hour_does_what_is_queued(home: Home, t
         assert set(materialisations(instance, run.run_id)) == CHAIN_ASSETS | {"projection_model", "search_index"}
         evaluated = checks(instance, run.run_id)
         assert set(evaluated) == {key.name for key in defs.resolve_asset_graph().asset_check_keys}
-        assert all(evaluation.passed for evaluation in evaluated.values())
+        unjudged = {spec.name for spec in GATES}  # of two vectors nobody can say how well they are placed
+        assert {name for name, evaluation in evaluated.items() if not evaluation.passed} == unjudged
+        assert {evaluated[name].severity for name in unjudged} == {dg.AssetCheckSeverity.WARN}
         assert instance.get_materialized_partitions(dg.AssetKey("atoms")) == {hour}
 
 
