@@ -79,7 +79,7 @@ SAYS = {
     "picture, absurd size.jpg": "pixels",
     "picture, absurd size.gif": "pixels",
     "picture, text bomb.png": "no picture can be read",
-    "picture, cut off.webp": "cut off",
+    "picture, cut off.webp": "no picture can be read",
     "picture, directory of itself.tif": "",
     "jpg cut in half.jpg": "cut off",
     "weights cut in half.pt": "damaged archive",

@@ -21,7 +21,7 @@ from hartonomous_core.atomizers.sections import Partial, Picture, Section
 
 PREVIEW_SIDE = 256
 """Pixels of the longer side of what is kept, shown and embedded."""
-_QUALITY = 85
+_QUALITY = 75
 MOST_PAGES = 100
 """Of a TIFF that are seen."""
 _ANIMATED = ("GIF", "WEBP", "PNG")
@@ -78,7 +78,7 @@ def _further_pages(picture: Image.Image) -> Iterator[Picture]:
 
 def _preview(small: Image.Image, place: dict[str, object]) -> Picture:
     written = io.BytesIO()
-    small.save(written, "JPEG", quality=_QUALITY)
+    small.save(written, "JPEG", quality=_QUALITY, optimize=True)
     return Picture(written.getvalue(), "image/jpeg", place)
 
 
