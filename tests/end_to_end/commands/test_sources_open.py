@@ -128,7 +128,7 @@ def test_a_pdf_is_opened_at_a_page_in_a_browser(desktop: Desktop) -> None:
 def test_a_page_that_is_not_there_is_said_to_be_none(desktop: Desktop) -> None:
     was = set(desktop.temporary.iterdir())
     for name in ("tides%20of%20the%20year.pdf", *(name for name in desktop.ids if name.startswith("-rf"))):
-        error = desktop.open(name, "--page", "4", code=1, BROWSER=str(desktop.browser))
+        error = desktop.open(name, "--page", "4", code=2, BROWSER=str(desktop.browser))
         assert f"source {desktop.ids[name]} has 3 pages" in error
         assert desktop.shown() == []
     assert set(desktop.temporary.iterdir()) == was
