@@ -89,8 +89,9 @@ def take_in(resources: "Resources", path: Path) -> str:
 
 def read_alone(resources: "Resources", path: Path) -> str:
     """Make the atoms as stage `atoms` does, two batches of them in memory; returns what is said of the file, and how many there were."""
-    from hartonomous_core.atomizers import CodeAtomizer, DocumentAtomizer, Partial, atomizer_for
+    from hartonomous_core.atomizers import Context, Partial, atomizer_for
     from hartonomous_core.atomizers.content_type import scan, sniff
+    from hartonomous_core.atomizers.members import NoMembers
 
     said, count, size = "all of it is read", 0, 0
     before: list[object] = []
@@ -101,9 +102,9 @@ def read_alone(resources: "Resources", path: Path) -> str:
         content_type = sniff(stream.read(8192), path.name)
         stream.seek(0)
         atomizer = atomizer_for(content_type)
-        in_child = (resources.parsers,) if isinstance(atomizer, CodeAtomizer | DocumentAtomizer) else ()
+        lent = Context(resources.parsers, NoMembers(), name=path.name)
         try:
-            for atom in atomizer.atomize(stream, content_type, *in_child):
+            for atom in atomizer.atomize(stream, content_type, lent):
                 batch.append((atom, atom.content))
                 count += 1
                 size += len(atom.content)

@@ -14,7 +14,8 @@ from hartonomous_resources.work.deduplication import dedup_of_modalities
     kinds={"python", "sql"},
     owners=["team:hartonomous"],
     deps=["atoms"],
-    description="What deduplication saves: bytes that came and bytes that are kept, by tenant and modality, before weights are packed. "
+    description="What deduplication saves: bytes that came, those of them that are kept, and what was made out of them, by tenant and modality, "
+    "before weights are packed. "
     "`hartonomous stats --dedup` says the same, and which sources share with whom.",
 )
 def dedup_ledger(context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]) -> dg.MaterializeResult[None]:
@@ -26,6 +27,7 @@ def dedup_ledger(context: dg.AssetExecutionContext, database: dg.ResourceParam[D
             "bytes_in": dg.MetadataValue.int(came),
             "bytes_stored": dg.MetadataValue.int(kept),
             "bytes_saved": dg.MetadataValue.int(came - kept),
+            "derived_bytes": dg.MetadataValue.int(sum(row["derivedBytes"] for row in rows)),
             "shared_atoms": dg.MetadataValue.int(sum(row["sharedAtoms"] for row in rows)),
             "dedup_ratio": dg.MetadataValue.float(came / kept if kept else 1.0),
             "modalities": markdown_table(rows),

@@ -35,7 +35,8 @@ def dedup_ledger(
 ) -> DedupLedger:
     """Return what deduplication saves: `modalities` over all sources, of a tenant or of all for None, and a page of `sources`, the latest first.
 
-    Of a modality `bytesIn` came and `bytesStored` are kept, before any packing; of a source `bytesIn` came, `sharedBytes` are in atoms that
+    Of a modality `bytesIn` came, `bytesStored` of them are kept, before any packing, and `derivedBytes` beside them, made out of them, such as
+    the text of a page; of a source `bytesIn` came, `sharedBytes` are in atoms that
     another source of its tenant has as well, `ownBytes` would go if it went, and the rest it repeats itself. Superseded versions count.
     """
 
@@ -48,6 +49,7 @@ def dedup_ledger(
             modalities=modalities,
             bytesIn=sum(row["bytesIn"] for row in modalities),
             bytesStored=sum(row["bytesStored"] for row in modalities),
+            derivedBytes=sum(row["derivedBytes"] for row in modalities),
             sources=_of_sources(unit_of_work, page),
             total=total,
             truncated=skip + len(page) < total,

@@ -57,10 +57,8 @@ def stats(
     as_json: JsonOption = False,
 ) -> None:
     """Count what the store holds: sources, atoms, embeddings, jobs, dead letters, bytes. Or, with --dedup, what deduplication saves."""
-    if source is not None and not dedup:
-        raise typer.BadParameter(
-            "it goes with --dedup; `hartonomous sources show` shows a source", param_hint="--source"
-        )
+    if not dedup and (source is not None or skip or limit != 100):
+        raise typer.BadParameter("--source, --limit and --skip go with --dedup", param_hint="--dedup")
     if dedup:
         show_dedup(source, limit, skip, choose_tenant(tenant, all_tenants), as_json)
         return
@@ -85,7 +83,13 @@ def show_dedup(source: int | None, limit: int, skip: int, tenant: int | None, as
 
     def show_ledger(document: Any) -> None:
         columns = {"tenantId": "tenant", "modality": "modality", "atoms": "atoms", "occurrences": "occurrences"}
-        columns |= {"sharedAtoms": "shared", "bytesIn": "bytes in", "bytesStored": "stored", "saved": "saved"}
+        columns |= {
+            "sharedAtoms": "shared",
+            "bytesIn": "bytes in",
+            "bytesStored": "stored",
+            "saved": "saved",
+            "derivedBytes": "derived",
+        }
         print_table("modalities", document["modalities"], columns)
         columns = {"sourceId": "id", "bytesIn": "bytes in", "ownBytes": "its own", **shares, "sourceUri": "uri"}
         print_page("sources", document, "sources", columns)

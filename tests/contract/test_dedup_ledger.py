@@ -10,6 +10,7 @@ from hartonomous_core.messages import INGESTION_QUEUE
 from hartonomous_resources.resources import Resources
 from hartonomous_service.dedup_ledger import dedup_ledger, dedup_of_source
 from hartonomous_service.errors import Conflict, NotFound
+from hartonomous_service.statistics import collect_stats
 from tests.builders import enqueue, request
 from tests.stages import run_stages_of
 
@@ -44,6 +45,7 @@ def test_each_byte_that_came_is_its_own_shared_or_a_repetition(home: Resources) 
     assert (text["tenantId"], text["modality"]) == (0, "text")
     assert text["bytesIn"] == ledger["bytesIn"] == sum(line["bytesIn"] for line in lines.values())
     assert ledger["bytesStored"] < ledger["bytesIn"] - lines["tides"]["sharedBytes"] + 1
+    assert text["derivedBytes"] == 0
     assert text["saved"] == round(1 - ledger["bytesStored"] / ledger["bytesIn"], 4)
 
 
@@ -60,6 +62,17 @@ def test_it_says_with_whom_and_of_no_other_tenant(home: Resources) -> None:
     with pytest.raises(NotFound):
         dedup_of_source(home, ids["tides"], tenant=7)
     assert {row["tenantId"] for row in dedup_ledger(home, tenant=None)["modalities"]} == {0, 7}
+
+
+def test_what_was_made_out_of_the_bytes_is_told_by_itself(make_home: Callable[..., Resources]) -> None:
+    home = make_home()
+    page = b"<html><body><p>" + TIDES + b"</p></body></html>"
+    enqueue(home.database, INGESTION_QUEUE, [request(rawData=page, sourceUri="page", contentType="text/html")])
+    run_stages_of(home, landing.STAGE, atoms.STAGE)
+
+    ledger = dedup_ledger(home)
+    assert ledger["bytesIn"] == len(page) and ledger["bytesStored"] <= len(page) and ledger["derivedBytes"] > 0
+    assert collect_stats(home)["bytesStored"] == ledger["bytesStored"] + ledger["derivedBytes"]
 
 
 def test_a_page_of_it_and_a_table(home: Resources) -> None:

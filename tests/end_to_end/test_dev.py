@@ -184,7 +184,7 @@ def stopped(dev: Dev, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, li
     dev.home.json("ingest", "--no-wait", path)
     wait_until(
         "a run that has embedded a part",
-        lambda: dev.home.rows("SELECT 1 FROM BackgroundJob WHERE Status = 'Completed' LIMIT 1 OFFSET 500"),
+        lambda: dev.home.rows("SELECT 1 FROM BackgroundJob WHERE Status = 'Completed' LIMIT 1 OFFSET 20"),
     )
     family = dev.family()
     assert len(family) > 3

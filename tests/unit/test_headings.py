@@ -107,10 +107,10 @@ def test_what_goes_on_in_a_line_is_no_heading() -> None:
     "unit", ["# A\n", "#" * 99 + "\n", "```\n", "=" * 50 + "\n", "# " + " #" * 500, "-\n=\n", "x\n--\n", "\n"]
 )
 def test_texts_that_mean_harm_are_read_in_bounded_time(kind: str, unit: str) -> None:
-    data = unit.encode() * (1_000_000 // len(unit))
+    data = unit.encode() * (250_000 // len(unit))
     started = time.process_time()
     atoms = list(atomizer_for(kind).atomize(io.BytesIO(data), kind))
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 10
     assert b"".join(atom.content + atom.suffix for atom in atoms) == data
 
 

@@ -2,14 +2,19 @@
 -- Of an occurrence its atom's bytes and its suffix came; the atom's bytes are kept once, each suffix with its occurrence.
 
 -- name: dedup_of_modalities
-SELECT held.TenantId AS tenantId, held.Modality AS modality, COUNT(*) AS atoms, SUM(held.Occurrences) AS occurrences,
+-- What was made out of the bytes, such as the text of a page, is kept beside them: it is told by itself.
+SELECT held.TenantId AS tenantId, held.Modality AS modality, SUM(held.Occurrences > 0) AS atoms, SUM(held.Occurrences) AS occurrences,
        SUM(held.Sources > 1) AS sharedAtoms, SUM(held.Occurrences * held.ByteLength + held.Suffixes) AS bytesIn,
-       SUM(held.ByteLength + held.Suffixes) AS bytesStored
-FROM (SELECT a.TenantId, a.Modality, MAX(o.ByteLength) AS ByteLength, COUNT(*) AS Occurrences,
-             COUNT(DISTINCT o.SourceId) AS Sources, SUM(COALESCE(length(o.Suffix), 0)) AS Suffixes
+       SUM(CASE WHEN held.Occurrences > 0 THEN held.ByteLength + held.Suffixes ELSE 0 END) AS bytesStored,
+       SUM(CASE WHEN held.Occurrences = 0 THEN held.ByteLength ELSE 0 END) AS derivedBytes
+FROM (SELECT a.TenantId, a.Modality, SUM(o.Role = 'content') AS Occurrences,
+             COALESCE(c.ByteLength, length(CAST(a.AtomicValue AS BLOB)), length(CAST(a.CanonicalText AS BLOB)), 0) AS ByteLength,
+             COUNT(DISTINCT CASE WHEN o.Role = 'content' THEN o.SourceId END) AS Sources,
+             SUM(CASE WHEN o.Role = 'content' THEN COALESCE(length(o.Suffix), 0) ELSE 0 END) AS Suffixes
       FROM Source AS s
-      JOIN SourceAtom AS o ON o.SourceId = s.SourceId AND o.Role = 'content'
+      JOIN SourceAtom AS o ON o.SourceId = s.SourceId
       JOIN Atom AS a ON a.AtomId = o.AtomId
+      LEFT JOIN AtomContent AS c ON c.AtomId = a.AtomId
       WHERE s.Status = 'Atomized' AND (:tenant_id IS NULL OR s.TenantId = :tenant_id)
       GROUP BY o.AtomId) AS held
 GROUP BY held.TenantId, held.Modality

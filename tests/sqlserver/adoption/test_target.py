@@ -77,7 +77,7 @@ def test_the_columns_that_migrations_and_features_add_are_known() -> None:
     assert later_columns(()) == {
         "Inference": ("InferenceNumber", "IngestHour"),
         "SourceRun": ("RunName",),
-        "EmbeddingModel": ("ArtifactName",),
-        "ProjectionModel": ("ArtifactName",),
+        "EmbeddingModel": ("ArtifactName", "LoadedFrom", "Answers", "AnswersSince", "QueuedThrough", "DroppedAt"),
+        "ProjectionModel": ("ArtifactName", "Filling"),
     }
     assert later_columns(FEATURES) == later_columns(()) | {"AtomEmbedding": ("SpatialKey",)}

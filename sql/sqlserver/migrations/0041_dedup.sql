@@ -1,20 +1,26 @@
 -- The ledger of what deduplication saves: bytes that came, and bytes that are kept, by source, tenant and modality.
 -- Of an occurrence its atom's bytes and its suffix came; the atom's bytes are kept once, each suffix with its occurrence.
 
+-- What was made out of the bytes, such as the text of a page, is kept beside them: it is told by itself.
 CREATE PROCEDURE dbo.usp_dedup_of_modalities @tenant_id int
 WITH EXECUTE AS OWNER
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT held.TenantId AS tenantId, held.Modality AS modality, COUNT_BIG(*) AS atoms, SUM(held.Occurrences) AS occurrences,
+    SELECT held.TenantId AS tenantId, held.Modality AS modality,
+           SUM(CASE WHEN held.Occurrences > 0 THEN CAST(1 AS bigint) ELSE 0 END) AS atoms, SUM(held.Occurrences) AS occurrences,
            SUM(CASE WHEN held.Sources > 1 THEN CAST(1 AS bigint) ELSE 0 END) AS sharedAtoms,
            SUM(held.Occurrences * held.ByteLength + held.Suffixes) AS bytesIn,
-           SUM(held.ByteLength + held.Suffixes) AS bytesStored
-    FROM (SELECT a.TenantId, a.Modality, MAX(CAST(o.ByteLength AS bigint)) AS ByteLength, COUNT_BIG(*) AS Occurrences,
-                 COUNT_BIG(DISTINCT o.SourceId) AS Sources, SUM(COALESCE(CAST(DATALENGTH(o.Suffix) AS bigint), 0)) AS Suffixes
+           SUM(CASE WHEN held.Occurrences > 0 THEN held.ByteLength + held.Suffixes ELSE 0 END) AS bytesStored,
+           SUM(CASE WHEN held.Occurrences = 0 THEN held.ByteLength ELSE 0 END) AS derivedBytes
+    FROM (SELECT a.TenantId, a.Modality, SUM(CASE WHEN o.Role = 'content' THEN CAST(1 AS bigint) ELSE 0 END) AS Occurrences,
+                 MAX(CAST(COALESCE(c.ByteLength, DATALENGTH(a.AtomicValue), DATALENGTH(a.TextBytes), 0) AS bigint)) AS ByteLength,
+                 COUNT_BIG(DISTINCT CASE WHEN o.Role = 'content' THEN o.SourceId END) AS Sources,
+                 SUM(CASE WHEN o.Role = 'content' THEN COALESCE(CAST(DATALENGTH(o.Suffix) AS bigint), 0) ELSE 0 END) AS Suffixes
           FROM dbo.Source AS s
-          INNER JOIN dbo.SourceAtom AS o ON o.SourceId = s.SourceId AND o.Role = 'content'
+          INNER JOIN dbo.SourceAtom AS o ON o.SourceId = s.SourceId
           INNER JOIN dbo.Atom AS a ON a.AtomId = o.AtomId
+          LEFT JOIN dbo.AtomContent AS c ON c.AtomId = a.AtomId
           WHERE s.Status = 'Atomized' AND (@tenant_id IS NULL OR s.TenantId = @tenant_id)
           GROUP BY o.AtomId, a.TenantId, a.Modality) AS held
     GROUP BY held.TenantId, held.Modality
