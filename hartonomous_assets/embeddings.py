@@ -89,7 +89,7 @@ def _embedding_steps(work: Work) -> Generator[Progress]:
                 added = ask(work.resources.database, added_models)
                 done["queued"] += queue_next(work, added)
                 if settings.embedding_enabled:
-                    done["rows read"] += read_next_rows(work.resources, work.hour, work.run_id)
+                    done.update(read_next_rows(work.resources, work.hour, work.run_id))
                 if settings.embedding_enabled and has_jobs(work, GENERATE_EMBEDDING):
                     if models is None or not models.are_of(added):
                         models = load_models(work, added)

@@ -141,8 +141,12 @@ class Database(Protocol):
     def migration_status(self) -> list[Row]:
         """Return every known migration: feature, version, name, appliedAt (None while pending)."""
 
-    def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
-        """Begin a write transaction: commits at the end, rolls back on any exception."""
+    def unit_of_work(self, patience: float | None = None) -> AbstractContextManager[UnitOfWork]:
+        """Begin a write transaction: commits at the end, rolls back on any exception.
+
+        Where a store has one writer at a time, `patience` is how many seconds to wait for another one; else it waits as long as it does.
+        Raises DatabaseError where that was not enough.
+        """
 
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """Begin a read transaction: one consistent snapshot, never waits for a writer."""

@@ -166,22 +166,24 @@ class SqliteDatabase:
             self._watching = self._watching or open_sqlite(self.path)
             return self._watching.connection
 
-    def unit_of_work(self) -> AbstractContextManager[SqliteUnitOfWork]:
-        return self._transaction(writes=True, indexes=True)
+    def unit_of_work(self, patience: float | None = None) -> AbstractContextManager[SqliteUnitOfWork]:
+        return self._transaction(writes=True, indexes=True, patience=BUSY_SECONDS if patience is None else patience)
 
     def read(self) -> AbstractContextManager[SqliteUnitOfWork]:
         return self._transaction(writes=False)
 
     @contextmanager
-    def _transaction(self, *, writes: bool, indexes: bool = False) -> Iterator[SqliteUnitOfWork]:
+    def _transaction(
+        self, *, writes: bool, indexes: bool = False, patience: float = BUSY_SECONDS
+    ) -> Iterator[SqliteUnitOfWork]:
         if writes:
-            self._wait_for_turn()
+            self._wait_for_turn(patience)
         try:
             opened = self._pool.take()
             try:
                 if writes and opened.only_reads:  # SQLite itself would notice at the first change
                     raise only_readable(self.path)
-                opened.connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+                opened.begin(patience if writes else None)
                 try:
                     unit_of_work = SqliteUnitOfWork(opened.connection, self._statements, self._frequent)
                     yield unit_of_work
@@ -194,7 +196,7 @@ class SqliteDatabase:
             finally:
                 self._pool.give_back(opened)
         except sqlite3.Error:
-            with explain_errors(self.path):
+            with explain_errors(self.path, patience):
                 raise
         finally:
             if writes:
@@ -203,7 +205,7 @@ class SqliteDatabase:
         if opened.unchanged is not None:
             opened.unchanged.check()
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_turn(self, patience: float) -> None:
         """Wait until no other thread of this process writes.
 
         Raises DatabaseError where that takes too long, RuntimeError for a unit of work within another one: its thread would wait
@@ -212,8 +214,8 @@ class SqliteDatabase:
         thread = threading.get_ident()
         if self._writer == thread:
             raise RuntimeError(f"{self.name}: a unit of work within another one of the same thread")
-        if not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise held_by_another_writer(self.path)
+        if not self._turn.acquire(timeout=patience):
+            raise held_by_another_writer(self.path, patience)
         self._writer = thread
 
     def migrate(self, to: int | None = None) -> list[str]:

@@ -35,6 +35,20 @@ class SqliteConnection:
     unchanged: Unchanged | None
     broken: bool = False
 
+    def begin(self, patience: float | None) -> None:
+        """Begin a transaction that reads, or one that writes, for which another writer is waited for so many seconds.
+
+        Raises sqlite3.OperationalError where that was not enough.
+        """
+        if patience is None:
+            self.connection.execute("BEGIN")
+            return
+        self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * patience)}")
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_SECONDS)}")
+
     def roll_back(self) -> None:
         """Leave the transaction; a connection that cannot is broken."""
         try:

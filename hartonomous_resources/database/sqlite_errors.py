@@ -18,12 +18,15 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
-def explain_errors(path: Path) -> Iterator[None]:
-    """Raise errors of the database at `path` as ours, with what to do; a bug, or a conflict of rows, is raised as it is."""
+def explain_errors(path: Path, waited: float = BUSY_SECONDS) -> Iterator[None]:
+    """Raise errors of the database at `path` as ours, with what to do; a bug, or a conflict of rows, is raised as it is.
+
+    `waited`: seconds for which a writer waits for another one.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        meant = _our_error(error, path)
+        meant = _our_error(error, path, waited)
         if meant is None:
             raise
         raise meant from error
@@ -37,17 +40,17 @@ def only_readable(path: Path) -> ReadOnlyDatabase:
     )
 
 
-def held_by_another_writer(path: Path) -> DatabaseError:
+def held_by_another_writer(path: Path, waited: float) -> DatabaseError:
     """Make the error for a writer whose turn did not come."""
     return DatabaseError(
-        f"{path} has been held by another writer for {BUSY_SECONDS:.0f} s; look for a stuck process that uses it, then try again"
+        f"{path} has been held by another writer for {waited:g} s; look for a stuck process that uses it, then try again"
     )
 
 
-def _our_error(error: sqlite3.Error, path: Path) -> DatabaseError | None:
+def _our_error(error: sqlite3.Error, path: Path, waited: float) -> DatabaseError | None:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code in _HELD:
-        return held_by_another_writer(path)
+        return held_by_another_writer(path, waited)
     if code == sqlite3.SQLITE_FULL or (code in _NO_ACCESS and path.parent.exists() and is_full(path.parent)):
         return DatabaseUnavailable(disk_is_full(path.parent))
     if code == sqlite3.SQLITE_READONLY:

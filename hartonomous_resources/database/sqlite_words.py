@@ -115,9 +115,9 @@ def match_unread(
     unit_of_work: Asked, tenant_id: int, terms: Sequence[str], n: int, sources: Mapping[str, object]
 ) -> list[int]:
     """See `UnitOfWork.match_unread`."""
-    batches = _Batches(unit_of_work, sources)
-    if not batches.query("count_indexed_texts")[0]["n"]:
+    if not unit_of_work.query("has_unread_batches")[0]["found"]:
         return []
+    batches = _Batches(unit_of_work, sources)
     return [batch_id for batch_id, _ in match_words(batches, FrequentWords(), tenant_id, terms, n, None)]
 
 

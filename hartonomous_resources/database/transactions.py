@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from hartonomous_resources.database.database_errors import TransactionConflict
@@ -17,8 +18,8 @@ _FIRST_PAUSE_SECONDS = 0.05
 T = TypeVar("T")
 
 
-def transact(database: Database, work: Callable[[UnitOfWork], T]) -> T:
-    """Run `work` in a write transaction and return what it returns.
+def transact(database: Database, work: Callable[[UnitOfWork], T], patience: float | None = None) -> T:
+    """Run `work` in a write transaction and return what it returns; `patience` as for `Database.unit_of_work`.
 
     It is run anew, from its start, when the store says that the transaction could not be finished because of others; so it
     must change nothing but the store. The pause before an attempt is drawn at random from a range that doubles each time
@@ -26,7 +27,8 @@ def transact(database: Database, work: Callable[[UnitOfWork], T]) -> T:
 
     Raises TransactionConflict after the last attempt, and whatever else `work` raises.
     """
-    return retry_conflicts(lambda: _within(database.unit_of_work, work))
+    begin = database.unit_of_work if patience is None else partial(database.unit_of_work, patience)
+    return retry_conflicts(lambda: _within(begin, work))
 
 
 def ask(database: Database, question: Callable[[UnitOfWork], T]) -> T:

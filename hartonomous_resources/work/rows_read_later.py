@@ -7,7 +7,7 @@ The ordinals of what is derived follow where the batch stands, for batches are r
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 
 from hartonomous_core.atomizers import Atom, atomizer_for
@@ -35,6 +35,10 @@ from hartonomous_resources.work.rows_of_atoms import row_of
 
 _READ_FOR_A_QUESTION = 10
 """Batches: of 720 questions about rows, the row that answers is in the ten best for all but 0.1% of those that find it otherwise."""
+_MOST_FOR_A_QUESTION = 20
+"""Batches, however many hits are asked for: reading is writing, and whoever asks waits for it."""
+_PATIENCE_SECONDS = 0.2
+"""How long a question waits for another writer."""
 _READ_AT_ONCE = 16
 """Batches: as many rows as a model takes some seconds for."""
 _PLACES_A_BYTE = 64
@@ -57,24 +61,34 @@ def forget_unread_of(unit_of_work: UnitOfWork, source_ids: Sequence[int]) -> Non
 
 def read_matching_rows(
     resources: Resources, tenant: int, terms: Sequence[str], wanted: AtomFilter, k: int, *, of_each_source: bool
-) -> None:
-    """Read the rows of the batches that hold the terms of a question best, as many as may give `k` hits, so that they are found as any text is.
+) -> bool:
+    """Read the rows of the batches that hold the terms of a question best, at most 20 of them, so that they are found as any text is.
 
-    `of_each_source`: of `k` sources, if so many have some. Where the store cannot be written to, a question finds what was read before.
+    `of_each_source`: of `k` sources, if so many have some. Returns False where there are some and the store could not be written to just now:
+    the question then finds what was read before.
     """
     if not resources.database.reads_rows_later:
-        return
+        return True
     taken = set(wanted.other_than)
-    for _ in range(k if of_each_source else 1):
+    rounds = min(k, _MOST_FOR_A_QUESTION) if of_each_source else 1
+    n = min(max(k, _READ_FOR_A_QUESTION), _MOST_FOR_A_QUESTION // rounds)
+    for _ in range(rounds):
         sources = replace(wanted, other_than=tuple(sorted(taken))).of_sources()
-        find = partial(_match, tenant, terms, max(k, _READ_FOR_A_QUESTION), sources)
-        found = ask(resources.database, find)
+        found = ask(resources.database, partial(_match, tenant, terms, n, sources))
         if not found:
-            return
+            break
+        read = partial(_read, resources.settings.text_unit, found, None)
         try:
-            taken |= transact(resources.database, partial(_read, resources.settings.text_unit, found, None)).keys()
-        except DatabaseError:  # it can only be read, its disk is full, another writer is stuck
-            return
+            taken |= transact(resources.database, read, _PATIENCE_SECONDS).keys()
+        except DatabaseError as error:  # it can only be read, its disk is full, another one is writing
+            _warn_once(str(error))
+            return False
+    return True
+
+
+@lru_cache(maxsize=16)
+def _warn_once(reason: str) -> None:
+    LOGGER.warning("questions do not find rows of large tables that were not read yet: %s", reason)
 
 
 def _match(
@@ -83,14 +97,18 @@ def _match(
     return unit_of_work.match_unread(tenant, terms, n, sources)
 
 
-def read_next_rows(resources: Resources, hour: str, run_id: str) -> int:
-    """Read the rows of the next batches of an hour, in order; returns how many atoms came of them."""
+def read_next_rows(resources: Resources, hour: str, run_id: str) -> dict[str, int]:
+    """Read the rows of the next batches of an hour, in order; returns counts: of batches, and of atoms that came of them. None if none is left.
+
+    Of batches whose version was superseded meanwhile no atom comes; they are taken off the list all the same.
+    """
     if not resources.database.reads_rows_later:
-        return 0
+        return {}
     found = [row["unreadBatchId"] for row in query(resources.database, NEXT_UNREAD_BATCHES, hour=hour, n=_READ_AT_ONCE)]
     if not found:
-        return 0
-    return sum(transact(resources.database, partial(_read, resources.settings.text_unit, found, run_id)).values())
+        return {}
+    counts = transact(resources.database, partial(_read, resources.settings.text_unit, found, run_id))
+    return {"batches of rows": len(found), "rows read": sum(counts.values())}
 
 
 def _read(unit: TextUnit, batch_ids: Collection[int], run_id: str | None, unit_of_work: UnitOfWork) -> dict[int, int]:

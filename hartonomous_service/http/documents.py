@@ -124,7 +124,7 @@ class Found(Document):
     spatial: Looked | None = Field(default=None, description="In spatial mode; null while nothing has a place.")
     note: str | None = Field(
         default=None,
-        description="Why only words were compared, where a meaning was asked for, or that places are missing.",
+        description="Why only words were compared, where a meaning was asked for, or that places or rows are missing.",
     )
     results: list[Hit]
 

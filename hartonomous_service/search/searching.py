@@ -44,6 +44,8 @@ _NO_VECTOR = (
     "nothing is embedded yet, so only words were compared; `hartonomous ingest`, or a running `dev`, embeds what waits"
 )
 
+_ROWS_LEFT_OUT = "the store could not be written to just now, so rows of large tables that were not read yet are missing; the log says why"
+
 
 @checked
 def search(
@@ -98,7 +100,7 @@ def search(
     `spatial` says where was looked, and by which projection. What it does not place is not found. Three coordinates hold little of what a vector
     does: for what answers a question, search by meaning.
 
-    `note` is there only where nothing was compared by meaning, for nothing has a vector yet, or where places are missing.
+    `note` is there only where nothing was compared by meaning, for nothing has a vector yet, or where places or rows are missing.
 
     With `record_for`, the name of a model, the search records an inference that was given these atoms; `record_inference` adds the answer
     under its `inferenceId`, which is returned.
@@ -127,11 +129,14 @@ def search(
     )
     question = None if mode == "lexical" or text is None else embed_question(resources, tenant, text)
     space = _searched_space(resources, question, at, box) if mode == "spatial" else None
+    notes = []
     if mode in _BY_WORDS:
         resources.database.index_texts()
         if modality in (None, "text"):
             terms = question_terms(text or "")
-            read_matching_rows(resources, tenant, terms, atom_filter, k, of_each_source=group == "source")
+            of_each_source = group == "source"
+            if not read_matching_rows(resources, tenant, terms, atom_filter, k, of_each_source=of_each_source):
+                notes.append(_ROWS_LEFT_OUT)
 
     def read(unit_of_work: UnitOfWork) -> SearchResult:
         sought = None
@@ -156,7 +161,9 @@ def search(
 
     found = ask(resources.database, read)
     if question is None and mode in _BY_MEANING:
-        found["note"] = _NO_VECTOR
+        notes.append(_NO_VECTOR)
+    if notes:
+        found["note"] = ". ".join(notes)
     if highlight and text is not None and mode != "spatial":
         _mark_answers(resources, tenant, text, question, found["results"])
     if record_for is None:

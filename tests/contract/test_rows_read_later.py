@@ -3,9 +3,12 @@
 import io
 import json
 import random
+import sqlite3
+import time
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -36,7 +39,7 @@ def small_tables_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(atoms, "_READ_LATER_BYTES", 1000)
 
 
-def values(seed: int = 1, organ: int = 300) -> list[list[str]]:
+def values(seed: int = 1, organ: int = 300, count: int = ROWS) -> list[list[str]]:
     """Orders, of which one is of a pipe organ; each row is a passage by itself."""
     draw = random.Random(seed)
     found = [
@@ -47,7 +50,7 @@ def values(seed: int = 1, organ: int = 300) -> list[list[str]]:
             "herring in boxes",
             f"as on day {n} of the book",
         ]
-        for n in range(ROWS)
+        for n in range(count)
     ]
     found[organ][2:4] = ["Whitby", "a pipe organ"]
     return found
@@ -71,6 +74,12 @@ def derived_of(home: Resources, source_id: int) -> Sequence[Row]:
 def derived(home: Resources) -> list[Row]:
     """The same of all sources."""
     return [row for source in all_sources(home) for row in derived_of(home, source["sourceId"])]
+
+
+def unread(home: Resources) -> int:
+    """How many batches no one has read yet."""
+    with home.database.read() as unit_of_work:
+        return int(unit_of_work.query("count_unread_batches")[0]["n"])
 
 
 def said_at_once(data: bytes, content_type: str) -> list[str]:
@@ -187,13 +196,17 @@ def test_of_a_table_that_was_replaced_only_the_new_version_is_read(
     make_home: MakeHome, model_dir: Path, text_model: TextModelFiles
 ) -> None:
     home = make_home(model_dir=model_dir)
-    for organ in (300, 20):
-        ingest(home, request(rawData=table(values(organ, organ)), sourceUri="orders", contentType="text/csv"))
+    old, new = table(values(300, 300, 3000)), table(values(20, 20))  # of the old one a step does not take all batches
+    for data in (old, new):
+        ingest(home, request(rawData=data, sourceUri="orders", contentType="text/csv"))
+    assert not home.database.reads_rows_later or unread(home) > 2 * 16
     [hit] = [hit for hit in search(home, "pipe organ", mode="lexical")["results"] if "organ" in hit["text"]]
     assert hit["sources"][0]["locator"]["row"] == 22
     run_stages_of(home, embeddings.STAGE)
     of_old, of_new = (derived_of(home, source["sourceId"]) for source in all_sources(home))
-    assert (len(of_old), len(of_new)) == (0 if home.database.reads_rows_later else ROWS + 1, ROWS + 1)
+    assert len(of_new) == len(said_at_once(new, "text/csv"))
+    assert len(of_old) == (0 if home.database.reads_rows_later else len(said_at_once(old, "text/csv")))
+    assert not home.database.reads_rows_later or unread(home) == 0
     assert not broken_invariants(home.database, *ALL_RULES)
 
 
@@ -214,13 +227,48 @@ def test_where_the_store_cannot_be_written_to_a_question_finds_what_was_read_bef
     ingest(home, request(rawData=table(values()), sourceUri="orders", contentType="text/csv"))
     found = search(home, "pipe organ", mode="lexical")["results"]
 
-    def refuse(_database: object) -> None:
+    def refuse(_database: object, _patience: float | None = None) -> None:
         raise ReadOnlyDatabase("its medium is read-only")
 
     monkeypatch.setattr(type(home.database), "unit_of_work", refuse)
     assert search(home, "pipe organ", mode="lexical")["results"] == found
-    others = search(home, "herring", mode="lexical", k=300)["results"]
-    assert others and (len(others) < 300 or not home.database.reads_rows_later)
+    others = search(home, "herring", mode="lexical", k=300)
+    assert others["results"] and (len(others["results"]) < 300 or not home.database.reads_rows_later)
+    assert ("note" in others) == home.database.reads_rows_later
+
+
+def test_a_question_does_not_wait_for_another_writer_and_says_what_it_left_out(
+    home: Resources, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not home.database.reads_rows_later:
+        pytest.skip("rows are read at once there")
+    ingest(home, request(rawData=table(values()), sourceUri="orders", contentType="text/csv"))
+    with closing(sqlite3.connect(home.settings.home / "hartonomous.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        found = [search(home, "pipe organ", mode="lexical") for _ in range(2)]
+        assert time.monotonic() - started < 20
+        other.execute("ROLLBACK")
+    for each in found:
+        assert (each["results"], "rows of large tables" in each["note"]) == ([], True)
+    [warning] = [record.getMessage() for record in caplog.records if "rows of large tables" in record.getMessage()]
+    assert "held by another writer for 0.2 s" in warning
+    after = search(home, "pipe organ", mode="lexical")
+    assert len(after["results"]) > 0 and "note" not in after
+
+
+@pytest.mark.parametrize(("k", "group"), [(500, None), (1, None), (100, "source"), (3, "source")])
+def test_a_question_reads_few_batches_however_much_is_asked_for(
+    home: Resources, k: int, group: Literal["source"] | None
+) -> None:
+    if not home.database.reads_rows_later:
+        pytest.skip("rows are read at once there")
+    for n in range(3):
+        ingest(home, request(rawData=table(values(n, n, 1500)), sourceUri=f"orders {n}", contentType="text/csv"))
+    before = unread(home)
+    results = search(home, "herring", mode="lexical", k=k, group=group)["results"]
+    assert 0 < before - unread(home) <= 20 < before
+    assert len(results) == (3 if group else k)
 
 
 def test_what_a_stopped_run_had_written_is_found_once(make_home: MakeHome, client: Any) -> None:

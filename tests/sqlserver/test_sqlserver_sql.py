@@ -64,7 +64,8 @@ SQLITE_ONLY = {
     # no row of a table is read later there
     *("insert_unread_batch", "last_unread_batch", "index_unread_batches", "forget_words_of_batches"),
     *("delete_unread_batches", "unread_batches", "next_unread_batches", "unread_batches_of"),
-    *("count_unread_batches", "count_matching_batches", "best_matching_batches", "newest_matching_batches"),
+    *("has_unread_batches", "count_unread_batches", "count_matching_batches"),
+    *("best_matching_batches", "newest_matching_batches"),
     # and usp_enqueue for this
     "insert_message",
     "insert_batch",  # and sp_IngestAtoms for this

@@ -28,9 +28,9 @@ class Interrupted:
         return getattr(self._database, name)
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[UnitOfWork]:
+    def unit_of_work(self, patience: float | None = None) -> Iterator[UnitOfWork]:
         asked: list[str] = []
-        with self._database.unit_of_work() as unit_of_work:
+        with self._database.unit_of_work(patience) as unit_of_work:
             query = unit_of_work.query
 
             def noted(statement: object, **parameters: object) -> Any:

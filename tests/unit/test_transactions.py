@@ -23,8 +23,8 @@ class Contested(SqliteDatabase):
     conflicts = 0
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[SqliteUnitOfWork]:
-        with super().unit_of_work() as unit_of_work:
+    def unit_of_work(self, patience: float | None = None) -> Iterator[SqliteUnitOfWork]:
+        with super().unit_of_work(patience) as unit_of_work:
             yield unit_of_work
             if self.conflicts:
                 self.conflicts -= 1

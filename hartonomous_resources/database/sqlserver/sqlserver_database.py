@@ -80,7 +80,7 @@ class SqlServerDatabase:
             return False
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[SqlServerUnitOfWork]:
+    def unit_of_work(self, patience: float | None = None) -> Iterator[SqlServerUnitOfWork]:
         with self._transaction(self._writing) as session:
             yield SqlServerUnitOfWork(session, self._settings.sqlserver_schema)
             self._commit(session)

@@ -53,6 +53,9 @@ ORDER BY FirstOrdinal, Ordinal LIMIT :n;
 -- name: unread_batches_of
 SELECT UnreadBatchId AS unreadBatchId FROM UnreadBatch WHERE SourceId IN (SELECT value FROM json_each(:source_ids));
 
+-- name: has_unread_batches
+SELECT EXISTS (SELECT 1 FROM UnreadBatch) AS found;
+
 -- name: count_unread_batches
 SELECT COUNT(*) AS n FROM UnreadWords_docsize;
 
