@@ -122,7 +122,7 @@ def test_every_asset_of_the_chain_shows_its_columns_whatever_the_stores(
     program = (
         "import json; from hartonomous_assets.definitions import defs;"
         "specs = {s.key.path[-1]: s for s in defs.resolve_all_asset_specs()};"
-        "del specs['search_index'];"  # files, which have no columns
+        "del specs['search_index'], specs['dedup_ledger'];"  # files, and a sum, which have no columns
         "schemas = {name: s.metadata['dagster/column_schema'] for name, s in specs.items()};"
         "print(json.dumps({n: [[c.name, c.type, c.description] for c in s.columns] for n, s in schemas.items()}))"
     )
