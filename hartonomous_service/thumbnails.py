@@ -1,5 +1,6 @@
 """The call that shows a picture small, as it is embedded."""
 
+from hartonomous_core.atomizers import atomizer_for
 from hartonomous_resources.database.protocol import UnitOfWork
 from hartonomous_resources.database.rows.atom_rows import SOURCE_PREVIEW, BytesOfAtom
 from hartonomous_resources.database.transactions import ask
@@ -18,8 +19,11 @@ def thumbnail(resources: Resources, source_id: Id, *, tenant: Tenant = 0) -> byt
     """
 
     def read(unit_of_work: UnitOfWork) -> BytesOfAtom:
-        find_atomized(unit_of_work, source_id, tenant)
-        found = unit_of_work.query(SOURCE_PREVIEW, source_id=source_id)
+        kind = find_atomized(unit_of_work, source_id, tenant)["contentType"].lower()
+        may_have_one = (
+            kind.startswith("image/") and not atomizer_for(kind).reads_text
+        )  # what is made of others may be much
+        found = unit_of_work.query(SOURCE_PREVIEW, source_id=source_id) if may_have_one else []
         if not found:
             raise NotFound(f"source {source_id} has no thumbnail: it is no picture, or none that could be read")
         return found[0]

@@ -223,7 +223,7 @@ OUR_ENTRIES: tuple[Entry, ...] = (
     ),
     Format(
         "image",
-        "2",
+        "3",
         (
             *("image/png", "image/apng", "image/jpeg", "image/pjpeg", "image/gif", "image/webp"),
             *("image/tiff", "image/tif", "image/x-tiff", "image/bmp", "image/x-bmp", "image/x-ms-bmp"),

@@ -1,6 +1,7 @@
 """Commands that read: search, places, lineage, reconstruct, verify."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -121,7 +122,19 @@ def search(
     if task is not None and record is None:
         raise typer.BadParameter("--task says what a model was asked to do: give --record MODEL, too")
     if like is not None:
-        _require_no_question(text, mode, modality, record, context)
+        _require_no_question(
+            {
+                "some words": text is not None,
+                "--mode": mode != "hybrid",
+                "--modality": modality not in (None, "image"),
+                "--record": record is not None,
+                "--context": context > 0,
+                "--at": at is not None,
+                "--box": box is not None,
+                "--radius": radius is not None,
+                "--no-highlight": not highlight,
+            }
+        )
     elif text is None and (mode != "spatial" or (at is None and box is None)):
         raise typer.BadParameter("give some words to search for; --mode spatial also takes --at or --box")
     of_sources: dict[str, Any] = {
@@ -173,17 +186,10 @@ def _read_picture(path: Path, most: int) -> bytes:
         with path.open("rb") as file:
             return file.read(most + 1)
     except OSError as error:
-        raise Invalid(f"{printable(str(path))}: {error.strerror}") from error
+        raise Invalid(f"{printable(str(path))}: {error.strerror}", argument="picture") from error
 
 
-def _require_no_question(text: str | None, mode: str, modality: str | None, record: str | None, context: int) -> None:
-    given = {
-        "some words": text is not None,
-        "--mode": mode != "hybrid",
-        "--modality": modality not in (None, "image"),
-        "--record": record is not None,
-        "--context": context > 0,
-    }
+def _require_no_question(given: Mapping[str, bool]) -> None:
     for what, is_given in given.items():
         if is_given:
             raise typer.BadParameter(f"--like compares pictures with a file: {what} cannot be given with it")

@@ -40,6 +40,7 @@ _OPTIONS = {
     "group": "--group",
     "output": "-o",
     "page": "--page",
+    "picture": "--like",
     "port": "--port",
     "radius": "--radius",
     "received_since": "--since",

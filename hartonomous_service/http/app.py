@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -41,6 +42,8 @@ from hartonomous_service.search.questions import warm_answering_model
 
 _THREADS_A_CORE = 4
 """Calls that are worked on at once; those beyond wait their turn, so that each is done soon."""
+_COMPARED = 2
+"""Pictures at once: each takes a child, of up to HARTONOMOUS_PARSER_MEMORY_BYTES. More wait unread, and hold no thread."""
 
 
 def create_app(
@@ -54,6 +57,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = _THREADS_A_CORE * usable_cores()
+        app.state.comparing = CapacityLimiter(_COMPARED)
         app.state.resources = open_resources(settings)
         app.openapi()  # made once: each request is held against it
         if search_processes is None:

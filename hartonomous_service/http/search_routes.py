@@ -137,7 +137,6 @@ async def search_like(
     group: Literal["source"] | None = None,
 ) -> Response:
     """Find the pictures that look most like one, of which the body is the file: PNG, JPEG, GIF, WebP, TIFF or BMP."""
-    picture = await read_small(request, MOST_BYTES)
     asked: dict[str, Any] = {
         "tenant": caller.tenant,
         "k": k,
@@ -149,8 +148,10 @@ async def search_like(
         "metadata": _read_metadata(metadata or []) or None,
         "group": group,
     }
-    with request.app.state.metrics.searches.labels("like").time(), _naming_parameters():
-        found = await run_in_threadpool(calls.search_like, resources, picture, **asked)
+    async with request.app.state.comparing:
+        picture = await read_small(request, MOST_BYTES)
+        with request.app.state.metrics.searches.labels("like").time(), _naming_parameters():
+            found = await run_in_threadpool(calls.search_like, resources, picture, **asked)
     return Response(as_json(found), media_type="application/json")
 
 

@@ -1,6 +1,5 @@
 """The call that finds pictures that look like another one."""
 
-from threading import BoundedSemaphore
 from typing import Annotated
 
 from pydantic import Field
@@ -26,8 +25,6 @@ from hartonomous_service.search.searching import MAX_RESULTS, Group, show_ranked
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of a picture that is sent to be compared."""
-_DECODING = BoundedSemaphore(2)
-"""Each takes a child, which may take HARTONOMOUS_PARSER_MEMORY_BYTES; more questions wait."""
 _NO_VECTOR = "no picture is embedded yet; `hartonomous ingest`, or a running `dev`, embeds what waits"
 
 
@@ -66,8 +63,7 @@ def search_like(
         metadata=metadata,
     )
     try:
-        with _DECODING:
-            pixels = read_pixels(resources.parsers, picture)
+        pixels = read_pixels(resources.parsers, picture)
     except Partial as problem:
         raise Invalid(f"it cannot be compared: {problem}", argument="picture") from problem
     [vector] = resources.compute.embed(LOOK_ALIKE, [pixels]).vectors

@@ -116,8 +116,8 @@ def search(
         raise Invalid(f"neighbours are shown of {MAX_HITS} results at most, not of {k}", argument="context")
     if group and k > MAX_HITS:
         raise Invalid(f"{MAX_HITS} sources are shown at most, not {k}", argument="group")
-    if modality == "image" and content_type is None:
-        modality, content_type = None, "image/"  # words find what is said of a picture, which is text
+    if modality == "image" and (content_type or "image/").startswith("image/"):
+        modality, content_type = None, content_type or "image/"  # words find what is said of a picture, which is text
     atom_filter = AtomFilter(
         modality=modality,
         source_id=source_id,

@@ -96,6 +96,8 @@ def test_words_find_a_picture_by_its_name_and_by_what_is_said_of_it(seen: Resour
     assert {*uris(pictures)} == {"photos/zeppelin-landing.jpg"}
     parts = {hit["sources"][0]["locator"]["part"] for hit in pictures["results"]}
     assert parts == {"name", "description"}
+    for of_type, found in (("image/jpeg", 2), ("image/*", 2), ("image/png", 0)):
+        assert len(search(seen, "zeppelin", modality="image", content_type=of_type)["results"]) == found
     assert search(seen, "zeppelin", modality="image", content_type="text/plain")["results"] == []
 
 

@@ -3,13 +3,17 @@
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from PIL import Image
 
 from hartonomous_assets import atoms, embeddings
 from hartonomous_assets import sources as landing
 from hartonomous_core.messages import INGESTION_QUEUE
+from hartonomous_resources.parsing.pictures import read_pixels
 from hartonomous_service.background_jobs import update_job_status
 from hartonomous_service.http import documents, lineage_documents, model_documents, source_documents
 from hartonomous_service.http.list_pages import write_cursor
@@ -84,6 +88,28 @@ def test_a_picture_is_found_by_its_like_and_shown_small(client):
 def test_what_cannot_be_compared_is_refused(client, path, body, status, says):
     answer = client.post(path, content=body)
     assert answer.status_code == status and says in answer.text, answer.text
+
+
+def test_pictures_that_wait_to_be_compared_hold_up_nobody_else(client, monkeypatch):
+    begun, go_on = Semaphore(0), Event()
+
+    def slow(parsers, picture):
+        begun.release()
+        assert go_on.wait(30)
+        return read_pixels(parsers, picture)
+
+    monkeypatch.setattr("hartonomous_service.search.look_alikes.read_pixels", slow)
+    picture = packed(scene(1, 40, 30))
+    many = 2 + client.portal.call(current_default_thread_limiter).total_tokens
+    with ThreadPoolExecutor(many + 1) as pool:
+        answers = [pool.submit(client.post, "/search/like", content=picture) for _ in range(many)]
+        try:
+            assert begun.acquire(timeout=30) and begun.acquire(timeout=30)
+            assert pool.submit(client.get, "/sources").result(30).status_code == 200
+            assert not begun.acquire(timeout=0.2), "a third picture is compared"
+        finally:
+            go_on.set()
+        assert {answer.result(30).status_code for answer in answers} == {200}
 
 
 def test_every_call_is_described(client):

@@ -2,6 +2,7 @@
 
 import io
 import resource
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from hartonomous_core.atomizers.extractors.image_pixels import MOST_PIXELS, open
 from hartonomous_core.atomizers.extractors.images import MOST_PAGES, PREVIEW_SIDE
 from hartonomous_core.atomizers.members import NoMembers
 from hartonomous_core.atomizers.named_words import words_of_name
-from tests.unit.broken_pictures import BROKEN_PICTURES, an_animation, png
+from tests.unit.broken_pictures import BROKEN_PICTURES, an_animation, chunk, png
 from tests.unit.drawn_scenes import packed, scene
 
 KINDS = {
@@ -217,6 +218,50 @@ def test_more_pixels_than_are_read_are_not_decoded() -> None:
     assert why is not None and "pixels" in why
     assert not derived(atoms)[0] and MOST_PIXELS < 30_000**2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_what_is_said_of_a_picture_that_is_too_large_is_kept(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hartonomous_core.atomizers.extractors.image_pixels.MOST_PIXELS", 10)
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "Fog at noon")
+    exif = exif_of(t010E="Ferry in the fog")
+    made = packed(scene(1), kind, exif=exif, **({"pnginfo": texts} if kind == "PNG" else {}))
+    atoms, why = atoms_of(made, f"image/{kind.lower()}")
+    pictures, said = derived(atoms)
+    assert why is not None and "pixels" in why and not pictures
+    assert "Ferry in the fog" in said and ("Fog at noon" in said) == (kind == "PNG")
+
+
+def test_of_a_png_that_is_too_large_no_pixel_is_decoded_for_what_it_says() -> None:
+    words = chunk(b"tEXt", b"Title\0Fog at noon")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    atoms, why = atoms_of(png(words, width=12_000, height=12_000))
+    assert why is not None and "12,000 x 12,000" in why and derived(atoms) == ([], "Fog at noon")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def with_xmp(packet: bytes) -> bytes:
+    return png(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet))
+
+
+def test_xmp_that_is_nested_deeply_takes_no_time() -> None:
+    levels = 6_000
+    packet = b"<title>Fog" + b"<li>f" * levels + b"</li>" * levels + b"</title>"
+    assert len(packet) > 60_000
+    began = time.process_time()
+    [_], said = derived(atoms_of(with_xmp(packet))[0])
+    assert time.process_time() - began < 0.5 and said.startswith("Fog")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_xmp_that_declares_entities_is_not_read(encoding: str) -> None:
+    declared = '<!DOCTYPE x [<!ENTITY fog "Fog">]><x><title>Ferry</title></x>'.encode(encoding)
+    with_title = "<x><title>Ferry</title></x>".encode(encoding)
+    jpegs = [packed(scene(1), "JPEG", xmp=packet) for packet in (declared, with_title)]
+    [_], refused = derived(atoms_of(jpegs[0], "image/jpeg")[0])
+    [_], read = derived(atoms_of(jpegs[1], "image/jpeg")[0])
+    assert read.startswith("Ferry") and refused.startswith("Picture in")
 
 
 def test_words_in_names_that_somebody_gave_are_found() -> None:

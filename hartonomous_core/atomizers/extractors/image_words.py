@@ -16,6 +16,8 @@ from hartonomous_core.atomizers.extractors.image_pixels import DAMAGE
 MOST_CHARACTERS = 2_000
 """Of one text; of a longer one, such as a program's state in PNG, nothing is wanted."""
 _MOST_XMP_BYTES = 1024 * 1024
+_MOST_LEVELS = 100
+"""Of elements within each other in XMP; what is deeper is not read."""
 _MOST_TEXTS = 16
 _EXIF, _GPS = 0x8769, 0x8825
 _EXIF_TEXTS = {
@@ -71,11 +73,16 @@ _FIGURES = 6
 """Digits of a coordinate behind the point: a tenth of a metre."""
 
 
+class _Refused(Exception):
+    """XMP that is nested too deeply, or declares what entities stand for."""
+
+
 class Said:
     """What is said of a picture: `lines` in words, `place` for a locator."""
 
-    def __init__(self, picture: Image.Image) -> None:
-        """Read it; whatever cannot be read is left out."""
+    def __init__(self, picture: Image.Image, *, is_decoded: bool = True) -> None:
+        """Read it; whatever cannot be read is left out, and of one that may not be decoded what a PNG says behind its pixels."""
+        self._may_decode = is_decoded or picture.format != "PNG"
         self._texts: dict[str, list[str]] = {}
         self.place: dict[str, object] = {}
         self._camera = ""
@@ -103,6 +110,8 @@ class Said:
             self._texts[kind] = [*known, text][:_MOST_TEXTS]
 
     def _read_exif(self, picture: Image.Image) -> None:
+        if not self._may_decode and "exif" not in picture.info:
+            return
         exif = picture.getexif()
         for tag, kind in _EXIF_TEXTS.items():
             self._add(kind, exif.get(tag))
@@ -134,7 +143,7 @@ class Said:
     def _read_xmp(self, picture: Image.Image) -> None:
         packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
         packet = packet.encode() if isinstance(packet, str) else bytes(packet)
-        if len(packet) <= _MOST_XMP_BYTES and b"<!DOCTYPE" not in packet:
+        if len(packet) <= _MOST_XMP_BYTES:
             for name, text in _xmp_texts(packet.strip(b"\0 \r\n\t")):
                 if kind := _XMP_TEXTS.get(name):
                     self._add(kind, text)
@@ -143,7 +152,9 @@ class Said:
 
     def _read_texts(self, picture: Image.Image) -> None:
         self._add("comment", picture.info.get("comment"))
-        for number, (key, value) in enumerate(getattr(picture, "text", {}).items()):
+        said = getattr(picture, "text", {}) if self._may_decode else picture.info
+        texts = {str(key): value for key, value in said.items() if isinstance(value, str)}
+        for number, (key, value) in enumerate(texts.items()):
             if number < _MOST_TEXTS and not _OF_PROGRAMS.match(key):
                 self._add(_NAMES_OF_PNG.get(key, "comment"), value)
 
@@ -184,24 +195,30 @@ def _degrees(parts: object, direction: object) -> float:
 def _xmp_texts(packet: bytes) -> Iterator[tuple[str, str]]:
     """Yield what elements and attributes of XMP hold, each with its name; of a list, each item with the name of the list."""
     found: list[tuple[str, str]] = []
-    names: list[str] = []
+    holders = [""]
     parser = ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        names.append(name.rpartition(" ")[2])
+        if len(holders) > _MOST_LEVELS:
+            raise _Refused
+        local = name.rpartition(" ")[2]
+        holders.append(holders[-1] if local in ("li", "Alt", "Bag", "Seq") else local)
         found.extend((key.rpartition(" ")[2], value) for key, value in attributes.items())
 
     def end(_name: str) -> None:
-        names.pop()
+        holders.pop()
 
     def text(data: str) -> None:
-        holder = next((name for name in reversed(names) if name not in ("li", "Alt", "Bag", "Seq")), "")
         if data.strip():
-            found.append((holder, data))
+            found.append((holders[-1], data))
 
+    def doctype(*_declared: object) -> None:
+        raise _Refused
+
+    parser.StartDoctypeDeclHandler = doctype
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     if packet:
-        with suppress(ExpatError):
+        with suppress(ExpatError, _Refused):
             parser.Parse(packet, True)
     yield from found

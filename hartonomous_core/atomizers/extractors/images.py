@@ -32,13 +32,15 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section | Picture]:
     picture = open_picture(stream)
     width, height = picture.size
     is_animated = _is_animated(picture)
-    damage, small = None, None
+    damage, small, is_decoded = None, None, True
     try:
         small = shrunk(picture, PREVIEW_SIDE)
+    except Partial as too_many:
+        damage, is_decoded = str(too_many), False
     except DAMAGE as problem:
         damage = damage_in_words(problem)
         picture, small = _what_is_there(stream)
-    said = Said(picture)
+    said = Said(picture, is_decoded=is_decoded)
     if small is not None:
         seen = "Moving picture" if is_animated else "Picture"
         lines = [*said.lines, f"{seen} in {colours_in_words(small)}"]

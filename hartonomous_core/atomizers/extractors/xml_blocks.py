@@ -14,7 +14,6 @@ MOST_HELD = 256
 LONGEST_ENTITY = 1000
 """Characters that an entity may stand for: nothing grows to more than 300 times its size."""
 MOST_ENTITIES = 10_000
-_LONGEST_WORD = 1000
 _REFERENCE = re.compile("&([^;#&]+);")
 _OF_XML = dict.fromkeys(("amp", "lt", "gt", "apos", "quot"), 1)
 _NO_VALUES = ("xmlns", "xml:", "xsi:")

@@ -42,12 +42,21 @@ def test_what_is_wrong_with_an_option_or_an_argument_is_one_line_and_exits_2(ing
         ("search", "fog", "--box", "0,0,0,1,1,1"): ["--box: it is for mode spatial alone"],
         ("search", "", "--mode", "spatial", "--at", "0,0,0"): ["the search text has no word"],
         ("search", "fog", "--since", "then"): ["--since: "],
+        ("search", "--like", "nowhere.png"): ["--like: nowhere.png: No such file"],
         ("models", "add", "x", "--price", "1"): ["--price: only what an API embeds has a price"],
         ("places", "12"): ["64 hex digits"],
     }
 
     for words, result in zip(expected.values(), ingested.home.run_all(*expected), strict=True):
         failing(result, *words, code=2)
+
+
+def test_what_a_comparison_would_not_heed_is_refused(ingested: Ingested) -> None:
+    unheeded = [("--at", "0,0,0"), ("--box", "0,0,0,1,1,1"), ("--radius", "1"), ("--no-highlight",)]
+    asked = [("search", "--like", "nowhere.png", *options) for options in unheeded]
+    for (option, *_), result in zip(unheeded, ingested.home.run_all(*asked), strict=True):
+        assert result.code == 2 and f"{option} cannot be given with it" in " ".join(result.stderr.split()), result
+        assert "Traceback" not in result.stderr
 
 
 def test_with_json_an_error_is_one_document_too(ingested: Ingested) -> None:
