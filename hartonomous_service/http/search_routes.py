@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
+from anyio import fail_after
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
 from hartonomous_core.vocabulary import Modality
 from hartonomous_resources.resources import Resources
@@ -27,6 +29,8 @@ router = APIRouter(tags=["search"])
 
 _MAX_QUESTION = 10_000
 _MAX_NUMBERS = 200
+_PICTURE_SECONDS = 60.0
+"""In which a picture to compare has to come, once it has its turn."""
 _PARAMETERS = {
     "content_type": "contentType",
     "picture": "body",
@@ -149,10 +153,19 @@ async def search_like(
         "group": group,
     }
     async with request.app.state.comparing:
-        picture = await read_small(request, MOST_BYTES)
+        picture = await _read_picture(request)
         with request.app.state.metrics.searches.labels("like").time(), _naming_parameters():
             found = await run_in_threadpool(calls.search_like, resources, picture, **asked)
     return Response(as_json(found), media_type="application/json")
+
+
+async def _read_picture(request: Request) -> bytes:
+    """Return the body. Raises HTTPException 408 where it takes so long that others would wait for it, 413 where it is too large."""
+    try:
+        with fail_after(_PICTURE_SECONDS):
+            return await read_small(request, MOST_BYTES)
+    except TimeoutError as late:
+        raise HTTPException(408, f"the picture did not come within {_PICTURE_SECONDS:g} seconds") from late
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from hartonomous_service.http import bodies
+from hartonomous_service.http import bodies, search_routes
 from hartonomous_service.http.bodies import pour, read_small
 from hartonomous_service.http.request_limits import Pace, _Body
 
@@ -55,6 +55,13 @@ def test_what_came_of_a_silent_client_stays():
     with pytest.raises(HTTPException) as refused:
         run(limited.receive, got.append)
     assert (refused.value.status_code, got) == (408, [b"abc"])
+
+
+def test_a_picture_that_comes_slowly_loses_its_turn(monkeypatch):
+    monkeypatch.setattr(search_routes, "_PICTURE_SECONDS", 0.05)
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(search_routes._read_picture(Sender(b"abc", is_silent=True).request))
+    assert refused.value.status_code == 408
 
 
 def test_a_client_that_vanished_is_no_end():
