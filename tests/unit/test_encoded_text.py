@@ -195,7 +195,8 @@ def test_bytes_that_are_not_in_the_encoding_are_refused(charset: str, data: byte
         ("text/x-log;format=x;charset=UTF-16LE", "encoded-text"),
         ("text/plain; charset=utf-16", "chunks"),  # in which order?
         ("text/plain; charset=unknown-8bit", "chunks"),
-        ("image/png; charset=latin-1", "chunks"),
+        ("image/png; charset=latin-1", "image"),
+        ("audio/flac; charset=latin-1", "chunks"),
         ("text/plain; charset=utf-8", "text"),
     ],
 )
