@@ -83,6 +83,7 @@ def hit() -> dict[str, Any]:
         "text": MARKUP,
         "highlight": None,
         "atomHash": "ab",
+        "modality": "text",
         "sources": [place],
         "placeCount": 1,
         "sourceCount": 1,

@@ -54,7 +54,7 @@ ORDER BY FirstOrdinal, Ordinal LIMIT :n;
 SELECT UnreadBatchId AS unreadBatchId FROM UnreadBatch WHERE SourceId IN (SELECT value FROM json_each(:source_ids));
 
 -- name: has_unread_batches
-SELECT EXISTS (SELECT 1 FROM UnreadBatch) AS found;
+SELECT MAX(UnreadBatchId) IS NOT NULL AS found FROM UnreadBatch;
 
 -- name: count_unread_batches
 SELECT COUNT(*) AS n FROM UnreadWords_docsize;
