@@ -146,8 +146,8 @@ def finish(process: "subprocess.Popen[bytes]", seconds: float = DEADLINE_SECONDS
     return Result(process.returncode, stdout, (stderr or b"").decode(errors="backslashreplace"))
 
 
-def wait_until(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Wait until `condition` returns something true, and return it."""
+def wait_until(what: str, condition: Callable[[], Any], seconds: float = 180.0) -> Any:
+    """Wait until `condition` returns something true, and return it; a busy machine may take minutes."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
