@@ -29,7 +29,7 @@ class Dev:
     def stop(self, number: signal.Signals) -> int:
         """Send a signal, wait for the end and return the exit code."""
         self.process.send_signal(number)
-        return finish(self.process, 60).code
+        return finish(self.process, 180).code
 
 
 def start_dev(home: Home, *options: str) -> Dev:
