@@ -11,15 +11,13 @@ from typing import BinaryIO
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from hartonomous_core.atomizers.charset_names import charset_parameter, codec_of
+from hartonomous_core.atomizers.extractors.links import LONGEST_LINK, Links
 from hartonomous_core.atomizers.sections import HeadingPath, Partial, Section, titles_of, under_heading
 
 MOST_BYTES = 8 * 1024 * 1024
 """Of a page; its tree takes some 7 times as much memory."""
 MOST_TAGS = 300_000
 """Of a page, each attribute counted as another one: in a tree they take 100 to 500 bytes each, however short they are."""
-MOST_LINKS = 2000
-LONGEST_LINK = 1000
-"""Characters of the text of a link, and of where it leads."""
 
 _NOT_SHOWN = {
     "audio", "button", "canvas", "datalist", "dialog", "embed", "head", "iframe", "map", "meter", "noframes", "noscript", "object",
@@ -40,8 +38,6 @@ _TAG = re.compile("<[^<>]*")
 _NAME = re.compile(r"""[^\s/"'=]+(?:\s*+=\s*+(?:"[^"]*"|'[^']*'|[^\s"']*+))?""")
 """Of a tag, or of an attribute of it, with its value."""
 _SPACE = re.compile(r"[ \t\r\n\f\v\xa0]+")
-LEADS_ELSEWHERE = re.compile(r"(?:https?|ftp|mailto|tel):|[^#?:]+(?:[?#]|$)", re.IGNORECASE)
-"""Not to a place on the page itself, and not to a script or an embedded file."""
 
 
 def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
@@ -64,8 +60,8 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
     else:
         yield first
     yield from sections
-    if page.links:
-        yield Section("\n".join(page.links), {"part": "links"})
+    if page.links.lines:
+        yield Section("\n".join(page.links.lines), {"part": "links"})
     if has_more:
         raise Partial(f"only its first {MOST_TAGS:,} tags and attributes were read for search")
     if stream.read(1):
@@ -161,7 +157,7 @@ class _Page:
     """One walk over a tree."""
 
     def __init__(self, tree: LexborHTMLParser, *, leave_out_site: bool) -> None:
-        self.links: list[str] = []
+        self.links = Links()
         self._tree = tree
         self._leave_out_site = leave_out_site
         self._lines = _Lines()
@@ -249,12 +245,8 @@ class _Page:
         if is_entered:
             self._link = []
             return
-        text, self._link = _one_line("".join(self._link or []))[:LONGEST_LINK], None
-        target = (node.attributes.get("href") or "").strip()
-        if len(target) <= LONGEST_LINK and LEADS_ELSEWHERE.match(target) and len(self.links) < MOST_LINKS:
-            line = f"{text}: {target}" if text and text != target else target
-            if line not in self.links:
-                self.links.append(line)
+        text, self._link = _one_line("".join(self._link or [])), None
+        self.links.add(text, (node.attributes.get("href") or "").strip())
 
 
 def _is_invisible(style: str | None) -> bool:

@@ -3,7 +3,7 @@
 import re
 from html import unescape
 
-from hartonomous_core.atomizers.extractors.html import LEADS_ELSEWHERE, LONGEST_LINK, MOST_LINKS
+from hartonomous_core.atomizers.extractors.links import MOST_LINKS, Links
 from hartonomous_core.atomizers.extractors.xml_elements import Block, Element, Kinds, Vocabulary
 from hartonomous_core.atomizers.extractors.xml_reader import XmlReader
 from hartonomous_core.atomizers.sections import Partial, shorten
@@ -36,7 +36,7 @@ class XmlBlocks(XmlReader):
         super().__init__("utf-8")
         self.vocabulary: Vocabulary | None = None
         self.root = ""
-        self.links: list[str] = []
+        self.links = Links()
         self.outside: list[str] = []
         parser = self.parser
         parser.UseForeignDTD(True)  # entities that nobody declared are then passed over
@@ -139,7 +139,7 @@ class XmlBlocks(XmlReader):
         element.is_open = False
         blocks = self._blocks_of(element)
         if element.target:
-            self._add_link(element.target, blocks)
+            self.links.add(one_line(" ".join(block.text for block in blocks)), element.target)
         if element.kind.is_title and above and not (self._is_picture() and above.parent):
             self._give_title(above, blocks)
         if above is None:
@@ -178,14 +178,6 @@ class XmlBlocks(XmlReader):
             else:
                 self._done += [part for part in each.content if isinstance(part, Block)]
             each.content, each.size, each.says_itself, each.line = [], 0, False, line
-
-    def _add_link(self, target: str, blocks: list[Block]) -> None:
-        if len(target) > LONGEST_LINK or not LEADS_ELSEWHERE.match(target) or len(self.links) >= MOST_LINKS:
-            return
-        text = one_line(" ".join(block.text for block in blocks))[:LONGEST_LINK]
-        line = f"{text}: {target}" if text and text != target else target
-        if line not in self.links:
-            self.links.append(line)
 
     def _give_title(self, above: Element, blocks: list[Block]) -> None:
         owner = next((each for each in above.upwards() if not each.kind.holds_title), None)

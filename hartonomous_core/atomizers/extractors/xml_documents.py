@@ -56,8 +56,8 @@ def extract(stream: BinaryIO, content_type: str) -> Iterator[Section]:
         reader.feed(b"", is_last=True)
     yield from sections.add(reader.take(is_last=True))
     yield from sections.finish()
-    if reader.links:
-        yield Section("\n".join(reader.links), {"part": "links"})
+    if reader.links.lines:
+        yield Section("\n".join(reader.links.lines), {"part": "links"})
     problems = [f"what lies in {each}, a part of it, is not read" for each in reader.outside[:1]]
     if (problem := reader.problem) is not None:
         if isinstance(problem, ExpatError) and problem.code in _ENDS:

@@ -75,9 +75,8 @@ class XmlSections:
         try:
             for section in html.extract(BytesIO(text.encode()), "text/html"):
                 if section.locator == {"part": "links"}:
-                    room = html.MOST_LINKS - len(self._reader.links)
-                    new = [line for line in section.text.split("\n") if line not in self._reader.links]
-                    self._reader.links += new[: max(0, room)]
+                    for line in section.text.split("\n"):
+                        self._reader.links.add_line(line)
                 else:
                     parts.append(section.text)
         except Partial as problem:
@@ -94,7 +93,7 @@ class XmlSections:
             else:
                 size = sum(len(each.text) for each in said)
                 is_full = size > MOST_TOGETHER or len(said) > MOST_WAITING // 2
-                if is_full and self._is_record(holder) and not holder.is_large:
+                if is_full and holder.kind.is_repeated and not holder.is_large:
                     holder.is_large = True
                     runs = [said]
                 else:
@@ -110,11 +109,8 @@ class XmlSections:
         if vocabulary and vocabulary.is_prose:
             titled = (each for each in reversed(elements) if each.title is not None or each.kind.is_item)
             return next(titled, elements[0])
-        records = (each for each in elements if each.has_parts and self._is_record(each) and not each.is_large)
+        records = (each for each in elements if each.has_parts and each.kind.is_repeated and not each.is_large)
         return next(records, said.element.parent or said.element)
-
-    def _is_record(self, element: Element) -> bool:
-        return element.kind.is_repeated
 
     def _section(self, said: Sequence[_Said]) -> Section:
         holder = _around(said)
