@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from anyio import fail_after
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -43,11 +43,38 @@ _PARAMETERS = {
 """Parameters by the argument of the call that they set, where it has another name."""
 
 
+async def _read_filter(
+    source_id: Annotated[int | None, Query(alias="sourceId")] = None,
+    uri: Annotated[
+        str | None, Query(description="Only in sources whose uri begins so, or in files within them.")
+    ] = None,
+    content_type: Annotated[str | None, Query(alias="contentType", examples=["text/*"])] = None,
+    since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
+    until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,
+    metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
+    group: Literal["source"] | None = None,
+) -> dict[str, Any]:
+    """Return which sources are searched, and whether each gives one hit, as arguments of the calls."""
+    return {
+        "source_id": source_id,
+        "uri_prefix": uri,
+        "content_type": content_type,
+        "received_since": since,
+        "received_until": until,
+        "metadata": _read_metadata(metadata or []) or None,
+        "group": group,
+    }
+
+
+OfSources = Annotated[dict[str, Any], Depends(_read_filter)]
+
+
 @router.get("/search", responses={200: {"model": Found}})
 async def search(
     request: Request,
     resources: OpenResources,
     caller: Reader,
+    of_sources: OfSources,
     q: Annotated[
         str | None,
         Query(
@@ -57,14 +84,6 @@ async def search(
     k: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="How many results.")] = 10,
     mode: Literal["hybrid", "semantic", "lexical", "spatial"] = "hybrid",
     modality: Modality | None = None,
-    source_id: Annotated[int | None, Query(alias="sourceId")] = None,
-    uri: Annotated[
-        str | None, Query(description="Only in sources whose uri begins so, or in files within them.")
-    ] = None,
-    content_type: Annotated[str | None, Query(alias="contentType", examples=["text/*"])] = None,
-    since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
-    until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,
-    metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
     at: Annotated[
         str | None,
         Query(description="In spatial mode: near this point.", examples=["0.5,-0.2,0"], max_length=_MAX_NUMBERS),
@@ -79,7 +98,6 @@ async def search(
     ] = None,
     radius: Annotated[float | None, Query(description="In spatial mode: no farther away than this.")] = None,
     context: Annotated[int, Query(ge=0, le=10, description="Texts before and after each result.")] = 0,
-    group: Literal["source"] | None = None,
     highlight: Annotated[
         bool, Query(description="Mark in each result the sentence that answers, which takes as long as the search.")
     ] = False,
@@ -91,17 +109,11 @@ async def search(
         "k": k,
         "mode": mode,
         "modality": modality,
-        "source_id": source_id,
-        "uri_prefix": uri,
-        "content_type": content_type,
-        "received_since": since,
-        "received_until": until,
-        "metadata": _read_metadata(metadata or []) or None,
+        **of_sources,
         "at": None if at is None else read_coordinates(at, "at"),
         "box": None if box is None else read_coordinates(box, "box"),
         "radius": radius,
         "context": context,
-        "group": group,
         "highlight": highlight,
     }
     traced: TracedRequests | None = request.app.state.traced
@@ -129,33 +141,16 @@ async def search_like(
     request: Request,
     resources: OpenResources,
     caller: Reader,
+    of_sources: OfSources,
     k: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="How many results.")] = 10,
-    source_id: Annotated[int | None, Query(alias="sourceId")] = None,
-    uri: Annotated[
-        str | None, Query(description="Only in sources whose uri begins so, or in files within them.")
-    ] = None,
-    content_type: Annotated[str | None, Query(alias="contentType", examples=["image/png"])] = None,
-    since: Annotated[str | None, Query(description="Only in sources received at or after this time.")] = None,
-    until: Annotated[str | None, Query(description="Only in sources received before this time.")] = None,
-    metadata: Annotated[list[str] | None, Query(description="KEY=VALUE, may be repeated.")] = None,
-    group: Literal["source"] | None = None,
 ) -> Response:
     """Find the pictures that look most like one, of which the body is the file: PNG, JPEG, GIF, WebP, TIFF or BMP."""
-    asked: dict[str, Any] = {
-        "tenant": caller.tenant,
-        "k": k,
-        "source_id": source_id,
-        "uri_prefix": uri,
-        "content_type": content_type,
-        "received_since": since,
-        "received_until": until,
-        "metadata": _read_metadata(metadata or []) or None,
-        "group": group,
-    }
     async with request.app.state.comparing:
         picture = await _read_picture(request)
         with request.app.state.metrics.searches.labels("like").time(), _naming_parameters():
-            found = await run_in_threadpool(calls.search_like, resources, picture, **asked)
+            found = await run_in_threadpool(
+                calls.search_like, resources, picture, tenant=caller.tenant, k=k, **of_sources
+            )
     return Response(as_json(found), media_type="application/json")
 
 
