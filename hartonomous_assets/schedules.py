@@ -19,24 +19,20 @@ _FAILURES_COUNTED = 7
 """Then the pause is an hour, and grows no more."""
 
 
-@dg.schedule(
+housekeeping_schedule = dg.ScheduleDefinition(
+    name="housekeeping_schedule",
     job=housekeeping,
     cron_schedule="30 3 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Prune runs and orphaned blobs.",
 )
-def housekeeping_schedule() -> dg.RunRequest:
-    return dg.RunRequest()
-
-
-@dg.schedule(
+dedup_ledger_schedule = dg.ScheduleDefinition(
+    name="dedup_ledger_schedule",
     job=dedup_ledger_job,
     cron_schedule="15 3 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Count what deduplication saves.",
 )
-def dedup_ledger_schedule() -> dg.RunRequest:
-    return dg.RunRequest()
 
 
 @dg.schedule(
