@@ -20,9 +20,8 @@ def thumbnail(resources: Resources, source_id: Id, *, tenant: Tenant = 0) -> byt
 
     def read(unit_of_work: UnitOfWork) -> BytesOfAtom:
         kind = find_atomized(unit_of_work, source_id, tenant)["contentType"].lower()
-        may_have_one = (
-            kind.startswith("image/") and not atomizer_for(kind).reads_text
-        )  # what is made of others may be much
+        # What is made of others may be much, and would be looked through.
+        may_have_one = kind.startswith("image/") and not atomizer_for(kind).reads_text
         found = unit_of_work.query(SOURCE_PREVIEW, source_id=source_id) if may_have_one else []
         if not found:
             raise NotFound(f"source {source_id} has no thumbnail: it is no picture, or none that could be read")

@@ -19,6 +19,7 @@ from hartonomous_core.atomizers.text_stream import Text
 from hartonomous_core.vocabulary import TextUnit
 
 if TYPE_CHECKING:  # imported with the first table: commands ask atomizers what they handle, and cut nothing
+    from hartonomous_core.atomizers.rows.row_batches import Batch
     from hartonomous_core.atomizers.rows.row_blocks import LineReader, RowReader
 
 HEAD_BYTES = 64 * 1024
@@ -109,16 +110,15 @@ class RowAtomizer:
 
     def _unread(self, reader: "LineReader", stream: BinaryIO, content_type: str) -> Iterator[Atom]:
         """Yield batches of rows, each with the number of its first row."""
-        from hartonomous_core.atomizers.rows.row_batches import Batch, RowBatches
+        from hartonomous_core.atomizers.rows.row_batches import RowBatches
 
         batches = RowBatches()
         count = 0
         pieces: list[int] = []  # which of the rows are only pieces: those before the last of a row that is too long
 
-        def unread(batch: Batch) -> Atom:
+        def unread(batch: "Batch") -> Atom:
             row = 1 + batch.rows_before - bisect_left(pieces, batch.rows_before)
-            found = Unread(row, batch.part)
-            return Atom(batch.content, b"", "binary", "rows", content_type, None, unread=found)
+            return _atom_of(batch, content_type, Unread(row, batch.part))
 
         for block in reader.blocks(stream):
             reader.check(block)
@@ -147,7 +147,7 @@ class RowAtomizer:
         for block in reader.blocks(stream):
             if content_type is not None:
                 for batch in batches.add(block.data, block.ends):
-                    yield Atom(batch.content, b"", "binary", "rows", content_type, None)
+                    yield _atom_of(batch, content_type)
             for text, locator in groups.add(reader.texts(block)):
                 if len(text) <= _SHORT and text.isascii():  # as most rows are: nothing is to be looked at
                     yield Atom(text.encode(), b"", "text", self._unit, self._kind, text, "derived", locator)
@@ -155,7 +155,7 @@ class RowAtomizer:
                     yield from self._passages(text, locator)
         if content_type is not None:
             for batch in batches.finish():
-                yield Atom(batch.content, b"", "binary", "rows", content_type, None)
+                yield _atom_of(batch, content_type)
         for text, locator in groups.finish():
             yield from self._passages(text, locator)
         if reader.broken.count:
@@ -174,6 +174,10 @@ class RowAtomizer:
         for content, _ in pieces(Text(text), self._unit):
             if content:
                 yield Atom(content.encode(), b"", "text", self._unit, kind, content, "derived", locator)
+
+
+def _atom_of(batch: "Batch", content_type: str, unread: Unread | None = None) -> Atom:
+    return Atom(batch.content, b"", "binary", "rows", content_type, None, unread=unread)
 
 
 def _as_utf8(stream: BinaryIO, charset: str) -> BinaryIO:

@@ -24,9 +24,8 @@ def read_pixels(parsers: ParserProcesses, content: bytes) -> NDArray[np.uint8]:
     """
     import numpy as np
 
-    for item in parsers(_PIXELS, io.BytesIO(content), "application/octet-stream"):
-        assert isinstance(item, Picture) and item.locator is not None  # noqa: S101 - it yields nothing else
-        width = item.locator["width"]
-        assert isinstance(width, int)  # noqa: S101 - the same
-        pixels = np.frombuffer(item.content, np.uint8).reshape(-1, width, 3)
-    return pixels
+    [item] = parsers(_PIXELS, io.BytesIO(content), "application/octet-stream")
+    assert isinstance(item, Picture) and item.locator is not None  # noqa: S101 - it yields nothing else
+    width = item.locator["width"]
+    assert isinstance(width, int)  # noqa: S101 - the same
+    return np.frombuffer(item.content, np.uint8).reshape(-1, width, 3)

@@ -95,10 +95,8 @@ def _show_hit(hit: Any, number: str) -> None:
 
 
 def _mark_answer(hit: Any) -> Text:
-    text, sentence = (
-        hit["text"] or ("(picture)" if hit["modality"] == "image" else ""),
-        (hit["highlight"] or {"text": ""})["text"],
-    )
+    text = hit["text"] or ("(picture)" if hit["modality"] == "image" else "")
+    sentence = (hit["highlight"] or {"text": ""})["text"]
     if sentence in ("", text):
         return Text(printable(text))
     before, _, after = text.partition(sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
@@ -181,10 +181,10 @@ def _without_code(value: object) -> object:
     return value
 
 
-def _degrees(parts: object, direction: object) -> float:
+def _degrees(parts: Any, direction: object) -> float:
     """Return degrees of (degrees, minutes, seconds); infinite where they are none."""
     try:
-        degrees, minutes, seconds = (float(each) for each in parts)  # type: ignore[attr-defined]
+        degrees, minutes, seconds = (float(each) for each in parts)
     except (TypeError, ValueError, ArithmeticError):
         return math.inf
     found = degrees + minutes / 60 + seconds / 3600
@@ -192,8 +192,8 @@ def _degrees(parts: object, direction: object) -> float:
     return round(signed, _FIGURES) if math.isfinite(signed) else math.inf
 
 
-def _xmp_texts(packet: bytes) -> Iterator[tuple[str, str]]:
-    """Yield what elements and attributes of XMP hold, each with its name; of a list, each item with the name of the list."""
+def _xmp_texts(packet: bytes) -> list[tuple[str, str]]:
+    """Return what elements and attributes of XMP hold, each with its name; of a list, each item with the name of the list."""
     found: list[tuple[str, str]] = []
     holders = [""]
     parser = ParserCreate(namespace_separator=" ")
@@ -221,4 +221,4 @@ def _xmp_texts(packet: bytes) -> Iterator[tuple[str, str]]:
     if packet:
         with suppress(ExpatError, _Refused):
             parser.Parse(packet, True)
-    yield from found
+    return found

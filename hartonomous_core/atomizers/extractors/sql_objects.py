@@ -138,13 +138,13 @@ class _Script:
         self._parentheses = self._open_in_statement = 0
 
     def _take_mark(self, token: re.Match[bytes]) -> None:
-        if token[0] == b";":
-            self._open_in_statement = 0
-        else:
-            self._open_in_statement = max(0, self._open_in_statement + (1 if token[0] == b"(" else -1))
         if token[0] != b";":
-            self._parentheses = max(0, self._parentheses + (1 if token[0] == b"(" else -1))
-        elif not self._parentheses and not self._blocks and not self._takes_batch and self._delimiter == b";":
+            step = 1 if token[0] == b"(" else -1
+            self._parentheses = max(0, self._parentheses + step)
+            self._open_in_statement = max(0, self._open_in_statement + step)
+            return
+        self._open_in_statement = 0
+        if not self._parentheses and not self._blocks and not self._takes_batch and self._delimiter == b";":
             self._end(token.end(), keep_comments=True)
 
     def _take_word(self, token: re.Match[bytes], begins: bool) -> None:

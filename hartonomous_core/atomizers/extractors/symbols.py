@@ -60,7 +60,7 @@ def _is_cut_off(data: bytes) -> bool:
         within = b"".join(data.splitlines(keepends=True)[opened[0] :]) if opened else b""
         return "EOF in multi-line statement" in str(error) and not _STATEMENT.search(within)
     except (SyntaxError, RecursionError):
-        pass  # it is broken in another way
+        return False  # it is broken in another way
     return False
 
 
